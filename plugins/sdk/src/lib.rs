@@ -1,0 +1,76 @@
+//! What a provider component is written with: one trait, one macro, plain requests. It knows no provider.
+//!
+//! ```
+//! use jackfield_sdk::{ConnectOutcome, Connected, Connection, Error, Field, Manifest, Provider, Report, Text};
+//! use jackfield_sdk::{endpoint, http};
+//!
+//! pub struct Acme;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Whoami<'a> {
+//!     #[serde(borrow)]
+//!     company: Text<'a>,
+//! }
+//!
+//! impl Provider for Acme {
+//!     fn describe() -> Manifest {
+//!         Manifest::new("acme", "Acme", env!("CARGO_PKG_VERSION"))
+//!             .field(Field::secret("api_key", "API key").help("Settings, then API."))
+//!             .endpoint(endpoint::get("api.acme.test/v1/whoami").bearer("api_key"))
+//!     }
+//!
+//!     fn connect(_: &Connection) -> Result<ConnectOutcome, Error> {
+//!         let response = http::get("https://api.acme.test/v1/whoami").send()?;
+//!         let whoami: Whoami<'_> = response.json()?;
+//!         Ok(Connected::new().org_name(&*whoami.company).into())
+//!     }
+//!
+//!     fn health(_: &Connection) -> Result<Vec<Report>, Error> {
+//!         http::get("https://api.acme.test/v1/whoami").send()?;
+//!         Ok(Vec::new())
+//!     }
+//! }
+//!
+//! jackfield_sdk::export!(Acme);
+//! ```
+//!
+//! The credential is not there: the manifest says where it goes, and the host puts it there. On the native target
+//! nothing is exported and requests go to the transport of [`testkit`], so that a provider is tested like any crate.
+
+mod provider;
+
+pub mod endpoint;
+pub mod http;
+pub mod log;
+
+mod connection;
+mod encode;
+mod error;
+mod json;
+mod manifest;
+mod page;
+mod retry;
+
+#[cfg(target_family = "wasm")]
+mod heap;
+#[cfg(target_family = "wasm")]
+mod libc;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod testkit;
+
+#[doc(hidden)]
+pub mod bindings;
+
+pub use bindings::component::jackfield::provider::types::{
+    Account, AlertTarget, Attachment, Auth, BasicUser, Capabilities, Choice, ClientAuthentication, ConnectOutcome,
+    Connected, Connection, CredentialSource, Disconnected, Endpoint, Error, Field, FieldKind, FieldValue, HeaderPlace,
+    InvalidField, Manifest, MappingFate, MintedToken, Oauth2Grant, Page, PageRequest, Parameter, Place, RefreshTokens,
+    Report, ReportValue, ServiceAccountGrant, UpstreamError, UpstreamFate, User,
+};
+pub use encode::percent_encode;
+pub use json::{Text, first_filled};
+#[doc(hidden)]
+pub use provider::Exported;
+pub use provider::{Alerts, Provider};
+pub use retry::Unit;

@@ -1,0 +1,29 @@
+//! Lines for the operator's log. Natively they go nowhere.
+
+use crate::bindings::component::jackfield::provider::log::Level;
+
+/// Writes a line that only a developer wants.
+pub fn debug(message: &str) {
+    write(Level::Debug, message);
+}
+
+/// Writes a line.
+pub fn info(message: &str) {
+    write(Level::Info, message);
+}
+
+/// Writes a line about something odd that did no harm.
+pub fn warn(message: &str) {
+    write(Level::Warn, message);
+}
+
+/// Writes a line about something that failed.
+pub fn error(message: &str) {
+    write(Level::Error, message);
+}
+
+#[cfg(target_family = "wasm")]
+use crate::bindings::component::jackfield::provider::log::log as write;
+
+#[cfg(not(target_family = "wasm"))]
+fn write(_: Level, _: &str) {}

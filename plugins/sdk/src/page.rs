@@ -1,0 +1,131 @@
+//! Paging: by the provider's own cursor, or by page numbers dressed as one.
+
+use crate::{Error, Page, PageRequest, User};
+
+impl PageRequest {
+    /// Asks for the first page.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self { cursor: None, limit }
+    }
+
+    /// Asks for the page where another one ended.
+    #[must_use]
+    pub fn after(cursor: &str, limit: u32) -> Self {
+        Self { cursor: Some(cursor.into()), limit }
+    }
+
+    /// Gives the wish for a page's size within what the provider takes.
+    #[must_use]
+    pub fn limit_up_to(&self, most: u32) -> u32 {
+        self.limit.clamp(1, most.max(1))
+    }
+
+    /// Reads the cursor as the number of a page, counted from 1.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` where the cursor is none that [`Page::numbered`] gave.
+    pub fn number(&self) -> Result<u32, Error> {
+        match &self.cursor {
+            None => Ok(1),
+            Some(cursor) => cursor
+                .parse()
+                .ok()
+                .filter(|&number| number > 1)
+                .ok_or_else(|| Error::malformed("the number of a page was expected as cursor")),
+        }
+    }
+}
+
+impl Page {
+    /// Makes the last page.
+    #[must_use]
+    pub fn last(users: Vec<User>) -> Self {
+        Self { users, next_cursor: None }
+    }
+
+    /// Makes a page that the provider's own cursor leads on from; an empty one is the end.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` where the cursor is the one that was asked for, since following it would never end.
+    pub fn followed(users: Vec<User>, request: &PageRequest, next: Option<&str>) -> Result<Self, Error> {
+        let next = next.filter(|next| !next.is_empty());
+        if next.is_some() && next == request.cursor.as_deref() {
+            return Err(Error::malformed("a cursor that moves on was expected"));
+        }
+        Ok(Self { users, next_cursor: next.map(Into::into) })
+    }
+
+    /// Makes page `number` of a list that is counted in pages.
+    #[must_use]
+    pub fn numbered(users: Vec<User>, number: u32, has_more: bool) -> Self {
+        let next_cursor = has_more.then(|| number.saturating_add(1).to_string());
+        Self { users, next_cursor }
+    }
+}
+
+impl User {
+    /// Starts an active user without e-mail address.
+    #[must_use]
+    pub fn new(external_id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { external_id: external_id.into(), name: name.into(), email: None, aliases: Vec::new(), active: true }
+    }
+
+    /// Sets the primary e-mail address; an empty one counts as none.
+    #[must_use]
+    pub fn email(mut self, email: Option<&str>) -> Self {
+        self.email = email.filter(|email| !email.is_empty()).map(Into::into);
+        self
+    }
+
+    /// Says whether the user can still use the account.
+    #[must_use]
+    pub fn active(mut self, active: bool) -> Self {
+        self.active = active;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_numbers_travel_as_cursors() {
+        let first = PageRequest::first(100);
+        assert_eq!(first.number(), Ok(1));
+
+        let page = Page::numbered(Vec::new(), 1, true);
+        let second = PageRequest::after(page.next_cursor.as_deref().unwrap(), 100);
+        assert_eq!(second.number(), Ok(2));
+        assert_eq!(Page::numbered(Vec::new(), 2, false).next_cursor, None);
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_page_number_is_malformed() {
+        for cursor in ["", "0", "1", "-1", "two", "4294967296"] {
+            assert!(matches!(PageRequest::after(cursor, 1).number(), Err(Error::Malformed(_))), "{cursor}");
+        }
+    }
+
+    #[test]
+    fn an_empty_cursor_is_the_end() {
+        let request = PageRequest::first(1);
+        assert_eq!(Page::followed(Vec::new(), &request, Some("")), Ok(Page::last(Vec::new())));
+        assert_eq!(Page::followed(Vec::new(), &request, None), Ok(Page::last(Vec::new())));
+    }
+
+    #[test]
+    fn a_cursor_that_leads_to_itself_is_malformed() {
+        let request = PageRequest::after("abc", 1);
+        assert!(matches!(Page::followed(Vec::new(), &request, Some("abc")), Err(Error::Malformed(_))));
+        assert!(Page::followed(Vec::new(), &request, Some("abd")).is_ok());
+    }
+
+    #[test]
+    fn a_wish_stays_within_what_the_provider_takes() {
+        assert_eq!([0, 50, 500].map(|limit| PageRequest::first(limit).limit_up_to(200)), [1, 50, 200]);
+    }
+}
