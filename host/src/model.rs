@@ -1,0 +1,76 @@
+//! Plain data that every room may use, and the outcomes that a caller can act on. No I/O.
+
+pub mod audit;
+pub mod caller;
+pub mod connection;
+pub mod error;
+pub mod manifest;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    audit::{AuditEntry, Outcome},
+    caller::{ApiToken, Caller, Level},
+    connection::{Check, Connection, Status, User},
+    error::{Error, FieldError},
+};
+
+/// A provider's id, the same in the URL, the WIT manifest and every table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    /// The longest id, in bytes.
+    const LONGEST: usize = 40;
+
+    /// Takes an id of the form `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 2 to 40 characters.
+    ///
+    /// # Errors
+    /// The text is no such id.
+    pub fn parse(text: &str) -> Result<Self, InvalidProviderId> {
+        let words = text.split('-').all(|word| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        });
+        let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+        if words && starts_well && (2..=Self::LONGEST).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidProviderId)
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A text that is no provider id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter")]
+pub struct InvalidProviderId;
+
+#[cfg(test)]
+mod tests {
+    use super::ProviderId;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        for good in ["acme", "acme-people", "a1"] {
+            assert!(ProviderId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "Acme", "1a", "-a", "a-", "a--b", "a_b", "ä1", "../x", &"a".repeat(41)] {
+            assert!(ProviderId::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
