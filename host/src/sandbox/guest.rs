@@ -1,0 +1,220 @@
+//! What a guest can reach: `http.send`, `log`, and a WASI that holds nothing. One [`Guest`] for each call.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use wasmtime::{
+    Engine,
+    component::{Component as Code, HasSelf, Linker, ResourceTable},
+};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::{
+    LoadError,
+    bindings::{
+        Component, ComponentPre,
+        jackfield::provider::{http, log, types},
+    },
+    convert,
+    limits::{Limits, Meter},
+};
+use crate::egress::{Denial, Egress, Grant, SendError};
+
+/// Lines that one call may write to the log; the rest is dropped.
+const LOG_LINES: u32 = 64;
+
+/// Bytes of one such line.
+const LOG_LINE: usize = 1 << 10;
+
+/// Bytes that a guest may ask of a random generator at once; the default is 64 MiB.
+const RANDOM_BYTES: u64 = 64 << 10;
+
+/// The host's side of one call.
+pub(super) struct Guest {
+    pub(super) meter: Meter,
+    table: ResourceTable,
+    wasi: WasiCtx,
+    provider: String,
+    outbound: Outbound,
+    log_lines: u32,
+    progress: Progress,
+}
+
+enum Outbound {
+    /// While a component says what it is.
+    Closed,
+    Open {
+        egress: Egress,
+        grant: Grant,
+        deadline: Instant,
+    },
+}
+
+/// Tells the one who waits for a call what the call itself waits for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress(Arc<AtomicBool>);
+
+impl Progress {
+    pub(super) fn is_waiting_upstream(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Guest {
+    /// A guest that may send what its grant allows.
+    pub(super) fn for_call(
+        limits: &Limits,
+        provider: &str,
+        egress: Egress,
+        grant: Grant,
+        deadline: Instant,
+    ) -> (Self, Progress) {
+        let wasi = WasiCtxBuilder::new().max_random_size(RANDOM_BYTES).build();
+        let guest = Self::new(limits, provider, wasi, Outbound::Open { egress, grant, deadline });
+        let progress = guest.progress.clone();
+        (guest, progress)
+    }
+
+    /// A guest in a world where nothing happens: no requests, one time, one randomness.
+    pub(super) fn for_describe(limits: &Limits) -> Self {
+        let wasi = WasiCtxBuilder::new()
+            .max_random_size(RANDOM_BYTES)
+            .wall_clock(Still)
+            .monotonic_clock(Still)
+            .secure_random(Same)
+            .insecure_random(Same)
+            .insecure_random_seed(0)
+            .build();
+        Self::new(limits, "describe", wasi, Outbound::Closed)
+    }
+
+    fn new(limits: &Limits, provider: &str, wasi: WasiCtx, outbound: Outbound) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            meter: Meter::new(limits.memory),
+            table,
+            wasi,
+            provider: provider.to_owned(),
+            outbound,
+            log_lines: 0,
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// Links what a component may import. Whatever else it imports makes it unusable.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Component::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Resolves a component's imports and exports once, for all its calls.
+///
+/// # Errors
+/// It imports something else, or does not export `provider`; the error names it.
+pub(super) fn instantiate_pre(linker: &Linker<Guest>, code: &Code) -> Result<ComponentPre<Guest>, LoadError> {
+    let pre = linker.instantiate_pre(code).map_err(|error| {
+        LoadError(format!("it imports what no component may: {}", convert::clean(&format!("{error:#}"), 500)))
+    })?;
+    ComponentPre::new(pre).map_err(|error| {
+        LoadError(format!(
+            "it does not export `jackfield:provider/provider@0.1.0`: {}",
+            convert::clean(&format!("{error:#}"), 500)
+        ))
+    })
+}
+
+impl http::Host for Guest {
+    async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Error>> {
+        let Outbound::Open { egress, grant, deadline } = &self.outbound else {
+            let denial =
+                Denial { rule: "closed", message: "nothing is sent while a component describes itself".into() };
+            return Ok(Err(convert::send_error(SendError::Denied(denial))));
+        };
+        self.progress.0.store(true, Ordering::Relaxed);
+        let answer = egress.send(grant, *deadline, convert::request(request)).await;
+        self.progress.0.store(false, Ordering::Relaxed);
+        Ok(answer.map(convert::response).map_err(convert::send_error))
+    }
+}
+
+impl log::Host for Guest {
+    async fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.log_lines = self.log_lines.saturating_add(1);
+        if self.log_lines > LOG_LINES {
+            return Ok(());
+        }
+        let line = convert::clean(&message, LOG_LINE);
+        let provider = self.provider.as_str();
+        match level {
+            log::Level::Debug => tracing::debug!(target: "jackfield::guest", provider, "{line}"),
+            log::Level::Info => tracing::info!(target: "jackfield::guest", provider, "{line}"),
+            log::Level::Warn => tracing::warn!(target: "jackfield::guest", provider, "{line}"),
+            log::Level::Error => tracing::error!(target: "jackfield::guest", provider, "{line}"),
+        }
+        if self.log_lines == LOG_LINES {
+            tracing::warn!(target: "jackfield::guest", provider, "further lines of this call are dropped");
+        }
+        Ok(())
+    }
+}
+
+impl types::Host for Guest {}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// A clock that stands at 1970.
+struct Still;
+
+impl HostWallClock for Still {
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for Still {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+/// A generator that gives one number for ever.
+struct Same;
+
+impl rand_core::TryRng for Same {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(4)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(4)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        bytes.fill(4);
+        Ok(())
+    }
+}
