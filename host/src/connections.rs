@@ -1,0 +1,436 @@
+//! The use cases: what connect, disconnect, health and users mean, in order. Knows no HTTP and no SQL.
+
+mod checks;
+mod cursor;
+mod disconnect;
+mod fields;
+mod outcome;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+pub use self::fields::Submitted;
+use self::{
+    checks::{lacks_a_secret, tells_of_the_connection},
+    outcome::{Phase, error_of},
+};
+use crate::{
+    clock::Clock,
+    egress::{Budget, Egress, Grant},
+    model::{
+        Check, Connection, Error, FieldError, Outcome, ProviderId, Status, User,
+        audit::Actor,
+        manifest::{Auth, CredentialSource},
+    },
+    sandbox::{Answer, Call, Catalog, Component, Limits, Operation, Sandbox},
+    secret::Secret,
+    store::{Draft, Expected, NewAudit, Readable, Store, StoreError},
+};
+
+/// How often a change starts over because somebody else changed the connection meanwhile.
+const TRIES: u32 = 3;
+
+/// Everything that is done with connections.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    store: Store,
+    catalog: Arc<Catalog>,
+    sandbox: Sandbox,
+    egress: Egress,
+    clock: Clock,
+    requests: u32,
+}
+
+/// What a connect came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connected {
+    pub org_name: Option<String>,
+}
+
+/// What a disconnect came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disconnected {
+    /// What became of the credential at the provider.
+    pub upstream: Upstream,
+    /// What a person still has to do there, or why it could not be asked.
+    pub note: Option<String>,
+}
+
+/// What became of a credential at the provider when its connection went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    Revoked,
+    /// It stays good there.
+    Kept,
+    /// It could not be revoked; `note` says why.
+    Failed,
+    /// There was no connection.
+    Nothing,
+}
+
+/// What a health check came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    pub configured: bool,
+    /// What the component reports; nothing for a connection that is not well.
+    pub report: Map<String, Value>,
+    pub check: Option<Check>,
+}
+
+/// One page of a provider's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Users {
+    pub users: Vec<User>,
+    pub next_cursor: Option<String>,
+}
+
+impl Connections {
+    /// Wires the use cases.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        catalog: Arc<Catalog>,
+        sandbox: Sandbox,
+        egress: Egress,
+        clock: Clock,
+        limits: &Limits,
+    ) -> Self {
+        Self { store, catalog, sandbox, egress, clock, requests: limits.requests }
+    }
+
+    /// Lists every connection. One whose secrets do not open, or whose component is gone, says so and breaks no list.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(&self) -> Result<Vec<Connection>, Error> {
+        let mut list = Vec::new();
+        for (mut connection, readable) in self.store.connections().await? {
+            if let Some(reason) = self.store.sealed_because() {
+                connection.status = Status::Unreadable;
+                connection.reason = Some(reason.to_owned());
+            } else if readable == Readable::No {
+                connection.status = Status::Unreadable;
+                connection.reason = Some("its stored credential does not open with this master key".to_owned());
+            } else {
+                match self.catalog.component(connection.provider.as_str()) {
+                    Err(missing) => {
+                        connection.status = Status::Degraded;
+                        connection.reason = Some(format!("its component can not be used: {missing}"));
+                    }
+                    Ok(component)
+                        if lacks_a_secret(&component, |name| {
+                            connection.secret_fields.iter().any(|stored| stored == name)
+                        }) =>
+                    {
+                        connection.status = Status::Unreadable;
+                        connection.reason = Some("its stored credential is gone from the database".to_owned());
+                    }
+                    Ok(_) => {}
+                }
+            }
+            list.push(connection);
+        }
+        Ok(list)
+    }
+
+    /// The stored connection of a provider, from the store alone.
+    ///
+    /// # Errors
+    /// There is neither such a provider nor such a connection, or the database fails.
+    pub async fn status(&self, provider: &str) -> Result<Option<Connection>, Error> {
+        let id = self.id(provider)?;
+        let stored = self.store.connection(&id).await?;
+        if stored.is_none() {
+            self.known(provider)?;
+        }
+        Ok(stored)
+    }
+
+    /// Tries a credential and stores it when the provider takes it.
+    ///
+    /// # Errors
+    /// Fields that fail their rules, a credential that the provider refuses, a provider that fails. Whatever was
+    /// stored before then still is.
+    pub async fn connect(
+        &self,
+        provider: &str,
+        submitted: BTreeMap<String, Submitted>,
+        actor: &Actor,
+    ) -> Result<Connected, Error> {
+        self.store.vault()?;
+        let id = self.id(provider)?;
+        let component = self.catalog.component(provider)?;
+        if !matches!(component.manifest.auth, Auth::Fields) {
+            return Err(Error::Unsupported(format!("`{provider}` is not connected by typed fields")));
+        }
+        for _ in 0..TRIES {
+            match self.connect_once(&id, &component, &submitted, actor).await {
+                Err(Attempt::Overtaken) => {}
+                Err(Attempt::Failed(error)) => {
+                    self.audit_refusal(actor, "connection.connect", &id, &error).await;
+                    return Err(error);
+                }
+                Ok(connected) => return Ok(connected),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn connect_once(
+        &self,
+        id: &ProviderId,
+        component: &Component,
+        submitted: &BTreeMap<String, Submitted>,
+        actor: &Actor,
+    ) -> Result<Connected, Attempt> {
+        let manifest = &component.manifest;
+        let stored = self.store.connection(id).await.map_err(Error::from)?;
+        let merged = match &stored {
+            None => fields::merge(manifest, submitted, fields::Stored::default())?,
+            Some(connection) => {
+                // A credential that no longer opens must not stand in the way of a fresh one.
+                let secrets = match self.store.connection_secrets(connection).await {
+                    Err(StoreError::Unreadable) => BTreeMap::new(),
+                    other => other.map_err(Error::from)?,
+                };
+                fields::merge(manifest, submitted, fields::Stored { fields: connection.fields.clone(), secrets })?
+            }
+        };
+        // Tried on pooled connections of its own, which go when the try is over.
+        let pool = format!("{}/try/{}", component.digest, uuid::Uuid::now_v7());
+        let call = self.call(pool.clone(), component, merged.fields.clone(), &merged.secrets, None);
+        let started = Instant::now();
+        let answer = self.run(component, call, Operation::Connect, Phase::Connect).await;
+        self.egress.forget(&pool);
+        let (org_name, account, learned) = match answer? {
+            Answer::Connected { org_name, account, learned } => (org_name, account, learned),
+            Answer::Choose(_) | Answer::Disconnected { .. } | Answer::Healthy(_) | Answer::Users { .. } => {
+                return Err(Error::Unsupported(
+                    "a choice between accounts is not supported by this version".to_owned(),
+                )
+                .into());
+            }
+        };
+        let mut fields = merged.fields;
+        for (name, value) in learned {
+            fields.entry(name).or_insert(value);
+        }
+        let draft = Draft {
+            provider: id.clone(),
+            org_name: org_name.clone(),
+            account,
+            fields,
+            secrets: merged.secrets,
+            connected_by: actor.name.clone(),
+            status: Status::Connected,
+            reason: None,
+            check: self.good_check(started.elapsed()),
+        };
+        let expected = match (&stored, merged.kept_stored_values) {
+            (Some(connection), true) => {
+                Expected::Generation { id: connection.id.clone(), generation: connection.generation }
+            }
+            _ => Expected::Anything,
+        };
+        let audit = NewAudit {
+            actor: actor.clone(),
+            action: if stored.is_some() { "connection.update" } else { "connection.connect" },
+            provider: Some(id.clone()),
+            outcome: Outcome::Done,
+            detail: org_name.clone(),
+        };
+        match self.store.save_connection(draft, expected, audit).await {
+            Err(StoreError::Conflict) => return Err(Attempt::Overtaken),
+            other => other.map_err(Error::from)?,
+        };
+        if let Some(connection) = &stored {
+            self.egress.forget(&pool_of(component, connection));
+        }
+        Ok(Connected { org_name })
+    }
+
+    /// Asks the provider whether the connection works, and writes down what it says.
+    ///
+    /// # Errors
+    /// The provider is unknown, the service is sealed or overloaded, or the database fails. A provider that fails, or
+    /// a component that can not be used, is an answer, not an error.
+    pub async fn health(&self, provider: &str) -> Result<Health, Error> {
+        let id = self.id(provider)?;
+        let Some(connection) = self.store.connection(&id).await? else {
+            self.known(provider)?;
+            return Ok(Health { configured: false, report: Map::new(), check: None });
+        };
+        let component = match self.catalog.component(provider) {
+            Ok(component) => component,
+            Err(unusable) => {
+                let check = self.failed_check(&unusable, Duration::ZERO);
+                return Ok(Health { configured: true, report: Map::new(), check: Some(check) });
+            }
+        };
+        if let Err(held) = self.not_held(&connection) {
+            let check = self.failed_check(&held, Duration::ZERO);
+            return Ok(Health { configured: true, report: Map::new(), check: Some(check) });
+        }
+        let call = self.stored_call(&component, &connection).await?;
+        let started = Instant::now();
+        match self.run(&component, call, Operation::Health, Phase::Later).await {
+            Ok(Answer::Healthy(report)) => {
+                let check = self.good_check(started.elapsed());
+                self.record(&connection, None, check.clone()).await?;
+                Ok(Health { configured: true, report, check: Some(check) })
+            }
+            Ok(_) => Err(Error::internal("a component answered another operation")),
+            Err(error @ (Error::Overloaded { .. } | Error::Internal(_) | Error::Sealed(_))) => Err(error),
+            Err(error) => {
+                if let Error::PluginFault { provider, fault } = &error {
+                    tracing::warn!(provider, fault, "a component failed");
+                }
+                let check = self.failed_check(&error, started.elapsed());
+                self.record(&connection, Some(&error), check.clone()).await?;
+                Ok(Health { configured: true, report: Map::new(), check: Some(check) })
+            }
+        }
+    }
+
+    /// Reads one page of the provider's users.
+    ///
+    /// # Errors
+    /// Not connected, unsupported by the provider, a cursor that is none, or whatever the provider answers.
+    pub async fn users(&self, provider: &str, cursor: Option<&str>, limit: u32) -> Result<Users, Error> {
+        let id = self.id(provider)?;
+        let component = self.catalog.component(provider)?;
+        if !component.manifest.capabilities.users {
+            return Err(Error::Unsupported(format!("{} has no users to list", component.manifest.title)));
+        }
+        let connection = self.store.connection(&id).await?.ok_or_else(|| Error::NotConnected(provider.to_owned()))?;
+        let walk = match cursor {
+            None => cursor::Walk::start(),
+            Some(text) => cursor::Walk::parse(text).ok_or_else(|| {
+                Error::InvalidFields(vec![FieldError::new("cursor", "is none that a page before gave")])
+            })?,
+        };
+        self.not_held(&connection)?;
+        let call = self.stored_call(&component, &connection).await?;
+        let started = Instant::now();
+        let operation = Operation::ListUsers { cursor: walk.position().map(str::to_owned), limit };
+        let answer = self.run(&component, call, operation, Phase::Later).await.and_then(|answer| match answer {
+            Answer::Users { users, next_cursor } => {
+                let next_cursor = next_cursor.map(|next| walk.step(next)).transpose()?;
+                Ok(Users { users, next_cursor })
+            }
+            _ => Err(Error::internal("a component answered another operation")),
+        });
+        if let Err(error) = &answer
+            && tells_of_the_connection(error)
+        {
+            let check = self.failed_check(error, started.elapsed());
+            self.record(&connection, Some(error), check).await?;
+        }
+        answer
+    }
+
+    /// Runs one operation and puts its failure into the API's words.
+    async fn run(
+        &self,
+        component: &Component,
+        call: Call,
+        operation: Operation,
+        phase: Phase,
+    ) -> Result<Answer, Error> {
+        let provider = component.manifest.id.clone();
+        let name = operation.name();
+        let started = Instant::now();
+        let answer =
+            self.sandbox.run(component, call, operation).await.map_err(|error| error_of(error, &provider, phase));
+        let outcome = answer.as_ref().err().map_or("ok", Error::code);
+        metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
+            .increment(1);
+        metrics::histogram!("jackfield_call_seconds", "provider" => provider, "operation" => name)
+            .record(started.elapsed().as_secs_f64());
+        answer
+    }
+
+    async fn stored_call(&self, component: &Component, connection: &Connection) -> Result<Call, Error> {
+        let secrets = self.store.connection_secrets(connection).await?;
+        if lacks_a_secret(component, |name| secrets.contains_key(name)) {
+            return Err(StoreError::Unreadable.into());
+        }
+        let pool = pool_of(component, connection);
+        Ok(self.call(pool, component, connection.fields.clone(), &secrets, connection.account.clone()))
+    }
+
+    fn call(
+        &self,
+        pool: String,
+        component: &Component,
+        fields: BTreeMap<String, String>,
+        secrets: &BTreeMap<String, Secret<String>>,
+        account: Option<String>,
+    ) -> Call {
+        let credentials =
+            secrets.iter().map(|(name, secret)| (CredentialSource::Field(name.clone()), secret.clone())).collect();
+        let endpoints = Arc::clone(&component.endpoints);
+        let grant = Grant::new(pool, endpoints, credentials, fields.clone(), Budget::new(self.requests));
+        Call { grant, fields, account }
+    }
+
+    fn id(&self, provider: &str) -> Result<ProviderId, Error> {
+        ProviderId::parse(provider).map_err(|_no_id| Error::UnknownProvider(provider.chars().take(40).collect()))
+    }
+
+    /// Refuses a provider that has no component, in whatever state.
+    fn known(&self, provider: &str) -> Result<(), Error> {
+        match self.catalog.component(provider) {
+            Err(error @ Error::UnknownProvider(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn audit_refusal(&self, actor: &Actor, action: &'static str, id: &ProviderId, error: &Error) {
+        let audit = NewAudit {
+            actor: actor.clone(),
+            action,
+            provider: Some(id.clone()),
+            outcome: Outcome::Refused,
+            detail: Some(error.code().to_owned()),
+        };
+        if let Err(error) = self.store.audit(audit).await {
+            tracing::error!(%error, "a refusal could not be written to the audit");
+        }
+    }
+}
+
+impl Operation {
+    /// The operation's name in metrics and logs.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+            Self::Health => "health",
+            Self::ListUsers { .. } => "list_users",
+        }
+    }
+}
+
+/// Why a connect is not done.
+enum Attempt {
+    /// What it was made from changed meanwhile; another try may do.
+    Overtaken,
+    Failed(Error),
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn pool_of(component: &Component, connection: &Connection) -> String {
+    format!("{}/{}/{}", component.digest, connection.id, connection.generation)
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
