@@ -1,0 +1,103 @@
+//! Every route on one page, and the one layer around all of them that demands the access level.
+//!
+//! A route is open only when its line here says so; whatever path nobody wrote down needs an Executive too.
+
+mod audit;
+mod caller;
+mod connections;
+mod error;
+mod extract;
+mod health;
+mod providers;
+mod request;
+pub mod serve;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{MethodRouter, delete, get, put},
+};
+use http::Method;
+
+pub use self::caller::FailedTries;
+use crate::{connections::Connections, metrics::Metrics, sandbox::Catalog, store::Store};
+
+/// How long an answer may take in all: a call's own bound, and some for the database.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// What the handlers work with.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub store: Store,
+    pub catalog: Arc<Catalog>,
+    pub connections: Connections,
+    pub metrics: Metrics,
+    /// The host names under which browsers and clients may call, besides loopback's.
+    pub hosts: Arc<[String]>,
+    pub failed_tries: FailedTries,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Open,
+    /// Executives.
+    Executive,
+}
+
+/// One line of the API.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    handler: fn() -> MethodRouter<State>,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {} ({:?})", self.method, self.path, self.access)
+    }
+}
+
+/// The whole API.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    use Access::{Executive, Open};
+    let route = |method, path, access, handler| Route { method, path, access, handler };
+    vec![
+        // ---- connections ----
+        route(Method::GET, "/api/admin/connections", Executive, || get(connections::list)),
+        route(Method::PUT, "/api/admin/connections/{provider}", Executive, || put(connections::connect)),
+        route(Method::DELETE, "/api/admin/connections/{provider}", Executive, || delete(connections::disconnect)),
+        route(Method::GET, "/api/admin/connections/{provider}/status", Executive, || get(connections::status)),
+        route(Method::GET, "/api/admin/connections/{provider}/health", Executive, || get(connections::health)),
+        route(Method::GET, "/api/admin/connections/{provider}/users", Executive, || get(connections::users)),
+        // ---- the catalog ----
+        route(Method::GET, "/api/admin/providers", Executive, || get(providers::list)),
+        // ---- the audit ----
+        route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
+        // ---- the service itself ----
+        route(Method::GET, "/healthz", Open, || get(health::alive)),
+        route(Method::GET, "/readyz", Open, || get(health::ready)),
+        route(Method::GET, "/metrics", Open, || get(health::metrics)),
+    ]
+}
+
+/// Makes the router: the routes, the level's layer around all of them, and what every request passes.
+pub fn router(state: State) -> Router {
+    let mut router = Router::new();
+    for route in routes() {
+        router = router.route(route.path, (route.handler)());
+    }
+    router
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), caller::demand_level))
+        .layer(from_fn(request::bound_time))
+        .layer(from_fn_with_state(state.clone(), request::check_host))
+        .layer(from_fn(request::identify))
+        .with_state(state)
+}

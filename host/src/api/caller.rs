@@ -1,0 +1,123 @@
+//! Who calls: reads the bearer token, finds its owner, and demands the level that the route asks for.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State as Given},
+    middleware::Next,
+    response::Response,
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use http::{HeaderValue, Method, header::AUTHORIZATION, request::Parts};
+
+use super::{Access, State, error::ApiError, request::RequestId, routes};
+use crate::model::{Caller, Error, Level, audit::Actor};
+
+/// Failed tries that one address has at once; they come back at one in three seconds. A person who mistypes does not
+/// meet it, and a guesser of 256-bit tokens loses nothing that could be won.
+const FAILED_TRIES: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+
+/// How many failed tries of authentication each address has left.
+#[derive(Clone)]
+pub struct FailedTries(Arc<DefaultKeyedRateLimiter<IpAddr>>);
+
+impl Default for FailedTries {
+    fn default() -> Self {
+        Self(Arc::new(RateLimiter::keyed(Quota::per_minute(FAILED_TRIES))))
+    }
+}
+
+impl FailedTries {
+    /// Counts a failed try; the error says how long to wait when there are too many.
+    fn count(&self, address: IpAddr) -> Result<(), Error> {
+        self.0.check_key(&network(address)).map_err(|early| {
+            // Keys of addresses that went quiet are dropped now, when somebody makes us grow.
+            self.0.retain_recent();
+            let wait = early.wait_time_from(governor::clock::DefaultClock::default().now());
+            Error::RateLimited {
+                what: "too many failed tries from this address".to_owned(),
+                retry_after: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for FailedTries {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FailedTries").field("addresses", &self.0.len()).finish()
+    }
+}
+
+/// One home or office, which an IPv6 /64 is.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+/// Lets a request pass when its route is open, or its caller is an Executive.
+pub(super) async fn demand_level(
+    Given(state): Given<State>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if access(&request) == Access::Open {
+        return Ok(next.run(request).await);
+    }
+    let caller = authenticate(&state, request.headers().get(AUTHORIZATION).cloned(), address.ip()).await?;
+    if caller.level != Level::Executive {
+        return Err(
+            Error::Forbidden(format!("this needs the level executive; yours is {}", caller.level.as_str())).into()
+        );
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+/// What a request needs: what its route's line says, and an Executive where there is no such line.
+fn access(request: &Request) -> Access {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return Access::Executive };
+    // A HEAD is answered by the GET of its path.
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    routes()
+        .iter()
+        .find(|route| route.path == path.as_str() && route.method == *method)
+        .map_or(Access::Executive, |route| route.access)
+}
+
+async fn authenticate(state: &State, header: Option<HeaderValue>, address: IpAddr) -> Result<Caller, ApiError> {
+    let Some(header) = header else { return Err(Error::Unauthenticated.into()) };
+    let token = header.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    let found = match token {
+        Some(token) => state.store.find_token(token).await.map_err(Error::from)?,
+        None => None,
+    };
+    match found {
+        Some(token) => Ok(Caller { name: token.name, level: token.level }),
+        None => {
+            state.failed_tries.count(address)?;
+            Err(Error::Unauthenticated.into())
+        }
+    }
+}
+
+/// Who acts, for the audit: the caller, where from, in which request.
+impl FromRequestParts<State> for Actor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().ok_or(Error::Unauthenticated)?;
+        let origin = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Self { name: caller.name.clone(), origin, request_id })
+    }
+}
