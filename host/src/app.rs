@@ -1,0 +1,161 @@
+//! The wired parts of one service: started from its settings, served, stopped.
+
+use std::{
+    fs::{DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::{
+    api::{self, serve::serve},
+    clock::Clock,
+    config::Config,
+    connections::Connections,
+    egress::{Egress, EgressConfig},
+    metrics::Metrics,
+    sandbox::{Cache, Catalog, Sandbox, catalog::Trust},
+    store::{Store, StoreError, StoreOptions},
+    vault::{self, MayCreate, Vault},
+};
+
+/// A service that is ready to be served.
+#[derive(Debug)]
+pub struct App {
+    pub store: Store,
+    pub catalog: Arc<Catalog>,
+    pub sandbox: Sandbox,
+    router: Router,
+}
+
+/// What a test puts in the place of the machine's own.
+#[derive(Debug)]
+pub struct Surroundings {
+    pub clock: Clock,
+    /// How the way out is set up; the settings' reroutes are added.
+    pub egress: EgressConfig,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { clock: Clock::system(), egress: EgressConfig::default() }
+    }
+}
+
+impl App {
+    /// Opens the database, takes the key, loads the components. A key that is missing or wrong, or a component that
+    /// can not be used, is no error: the service starts and says so.
+    ///
+    /// # Errors
+    /// The data folder or the database can not be used.
+    pub async fn start(config: &Config, surroundings: Surroundings) -> anyhow::Result<Self> {
+        let metrics = Metrics::start();
+        let store = open_store(config, surroundings.clock.clone()).await?;
+        let cache = match store.vault() {
+            Ok(vault) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
+            Err(_sealed) => Cache::none(),
+        };
+        let mut egress = surroundings.egress;
+        egress.reroutes.extend(config.egress_reroute.clone());
+        let egress = Egress::new(egress).context("the way out could not be opened")?;
+        let sandbox =
+            Sandbox::new(config.limits.clone(), egress.clone(), cache).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        if config.plugins_trust == Trust::Shipped(std::collections::BTreeMap::new()) {
+            tracing::warn!("this program was built without the digests of its components, so it approves none");
+        }
+        let catalog = Arc::new(Catalog::scan(&sandbox, &config.plugins_dir, &config.plugins_trust).await);
+        hold_to_what_was_said(&store, &catalog).await?;
+        let connections = Connections::new(
+            store.clone(),
+            Arc::clone(&catalog),
+            sandbox.clone(),
+            egress,
+            surroundings.clock,
+            &config.limits,
+        );
+        let hosts = config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned);
+        let router = api::router(api::State {
+            store: store.clone(),
+            catalog: Arc::clone(&catalog),
+            connections,
+            metrics,
+            hosts: hosts.collect(),
+            failed_tries: api::FailedTries::default(),
+        });
+        Ok(Self { store, catalog, sandbox, router })
+    }
+
+    /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
+    ///
+    /// # Errors
+    /// The listener fails for good.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let served = serve(listener, self.router, stop).await;
+        self.store.close().await;
+        served
+    }
+}
+
+/// Opens the database with the master key, making both on the first start.
+///
+/// # Errors
+/// The data folder or the database can not be used. A key that can not leaves the store sealed.
+pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    let folder = &config.data_dir;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("the data folder {} could not be made", folder.display()))?;
+    // Also where somebody made it before, under a wider mask.
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("the data folder {} is not this user's own", folder.display()))?;
+    // Held while tables and key are made, so that two first starts at once do not each make a key.
+    let _starting = lock(&folder.join("starting.lock"))
+        .with_context(|| format!("the data folder {} can not be written to", folder.display()))?;
+    let options = StoreOptions { url: config.database_url.expose().clone(), clock };
+    let mut store = Store::open(options).await.context("the database could not be opened")?;
+    let may_create = if store.has_keys().await? { MayCreate::No } else { MayCreate::Yes };
+    let key = match &config.master_key {
+        Some(text) => vault::parse_base64(text.expose()),
+        None => vault::load_or_create(&config.master_key_file, may_create),
+    };
+    match key {
+        Ok(key) => store.unlock(Vault::new(key)).await?,
+        Err(error) => store.stay_sealed(error.to_string()),
+    }
+    if let Some(reason) = store.sealed_because() {
+        tracing::error!(reason, "the service is sealed: nothing that needs a secret is answered");
+    }
+    Ok(store)
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Holds every component to what it said of itself the first time that its bytes were seen.
+async fn hold_to_what_was_said(store: &Store, catalog: &Catalog) -> anyhow::Result<()> {
+    for entry in catalog.entries() {
+        let (Some(digest), Some(manifest)) = (&entry.digest, entry.manifest()) else { continue };
+        match store.remember_manifest(digest, manifest).await {
+            Ok(said) if said == *manifest => {}
+            Ok(_) => {
+                catalog.set_broken(&entry.id, "it describes itself otherwise than when these bytes were first seen");
+            }
+            Err(StoreError::Corrupt(_)) => {
+                catalog.set_broken(&entry.id, "what it said of itself the first time can not be read in the database");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

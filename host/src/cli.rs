@@ -1,0 +1,93 @@
+//! The commands of the program.
+
+mod plugin;
+mod token;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use jackfield::{
+    app::{App, Surroundings},
+    config::{Config, ConfigError, Dev},
+    logging,
+};
+use tokio::net::TcpListener;
+
+/// A connections service: plug in the outside services that a company uses, and keep their credentials sealed.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the service
+    Serve {
+        /// The settings' file, instead of jackfield.toml where that is there
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Allow what is for development only, and listen on loopback alone
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Look at components
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Serve { config, dev } => serve(config, dev).await,
+        Command::Token(command) => token::run(command).await,
+        Command::Plugin(command) => plugin::run(command).await,
+    }
+}
+
+/// Prints an error with all that caused it, and gives its exit status.
+#[expect(clippy::print_stderr, reason = "the program's own word to who started it")]
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("jackfield: {error:#}");
+    ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+}
+
+async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
+    let config = Config::load(file.as_deref(), if dev { Dev::Yes } else { Dev::No })?;
+    logging::start(&config)?;
+    let app = App::start(&config, Surroundings::default()).await?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("{} can not be listened on", config.listen))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, dev, "ready");
+    app.serve(listener, told_to_stop()).await.context("the service ended")
+}
+
+/// Settings for a command that serves nothing.
+fn settings() -> anyhow::Result<Config> {
+    Ok(Config::load(None, Dev::NotAsked)?)
+}
+
+async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        // Without that signal the other one still stops the service.
+        Err(_) => drop(interrupted.await),
+    }
+}
+
+/// Prints a line of a command's own answer.
+#[expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+fn say(line: &str) {
+    println!("{line}");
+}

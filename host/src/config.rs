@@ -1,0 +1,280 @@
+//! Every setting of the service, parsed once: from `jackfield.toml`, then from the environment, which wins.
+//!
+//! A setting that is unknown or malformed stops the start, with one message that names them all.
+
+mod source;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use url::Url;
+
+pub use self::source::ConfigError;
+use self::source::Settings;
+use crate::{
+    sandbox::{Limits, catalog::Trust},
+    secret::Secret,
+};
+
+/// Digests of the components that were built with this program, `id=sha256,…`; set by `cargo xtask`.
+const BUILD_DIGESTS: Option<&str> = option_env!("JACKFIELD_BUILD_DIGESTS");
+
+/// The settings of one service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `JACKFIELD_LISTEN`: the address that is listened on.
+    pub listen: SocketAddr,
+    /// `JACKFIELD_PUBLIC_URL`: where browsers reach the service; none stands for `http://` and the address.
+    pub public_url: Option<Url>,
+    /// `JACKFIELD_DATA_DIR`: SQLite's file, the master key, compiled components.
+    pub data_dir: PathBuf,
+    /// `JACKFIELD_DATABASE_URL`. Secret, since it may hold a password.
+    pub database_url: Secret<String>,
+    /// `JACKFIELD_PLUGINS_DIR`: where components are dropped in.
+    pub plugins_dir: PathBuf,
+    /// `JACKFIELD_PLUGINS_TRUST`.
+    pub plugins_trust: Trust,
+    /// `JACKFIELD_MASTER_KEY_FILE`.
+    pub master_key_file: PathBuf,
+    /// `JACKFIELD_MASTER_KEY`: the key itself, base64.
+    pub master_key: Option<Secret<String>>,
+    /// `JACKFIELD_EGRESS_REROUTE`: host to stand-in.
+    pub egress_reroute: BTreeMap<String, Url>,
+    /// `JACKFIELD_LOG`: a tracing filter.
+    pub log: String,
+    /// `JACKFIELD_LOG_FORMAT`.
+    pub log_format: LogFormat,
+    /// What a component's call is held to. Not a setting of the program; tests make it small.
+    pub limits: Limits,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Whether `--dev` was given, and whether this command judges the settings that need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dev {
+    /// `--dev` was given.
+    Yes,
+    /// It was not: the settings that need it are refused.
+    No,
+    /// This command has no such flag: it takes those settings and ignores them.
+    NotAsked,
+}
+
+impl Config {
+    /// Reads the settings: the file that was named, else `jackfield.toml` where it is there, then the environment.
+    ///
+    /// # Errors
+    /// One message that names every setting that is unknown, malformed or not allowed.
+    pub fn load(file: Option<&Path>, dev: Dev) -> Result<Self, ConfigError> {
+        let text = match file {
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|error| ConfigError::one(format!("{}: {error}", path.display())))?,
+            ),
+            None => match std::fs::read_to_string("jackfield.toml") {
+                Ok(text) => Some(text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(ConfigError::one(format!("jackfield.toml: {error}"))),
+            },
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let environment = std::env::vars_os();
+        Self::parse(
+            text.as_deref(),
+            environment.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
+            dev,
+        )
+    }
+
+    /// Parses settings from a file's text and an environment.
+    ///
+    /// # Errors
+    /// See [`load`](Self::load).
+    pub fn parse(
+        file: Option<&str>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        dev: Dev,
+    ) -> Result<Self, ConfigError> {
+        let mut settings = Settings::collect(file, environment)?;
+        let listen: SocketAddr =
+            settings.parse("LISTEN", "an address and a port, such as 127.0.0.1:7420", "127.0.0.1:7420");
+        let public_url =
+            settings.optional("PUBLIC_URL").and_then(|text| settings.check("PUBLIC_URL", public_url(&text)));
+        let data_dir = PathBuf::from(settings.text("DATA_DIR", "./data"));
+        let database_url =
+            settings.text("DATABASE_URL", &format!("sqlite://{}", data_dir.join("jackfield.db").display()));
+        let plugins_dir = settings.optional("PLUGINS_DIR").map_or_else(beside_the_binary, PathBuf::from);
+        let trust = settings.text("PLUGINS_TRUST", "approve");
+        let plugins_trust = settings.check("PLUGINS_TRUST", parse_trust(&trust, dev));
+        let master_key_file =
+            settings.optional("MASTER_KEY_FILE").map_or_else(|| data_dir.join("master.key"), PathBuf::from);
+        let master_key = settings.optional("MASTER_KEY").map(Secret::new);
+        let reroute = settings.optional("EGRESS_REROUTE").unwrap_or_default();
+        let egress_reroute = settings.check("EGRESS_REROUTE", parse_reroute(&reroute, dev));
+        let log = settings.text("LOG", "info");
+        let format = settings.text("LOG_FORMAT", "text");
+        let log_format = settings.check(
+            "LOG_FORMAT",
+            match format.as_str() {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be `text` or `json`".to_owned()),
+            },
+        );
+        if dev == Dev::Yes && !listen.ip().is_loopback() {
+            settings.refuse("LISTEN", "must be a loopback address with --dev");
+        }
+        settings.not_yet(&["JWT_", "OIDC_", "OAUTH_"]);
+        settings.finish()?;
+        Ok(Self {
+            listen,
+            public_url,
+            data_dir,
+            database_url: Secret::new(database_url),
+            plugins_dir,
+            plugins_trust: plugins_trust.unwrap_or(Trust::Shipped(BTreeMap::new())),
+            master_key_file,
+            master_key,
+            egress_reroute: egress_reroute.unwrap_or_default(),
+            log,
+            log_format: log_format.unwrap_or(LogFormat::Text),
+            limits: Limits::default(),
+        })
+    }
+}
+
+/// The components that were built with this program: id to digest.
+#[must_use]
+pub fn shipped_digests() -> BTreeMap<String, String> {
+    BUILD_DIGESTS
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(id, digest)| (id.to_owned(), digest.to_owned()))
+        .collect()
+}
+
+fn beside_the_binary() -> PathBuf {
+    let folder = std::env::current_exe().ok().and_then(|binary| binary.parent().map(Path::to_owned));
+    folder.unwrap_or_default().join("plugins")
+}
+
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
+    let bare = matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if bare { Ok(url) } else { Err("must be https:// (or http://) and a host, with no path".to_owned()) }
+}
+
+fn parse_trust(text: &str, dev: Dev) -> Result<Trust, String> {
+    match text {
+        "approve" => Ok(Trust::Shipped(shipped_digests())),
+        "all" if dev == Dev::No => Err("`all` is for development only and needs --dev".to_owned()),
+        "all" => Ok(Trust::All),
+        "signed" => Err("`signed` is not supported by this version".to_owned()),
+        _ => Err("must be `approve`, `signed` or `all`".to_owned()),
+    }
+}
+
+fn parse_reroute(text: &str, dev: Dev) -> Result<BTreeMap<String, Url>, String> {
+    if text.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    if dev == Dev::No {
+        return Err("is for development only and needs --dev".to_owned());
+    }
+    text.split(',')
+        .map(|pair| {
+            let (host, url) = pair.split_once('=').ok_or("must be HOST=URL pairs, parted by commas")?;
+            let url = Url::parse(url.trim()).map_err(|error| format!("`{}` is no URL: {error}", url.trim()))?;
+            let is_loopback = match url.host() {
+                Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                Some(url::Host::Domain(_)) | None => false,
+            };
+            if url.scheme() != "http" || !is_loopback || url.port().is_none() {
+                return Err(format!("`{url}` is not http:// with a loopback address and a port"));
+            }
+            Ok((host.trim().to_ascii_lowercase(), url))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(file: &str, environment: &[(&str, &str)], dev: Dev) -> Result<Config, ConfigError> {
+        let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Config::parse(Some(file), environment, dev)
+    }
+
+    #[test]
+    fn without_any_setting_the_defaults_hold() {
+        let config = parse("", &[("PATH", "/bin")], Dev::No).expect("parses");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:7420");
+        assert_eq!(config.database_url.expose(), "sqlite://./data/jackfield.db");
+        assert_eq!(config.master_key_file, Path::new("./data/master.key"));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = "listen = '127.0.0.1:1'\ndata_dir = '/a'";
+        let config = parse(file, &[("JACKFIELD_LISTEN", "127.0.0.1:2")], Dev::No).expect("parses");
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.data_dir, Path::new("/a"));
+    }
+
+    #[test]
+    fn one_message_names_every_wrong_setting() {
+        let wrong = parse(
+            "lisen = 'x'\nlog_format = 'xml'",
+            &[("JACKFIELD_LISTEN", "here"), ("JACKFIELD_DATADIR", "x"), ("JACKFIELD_PUBLIC_URL", "ftp://x/")],
+            Dev::No,
+        );
+        let message = wrong.expect_err("refused").to_string();
+        for name in
+            ["JACKFIELD_LISEN", "JACKFIELD_LOG_FORMAT", "JACKFIELD_LISTEN", "JACKFIELD_DATADIR", "JACKFIELD_PUBLIC_URL"]
+        {
+            assert!(message.contains(name), "{name} is not named in: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_development_needs_the_flag() {
+        let reroute = [("JACKFIELD_EGRESS_REROUTE", "api.example.com=http://127.0.0.1:4010")];
+        assert!(parse("", &reroute, Dev::No).is_err());
+        assert!(parse("", &reroute, Dev::NotAsked).is_ok());
+        assert_eq!(parse("", &reroute, Dev::Yes).expect("parses").egress_reroute.len(), 1);
+        let trust = [("JACKFIELD_PLUGINS_TRUST", "all")];
+        assert!(parse("", &trust, Dev::No).is_err());
+        assert_eq!(parse("", &trust, Dev::Yes).expect("parses").plugins_trust, Trust::All);
+        let public = [("JACKFIELD_LISTEN", "0.0.0.0:7420")];
+        assert!(parse("", &public, Dev::No).is_ok());
+        assert!(parse("", &public, Dev::Yes).is_err());
+    }
+
+    #[test]
+    fn a_secret_setting_is_not_printed() {
+        let config = parse(
+            "",
+            &[("JACKFIELD_MASTER_KEY", "c2VjcmV0"), ("JACKFIELD_DATABASE_URL", "postgres://u:pw@h/d")],
+            Dev::No,
+        );
+        let shown = format!("{:?}", config.expect("parses"));
+        assert!(!shown.contains("c2VjcmV0") && !shown.contains("pw@"), "{shown}");
+    }
+}

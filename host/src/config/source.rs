@@ -1,0 +1,113 @@
+//! Where settings come from: collected under one name each, taken one by one, and what is left over is unknown.
+
+use std::{collections::BTreeMap, fmt::Write as _, str::FromStr};
+
+/// What every variable starts with.
+const PREFIX: &str = "JACKFIELD_";
+
+/// All that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(super) fn one(problem: String) -> Self {
+        Self(problem)
+    }
+}
+
+/// The settings that were given, and the problems that were met so far.
+pub(super) struct Settings {
+    given: BTreeMap<String, String>,
+    problems: Vec<(String, String)>,
+}
+
+impl Settings {
+    pub(super) fn collect(
+        file: Option<&str>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut given = BTreeMap::new();
+        if let Some(text) = file {
+            let table: toml::Table =
+                text.parse().map_err(|error| ConfigError(format!("the configuration file is no TOML: {error}")))?;
+            flatten("", &table, &mut given);
+        }
+        for (key, value) in environment {
+            if let Some(name) = key.strip_prefix(PREFIX) {
+                given.insert(name.to_owned(), value);
+            }
+        }
+        Ok(Self { given, problems: Vec::new() })
+    }
+
+    pub(super) fn optional(&mut self, name: &str) -> Option<String> {
+        self.given.remove(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn text(&mut self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// Parses a setting. A malformed one is noted down and its default, which always parses, stands in for now.
+    pub(super) fn parse<T: FromStr>(&mut self, name: &str, form: &str, default: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        let text = self.text(name, default);
+        if let Ok(value) = text.parse() {
+            return value;
+        }
+        self.refuse(name, &format!("must be {form}"));
+        default.parse().expect("the defaults are written here and parse")
+    }
+
+    pub(super) fn check<T>(&mut self, name: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|problem| self.refuse(name, &problem)).ok()
+    }
+
+    pub(super) fn refuse(&mut self, name: &str, problem: &str) {
+        self.problems.push((name.to_owned(), problem.to_owned()));
+    }
+
+    /// Refuses settings of parts that this version does not have, rather than ignore them.
+    pub(super) fn not_yet(&mut self, prefixes: &[&str]) {
+        let names: Vec<String> =
+            self.given.keys().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).cloned().collect();
+        for name in names {
+            self.given.remove(&name);
+            self.refuse(&name, "is not supported by this version");
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), ConfigError> {
+        for name in self.given.keys() {
+            self.problems.push((name.clone(), "is no setting".to_owned()));
+        }
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        let mut message = "these settings can not be used:".to_owned();
+        for (name, problem) in &self.problems {
+            // Writing to a String does not fail.
+            let _ = write!(message, "\n  {PREFIX}{name} {problem}");
+        }
+        Err(ConfigError(message))
+    }
+}
+
+/// Gives every value of a file the name of its variable: `oauth.example.client_id` is `OAUTH_EXAMPLE_CLIENT_ID`.
+fn flatten(prefix: &str, table: &toml::Table, given: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let name = format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_"));
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{name}_"), inner, given),
+            toml::Value::String(text) => {
+                given.insert(name, text.clone());
+            }
+            other => {
+                given.insert(name, other.to_string());
+            }
+        }
+    }
+}
