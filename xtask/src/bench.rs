@@ -1,0 +1,24 @@
+//! `cargo xtask bench`: runs the benchmarks against the program in release, their report under `target/bench/`.
+
+use anyhow::Result;
+
+use crate::{children, components, steps::Steps, tools, workspace::Workspace};
+
+/// Builds what the benchmarks measure and runs them; the arguments are theirs.
+pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
+    tools::wasm_target(workspace)?;
+    let digests = steps.take("components", || components::providers(workspace))?;
+    steps.take("host", || children::run(digests.cargo(workspace).args(["build", "--release", "-p", "jackfield"])))?;
+
+    let report = workspace.target.join("bench");
+    steps.take("bench", || {
+        let mut cargo = digests.cargo(workspace);
+        cargo.args(["bench", "-p", "jackfield-tests", "--bench", "bench", "--"]).args(arguments);
+        cargo.env("JACKFIELD_BIN", workspace.target.join("release/jackfield"));
+        cargo.env("JACKFIELD_TEST_COMPONENTS", workspace.components());
+        cargo.env("JACKFIELD_BENCH_REPORT", &report);
+        children::run(&mut cargo)
+    })?;
+    println!("the report is under {}/", workspace.shown(&report));
+    Ok(())
+}

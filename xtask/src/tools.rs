@@ -1,0 +1,124 @@
+//! Gets what the other commands need, silent about what is there; names what is missing together with its cure.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    children::{printed_by, run, succeeds},
+    workspace::{Workspace, variable},
+};
+
+/// What components are compiled for.
+pub(crate) const WASM_TARGET: &str = "wasm32-wasip2";
+
+/// The programs of a PostgreSQL server that the tests start.
+const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+
+/// Sees to it that components can be compiled.
+pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
+    if sysroot(workspace)?.join("lib/rustlib").join(WASM_TARGET).is_dir() {
+        return Ok(());
+    }
+    if !has_rustup() {
+        bail!(
+            "the Rust target {WASM_TARGET} is missing, and so is rustup, which gets it: install rustup from \
+             https://rustup.rs, or the target's standard library from where this Rust came from"
+        );
+    }
+    println!("getting the Rust target {WASM_TARGET}");
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(&workspace.root))
+}
+
+/// Sees to it that rustfmt and clippy are there.
+pub(crate) fn checkers(workspace: &Workspace) -> Result<()> {
+    for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if succeeds(workspace.cargo().args([command, "--version"])) {
+            continue;
+        }
+        if !has_rustup() {
+            bail!("`cargo {command}` is missing: install {component} from where this Rust came from");
+        }
+        println!("getting {component}");
+        run(Command::new("rustup").args(["component", "add", component]).current_dir(&workspace.root))?;
+    }
+    Ok(())
+}
+
+/// The folder that holds PostgreSQL's server programs.
+pub(crate) fn postgres_programs() -> Result<PathBuf> {
+    if let Some(folder) = find_postgres() {
+        return Ok(folder);
+    }
+    let missing = format!("PostgreSQL's server programs ({}) are missing", POSTGRES_PROGRAMS.join(", "));
+    let way_out = "or leave PostgreSQL out with `cargo xtask test --no-postgres`";
+    if !on_path("apt-get") {
+        let cure = if on_path("brew") {
+            "run `brew install postgresql`"
+        } else if on_path("dnf") {
+            "run `sudo dnf install postgresql-server`"
+        } else {
+            "install the PostgreSQL server with this system's packages"
+        };
+        bail!("{missing}: {cure}, {way_out}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("{missing}: run `sudo apt-get install postgresql`, {way_out}");
+    }
+    println!("getting PostgreSQL");
+    let apt_get = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    run(apt_get().arg("update"))?;
+    run(apt_get().args(["install", "-y", "postgresql"]))?;
+    match find_postgres() {
+        Some(folder) => Ok(folder),
+        None => bail!("{missing}, although the package postgresql is installed: put them on the PATH, {way_out}"),
+    }
+}
+
+/// Looks on the PATH, where Debian keeps its versions (the newest first), then asks `pg_config`.
+fn find_postgres() -> Option<PathBuf> {
+    let complete = |folder: &PathBuf| POSTGRES_PROGRAMS.iter().all(|program| folder.join(program).is_file());
+    path_folders().into_iter().chain(debian_versions()).find(complete).or_else(|| {
+        let folder = printed_by(Command::new("pg_config").arg("--bindir")).ok()?;
+        Some(PathBuf::from(folder)).filter(complete)
+    })
+}
+
+fn debian_versions() -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir("/usr/lib/postgresql") else { return Vec::new() };
+    let mut versions: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    versions.sort_by_key(|path| std::cmp::Reverse(number(path)));
+    versions.iter().map(|version| version.join("bin")).collect()
+}
+
+/// Where the compiler's own files lie.
+pub(crate) fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
+    let rustc = variable("RUSTC").unwrap_or_else(|| "rustc".into());
+    printed_by(Command::new(rustc).args(["--print", "sysroot"]).current_dir(&workspace.root)).map(PathBuf::from)
+}
+
+fn has_rustup() -> bool {
+    succeeds(Command::new("rustup").arg("--version"))
+}
+
+fn on_path(program: &str) -> bool {
+    path_folders().iter().any(|folder| folder.join(program).is_file())
+}
+
+fn path_folders() -> Vec<PathBuf> {
+    let path = variable("PATH").unwrap_or_default();
+    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| resolved(&folder)).collect()
+}
+
+fn resolved(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
