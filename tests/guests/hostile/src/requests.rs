@@ -1,0 +1,202 @@
+//! Attacks through `http.send`: what is asked for that was not approved, and what is set that is the host's to set.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    BARE_HOST, HOST,
+    bindings::jackfield::provider::{
+        http::{self, Header, Method, Request, Response, send},
+        types::{Error, Report, ReportValue},
+    },
+    number, text,
+};
+
+/// Characters of one piece of a long text.
+const PIECE: usize = 500;
+
+/// Pieces of a long text that are reported.
+const PIECES: usize = 64;
+
+/// Sends a GET and says what came of it.
+pub(crate) fn get(host: &str, path: &str) -> String {
+    outcome(&ask(Method::Get, &format!("https://{host}{path}"), &[]))
+}
+
+/// Sends a GET to `/ok` and passes on what a provider would.
+pub(crate) fn ok_or_error() -> Result<(), Error> {
+    match ask(Method::Get, &format!("https://{HOST}/ok"), &[]) {
+        Ok(response) if response.status == 401 => Err(Error::Unauthorized("invalid_token".to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::Http(error)),
+    }
+}
+
+pub(crate) fn flood(requests: usize) -> Vec<Report> {
+    let mut outcomes = BTreeMap::new();
+    for _ in 0..requests {
+        *outcomes.entry(get(HOST, "/ok")).or_insert(0) += 1;
+    }
+    let (sent, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(outcome, _)| outcome.starts_with("sent"));
+    let total = |of: &[(&String, &usize)]| of.iter().map(|(_, count)| **count).sum();
+    let mut reports = vec![number("sent", total(&sent)), number("refused", total(&refused))];
+    reports.extend(refused.first().map(|(outcome, _)| text("refusal", outcome)));
+    reports
+}
+
+pub(crate) fn undeclared_paths() -> Vec<Report> {
+    const PATHS: [&str; 14] = [
+        "/undeclared",
+        "/",
+        "/OK",
+        "/ok/",
+        "//ok",
+        "/ok/../undeclared",
+        "/ok/%2e%2e/undeclared",
+        "/ok%2fundeclared",
+        "/ok;undeclared",
+        "/ok%00",
+        "/./ok",
+        "/%6fk",
+        "/ok\\..\\undeclared",
+        "/ok#fragment",
+    ];
+    PATHS.iter().enumerate().map(|(index, path)| text(&format!("path_{index}"), &get(HOST, path))).collect()
+}
+
+pub(crate) fn undeclared_method() -> Vec<Report> {
+    let url = format!("https://{HOST}/ok");
+    let methods = [
+        ("head", Method::Head),
+        ("post", Method::Post),
+        ("put", Method::Put),
+        ("patch", Method::Patch),
+        ("delete", Method::Delete),
+    ];
+    methods.into_iter().map(|(name, method)| text(name, &outcome(&ask(method, &url, &[])))).collect()
+}
+
+pub(crate) fn undeclared_hosts() -> Vec<Report> {
+    let urls = [
+        "https://undeclared.example.net/ok".to_owned(),
+        format!("http://{HOST}/ok"),
+        format!("https://{HOST}:8443/ok"),
+        format!("https://{HOST}./ok"),
+        format!("https://sub.{HOST}/ok"),
+        format!("https://{HOST}@undeclared.example.net/ok"),
+        format!("https://undeclared.example.net\\@{HOST}/ok"),
+        format!("https://{HOST}%2eundeclared.example.net/ok"),
+        "https://127.0.0.1/ok".to_owned(),
+        "https://[::1]/ok".to_owned(),
+        "https://169.254.169.254/latest/meta-data/".to_owned(),
+        "https://localhost/ok".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        format!("https:{HOST}/ok"),
+        format!("//{HOST}/ok"),
+        String::new(),
+    ];
+    urls.iter()
+        .enumerate()
+        .map(|(index, url)| text(&format!("host_{index}"), &outcome(&ask(Method::Get, url, &[]))))
+        .collect()
+}
+
+pub(crate) fn own_authorization() -> Vec<Report> {
+    vec![
+        text("on_credential_host", &with_header(HOST, "/ok", "Authorization", "Bearer own")),
+        text("on_bare_host", &with_header(BARE_HOST, "/bare", "authorization", "Bearer own")),
+    ]
+}
+
+pub(crate) fn own_place() -> Vec<Report> {
+    const SPELLINGS: [&str; 9] = [
+        "X-Auth-Token",
+        "x-auth-token",
+        "X-AUTH-TOKEN",
+        "x_auth_token",
+        "X_Auth-Token",
+        "X.Auth.Token",
+        " X-Auth-Token",
+        "X-Auth-Token ",
+        "X-Auth-Token:",
+    ];
+    let spelt = SPELLINGS.iter().enumerate();
+    spelt.map(|(index, name)| text(&format!("place_{index}"), &with_header(HOST, "/ok", name, "own"))).collect()
+}
+
+pub(crate) fn header_injection() -> Vec<Report> {
+    const FIELDS: [(&str, &str, &str); 27] = [
+        ("cr", "X-A", "a\rX-Auth-Token: own"),
+        ("lf", "X-A", "a\nX-Auth-Token: own"),
+        ("crlf", "X-A", "a\r\nX-Auth-Token: own"),
+        ("nul", "X-A", "a\0b"),
+        ("escape", "X-A", "\x1b[31m"),
+        ("not_ascii", "X-A", "caf\u{e9}"),
+        ("folded", "X-A", "a\r\n b"),
+        ("crlf_in_name", "X-A: a\r\nX-B", "b"),
+        ("colon_in_name", "X-A:", "a"),
+        ("blank_in_name", "X A", "a"),
+        ("empty_name", "", "a"),
+        ("pseudo_header", ":authority", "undeclared.example.net"),
+        ("host", "Host", "undeclared.example.net"),
+        ("content_length", "Content-Length", "0"),
+        ("transfer_encoding", "Transfer-Encoding", "chunked"),
+        ("connection", "Connection", "X-Auth-Token"),
+        ("keep_alive", "Keep-Alive", "timeout=600"),
+        ("te", "TE", "trailers"),
+        ("trailer", "Trailer", "X-A"),
+        ("upgrade", "Upgrade", "h2c"),
+        ("expect", "Expect", "100-continue"),
+        ("proxy_authorization", "Proxy-Authorization", "Basic b3duOm93bg=="),
+        ("cookie", "Cookie", "session=own"),
+        ("accept_encoding", "Accept-Encoding", "zstd"),
+        ("method_override", "X-HTTP-Method-Override", "DELETE"),
+        ("forwarded", "X-Forwarded-Host", "undeclared.example.net"),
+        ("original_url", "X-Original-URL", "/undeclared"),
+    ];
+    let mut reports: Vec<_> =
+        FIELDS.iter().map(|(what, name, value)| text(what, &with_header(HOST, "/ok", name, value))).collect();
+    let many = vec![("X-Many".to_owned(), "m".to_owned()); 65];
+    reports.push(text("too_many", &outcome(&ask(Method::Get, &format!("https://{HOST}/ok"), &many))));
+    reports.push(text("too_long", &with_header(HOST, "/ok", "X-Long", &"l".repeat((8 << 10) + 1))));
+    reports
+}
+
+/// Reports what the echo answered as texts that, joined, are the whole of it, as far as the contract lets through.
+pub(crate) fn echo() -> Vec<Report> {
+    let response = match ask(Method::Post, &format!("https://{HOST}/echo"), &[]) {
+        Ok(response) => response,
+        error => return vec![text("echo", &outcome(&error))],
+    };
+    let headers: String = response.headers.iter().map(|Header { name, value }| format!("{name}: {value}\n")).collect();
+    vec![pieces("headers", &headers), pieces("body", &String::from_utf8_lossy(&response.body))]
+}
+
+fn pieces(name: &str, long: &str) -> Report {
+    let letters: Vec<char> = long.chars().collect();
+    let pieces = letters.chunks(PIECE).take(PIECES).map(|piece| piece.iter().collect()).collect();
+    Report { name: name.to_owned(), value: ReportValue::Texts(pieces) }
+}
+
+fn with_header(host: &str, path: &str, name: &str, value: &str) -> String {
+    outcome(&ask(Method::Get, &format!("https://{host}{path}"), &[(name.to_owned(), value.to_owned())]))
+}
+
+fn ask(method: Method, url: &str, headers: &[(String, String)]) -> Result<Response, http::Error> {
+    let body = matches!(method, Method::Post).then(|| b"hello=echo".to_vec());
+    let headers = headers.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect();
+    send(&Request { method, url: url.to_owned(), headers, body })
+}
+
+/// What came of a request, in words that a test can compare: `sent 200`, or why not, such as `denied: endpoint`.
+fn outcome(answer: &Result<Response, http::Error>) -> String {
+    match answer {
+        Ok(response) => format!("sent {}", response.status),
+        Err(http::Error::Denied(denial)) => format!("denied: {}: {}", denial.rule, denial.message),
+        Err(http::Error::TimedOut) => "timed out".to_owned(),
+        Err(http::Error::TooLarge) => "too large".to_owned(),
+        Err(http::Error::Unreachable(why)) => format!("unreachable: {why}"),
+        Err(http::Error::RateLimited(seconds)) => format!("rate limited: {seconds}"),
+        Err(http::Error::Malformed(why)) => format!("malformed: {why}"),
+        Err(http::Error::CredentialRefused(refusal)) => format!("credential refused: {}", refusal.status),
+    }
+}

@@ -1,0 +1,416 @@
+//! A whole service for a test: its own database, key, components and clock, spoken to over a real socket.
+
+mod answer;
+mod database;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use jackfield::{
+    app::{App, Surroundings},
+    clock::Clock,
+    config::{Config, Dev, LogFormat},
+    egress::{EgressConfig, EgressLimits},
+    logging,
+    model::{Level, Outcome, audit::Actor},
+    sandbox::{Limits, Pooling, catalog::Trust},
+    store::{NewAudit, NewToken, Store},
+};
+use reqwest::Method;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
+
+pub use self::{answer::Answer, database::Database};
+use crate::{guests, marked, upstream::Upstream};
+
+/// Who sends a test's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Without a word about who it is.
+    Nobody,
+    /// With a token that never was one.
+    Nonsense,
+    Expired,
+    Revoked,
+    Member,
+    Manager,
+    Executive,
+    Service,
+}
+
+impl Caller {
+    /// Every kind of caller.
+    pub const ALL: [Self; 8] = [
+        Self::Nobody,
+        Self::Nonsense,
+        Self::Expired,
+        Self::Revoked,
+        Self::Member,
+        Self::Manager,
+        Self::Executive,
+        Self::Service,
+    ];
+}
+
+/// A service that runs for one test.
+#[derive(Debug)]
+pub struct TestApp {
+    pub clock: Clock,
+    pub store: Store,
+    pub base: String,
+    config: Config,
+    egress: EgressLimits,
+    client: reqwest::Client,
+    tokens: Vec<(Caller, String)>,
+    folder: Folder,
+    database: Database,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
+    answers: PathBuf,
+}
+
+/// Where a test's files lie: kept for the search in a whole run, removed otherwise.
+#[derive(Debug)]
+enum Folder {
+    Kept(PathBuf),
+    Removed(TempDir),
+}
+
+impl Folder {
+    fn new() -> Self {
+        match marked::sinks() {
+            Some(sinks) => {
+                let folder = sinks.join(Uuid::new_v4().to_string());
+                fs::create_dir_all(&folder).expect("a sink's folder can be made");
+                Self::Kept(folder)
+            }
+            None => Self::Removed(tempfile::tempdir().expect("a temporary folder")),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Removed(folder) => folder.path(),
+        }
+    }
+}
+
+/// What a test's service is to be like.
+#[derive(Debug)]
+pub struct Builder {
+    reroutes: Vec<(String, String)>,
+    components: Vec<String>,
+    files: Vec<(String, Vec<u8>)>,
+    limits: Limits,
+    egress: EgressLimits,
+    trust: Trust,
+}
+
+impl TestApp {
+    /// A service without components, upstreams or anything else.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            reroutes: Vec::new(),
+            components: Vec::new(),
+            files: Vec::new(),
+            limits: Limits {
+                calls: 64,
+                calls_per_component: 48,
+                pooling: Pooling::Never,
+                call_time: Duration::from_secs(3),
+                guest_time: Duration::from_millis(800),
+                ..Limits::default()
+            },
+            egress: EgressLimits {
+                first_byte: Duration::from_secs(1),
+                idle: Duration::from_millis(500),
+                total: Duration::from_secs(2),
+                ..EgressLimits::default()
+            },
+            trust: Trust::All,
+        }
+    }
+
+    /// Sends a request as an Executive.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.send_as(Caller::Executive, method, path, body).await
+    }
+
+    /// `GET` as an Executive.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// `PUT` as an Executive.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    /// `DELETE` as an Executive.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Sends a request as some caller.
+    pub async fn send_as(&self, caller: Caller, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(token) = self.token(caller) {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = Answer::read(request.send().await.expect("the service answers")).await;
+        answer.keep(&self.answers);
+        answer
+    }
+
+    /// The token of a kind of caller.
+    #[must_use]
+    pub fn token(&self, caller: Caller) -> Option<&str> {
+        self.tokens.iter().find(|(kind, _)| *kind == caller).map(|(_, token)| token.as_str())
+    }
+
+    /// The folder of the service's data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// How much this process has logged so far.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        let log = LOG.get().expect("the log was started");
+        fs::metadata(log).expect("the log").len()
+    }
+
+    /// The database's own bytes: the files of SQLite, or every row of every table of PostgreSQL as text.
+    pub async fn database_bytes(&self) -> Vec<u8> {
+        self.database.bytes(&self.data()).await
+    }
+
+    /// Changes the database by hand, as someone with access to it would.
+    pub async fn tamper(&self, sql: &'static str) {
+        self.database.execute(&self.data(), sql).await;
+    }
+
+    /// Starts a stopped service again, on the same data.
+    pub async fn start_again(mut self) -> Self {
+        let running = Running::start(&self.config, &self.egress, &self.clock).await;
+        self.store = running.store;
+        self.base = running.base;
+        self.stop = Some(running.stop);
+        self.served = Some(running.served);
+        self
+    }
+
+    /// Stops the service as a signal would, and waits for its end.
+    pub async fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Nobody listens where the service ended by itself.
+            let _ended = stop.send(());
+        }
+        if let Some(served) = self.served.take() {
+            served.await.expect("the service does not panic");
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(served) = self.served.take() {
+            served.abort();
+        }
+    }
+}
+
+impl Builder {
+    /// Sends the requests for a host to a stand-in.
+    #[must_use]
+    pub fn reroute(mut self, host: &str, upstream: &Upstream) -> Self {
+        self.reroutes.push((host.to_owned(), upstream.url()));
+        self
+    }
+
+    /// Drops in a component that was built: `slack`, or `guests/hostile`.
+    #[must_use]
+    pub fn component(mut self, name: &str) -> Self {
+        self.components.push(name.to_owned());
+        self
+    }
+
+    /// Drops in a file of these bytes.
+    #[must_use]
+    pub fn file(mut self, name: &str, bytes: Vec<u8>) -> Self {
+        self.files.push((name.to_owned(), bytes));
+        self
+    }
+
+    /// Changes what a call is held to.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Changes how long and how large an answer may be.
+    #[must_use]
+    pub fn egress(mut self, change: impl FnOnce(&mut EgressLimits)) -> Self {
+        change(&mut self.egress);
+        self
+    }
+
+    /// Says which components run without an approval; all where nothing is said.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// Starts the service.
+    pub async fn start(self) -> TestApp {
+        let folder = Folder::new();
+        log_into(folder.path());
+        let plugins = folder.path().join("plugins");
+        fs::create_dir_all(&plugins).expect("a plugins' folder");
+        for name in &self.components {
+            let file = format!("{}.wasm", name.rsplit('/').next().unwrap_or(name));
+            fs::write(plugins.join(file), guests::built(name)).expect("a component is dropped in");
+        }
+        for (name, bytes) in &self.files {
+            fs::write(plugins.join(name), bytes).expect("a file is dropped in");
+        }
+        let data = folder.path().join("data");
+        let database = Database::make(&data).await;
+        let reroute: Vec<String> = self.reroutes.iter().map(|(host, url)| format!("{host}={url}")).collect();
+        let settings = [
+            ("JACKFIELD_DATA_DIR", data.display().to_string()),
+            ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
+            ("JACKFIELD_DATABASE_URL", database.url()),
+            ("JACKFIELD_EGRESS_REROUTE", reroute.join(",")),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let mut config = Config::parse(None, settings, Dev::Yes).expect("the settings of a test");
+        config.limits = self.limits;
+        config.plugins_trust = self.trust;
+        let clock = Clock::set_to(Clock::system().now());
+        let running = Running::start(&config, &self.egress, &clock).await;
+        let tokens = tokens(&running.store, &clock).await;
+        TestApp {
+            clock,
+            store: running.store,
+            base: running.base,
+            config,
+            egress: self.egress,
+            client: client(),
+            tokens,
+            answers: folder.path().join("answers.txt"),
+            folder,
+            database,
+            stop: Some(running.stop),
+            served: Some(running.served),
+        }
+    }
+}
+
+/// A service that was started and answers.
+struct Running {
+    store: Store,
+    base: String,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(config: &Config, egress: &EgressLimits, clock: &Clock) -> Self {
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            egress: EgressConfig { limits: egress.clone(), ..EgressConfig::default() },
+        };
+        let app = App::start(config, surroundings).await.expect("the service starts");
+        let store = app.store.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            let stopped = async {
+                // A dropped sender stops it too.
+                let _dropped = stopped.await;
+            };
+            app.serve(listener, stopped).await.expect("the service ends well");
+        });
+        Self { store, base, stop, served }
+    }
+}
+
+/// A client of the test's own.
+#[must_use]
+pub fn client() -> reqwest::Client {
+    // reqwest chooses no cipher suites by itself; an earlier client may have been first.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+    client.build().expect("a client")
+}
+
+/// The digest by which a component is approved: SHA-256 in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a token for every kind of caller that has one.
+async fn tokens(store: &Store, clock: &Clock) -> Vec<(Caller, String)> {
+    let mut tokens = vec![(Caller::Nonsense, format!("jf_{}", "A".repeat(43)))];
+    let levels = [
+        (Caller::Member, Level::Member),
+        (Caller::Manager, Level::Manager),
+        (Caller::Executive, Level::Executive),
+        (Caller::Service, Level::Service),
+        (Caller::Expired, Level::Executive),
+        (Caller::Revoked, Level::Executive),
+    ];
+    for (caller, level) in levels {
+        let name = format!("{caller:?}").to_lowercase();
+        let lifetime = (caller == Caller::Expired).then_some(Duration::from_secs(1));
+        let new = NewToken { name, level, providers: Vec::new(), lifetime };
+        let (token, text) = store.create_token(new, by_hand("token.create")).await.expect("a token is made");
+        if caller == Caller::Revoked {
+            assert!(store.revoke_token(&token.id, by_hand("token.revoke")).await.expect("a token is revoked"));
+        }
+        tokens.push((caller, marked::note(text.expose().clone())));
+    }
+    clock.advance(jiff::SignedDuration::from_secs(2));
+    tokens
+}
+
+fn by_hand(action: &'static str) -> NewAudit {
+    let actor = Actor { name: "test".to_owned(), origin: None, request_id: None };
+    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
+}
+
+/// The log of this process.
+static LOG: OnceLock<PathBuf> = OnceLock::new();
+
+/// Logs everything at `trace` into the folder of the first service of this process.
+fn log_into(folder: &Path) {
+    LOG.get_or_init(|| {
+        let path = folder.join("log.txt");
+        let file = fs::File::create(&path).expect("a log file");
+        logging::start_with(
+            "trace,hyper_util::client=trace,sqlx::query=trace,reqwest::connect=trace",
+            LogFormat::Text,
+            std::sync::Mutex::new(file),
+        )
+        .expect("the log starts");
+        path
+    });
+}

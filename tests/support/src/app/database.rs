@@ -1,0 +1,83 @@
+//! A fresh database for each test: a file of SQLite, or a database in the throw-away cluster of PostgreSQL.
+
+use std::{env, fs, path::Path};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
+use uuid::Uuid;
+
+/// A test's database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    Sqlite(String),
+    Postgres(String),
+}
+
+impl Database {
+    /// Makes one of the kind that `JACKFIELD_TEST_DATABASE` names, SQLite where it names none.
+    pub async fn make(data: &Path) -> Self {
+        sqlx::any::install_default_drivers();
+        if env::var("JACKFIELD_TEST_DATABASE").as_deref() != Ok("postgres") {
+            return Self::Sqlite(format!("sqlite://{}", data.join("jackfield.db").display()));
+        }
+        let cluster = env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` names the cluster");
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        execute(&cluster, format!("create database {name}")).await;
+        let mut url = url::Url::parse(&cluster).expect("the cluster's address is a URL");
+        url.set_path(&name);
+        Self::Postgres(url.into())
+    }
+
+    /// Its address, as a setting.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(url) | Self::Postgres(url) => url.clone(),
+        }
+    }
+
+    pub(super) async fn execute(&self, _data: &Path, sql: &'static str) {
+        execute(&self.url(), sql.to_owned()).await;
+    }
+
+    pub(super) async fn bytes(&self, data: &Path) -> Vec<u8> {
+        match self {
+            Self::Sqlite(_) => ["jackfield.db", "jackfield.db-wal", "jackfield.db-shm"]
+                .iter()
+                .filter_map(|name| fs::read(data.join(name)).ok())
+                .flatten()
+                .collect(),
+            Self::Postgres(url) => dump(url).await.into_bytes(),
+        }
+    }
+}
+
+async fn execute(url: &str, sql: String) {
+    let options: AnyConnectOptions = url.parse().expect("an address of a database");
+    let mut connection = options.connect().await.expect("the database answers");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database does it");
+    connection.close().await.expect("the connection ends");
+}
+
+/// Every row of every table of ours, as PostgreSQL writes a row as text.
+async fn dump(url: &str) -> String {
+    let options: AnyConnectOptions = url.parse().expect("an address of a database");
+    let mut connection = options.connect().await.expect("the database answers");
+    let tables = sqlx::query("select cast(tablename as text) from pg_tables where schemaname = 'public'")
+        .fetch_all(&mut connection)
+        .await
+        .expect("the tables are listed");
+    let mut text = String::new();
+    for table in tables {
+        let table: String = table.get(0);
+        let rows = sqlx::query(AssertSqlSafe(format!("select cast(t as text) from {table} t")))
+            .fetch_all(&mut connection)
+            .await
+            .expect("the rows are read");
+        for row in rows {
+            text.push_str(&row.get::<String, _>(0));
+            text.push('\n');
+        }
+    }
+    connection.close().await.expect("the connection ends");
+    text
+}

@@ -1,0 +1,210 @@
+//! Components that are dear to compile or to instantiate (T15, T22). Each is valid but where its text says otherwise.
+
+use std::fmt::Write;
+
+use wasm_encoder::{
+    CodeSection, Component, ComponentSection, Function, FunctionSection, InstanceSection, Instruction, MemorySection,
+    MemoryType, Module, ModuleSection, RefType, TableSection, TableType, TypeSection, ValType,
+};
+
+use super::made::{joined, well_behaved};
+
+/// Bytes of one function's body that validators take (the JavaScript API's limit is 7,654,321).
+const BODY: usize = 7_000_000;
+
+/// So many small functions.
+#[must_use]
+pub fn many_functions(count: u32) -> Vec<u8> {
+    let mut body = Function::new([]);
+    for number in 0..20 {
+        body.instruction(&Instruction::LocalGet(0));
+        body.instruction(&Instruction::I32Const(number));
+        body.instruction(&Instruction::I32Mul);
+        body.instruction(&Instruction::LocalSet(0));
+    }
+    body.instruction(&Instruction::End);
+    with_functions(&body, count)
+}
+
+/// One function of seven megabytes, almost the most that a validator takes.
+#[must_use]
+pub fn one_huge_function() -> Vec<u8> {
+    let mut body = Function::new([(100, ValType::I32)]);
+    let mut number = 0;
+    while body.byte_len() < BODY {
+        body.instruction(&Instruction::LocalGet(number % 100));
+        body.instruction(&Instruction::LocalGet((number * 7 + 1) % 100));
+        body.instruction(&Instruction::I32Mul);
+        body.instruction(&Instruction::LocalSet((number * 13 + 2) % 100));
+        number += 1;
+    }
+    body.instruction(&Instruction::End);
+    with_functions(&body, 1)
+}
+
+/// One function with blocks so deep in each other.
+#[must_use]
+pub fn deep_nesting(depth: u32) -> Vec<u8> {
+    let mut body = Function::new([]);
+    for _ in 0..depth {
+        body.instruction(&Instruction::Block(wasm_encoder::BlockType::Empty));
+        body.instruction(&Instruction::LocalGet(0));
+        body.instruction(&Instruction::BrIf(0));
+    }
+    for _ in 0..=depth {
+        body.instruction(&Instruction::End);
+    }
+    with_functions(&body, 1)
+}
+
+/// So many functions of 50,000 local variables each, all used.
+#[must_use]
+pub fn many_locals(functions: u32) -> Vec<u8> {
+    let mut body = Function::new([(49_999, ValType::I64)]);
+    for local in (2..49_999).step_by(7) {
+        body.instruction(&Instruction::LocalGet(local - 1));
+        body.instruction(&Instruction::LocalGet(local + 1));
+        body.instruction(&Instruction::I64Add);
+        body.instruction(&Instruction::LocalSet(local));
+    }
+    body.instruction(&Instruction::End);
+    with_functions(&body, functions)
+}
+
+/// So many different types of functions; validators take a million. About 0.3 ms of compilation for each 23 bytes.
+#[must_use]
+pub fn many_types(count: u32) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    for number in 0..count {
+        // The bits of the number, so that no two are alike.
+        let bits = (0..20).map(|bit| if number >> bit & 1 == 1 { ValType::I64 } else { ValType::I32 });
+        types.ty().function(bits, []);
+    }
+    let mut module = Module::new();
+    module.section(&types);
+    with_section(&ModuleSection(&module))
+}
+
+/// A type that is a pair of a type that is a pair, thirty times over: 2^30 values if it were written out. Validators
+/// refuse it.
+#[must_use]
+pub fn exponential_types() -> Vec<u8> {
+    let mut text = "(component (component (type $t0 (tuple u8 u8))".to_owned();
+    for level in 1..30 {
+        write!(text, "(type $t{level} (tuple $t{0} $t{0}))", level - 1).expect("writing to a string");
+    }
+    text.push_str("))");
+    joined(well_behaved(), &wat::parse_str(&text).expect("the text parses"))
+}
+
+/// Components so deep in each other; validators take any depth.
+#[must_use]
+pub fn nested_components(depth: u32) -> Vec<u8> {
+    let mut inner = Component::new();
+    for _ in 0..depth {
+        let mut outer = Component::new();
+        outer.section(&wasm_encoder::NestedComponentSection(&inner));
+        inner = outer;
+    }
+    joined(well_behaved(), &inner.finish())
+}
+
+/// So many instances of a core module without anything in it; validators take a thousand.
+#[must_use]
+pub fn many_core_instances(count: u32) -> Vec<u8> {
+    instantiated(&Module::new(), count)
+}
+
+/// So many memories of one page each.
+#[must_use]
+pub fn many_memories(count: u32) -> Vec<u8> {
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    let mut module = Module::new();
+    module.section(&memories);
+    instantiated(&module, count)
+}
+
+/// So many tables of so many elements each.
+#[must_use]
+pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
+    let mut tables = TableSection::new();
+    tables.table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: u64::from(elements),
+        maximum: None,
+        shared: false,
+    });
+    let mut module = Module::new();
+    module.section(&tables);
+    instantiated(&module, count)
+}
+
+/// A provider that does nothing wrong, padded to just so many bytes, for a cap's own edge.
+///
+/// # Panics
+/// It would have to be smaller than it is, or the padding's length falls on the one size that its own digits skip.
+#[must_use]
+pub fn of_size(bytes: usize) -> Vec<u8> {
+    let good = well_behaved();
+    let mut padding = bytes.checked_sub(good.len() + 20).expect("more bytes than the provider has");
+    loop {
+        let custom = wasm_encoder::CustomSection { name: "padding".into(), data: vec![0; padding].into() };
+        let mut component = Component::new();
+        component.section(&custom);
+        let padded = joined(good.clone(), &component.finish());
+        if padded.len() >= bytes {
+            assert_eq!(padded.len(), bytes, "a section's length is coded in a varying number of bytes");
+            return padded;
+        }
+        padding += bytes - padded.len();
+    }
+}
+
+fn with_functions(body: &Function, count: u32) -> Vec<u8> {
+    let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([ValType::I32], []);
+    for _ in 0..count {
+        functions.function(0);
+        code.function(body);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&code);
+    with_section(&ModuleSection(&module))
+}
+
+fn with_section(section: &impl ComponentSection) -> Vec<u8> {
+    let mut component = Component::new();
+    component.section(section);
+    joined(well_behaved(), &component.finish())
+}
+
+fn instantiated(module: &Module, count: u32) -> Vec<u8> {
+    let good = well_behaved();
+    let mut instances = InstanceSection::new();
+    for _ in 0..count {
+        instances.instantiate(core_modules(&good), std::iter::empty::<(&str, _)>());
+    }
+    let mut component = Component::new();
+    component.section(&ModuleSection(module)).section(&instances);
+    joined(good, &component.finish())
+}
+
+/// How many core modules stand in a component itself, which is the number that the next one gets.
+fn core_modules(component: &[u8]) -> u32 {
+    let mut depth = 0_u32;
+    let mut modules = 0;
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        match payload.expect("a valid component") {
+            wasmparser::Payload::ModuleSection { .. } => {
+                modules += u32::from(depth == 0);
+                depth += 1;
+            }
+            wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    modules
+}

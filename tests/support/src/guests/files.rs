@@ -1,0 +1,63 @@
+//! Files that are no component, though some look like one.
+
+use super::made::well_behaved;
+
+/// No byte at all.
+#[must_use]
+pub fn empty() -> Vec<u8> {
+    Vec::new()
+}
+
+/// A core module that is whole and valid.
+#[must_use]
+pub fn core_module() -> Vec<u8> {
+    wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "health")))"#).expect("a core module")
+}
+
+/// The start of a Linux program.
+#[must_use]
+pub fn elf() -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01\0".to_vec();
+    bytes.resize(4096, 0);
+    bytes
+}
+
+/// The text format, which some loaders compile too.
+#[must_use]
+pub fn text_format() -> Vec<u8> {
+    b"(component)".to_vec()
+}
+
+/// A component's magic number, version and layer, and nothing more: it is whole, but it is no provider.
+#[must_use]
+pub fn header_only() -> Vec<u8> {
+    b"\0asm\x0d\0\x01\0".to_vec()
+}
+
+/// A component of a version of the format that nobody has written yet.
+#[must_use]
+pub fn later_version() -> Vec<u8> {
+    let mut bytes = well_behaved();
+    bytes[4] = 0xff;
+    bytes
+}
+
+/// A component of which only half was written.
+#[must_use]
+pub fn truncated() -> Vec<u8> {
+    cut_after(well_behaved().len() / 2)
+}
+
+/// A component of which only so many bytes were written.
+#[must_use]
+pub fn cut_after(bytes: usize) -> Vec<u8> {
+    let mut component = well_behaved();
+    component.truncate(bytes);
+    component
+}
+
+/// A component with bytes behind it that are no section.
+#[must_use]
+pub fn trailing_garbage() -> Vec<u8> {
+    [well_behaved(), vec![0xff; 64]].concat()
+}

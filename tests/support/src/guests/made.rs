@@ -1,0 +1,193 @@
+//! A whole provider written as core WebAssembly: every answer lies in its memory, ready to be returned.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+
+use super::wit::{Contract, INTERFACE, Layout};
+
+/// Where the answers lie.
+const BASE: usize = 1024;
+
+/// An endless loop.
+pub(super) const LOOP: &str = "(loop $again (br $again)) unreachable";
+
+/// Gives out memory from the end of the answers on, and never takes any back.
+const BUMP: &str = "(local $at i32)
+    (local.set $at (i32.and
+        (i32.add (global.get $free) (i32.sub (local.get 2) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get 2))))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at)";
+
+/// A provider in the making. Each part can be put out of order.
+pub(super) struct Made {
+    pub(super) contract: Contract,
+    /// Its version, as it stands in the names of the exports.
+    pub(super) version: &'static str,
+    pub(super) encoding: StringEncoding,
+    pub(super) manifest: Value,
+    /// What `health` answers.
+    pub(super) health: Value,
+    /// Instructions in place of `describe`'s, of type `[] -> [i32]`.
+    pub(super) describe: Option<String>,
+    /// Instructions in place of `health`'s; `ANSWER` in them is the address of its answer.
+    pub(super) health_body: Option<String>,
+    /// What is done after each export's answer was read.
+    pub(super) post_return: String,
+    /// Instructions of `cabi_realloc`, of type `[i32 i32 i32 i32] -> [i32]`.
+    pub(super) realloc: String,
+    /// Fields of the core module that must come first.
+    pub(super) imports: String,
+    /// Further fields of the core module.
+    pub(super) fields: String,
+    /// A text among the answers, and the bytes that are put in its place.
+    pub(super) patch: Option<(Vec<u8>, Vec<u8>)>,
+    /// A byte within an answer that is overwritten: the function, the offset, the byte.
+    pub(super) poke: Option<(&'static str, usize, u8)>,
+}
+
+/// A provider that does nothing wrong: the control of all others.
+#[must_use]
+pub fn well_behaved() -> Vec<u8> {
+    Made::new().encode()
+}
+
+/// A provider that does nothing wrong and says this of itself; see [`manifest`].
+///
+/// # Panics
+/// The document is no manifest of the contract.
+#[must_use]
+pub fn describing(manifest: &Value) -> Vec<u8> {
+    Made { manifest: manifest.clone(), ..Made::new() }.encode()
+}
+
+/// The manifest of [`well_behaved`], to be changed and given to [`describing`]. Keys and cases are those of the WIT.
+#[must_use]
+pub fn manifest() -> Value {
+    json!({
+        "id": "made",
+        "title": "Made",
+        "version": "1.0.0",
+        "auth": "fields",
+        "fields": [{
+            "name": "token", "label": "Token", "help": "Any text of eight letters or more.", "help-url": null,
+            "kind": "text", "secret": true, "required": true, "choices": [], "pattern": null,
+        }],
+        "endpoints": [{
+            "method": "get", "host": "api.made.example.com", "path": "/ok", "credential": {
+                "source": {"field": "token"},
+                "place": {"header": {"name": "Authorization", "format": "Bearer {}"}},
+            },
+        }],
+        "capabilities": ["users"],
+        "on-disconnect": "keep",
+    })
+}
+
+impl Made {
+    pub(super) fn new() -> Self {
+        Self::under(Contract::frozen())
+    }
+
+    /// A provider under another contract.
+    pub(super) fn under(contract: Contract) -> Self {
+        Self {
+            contract,
+            version: "0.1.0",
+            encoding: StringEncoding::UTF8,
+            manifest: manifest(),
+            health: json!({"ok": [{"name": "made", "value": {"text": "made by hand"}}]}),
+            describe: None,
+            health_body: None,
+            post_return: String::new(),
+            realloc: BUMP.to_owned(),
+            imports: String::new(),
+            fields: String::new(),
+            patch: None,
+            poke: None,
+        }
+    }
+
+    /// The component.
+    pub(super) fn encode(self) -> Vec<u8> {
+        let text = self.text();
+        let mut core = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+        embed_component_metadata(&mut core, &self.contract.resolve, self.contract.world, self.encoding)
+            .expect("metadata of the world");
+        let encoded = ComponentEncoder::default().validate(true).module(&core).and_then(|mut encoder| encoder.encode());
+        encoded.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// The core module, as text.
+    fn text(&self) -> String {
+        let mut layout = Layout::new(&self.contract, self.encoding, BASE);
+        let connected = json!({"ok": {"connected": {"org-name": "Made", "account": null, "learned": []}}});
+        let answers = [
+            ("describe", "", self.manifest.clone()),
+            ("connect", CONNECTION, connected),
+            ("disconnect", CONNECTION, json!({"ok": {"upstream": "kept", "note": null}})),
+            ("health", CONNECTION, self.health.clone()),
+            ("list-users", LIST_USERS, json!({"ok": {"users": [], "next-cursor": null}})),
+        ];
+        let mut functions = String::new();
+        let mut pokes = Vec::new();
+        for (name, parameters, answer) in answers {
+            let at = layout.place(&self.contract.result_of(name), &answer);
+            let body = match name {
+                "describe" => self.describe.as_ref(),
+                "health" => self.health_body.as_ref(),
+                _ => None,
+            };
+            let body = body.map_or_else(|| format!("i32.const {at}"), |body| body.replace("ANSWER", &at.to_string()));
+            let (version, post) = (self.version, &self.post_return);
+            write!(
+                functions,
+                r#"(func (export "{INTERFACE}@{version}#{name}") {parameters} (result i32) {body})
+                (func (export "cabi_post_{INTERFACE}@{version}#{name}") (param i32) {post})"#
+            )
+            .expect("writing to a string");
+            pokes.extend(self.poke.filter(|poke| poke.0 == name).map(|(_, offset, byte)| (at + offset - BASE, byte)));
+        }
+        let mut bytes = layout.into_bytes();
+        for (index, byte) in pokes {
+            bytes[index] = byte;
+        }
+        if let Some((from, to)) = &self.patch {
+            let at = bytes.windows(from.len()).position(|window| window == from).expect("the text among the answers");
+            bytes[at..][..to.len()].copy_from_slice(to);
+        }
+        let free = (BASE + bytes.len()).next_multiple_of(16);
+        // A mebibyte beyond the answers, for what the host hands over.
+        let pages = free.div_ceil(64 << 10) + 16;
+        let data = bytes.iter().fold(String::new(), |mut data, byte| {
+            write!(data, "\\{byte:02x}").expect("writing to a string");
+            data
+        });
+        format!(
+            r#"(module {imports}
+                (memory (export "memory") {pages})
+                (data (i32.const {BASE}) "{data}")
+                (global $free (mut i32) (i32.const {free}))
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+                {functions} {fields})"#,
+            imports = self.imports,
+            realloc = self.realloc,
+            fields = self.fields,
+        )
+    }
+}
+
+/// A connection as it is passed: its fields' address and length, whether it has an account, and the account's.
+const CONNECTION: &str = "(param i32 i32 i32 i32 i32)";
+
+/// A connection, whether there is a cursor, the cursor's address and length, and the limit.
+const LIST_USERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)";
+
+/// A component with the sections of another behind its own. The second must refer to nothing by number.
+pub(super) fn joined(mut component: Vec<u8>, further: &[u8]) -> Vec<u8> {
+    // Behind the magic number, the version and the layer.
+    component.extend_from_slice(&further[8..]);
+    component
+}

@@ -1,0 +1,80 @@
+//! Components that import what lies beyond the world: one for each interface (T23).
+
+use super::{made::Made, wit::Contract};
+
+/// Interfaces that no component may import. Each is made with one function, `take`, whatever the real one has: the
+/// import must be refused by its name.
+pub const STRANGERS: [&str; 24] = [
+    "jackfield:provider/secrets@0.1.0",
+    "jackfield:provider/vault@0.1.0",
+    "jackfield:provider/store@0.1.0",
+    "jackfield:provider/http@0.2.0",
+    "jackfield:admin/connections@0.1.0",
+    "wasi:http/outgoing-handler@0.2.0",
+    "wasi:http/types@0.2.0",
+    "wasi:http/incoming-handler@0.2.0",
+    "wasi:http/client@0.3.0",
+    "wasi:sockets/types@0.3.0",
+    "wasi:filesystem/types@0.3.0",
+    "wasi:tls/types@0.2.0-draft",
+    "wasi:keyvalue/store@0.2.0-draft",
+    "wasi:keyvalue/atomics@0.2.0-draft",
+    "wasi:blobstore/blobstore@0.2.0-draft",
+    "wasi:config/store@0.2.0-draft",
+    "wasi:config/runtime@0.2.0-draft",
+    "wasi:messaging/producer@0.2.0-draft",
+    "wasi:sql/readwrite@0.2.0-draft",
+    "wasi:logging/logging@0.1.0-draft",
+    "wasi:nn/inference@0.2.0-rc",
+    "wasi:webgpu/webgpu@0.0.1",
+    "wasi:usb/device@0.2.0",
+    "wasmcloud:secrets/store@0.1.0-draft",
+];
+
+/// A provider that imports one further interface, of [`STRANGERS`] or any other of the form `package/name@version`.
+///
+/// # Panics
+/// The name is not of that form.
+#[must_use]
+pub fn stranger(interface: &str) -> Vec<u8> {
+    let (package, rest) = interface.split_once('/').expect("a package before a slash");
+    let (name, version) = rest.split_once('@').expect("a version behind an at sign");
+    // The contract's own package cannot be written a second time, so its stranger is taken into the first.
+    let contract = if package == "jackfield:provider" && version == "0.1.0" {
+        let declared =
+            format!("interface {name} {{ take: func(); }} world stranger {{ include component; import {name}; }}");
+        Contract::changed(|text| format!("{text}\n{declared}"), "jackfield:provider/stranger")
+    } else {
+        Contract::beside(&format!(
+            "package jackfield:stranger;
+            package {package}@{version} {{ interface {name} {{ take: func(); }} }}
+            world stranger {{ include jackfield:provider/component@0.1.0; import {interface}; }}"
+        ))
+    };
+    importing(contract, interface, "take", "(func)")
+}
+
+/// A provider that asks `http` for one function more than it has.
+#[must_use]
+pub fn with_secret_function() -> Vec<u8> {
+    let contract = Contract::changed(
+        |text| text.replace("    send: func(", "    reveal-secret: func() -> u32;\n    send: func("),
+        "jackfield:provider/component",
+    );
+    importing(contract, "jackfield:provider/http@0.1.0", "reveal-secret", "(func (result i32))")
+}
+
+/// A provider of a later, incompatible version of the contract.
+#[must_use]
+pub fn newer_world() -> Vec<u8> {
+    let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.2.0"), "jackfield:provider/component");
+    let mut made = Made::under(contract);
+    made.version = "0.2.0";
+    made.encode()
+}
+
+fn importing(contract: Contract, interface: &str, function: &str, ty: &str) -> Vec<u8> {
+    // An import that nothing calls would be dropped; one that an export refers to is kept.
+    let imports = format!(r#"(import "{interface}" "{function}" {}"#, ty.replacen("(func", "(func $taken", 1)) + ")";
+    Made { imports, fields: "(elem declare func $taken)".to_owned(), ..Made::under(contract) }.encode()
+}

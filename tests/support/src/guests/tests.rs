@@ -1,0 +1,108 @@
+//! That each made component is what its text says: valid with every proposal, or refused for its one reason.
+
+use wasmparser::{Validator, WasmFeatures};
+
+use super::*;
+
+/// What an engine takes that knows today's compilers' language and nothing more.
+fn plain() -> WasmFeatures {
+    WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL
+}
+
+/// What makes a component.
+type Maker = fn() -> Vec<u8>;
+
+fn refusal(bytes: &[u8], features: WasmFeatures) -> Option<String> {
+    Validator::new_with_features(features).validate_all(bytes).err().map(|error| error.to_string())
+}
+
+#[test]
+fn the_control_is_valid() {
+    assert_eq!(refusal(&well_behaved(), plain()), None);
+    assert_eq!(refusal(&describing(&manifest()), plain()), None);
+    assert_eq!(well_behaved(), describing(&manifest()));
+}
+
+#[test]
+fn what_misbehaves_only_when_it_runs_is_valid() {
+    let made: [(&str, Maker); 17] = [
+        ("start_loops", start_loops),
+        ("describe_loops", describe_loops),
+        ("describe_traps", describe_traps),
+        ("realloc_loops", realloc_loops),
+        ("realloc_out_of_bounds", realloc_out_of_bounds),
+        ("post_return_loops", post_return_loops),
+        ("describe_out_of_bounds", describe_out_of_bounds),
+        ("describe_unaligned", describe_unaligned),
+        ("describe_endless_list", describe_endless_list),
+        ("describe_invalid_utf8", describe_invalid_utf8),
+        ("describe_unpaired_surrogate", describe_unpaired_surrogate),
+        ("describe_bad_discriminant", describe_bad_discriminant),
+        ("health_bad_discriminant", health_bad_discriminant),
+        ("health_out_of_bounds", health_out_of_bounds),
+        ("health_invalid_utf8", health_invalid_utf8),
+        ("table_grows", table_grows),
+        ("newer_world", newer_world),
+    ];
+    for (name, make) in made {
+        assert_eq!(refusal(&make(), plain()), None, "{name}");
+        assert_ne!(make(), well_behaved(), "{name}");
+    }
+}
+
+#[test]
+fn a_stranger_is_valid_and_imports_what_it_is_named_after() {
+    for interface in STRANGERS {
+        let made = stranger(interface);
+        assert_eq!(refusal(&made, plain()), None, "{interface}");
+        let held = made.windows(interface.len()).any(|window| window == interface.as_bytes());
+        assert!(held, "{interface}");
+    }
+    assert_eq!(refusal(&with_secret_function(), plain()), None);
+}
+
+#[test]
+fn a_proposal_is_refused_without_it_and_valid_with_it() {
+    for (name, _) in PROPOSALS {
+        let made = proposal(name);
+        assert!(refusal(&made, plain()).is_some(), "{name} is taken by a plain engine");
+        assert_eq!(refusal(&made, WasmFeatures::all()), None, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_component_is_refused() {
+    for (name, bytes) in [
+        ("empty", empty()),
+        ("elf", elf()),
+        ("text_format", text_format()),
+        ("later_version", later_version()),
+        ("truncated", truncated()),
+        ("trailing_garbage", trailing_garbage()),
+    ] {
+        assert!(refusal(&bytes, plain()).is_some(), "{name}");
+    }
+    assert_eq!(refusal(&core_module(), plain()), None);
+    assert_eq!(refusal(&header_only(), plain()), None);
+}
+
+#[test]
+fn a_bomb_is_valid_where_its_text_says_so() {
+    for (name, bytes) in [
+        ("many_functions", many_functions(1_000)),
+        ("one_huge_function", one_huge_function()),
+        ("deep_nesting", deep_nesting(50_000)),
+        ("many_locals", many_locals(3)),
+        ("many_types", many_types(1_000)),
+        ("nested_components", nested_components(1_000)),
+        ("many_core_instances", many_core_instances(900)),
+        ("many_memories", many_memories(90)),
+        ("many_tables", many_tables(90, 1_000)),
+        ("of_size", of_size(100_000)),
+    ] {
+        assert_eq!(refusal(&bytes, plain()), None, "{name}");
+    }
+    assert_eq!(of_size(100_000).len(), 100_000);
+    assert!(refusal(&exponential_types(), plain()).is_some());
+    assert!(refusal(&many_types(1_000_001), plain()).is_some());
+}

@@ -1,0 +1,26 @@
+//! What the hostile component talks to, by both of its hosts: a page, a page that never comes, an echo.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use crate::upstream::{Answer, Fail, Upstream, everything_received};
+
+/// The host whose endpoints carry the credential, in `X-Auth-Token`.
+pub const HOST: &str = "api.hostile.example.com";
+
+/// The host whose one endpoint, `GET /bare`, carries none.
+pub const BARE_HOST: &str = "other.hostile.example.org";
+
+/// Starts the stand-in of both hosts on a free port of 127.0.0.1; `/slow` says nothing for ten minutes.
+///
+/// # Errors
+/// There is no free port.
+pub async fn start() -> io::Result<Upstream> {
+    let upstream = Upstream::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), |request| match request.path.as_str() {
+        "/ok" | "/bare" => Answer::json(&serde_json::json!({"ok": true})),
+        "/echo" => everything_received(request),
+        _ => Answer::empty(404),
+    })
+    .await?;
+    upstream.fail_at("/slow", Fail::Hang(Duration::from_mins(10)));
+    Ok(upstream)
+}

@@ -1,0 +1,12 @@
+//! What the tests and the demo share: stand-ins of the providers, components that misbehave, and a company's people.
+
+#[cfg(feature = "app")]
+pub mod app;
+#[cfg(feature = "app")]
+pub mod guests;
+pub mod hostile;
+#[cfg(feature = "app")]
+pub mod marked;
+pub mod people;
+pub mod slack;
+pub mod upstream;

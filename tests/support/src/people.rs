@@ -1,0 +1,138 @@
+//! The people of one company, the same in every run: all stand-ins and the demo know them.
+
+/// How many people the company has.
+pub const PEOPLE: usize = 300;
+
+/// The company's name.
+pub const COMPANY: &str = "Acme Instruments";
+
+/// The domain of its e-mail addresses.
+pub const DOMAIN: &str = "acme.example";
+
+/// One person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// From 1 to [`PEOPLE`], for making ids.
+    pub number: usize,
+    /// The given name.
+    pub given: &'static str,
+    /// The family name.
+    pub family: &'static str,
+    /// The e-mail address in lower-case ASCII, no two alike.
+    pub email: String,
+    /// Whether the person still works there; one in twenty has left.
+    pub active: bool,
+}
+
+impl Person {
+    /// Given and family name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.given, self.family)
+    }
+
+    /// A prefix such as `U0` and seven capital letters and digits, no two people alike.
+    #[must_use]
+    pub fn id(&self, prefix: &str) -> String {
+        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        // An odd factor permutes the numbers below 2^35, so no two meet.
+        let mut left = (self.number as u64).wrapping_mul(0x4_9E37_79B1) & ((1 << 35) - 1);
+        let mut id = prefix.to_owned();
+        for _ in 0..7 {
+            id.push(char::from(DIGITS[(left % 32) as usize]));
+            left /= 32;
+        }
+        id
+    }
+}
+
+/// All people, by number.
+#[must_use]
+pub fn people() -> Vec<Person> {
+    (1..=PEOPLE)
+        .map(|number| {
+            // 25 and 24 have no common factor, so a pair comes again only after 600.
+            let (given, given_ascii) = GIVEN[number % GIVEN.len()];
+            let (family, family_ascii) = FAMILY[number % FAMILY.len()];
+            Person {
+                number,
+                given,
+                family,
+                email: format!("{given_ascii}.{family_ascii}@{DOMAIN}"),
+                active: !number.is_multiple_of(20),
+            }
+        })
+        .collect()
+}
+
+/// Given names with their spelling in an address.
+const GIVEN: [(&str, &str); 25] = [
+    ("Ada", "ada"),
+    ("Bjørn", "bjorn"),
+    ("Chloé", "chloe"),
+    ("Dmitri", "dmitri"),
+    ("Elif", "elif"),
+    ("Fatima", "fatima"),
+    ("Grace", "grace"),
+    ("Hiroshi", "hiroshi"),
+    ("İpek", "ipek"),
+    ("Jürgen", "juergen"),
+    ("Kim", "kim"),
+    ("Łukasz", "lukasz"),
+    ("Mary-Jane", "mary-jane"),
+    ("Nguyễn", "nguyen"),
+    ("Oluwaseun", "oluwaseun"),
+    ("Priya", "priya"),
+    ("Quentin", "quentin"),
+    ("Rosa", "rosa"),
+    ("Siobhán", "siobhan"),
+    ("太郎", "taro"),
+    ("Uma", "uma"),
+    ("Владимир", "vladimir"),
+    ("Wei", "wei"),
+    ("محمد", "mohammed"),
+    ("Zoë", "zoe"),
+];
+
+/// Family names with their spelling in an address.
+const FAMILY: [(&str, &str); 24] = [
+    ("Lee", "lee"),
+    ("O'Brien", "obrien"),
+    ("Müller", "mueller"),
+    ("García Márquez", "garcia"),
+    ("Smith", "smith"),
+    ("山田", "yamada"),
+    ("van der Berg", "vanderberg"),
+    ("Øster", "oster"),
+    ("Nowak", "nowak"),
+    ("Иванов", "ivanov"),
+    ("Kowalski", "kowalski"),
+    ("Patel", "patel"),
+    ("Rossi", "rossi"),
+    ("Silva", "silva"),
+    ("Yılmaz", "yilmaz"),
+    ("Dupont", "dupont"),
+    ("Okafor", "okafor"),
+    ("Svensson", "svensson"),
+    ("Horvát", "horvat"),
+    ("Hopper", "hopper"),
+    ("Lovelace", "lovelace"),
+    ("Ó Súilleabháin", "osuilleabhain"),
+    ("De la Cruz", "delacruz"),
+    ("김", "kim"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_people_share_an_address_or_an_id() {
+        let people = people();
+        assert_eq!(people.iter().map(|person| &person.email).collect::<HashSet<_>>().len(), PEOPLE);
+        assert_eq!(people.iter().map(|person| person.id("U0")).collect::<HashSet<_>>().len(), PEOPLE);
+        assert!(people.iter().all(|person| person.email.is_ascii()));
+    }
+}

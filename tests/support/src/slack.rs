@@ -1,0 +1,312 @@
+//! Slack's Web API as a stand-in: forms by `POST`, a bearer token for each workspace, 200 for nearly every failure.
+
+mod members;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use self::members::escaped;
+pub use self::members::{MEMBERS, NOBODY};
+use crate::{
+    people::COMPANY,
+    upstream::{Answer, Recorded, Upstream},
+};
+
+/// The workspace.
+pub const TEAM: &str = "T0ACME001";
+
+/// The public channel that the app is in, there from the start.
+pub const CHANNEL: &str = "C0GENERAL";
+
+/// The scopes of a token that lacks none.
+pub const SCOPES: [&str; 4] = ["channels:read", "groups:read", "users:read", "users:read.email"];
+
+/// Members of a page that is made for load.
+const LOAD_PAGE: usize = 200;
+
+/// A running stand-in of Slack with one workspace, one channel and no token.
+///
+/// Each setting gives the stand-in back, so that they chain; all work while it runs.
+#[derive(Debug)]
+pub struct Slack {
+    upstream: Upstream,
+    workspace: Arc<Mutex<Workspace>>,
+}
+
+#[derive(Debug)]
+struct Workspace {
+    tokens: HashMap<String, Token>,
+    channels: HashMap<String, Channel>,
+    members: Vec<Value>,
+    /// The body of every `users.list` while this is made for load.
+    load: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Token {
+    scopes: Vec<String>,
+    /// Slack's word for why it is dead.
+    dead: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    name: String,
+    is_private: bool,
+    is_archived: bool,
+    is_member: bool,
+}
+
+impl Slack {
+    /// Starts on a free port of 127.0.0.1.
+    pub async fn start() -> Self {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port on loopback")
+    }
+
+    /// Starts on an address.
+    ///
+    /// # Errors
+    /// The address is taken or is none of this machine.
+    pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
+        let workspace = Arc::new(Mutex::new(Workspace {
+            tokens: HashMap::new(),
+            channels: HashMap::new(),
+            members: members::members(),
+            load: None,
+        }));
+        let shared = Arc::clone(&workspace);
+        let upstream =
+            Upstream::start_at(address, move |request| locked(&shared).answer(request).header("x-slack-req-id", "1"))
+                .await?;
+        let slack = Self { upstream, workspace };
+        slack.channel(CHANNEL, "general");
+        Ok(slack)
+    }
+
+    /// Knows a token with every scope, or brings it back to life.
+    pub fn token(&self, token: &str) -> &Self {
+        self.token_with(token, &SCOPES)
+    }
+
+    /// Knows a token with these scopes and no other.
+    pub fn token_with(&self, token: &str, scopes: &[&str]) -> &Self {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self.workspace().tokens.insert(token.to_owned(), Token { scopes, dead: None });
+        self
+    }
+
+    /// Makes a token dead, as if an administrator had removed the app: `token_revoked`.
+    pub fn revoke(&self, token: &str) -> &Self {
+        self.kill(token, "token_revoked")
+    }
+
+    /// Makes a token dead for another reason in Slack's words, such as `account_inactive` or `token_expired`.
+    pub fn kill(&self, token: &str, word: &'static str) -> &Self {
+        self.workspace().tokens.entry(token.to_owned()).or_insert(Token { scopes: Vec::new(), dead: None }).dead =
+            Some(word);
+        self
+    }
+
+    /// Whether a token is known and alive.
+    #[must_use]
+    pub fn is_alive(&self, token: &str) -> bool {
+        self.workspace().tokens.get(token).is_some_and(|token| token.dead.is_none())
+    }
+
+    /// Has a public channel that the app is in.
+    pub fn channel(&self, id: &str, name: &str) -> &Self {
+        self.put(id, Channel { name: name.to_owned(), is_private: false, is_archived: false, is_member: true })
+    }
+
+    /// Has a private channel that the app is not in: it is answered like one that does not exist.
+    pub fn private_channel(&self, id: &str, name: &str) -> &Self {
+        self.put(id, Channel { name: name.to_owned(), is_private: true, is_archived: false, is_member: false })
+    }
+
+    /// Takes the app into a channel.
+    pub fn join(&self, id: &str) -> &Self {
+        self.change(id, |channel| channel.is_member = true)
+    }
+
+    /// Takes the app out of a channel.
+    pub fn leave(&self, id: &str) -> &Self {
+        self.change(id, |channel| channel.is_member = false)
+    }
+
+    /// Archives a channel; it is still answered.
+    pub fn archive_channel(&self, id: &str) -> &Self {
+        self.change(id, |channel| channel.is_archived = true)
+    }
+
+    /// Answers every `users.list` of a living token with the same 200 members, about 140 KB, made once.
+    pub fn made_for_load(&self) -> &Self {
+        let mut workspace = self.workspace();
+        let page = json!({
+            "ok": true,
+            "members": workspace.members.iter().take(LOAD_PAGE).collect::<Vec<_>>(),
+            "cache_ts": 1_764_000_000,
+            "response_metadata": {"next_cursor": cursor(&workspace.members[LOAD_PAGE])},
+        });
+        workspace.load = Some(Answer::text("application/json; charset=utf-8", escaped(&page)));
+        drop(workspace);
+        self
+    }
+
+    fn put(&self, id: &str, channel: Channel) -> &Self {
+        self.workspace().channels.insert(id.to_owned(), channel);
+        self
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Channel)) -> &Self {
+        change(self.workspace().channels.get_mut(id).expect("a channel that the stand-in has"));
+        self
+    }
+
+    fn workspace(&self) -> MutexGuard<'_, Workspace> {
+        locked(&self.workspace)
+    }
+}
+
+impl Deref for Slack {
+    type Target = Upstream;
+
+    fn deref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
+fn locked(workspace: &Mutex<Workspace>) -> MutexGuard<'_, Workspace> {
+    workspace.lock().expect("no panic while the workspace is held")
+}
+
+/// A call that Slack refuses: its word, and the scope that was needed where one was.
+struct Refused(&'static str, Option<&'static str>);
+
+impl Workspace {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        let Some(method) = request.path.strip_prefix("/api/") else {
+            return Answer::text("text/html", "<!doctype html><title>Not found</title>").status(404);
+        };
+        let token = request.bearer().unwrap_or_default().to_owned();
+        let scopes = self.tokens.get(&token).map(|token| token.scopes.join(","));
+        let mut arguments = request.form();
+        if request.method == http::Method::GET {
+            arguments = request.query_pairs();
+        }
+        if method == "users.list" && self.load.is_some() && self.authorize(&token, None).is_ok() {
+            return self.load.clone().unwrap_or_else(|| Answer::empty(500));
+        }
+        let body = self.call(method, &token, &arguments).unwrap_or_else(|Refused(word, needed)| match needed {
+            Some(needed) => json!({"ok": false, "error": word, "needed": needed, "provided": scopes}),
+            None => json!({"ok": false, "error": word}),
+        });
+        let answer = Answer::text("application/json; charset=utf-8", escaped(&body));
+        match scopes {
+            Some(scopes) => answer.header("x-oauth-scopes", &scopes),
+            None => answer,
+        }
+    }
+
+    fn call(&mut self, method: &str, token: &str, arguments: &[(String, String)]) -> Result<Value, Refused> {
+        let argument = |name: &str| {
+            arguments
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+                .filter(|value| !value.is_empty())
+        };
+        match method {
+            "auth.test" => {
+                self.authorize(token, None)?;
+                Ok(json!({
+                    "ok": true, "url": "https://acme.slack.com/", "team": COMPANY, "user": "jackfield",
+                    "team_id": TEAM, "user_id": "U0BOT0001", "bot_id": "B0BOT0001", "is_enterprise_install": false,
+                }))
+            }
+            "auth.revoke" => {
+                self.authorize(token, None)?;
+                let is_rehearsal = argument("test") == Some("1");
+                if !is_rehearsal && let Some(token) = self.tokens.get_mut(token) {
+                    token.dead = Some("token_revoked");
+                }
+                Ok(json!({"ok": true, "revoked": !is_rehearsal}))
+            }
+            "conversations.info" => {
+                let id = argument("channel").ok_or(Refused("channel_not_found", None))?;
+                let is_private = self.channels.get(id).is_some_and(|channel| channel.is_private);
+                self.authorize(token, Some(if is_private { "groups:read" } else { "channels:read" }))?;
+                let channel = self.channels.get(id).filter(|channel| !channel.is_private || channel.is_member);
+                let channel = channel.ok_or(Refused("channel_not_found", None))?;
+                Ok(json!({"ok": true, "channel": {
+                    "id": id, "name": channel.name, "name_normalized": channel.name, "is_channel": !channel.is_private,
+                    "is_group": false, "is_im": false, "is_mpim": false, "is_private": channel.is_private,
+                    "is_archived": channel.is_archived, "is_member": channel.is_member, "is_general": id == CHANNEL,
+                    "is_ext_shared": false, "created": 1_600_000_000, "creator": "U0KIM0001",
+                    "context_team_id": TEAM, "topic": {"value": "", "creator": "", "last_set": 0}, "previous_names": [],
+                }}))
+            }
+            "users.list" => {
+                self.authorize(token, Some("users:read"))?;
+                self.users(token, argument("limit"), argument("cursor"))
+            }
+            _ => Err(Refused("unknown_method", None)),
+        }
+    }
+
+    fn authorize(&self, token: &str, scope: Option<&'static str>) -> Result<(), Refused> {
+        if token.is_empty() {
+            return Err(Refused("not_authed", None));
+        }
+        let token = self.tokens.get(token).ok_or(Refused("invalid_auth", None))?;
+        match (token.dead, scope) {
+            (Some(word), _) => Err(Refused(word, None)),
+            (None, Some(scope)) if !token.scopes.iter().any(|held| held == scope) => {
+                Err(Refused("missing_scope", Some(scope)))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn users(&self, token: &str, limit: Option<&str>, after: Option<&str>) -> Result<Value, Refused> {
+        let limit = match limit.map(str::parse) {
+            None => self.members.len(),
+            Some(Ok(limit)) if (1..1_000).contains(&limit) => limit,
+            Some(_) => return Err(Refused("invalid_limit", None)),
+        };
+        let start = match after {
+            None => 0,
+            Some(after) => {
+                let found = self.members.iter().position(|member| cursor(member) == after);
+                found.ok_or(Refused("invalid_cursor", None))?
+            }
+        };
+        let end = (start + limit).min(self.members.len());
+        let mut page = self.members[start..end].to_vec();
+        let shows_email = self.tokens[token].scopes.iter().any(|scope| scope == "users:read.email");
+        if !shows_email {
+            // Left out without a word.
+            for member in &mut page {
+                member["profile"].as_object_mut().map(|profile| profile.remove("email"));
+            }
+        }
+        let next = self.members.get(end).map(cursor).unwrap_or_default();
+        Ok(json!({
+            "ok": true, "members": page, "cache_ts": 1_764_000_000, "response_metadata": {"next_cursor": next},
+        }))
+    }
+}
+
+/// The cursor at which a page starts; nine letters of an id make it end in `=`.
+fn cursor(member: &Value) -> String {
+    STANDARD.encode(format!("user:{}", member["id"].as_str().unwrap_or_default()))
+}

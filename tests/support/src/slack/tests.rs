@@ -1,0 +1,131 @@
+//! That the stand-in answers as Slack does, and fails as it is told to, seen from a plain socket.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::*;
+use crate::{people::PEOPLE, upstream::Fail};
+
+/// Calls a method and gives the whole answer as text; what came before the connection broke, where it did.
+async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
+    let mut stream = TcpStream::connect(slack.address()).await.expect("it listens");
+    let request = format!(
+        "POST /api/{method} HTTP/1.1\r\nhost: slack.com\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len(),
+    );
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    // An error is one of the ways in which it is told to fail.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn call(slack: &Slack, token: &str, method: &str, form: &str) -> Value {
+    let answer = raw(slack, token, method, form).await;
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
+
+#[tokio::test]
+async fn the_states_of_a_token_and_a_channel_are_told_in_slacks_words() {
+    let slack = Slack::start().await;
+    slack.token("xoxb-good").token_with("xoxb-poor", &["channels:read"]).token("xoxb-dead").revoke("xoxb-dead");
+    slack.private_channel("G0PRIVATE", "board").channel("C0OLD", "old").archive_channel("C0OLD");
+    let error = async |token, method, form| call(&slack, token, method, form).await["error"].clone();
+
+    assert_eq!(call(&slack, "xoxb-good", "auth.test", "").await["team"], COMPANY);
+    assert_eq!(error("", "auth.test", "").await, "not_authed");
+    assert_eq!(error("xoxb-none", "auth.test", "").await, "invalid_auth");
+    assert_eq!(error("xoxb-dead", "auth.test", "").await, "token_revoked");
+    assert_eq!(call(&slack, "xoxb-poor", "users.list", "").await["needed"], "users:read");
+    assert_eq!(error("xoxb-good", "conversations.info", "channel=G0PRIVATE").await, "channel_not_found");
+    slack.join("G0PRIVATE");
+    assert_eq!(call(&slack, "xoxb-good", "conversations.info", "channel=G0PRIVATE").await["channel"]["name"], "board");
+    assert_eq!(call(&slack, "xoxb-good", "conversations.info", "channel=C0OLD").await["channel"]["is_archived"], true);
+    assert_eq!(call(&slack, "xoxb-good", "auth.revoke", "").await["revoked"], true);
+    assert!(!slack.is_alive("xoxb-good"));
+    assert_eq!(error("xoxb-good", "users.list", "").await, "token_revoked");
+}
+
+#[tokio::test]
+async fn the_pages_hold_every_member_once() {
+    let slack = Slack::start().await;
+    slack.token("xoxb-good");
+    let (mut ids, mut people, mut form) = (std::collections::HashSet::new(), 0, "limit=100".to_owned());
+    loop {
+        let page = call(&slack, "xoxb-good", "users.list", &form).await;
+        for member in page["members"].as_array().expect("members") {
+            assert!(ids.insert(member["id"].as_str().expect("an id").to_owned()), "{member}");
+            let nobody = member["is_bot"] == true || member["is_workflow_bot"] == true || member["id"] == "USLACKBOT";
+            people += usize::from(!nobody);
+        }
+        let next = page["response_metadata"]["next_cursor"].as_str().expect("a cursor").to_owned();
+        if next.is_empty() {
+            break;
+        }
+        assert!(next.ends_with('='), "{next}");
+        form = format!("limit=100&cursor={}", next.replace('=', "%3D"));
+    }
+    assert_eq!((ids.len(), people), (MEMBERS, PEOPLE));
+    assert_eq!(call(&slack, "xoxb-good", "users.list", "cursor=bm8=").await["error"], "invalid_cursor");
+    assert_eq!(slack.requests_to("/api/users.list").len(), 5);
+    assert_eq!(slack.requests()[0].form(), [("limit".to_owned(), "100".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_page_for_load_has_a_real_ones_size() {
+    let slack = Slack::start().await;
+    slack.token("xoxb-good").made_for_load();
+    let answer = raw(&slack, "xoxb-good", "users.list", "limit=1").await;
+    assert!((130_000..150_000).contains(&answer.len()), "{}", answer.len());
+    assert!(answer.contains(r"https:\/\/avatars"));
+    assert_eq!(call(&slack, "xoxb-none", "users.list", "").await["error"], "invalid_auth");
+}
+
+#[tokio::test]
+async fn it_fails_as_it_is_told_to_and_then_no_more() {
+    let slack = Slack::start().await;
+    slack.token("xoxb-good");
+    let ask = async || raw(&slack, "xoxb-good", "auth.test", "").await;
+    let honest = ask().await;
+
+    slack.fail_next(1, Fail::TooManyRequests { retry_after: Some(7) });
+    slack.fail_next(1, Fail::Reset);
+    let limited = ask().await;
+    assert!(limited.starts_with("HTTP/1.1 429 ") && limited.contains("retry-after: 7\r\n"), "{limited}");
+    assert_eq!(ask().await, "");
+    assert_eq!(ask().await, honest);
+
+    for (fail, held) in [
+        (Fail::Status(503), "HTTP/1.1 503 "),
+        (Fail::Html, "<!doctype html>"),
+        (Fail::RedirectTo("https://example.com/x".to_owned()), "location: https://example.com/x\r\n"),
+        (Fail::ContentEncoding("zstd".to_owned()), "content-encoding: zstd\r\n"),
+        (Fail::HeaderFlood(300), "x-flood-299: flood\r\n"),
+        (Fail::Echo, r"\u0078\u006f\u0078\u0062"),
+        (Fail::Echo, "Bearer xoxb-good"),
+        (Fail::NotHttp, "SSH-2.0"),
+        (Fail::SlowDrip(Duration::ZERO), honest.as_str()),
+        (Fail::Huge(100_000), "hhhhhhhh\"}"),
+    ] {
+        slack.fail(fail.clone());
+        let answer = ask().await;
+        assert!(answer.contains(held), "{fail:?}: {answer}");
+        slack.mend();
+    }
+    for fail in [Fail::CutOff(9), Fail::CutJson] {
+        slack.fail(fail.clone());
+        let answer = ask().await;
+        assert!(answer.len() < honest.len() && answer.contains("\r\n\r\n{\""), "{fail:?}: {answer}");
+        slack.mend();
+    }
+    slack.fail_at("/api/users.list", Fail::Close);
+    assert_eq!(ask().await, honest);
+    assert_eq!(raw(&slack, "xoxb-good", "users.list", "").await, "");
+}

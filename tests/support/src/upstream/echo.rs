@@ -1,0 +1,92 @@
+//! An answer that gives back all that it was sent, in every dress that a secret was ever seen to come back in (T03).
+
+use std::fmt::Write;
+
+use base64::{Engine, engine::general_purpose};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use super::message::{Answer, Recorded};
+
+/// A secret in each dress, by the dress's name.
+#[must_use]
+pub fn dresses(secret: &str) -> Vec<(&'static str, String)> {
+    let bytes = secret.as_bytes();
+    let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let spelt = |form: fn(&mut String, u32)| {
+        let mut text = String::new();
+        secret.chars().for_each(|letter| form(&mut text, u32::from(letter)));
+        text
+    };
+    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+        push(&mut hex, format_args!("{byte:02x}"));
+        hex
+    });
+    let behind = |blanks: usize, engine: &general_purpose::GeneralPurpose| {
+        engine.encode([" ".repeat(blanks).as_bytes(), bytes, b"!"].concat())
+    };
+    vec![
+        ("raw", secret.to_owned()),
+        ("percent, upper case", percent.clone()),
+        ("percent, lower case", lower_escapes(&percent)),
+        ("percent, every letter", spelt(|text, letter| push(text, format_args!("%{letter:02X}")))),
+        ("JSON escapes", spelt(|text, letter| push(text, format_args!("\\u{letter:04x}")))),
+        ("HTML entities, decimal", spelt(|text, letter| push(text, format_args!("&#{letter};")))),
+        ("HTML entities, hexadecimal", spelt(|text, letter| push(text, format_args!("&#x{letter:x};")))),
+        ("hexadecimal digits", hex.clone()),
+        ("hexadecimal digits, upper case", hex.to_uppercase()),
+        ("base64", behind(0, &general_purpose::STANDARD)),
+        ("base64, one letter on", behind(1, &general_purpose::STANDARD)),
+        ("base64, two letters on", behind(2, &general_purpose::STANDARD)),
+        ("base64url", behind(0, &general_purpose::URL_SAFE_NO_PAD)),
+        ("base64url, one letter on", behind(1, &general_purpose::URL_SAFE_NO_PAD)),
+        ("base64url, two letters on", behind(2, &general_purpose::URL_SAFE_NO_PAD)),
+        ("user and secret", general_purpose::STANDARD.encode(format!("user:{secret}"))),
+    ]
+}
+
+/// 200 with every header value and the body that a request held, dressed in every way, in the body and in fields.
+///
+/// `ok` is false and `error` is the `Authorization` or `X-Auth-Token` as it came, so that a provider's error text carries it on.
+#[must_use]
+pub fn everything_received(request: &Recorded) -> Answer {
+    let mut held: Vec<(String, String)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    held.push(("query".to_owned(), request.query.clone().unwrap_or_default()));
+    held.push(("body".to_owned(), String::from_utf8_lossy(&request.body).into_owned()));
+    let mut echo = Map::new();
+    for (name, value) in &held {
+        // What follows `Bearer ` is the secret; its dresses must not begin in the middle of a base64 group.
+        let secret = value.rsplit_once(' ').map_or(value.as_str(), |(_, secret)| secret);
+        let dressed = dresses(secret).into_iter().map(|(dress, text)| (dress.to_owned(), Value::from(text)));
+        echo.insert(name.clone(), Value::Object(dressed.chain([("whole".to_owned(), json!(value))]).collect()));
+    }
+    let credential = request.header("authorization").or_else(|| request.header("x-auth-token"));
+    let whole = credential.unwrap_or("nothing").to_owned();
+    // The JSON dress is a dress only while its backslashes stand alone, not escaped once more.
+    let body = json!({"ok": false, "error": whole, "echo": echo}).to_string().replace(r"\\u", r"\u");
+    let mut answer = Answer::text("application/json", body).header("x-echo", &whole);
+    for (number, (_, text)) in dresses(whole.rsplit(' ').next().unwrap_or_default()).into_iter().enumerate() {
+        answer = answer.header(&format!("x-echo-{number}"), &text);
+    }
+    let location = utf8_percent_encode(&whole, NON_ALPHANUMERIC);
+    answer.header("location", &format!("https://example.com/?token={location}"))
+}
+
+/// Writes the escapes of a percent-encoded text with lower-case digits, and leaves the letters between as they are.
+fn lower_escapes(percent: &str) -> String {
+    let mut parts = percent.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at(2);
+        push(&mut text, format_args!("%{}{rest}", digits.to_lowercase()));
+    }
+    text
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    text.write_fmt(more).expect("writing to a string");
+}

@@ -1,0 +1,196 @@
+//! The ways in which a stand-in fails, each as a real provider or a hostile one has failed before.
+
+use std::{io, io::Write, ops::ControlFlow, time::Duration};
+
+use bytes::{Buf, Bytes};
+use flate2::{Compress, Compression, FlushCompress};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
+
+use super::{
+    echo,
+    message::{self, Answer, Recorded},
+};
+
+/// Bytes that are written at once where an answer is long.
+const BLOCK: usize = 64 << 10;
+
+/// A way to fail.
+#[derive(Clone, Debug)]
+pub enum Fail {
+    /// Answers a status with a few words of plain text.
+    Status(u16),
+    /// Answers 429, with `Retry-After` in seconds where one is given.
+    TooManyRequests {
+        /// Seconds.
+        retry_after: Option<u32>,
+    },
+    /// Gives this very answer: an absurd `Retry-After`, a redirect 307, a lie.
+    Answer(Answer),
+    /// Answers 200 with the page of a captive portal.
+    Html,
+    /// Gives the first half of the honest body, framed as if it were all.
+    CutJson,
+    /// Gives the honest answer up to so many bytes of its body, then closes before the promised length.
+    CutOff(usize),
+    /// Gives JSON of so many bytes.
+    Huge(u64),
+    /// Gives the honest answer, head and all, one byte at a time.
+    SlowDrip(Duration),
+    /// Closes without an answer.
+    Close,
+    /// Resets the connection without an answer.
+    Reset,
+    /// Answers 302.
+    RedirectTo(String),
+    /// Says nothing for so long, then closes.
+    Hang(Duration),
+    /// Answers with all that it was sent, secrets too, in every dress of [`echo::dresses`] (T03).
+    Echo,
+    /// The same, compressed by gzip.
+    EchoGzip,
+    /// Gives so many bytes of zeros, compressed to about a thousandth (T34).
+    GzipBomb(u64),
+    /// Gives the honest body and says that it is coded in this way (T04).
+    ContentEncoding(String),
+    /// Gives the honest answer with so many header fields more (T34).
+    HeaderFlood(u32),
+    /// Gives a body that never ends (T34).
+    Endless,
+    /// Gives 103 Early Hints for ever (T34).
+    EndlessInterim,
+    /// Gives one header line that never ends (T34).
+    EndlessHeader,
+    /// Answers with bytes that are no HTTP.
+    NotHttp,
+}
+
+impl Fail {
+    /// Fails one request. Continues where the connection can serve another.
+    pub(super) async fn misbehave(
+        self,
+        stream: &mut TcpStream,
+        request: &Recorded,
+        honest: impl FnOnce() -> Answer,
+    ) -> io::Result<ControlFlow<()>> {
+        let answer = match self {
+            Self::Status(status) => Answer::text("text/plain", "the stand-in fails as it was told to").status(status),
+            Self::TooManyRequests { retry_after } => {
+                let answer = Answer::json(&serde_json::json!({"ok": false, "error": "ratelimited"})).status(429);
+                match retry_after {
+                    Some(seconds) => answer.header("retry-after", &seconds.to_string()),
+                    None => answer,
+                }
+            }
+            Self::Answer(answer) => answer,
+            Self::Html => Answer::text("text/html", "<!doctype html><title>Welcome to the hotel's Wi-Fi</title>"),
+            Self::CutJson => {
+                let mut answer = honest();
+                answer.body.truncate(answer.body.len() / 2);
+                answer
+            }
+            Self::RedirectTo(url) => Answer::redirect(302, &url),
+            Self::Echo => echo::everything_received(request),
+            Self::EchoGzip => echo::everything_received(request).gzip(),
+            Self::ContentEncoding(coding) => honest().header("content-encoding", &coding),
+            Self::HeaderFlood(fields) => {
+                (0..fields).fold(honest(), |answer, number| answer.header(&format!("x-flood-{number}"), "flood"))
+            }
+            below => return below.below_http(stream, honest).await.map(|()| ControlFlow::Break(())),
+        };
+        message::write(stream, request, &answer).await?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The failures that no server library would let out, or that take the connection with them.
+    async fn below_http(self, stream: &mut TcpStream, honest: impl FnOnce() -> Answer) -> io::Result<()> {
+        match self {
+            Self::CutOff(after) => {
+                let answer = honest();
+                let head = answer.head(&format!("content-length: {}\r\n", answer.body.len().max(after + 1)));
+                let body = answer.body.slice(..after.min(answer.body.len()));
+                stream.write_all_buf(&mut head.chain(body)).await
+            }
+            Self::Huge(bytes) => huge(stream, bytes).await,
+            Self::SlowDrip(interval) => {
+                let answer = honest();
+                let head = answer.head(&format!("content-length: {}\r\n", answer.body.len()));
+                for byte in head.iter().chain(&answer.body) {
+                    stream.write_u8(*byte).await?;
+                    sleep(interval).await;
+                }
+                Ok(())
+            }
+            Self::Reset => stream.set_zero_linger(),
+            Self::Hang(time) => {
+                sleep(time).await;
+                Ok(())
+            }
+            Self::GzipBomb(bytes) => gzip_bomb(stream, bytes).await,
+            Self::Endless => {
+                let chunk = format!("{BLOCK:x}\r\n{}\r\n", "e".repeat(BLOCK));
+                let answer = Answer::text("application/json", Bytes::new());
+                for_ever(stream, &answer.head("transfer-encoding: chunked\r\n"), chunk.as_bytes()).await
+            }
+            Self::EndlessInterim => {
+                let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n".repeat(100);
+                for_ever(stream, b"", hint.as_bytes()).await
+            }
+            Self::EndlessHeader => for_ever(stream, b"HTTP/1.1 200 \r\nx-endless: ", &[b'e'; BLOCK]).await,
+            Self::NotHttp => stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await,
+            // `Close`, and whatever `misbehave` has answered already.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes until the client has had enough.
+async fn for_ever(stream: &mut TcpStream, first: &[u8], then: &[u8]) -> io::Result<()> {
+    stream.write_all(first).await?;
+    loop {
+        stream.write_all(then).await?;
+    }
+}
+
+async fn huge(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
+    let (start, end) = (r#"{"ok":true,"padding":""#, r#""}"#);
+    let padding = bytes.saturating_sub((start.len() + end.len()) as u64);
+    let length = padding + (start.len() + end.len()) as u64;
+    let answer = Answer::text("application/json", Bytes::new());
+    stream.write_all(&answer.head(&format!("content-length: {length}\r\n"))).await?;
+    stream.write_all(start.as_bytes()).await?;
+    let block = [b'h'; BLOCK];
+    let mut left = padding;
+    while left > 0 {
+        let now = left.min(BLOCK as u64);
+        stream.write_all(&block[..usize::try_from(now).unwrap_or(BLOCK)]).await?;
+        left -= now;
+    }
+    stream.write_all(end.as_bytes()).await
+}
+
+/// Writes a gzip stream of zeros (RFC 1952) as one compressed block over and over: it costs the sender nothing.
+async fn gzip_bomb(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
+    const PLAIN: usize = 1 << 20;
+    let zeros = vec![0; PLAIN];
+    let mut block = Vec::with_capacity(PLAIN / 100);
+    Compress::new(Compression::best(), false)
+        .compress_vec(&zeros, &mut block, FlushCompress::Full)
+        .map_err(io::Error::other)?;
+    let answer = Answer::text("application/json", Bytes::new()).header("content-encoding", "gzip");
+    let mut head = answer.head("transfer-encoding: chunked\r\n").to_vec();
+    head.extend_from_slice(b"a\r\n\x1f\x8b\x08\0\0\0\0\0\0\xff\r\n");
+    stream.write_all(&head).await?;
+    let mut chunk = Vec::new();
+    write!(chunk, "{:x}\r\n", block.len())?;
+    chunk.extend_from_slice(&block);
+    chunk.extend_from_slice(b"\r\n");
+    for _ in 0..bytes.div_ceil(PLAIN as u64) {
+        stream.write_all(&chunk).await?;
+    }
+    // An empty last block, a check sum that is wrong, and the length modulo 2^32, as RFC 1952 asks.
+    let length = u32::try_from((bytes.div_ceil(PLAIN as u64) * PLAIN as u64) & u64::from(u32::MAX)).unwrap_or(0);
+    let mut end = b"a\r\n\x03\0\0\0\0\0".to_vec();
+    end.extend_from_slice(&length.to_le_bytes());
+    end.extend_from_slice(b"\r\n0\r\n\r\n");
+    stream.write_all(&end).await
+}

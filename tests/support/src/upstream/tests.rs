@@ -1,0 +1,69 @@
+//! That a bomb goes off, and that a secret's dresses are what they are called.
+
+use std::io::Read;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn a_gzip_bomb_is_small_on_the_wire_and_grows() {
+    const PLAIN: usize = 64 << 20;
+    let upstream = Upstream::start(|_| Answer::empty(204)).await;
+    upstream.fail(Fail::GzipBomb(PLAIN as u64));
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("it answers and closes");
+    assert!(answer.len() < PLAIN / 500, "{}", answer.len());
+
+    let start = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let (mut coded, mut rest) = (Vec::new(), &answer[start..]);
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk's line");
+        let digits = std::str::from_utf8(&rest[..end]).expect("digits");
+        let length = usize::from_str_radix(digits, 16).expect("a chunk's length");
+        if length == 0 {
+            break;
+        }
+        coded.extend_from_slice(&rest[end + 2..][..length]);
+        rest = &rest[end + 2 + length + 2..];
+    }
+    let mut plain = Vec::new();
+    // The check sum at the very end is wrong, and nobody should get there.
+    let ended = flate2::read::GzDecoder::new(coded.as_slice()).read_to_end(&mut plain);
+    assert!(ended.is_err());
+    assert_eq!(plain.len(), PLAIN);
+}
+
+#[test]
+fn a_secret_is_dressed_in_every_way() {
+    let dressed = dresses("s3cr/t+");
+    let as_dressed = |name| &dressed.iter().find(|(dress, _)| *dress == name).expect("a dress").1;
+    assert_eq!(as_dressed("percent, lower case"), "s3cr%2ft%2b");
+    assert_eq!(as_dressed("JSON escapes"), r"\u0073\u0033\u0063\u0072\u002f\u0074\u002b");
+    assert_eq!(as_dressed("hexadecimal digits"), "733363722f742b");
+    assert_eq!(as_dressed("base64"), "czNjci90KyE=");
+    assert_eq!(as_dressed("user and secret"), "dXNlcjpzM2NyL3Qr");
+}
+
+#[tokio::test]
+async fn a_chunked_request_is_read_whole_and_the_connection_kept() {
+    let upstream = Upstream::start(|request| Answer::text("text/plain", request.body.clone())).await;
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
+    for _ in 0..2 {
+        let request =
+            b"POST /a?b=c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n";
+        stream.write_all(request).await.expect("it reads");
+        let mut answer = vec![0; 75];
+        let length = stream.read(&mut answer).await.expect("it answers");
+        assert!(answer[..length].ends_with(b"\r\n\r\nabcde"), "{}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(upstream.connections(), 1);
+    let requests = upstream.requests_to("/a");
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].query_pairs(), [("b".to_owned(), "c".to_owned())]);
+}
