@@ -1,0 +1,55 @@
+//! The benchmarks, for `cargo xtask bench`: each is measured, shown beside its target, and written to `report.json`.
+//!
+//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight`);
+//! the report is written only when all were run. What each number holds is said where it is measured, and printed.
+
+mod calls;
+mod native;
+mod program;
+mod report;
+mod samples;
+mod sandboxed;
+mod service;
+mod stand_in;
+mod wire;
+
+use std::{env, path::PathBuf};
+
+use self::{report::Report, stand_in::StandIn};
+
+fn main() -> std::io::Result<()> {
+    // The native side's client does not choose cipher suites by itself; a second choice would change nothing.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    // Cargo adds a `--bench` of its own.
+    let chosen: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
+
+    let slack = StandIn::start();
+    let mut report = Report::default();
+    if is_chosen("sandbox") || is_chosen("users") {
+        let sides = calls::Sides::start(&slack);
+        if is_chosen("sandbox") {
+            sides.fresh_call(&mut report);
+            sides.tax(&mut report);
+        }
+        if is_chosen("users") {
+            sides.users(&mut report);
+        }
+    }
+    if is_chosen("start") {
+        service::start(&slack, &mut report);
+    }
+    if is_chosen("memory") || is_chosen("flight") {
+        service::flight(&slack, &mut report);
+    }
+    if is_chosen("overhead") {
+        service::overhead(&slack, &mut report);
+    }
+    report.print()?;
+    if chosen.is_empty() {
+        let folder = env::var_os("JACKFIELD_BENCH_REPORT")
+            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench")), PathBuf::from);
+        report.write(&folder)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The program as it is shipped, built in release: started on data of its own, asked over HTTP, ended.
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use jackfield_test_support::{guests, slack::CHANNEL};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{stand_in::StandIn, wire::Wire};
+
+/// The path of the connection that is asked about.
+pub(crate) const SLACK: &str = "/api/admin/connections/slack";
+
+/// A folder with data and plugins, on which the program is started again and again.
+#[derive(Debug)]
+pub(crate) struct Place {
+    folder: TempDir,
+    address: SocketAddr,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    /// A fresh place, with Slack's component alone.
+    pub(crate) fn new(slack: &StandIn) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plugins = folder.path().join("plugins");
+        fs::create_dir(&plugins).expect("a plugins' folder");
+        fs::write(plugins.join("slack.wasm"), guests::built("slack")).expect("a component is dropped in");
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = free.local_addr().expect("an address");
+        let settings = vec![
+            ("JACKFIELD_LISTEN", address.to_string()),
+            ("JACKFIELD_DATA_DIR", folder.path().join("data").display().to_string()),
+            ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
+            ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
+            ("JACKFIELD_EGRESS_REROUTE", slack.reroute("slack.com")),
+        ];
+        Self { folder, address, settings }
+    }
+
+    /// Starts the service and waits until it is ready, in steps of half a millisecond.
+    pub(crate) fn serve(&self) -> Program {
+        let mut command = self.command();
+        command.args(["serve", "--dev"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let begun = Instant::now();
+        let child = command.spawn().expect("the program starts");
+        let mut program = Program { child, address: self.address, ready: Duration::ZERO };
+        loop {
+            let asked = Wire::connect(self.address).and_then(|mut wire| {
+                wire.send("GET", "/readyz", "", "")?;
+                wire.answer()
+            });
+            if asked.is_ok_and(|(status, _)| status == 200) {
+                program.ready = begun.elapsed();
+                return program;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "the service does not become ready");
+            thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Makes a token for an Executive.
+    pub(crate) fn token(&self) -> String {
+        let made = self.command().args(["token", "create", "--name", "bench", "--level", "executive"]).output();
+        let made = made.expect("the program runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("text").trim().to_owned()
+    }
+
+    fn command(&self) -> Command {
+        let binary = env::var_os("JACKFIELD_BIN").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/jackfield")),
+            PathBuf::from,
+        );
+        assert!(binary.exists(), "{} is missing; `cargo xtask bench` builds it", binary.display());
+        let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        let mut command = Command::new(binary);
+        command.env_clear().envs(settings).current_dir(self.folder.path());
+        command
+    }
+}
+
+/// A running service; dropped, it is ended.
+#[derive(Debug)]
+pub(crate) struct Program {
+    child: Child,
+    address: SocketAddr,
+    /// From the program's start to the first `/readyz` that said yes.
+    pub(crate) ready: Duration,
+}
+
+impl Program {
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::connect(self.address).expect("the service takes a connection")
+    }
+
+    /// Sends one request and gives the body of its answer, which is a success.
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &str) -> String {
+        let mut wire = self.wire();
+        let answer = wire.send(method, path, token, body).and_then(|()| wire.answer());
+        let (status, text) = answer.expect("the service answers");
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
+    /// Connects Slack.
+    pub(crate) fn connect(&self, slack: &StandIn, token: &str) {
+        let body = json!({"bot_token": slack.token, "channel_id": CHANNEL}).to_string();
+        self.ask("PUT", SLACK, token, &body);
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn rss_kib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel tells");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

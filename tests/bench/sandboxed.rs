@@ -1,0 +1,73 @@
+//! Slack's component in the sandbox, called as the service calls it: policy, budget, credential and scrubbing included.
+
+use std::collections::BTreeMap;
+
+use jackfield::{
+    egress::{Budget, Egress, EgressConfig, Grant},
+    model::manifest::CredentialSource,
+    sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox},
+    secret::Secret,
+};
+use jackfield_test_support::{guests, slack::CHANNEL};
+
+use crate::stand_in::StandIn;
+
+/// The component, ready to be called; a clone is the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct Sandboxed {
+    sandbox: Sandbox,
+    component: Component,
+    requests: u32,
+    token: String,
+}
+
+impl Sandboxed {
+    /// Makes the sandbox with the limits of the service, and compiles the component that was built.
+    pub(crate) async fn start(slack: &StandIn) -> Self {
+        let target = slack.url().parse().expect("an address is a URL");
+        let reroutes = BTreeMap::from([("slack.com".to_owned(), target)]);
+        let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("a way out");
+        let limits = Limits::default();
+        let requests = limits.requests;
+        let sandbox = Sandbox::new(limits, egress, Cache::none()).expect("a sandbox");
+        let component = sandbox.load(guests::built("slack")).await.expect("the component loads");
+        Self { sandbox, component, requests, token: slack.token.clone() }
+    }
+
+    /// Asks for the health without a channel: the component says that the field is needed, and sends nothing.
+    pub(crate) async fn without_request(&self) {
+        match self.sandbox.run(&self.component, self.call(BTreeMap::new()), Operation::Health).await {
+            Err(CallError::Refused(ProviderError::Invalid(_))) => {}
+            other => panic!("a refusal was expected: {other:?}"),
+        }
+    }
+
+    /// Asks for the health: two requests.
+    pub(crate) async fn health(&self) {
+        match self.sandbox.run(&self.component, self.call(channel()), Operation::Health).await {
+            Ok(Answer::Healthy(facts)) if !facts.is_empty() => {}
+            other => panic!("a report was expected: {other:?}"),
+        }
+    }
+
+    /// Asks for a page of users: one request.
+    pub(crate) async fn users(&self) -> usize {
+        let operation = Operation::ListUsers { cursor: None, limit: 200 };
+        match self.sandbox.run(&self.component, self.call(channel()), operation).await {
+            Ok(Answer::Users { users, .. }) => users.len(),
+            other => panic!("a page was expected: {other:?}"),
+        }
+    }
+
+    /// What the service makes for each call, made here for each call too; it opens the sealed secret beside.
+    fn call(&self, fields: BTreeMap<String, String>) -> Call {
+        let credentials = vec![(CredentialSource::Field("bot_token".to_owned()), Secret::new(self.token.clone()))];
+        let endpoints = self.component.endpoints.clone();
+        let grant = Grant::new("bench".to_owned(), endpoints, credentials, fields.clone(), Budget::new(self.requests));
+        Call { grant, fields, account: None }
+    }
+}
+
+fn channel() -> BTreeMap<String, String> {
+    BTreeMap::from([("channel_id".to_owned(), CHANNEL.to_owned())])
+}

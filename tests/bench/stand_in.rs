@@ -1,0 +1,46 @@
+//! Slack's stand-in on a thread of its own, so that it is scheduled alike whoever asks it.
+
+use std::{ops::Deref, sync::mpsc, thread, time::Duration};
+
+use jackfield_test_support::{marked, slack::Slack};
+
+/// A stand-in that answers until the program ends.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    slack: Slack,
+    pub(crate) token: String,
+}
+
+impl StandIn {
+    /// Starts it with one token, and pages of 200 members that were made beforehand.
+    pub(crate) fn start() -> Self {
+        let (started, when_started) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                started.send(Slack::start().await).expect("the benchmark waits");
+                std::future::pending::<()>().await;
+            });
+        });
+        let slack = when_started.recv().expect("the stand-in starts");
+        let token = marked::secret("xoxb-");
+        slack.token(&token).made_for_load();
+        Self { slack, token }
+    }
+
+    /// Runs something while every answer takes this long.
+    pub(crate) fn slowly<R>(&self, latency: Duration, work: impl FnOnce() -> R) -> R {
+        self.latency(latency);
+        let result = work();
+        self.latency(Duration::ZERO);
+        result
+    }
+}
+
+impl Deref for StandIn {
+    type Target = Slack;
+
+    fn deref(&self) -> &Slack {
+        &self.slack
+    }
+}

@@ -1,0 +1,54 @@
+//! HTTP/1.1 as one request and one answer over a kept connection: so little that the client's own time hardly counts.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+/// A connection to the service.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
+    /// Sends a request; the answer is read by [`Wire::answer`].
+    pub(crate) fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
+        let length = body.len();
+        let message = format!(
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        self.stream.write_all(message.as_bytes())
+    }
+
+    /// Waits for the whole answer and gives its status and its body.
+    pub(crate) fn answer(&mut self) -> io::Result<(u16, String)> {
+        let incomplete = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        self.buffer.clear();
+        let mut chunk = [0; 32 * 1024];
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
+                let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(incomplete)?;
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+                let mut body = self.buffer.split_off(end + 4);
+                let read = body.len();
+                body.resize(length.unwrap_or(0), 0);
+                self.stream.read_exact(body.get_mut(read..).ok_or_else(incomplete)?)?;
+                return Ok((status, String::from_utf8_lossy(&body).into_owned()));
+            }
+            match self.stream.read(&mut chunk)? {
+                0 => return Err(incomplete()),
+                read => self.buffer.extend_from_slice(&chunk[..read]),
+            }
+        }
+    }
+}

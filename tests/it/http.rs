@@ -1,0 +1,48 @@
+//! Through HTTP, on each database: what a caller sees.
+
+mod audit;
+mod bodies;
+mod callers;
+mod connect;
+mod failures;
+mod health;
+mod hostile;
+mod key;
+mod providers;
+mod races;
+mod users;
+
+use jackfield_test_support::{
+    app::{Builder, TestApp},
+    marked,
+    slack::{CHANNEL, Slack},
+};
+use serde_json::{Value, json};
+
+/// Where Slack's connection is.
+const SLACK: &str = "/api/admin/connections/slack";
+
+/// A service with Slack's component, whose requests go to the stand-in.
+fn with_slack(slack: &Slack) -> Builder {
+    TestApp::builder().component("slack").reroute("slack.com", slack)
+}
+
+/// A token of Slack's form, marked, which the stand-in knows.
+fn known_token(slack: &Slack) -> String {
+    let token = marked::secret("xoxb-");
+    slack.token(&token);
+    token
+}
+
+/// The body that connects Slack.
+pub(crate) fn body(token: &str) -> Value {
+    json!({ "bot_token": token, "channel_id": CHANNEL })
+}
+
+/// A service that is connected to Slack, and the token.
+async fn connected(slack: &Slack) -> (TestApp, String) {
+    let app = with_slack(slack).start().await;
+    let token = known_token(slack);
+    assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);
+    (app, token)
+}

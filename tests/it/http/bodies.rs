@@ -1,0 +1,91 @@
+//! Bodies that are wrong: each is told what is wrong with it, and none repeats a value.
+
+use jackfield_test_support::{
+    app::{Caller, TestApp, client},
+    marked,
+    slack::Slack,
+};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{SLACK, body, known_token, with_slack};
+
+#[tokio::test]
+async fn each_wrong_field_is_named() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let secret = marked::secret("xapp-");
+    let problem =
+        app.put(SLACK, json!({ "bot_token": secret, "chanel_id": "C1" })).await.refused(422, "invalid_request");
+    let errors = problem["errors"].as_array().expect("errors");
+    let fields: Vec<&str> = errors.iter().filter_map(|error| error["field"].as_str()).collect();
+    assert_eq!(fields, ["chanel_id", "bot_token", "channel_id"]);
+    assert_eq!(errors[0]["message"], "is no field of this provider");
+    assert_eq!(errors[2]["message"], "is required");
+    assert!(!problem.to_string().contains(&secret));
+    assert_eq!(slack.requests().len(), 0, "the provider is not asked about a wrong form");
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_told_where() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let client = client();
+    let token = app.token(Caller::Executive).expect("a token");
+    let secret = marked::secret("xoxb-");
+    let deep = "[".repeat(100_000);
+    for (kind, body, status) in [
+        ("application/json", format!("{{\"bot_token\": \"{secret}\""), 400),
+        ("application/json", format!("[\"{secret}\"]"), 400),
+        ("application/json", String::new(), 400),
+        ("application/json", deep, 400),
+        ("text/plain", format!("{{\"bot_token\": \"{secret}\"}}"), 400),
+        ("application/x-www-form-urlencoded", format!("bot_token={secret}"), 400),
+        ("application/json", "x".repeat((1 << 20) + 1), 413),
+    ] {
+        let answer = client
+            .put(format!("{}{SLACK}", app.base))
+            .bearer_auth(token)
+            .header("content-type", kind)
+            .body(body.clone())
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status().as_u16(), status, "{kind} {}", body.chars().take(40).collect::<String>());
+        let text = answer.text().await.expect("a whole answer");
+        assert!(text.contains("invalid_request") && !text.contains(&secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn quotes_in_every_field_are_only_letters() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+    let quotes = "'; drop table connections; --";
+    let answer = app.put(SLACK, json!({ "channel_id": quotes })).await;
+    let _ = answer.refused(422, "invalid_request");
+    let _ = app.get("/api/admin/connections/x'%20or%201=1/status").await.refused(404, "unknown_provider");
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_request_framed_in_two_ways_is_not_two_requests() {
+    let app = TestApp::builder().start().await;
+    let address = app.base.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("connected");
+    let smuggled = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let request = format!(
+        "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}",
+        5 + smuggled.len(),
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    let read = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_to_string(&mut answer)).await;
+    // RFC 9112 §6.1: 400, or Transfer-Encoding alone frames it; in either case the content length misled nobody.
+    let answers = answer.matches("HTTP/1.1 ").count();
+    assert!(answers <= 2 && (answer.contains("HTTP/1.1 400") || answer.contains("HTTP/1.1 40")), "{read:?} {answer}");
+}

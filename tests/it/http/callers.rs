@@ -1,0 +1,144 @@
+//! Every route × every caller, made from the router itself; spellings of a path; failed tries.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use jackfield::api;
+use jackfield_test_support::{
+    app::{Caller, TestApp, client},
+    slack::Slack,
+};
+
+use super::with_slack;
+
+/// A path of the route, with something in place of each parameter.
+fn example(path: &str) -> String {
+    path.replace("{provider}", "slack")
+}
+
+#[tokio::test]
+async fn every_route_answers_every_caller_as_the_snapshot_says() {
+    let slack = Slack::start().await;
+    let mut table = String::new();
+    for route in api::routes() {
+        // A service for each route: failed tries are counted over all of them.
+        let app = with_slack(&slack).start().await;
+        write!(table, "{:<6} {:<42}", route.method.as_str(), route.path).expect("written");
+        for caller in Caller::ALL {
+            let status = app.send_as(caller, route.method.clone(), &example(route.path), None).await.status;
+            write!(table, " {caller:?}={status}").expect("written");
+        }
+        table.push('\n');
+    }
+    insta::assert_snapshot!("routes_and_callers", table);
+}
+
+#[tokio::test]
+async fn only_an_executive_passes_any_route_of_the_admin_api() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    for route in api::routes().into_iter().filter(|route| route.path.starts_with("/api/")) {
+        assert_eq!(route.access, api::Access::Executive, "{route:?}");
+        for (caller, status) in [
+            (Caller::Nobody, 401),
+            (Caller::Expired, 401),
+            (Caller::Revoked, 401),
+            (Caller::Member, 403),
+            (Caller::Manager, 403),
+            (Caller::Service, 403),
+        ] {
+            let answer = app.send_as(caller, route.method.clone(), &example(route.path), None).await;
+            assert_eq!(answer.status, status, "{route:?} {caller:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_path_leads_round_the_level() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    for path in [
+        "//api/admin/connections",
+        "/api//admin/connections",
+        "/api/admin/connections/",
+        "/api/admin/connections/slack/status/",
+        "/API/ADMIN/CONNECTIONS",
+        "/api%2fadmin%2fconnections",
+        "/%61pi/admin/connections",
+        "/api/admin/../admin/connections",
+        "/healthz/../api/admin/connections",
+        "/api/admin/connections;x",
+        "/api/admin/connections?x=1",
+        "/nowhere",
+    ] {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
+            let answer = app.send_as(Caller::Member, method.clone(), path, None).await;
+            assert_eq!(answer.status, 403, "{method} {path}");
+            let answer = app.send_as(Caller::Nobody, method.clone(), path, None).await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+        }
+    }
+    let head = app.send_as(Caller::Nobody, Method::HEAD, "/api/admin/connections", None).await;
+    assert_eq!(head.status, 401);
+}
+
+#[tokio::test]
+async fn an_executive_is_told_of_a_path_that_is_none() {
+    let app = TestApp::builder().start().await;
+    let _ = app.get("/api/admin/nowhere").await.refused(404, "not_found");
+    let _ = app.send(Method::POST, "/api/admin/connections", None).await.refused(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn too_many_failed_tries_are_slowed_down_and_good_ones_are_not() {
+    let app = TestApp::builder().start().await;
+    let mut refused = Vec::new();
+    for _ in 0..40 {
+        let answer = app.send_as(Caller::Nonsense, Method::GET, "/api/admin/connections", None).await;
+        refused.push(answer.status);
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").is_some());
+        }
+    }
+    assert_eq!(refused[..20], [401; 20]);
+    assert!(refused[20..].contains(&429), "{refused:?}");
+    assert_eq!(app.get("/api/admin/connections").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_revoke_counts_at_once() {
+    let app = TestApp::builder().start().await;
+    assert_eq!(app.get("/api/admin/audit").await.status, 200);
+    app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
+    assert_eq!(app.get("/api/admin/audit").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_request_under_a_strangers_name_is_turned_away() {
+    let app = TestApp::builder().start().await;
+    let client = client();
+    for (host, status) in [
+        ("evil.test", 421),
+        ("evil.test:7420", 421),
+        ("localhost.evil.test", 421),
+        ("localhost:7420", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:7420", 200),
+        // A probe that knows the address alone; an address can not be rebound.
+        ("192.0.2.7:7420", 200),
+    ] {
+        let answer = client.get(format!("{}/healthz", app.base)).header("host", host).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let app = TestApp::builder().start().await;
+    let problem = app.send_as(Caller::Nobody, Method::GET, "/api/admin/connections", None).await;
+    let id = problem.header("x-request-id").expect("an id").to_owned();
+    assert_eq!(problem.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(problem.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(problem.header("cache-control"), Some("no-store"));
+    assert_eq!(problem.refused(401, "unauthenticated")["request_id"], id.as_str());
+}

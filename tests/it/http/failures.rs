@@ -1,0 +1,164 @@
+//! A provider that fails in each way that providers do: the contract's code, and the stored credential stays.
+
+use std::time::Duration;
+
+use jackfield_test_support::{
+    slack::Slack,
+    upstream::{Fail, Upstream},
+};
+
+use super::{SLACK, connected};
+
+/// Fails a health check and a page of users in one way, then mends, and expects the connection to be as it was.
+async fn fails_with(fail: Fail, code: &str, status: u16) {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    slack.fail(fail);
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!(health["configured"], true);
+    assert_eq!((&health["healthy"], &health["code"]), (&false.into(), &code.into()), "{health}");
+    assert!(health["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{health}");
+    let list = app.get("/api/admin/connections").await.ok();
+    assert_eq!(list["connections"][0]["status"], "degraded", "an outage is no dead grant: {list}");
+    app.clock.advance(jiff::SignedDuration::from_secs(3_600));
+    let _ = app.get(&format!("{SLACK}/users")).await.refused(status, code);
+    slack.mend();
+    app.clock.advance(jiff::SignedDuration::from_secs(3_600));
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "the credential is still there");
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_server_error_is_the_providers() {
+    fails_with(Fail::Status(500), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_web_page_instead_of_json_is_the_providers_error() {
+    fails_with(Fail::Html, "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn json_that_is_cut_off_is_the_providers_error() {
+    fails_with(Fail::CutJson, "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_body_shorter_than_promised_is_the_providers_error() {
+    fails_with(Fail::CutOff(10), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn ten_megabytes_that_say_nothing_are_the_providers_error() {
+    fails_with(Fail::Huge(10 << 20), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn more_than_is_taken_is_the_providers_error() {
+    fails_with(Fail::Huge(20 << 20), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_slow_drip_ends_in_time() {
+    fails_with(Fail::SlowDrip(Duration::from_millis(40)), "provider_timeout", 504).await;
+}
+
+#[tokio::test]
+async fn silence_ends_in_time() {
+    fails_with(Fail::Hang(Duration::from_secs(30)), "provider_timeout", 504).await;
+}
+
+#[tokio::test]
+async fn a_reset_connection_is_the_providers_error() {
+    fails_with(Fail::Reset, "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_compression_bomb_is_the_providers_error() {
+    fails_with(Fail::GzipBomb(1 << 30), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_coding_that_was_not_asked_for_is_the_providers_error() {
+    fails_with(Fail::ContentEncoding("zstd".to_owned()), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_is_the_providers_error() {
+    fails_with(Fail::HeaderFlood(100_000), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_to_wait_is_waited_for() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    slack.fail_next(1, Fail::TooManyRequests { retry_after: Some(120) });
+    let limited = app.get(&format!("{SLACK}/users")).await;
+    assert_eq!(limited.header("retry-after"), Some("120"));
+    let _ = limited.refused(429, "rate_limited");
+    slack.forget();
+    let _ = app.get(&format!("{SLACK}/users")).await.refused(429, "rate_limited");
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["code"], "rate_limited");
+    assert_eq!(slack.requests().len(), 0, "it was not asked while its own Retry-After ran");
+    app.clock.advance(jiff::SignedDuration::from_secs(121));
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
+}
+
+#[tokio::test]
+async fn a_redirect_elsewhere_is_not_followed() {
+    let elsewhere = Upstream::start(|_| panic!("nobody comes here")).await;
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    slack.fail(Fail::RedirectTo(elsewhere.url()));
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!(health["healthy"], false);
+    assert_eq!(elsewhere.requests().len(), 0);
+    slack.mend();
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
+}
+
+#[tokio::test]
+async fn a_revoked_token_needs_a_person_and_is_kept() {
+    let slack = Slack::start().await;
+    let (app, token) = connected(&slack).await;
+    slack.revoke(&token);
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!((&health["healthy"], &health["code"]), (&false.into(), &"needs_reauth".into()));
+    let _ = app.get(&format!("{SLACK}/users")).await.refused(409, "needs_reauth");
+    let list = app.get("/api/admin/connections").await.ok();
+    let connection = &list["connections"][0];
+    assert_eq!(connection["status"], "needs_reauth");
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("token_revoked")), "{connection}");
+    assert!(connection["next_action"].as_str().is_some(), "{connection}");
+    slack.token(&token);
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "the stored token was kept");
+}
+
+#[tokio::test]
+async fn a_scope_that_is_missing_later_is_named() {
+    let slack = Slack::start().await;
+    let (app, token) = connected(&slack).await;
+    slack.token_with(&token, &["channels:read"]);
+    let problem = app.get(&format!("{SLACK}/users")).await.refused(409, "permission_missing");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("users:read")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_failing_connect_has_the_contracts_code_and_stores_nothing() {
+    let fails = [
+        (Fail::Status(500), 502, "provider_error"),
+        (Fail::Html, 502, "provider_error"),
+        (Fail::TooManyRequests { retry_after: None }, 429, "rate_limited"),
+        (Fail::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
+        (Fail::Reset, 502, "provider_error"),
+    ];
+    let slack = Slack::start().await;
+    let app = super::with_slack(&slack).start().await;
+    let token = super::known_token(&slack);
+    for (fail, status, code) in fails {
+        slack.fail(fail);
+        let _ = app.put(SLACK, super::body(&token)).await.refused(status, code);
+        slack.mend();
+    }
+    assert_eq!(app.get(&format!("{SLACK}/status")).await.ok()["configured"], false);
+}

@@ -1,0 +1,83 @@
+//! `GET …/health`, `/healthz`, `/readyz`, `/metrics`.
+
+use jackfield_test_support::{
+    app::{TestApp, client},
+    people::COMPANY,
+    slack::Slack,
+};
+use serde_json::json;
+
+use super::{SLACK, connected, known_token, with_slack};
+
+#[tokio::test]
+async fn health_tells_what_the_component_reports() {
+    let slack = Slack::start().await;
+    let (app, token) = connected(&slack).await;
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!(health["configured"], true);
+    assert_eq!(health["healthy"], true);
+    assert_eq!(health["team"], COMPANY);
+    assert_eq!(health["channel"], "general");
+    assert!(health["latency_ms"].is_u64() && health["checked_at"].is_string(), "{health}");
+    assert_eq!(health.get("missing_scopes"), None);
+    slack.token_with(&token, &["channels:read", "users:read"]);
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!(health["missing_scopes"], json!(["users:read.email"]));
+}
+
+#[tokio::test]
+async fn what_is_not_connected_is_not_healthy() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    assert_eq!(health, json!({ "configured": false, "healthy": false }));
+    let _ = app.get("/api/admin/connections/nowhere/health").await.refused(404, "unknown_provider");
+}
+
+#[tokio::test]
+async fn a_ready_service_says_so_and_counts() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    assert_eq!(app.get("/healthz").await.text, "ok\n");
+    let ready = app.get("/readyz").await.ok();
+    assert_eq!(ready["ready"], true);
+    assert_eq!(app.put(SLACK, super::body(&known_token(&slack))).await.status, 200);
+    let metrics = app.get("/metrics").await.text;
+    assert!(
+        metrics.contains(r#"jackfield_calls_total{provider="slack",operation="connect",outcome="ok"} 1"#),
+        "{metrics}"
+    );
+    for name in [COMPANY, "general", "slack.com", "executive"] {
+        assert!(!metrics.contains(name), "{name} is told to anybody");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_service_finishes_what_is_in_flight() {
+    let slack = Slack::start().await;
+    let (mut app, _) = connected(&slack).await;
+    slack.latency(std::time::Duration::from_millis(400));
+    slack.forget();
+    let asked = {
+        let base = app.base.clone();
+        let token = app.token(jackfield_test_support::app::Caller::Executive).expect("a token").to_owned();
+        tokio::spawn(async move {
+            let client = client();
+            let answer =
+                client.get(format!("{base}{SLACK}/health")).bearer_auth(token).send().await.expect("an answer");
+            answer.text().await.expect("a whole answer")
+        })
+    };
+    while slack.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    app.stop().await;
+    let answer = asked.await.expect("the request ends");
+    assert!(answer.contains(r#""healthy":true"#), "{answer}");
+}
+
+#[tokio::test]
+async fn an_empty_plugins_folder_is_no_error() {
+    let app = TestApp::builder().start().await;
+    assert_eq!(app.get("/api/admin/providers").await.ok(), json!({ "providers": [] }));
+}

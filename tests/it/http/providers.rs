@@ -1,0 +1,153 @@
+//! `GET /api/admin/providers`: what is there, what it asks for, and that a bad file harms no other.
+
+use std::collections::BTreeMap;
+
+use jackfield::sandbox::catalog::Trust;
+use jackfield_test_support::{guests, slack::Slack};
+use serde_json::json;
+
+use super::{SLACK, body, known_token, with_slack};
+
+#[tokio::test]
+async fn a_provider_says_what_it_asks_for() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let list = app.get("/api/admin/providers").await.ok();
+    let provider = &list["providers"][0];
+    assert_eq!(
+        (&provider["id"], &provider["title"], &provider["state"]),
+        (&json!("slack"), &json!("Slack"), &json!("approved"))
+    );
+    assert_eq!(provider["hosts"], json!(["slack.com"]));
+    assert_eq!(
+        provider["endpoints"],
+        json!([
+            "POST slack.com/api/auth.test",
+            "POST slack.com/api/conversations.info",
+            "POST slack.com/api/users.list",
+            "POST slack.com/api/auth.revoke"
+        ]),
+        "its four methods and nothing else, not even posting a message"
+    );
+    assert_eq!(provider["fields"][0]["name"], "bot_token");
+    assert_eq!(provider["fields"][0]["secret"], true);
+    assert_eq!(provider["digest"].as_str().map(str::len), Some(64));
+}
+
+#[tokio::test]
+async fn whatever_lies_in_the_folder_the_service_starts_and_says_why() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack)
+        .file("empty.wasm", guests::empty())
+        .file("elf.wasm", guests::elf())
+        .file("core.wasm", guests::core_module())
+        .file("cut.wasm", guests::truncated())
+        .file("zwilling.wasm", guests::built("slack"))
+        .file("notes.txt", b"no component".to_vec())
+        .start()
+        .await;
+    let list = app.get("/api/admin/providers").await.ok();
+    let states: BTreeMap<String, String> = list["providers"]
+        .as_array()
+        .expect("providers")
+        .iter()
+        .map(|provider| {
+            (
+                provider["id"].as_str().expect("an id").to_owned(),
+                format!("{} {}", provider["state"], provider["reason"]),
+            )
+        })
+        .collect();
+    assert!(states["slack"].starts_with("\"approved\""), "{states:?}");
+    for (id, words) in [
+        ("empty.wasm", "not a WebAssembly component"),
+        ("elf.wasm", "not a WebAssembly component"),
+        ("core.wasm", "core module"),
+        ("cut.wasm", "not a component that can be used"),
+        ("zwilling.wasm", "already the id of slack.wasm"),
+    ] {
+        assert!(states[id].starts_with("\"broken\"") && states[id].contains(words), "{id}: {}", states[id]);
+    }
+    assert_eq!(states.len(), 6);
+    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_component_that_nobody_approved_does_not_run() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
+    let list = app.get("/api/admin/providers").await.ok();
+    assert_eq!(list["providers"][0]["state"], "pending");
+    assert_eq!(list["providers"][0]["hosts"], json!(["slack.com"]), "what it asks for can be looked at");
+    let _ = app.put(SLACK, body(&known_token(&slack))).await.refused(409, "plugin_not_approved");
+    assert_eq!(slack.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_stranger_can_not_take_an_approved_components_id() {
+    let slack = Slack::start().await;
+    let mut manifest = guests::manifest();
+    manifest["id"] = json!("slack");
+    let shipped = jackfield_test_support::app::digest(&guests::built("slack"));
+    let app = with_slack(&slack)
+        .file("a-squatter.wasm", guests::describing(&manifest))
+        .trust(Trust::Shipped([("slack".to_owned(), shipped)].into()))
+        .start()
+        .await;
+    let list = app.get("/api/admin/providers").await.ok();
+    let state = |id: &str| {
+        let providers = list["providers"].as_array().expect("providers");
+        providers.iter().find(|provider| provider["id"] == id).expect("it is listed")["state"].clone()
+    };
+    assert_eq!((state("slack"), state("a-squatter.wasm")), (json!("approved"), json!("broken")));
+    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_manifest_that_may_not_be_approved_makes_a_component_broken() {
+    let credential = |place: serde_json::Value| json!({ "source": { "field": "token" }, "place": place });
+    let endpoint = |host: &str, place: serde_json::Value| json!({ "method": "get", "host": host, "path": "/ok", "credential": credential(place) });
+    let header = |name: &str| json!({ "header": { "name": name, "format": "Bearer {}" } });
+    let mut builder = jackfield_test_support::app::TestApp::builder();
+    let wrong = [
+        ("host", "endpoints", json!([endpoint("localhost", header("Authorization"))])),
+        ("star", "endpoints", json!([endpoint("*.github.io", header("Authorization"))])),
+        ("place", "endpoints", json!([endpoint("api.example.com", header("Host"))])),
+        ("terminal", "endpoints", json!([endpoint("api.example.com", json!({ "json": "/a\u{1b}[31m" }))])),
+        ("title", "title", json!("Sl\u{202e}ack")),
+        ("version", "version", json!("one")),
+        ("id", "id", json!("Slack")),
+        ("none", "endpoints", json!([])),
+    ];
+    for (name, key, value) in &wrong {
+        let mut manifest = guests::manifest();
+        manifest["id"] = json!(format!("made-{name}"));
+        manifest[*key] = value.clone();
+        builder = builder.file(&format!("{name}.wasm"), guests::describing(&manifest));
+    }
+    let app = builder.start().await;
+    let list = app.get("/api/admin/providers").await.ok();
+    let providers = list["providers"].as_array().expect("providers");
+    assert_eq!(providers.len(), wrong.len());
+    for provider in providers {
+        assert_eq!(provider["state"], "broken", "{provider}");
+        let reason = provider["reason"].as_str().expect("a reason");
+        assert!(reason.contains("can not be approved"), "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_in_the_database_that_was_changed_takes_its_component_out_of_use() {
+    for sql in [
+        "update components set manifest = '{}'",
+        "update components set manifest = replace(manifest, 'Slack', 'Black')",
+    ] {
+        let slack = Slack::start().await;
+        let mut app = with_slack(&slack).start().await;
+        app.tamper(sql).await;
+        app.stop().await;
+        let app = app.start_again().await;
+        let list = app.get("/api/admin/providers").await.ok();
+        assert_eq!(list["providers"][0]["state"], "broken", "{sql}: {list}");
+    }
+}

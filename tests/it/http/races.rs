@@ -1,0 +1,102 @@
+//! Two at once: connects, a disconnect during a check, many calls.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use jackfield_test_support::{marked, slack::Slack};
+use serde_json::json;
+
+use super::{SLACK, connected, known_token, with_slack};
+
+#[tokio::test]
+async fn two_connects_at_once_leave_one_whole_winner() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    slack.latency(Duration::from_millis(20));
+    for round in 0..5 {
+        let pairs: Vec<(String, String)> = (0..4)
+            .map(|number| {
+                let channel = format!("C{round}X{number}");
+                slack.channel(&channel, &channel.to_lowercase());
+                (known_token(&slack), channel)
+            })
+            .collect();
+        let puts =
+            pairs.iter().map(|(token, channel)| app.put(SLACK, json!({ "bot_token": token, "channel_id": channel })));
+        for answer in join_all(puts).await {
+            assert_eq!(answer.ok()["ok"], true);
+        }
+        let channel =
+            app.get(&format!("{SLACK}/status")).await.ok()["channel_id"].as_str().expect("a channel").to_owned();
+        slack.forget();
+        assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["channel"], channel.to_lowercase());
+        let used = slack.requests()[0].bearer().expect("a token").to_owned();
+        assert!(pairs.contains(&(used, channel)), "the token and the channel come from one connect");
+    }
+}
+
+#[tokio::test]
+async fn an_update_never_mixes_with_another() {
+    let slack = Slack::start().await;
+    let (app, first) = connected(&slack).await;
+    slack.channel("C0ONE", "one").channel("C0TWO", "two");
+    slack.latency(Duration::from_millis(30));
+    let second = marked::secret("xoxb-");
+    slack.token(&second);
+    let (a, b) = tokio::join!(
+        app.put(SLACK, json!({ "channel_id": "C0ONE" })),
+        app.put(SLACK, json!({ "bot_token": second, "channel_id": "C0TWO" })),
+    );
+    let (a, b) = (a.ok(), b.ok());
+    assert_eq!((&a["ok"], &b["ok"]), (&json!(true), &json!(true)));
+    slack.forget();
+    let health = app.get(&format!("{SLACK}/health")).await.ok();
+    let used = slack.requests()[0].bearer().expect("a token").to_owned();
+    // Whichever came last: the update on top of the whole, or the whole alone. Never the first token on channel two.
+    assert!(used == second || used == first);
+    assert!(!(used == first && health["channel"] == "two"), "{health}");
+}
+
+#[tokio::test]
+async fn a_disconnect_during_a_check_leaves_nothing_behind() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    slack.latency(Duration::from_millis(200));
+    slack.forget();
+    let path = format!("{SLACK}/health");
+    let (health, gone) = tokio::join!(app.get(&path), async {
+        // The check is under way once it has asked.
+        while slack.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        app.delete(SLACK).await
+    });
+    assert_eq!(gone.status, 200);
+    assert_eq!(health.status, 200);
+    assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
+    assert_eq!(app.get(&format!("{SLACK}/status")).await.ok(), json!({ "configured": false }));
+}
+
+#[tokio::test]
+async fn too_many_calls_are_turned_away_and_the_others_are_served() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    slack.latency(Duration::from_millis(300));
+    let app = Arc::new(app);
+    let calls = (0..80).map(|_| {
+        let app = Arc::clone(&app);
+        async move { app.get(&format!("{SLACK}/users")).await }
+    });
+    let answers = join_all(calls).await;
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    let overloaded: Vec<_> = answers.into_iter().filter(|answer| answer.status != 200).collect();
+    assert!(served >= 48, "{served}");
+    assert!(!overloaded.is_empty(), "the bound of a test's service is 48");
+    for answer in overloaded {
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        let _ = answer.refused(503, "overloaded");
+    }
+    let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
+    assert_eq!(connection["status"], "connected", "our own overload says nothing of the connection");
+    assert_eq!(app.get(&format!("{SLACK}/users")).await.status, 200, "every place is free again");
+}

@@ -1,0 +1,54 @@
+//! `GET …/users`: pages, cursors, and what is no person.
+
+use std::collections::HashSet;
+
+use jackfield_test_support::slack::{MEMBERS, NOBODY, Slack};
+
+use super::{SLACK, connected, with_slack};
+
+#[tokio::test]
+async fn every_person_is_listed_once_and_no_bot() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    let (mut seen, mut cursor, mut pages) = (HashSet::new(), None::<String>, 0);
+    loop {
+        let query = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
+        let page = app.get(&format!("{SLACK}/users?limit=50{query}")).await.ok();
+        pages += 1;
+        for user in page["users"].as_array().expect("users") {
+            let id = user["external_id"].as_str().expect("an id").to_owned();
+            assert!(seen.insert(id.clone()), "{id} twice");
+            assert!(user["name"].is_string() && user["active"].is_boolean(), "{user}");
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => {
+                assert!(next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{next}");
+                cursor = Some(next.to_owned());
+            }
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), MEMBERS - NOBODY, "on {pages} pages");
+    assert!(pages >= 6);
+    assert!(!seen.contains("USLACKBOT"));
+}
+
+#[tokio::test]
+async fn a_limit_or_a_cursor_that_is_none_is_refused() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    for query in ["limit=0", "limit=201", "cursor=nonsense"] {
+        let _ = app.get(&format!("{SLACK}/users?{query}")).await.refused(422, "invalid_request");
+    }
+    for query in ["limit=x", "curser=x"] {
+        let _ = app.get(&format!("{SLACK}/users?{query}")).await.refused(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn without_a_connection_there_are_no_users() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let _ = app.get(&format!("{SLACK}/users")).await.refused(409, "not_connected");
+    let _ = app.get("/api/admin/connections/nowhere/users").await.refused(404, "unknown_provider");
+}

@@ -1,0 +1,7 @@
+//! Every integration test. `http` speaks to a service over a socket, on each database; `pure` and `tidy` need none.
+
+mod http;
+mod process;
+mod pure;
+mod sinks;
+mod tidy;

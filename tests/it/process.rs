@@ -1,0 +1,5 @@
+//! The program itself, started as its user starts it, and ended as a power cut ends it.
+
+mod commands;
+mod kill;
+mod program;

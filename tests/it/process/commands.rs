@@ -1,0 +1,118 @@
+//! The commands as their user types them: what they print, and with which status they end.
+
+use jackfield_test_support::{app::client, guests, slack::Slack};
+
+use super::program::{Place, keep};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_token_is_printed_alone_listed_without_itself_and_revoked() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let token = place.token();
+    assert!(token.starts_with("jf_") && token.len() == 46, "{}", token.len());
+    let listed = place.run(&["token", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!((&list[0]["name"], &list[0]["level"]), (&"admin".into(), &"executive".into()));
+    assert!(!text(&listed.stdout).contains(&token));
+    let id = list[0]["id"].as_str().expect("an id");
+    assert_eq!(place.run(&["token", "revoke", id]).status.code(), Some(0));
+    let again = place.run(&["token", "revoke", id]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("token list"), "{}", text(&again.stderr));
+}
+
+#[tokio::test]
+async fn wrong_use_ends_with_two_and_names_what_is_wrong() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    for arguments in [&["nonsense"][..], &["token", "create", "--name", "x"], &["serve", "--nonsense"]] {
+        assert_eq!(place.run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let wrong =
+        place.command(&["serve", "--dev"]).env("JACKFIELD_LISTN", "x").env("JACKFIELD_LOG_FORMAT", "xml").output();
+    let wrong = wrong.expect("the program runs");
+    assert_eq!(wrong.status.code(), Some(2));
+    let said = text(&wrong.stderr);
+    assert!(said.contains("JACKFIELD_LISTN") && said.contains("JACKFIELD_LOG_FORMAT"), "{said}");
+    let production = place.run(&["serve"]);
+    assert_eq!(production.status.code(), Some(2), "a reroute needs --dev");
+    assert!(text(&production.stderr).contains("JACKFIELD_EGRESS_REROUTE"));
+    let public = place.command(&["serve", "--dev"]).env("JACKFIELD_LISTEN", "0.0.0.0:0").output().expect("it runs");
+    assert_eq!(public.status.code(), Some(2), "--dev is for loopback");
+}
+
+#[tokio::test]
+async fn a_database_address_with_a_password_is_never_printed() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    for url in [
+        "postgres://user:hunter2secret@127.0.0.1:1/x",
+        "postgres://user:hunter2secret@[",
+        "mysql://u:hunter2secret@h/d",
+    ] {
+        let failed = place.command(&["token", "list"]).env("JACKFIELD_DATABASE_URL", url).output().expect("it runs");
+        assert_eq!(failed.status.code(), Some(1), "{url}");
+        assert!(!text(&failed.stderr).contains("hunter2secret"), "{}", text(&failed.stderr));
+    }
+}
+
+#[tokio::test]
+async fn a_component_is_shown_with_all_that_it_asks_for() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let file = guests::built_path("slack");
+    let shown = place.run(&["plugin", "inspect", file.to_str().expect("a path")]);
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let said = text(&shown.stdout);
+    for line in [
+        "POST slack.com/api/users.list  with `bot_token` as `Authorization: Bearer {}`",
+        "bot_token: Bot token, secret, required",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    let listed = place.run(&["plugin", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!(list[0]["id"], "slack");
+    let wrong = place.run(&["plugin", "inspect", "/etc/hostname"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("not a WebAssembly component"), "{}", text(&wrong.stderr));
+}
+
+#[tokio::test]
+async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
+    let slack = Slack::start().await;
+    let place = Place::with_slack(&slack).await;
+    let bearer = place.token();
+    let token = jackfield_test_support::marked::secret("xoxb-");
+    slack.token(&token);
+    let client = client();
+    let url = format!("{}/api/admin/connections/slack", place.base());
+    let service = place.serve().await;
+    let put = client
+        .put(&url)
+        .bearer_auth(&bearer)
+        .header("content-type", "application/json")
+        .body(super::super::http::body(&token).to_string());
+    assert_eq!(put.send().await.expect("an answer").status(), 200);
+    assert!(service.stop().success());
+    let service = place.serve().await;
+    let health = client.get(format!("{url}/health")).bearer_auth(&bearer).send().await.expect("an answer");
+    assert!(health.text().await.expect("whole").contains("\"healthy\":true"));
+    service.kill();
+    keep(&place.data());
+}
+
+#[tokio::test]
+async fn a_running_service_leaves_no_core_and_shows_no_memory() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let service = place.serve().await;
+    let process = format!("/proc/{}", service.0.id());
+    let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    // What is not dumpable belongs to root, whoever runs it.
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("{process}/mem")).expect("its memory"));
+    assert_eq!(owner, 0);
+    assert!(service.stop().success());
+    keep(&place.data());
+}

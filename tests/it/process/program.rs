@@ -1,0 +1,163 @@
+//! Starts the program with settings of its own, waits until it answers, and ends it.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use jackfield_test_support::{
+    app::{Database, client},
+    guests, marked,
+    upstream::Upstream,
+};
+use tempfile::TempDir;
+
+/// The program that was built beside the tests.
+pub(super) fn binary() -> PathBuf {
+    let path = std::env::var_os("JACKFIELD_BIN").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")),
+        PathBuf::from,
+    );
+    assert!(path.exists(), "{} is missing; `cargo xtask test` builds it", path.display());
+    path
+}
+
+/// A place where the program is started, again and again on the same data.
+pub(super) struct Place {
+    pub(super) folder: TempDir,
+    settings: Vec<(String, String)>,
+    port: u16,
+}
+
+impl Place {
+    /// A place with Slack's component, whose requests go to the stand-in.
+    pub(super) async fn with_slack(slack: &Upstream) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plugins = folder.path().join("plugins");
+        fs::create_dir(&plugins).expect("a plugins' folder");
+        fs::write(plugins.join("slack.wasm"), guests::built("slack")).expect("a component is dropped in");
+        let database = Database::make(&folder.path().join("data")).await;
+        let port = free_port();
+        let settings = [
+            ("JACKFIELD_LISTEN", format!("127.0.0.1:{port}")),
+            ("JACKFIELD_DATA_DIR", folder.path().join("data").display().to_string()),
+            ("JACKFIELD_DATABASE_URL", database.url()),
+            ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
+            ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
+            ("JACKFIELD_EGRESS_REROUTE", slack.reroute("slack.com")),
+            ("JACKFIELD_LOG", "debug".to_owned()),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        Self { folder, settings, port }
+    }
+
+    pub(super) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The program with this place's settings and nothing else in its environment.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).env_clear().envs(self.settings.iter().cloned()).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a command of the program to its end.
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program runs")
+    }
+
+    /// Makes a token for an Executive.
+    pub(super) fn token(&self) -> String {
+        let made = self.run(&["token", "create", "--name", "admin", "--level", "executive"]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        marked::note(String::from_utf8(made.stdout).expect("text").trim().to_owned())
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub(super) async fn serve(&self) -> Service {
+        let log = fs::File::options().append(true).create(true).open(self.log()).expect("a log");
+        let child = self
+            .command(&["serve", "--dev"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let service = Service(child);
+        let client = client();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok(answer) = client.get(format!("{}/readyz", self.base())).send().await
+                && answer.status() == 200
+            {
+                return service;
+            }
+            assert!(Instant::now() < deadline, "not ready: {}", fs::read_to_string(self.log()).unwrap_or_default());
+            // Between two tries; what is waited for is the answer above.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Where the program's log goes: among the sinks in a whole run.
+    fn log(&self) -> PathBuf {
+        let name = format!("program-{}.log", self.port);
+        match marked::sinks() {
+            Some(sinks) => {
+                fs::create_dir_all(&sinks).expect("the sinks");
+                sinks.join(name)
+            }
+            None => self.folder.path().join(name),
+        }
+    }
+}
+
+/// A running service; dropped, it is ended as a power cut ends it.
+pub(super) struct Service(pub(super) Child);
+
+impl Service {
+    /// Ends it by SIGKILL.
+    pub(super) fn kill(mut self) {
+        self.0.kill().expect("it is ended");
+        self.0.wait().expect("it ended");
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub(super) fn stop(mut self) -> std::process::ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(asked.success());
+        self.0.wait().expect("it ended")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
+}
+
+/// Copies the data folder among the sinks, so that the search sees what the program wrote.
+pub(super) fn keep(data: &Path) {
+    let Some(sinks) = marked::sinks() else { return };
+    let kept = sinks.join(format!("data-{}", std::process::id()));
+    fs::create_dir_all(&kept).expect("the sinks");
+    for entry in fs::read_dir(data).expect("the data").filter_map(Result::ok) {
+        if entry.path().is_file() {
+            fs::copy(entry.path(), kept.join(entry.file_name())).expect("kept");
+        }
+    }
+}

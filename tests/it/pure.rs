@@ -1,0 +1,6 @@
+//! Without a database: the egress policy and the way out, components that are refused.
+
+mod egress_cases;
+mod egress_stand_in;
+mod egress_way_out;
+mod refused_components;

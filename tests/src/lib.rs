@@ -1,0 +1,1 @@
+//! Nothing by itself: the tests stand in `it/`.
