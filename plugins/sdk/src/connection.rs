@@ -90,6 +90,12 @@ impl From<Vec<Account>> for ConnectOutcome {
 }
 
 impl Disconnected {
+    /// Says that the credential stays good at the provider, and what a person still has to do there.
+    #[must_use]
+    pub fn kept(note: &str) -> Self {
+        Self::from(UpstreamFate::Kept).note(note)
+    }
+
     /// Adds what a person still has to do there, in one sentence.
     #[must_use]
     pub fn note(mut self, note: &str) -> Self {

@@ -2,6 +2,23 @@
 
 use crate::{Error, InvalidField, UpstreamError, http};
 
+impl http::Response {
+    /// Says what a failing status means where the provider gives it no other meaning.
+    ///
+    /// 401, 403 and 429 mean what RFC 9110 and RFC 6585 say, and the provider's own word for it goes along. Without a
+    /// `wait`, `Retry-After` says for how long.
+    #[must_use]
+    pub fn failure(&self, word: &str, wait: Option<u32>) -> Error {
+        let said = || if word.is_empty() { format!("status {}", self.status) } else { word.to_owned() };
+        match self.status {
+            401 => Error::unauthorized(said()),
+            403 => Error::forbidden(said()),
+            429 => Error::RateLimited(wait.or_else(|| self.retry_after())),
+            status => Error::upstream(status, word),
+        }
+    }
+}
+
 impl Error {
     /// The provider refuses the credential, in its own word.
     #[must_use]
@@ -49,5 +66,25 @@ impl Error {
 impl From<http::Error> for Error {
     fn from(error: http::Error) -> Self {
         Self::Http(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16) -> http::Response {
+        let retry_after = http::Header { name: "retry-after".into(), value: "9".into() };
+        http::Response { status, headers: vec![retry_after], body: Vec::new() }
+    }
+
+    #[test]
+    fn a_status_means_what_the_standards_say() {
+        assert_eq!(answer(401).failure("expired", None), Error::unauthorized("expired"));
+        assert_eq!(answer(403).failure("", None), Error::forbidden("status 403"));
+        assert_eq!(answer(429).failure("slow down", None), Error::rate_limited(9));
+        assert_eq!(answer(429).failure("", Some(2)), Error::rate_limited(2));
+        assert_eq!(answer(502).failure("", Some(2)), Error::upstream(502, ""));
+        assert_eq!(answer(404).failure("gone", None), Error::upstream(404, "gone"));
     }
 }

@@ -70,6 +70,7 @@ pub use bindings::component::jackfield::provider::types::{
 };
 pub use encode::percent_encode;
 pub use json::{Text, first_filled};
+pub use page::PageNumber;
 #[doc(hidden)]
 pub use provider::Exported;
 pub use provider::{Alerts, Provider};

@@ -2,6 +2,27 @@
 
 use crate::{Error, Page, PageRequest, User};
 
+/// One page of a list that is counted in pages, whose size may be chosen.
+///
+/// The size that the first request wished for holds to the end of the list: pages of another size would leave some
+/// users out and give others twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageNumber {
+    /// Counted from 1.
+    pub number: u32,
+    /// How many users to ask for.
+    pub size: u32,
+}
+
+impl PageNumber {
+    /// Makes the page, with a cursor to the next one where there is more.
+    #[must_use]
+    pub fn page(self, users: Vec<User>, has_more: bool) -> Page {
+        let next_cursor = has_more.then(|| format!("{}/{}", self.number.saturating_add(1), self.size));
+        Page { users, next_cursor }
+    }
+}
+
 impl PageRequest {
     /// Asks for the first page.
     #[must_use]
@@ -19,6 +40,24 @@ impl PageRequest {
     #[must_use]
     pub fn limit_up_to(&self, most: u32) -> u32 {
         self.limit.clamp(1, most.max(1))
+    }
+
+    /// Reads the cursor as the number of a page and its size, which is never more than the provider takes.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` where the cursor is none that [`PageNumber::page`] gave.
+    pub fn page_number(&self, most: u32) -> Result<PageNumber, Error> {
+        let Some(cursor) = &self.cursor else {
+            return Ok(PageNumber { number: 1, size: self.limit_up_to(most) });
+        };
+        let read =
+            |(number, size): (&str, &str)| Some(PageNumber { number: number.parse().ok()?, size: size.parse().ok()? });
+        cursor
+            .split_once('/')
+            .and_then(read)
+            .filter(|page| page.number > 1 && (1..=most).contains(&page.size))
+            .ok_or_else(|| Error::malformed("the number and the size of a page were expected as cursor"))
     }
 
     /// Reads the cursor as the number of a page, counted from 1.
@@ -101,6 +140,25 @@ mod tests {
         let second = PageRequest::after(page.next_cursor.as_deref().unwrap(), 100);
         assert_eq!(second.number(), Ok(2));
         assert_eq!(Page::numbered(Vec::new(), 2, false).next_cursor, None);
+    }
+
+    #[test]
+    fn the_size_of_the_first_page_holds_for_all() {
+        let first = PageRequest::first(500).page_number(100).unwrap();
+        assert_eq!(first, PageNumber { number: 1, size: 100 });
+
+        let page = first.page(Vec::new(), true);
+        let second = PageRequest::after(page.next_cursor.as_deref().unwrap(), 5).page_number(100).unwrap();
+        assert_eq!(second, PageNumber { number: 2, size: 100 });
+        assert_eq!(second.page(Vec::new(), false).next_cursor, None);
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_number_and_size_is_malformed() {
+        for cursor in ["", "2", "1/100", "0/100", "2/0", "2/101", "2/", "/2", "a/b", "2/100/1", "-2/100"] {
+            let page = PageRequest::after(cursor, 1).page_number(100);
+            assert!(matches!(page, Err(Error::Malformed(_))), "{cursor}: {page:?}");
+        }
     }
 
     #[test]

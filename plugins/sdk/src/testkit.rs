@@ -9,6 +9,7 @@
 //! ```
 
 mod attach;
+mod call;
 mod check;
 mod judge;
 mod socket;
@@ -18,6 +19,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub use attach::{Credentials, attach};
+pub use call::{connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
 pub use check::problems;
 pub use judge::judge;
 pub use socket::Socket;
