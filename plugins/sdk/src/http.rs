@@ -11,7 +11,7 @@ use crate::bindings::component::jackfield::provider::http::send as transmit;
 #[cfg(not(target_family = "wasm"))]
 use crate::testkit::transmit;
 
-use crate::{encode, json, retry};
+use crate::{date, encode, json, retry};
 
 /// Starts a `GET` of an absolute https URL.
 #[must_use]
@@ -128,6 +128,12 @@ impl Response {
     pub fn retry_after(&self) -> Option<u32> {
         let value = self.header("retry-after")?;
         retry::seconds(value, retry::Unit::Seconds).or_else(|| retry::until(value, self.header("date")?))
+    }
+
+    /// Reads when the provider answered by its own clock, in seconds since the beginning of 1970.
+    #[must_use]
+    pub fn date(&self) -> Option<i64> {
+        date::http_date(self.header("date")?)
     }
 
     /// Reads a time to wait from a header field of the provider's own, rounded up to whole seconds.

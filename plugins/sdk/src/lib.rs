@@ -39,6 +39,8 @@
 
 mod provider;
 
+pub mod clock;
+pub mod date;
 pub mod endpoint;
 pub mod http;
 pub mod log;

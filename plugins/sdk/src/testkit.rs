@@ -15,16 +15,17 @@ mod judge;
 mod socket;
 mod tape;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use attach::{Credentials, attach};
-pub use call::{connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
+pub use call::{answered, connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
 pub use check::problems;
 pub use judge::judge;
 pub use socket::Socket;
 pub use tape::Tape;
 
+use crate::clock;
 use crate::http::{Error, Request, Response};
 
 /// Answers the requests of a provider that runs natively.
@@ -45,6 +46,7 @@ impl<F: Fn(Request) -> Result<Response, Error>> Transport for F {
 
 thread_local! {
     static TRANSPORT: RefCell<Option<Rc<dyn Transport>>> = const { RefCell::new(None) };
+    static CLOCK: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
 /// Runs a call whose requests, on this thread, go to the transport.
@@ -59,6 +61,20 @@ pub fn with_transport<R>(transport: Rc<dyn Transport>, call: impl FnOnce() -> R)
 
     let _restore = Restore(TRANSPORT.replace(Some(transport)));
     call()
+}
+
+/// Runs a call for which the clock, on this thread, stands still at these seconds since the beginning of 1970.
+pub fn at<R>(seconds: i64, call: impl FnOnce() -> R) -> R {
+    let before = CLOCK.replace(Some(seconds));
+    let outcome = call();
+    CLOCK.set(before);
+    outcome
+}
+
+/// Reads the clock that a test has set, or the machine's own.
+#[must_use]
+pub fn now() -> i64 {
+    CLOCK.get().unwrap_or_else(clock::system)
 }
 
 pub(crate) fn transmit(request: &Request) -> Result<Response, Error> {
