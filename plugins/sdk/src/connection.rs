@@ -69,6 +69,12 @@ impl Connected {
         self.learned.push(FieldValue::new(field, value));
         self
     }
+
+    /// Fills in a field, unless somebody typed a value into it.
+    #[must_use]
+    pub fn learned_unless_typed(self, connection: &Connection, field: &str, value: &str) -> Self {
+        if connection.field(field).is_some() { self } else { self.learned(field, value) }
+    }
 }
 
 impl Default for Connected {

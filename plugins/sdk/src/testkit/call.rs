@@ -59,6 +59,17 @@ pub fn set_target<P: Alerts>(connection: &Connection, url: Option<&str>, tape: &
     Tape::of::<P>(tape).play(|| P::set_target(connection, &AlertTarget::new(url)))
 }
 
+/// Gives the first request of a tape with another answer, such as `404`, a blank line and a body; more may follow it.
+///
+/// # Panics
+///
+/// Where the text is no tape.
+#[must_use]
+pub fn answered(tape: &str, answer: &str) -> String {
+    let (request, _) = tape.split_once("\nHTTP/1.1").expect("a tape has an answer");
+    format!("{request}\nHTTP/1.1 {answer}\n###\n")
+}
+
 /// Gives the field that an error calls invalid.
 #[must_use]
 pub fn invalid_field(error: &Error) -> Option<&str> {
