@@ -2,6 +2,8 @@
 
 #[cfg(feature = "app")]
 pub mod app;
+#[cfg(test)]
+mod ask;
 #[cfg(feature = "app")]
 pub mod guests;
 pub mod hostile;
@@ -9,4 +11,5 @@ pub mod hostile;
 pub mod marked;
 pub mod people;
 pub mod slack;
+pub mod stand_in;
 pub mod upstream;

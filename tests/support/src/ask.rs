@@ -1,0 +1,48 @@
+//! One request on a plain socket, and its answer: how the stand-ins' own tests look at them.
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::upstream::Upstream;
+
+/// What a stand-in answered.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Asked {
+    /// The body as JSON; null where it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// The value of a header field, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// Sends a request such as `GET gateway.remote.com/v1/identity/current`, with these header fields and this body.
+pub(crate) async fn ask(upstream: &Upstream, request: &str, fields: &[(&str, &str)], body: &str) -> Asked {
+    let (method, address) = request.split_once(' ').expect("a method and an address");
+    let (host, path) = address.split_at(address.find('/').expect("a path"));
+    let mut message =
+        format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    for &(name, value) in fields {
+        message.extend([name, ": ", value, "\r\n"]);
+    }
+    message.extend(["\r\n", body]);
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
+    stream.write_all(message.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers and closes");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Asked { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
+}
