@@ -10,6 +10,7 @@ pub mod hostile;
 #[cfg(feature = "app")]
 pub mod marked;
 pub mod people;
+pub mod productive;
 pub mod slack;
 pub mod stand_in;
 pub mod upstream;

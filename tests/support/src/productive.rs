@@ -1,0 +1,221 @@
+//! Productive's API as a stand-in: JSON:API, a token for each person, one person in several organisations.
+
+mod people;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+pub use self::people::{NOBODY, ROWS};
+use crate::{
+    people::COMPANY,
+    stand_in::{Provider, StandIn},
+    upstream::{Answer, Recorded},
+};
+
+/// The API's only host.
+pub const HOST: &str = "api.productive.io";
+
+/// The organisation of the company, which every token opens. Any other has no people.
+pub const ORGANIZATION: &str = "4101";
+
+const MEDIA_TYPE: &str = "application/vnd.api+json";
+
+const NO_PERSON: &str = "User provided with X-Auth-Token header does not have a person associated in the organization \
+                         provided with X-Organization-Id header";
+
+/// Requests of ten seconds.
+const REQUESTS: u32 = 100;
+
+/// Rows of a page where nobody says how many, and at most.
+const PAGE: usize = 30;
+const MOST: usize = 200;
+
+/// A running stand-in of Productive with one organisation and no token.
+pub type Productive = StandIn<Directory>;
+
+/// What Productive knows.
+#[derive(Debug)]
+pub struct Directory {
+    tokens: HashMap<String, Token>,
+    people: Vec<Value>,
+    /// Whether filters are heeded, or ignored in silence, as some endpoints do.
+    heeds_filters: bool,
+    requests_left: u32,
+}
+
+/// The organisations of a person, as ids and names; none of a token that is dead.
+#[derive(Debug)]
+struct Token(Option<Vec<(String, String)>>);
+
+impl Productive {
+    /// Knows a token that opens the company's organisation, or brings it back to life.
+    pub fn token(&self, token: &str) -> &Self {
+        self.set(|directory| {
+            let own = vec![(ORGANIZATION.to_owned(), COMPANY.to_owned())];
+            directory.tokens.insert(token.to_owned(), Token(Some(own)));
+        })
+    }
+
+    /// Makes a token dead, as if it had been deleted or its person deactivated.
+    pub fn revoke(&self, token: &str) -> &Self {
+        self.set(|directory| {
+            directory.tokens.insert(token.to_owned(), Token(None));
+        })
+    }
+
+    /// Makes the person of a token a member of another organisation, an empty one.
+    pub fn join(&self, token: &str, id: &str, name: &str) -> &Self {
+        self.memberships(token, |memberships| memberships.push((id.to_owned(), name.to_owned())))
+    }
+
+    /// Ends the membership of the person of a token.
+    pub fn leave(&self, token: &str, id: &str) -> &Self {
+        self.memberships(token, |memberships| memberships.retain(|(known, _)| known != id))
+    }
+
+    /// Ignores every filter without a word.
+    pub fn ignore_filters(&self) -> &Self {
+        self.set(|directory| directory.heeds_filters = false)
+    }
+
+    /// Answers so many requests more, and then 429.
+    pub fn requests_left(&self, requests: u32) -> &Self {
+        self.set(|directory| directory.requests_left = requests)
+    }
+
+    fn memberships(&self, token: &str, change: impl FnOnce(&mut Vec<(String, String)>)) -> &Self {
+        self.set(|directory| {
+            let token = directory.tokens.get_mut(token).and_then(|token| token.0.as_mut());
+            change(token.expect("a living token that the stand-in knows"));
+        })
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { tokens: HashMap::new(), people: people::rows(), heeds_filters: true, requests_left: REQUESTS }
+    }
+}
+
+impl Provider for Directory {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        self.call(request).unwrap_or_else(|refusal| refusal)
+    }
+}
+
+impl Directory {
+    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+        if request.header("content-type") != Some(MEDIA_TYPE) {
+            let detail = "The content type has to be application/vnd.api+json";
+            return Err(refused(415, &json!({"status": "415", "title": "Unsupported Media Type", "detail": detail})));
+        }
+        let token = request.header("x-auth-token").and_then(|token| self.tokens.get(token));
+        let memberships = token
+            .and_then(|token| token.0.as_ref())
+            .ok_or_else(|| coded(401, "invalid_auth_token", "Unauthenticated", "You are not authenticated"))?;
+        if self.requests_left == 0 {
+            let detail = "Too many requests. Try again later";
+            let error =
+                json!({"status": 429, "title": "Too many requests", "detail": detail, "limit": 100, "period": 10});
+            return Err(refused(429, &error).header("x-ratelimit-reset", "2"));
+        }
+        self.requests_left -= 1;
+        let query = Query(request.query_pairs());
+        match (request.method.as_str(), request.path.as_str()) {
+            // Whatever organisation the header names: it does not narrow this list.
+            ("GET", "/api/v2/organization_memberships") => Ok(organizations(memberships, &query)),
+            ("GET", "/api/v2/people") => {
+                let id = request.header("x-organization-id");
+                if !memberships.iter().any(|(known, _)| Some(known.as_str()) == id) {
+                    return Err(coded(403, "no_person", "Access Denied", NO_PERSON));
+                }
+                let people = if id == Some(ORGANIZATION) { self.people.as_slice() } else { &[] };
+                people::list(people, &query, self.heeds_filters)
+            }
+            _ => Err(coded(404, "record_not_found", "Record Not Found", "The requested record was not found")),
+        }
+    }
+}
+
+/// The keys and values of a query.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a list such as `include=organization,person` names something.
+    fn names(&self, list: &str, name: &str) -> bool {
+        self.get(list).is_some_and(|list| list.split(',').any(|named| named == name))
+    }
+
+    /// Leaves of a collection's record only what `fields[kind]` names, where there is such a key.
+    fn sparse(&self, kind: &str, attributes: &Value) -> Value {
+        let key = format!("fields[{kind}]");
+        let all = attributes.as_object().cloned().unwrap_or_default();
+        match self.get(&key) {
+            None => Value::Object(all),
+            Some(_) => all.into_iter().filter(|(name, _)| self.names(&key, name)).collect(),
+        }
+    }
+
+    /// The number of the page, its size and how many pages there are.
+    fn page(&self, rows: usize) -> (usize, usize, usize) {
+        let number = self.get("page[number]").and_then(|number| number.parse().ok()).unwrap_or(1).max(1);
+        let size = self.get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, MOST);
+        (number, size, rows.div_ceil(size))
+    }
+}
+
+fn organizations(memberships: &[(String, String)], query: &Query) -> Answer {
+    let relationship = |name: &str, kind: &str, id: &str| {
+        if query.names("include", name) {
+            json!({"data": {"type": kind, "id": id}})
+        } else {
+            json!({"meta": {"included": false}})
+        }
+    };
+    let data: Vec<Value> = memberships
+        .iter()
+        .map(|(id, _)| {
+            json!({"id": format!("31{id}"), "type": "organization_memberships", "relationships": {
+                "organization": relationship("organization", "organizations", id),
+                "person": relationship("person", "people", &format!("31{id}")),
+            }})
+        })
+        .collect();
+    let included = memberships.iter().filter(|_| query.names("include", "organization")).map(|(id, name)| {
+        // Without sparse fields it tells what nobody should be given.
+        let all = json!({"name": name, "billing_email": "billing@acme.example", "invitation_token": "inv1tat10n"});
+        json!({"id": id, "type": "organizations", "attributes": query.sparse("organizations", &all)})
+    });
+    let (number, size, pages) = query.page(data.len());
+    document(&json!({
+        "data": data, "included": included.collect::<Vec<_>>(),
+        "meta": {
+            "current_page": number, "total_pages": pages, "total_count": data.len(), "page_size": size,
+            "max_page_size": MOST,
+        },
+    }))
+}
+
+fn document(document: &Value) -> Answer {
+    Answer::text(&format!("{MEDIA_TYPE}; charset=utf-8"), document.to_string())
+}
+
+/// A refusal that has a code; its status is a text, where those without one have a number.
+fn coded(status: u16, code: &str, title: &str, detail: &str) -> Answer {
+    let meta = json!({});
+    let error = json!({
+        "status": status.to_string(), "code": code, "title": title, "detail": detail, "meta": meta, "source": meta,
+    });
+    refused(status, &error)
+}
+
+fn refused(status: u16, error: &Value) -> Answer {
+    document(&json!({"errors": [error]})).status(status)
+}
