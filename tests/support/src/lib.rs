@@ -11,6 +11,7 @@ pub mod hostile;
 pub mod marked;
 pub mod people;
 pub mod productive;
+pub mod remote;
 pub mod slack;
 pub mod stand_in;
 pub mod upstream;

@@ -1,0 +1,202 @@
+//! Remote's API as a stand-in: two environments at one socket, told apart by the host, and one company in both.
+
+mod employments;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    people::COMPANY,
+    stand_in::{Provider, StandIn},
+    upstream::{Answer, Recorded},
+};
+
+/// Where a token that starts with `ra_live_` is good.
+pub const PRODUCTION: &str = "gateway.remote.com";
+
+/// Where a token that starts with `ra_test_` is good.
+pub const SANDBOX: &str = "gateway.remote-sandbox.com";
+
+/// The company's id.
+pub const COMPANY_ID: &str = "3f1c9a52-6d0e-4b7a-9c55-0a41ce7e1d20";
+
+/// Requests of one minute, as Remote counted them in 2026.
+const REQUESTS: u32 = 300;
+
+/// A running stand-in of Remote with one company of 300 employments and no token.
+pub type Remote = StandIn<Company>;
+
+/// What Remote knows of the company.
+#[derive(Debug)]
+pub struct Company {
+    tokens: HashMap<String, Token>,
+    status: String,
+    /// Whether a company's own token is shown the company, of which the reference says nothing.
+    is_shown: bool,
+    employments: Vec<Value>,
+    requests_left: u32,
+    wait: Wait,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// A company's own.
+    Company,
+    /// A partner's client, which has no company.
+    Client,
+    Revoked,
+}
+
+/// How Remote says how long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// In milliseconds by `x-ratelimit-reset`, without `Retry-After`.
+    Milliseconds(u32),
+    /// In seconds by `Retry-After` alone.
+    RetryAfter(u32),
+    /// Not at all.
+    Unsaid,
+}
+
+impl Remote {
+    /// Knows a company's token, or brings it back to life.
+    pub fn token(&self, token: &str) -> &Self {
+        self.know_token(token, Token::Company)
+    }
+
+    /// Knows the token of a partner's client credentials.
+    pub fn client_token(&self, token: &str) -> &Self {
+        self.know_token(token, Token::Client)
+    }
+
+    /// Makes a token dead, as if an administrator had revoked it.
+    pub fn revoke(&self, token: &str) -> &Self {
+        self.know_token(token, Token::Revoked)
+    }
+
+    /// Sets what Remote calls the company's status: `pending`, `review`, `active` or `archived`.
+    pub fn status(&self, status: &str) -> &Self {
+        self.set(|company| status.clone_into(&mut company.status))
+    }
+
+    /// Refuses to show the company to its own token.
+    pub fn hide_company(&self) -> &Self {
+        self.set(|company| company.is_shown = false)
+    }
+
+    /// Answers so many requests more, and then 429.
+    pub fn requests_left(&self, requests: u32) -> &Self {
+        self.set(|company| company.requests_left = requests)
+    }
+
+    /// Says in this way how long to wait.
+    pub fn wait(&self, wait: Wait) -> &Self {
+        self.set(|company| company.wait = wait)
+    }
+
+    fn know_token(&self, token: &str, kind: Token) -> &Self {
+        self.set(|company| {
+            company.tokens.insert(token.to_owned(), kind);
+        })
+    }
+}
+
+impl Default for Company {
+    fn default() -> Self {
+        Self {
+            tokens: HashMap::new(),
+            status: "active".to_owned(),
+            is_shown: true,
+            employments: employments::employments(),
+            requests_left: REQUESTS,
+            wait: Wait::Milliseconds(1_500),
+        }
+    }
+}
+
+impl Provider for Company {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        let prefix = match request.header("host") {
+            Some(PRODUCTION) => "ra_live_",
+            Some(SANDBOX) => "ra_test_",
+            _ => return Answer::text("text/html", "<!doctype html><title>Not found</title>").status(404),
+        };
+        let token = request.bearer().filter(|token| token.starts_with(prefix));
+        let token = match token.and_then(|token| self.tokens.get(token)) {
+            None | Some(Token::Revoked) => return refused(401, "Unauthorized"),
+            Some(token) => *token,
+        };
+        if self.requests_left == 0 {
+            return self.too_many();
+        }
+        self.requests_left -= 1;
+        self.call(token, request)
+            .header("x-ratelimit-count", &REQUESTS.saturating_sub(self.requests_left).to_string())
+            .header("x-ratelimit-remaining", &self.requests_left.to_string())
+            .header("x-ratelimit-reset", "42000")
+    }
+}
+
+impl Company {
+    fn call(&self, token: Token, request: &Recorded) -> Answer {
+        if request.method != http::Method::GET {
+            return refused(404, "not found");
+        }
+        match (request.path.as_str(), token) {
+            ("/v1/identity/current", Token::Client) => Answer::json(&json!({"data": integration()})).status(201),
+            ("/v1/identity/current", _) => Answer::json(&json!({"data": {
+                "company": {"id": COMPANY_ID, "name": COMPANY},
+                "user": {
+                    "id": "c2b6f0aa-51f8-4f0e-8d8e-6a3c5e9f7b11", "name": "Kim Lee",
+                    "email": "kim.lee@acme.example", "status": "active",
+                },
+            }}))
+            .status(201),
+            ("/v1/companies", Token::Client) => Answer::json(&json!({"data": {"companies": [self.company()]}})),
+            ("/v1/employments", Token::Company) => employments::page(&self.employments, &request.query_pairs()),
+            ("/v1/companies" | "/v1/employments", _) => refused(403, "Forbidden"),
+            (path, token) => match path.strip_prefix("/v1/companies/") {
+                Some(_) if token == Token::Company && !self.is_shown => refused(403, "Forbidden"),
+                Some(COMPANY_ID) => Answer::json(&json!({"data": {"company": self.company()}})),
+                Some(_) => refused(404, "Company not found"),
+                None => refused(404, "not found"),
+            },
+        }
+    }
+
+    fn company(&self) -> Value {
+        json!({
+            "id": COMPANY_ID, "name": COMPANY, "status": self.status, "country_code": "NLD", "external_id": null,
+            "company_owner_name": "Kim Lee", "company_owner_email": "kim.lee@acme.example",
+            "phone_number": "+31205550100", "desired_currency": "EUR", "created_at": "2021-07-15T18:18:17Z",
+            "address_details": {"address": "Keizersgracht 1", "city": "Amsterdam", "postal_code": "1015 AA"},
+            "bank_account_details": {"account_holder": COMPANY, "account_number": "NL00BANK0123456789"},
+        })
+    }
+
+    fn too_many(&self) -> Answer {
+        let answer = refused(429, "Too many requests");
+        match self.wait {
+            Wait::Milliseconds(wait) => answer.header("x-ratelimit-reset", &wait.to_string()),
+            Wait::RetryAfter(wait) => answer.header("retry-after", &wait.to_string()),
+            Wait::Unsaid => answer,
+        }
+    }
+}
+
+/// Who the client of a partner is.
+fn integration() -> Value {
+    json!({
+        "client_id": "1pws9iw986yq1ec57h159q29l",
+        "integration": {
+            "name": "partner", "display_name": "Partner", "contact_email": "partner@partner.example",
+        },
+    })
+}
+
+fn refused(status: u16, message: &str) -> Answer {
+    Answer::json(&json!({"message": message})).status(status)
+}
