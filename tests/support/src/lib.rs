@@ -12,6 +12,7 @@ pub mod marked;
 pub mod people;
 pub mod productive;
 pub mod remote;
+pub mod scrapin;
 pub mod slack;
 pub mod stand_in;
 pub mod upstream;

@@ -1,0 +1,212 @@
+//! Scrapin's API as a stand-in: a workspace's quotas, and its change alerts, which may be there or gone.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    stand_in::{Provider, StandIn},
+    upstream::{Answer, Recorded},
+};
+
+/// The API's only host.
+pub const HOST: &str = "api.scrapin.io";
+
+/// Credits of a workspace from the start; Scrapin counts in halves.
+pub const CREDITS: f64 = 8_766.5;
+
+const REQUESTS: u32 = 500;
+
+/// A running stand-in of Scrapin with one workspace, no key and no alerts set.
+pub type Scrapin = StandIn<Workspace>;
+
+/// What Scrapin knows.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Each key, and whether it lives.
+    keys: HashMap<String, bool>,
+    credits: f64,
+    quotas: Quotas,
+    alerts: Alerts,
+    alert: Option<Alert>,
+    requests_left: u32,
+}
+
+/// How the quotas answer a good key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotas {
+    /// As since January 2026.
+    New,
+    /// As before.
+    Old,
+    /// With 401, as they once did to keys that were good everywhere else.
+    Refused,
+    /// With 402, as everything does that costs credits when there are none.
+    Unpaid,
+}
+
+/// Whether there are change alerts, which the documentation no longer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alerts {
+    There,
+    /// 404 with a web page.
+    NoRoute,
+    /// 410.
+    Gone,
+}
+
+#[derive(Clone, Debug)]
+struct Alert {
+    url: String,
+    status: String,
+}
+
+impl Scrapin {
+    /// Knows a key, or brings it back to life.
+    pub fn token(&self, key: &str) -> &Self {
+        self.set(|workspace| {
+            workspace.keys.insert(key.to_owned(), true);
+        })
+    }
+
+    /// Makes a key dead, as if it had been deleted.
+    pub fn revoke(&self, key: &str) -> &Self {
+        self.set(|workspace| {
+            workspace.keys.insert(key.to_owned(), false);
+        })
+    }
+
+    /// Leaves so many credits.
+    pub fn credits(&self, credits: f64) -> &Self {
+        self.set(|workspace| workspace.credits = credits)
+    }
+
+    /// Answers for quotas in this way.
+    pub fn quotas(&self, quotas: Quotas) -> &Self {
+        self.set(|workspace| workspace.quotas = quotas)
+    }
+
+    /// Has change alerts, or has them no more.
+    pub fn alerts(&self, alerts: Alerts) -> &Self {
+        self.set(|workspace| workspace.alerts = alerts)
+    }
+
+    /// Answers so many requests more, and then 429.
+    pub fn requests_left(&self, requests: u32) -> &Self {
+        self.set(|workspace| workspace.requests_left = requests)
+    }
+
+    /// Where alerts go; none where they are off or were never set.
+    #[must_use]
+    pub fn alert_url(&self) -> Option<String> {
+        self.know().alert.clone().filter(|alert| alert.status == "active").map(|alert| alert.url)
+    }
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self {
+            keys: HashMap::new(),
+            credits: CREDITS,
+            quotas: Quotas::New,
+            alerts: Alerts::There,
+            alert: None,
+            requests_left: REQUESTS,
+        }
+    }
+}
+
+impl Provider for Workspace {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        self.call(request).unwrap_or_else(|refusal| refusal)
+    }
+}
+
+impl Workspace {
+    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+        let is_about_alerts = request.path.starts_with("/v1/alerts/");
+        match self.alerts {
+            Alerts::NoRoute if is_about_alerts => return Err(no_route()),
+            Alerts::Gone if is_about_alerts => return Err(Answer::empty(410)),
+            _ => {}
+        }
+        let query = request.query_pairs();
+        let in_query = query.iter().find(|(name, _)| name == "apikey").map(|(_, key)| key.as_str());
+        // The alerts do not look at the header.
+        let in_header = request.header("x-api-key").filter(|_| !is_about_alerts);
+        let key = in_header.or(in_query).ok_or_else(|| refused(400, TROUBLE, "The API Key is missing"))?;
+        if self.keys.get(key) != Some(&true) {
+            return Err(refused(401, "Unauthorized", "API Key is invalid"));
+        }
+        if self.requests_left == 0 {
+            return Err(refused(429, TROUBLE, "Too many requests"));
+        }
+        self.requests_left -= 1;
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/v1/workspaces/quotas") => self.quotas_left(),
+            ("GET", "/v1/alerts/url") => match &self.alert {
+                Some(alert) => Ok(alert.answer()),
+                None => Err(refused(404, "Not Found", "No data found")),
+            },
+            ("POST", "/v1/alerts/url") => self.set_alert(&request.json()),
+            _ => Err(no_route()),
+        }
+    }
+
+    fn quotas_left(&self) -> Result<Answer, Answer> {
+        let left = f64::from(self.requests_left);
+        match self.quotas {
+            Quotas::New => Ok(Answer::json(&json!({"status": "success", "data": {
+                "credits_left": self.credits, "rate_limit_left": left,
+                "credits": {"total": 10_000, "used": 10_000.0 - self.credits, "left": self.credits},
+                "daily_rate_limit": {"limit": 5000, "used": 150, "left": 4850, "next_reset": "2026-01-28T00:00:00.000Z"},
+                "minute_rate_limit": {
+                    "limit": REQUESTS, "used": f64::from(REQUESTS) - left, "left": left,
+                    "next_reset": "2026-01-27T14:32:45.000Z",
+                },
+                "auto_top_up": {"enabled": false, "threshold": 100, "amount": 1000},
+            }}))),
+            Quotas::Old => Ok(Answer::json(&json!({"success": true, "data": {
+                "credits_left": self.credits, "rate_limit_left": left,
+            }}))),
+            Quotas::Refused => Err(refused(401, TROUBLE, "Unauthorized")),
+            Quotas::Unpaid => {
+                Err(refused(402, "You don't have enough credits on your account 💰", "You have to upgrade to continue"))
+            }
+        }
+    }
+
+    fn set_alert(&mut self, wish: &Value) -> Result<Answer, Answer> {
+        let url = wish["url"].as_str().filter(|url| url.starts_with("https://"));
+        let status = if wish["status"].is_null() { Some("active") } else { wish["status"].as_str() };
+        let status = status.filter(|status| ["active", "inactive"].contains(status));
+        let (Some(url), Some(status)) = (url, status) else {
+            return Err(refused(400, "Bad Request", "The url or the status is not valid"));
+        };
+        let alert = Alert { url: url.to_owned(), status: status.to_owned() };
+        Ok(self.alert.insert(alert).answer())
+    }
+}
+
+impl Alert {
+    fn answer(&self) -> Answer {
+        Answer::json(&json!({"success": true, "alert": {
+            "id": "5b1a6a3e-8a0e-4f43-9a63-0a6f8c1f2d77", "url": self.url, "status": self.status,
+            "createdAt": "2025-10-14T10:00:00Z", "updatedAt": "2025-10-14T10:00:00Z",
+        }}))
+    }
+}
+
+/// What Scrapin calls many a failure.
+const TROUBLE: &str = "An error has occurred 🚒";
+
+fn refused(status: u16, title: &str, message: &str) -> Answer {
+    Answer::json(&json!({"success": false, "title": title, "msg": message})).status(status)
+}
+
+fn no_route() -> Answer {
+    Answer::text("text/html", "<!doctype html><title>Cannot find it</title>").status(404)
+}
