@@ -1,0 +1,211 @@
+//! Whom the Xero provider lists, of which of three lists, and what it makes of their failures.
+
+use jackfield_sdk::testkit;
+use jackfield_sdk::{Connection, Error, Page, PageRequest, User};
+use jackfield_xero::Xero;
+
+const USERS_AU: &str = include_str!("../fixtures/users-au.http");
+const USERS_UK: &str = include_str!("../fixtures/users-uk.http");
+const USERS_BOOKS: &str = include_str!("../fixtures/users-books.http");
+
+/// How Xero tells that a scope is missing.
+const AUTHORIZATION: &str = r#"{"type":null,"title":"Unauthorized","status":401,"detail":"AuthorizationUnsuccessful"}"#;
+
+fn users(tape: &str) -> Result<Page, Error> {
+    list_users(&PageRequest::first(100), tape)
+}
+
+fn users_after(cursor: &str, tape: &str) -> Result<Page, Error> {
+    list_users(&PageRequest::after(cursor, 100), tape)
+}
+
+fn list_users(page: &PageRequest, tape: &str) -> Result<Page, Error> {
+    testkit::list_users::<Xero>(&Connection::of(&[]).with_account("t-acme"), page, tape)
+}
+
+/// One exchange: an organisation of an edition and a country.
+fn edition(version: &str, country: &str) -> String {
+    format!(
+        "GET https://api.xero.com/api.xro/2.0/Organisation\n\nHTTP/1.1 200\n\n\
+         {{\"Organisations\":[{{\"Version\":{version},\"CountryCode\":{country}}}]}}\n###\n"
+    )
+}
+
+/// One exchange: a page of a list at an address below `api.xero.com`.
+fn list(address: &str, answer: &str) -> String {
+    format!("GET https://api.xero.com/{address}\nxero-tenant-id: t-acme\n\nHTTP/1.1 {answer}\n###\n")
+}
+
+#[test]
+fn an_australian_organisation_has_the_employees_of_its_payroll() {
+    let page = users(USERS_AU).unwrap();
+    assert_eq!(
+        page.users,
+        [
+            User::new("b34e89ff-770d-4099-b7e5-f968767118bc", "Jo Wu").email(Some("jo@acme.test")),
+            User::new("e-2", "Kim Lee").email(Some("kim@acme.test")).active(false),
+            User::new("e-3", "Al"),
+            User::new("e-4", "Zoë Fox"),
+            User::new("e-5", "Ray").email(Some("ray@acme.test")),
+            User::new("e-6", "Io Ma").active(false),
+            User::new("e-7", "Ed Oh"),
+            User::new("e-8", "Una Po"),
+        ]
+    );
+    assert_eq!(page.next_cursor, None);
+}
+
+#[test]
+fn a_british_one_has_those_whose_end_is_not_behind() {
+    let page = users(USERS_UK).unwrap();
+    assert_eq!(
+        page.users,
+        [
+            User::new("aad6b292-7b94-408b-93f6-e489867e3fb0", "Al Fox"),
+            User::new("n-2", "Bea Low").email(Some("bea@acme.test")).active(false),
+            User::new("n-3", "Cy May").email(Some("cy@acme.test")),
+            User::new("n-4", "Di Nye").email(Some("di@acme.test")),
+        ]
+    );
+    assert_eq!(page.next_cursor.as_deref(), Some("uk-nz:2"));
+}
+
+#[test]
+fn one_without_a_payroll_has_the_users_of_its_books() {
+    let page = users(USERS_BOOKS).unwrap();
+    assert_eq!(
+        page.users,
+        [
+            User::new("3c37ef1d-cd49-4589-9787-3c418ed8b6ac", "Kim Lee").email(Some("kim@acme.test")),
+            User::new("u-2", "Jo Wu").email(Some("jo@acme.test")).active(false),
+            User::new("u-3", "Al Fox").email(Some("al@acme.test")),
+            User::new("u-4", ""),
+        ]
+    );
+    assert_eq!(page.next_cursor, None);
+}
+
+#[test]
+fn the_payroll_is_told_by_the_edition_and_else_by_the_country() {
+    let (au, uk_nz, books) =
+        ("payroll.xro/1.0/Employees?page=1", "payroll.xro/2.0/Employees?page=1", "api.xro/2.0/Users");
+    for (version, country, address) in [
+        (r#""AU""#, "null", au),
+        (r#""AUONRAMP""#, "null", au),
+        (r#""UK""#, r#""GB""#, uk_nz),
+        (r#""NZ""#, r#""NZ""#, uk_nz),
+        (r#""NZONRAMP""#, "null", uk_nz),
+        (r#""US""#, r#""US""#, books),
+        (r#""GLOBAL""#, r#""AU""#, books),
+        (r#""ANEWONE""#, r#""AU""#, books),
+        ("null", r#""AU""#, au),
+        (r#""""#, r#""GB""#, uk_nz),
+        ("null", r#""NZ""#, uk_nz),
+        ("null", r#""FR""#, books),
+        ("null", "null", books),
+    ] {
+        let tape = edition(version, country) + &list(address, "200\n\n{\"Employees\":[]}");
+        assert_eq!(users(&tape), Ok(Page::last(Vec::new())), "{version} {country}");
+    }
+}
+
+#[test]
+fn a_payroll_that_is_refused_gives_way_to_the_books() {
+    let books = list(
+        "api.xro/2.0/Users",
+        r#"200
+
+{"Users":[{"UserID":"u-1","OrganisationRole":"STANDARD"}]}"#,
+    );
+    let scope = list("payroll.xro/1.0/Employees?page=1", &format!("401\n\n{AUTHORIZATION}"));
+    let connections = r#"GET https://api.xero.com/connections
+
+HTTP/1.1 200
+
+[{"id":"c-acme","tenantId":"t-acme","tenantType":"ORGANISATION"}]
+###
+"#;
+    let role = list("payroll.xro/1.0/Employees?page=1", "403\n\n{}") + connections;
+    for refused in [scope, role] {
+        let page = users(&(edition(r#""AU""#, "null") + &refused + &books));
+        assert_eq!(page, Ok(Page::last(vec![User::new("u-1", "")])));
+    }
+}
+
+#[test]
+fn a_payroll_that_is_refused_halfway_is_an_error() {
+    let refused = list("payroll.xro/1.0/Employees?page=2", &format!("401\n\n{AUTHORIZATION}"));
+    assert_eq!(users_after("au:2", &refused), Err(Error::forbidden("payroll.employees.read")));
+}
+
+#[test]
+fn a_payroll_that_fails_otherwise_does_not_give_way() {
+    let failed = edition(r#""AU""#, "null") + &list("payroll.xro/1.0/Employees?page=1", "500\n\noops");
+    assert_eq!(users(&failed), Err(Error::upstream(500, "")));
+}
+
+#[test]
+fn the_cursor_says_which_list_is_walked_and_how_far() {
+    let rows = |key: &str, id: &str, count: usize| {
+        let rows: Vec<_> = (0..count).map(|number| format!(r#"{{"{id}":"{number}"}}"#)).collect();
+        format!("200\n\n{{\"{key}\":[{}]}}", rows.join(","))
+    };
+    let next = |cursor: &str, address: &str, answer: &str| {
+        let page = users_after(cursor, &list(address, answer)).unwrap();
+        (page.users.len(), page.next_cursor)
+    };
+    let full = rows("Employees", "EmployeeID", 100);
+    assert_eq!(next("au:2", "payroll.xro/1.0/Employees?page=2", &full), (100, Some("au:3".into())));
+    let short = rows("Employees", "EmployeeID", 99);
+    assert_eq!(next("au:3", "payroll.xro/1.0/Employees?page=3", &short), (99, None));
+
+    let last = r#"200
+
+{"pagination":{"page":2,"pageSize":100,"pageCount":2,"itemCount":104},"employees":[{"employeeID":"1"}]}"#;
+    assert_eq!(next("uk-nz:2", "payroll.xro/2.0/Employees?page=2", last), (1, None));
+    let uncounted = rows("employees", "employeeID", 100);
+    assert_eq!(next("uk-nz:2", "payroll.xro/2.0/Employees?page=2", &uncounted), (100, Some("uk-nz:3".into())));
+
+    let many = rows("Users", "UserID", 2_500);
+    assert_eq!(next("users:2", "api.xro/2.0/Users", &many), (1_000, Some("users:3".into())));
+    assert_eq!(next("users:3", "api.xro/2.0/Users", &many), (500, None));
+    assert_eq!(next("users:4", "api.xro/2.0/Users", &many), (0, None));
+}
+
+#[test]
+fn a_cursor_that_is_none_is_malformed_and_asks_for_nothing() {
+    for cursor in ["", "2", "au", "au:", "au:1", "au:x", "us:2", ":2", "users"] {
+        let page = users_after(cursor, "");
+        assert!(matches!(page, Err(Error::Malformed(_))), "{cursor}: {page:?}");
+    }
+}
+
+#[test]
+fn rows_that_can_not_be_read_are_malformed() {
+    let uk = |answer: &str| users_after("uk-nz:2", &list("payroll.xro/2.0/Employees?page=2", answer));
+    let ending = |date: &str| format!(r#"{{"employees":[{{"employeeID":"1","endDate":"{date}"}}]}}"#);
+    let dated = "200\ndate: Mon, 21 Sep 2026 14:13:20 GMT\n\n";
+    for answer in [
+        "200\n\n<Employees></Employees>".to_owned(),
+        "200\n\n{}".to_owned(),
+        "200\n\n{\"employees\":null}".to_owned(),
+        "200\n\n{\"employees\":[{\"firstName\":\"Al\"}]}".to_owned(),
+        format!("{dated}{}", ending("soon")),
+        format!("200\n\n{}", ending("2026-09-22T00:00:00")),
+    ] {
+        let page = uk(&answer);
+        assert!(matches!(page, Err(Error::Malformed(_))), "{answer}: {page:?}");
+    }
+    let blank = uk(&format!("200\n\n{}", ending(""))).unwrap();
+    assert_eq!(blank.users, [User::new("1", "")]);
+}
+
+#[test]
+fn the_newer_payrolls_tell_a_failure_one_level_down() {
+    let nested = format!(r#"{{"id":"1","httpStatusCode":"Unauthorized","problem":{AUTHORIZATION},"employees":null}}"#);
+    let tape = list("payroll.xro/2.0/Employees?page=2", &format!("401\n\n{nested}"));
+    assert_eq!(users_after("uk-nz:2", &tape), Err(Error::forbidden("payroll.employees.read")));
+    let uk = r#"{"id":"1","problem":{"type":"about:blank","title":"BadRequest","status":"400","detail":null,"invalidFields":[{"name":"page","reason":"too large"}]}}"#;
+    let tape = list("payroll.xro/2.0/Employees?page=9", &format!("400\n\n{uk}"));
+    assert_eq!(users_after("uk-nz:9", &tape), Err(Error::upstream(400, "BadRequest")));
+}
