@@ -4,6 +4,7 @@
 pub mod app;
 #[cfg(test)]
 mod ask;
+pub mod google_workspace;
 #[cfg(feature = "app")]
 pub mod guests;
 pub mod hostile;
@@ -15,4 +16,6 @@ pub mod remote;
 pub mod scrapin;
 pub mod slack;
 pub mod stand_in;
+mod time;
 pub mod upstream;
+pub mod xero;

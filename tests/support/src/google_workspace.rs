@@ -1,0 +1,291 @@
+//! Google Workspace as a stand-in: the token endpoint for service accounts, one calendar, and a directory of people.
+
+mod assertion;
+mod calendar;
+mod directory;
+mod failure;
+mod key;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use self::{
+    calendar::Calendar,
+    directory::Directory,
+    failure::{Quota, not_found},
+    key::Key,
+};
+use crate::{
+    stand_in::{Provider, StandIn},
+    time::Time,
+    upstream::{Answer, Recorded},
+};
+
+/// Where tokens are given out, where calendars are, and where the directory is.
+pub const HOSTS: [&str; 3] = [TOKEN_HOST, CALENDAR_HOST, DIRECTORY_HOST];
+
+/// The calendar that is there from the start, shared with the service account and the administrator.
+pub const CALENDAR: &str = "c_4f2a81@group.calendar.google.com";
+
+/// An administrator, one of the people.
+pub const ADMIN: &str = "kim.kowalski@acme.example";
+
+/// The service account.
+pub const CLIENT_EMAIL: &str = "jackfield@acme-instruments.iam.gserviceaccount.com";
+
+/// The scopes that are delegated to the service account from the start: calendars, and people.
+pub const SCOPES: [&str; 2] = [
+    "https://www.googleapis.com/auth/calendar.readonly",
+    "https://www.googleapis.com/auth/admin.directory.user.readonly",
+];
+
+const TOKEN_HOST: &str = "oauth2.googleapis.com";
+const CALENDAR_HOST: &str = "www.googleapis.com";
+const DIRECTORY_HOST: &str = "admin.googleapis.com";
+
+/// Seconds for which an access token is good.
+const TOKEN_LIFETIME: i64 = 3_599;
+
+/// A running stand-in of Google Workspace with one service account and one key of it.
+///
+/// Each setting gives the stand-in back, so that they chain; all work while it runs.
+pub type GoogleWorkspace = StandIn<Workspace>;
+
+/// What Google knows.
+#[derive(Debug)]
+pub struct Workspace {
+    time: Time,
+    keys: Vec<Key>,
+    /// Google's word for why the service account is dead, and the description beside it.
+    dead: Option<(&'static str, &'static str)>,
+    /// The scopes for which the service account may act for people.
+    delegated: Vec<String>,
+    tokens: HashMap<String, Token>,
+    /// Every token so far, oldest first.
+    given: Vec<String>,
+    calendars: HashMap<String, Calendar>,
+    directory: Directory,
+    /// The APIs that are not enabled in the key's project.
+    disabled: Vec<Api>,
+    quota: Quota,
+}
+
+/// What an access token is good for.
+#[derive(Debug)]
+struct Token {
+    /// Who acts: a person, or the service account itself.
+    identity: String,
+    scopes: Vec<String>,
+    expires: i64,
+}
+
+/// An API of Google's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    Calendar,
+    Directory,
+}
+
+impl GoogleWorkspace {
+    /// The file of the newest key, as an administrator downloads it.
+    #[must_use]
+    pub fn key_file(&self) -> String {
+        self.know().keys.last().expect("there is a key from the start").file()
+    }
+
+    /// Makes a new key; the old ones stay good.
+    pub fn new_key(&self) -> &Self {
+        let key = Key::generate();
+        self.set(|workspace| workspace.keys.push(key))
+    }
+
+    /// Deletes every key so far.
+    pub fn delete_keys(&self) -> &Self {
+        self.set(|workspace| workspace.keys.iter_mut().for_each(|key| key.is_deleted = true))
+    }
+
+    /// Deletes the service account: `invalid_grant`.
+    pub fn delete_account(&self) -> &Self {
+        self.set(|workspace| workspace.dead = Some(("invalid_grant", "Invalid grant: account not found")))
+    }
+
+    /// Disables the service account: `disabled_client`.
+    pub fn disable_account(&self) -> &Self {
+        self.set(|workspace| workspace.dead = Some(("disabled_client", "The OAuth client was disabled.")))
+    }
+
+    /// Lets the service account act for people with these scopes and no other; with none, not at all.
+    pub fn delegate(&self, scopes: &[&str]) -> &Self {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self.set(|workspace| workspace.delegated = scopes)
+    }
+
+    /// Goes by another clock, in seconds since the beginning of 1970.
+    pub fn follow(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
+        self.set(|workspace| workspace.time.follow(clock))
+    }
+
+    /// Turns its clock on by so many seconds, or back: everybody else's is then wrong.
+    pub fn turn(&self, seconds: i64) -> &Self {
+        self.set(|workspace| workspace.time.turn(seconds))
+    }
+
+    /// Has a calendar that is shared with nobody.
+    pub fn calendar(&self, id: &str, summary: &str) -> &Self {
+        self.set(|workspace| drop(workspace.calendars.insert(id.to_owned(), Calendar::new(summary))))
+    }
+
+    /// Shares a calendar with a person or with the service account.
+    pub fn share(&self, id: &str, with: &str) -> &Self {
+        self.set(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.push(with.to_owned()))
+    }
+
+    /// Shares a calendar with nobody any longer.
+    pub fn unshare(&self, id: &str) -> &Self {
+        self.set(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.clear())
+    }
+
+    /// Makes a person an administrator who may read users.
+    pub fn promote(&self, email: &str) -> &Self {
+        self.set(|workspace| workspace.directory.administrators.push(email.to_owned()))
+    }
+
+    /// Takes from a person the right to read users.
+    pub fn demote(&self, email: &str) -> &Self {
+        self.set(|workspace| workspace.directory.administrators.retain(|administrator| administrator != email))
+    }
+
+    /// Deletes a person.
+    pub fn delete_person(&self, email: &str) -> &Self {
+        self.set(|workspace| workspace.directory.delete(email))
+    }
+
+    /// Disables an API in the key's project.
+    pub fn disable(&self, api: Api) -> &Self {
+        self.set(|workspace| workspace.disabled.push(api))
+    }
+
+    /// Answers 403 as if a quota were used up, with `Retry-After` where seconds are given.
+    pub fn exceed_quota(&self, retry_after: Option<u32>) -> &Self {
+        self.set(|workspace| workspace.quota = Quota::Exceeded { retry_after })
+    }
+
+    /// Has quota again.
+    pub fn restore_quota(&self) -> &Self {
+        self.set(|workspace| workspace.quota = Quota::Left)
+    }
+
+    /// Gives out an access token, for a person or for the service account itself, as if it had come by an assertion.
+    #[must_use]
+    pub fn access_token(&self, person: Option<&str>, scopes: &[&str]) -> String {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self.know().give(person.unwrap_or(CLIENT_EMAIL).to_owned(), scopes)
+    }
+
+    /// Every access token so far, oldest first.
+    #[must_use]
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.know().given.clone()
+    }
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        let mut calendar = Calendar::new("Leave");
+        calendar.readers = [CLIENT_EMAIL, ADMIN].map(str::to_owned).to_vec();
+        Self {
+            time: Time::default(),
+            keys: vec![Key::first()],
+            dead: None,
+            delegated: SCOPES.map(str::to_owned).to_vec(),
+            tokens: HashMap::new(),
+            given: Vec::new(),
+            calendars: HashMap::from([(CALENDAR.to_owned(), calendar)]),
+            directory: Directory::new(ADMIN),
+            disabled: Vec::new(),
+            quota: Quota::Left,
+        }
+    }
+}
+
+impl Provider for Workspace {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        let answer = match (request.header("host"), request.path.as_str()) {
+            (Some(TOKEN_HOST), "/token") => self.token(request),
+            (Some(CALENDAR_HOST), path) => match path.strip_prefix("/calendar/v3/calendars/") {
+                Some(id) => self.allowed(request, Api::Calendar).map_or_else(|no| no, |who| self.show(id, &who)),
+                None => not_found(),
+            },
+            (Some(DIRECTORY_HOST), "/admin/directory/v1/users") => {
+                self.allowed(request, Api::Directory).map_or_else(|no| no, |who| self.directory.list(request, &who))
+            }
+            _ => not_found(),
+        };
+        answer.header("date", &self.time.date())
+    }
+}
+
+impl Workspace {
+    fn give(&mut self, identity: String, scopes: Vec<String>) -> String {
+        let token = format!("ya29.c.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let expires = self.time.now() + TOKEN_LIFETIME;
+        self.tokens.insert(token.clone(), Token { identity, scopes, expires });
+        self.given.push(token.clone());
+        token
+    }
+
+    /// Who acts in a request to an API, or why it is refused.
+    fn allowed(&self, request: &Recorded, api: Api) -> Result<String, Answer> {
+        let token = request.bearer().and_then(|token| self.tokens.get(token));
+        let token = token.filter(|token| self.time.now() < token.expires).ok_or_else(failure::unauthenticated)?;
+        if self.disabled.contains(&api) {
+            return Err(failure::disabled(api));
+        }
+        if let Quota::Exceeded { retry_after } = self.quota {
+            return Err(failure::quota(api, retry_after));
+        }
+        let needed = match api {
+            Api::Calendar => SCOPES[0],
+            Api::Directory => SCOPES[1],
+        };
+        if !token.scopes.iter().any(|scope| scope == needed) {
+            return Err(failure::insufficient_scope());
+        }
+        Ok(token.identity.clone())
+    }
+}
+
+/// The value of a key in a query or a form.
+fn value<'p>(pairs: &'p [(String, String)], key: &str) -> Option<&'p str> {
+    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
+/// What of a document a field mask such as `nextPageToken,users(id,name/fullName)` leaves.
+fn masked(document: &Value, mask: &str) -> Value {
+    if let Value::Array(rows) = document {
+        return rows.iter().map(|row| masked(row, mask)).collect();
+    }
+    let (mut left, mut depth, mut start) = (serde_json::Map::new(), 0_usize, 0);
+    for (at, letter) in mask.char_indices().chain([(mask.len(), ',')]) {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                let item = &mask[start..at];
+                start = at + 1;
+                let (name, inner) = item.split_once(['(', '/']).unwrap_or((item, ""));
+                let inner = if item[name.len()..].starts_with('(') { inner.trim_end_matches(')') } else { inner };
+                if let Some(value) = document.get(name) {
+                    let value = if inner.is_empty() { value.clone() } else { masked(value, inner) };
+                    left.insert(name.to_owned(), value);
+                }
+            }
+            _ => {}
+        }
+    }
+    Value::Object(left)
+}

@@ -1,0 +1,124 @@
+//! The token endpoint: takes an assertion that the service account signed (RFC 7523), and refuses it in Google's words.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rsa::Pkcs1v15Sign;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{CLIENT_EMAIL, SCOPES, TOKEN_LIFETIME, Workspace, directory::Known, value};
+use crate::upstream::{Answer, Recorded};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
+
+/// Seconds by which the clock that dated an assertion may be wrong.
+const LEEWAY: i64 = 300;
+
+/// Seconds for which an assertion may be good.
+const LONGEST: i64 = 3_600;
+
+const OUT_OF_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. \
+                           Check your iat and exp values in the JWT claim.";
+
+/// Why no token is given: status, error and description.
+#[derive(Debug)]
+struct Refused(u16, &'static str, String);
+
+impl Refused {
+    fn grant(description: &str) -> Self {
+        Self(400, "invalid_grant", description.to_owned())
+    }
+}
+
+impl Workspace {
+    pub(super) fn token(&mut self, request: &Recorded) -> Answer {
+        let form = request.form();
+        let given = match value(&form, "grant_type") {
+            Some(GRANT) => self.check(value(&form, "assertion").unwrap_or_default()),
+            other => Err(Refused(
+                400,
+                "unsupported_grant_type",
+                format!("Invalid grant_type: {}", other.unwrap_or_default()),
+            )),
+        };
+        match given {
+            Ok((identity, scopes)) => {
+                let token = self.give(identity, scopes);
+                Answer::json(&json!({"access_token": token, "expires_in": TOKEN_LIFETIME, "token_type": "Bearer"}))
+            }
+            Err(Refused(status, error, description)) => {
+                Answer::json(&json!({"error": error, "error_description": description})).status(status)
+            }
+        }
+    }
+
+    /// Who acts, and with which scopes.
+    fn check(&self, assertion: &str) -> Result<(String, Vec<String>), Refused> {
+        let malformed = || Refused::grant("Bad Request");
+        let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
+        let (header, claims) =
+            part(header).zip(part(claims)).ok_or_else(|| Refused::grant("Invalid JWT: Failed to parse."))?;
+        let claim = |name: &str| claims[name].as_str().unwrap_or_default();
+
+        if let Some((error, description)) = self.dead {
+            let status = if error == "invalid_grant" { 400 } else { 401 };
+            return Err(Refused(status, error, description.to_owned()));
+        }
+        if claim("iss") != CLIENT_EMAIL {
+            return Err(Refused::grant("Invalid grant: account not found"));
+        }
+        if !self.is_signed(&header, signed, signature) {
+            return Err(Refused::grant("Invalid JWT Signature."));
+        }
+        if claim("aud") != AUDIENCE {
+            return Err(Refused::grant("Invalid JWT: Failed audience check."));
+        }
+        let (issued, expires, now) = (claims["iat"].as_i64(), claims["exp"].as_i64(), self.time.now());
+        let in_time = issued.zip(expires).is_some_and(|(issued, expires)| {
+            issued <= now + LEEWAY && expires > now && (1..=LONGEST).contains(&(expires - issued))
+        });
+        if !in_time {
+            return Err(Refused::grant(OUT_OF_TIME));
+        }
+        let scopes: Vec<String> = claim("scope").split_whitespace().map(str::to_owned).collect();
+        if scopes.is_empty() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
+            return Err(Refused(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.".to_owned()));
+        }
+        self.identity(claims["sub"].as_str(), &scopes).map(|identity| (identity, scopes))
+    }
+
+    /// The person for whom the service account acts, where it may; without one it acts for itself.
+    fn identity(&self, subject: Option<&str>, scopes: &[String]) -> Result<String, Refused> {
+        // For itself it needs no delegation.
+        let Some(subject) = subject.filter(|subject| *subject != CLIENT_EMAIL) else {
+            return Ok(CLIENT_EMAIL.to_owned());
+        };
+        if !scopes.iter().all(|scope| self.delegated.contains(scope)) {
+            let words = "Client is unauthorized to retrieve access tokens using this method, or client not authorized \
+                         for any of the scopes requested.";
+            return Err(Refused(401, "unauthorized_client", words.to_owned()));
+        }
+        match self.directory.knows(subject) {
+            Known::Yes => Ok(subject.to_owned()),
+            Known::Deleted => Err(Refused::grant("The account has been deleted")),
+            Known::No => Err(Refused::grant("Invalid email or User ID")),
+        }
+    }
+
+    /// Whether one of the keys that are left signed it.
+    fn is_signed(&self, header: &Value, signed: &str, signature: &str) -> bool {
+        let key = self.keys.iter().find(|key| !key.is_deleted && header["kid"] == key.id.as_str());
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        header["alg"] == "RS256"
+            && key.is_some_and(|key| {
+                let digest = Sha256::digest(signed);
+                key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &digest, &signature).is_ok()
+            })
+    }
+}
+
+/// Reads the header or the claims.
+fn part(encoded: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
+}

@@ -1,0 +1,138 @@
+//! The directory: the people as Google knows them, with more in each row than anybody should read.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{failure, masked, value};
+use crate::{
+    people::{self, Person},
+    upstream::{Answer, Recorded},
+};
+
+/// Rows of a page where no size is asked for, and the most that may be.
+const PAGE: usize = 100;
+const MOST: usize = 500;
+
+/// The people.
+#[derive(Debug)]
+pub(super) struct Directory {
+    rows: Vec<Value>,
+    /// Who may read users.
+    pub(super) administrators: Vec<String>,
+    deleted: Vec<String>,
+}
+
+/// Whether an address is somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Yes,
+    Deleted,
+    No,
+}
+
+impl Directory {
+    pub(super) fn new(administrator: &str) -> Self {
+        Self {
+            rows: people::people().iter().map(row).collect(),
+            administrators: vec![administrator.to_owned()],
+            deleted: Vec::new(),
+        }
+    }
+
+    pub(super) fn delete(&mut self, email: &str) {
+        self.rows.retain(|row| !is_of(row, email));
+        self.deleted.push(email.to_owned());
+    }
+
+    pub(super) fn knows(&self, email: &str) -> Known {
+        if self.rows.iter().any(|row| is_of(row, email)) {
+            Known::Yes
+        } else if self.deleted.iter().any(|deleted| deleted == email) {
+            Known::Deleted
+        } else {
+            Known::No
+        }
+    }
+
+    /// Lists one page to whoever may read it.
+    pub(super) fn list(&self, request: &Recorded, who: &str) -> Answer {
+        let query = request.query_pairs();
+        if !self.administrators.iter().any(|administrator| administrator == who) {
+            return failure::refused(403, "forbidden", "Not Authorized to access this resource/api");
+        }
+        // A domain in the place of the customer is refused like any other mistake.
+        if value(&query, "customer") != Some("my_customer") {
+            return failure::refused(400, "badRequest", "Bad Request");
+        }
+        let size = value(&query, "maxResults").map_or(Some(PAGE), |size| size.parse().ok());
+        let start = value(&query, "pageToken").map_or(Some(0), page_start);
+        let (Some(size), Some(start)) = (size.filter(|size| (1..=MOST).contains(size)), start) else {
+            return failure::refused(400, "invalid", "Invalid Input");
+        };
+        let mut rows: Vec<&Value> = self.rows.iter().collect();
+        if value(&query, "orderBy") == Some("email") {
+            rows.sort_by_key(|row| row["primaryEmail"].as_str().unwrap_or_default().to_lowercase());
+        }
+        let page: Vec<&Value> = rows.iter().skip(start).take(size).copied().collect();
+        let mut body = json!({"kind": "admin#directory#users", "etag": "\"e\""});
+        // No key at all where there is nobody.
+        if !page.is_empty() {
+            body["users"] = json!(page);
+        }
+        if start + size < rows.len() {
+            body["nextPageToken"] = json!(page_token(start + size));
+        }
+        Answer::json(&match value(&query, "fields") {
+            Some(mask) => masked(&body, mask),
+            None => body,
+        })
+    }
+}
+
+fn page_token(start: usize) -> String {
+    STANDARD.encode(format!("next:{start}"))
+}
+
+fn page_start(token: &str) -> Option<usize> {
+    let token = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
+    token.strip_prefix("next:")?.parse().ok()
+}
+
+fn is_of(row: &Value, email: &str) -> bool {
+    row["primaryEmail"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(email))
+}
+
+fn row(person: &Person) -> Value {
+    let mut row = json!({
+        "kind": "admin#directory#user",
+        // Twenty-one digits, more than a number holds.
+        "id": format!("1139{:017}", person.number * 104_729),
+        "etag": "\"u\"",
+        "primaryEmail": person.email,
+        "name": {"givenName": person.given, "familyName": person.family, "fullName": person.name()},
+        "isAdmin": false,
+        "isDelegatedAdmin": false,
+        "lastLoginTime": "2026-01-01T10:00:00.000Z",
+        "creationTime": "2019-01-11T10:00:00.000Z",
+        "agreedToTerms": true,
+        "suspended": !person.active,
+        "archived": person.number % 60 == 30,
+        "changePasswordAtNextLogin": false,
+        "emails": [{"address": person.email, "primary": true}],
+        "phones": [{"value": "+31205550100", "type": "work"}],
+        "recoveryPhone": "+31612345678",
+        "customerId": "C03xxxxxx",
+        "orgUnitPath": "/",
+    });
+    match person.number % 30 {
+        4 => row["primaryEmail"] = json!(person.email.replacen("@acme", "@Acme", 1)),
+        // Neither is always there.
+        11 => drop(row.as_object_mut().and_then(|row| row.remove("suspended"))),
+        17 => drop(row.as_object_mut().and_then(|row| row.remove("archived"))),
+        _ => {}
+    }
+    if person.number == 149 {
+        row["name"] = json!({});
+    }
+    row
+}

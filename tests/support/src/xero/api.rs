@@ -1,0 +1,135 @@
+//! The APIs behind an access token: connections, the books' settings, and the payrolls' employees.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Office, not_found, rows, tenants::Organisation, tokens::Refused};
+use crate::upstream::{Answer, Recorded};
+
+/// Requests of one minute and of one day, by tenant, and of one minute by app.
+const LIMITS: (u32, u32, u32) = (60, 5_000, 10_000);
+
+/// Rows of a page of a payroll.
+const PAGE: usize = 100;
+
+impl Office {
+    /// Answers below `api.xero.com`, with the limits that are left.
+    pub(super) fn api(&mut self, request: &Recorded) -> Answer {
+        self.requests += 1;
+        let (minute, day, app) = LIMITS;
+        let answer = self.call(request).unwrap_or_else(|refused| refused);
+        answer
+            .header("x-minlimit-remaining", &minute.saturating_sub(self.requests % minute).to_string())
+            .header("x-daylimit-remaining", &day.saturating_sub(self.requests).to_string())
+            .header("x-appminlimit-remaining", &app.saturating_sub(self.requests).to_string())
+    }
+
+    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+        let (client_id, scope) = self.authenticate(request)?;
+        let event = query(request, "authEventId");
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/connections") => Ok(Answer::json(&self.tenants.listed(&client_id, event.as_deref()))),
+            ("DELETE", path) => {
+                let id = path.strip_prefix("/connections/").ok_or_else(not_found)?;
+                if self.tenants.delete(&client_id, id) { Ok(Answer::empty(204)) } else { Err(not_found()) }
+            }
+            ("GET", path) => {
+                let (needed, is_payroll) = match path {
+                    "/api.xro/2.0/Organisation" | "/api.xro/2.0/Users" => ("accounting.settings.read", false),
+                    "/payroll.xro/1.0/Employees" | "/payroll.xro/2.0/Employees" => ("payroll.employees.read", true),
+                    _ => return Err(not_found()),
+                };
+                let is_withheld = self.withheld.iter().any(|withheld| withheld == needed);
+                if is_withheld || !scope.split(' ').any(|held| held == needed) {
+                    return Err(problem(401, "Unauthorized", "AuthorizationUnsuccessful"));
+                }
+                let tenant = request.header("xero-tenant-id").unwrap_or_default();
+                let organisation = self.tenants.connected(&client_id, tenant).filter(|tenant| tenant.is_readable);
+                let organisation =
+                    organisation.ok_or_else(|| problem(403, "Forbidden", "AuthenticationUnsuccessful"))?;
+                if is_payroll && !organisation.has_payroll {
+                    return Err(problem(401, "Unauthorized", "AuthorizationUnsuccessful"));
+                }
+                if !request.header("accept").is_some_and(|kind| kind.starts_with("application/json")) {
+                    return Ok(Answer::text("text/xml; charset=utf-8", "<Response><Status>OK</Status></Response>"));
+                }
+                self.rows(request, organisation)
+            }
+            _ => Err(not_found()),
+        }
+    }
+
+    /// The app and the scope of the request's token.
+    fn authenticate(&self, request: &Recorded) -> Result<(String, String), Answer> {
+        let detail = match self.tokens.scope(request.bearer().unwrap_or_default(), self.time.now()) {
+            Ok((client_id, scope)) => return Ok((client_id.to_owned(), scope.to_owned())),
+            Err(Refused::Expired(at)) => {
+                let at = crate::time::written(at, "%m/%d/%Y %H:%M:%S");
+                format!("TokenExpired: token expired at {at}")
+            }
+            Err(Refused::Unknown) => "AuthenticationUnsuccessful".to_owned(),
+        };
+        Err(problem(401, "Unauthorized", &detail))
+    }
+
+    fn rows(&self, request: &Recorded, organisation: &Organisation) -> Result<Answer, Answer> {
+        let now = self.time.now();
+        let older = |key: &str, rows: Value| {
+            let date = rows::older_date(now);
+            Answer::json(&json!({"Id": unique(), "Status": "OK", "DateTimeUTC": date, key: rows}))
+        };
+        match request.path.as_str() {
+            "/api.xro/2.0/Organisation" => Ok(older("Organisations", json!([rows::organisation(organisation)]))),
+            "/api.xro/2.0/Users" => Ok(older("Users", rows::users(now).into())),
+            path => {
+                let page = query(request, "page").unwrap_or_else(|| "1".to_owned());
+                let is_older = path.contains("/1.0/");
+                let Some(page) = page.parse().ok().filter(|&page: &usize| page > 0) else {
+                    return Err(bad_page(is_older));
+                };
+                let all = if is_older { rows::older_employees() } else { rows::newer_employees(now) };
+                let (count, pages) = (all.len(), all.len().div_ceil(PAGE));
+                let rows: Vec<Value> = all.into_iter().skip((page - 1).saturating_mul(PAGE)).take(PAGE).collect();
+                if is_older {
+                    return Ok(older("Employees", rows.into()));
+                }
+                Ok(Answer::json(&json!({
+                    "id": unique(), "providerName": "Jackfield", "httpStatusCode": "OK", "problem": null,
+                    "pagination": {"page": page, "pageSize": PAGE, "pageCount": pages, "itemCount": count},
+                    "employees": rows,
+                })))
+            }
+        }
+    }
+}
+
+/// A failure as most of Xero tells it.
+fn problem(status: u16, title: &str, detail: &str) -> Answer {
+    let body = json!({
+        "Type": null, "Title": title, "Status": status, "Detail": detail, "Instance": unique(),
+        "Extensions": {},
+    });
+    Answer::json(&body).status(status)
+}
+
+fn bad_page(is_older: bool) -> Answer {
+    let body = if is_older {
+        json!({"ErrorNumber": 16, "Type": "QueryParseException", "Message": "page is no number"})
+    } else {
+        let fields = json!([{"name": "page", "reason": "page is no number"}]);
+        json!({"problem": {
+            "type": "application/problem+json", "title": "BadRequest", "status": "400", "detail": null,
+            "instance": null, "invalidFields": fields,
+        }})
+    };
+    Answer::json(&body).status(400)
+}
+
+/// The id of an answer.
+fn unique() -> String {
+    Uuid::new_v4().to_string()
+}
+
+fn query(request: &Recorded, key: &str) -> Option<String> {
+    request.query_pairs().into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}

@@ -1,0 +1,176 @@
+//! The page on which the user allows an app to use her organisations, for a browser and for a test.
+
+use std::fmt::Write;
+
+use url::Url;
+
+use super::{Code, Office, SCOPES, Xero, random};
+use crate::upstream::{Answer, Recorded};
+
+/// What an app asks the user for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) scope: String,
+    pub(super) state: Option<String>,
+    /// The S256 challenge.
+    pub(super) challenge: Option<String>,
+}
+
+/// The page, before the user has decided.
+#[derive(Debug)]
+pub struct Consent<'a> {
+    xero: &'a Xero,
+    asked: Asked,
+}
+
+/// Where the browser is sent after the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landing {
+    /// The whole URL.
+    pub url: String,
+    /// The code, where the user allowed it.
+    pub code: Option<String>,
+    /// The state, as it came.
+    pub state: Option<String>,
+    /// The error, where she did not.
+    pub error: Option<String>,
+}
+
+impl<'a> Consent<'a> {
+    pub(super) fn of(xero: &'a Xero, url: &str) -> Self {
+        let url = Url::parse(url).expect("a URL");
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        let asked = xero.know().asked(&pairs);
+        Self { xero, asked: asked.unwrap_or_else(|why| panic!("Xero shows its error page: {why}")) }
+    }
+
+    /// The scopes that are asked for, parted by blanks.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.asked.scope
+    }
+
+    /// Allows the app to use these organisations, which come to those that it may use already.
+    #[must_use]
+    pub fn allow(self, tenants: &[&str]) -> Landing {
+        let tenants = tenants.iter().map(|&tenant| tenant.to_owned()).collect();
+        Landing::at(&self.xero.know().allow(self.asked, tenants))
+    }
+
+    /// Allows nothing.
+    #[must_use]
+    pub fn deny(self) -> Landing {
+        Landing::at(&deny(&self.asked))
+    }
+}
+
+impl Landing {
+    fn at(url: &Url) -> Self {
+        let value = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned());
+        Self { code: value("code"), state: value("state"), error: value("error"), url: url.to_string() }
+    }
+}
+
+impl Office {
+    /// Shows the page, or does what its buttons say.
+    pub(super) fn consent_page(&mut self, request: &Recorded) -> Answer {
+        let pairs = request.query_pairs();
+        let asked = match self.asked(&pairs) {
+            Ok(asked) => asked,
+            // Such a mistake ends here, and never at the app.
+            Err(why) => {
+                return page(500, "Error", &format!("<h1>Sorry, something went wrong</h1><p>{}</p>", text(&why)));
+            }
+        };
+        let form = request.form();
+        let named = |key: &str| form.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect();
+        let (decision, tenants): (Vec<String>, Vec<String>) = (named("decision"), named("tenant"));
+        let landing = match decision.first().map(String::as_str) {
+            Some("allow") => self.allow(asked, tenants),
+            Some(_) => deny(&asked),
+            None => return self.page(&asked, request.query.as_deref().unwrap_or_default()),
+        };
+        Answer::redirect(302, landing.as_str())
+    }
+
+    /// Reads what an app asks for, or says why Xero shows its error page instead.
+    fn asked(&self, pairs: &[(String, String)]) -> Result<Asked, String> {
+        let value = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
+        let needed = |key: &str| value(key).ok_or_else(|| format!("invalid_request: {key} is missing"));
+        if needed("response_type")? != "code" {
+            return Err("unsupported_response_type".to_owned());
+        }
+        let client_id = needed("client_id")?;
+        let app = self.app(&client_id).ok_or("unauthorized_client: unknown client_id")?;
+        let redirect_uri = needed("redirect_uri")?;
+        if redirect_uri != app.redirect_uri {
+            return Err("unauthorized_client: invalid redirect_uri".to_owned());
+        }
+        let scope = needed("scope")?;
+        if let Some(unknown) = scope.split(' ').find(|scope| !SCOPES.contains(scope)) {
+            return Err(format!("invalid_scope: {unknown}"));
+        }
+        let challenge = value("code_challenge");
+        if challenge.is_some() != (value("code_challenge_method").as_deref() == Some("S256")) {
+            return Err("invalid_request: the transform algorithm is not supported".to_owned());
+        }
+        if challenge.is_none() && app.client_secret.is_none() {
+            return Err("invalid_request: code challenge required".to_owned());
+        }
+        Ok(Asked { client_id, redirect_uri, scope, state: value("state"), challenge })
+    }
+
+    fn allow(&mut self, asked: Asked, tenants: Vec<String>) -> Url {
+        let code = random();
+        let landing = landing(&asked, "code", &code);
+        self.codes.push(Code { code, given: self.time.now(), is_used: false, tenants, asked });
+        landing
+    }
+
+    fn page(&self, asked: &Asked, query: &str) -> Answer {
+        let mut organisations = String::new();
+        for (number, organisation) in self.tenants.organisations.iter().enumerate() {
+            let checked = if number == 0 { " checked" } else { "" };
+            let (id, name) = (text(&organisation.id), text(&organisation.name));
+            write!(
+                organisations,
+                "<p><label><input type=\"checkbox\" name=\"tenant\" value=\"{id}\"{checked}> {name}</label></p>"
+            )
+            .expect("writing to a string");
+        }
+        let body = format!(
+            "<h1>{} wants access to</h1><form method=\"post\" action=\"?{}\">{organisations}<p>Scopes: {}</p>\
+             <button name=\"decision\" value=\"allow\">Allow access</button> \
+             <button name=\"decision\" value=\"deny\">Cancel</button></form>",
+            text(&asked.client_id),
+            text(query),
+            text(&asked.scope),
+        );
+        page(200, "Xero | Authorise", &body)
+    }
+}
+
+fn deny(asked: &Asked) -> Url {
+    landing(asked, "error", "access_denied")
+}
+
+/// Where the browser is sent, with one key more and the state.
+fn landing(asked: &Asked, key: &str, value: &str) -> Url {
+    let mut url = Url::parse(&asked.redirect_uri).expect("the app was registered with a URL");
+    url.query_pairs_mut().append_pair(key, value).extend_pairs(asked.state.iter().map(|state| ("state", state)));
+    url
+}
+
+fn page(status: u16, title: &str, body: &str) -> Answer {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><body>{body}</body></html>"
+    );
+    Answer::text("text/html; charset=utf-8", html).status(status).header("cache-control", "no-store")
+}
+
+/// A text that is no markup.
+fn text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}

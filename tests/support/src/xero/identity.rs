@@ -1,0 +1,163 @@
+//! The token endpoint and revocation: forms by `POST`, by an app with a secret or without one.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Office, consent::Asked, tokens::Pair};
+use crate::upstream::{Answer, Recorded};
+
+/// An app that was registered at Xero.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<String>,
+    pub(super) redirect_uri: String,
+    /// What the user has allowed so far: asking for less later takes nothing away.
+    pub(super) scopes: Vec<String>,
+}
+
+/// A code on its way from the browser to the token endpoint.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) code: String,
+    pub(super) given: i64,
+    pub(super) is_used: bool,
+    /// The tenants that the user ticked.
+    pub(super) tenants: Vec<String>,
+    pub(super) asked: Asked,
+}
+
+/// An error of RFC 6749 §5.2, nearly always without a description.
+struct Refused(&'static str);
+
+impl App {
+    pub(super) fn new(client_id: &str, client_secret: Option<&str>, redirect_uri: &str) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            client_secret: client_secret.map(str::to_owned),
+            redirect_uri: redirect_uri.to_owned(),
+            scopes: Vec::new(),
+        }
+    }
+}
+
+impl Office {
+    pub(super) fn token(&mut self, request: &Recorded) -> Answer {
+        let form = request.form();
+        let given = self.client(request, &form).and_then(|client_id| match value(&form, "grant_type") {
+            Some("authorization_code") => self.redeem(&client_id, &form),
+            Some("refresh_token") => {
+                let token = value(&form, "refresh_token").ok_or(Refused("invalid_request"))?;
+                self.tokens.renew(&client_id, token, self.time.now()).ok_or(Refused("invalid_grant"))
+            }
+            _ => Err(Refused("unsupported_grant_type")),
+        });
+        match given {
+            Ok(pair) => self.given(&pair),
+            Err(refused) => refused.answer(),
+        }
+    }
+
+    /// Revokes all that the user gave to the app, not only the one token; an unknown one is no error (RFC 7009 §2.2).
+    pub(super) fn revocation(&mut self, request: &Recorded) -> Answer {
+        let form = request.form();
+        match self.client(request, &form) {
+            Ok(client_id) => {
+                if self.tokens.was_given(&client_id, value(&form, "token").unwrap_or_default()) {
+                    self.revoke(&client_id);
+                }
+                Answer::empty(200)
+            }
+            Err(refused) => refused.answer(),
+        }
+    }
+
+    /// Finds out which app it is: one with a secret by HTTP Basic, one without by its id in the body.
+    fn client(&self, request: &Recorded, form: &[(String, String)]) -> Result<String, Refused> {
+        let basic = request.header("authorization").and_then(|field| field.strip_prefix("Basic "));
+        let named = match basic {
+            Some(encoded) => {
+                let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                let pair = decoded.as_deref().and_then(|pair| pair.split_once(':'));
+                pair.map(|(id, secret)| (id.to_owned(), Some(secret.to_owned())))
+            }
+            None => value(form, "client_id").map(|id| (id.to_owned(), None)),
+        };
+        let (id, secret) = named.ok_or(Refused("invalid_client"))?;
+        let app = self.app(&id).filter(|app| app.client_secret == secret);
+        app.map(|app| app.client_id.clone()).ok_or(Refused("invalid_client"))
+    }
+
+    fn redeem(&mut self, client_id: &str, form: &[(String, String)]) -> Result<Pair, Refused> {
+        let now = self.time.now();
+        let lifetime = self.tokens.lifetimes.code;
+        let given = value(form, "code").ok_or(Refused("invalid_request"))?;
+        let code = self.codes.iter_mut().find(|code| code.code == given).ok_or(Refused("invalid_grant"))?;
+        let verified = match &code.asked.challenge {
+            None => value(form, "code_verifier").is_none(),
+            Some(challenge) => value(form, "code_verifier").is_some_and(|verifier| {
+                is_verifier(verifier) && *challenge == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
+            }),
+        };
+        let is_good = code.asked.client_id == client_id
+            && value(form, "redirect_uri") == Some(&code.asked.redirect_uri)
+            && !code.is_used
+            && now < code.given + lifetime
+            && verified;
+        // Whoever tries a code has used it up, so that a stolen one is of no use after a wrong guess.
+        code.is_used = true;
+        if !is_good {
+            return Err(Refused("invalid_grant"));
+        }
+        let (tenants, asked) = (code.tenants.clone(), code.asked.scope.clone());
+        let event = Uuid::new_v4();
+        for tenant in tenants {
+            self.tenants.connect(client_id, &tenant, event, now);
+        }
+        let scope = self.grown(client_id, &asked);
+        Ok(self.tokens.give(client_id, &scope, now))
+    }
+
+    /// The scopes that an app has after it asked for these.
+    fn grown(&mut self, client_id: &str, asked: &str) -> String {
+        let Some(app) = self.apps.iter_mut().find(|app| app.client_id == client_id) else { return asked.to_owned() };
+        for scope in asked.split(' ') {
+            if !app.scopes.iter().any(|held| held == scope) {
+                app.scopes.push(scope.to_owned());
+            }
+        }
+        app.scopes.join(" ")
+    }
+
+    fn given(&self, pair: &Pair) -> Answer {
+        let mut body = json!({
+            "access_token": pair.access, "expires_in": self.tokens.lifetimes.access, "token_type": "Bearer",
+            "scope": pair.scope,
+        });
+        if let Some(refresh) = &pair.refresh {
+            body["refresh_token"] = json!(refresh);
+        }
+        Answer::json(&body).header("cache-control", "no-store")
+    }
+}
+
+impl Refused {
+    fn answer(&self) -> Answer {
+        Answer::json(&json!({"error": self.0})).status(400)
+    }
+}
+
+/// RFC 7636 §4.1: 43 to 128 letters of the unreserved ones.
+fn is_verifier(verifier: &str) -> bool {
+    (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+fn value<'f>(form: &'f [(String, String)], key: &str) -> Option<&'f str> {
+    form.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}

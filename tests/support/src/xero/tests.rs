@@ -1,0 +1,266 @@
+//! That the stand-in answers as Xero does, seen from a plain socket.
+
+mod api;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::*;
+use crate::ask::{Asked, ask};
+
+const REDIRECT: &str = "https://jackfield.example/oauth/callback";
+const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more-0123456789";
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// A stand-in with a web app and a public one.
+async fn xero() -> Xero {
+    let xero = Xero::start().await;
+    xero.app("web", "s3cret", REDIRECT).public_app("public", REDIRECT);
+    xero.organisation("t-uk", "Acme Ltd", "UK");
+    xero
+}
+
+/// An authorize URL with these parameters in place of the usual ones; an empty one is left out.
+fn authorize_url(client_id: &str, changed: &[(&str, &str)]) -> String {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
+    let scope = SCOPES.join(" ");
+    let usual = [
+        ("response_type", "code"),
+        ("client_id", client_id),
+        ("redirect_uri", REDIRECT),
+        ("scope", scope.as_str()),
+        ("state", "a state & more"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let value = |key: &str| changed.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    let pairs = usual.map(|(key, usual)| (key, value(key).unwrap_or(usual)));
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    Url::parse_with_params("https://login.xero.com/identity/connect/authorize", pairs).expect("a URL").to_string()
+}
+
+/// Sends a form to the token endpoint or its neighbour, with HTTP Basic where a user and a password are given.
+async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> Asked {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let basic = basic.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
+    let fields: Vec<_> =
+        [Some(FORM), basic.as_deref().map(|basic| ("authorization", basic))].into_iter().flatten().collect();
+    ask(xero, &format!("POST identity.xero.com/connect/{path}"), &fields, &body).await
+}
+
+/// Redeems a code of the web app.
+async fn redeem(xero: &Xero, code: &str) -> Value {
+    let form = redemption(code);
+    post(xero, "token", Some("web:s3cret"), &form).await.json()
+}
+
+fn redemption(code: &str) -> [(&str, &str); 4] {
+    [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)]
+}
+
+/// Allows one organisation to the web app, and gives its first tokens.
+async fn connect(xero: &Xero) -> Value {
+    let landing = xero.authorize(&authorize_url("web", &[])).allow(&[TENANT]);
+    redeem(xero, &landing.code.expect("a code")).await
+}
+
+async fn refresh(xero: &Xero, token: &str) -> Value {
+    post(xero, "token", Some("web:s3cret"), &[("grant_type", "refresh_token"), ("refresh_token", token)]).await.json()
+}
+
+fn text(document: &Value, key: &str) -> String {
+    document[key].as_str().unwrap_or_else(|| panic!("no {key} in {document}")).to_owned()
+}
+
+#[tokio::test]
+async fn the_page_shows_the_organisations_and_its_buttons_lead_back_to_the_app() {
+    let xero = xero().await;
+    let url = authorize_url("web", &[]);
+    let address = format!("GET {}", url.trim_start_matches("https://"));
+    let page = ask(&xero, &address, &[], "").await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("Acme Instruments") && page.body.contains("value=\"t-uk\""), "{}", page.body);
+
+    let press = async |form: &str| {
+        let answer = ask(&xero, &address.replace("GET", "POST"), &[FORM], form).await;
+        assert_eq!(answer.status, 302);
+        Url::parse(answer.header("location").expect("a redirect")).expect("a URL")
+    };
+    let value =
+        |url: &Url, key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.to_string());
+    let allowed = press("tenant=t-uk&decision=allow").await;
+    assert!(allowed.as_str().starts_with(REDIRECT));
+    assert_eq!(value(&allowed, "state").as_deref(), Some("a state & more"));
+    let tokens = redeem(&xero, &value(&allowed, "code").expect("a code")).await;
+    assert!(xero.is_alive(&text(&tokens, "access_token")));
+    assert_eq!(xero.connected("web"), ["t-uk"]);
+
+    let denied = press("tenant=t-uk&decision=deny").await;
+    assert_eq!(value(&denied, "error").as_deref(), Some("access_denied"));
+    assert_eq!(value(&denied, "code"), None);
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_authorize_url_ends_at_xero() {
+    let xero = xero().await;
+    for (client_id, changed) in [
+        ("nobody", &[][..]),
+        ("web", &[("redirect_uri", "https://jackfield.example/oauth/callback/")][..]),
+        ("web", &[("scope", "offline_access accounting.transactions")][..]),
+        ("web", &[("response_type", "token")][..]),
+        ("web", &[("code_challenge_method", "plain")][..]),
+        ("public", &[("code_challenge", ""), ("code_challenge_method", "")][..]),
+    ] {
+        let url = authorize_url(client_id, changed);
+        let page = ask(&xero, &format!("GET {}", url.trim_start_matches("https://")), &[], "").await;
+        assert_eq!(page.status, 500, "{client_id} {changed:?}");
+    }
+    // A web app may do without PKCE.
+    let bare = authorize_url("web", &[("code_challenge", ""), ("code_challenge_method", "")]);
+    assert!(xero.authorize(&bare).allow(&[TENANT]).code.is_some());
+}
+
+#[tokio::test]
+async fn a_test_consents_without_the_page() {
+    let xero = xero().await;
+    let consent = xero.authorize(&authorize_url("web", &[("state", "")]));
+    assert_eq!(consent.scope(), SCOPES.join(" "));
+    let landing = consent.deny();
+    assert_eq!((landing.code, landing.state, landing.error.as_deref()), (None, None, Some("access_denied")));
+    assert_eq!(landing.url, format!("{REDIRECT}?error=access_denied"));
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_and_only_for_the_app_that_asked() {
+    let xero = xero().await;
+    let code = || xero.authorize(&authorize_url("web", &[])).allow(&[TENANT]).code.expect("a code");
+    let refused = json!({"error": "invalid_grant"});
+
+    let good = code();
+    assert_eq!(redeem(&xero, &good).await["token_type"], "Bearer");
+    assert_eq!(redeem(&xero, &good).await, refused);
+    for (key, wrong) in [("redirect_uri", "https://other.example/"), ("code_verifier", "another"), ("code", "none")] {
+        let code = code();
+        let form = redemption(&code).map(|(name, value)| (name, if name == key { wrong } else { value }));
+        assert_eq!(post(&xero, "token", Some("web:s3cret"), &form).await.json(), refused, "{key}");
+    }
+    let unverified = code();
+    let form = &redemption(&unverified)[..3];
+    assert_eq!(post(&xero, "token", Some("web:s3cret"), form).await.json(), refused);
+
+    let late = code();
+    xero.turn(300);
+    assert_eq!(redeem(&xero, &late).await, refused);
+    assert_eq!(xero.codes().len(), 6);
+}
+
+#[tokio::test]
+async fn an_app_says_who_it_is_by_its_own_way_alone() {
+    let xero = xero().await;
+    let client = ("client_id", "public");
+    let code = xero.authorize(&authorize_url("public", &[])).allow(&[TENANT]).code.expect("a code");
+    let form: Vec<_> = redemption(&code).into_iter().chain([client]).collect();
+    let tokens = post(&xero, "token", None, &form).await.json();
+    let token = text(&tokens, "refresh_token");
+    let renewal = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), client];
+    assert!(post(&xero, "token", None, &renewal).await.json()["refresh_token"].is_string());
+
+    for (basic, client) in [
+        (None, ("client_id", "web")),
+        (None, ("client_id", "nobody")),
+        (Some("web:wrong"), ("x", "")),
+        (Some("public:"), ("x", "")),
+        (None, ("x", "")),
+    ] {
+        let answer =
+            post(&xero, "token", basic, &[("grant_type", "refresh_token"), ("refresh_token", &token), client]).await;
+        assert_eq!((answer.status, answer.json()), (400, json!({"error": "invalid_client"})), "{basic:?} {client:?}");
+    }
+    let other = post(&xero, "token", Some("web:s3cret"), &[("grant_type", "client_credentials")]).await;
+    assert_eq!(other.json(), json!({"error": "unsupported_grant_type"}));
+    // Another app's token.
+    assert_eq!(refresh(&xero, &token).await, json!({"error": "invalid_grant"}));
+}
+
+#[tokio::test]
+async fn refresh_tokens_rotate_and_the_old_one_is_taken_until_the_new_one_was_used() {
+    let xero = xero().await;
+    let first = text(&connect(&xero).await, "refresh_token");
+    let second = text(&refresh(&xero, &first).await, "refresh_token");
+    // The answer was lost: within its grace the old one gives another.
+    xero.turn(29 * 60);
+    let third = text(&refresh(&xero, &first).await, "refresh_token");
+    assert!(first != second && second != third);
+    assert!(refresh(&xero, &third).await["access_token"].is_string());
+    assert_eq!(refresh(&xero, &first).await, json!({"error": "invalid_grant"}));
+    assert_eq!(refresh(&xero, &second).await, json!({"error": "invalid_grant"}));
+    xero.turn(31 * 60);
+    assert_eq!(refresh(&xero, &third).await, json!({"error": "invalid_grant"}));
+
+    let sent: Vec<_> = xero.refreshes().into_iter().map(|refreshed| (refreshed.number, refreshed.taken)).collect();
+    assert_eq!(sent, [(1, true), (1, true), (3, true), (1, false), (2, false), (3, false)]);
+    assert_eq!(xero.refresh_tokens()[..3], [first, second, third]);
+}
+
+#[tokio::test]
+async fn an_unused_refresh_token_lives_for_its_time() {
+    let xero = xero().await;
+    xero.refresh_lifetime(1_000).grace(10);
+    let token = text(&connect(&xero).await, "refresh_token");
+    xero.turn(999);
+    assert!(xero.is_alive(&token));
+    assert!(refresh(&xero, &token).await["access_token"].is_string());
+    xero.turn(10);
+    assert!(!xero.is_alive(&token));
+    assert_eq!(refresh(&xero, &token).await, json!({"error": "invalid_grant"}));
+}
+
+#[tokio::test]
+async fn no_refresh_token_comes_without_the_scope_for_it() {
+    let xero = xero().await;
+    let url = authorize_url("web", &[("scope", "accounting.settings.read")]);
+    let tokens = redeem(&xero, &xero.authorize(&url).allow(&[TENANT]).code.expect("a code")).await;
+    assert_eq!(tokens.get("refresh_token"), None);
+    assert_eq!(tokens["scope"], "accounting.settings.read");
+    // What was allowed before comes along later.
+    let url = authorize_url("web", &[("scope", "payroll.employees.read")]);
+    let tokens = redeem(&xero, &xero.authorize(&url).allow(&[]).code.expect("a code")).await;
+    assert_eq!(tokens["scope"], "accounting.settings.read payroll.employees.read");
+}
+
+#[tokio::test]
+async fn revocation_takes_all_that_the_user_gave_to_the_app() {
+    let xero = xero().await;
+    let (one, other) = (connect(&xero).await, connect(&xero).await);
+    let public = xero.access_token("public", &[TENANT]);
+    let answer = post(&xero, "revocation", Some("web:wrong"), &[("token", "x")]).await;
+    assert_eq!(answer.json(), json!({"error": "invalid_client"}));
+    // One that is unknown is no error, and changes nothing.
+    assert_eq!(post(&xero, "revocation", Some("web:s3cret"), &[("token", "x")]).await.status, 200);
+    assert!(xero.is_alive(&text(&one, "refresh_token")));
+
+    let token = text(&one, "refresh_token");
+    assert_eq!(post(&xero, "revocation", Some("web:s3cret"), &[("token", &token)]).await.status, 200);
+    for tokens in [&one, &other] {
+        assert!(!xero.is_alive(&text(tokens, "refresh_token")) && !xero.is_alive(&text(tokens, "access_token")));
+    }
+    assert_eq!(xero.connected("web"), Vec::<String>::new());
+    assert!(xero.is_alive(&public));
+    assert_eq!(refresh(&xero, &text(&other, "refresh_token")).await, json!({"error": "invalid_grant"}));
+    assert_eq!(xero.access_tokens().len(), 3);
+}
+
+#[tokio::test]
+async fn each_host_has_its_own_paths() {
+    let xero = xero().await;
+    assert_eq!(ask(&xero, "GET identity.xero.com/connections", &[], "").await.status, 404);
+    assert_eq!(ask(&xero, "GET login.xero.com/connections", &[], "").await.status, 404);
+    // The API wants a token before it says what it does not have.
+    assert_eq!(ask(&xero, "POST api.xero.com/connect/token", &[FORM], "").await.status, 401);
+    assert_eq!(ask(&xero, "GET api.xero.com/elsewhere", &[], "").await.status, 401);
+}

@@ -1,0 +1,170 @@
+//! Access and refresh tokens: how long each is good, and how refresh tokens rotate.
+
+use super::random;
+
+/// A refresh token that was sent to the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The token.
+    pub token: String,
+    /// When it was given out, counted over all refresh tokens from 1; 0 where it never was.
+    pub number: usize,
+    /// Whether it was taken.
+    pub taken: bool,
+}
+
+/// How many seconds each thing is good for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lifetimes {
+    pub(super) code: i64,
+    pub(super) access: i64,
+    pub(super) refresh: i64,
+    pub(super) grace: i64,
+}
+
+/// All tokens that were ever given out.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) lifetimes: Lifetimes,
+    pub(super) refreshes: Vec<Refreshed>,
+    access: Vec<Access>,
+    refresh: Vec<Refresh>,
+}
+
+#[derive(Debug)]
+struct Access {
+    token: String,
+    client_id: String,
+    scope: String,
+    expires: i64,
+    is_revoked: bool,
+}
+
+#[derive(Debug)]
+struct Refresh {
+    token: String,
+    client_id: String,
+    scope: String,
+    /// Its grant: all tokens that came from one code.
+    grant: usize,
+    given: i64,
+    first_used: Option<i64>,
+    is_revoked: bool,
+}
+
+/// A new pair of tokens.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) access: String,
+    /// Only with the scope `offline_access`.
+    pub(super) refresh: Option<String>,
+    pub(super) scope: String,
+}
+
+/// Why an access token is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Expired(i64),
+    Unknown,
+}
+
+impl Tokens {
+    /// Gives out the pair of a new grant.
+    pub(super) fn give(&mut self, client_id: &str, scope: &str, now: i64) -> Pair {
+        let grant = self.refresh.len();
+        self.pair(client_id, scope, grant, now)
+    }
+
+    /// Takes a refresh token for a new pair, unless it is dead; notes it in any case.
+    pub(super) fn renew(&mut self, client_id: &str, token: &str, now: i64) -> Option<Pair> {
+        let found = self.refresh.iter().position(|refresh| refresh.token == token);
+        let taken = found.filter(|&at| self.refresh[at].client_id == client_id && self.refreshes_now(at, now));
+        let number = found.map_or(0, |at| at + 1);
+        self.refreshes.push(Refreshed { token: token.to_owned(), number, taken: taken.is_some() });
+        let refresh = &mut self.refresh[taken?];
+        refresh.first_used.get_or_insert(now);
+        let (scope, grant) = (refresh.scope.clone(), refresh.grant);
+        Some(self.pair(client_id, &scope, grant, now))
+    }
+
+    /// The app and the scope of an access token that is good now.
+    pub(super) fn scope(&self, token: &str, now: i64) -> Result<(&str, &str), Refused> {
+        let access = self.access.iter().find(|access| access.token == token && !access.is_revoked);
+        let access = access.ok_or(Refused::Unknown)?;
+        if access.expires <= now {
+            Err(Refused::Expired(access.expires))
+        } else {
+            Ok((&access.client_id, &access.scope))
+        }
+    }
+
+    /// Kills every token of an app.
+    pub(super) fn revoke(&mut self, client_id: &str) {
+        let of_app = |id: &String| id == client_id;
+        self.access.iter_mut().filter(|access| of_app(&access.client_id)).for_each(|access| access.is_revoked = true);
+        let refresh = self.refresh.iter_mut().filter(|refresh| of_app(&refresh.client_id));
+        refresh.for_each(|refresh| refresh.is_revoked = true);
+    }
+
+    /// Whether a refresh token was given to an app, dead or alive.
+    pub(super) fn was_given(&self, client_id: &str, token: &str) -> bool {
+        self.refresh.iter().any(|refresh| refresh.token == token && refresh.client_id == client_id)
+    }
+
+    pub(super) fn is_alive(&self, token: &str, now: i64) -> bool {
+        let refresh = self.refresh.iter().position(|refresh| refresh.token == token);
+        refresh.map_or_else(|| self.scope(token, now).is_ok(), |at| self.refreshes_now(at, now))
+    }
+
+    pub(super) fn access_tokens(&self) -> Vec<String> {
+        self.access.iter().map(|access| access.token.clone()).collect()
+    }
+
+    pub(super) fn refresh_tokens(&self) -> Vec<String> {
+        self.refresh.iter().map(|refresh| refresh.token.clone()).collect()
+    }
+
+    /// Whether a refresh token is taken now: unused for its lifetime, used for its grace, and never once one that was
+    /// given out after it has been used.
+    fn refreshes_now(&self, at: usize, now: i64) -> bool {
+        let refresh = &self.refresh[at];
+        let good_until = match refresh.first_used {
+            None => refresh.given + self.lifetimes.refresh,
+            Some(first_used) => first_used + self.lifetimes.grace,
+        };
+        let mut later = self.refresh[at + 1..].iter().filter(|later| later.grant == refresh.grant);
+        !refresh.is_revoked && now < good_until && !later.any(|later| later.first_used.is_some())
+    }
+
+    fn pair(&mut self, client_id: &str, scope: &str, grant: usize, now: i64) -> Pair {
+        // What a JSON Web Token looks like; nobody is to look into it.
+        let access = format!("eyJhbGciOiJSUzI1NiJ9.{}.{}", random(), random());
+        self.access.push(Access {
+            token: access.clone(),
+            client_id: client_id.to_owned(),
+            scope: scope.to_owned(),
+            expires: now + self.lifetimes.access,
+            is_revoked: false,
+        });
+        let refresh = scope.split(' ').any(|scope| scope == "offline_access").then(random);
+        if let Some(token) = &refresh {
+            self.refresh.push(Refresh {
+                token: token.clone(),
+                client_id: client_id.to_owned(),
+                scope: scope.to_owned(),
+                grant,
+                given: now,
+                first_used: None,
+                is_revoked: false,
+            });
+        }
+        Pair { access, refresh, scope: scope.to_owned() }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        let lifetimes = Lifetimes { code: 300, access: 30 * 60, refresh: 60 * 24 * 60 * 60, grace: 30 * 60 };
+        Self { lifetimes, refreshes: Vec::new(), access: Vec::new(), refresh: Vec::new() }
+    }
+}
