@@ -55,7 +55,7 @@ impl Provider for Productive {
             return Ok(choice(organizations).into());
         }
         let organization = organizations.pop().ok_or_else(|| {
-            Error::invalid("organization_id", "The token opens no such organisation: check the ID, or leave it out.")
+            Error::invalid("organization_id", "The token opens no such organisation: check the ID, or clear the field.")
         })?;
         api::prove_access(&organization.id)?;
         let connected = Connected { org_name: organization.name, ..Connected::new() }.account(&*organization.id);

@@ -105,7 +105,7 @@ fn the_company(connection: &Connection, company: Option<Company>) -> Result<Comp
     match connection.field("company_id") {
         Some(id) if id != company.id => Err(Error::invalid(
             "company_id",
-            format!("The token is for the company {}: give that ID, or leave the field empty.", company.id),
+            format!("The token is for the company {}: give that ID, or clear the field.", company.id),
         )),
         _ => Ok(company),
     }
