@@ -10,6 +10,7 @@ mod hostile;
 mod key;
 mod providers;
 mod races;
+mod typed;
 mod users;
 
 use jackfield_test_support::{

@@ -99,6 +99,12 @@ impl Scrapin {
         self.set(|workspace| workspace.requests_left = requests)
     }
 
+    /// Sends alerts to an address, as if somebody had set it before.
+    pub fn send_alerts_to(&self, url: &str) -> &Self {
+        let alert = Alert { url: url.to_owned(), status: "active".to_owned() };
+        self.set(|workspace| workspace.alert = Some(alert))
+    }
+
     /// Where alerts go; none where they are off or were never set.
     #[must_use]
     pub fn alert_url(&self) -> Option<String> {
