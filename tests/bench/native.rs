@@ -1,7 +1,7 @@
 //! The same provider crate compiled natively: no sandbox, no policy, no limits, no scrubbing.
 //!
 //! A provider is written without `async`, so each native call in flight takes a thread, which drives a reqwest client of
-//! its own over one kept connection. Of three ways that were tried this is the quickest (docs/decisions/0002).
+//! its own over one kept connection.
 
 use std::rc::Rc;
 
