@@ -1,0 +1,149 @@
+//! `/api/admin/connections/user-mappings`: whose an account of a provider is.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json as Answer,
+    extract::{Path, State as Given},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::{
+    State,
+    error::ApiError,
+    extract::{Json, LARGE, Query},
+    form::Form,
+    stream::{self, PageQuery},
+};
+use crate::{model::audit::Actor, people::SyncRow, store::Mapped};
+
+/// The providers whose ids have a name of their own beside `external_ids`: `xero_id`, `productive_id`, `remote_id` and
+/// `google_id`. Clients of before know them by these, and this is the one place where the host names a provider.
+const NAMED: [&str; 4] = ["xero", "productive", "remote", "google-workspace"];
+
+#[derive(Serialize)]
+struct MappedView<'a> {
+    person_id: &'a str,
+    user_id: Option<&'a str>,
+    name: &'a str,
+    email: &'a str,
+    xero_id: Option<&'a str>,
+    productive_id: Option<&'a str>,
+    remote_id: Option<&'a str>,
+    google_id: Option<&'a str>,
+    #[serde(serialize_with = "as_object")]
+    external_ids: &'a [(String, String)],
+}
+
+#[derive(Serialize)]
+struct PageView<'a> {
+    users: Vec<MappedView<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl<'a> From<&'a Mapped> for MappedView<'a> {
+    fn from(mapped: &'a Mapped) -> Self {
+        let id_at = |sought: &str| {
+            let found = mapped.external_ids.iter().find(|(provider, _)| provider == sought);
+            found.map(|(_, external_id)| external_id.as_str())
+        };
+        let [xero_id, productive_id, remote_id, google_id] = NAMED.map(id_at);
+        Self {
+            person_id: &mapped.person.id,
+            user_id: mapped.person.user_id.as_deref(),
+            name: &mapped.person.name,
+            email: &mapped.person.email,
+            xero_id,
+            productive_id,
+            remote_id,
+            google_id,
+            external_ids: &mapped.external_ids,
+        }
+    }
+}
+
+fn as_object<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+}
+
+/// `GET /api/admin/connections/user-mappings`
+pub(super) async fn list(Given(state): Given<State>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let people = state.people;
+    if let Some((after, limit)) = query.page()? {
+        let page = people.mapped(after.as_deref(), limit).await?;
+        let next_cursor = page.next.as_deref().map(stream::cursor);
+        let users = page.items.iter().map(MappedView::from).collect();
+        return Ok(Answer(PageView { users, next_cursor }).into_response());
+    }
+    let read = move |after: Option<String>| {
+        let people = people.clone();
+        async move { people.mapped(after.as_deref(), stream::PART).await }
+    };
+    stream::json("users", read, |mapped: &Mapped, chunk| serde_json::to_writer(chunk, &MappedView::from(mapped))).await
+}
+
+/// `PUT /api/admin/connections/user-mappings/{person_id}`
+pub(super) async fn set(
+    Given(state): Given<State>,
+    Path(person_id): Path<String>,
+    actor: Actor,
+    Json(fields): Json<BTreeMap<String, Value>>,
+) -> Result<Answer<Value>, ApiError> {
+    let mut form = Form::new(fields);
+    let (provider, external_id) = (form.text("provider"), form.text("external_id"));
+    form.finish()?;
+    state.people.set_mapping(&person_id, &provider, &external_id, &actor).await?;
+    Ok(Answer(json!({ "ok": true })))
+}
+
+/// `DELETE /api/admin/connections/user-mappings/{person_id}/{provider}`
+pub(super) async fn remove(
+    Given(state): Given<State>,
+    Path((person_id, provider)): Path<(String, String)>,
+    actor: Actor,
+) -> Result<Answer<Value>, ApiError> {
+    state.people.remove_mapping(&person_id, &provider, &actor).await?;
+    Ok(Answer(json!({ "ok": true })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncBody {
+    provider: String,
+    mappings: Vec<RowBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RowBody {
+    email: String,
+    external_id: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct SyncView {
+    ok: bool,
+    matched: usize,
+    total: usize,
+    changed: usize,
+    unmatched: Vec<String>,
+}
+
+/// `POST /api/admin/connections/user-mappings/sync`
+pub(super) async fn sync(
+    Given(state): Given<State>,
+    actor: Actor,
+    Json(body): Json<SyncBody, LARGE>,
+) -> Result<Answer<SyncView>, ApiError> {
+    let rows = body.mappings.into_iter().map(|RowBody { email, external_id }| SyncRow { email, external_id });
+    let synced = state.people.sync(&body.provider, rows.collect(), &actor).await?;
+    Ok(Answer(SyncView {
+        ok: true,
+        matched: synced.matched,
+        total: synced.total,
+        changed: synced.changed,
+        unmatched: synced.unmatched,
+    }))
+}

@@ -1,0 +1,135 @@
+//! Long lists as bodies that are made while they are sent: in memory is one part, and no part holds the database.
+
+use axum::{
+    body::{Body, Bytes},
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::stream;
+use http::{HeaderValue, header::CONTENT_TYPE};
+use serde::Deserialize;
+
+use super::error::ApiError;
+use crate::{
+    model::{Error, FieldError},
+    people::{Page, is_id},
+};
+
+/// Items that are read for one part of a list that is sent whole.
+pub(super) const PART: u32 = 1_000;
+
+/// Items of a page where the caller names no number.
+const LIMIT: u32 = 100;
+
+/// Items of a page at most.
+const MOST: u32 = 1_000;
+
+/// Which part of a list a caller asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    /// After which id the page starts, and how many items it holds; none where the whole list is asked for.
+    ///
+    /// # Errors
+    /// A cursor that no page gave, or a number out of bounds.
+    pub(super) fn page(&self) -> Result<Option<(Option<String>, u32)>, Error> {
+        if self.cursor.is_none() && self.limit.is_none() {
+            return Ok(None);
+        }
+        let limit = self.limit.unwrap_or(LIMIT);
+        if !(1..=MOST).contains(&limit) {
+            return Err(Error::InvalidFields(vec![FieldError::new("limit", format!("must be 1 to {MOST}"))]));
+        }
+        let after = self.cursor.as_deref().map(opened).transpose()?;
+        Ok(Some((after, limit)))
+    }
+}
+
+/// The cursor of the page after an id.
+pub(super) fn cursor(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(id)
+}
+
+fn opened(cursor: &str) -> Result<String, Error> {
+    let id = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    id.filter(|id| is_id(id))
+        .ok_or_else(|| Error::InvalidFields(vec![FieldError::new("cursor", "is none that a page before gave")]))
+}
+
+/// Sends a list part by part: `open`, what `write` makes of each part, `close`.
+///
+/// # Errors
+/// The first part can not be read. Where a later one can not, the answer breaks off, and no client takes it for whole.
+pub(super) async fn parts<T, F>(
+    kind: &'static str,
+    open: impl Into<Vec<u8>>,
+    read: impl Fn(Option<String>) -> F + Send + Sync + 'static,
+    write: impl Fn(&[T], &mut Vec<u8>) -> Result<(), Error> + Send + Sync + 'static,
+    close: &'static str,
+) -> Result<Response, ApiError>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<Page<T>, Error>> + Send,
+{
+    let first = read(None).await?;
+    let state = Some((open.into(), first));
+    let chunks = stream::try_unfold((state, read, write), move |(state, read, write)| async move {
+        let Some((mut chunk, page)) = state else { return Ok::<_, Error>(None) };
+        write(&page.items, &mut chunk).inspect_err(logged)?;
+        let next = match page.next {
+            Some(id) => Some((Vec::new(), read(Some(id)).await.inspect_err(logged)?)),
+            None => {
+                chunk.extend_from_slice(close.as_bytes());
+                None
+            }
+        };
+        Ok(Some((Bytes::from(chunk), (next, read, write))))
+    });
+    Ok(response(kind, Body::from_stream(chunks)))
+}
+
+/// Sends a list of JSON objects part by part; `view` writes one.
+///
+/// # Errors
+/// As [`parts`].
+pub(super) async fn json<T, F>(
+    name: &str,
+    read: impl Fn(Option<String>) -> F + Send + Sync + 'static,
+    view: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Send + Sync + 'static,
+) -> Result<Response, ApiError>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<Page<T>, Error>> + Send,
+{
+    let open = format!("{{\"{name}\":[");
+    let begun = open.len();
+    let write = move |items: &[T], chunk: &mut Vec<u8>| {
+        // The first part is handed over with the beginning, and no comma stands before its first item.
+        let mut is_first = chunk.len() == begun;
+        for item in items {
+            if !is_first {
+                chunk.push(b',');
+            }
+            is_first = false;
+            view(item, chunk).map_err(Error::internal)?;
+        }
+        Ok(())
+    };
+    parts("application/json", open, read, write, "],\"next_cursor\":null}").await
+}
+
+/// A body of some kind.
+pub(super) fn response(kind: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn logged(error: &Error) {
+    tracing::error!(%error, "a list broke off while it was sent");
+}
