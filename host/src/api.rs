@@ -2,30 +2,47 @@
 //!
 //! A route is open only when its line here says so; whatever path nobody wrote down needs an Executive too.
 
+mod accounts;
+mod alerts;
 mod audit;
 mod caller;
 mod connections;
 mod error;
 mod extract;
+mod form;
 mod health;
+mod mappings;
+mod matching;
+mod oauth;
+mod people;
 mod providers;
 mod request;
 pub mod serve;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodRouter, delete, get, put},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::Method;
 
 pub use self::caller::FailedTries;
-use crate::{connections::Connections, metrics::Metrics, sandbox::Catalog, store::Store};
+use crate::{
+    connections::{Connections, WALK_TIME},
+    metrics::Metrics,
+    people::People,
+    sandbox::Catalog,
+    store::Store,
+};
 
 /// How long an answer may take in all: a call's own bound, and some for the database.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// The route whose answer may take longer: it reads every page of a provider's users.
+const MATCH: &str = "/api/admin/connections/{provider}/match";
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
@@ -33,6 +50,7 @@ pub struct State {
     pub store: Store,
     pub catalog: Arc<Catalog>,
     pub connections: Connections,
+    pub people: People,
     pub metrics: Metrics,
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
@@ -75,8 +93,37 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/admin/connections/{provider}/status", Executive, || get(connections::status)),
         route(Method::GET, "/api/admin/connections/{provider}/health", Executive, || get(connections::health)),
         route(Method::GET, "/api/admin/connections/{provider}/users", Executive, || get(connections::users)),
+        // ---- connecting by OAuth ----
+        route(Method::GET, "/api/admin/connections/{provider}/auth-url", Executive, || get(oauth::auth_url)),
+        route(Method::POST, "/api/admin/connections/{provider}/callback", Executive, || post(oauth::callback)),
+        route(Method::GET, "/api/admin/connections/{provider}/auth-flows/{flow_id}", Executive, || get(oauth::flow)),
+        route(Method::GET, "/oauth/callback", Open, || get(oauth::landing)),
+        route(Method::GET, "/oauth/callback.js", Open, || get(oauth::landing_script)),
+        route(Method::GET, "/oauth/callback.css", Open, || get(oauth::landing_style)),
+        // ---- several accounts behind one credential ----
+        route(Method::GET, "/api/admin/connections/{provider}/accounts", Executive, || get(accounts::list)),
+        route(Method::PUT, "/api/admin/connections/{provider}/account", Executive, || put(accounts::choose)),
+        // ---- change alerts ----
+        route(Method::GET, "/api/admin/connections/{provider}/alerts-config", Executive, || get(alerts::show)),
+        route(Method::POST, "/api/admin/connections/{provider}/alerts-config", Executive, || post(alerts::set)),
+        // ---- people, and whose an account is ----
+        route(Method::GET, "/api/admin/people", Executive, || get(people::list)),
+        route(Method::POST, "/api/admin/people", Executive, || post(people::create)),
+        route(Method::PATCH, "/api/admin/people/{id}", Executive, || patch(people::change)),
+        route(Method::DELETE, "/api/admin/people/{id}", Executive, || delete(people::remove)),
+        route(Method::GET, "/api/admin/connections/user-mappings", Executive, || get(mappings::list)),
+        route(Method::PUT, "/api/admin/connections/user-mappings/{person_id}", Executive, || put(mappings::set)),
+        route(Method::DELETE, "/api/admin/connections/user-mappings/{person_id}/{provider}", Executive, || {
+            delete(mappings::remove)
+        }),
+        route(Method::POST, "/api/admin/connections/user-mappings/sync", Executive, || post(mappings::sync)),
+        route(Method::POST, MATCH, Executive, || post(matching::start)),
+        route(Method::POST, "/api/admin/connections/{provider}/match/{plan_id}/undo", Executive, || {
+            post(matching::undo)
+        }),
         // ---- the catalog ----
         route(Method::GET, "/api/admin/providers", Executive, || get(providers::list)),
+        route(Method::PUT, "/api/admin/providers/{provider}/oauth-app", Executive, || put(oauth::set_app)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
         // ---- the service itself ----
@@ -84,6 +131,11 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/readyz", Open, || get(health::ready)),
         route(Method::GET, "/metrics", Open, || get(health::metrics)),
     ]
+}
+
+/// How long the answer of a route may take.
+fn answer_time(route: Option<&str>) -> Duration {
+    if route == Some(MATCH) { WALK_TIME + ANSWER_TIME } else { ANSWER_TIME }
 }
 
 /// Makes the router: the routes, the level's layer around all of them, and what every request passes.

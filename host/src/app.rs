@@ -3,24 +3,27 @@
 use std::{
     fs::{DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::{
     api::{self, serve::serve},
     clock::Clock,
     config::Config,
-    connections::Connections,
+    connections::{Connections, Parts},
     egress::{Egress, EgressConfig},
     metrics::Metrics,
+    people::People,
     sandbox::{Cache, Catalog, Sandbox, catalog::Trust},
-    store::{Store, StoreError, StoreOptions},
+    store::{Run, Store, StoreError, StoreOptions},
     vault::{self, MayCreate, Vault},
 };
 
@@ -30,8 +33,14 @@ pub struct App {
     pub store: Store,
     pub catalog: Arc<Catalog>,
     pub sandbox: Sandbox,
+    pub connections: Connections,
     router: Router,
+    /// Says that this data folder has a run, for as long as it lives.
+    _serving: Option<File>,
 }
+
+/// How often grants are looked through for what nobody waits for.
+const TEND: Duration = Duration::from_secs(60);
 
 /// What a test puts in the place of the machine's own.
 #[derive(Debug)]
@@ -70,24 +79,29 @@ impl App {
         }
         let catalog = Arc::new(Catalog::scan(&sandbox, &config.plugins_dir, &config.plugins_trust).await);
         hold_to_what_was_said(&store, &catalog).await?;
-        let connections = Connections::new(
-            store.clone(),
-            Arc::clone(&catalog),
-            sandbox.clone(),
+        let (run, serving) = this_run(&config.data_dir).context("the data folder can not be written to")?;
+        let connections = Connections::new(Parts {
+            store: store.clone(),
+            catalog: Arc::clone(&catalog),
+            sandbox: sandbox.clone(),
             egress,
-            surroundings.clock,
-            &config.limits,
-        );
+            clock: surroundings.clock,
+            limits: config.limits.clone(),
+            public_url: config.reached_at(),
+            oauth_apps: config.oauth_apps.clone(),
+            run,
+        });
         let hosts = config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned);
         let router = api::router(api::State {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
-            connections,
+            people: People::new(store.clone(), connections.clone()),
+            connections: connections.clone(),
             metrics,
             hosts: hosts.collect(),
             failed_tries: api::FailedTries::default(),
         });
-        Ok(Self { store, catalog, sandbox, router })
+        Ok(Self { store, catalog, sandbox, connections, router, _serving: serving })
     }
 
     /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
@@ -95,7 +109,16 @@ impl App {
     /// # Errors
     /// The listener fails for good.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let connections = self.connections.clone();
+        let tending = tokio::spawn(async move {
+            let mut turns = tokio::time::interval(TEND);
+            loop {
+                turns.tick().await;
+                connections.tend_grants().await;
+            }
+        });
         let served = serve(listener, self.router, stop).await;
+        tending.abort();
         self.store.close().await;
         served
     }
@@ -135,11 +158,33 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     Ok(store)
 }
 
+/// Names this run, and the host that its data folder stands for. A second run on one folder is a host of its own.
+fn this_run(folder: &Path) -> io::Result<(Run, Option<File>)> {
+    let run = Uuid::new_v4().simple().to_string();
+    let file = open_lock(&folder.join("serving.lock"))?;
+    if file.try_lock().is_err() {
+        return Ok((Run { host: run.clone(), run }, None));
+    }
+    let path = folder.join("host.id");
+    let host = match std::fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => id.trim().to_owned(),
+        _ => {
+            let id = Uuid::new_v4().simple().to_string();
+            std::fs::write(&path, &id)?;
+            id
+        }
+    };
+    Ok((Run { host, run }, Some(file)))
+}
+
 fn lock(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = open_lock(path)?;
     file.lock()?;
     Ok(file)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Holds every component to what it said of itself the first time that its bytes were seen.

@@ -1,5 +1,6 @@
 //! The commands of the program.
 
+mod people;
 mod plugin;
 mod token;
 
@@ -36,6 +37,9 @@ enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Take the company's people in
+    #[command(subcommand)]
+    People(people::Command),
     /// Look at components
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -45,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { config, dev } => serve(config, dev).await,
         Command::Token(command) => token::run(command).await,
+        Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
     }
 }

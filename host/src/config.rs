@@ -15,6 +15,7 @@ use url::Url;
 pub use self::source::ConfigError;
 use self::source::Settings;
 use crate::{
+    model::OAuthApp,
     sandbox::{Limits, catalog::Trust},
     secret::Secret,
 };
@@ -43,6 +44,8 @@ pub struct Config {
     pub master_key: Option<Secret<String>>,
     /// `JACKFIELD_EGRESS_REROUTE`: host to stand-in.
     pub egress_reroute: BTreeMap<String, Url>,
+    /// `JACKFIELD_OAUTH_<PROVIDER>_CLIENT_ID` and `_CLIENT_SECRET`, by the provider's name there.
+    pub oauth_apps: BTreeMap<String, OAuthApp>,
     /// `JACKFIELD_LOG`: a tracing filter.
     pub log: String,
     /// `JACKFIELD_LOG_FORMAT`.
@@ -133,7 +136,8 @@ impl Config {
         if dev == Dev::Yes && !listen.ip().is_loopback() {
             settings.refuse("LISTEN", "must be a loopback address with --dev");
         }
-        settings.not_yet(&["JWT_", "OIDC_", "OAUTH_"]);
+        let oauth_apps = oauth_apps(&mut settings);
+        settings.not_yet(&["JWT_", "OIDC_"]);
         settings.finish()?;
         Ok(Self {
             listen,
@@ -145,6 +149,7 @@ impl Config {
             master_key_file,
             master_key,
             egress_reroute: egress_reroute.unwrap_or_default(),
+            oauth_apps,
             log,
             log_format: log_format.unwrap_or(LogFormat::Text),
             limits: Limits::default(),
@@ -161,6 +166,28 @@ pub fn shipped_digests() -> BTreeMap<String, String> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(id, digest)| (id.to_owned(), digest.to_owned()))
         .collect()
+}
+
+impl Config {
+    /// Where browsers reach the service: as it was set, else where it listens.
+    #[must_use]
+    pub fn reached_at(&self) -> Url {
+        let listened = || Url::parse(&format!("http://{}", self.listen));
+        self.public_url.clone().map_or_else(listened, Ok).expect("an address and a port make a URL")
+    }
+}
+
+/// Reads the OAuth apps: an id for each, and a secret for those that are no public client.
+fn oauth_apps(settings: &mut Settings) -> BTreeMap<String, OAuthApp> {
+    let mut apps = BTreeMap::new();
+    for (name, client_id) in settings.matching("OAUTH_", "_CLIENT_ID") {
+        let client_secret = settings.optional(&format!("OAUTH_{name}_CLIENT_SECRET")).map(Secret::new);
+        apps.insert(name, OAuthApp { client_id, client_secret });
+    }
+    for (name, _) in settings.matching("OAUTH_", "_CLIENT_SECRET") {
+        settings.refuse(&format!("OAUTH_{name}_CLIENT_SECRET"), "has no CLIENT_ID beside it");
+    }
+    apps
 }
 
 fn beside_the_binary() -> PathBuf {

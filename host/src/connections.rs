@@ -1,32 +1,47 @@
 //! The use cases: what connect, disconnect, health and users mean, in order. Knows no HTTP and no SQL.
 
+mod accounts;
+mod alerts;
+mod attempt;
+mod call;
 mod checks;
 mod cursor;
 mod disconnect;
 mod fields;
+mod minting;
+mod oauth;
 mod outcome;
+mod refresh;
+mod token_endpoint;
+mod walk;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
+use url::Url;
 
-pub use self::fields::Submitted;
+pub use self::{
+    accounts::Accounts,
+    fields::Submitted,
+    oauth::{Authorization, FlowState, Returned},
+    walk::WALK_TIME,
+};
 use self::{
+    attempt::{Kept, Trial},
     checks::{lacks_a_secret, tells_of_the_connection},
-    outcome::{Phase, error_of},
+    minting::Minted,
+    refresh::Refreshes,
 };
 use crate::{
     clock::Clock,
-    egress::{Budget, Egress, Grant},
+    egress::Egress,
     model::{
-        Check, Connection, Error, FieldError, Outcome, ProviderId, Status, User,
-        audit::Actor,
-        manifest::{Auth, CredentialSource},
+        Account, Check, Connection, Error, FieldError, OAuthApp, Outcome, ProviderId, Status, User, audit::Actor,
+        manifest::Auth,
     },
-    sandbox::{Answer, Call, Catalog, Component, Limits, Operation, Sandbox},
-    secret::Secret,
-    store::{Draft, Expected, NewAudit, Readable, Store, StoreError},
+    sandbox::{Answer, Catalog, Component, Limits, Operation, Sandbox},
+    store::{NewAudit, Readable, Run, Store, StoreError},
 };
 
 /// How often a change starts over because somebody else changed the connection meanwhile.
@@ -41,12 +56,36 @@ pub struct Connections {
     egress: Egress,
     clock: Clock,
     requests: u32,
+    redirect_uri: Arc<str>,
+    oauth_apps: Arc<BTreeMap<String, OAuthApp>>,
+    refreshes: Refreshes,
+    minted: Minted,
+}
+
+/// What the use cases work with.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub catalog: Arc<Catalog>,
+    pub sandbox: Sandbox,
+    pub egress: Egress,
+    pub clock: Clock,
+    /// Requests in one call of a component.
+    pub limits: Limits,
+    /// Where browsers reach this service.
+    pub public_url: Url,
+    /// The OAuth apps of the settings, by the provider's name there.
+    pub oauth_apps: BTreeMap<String, OAuthApp>,
+    /// This process, as it signs the journal of refreshes.
+    pub run: Run,
 }
 
 /// What a connect came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {
     pub org_name: Option<String>,
+    /// The accounts of which a person has to choose one; none where there is no choice.
+    pub accounts: Vec<Account>,
 }
 
 /// What a disconnect came to.
@@ -89,15 +128,20 @@ pub struct Users {
 impl Connections {
     /// Wires the use cases.
     #[must_use]
-    pub fn new(
-        store: Store,
-        catalog: Arc<Catalog>,
-        sandbox: Sandbox,
-        egress: Egress,
-        clock: Clock,
-        limits: &Limits,
-    ) -> Self {
-        Self { store, catalog, sandbox, egress, clock, requests: limits.requests }
+    pub fn new(parts: Parts) -> Self {
+        let redirect_uri = parts.public_url.join("oauth/callback").map_or_else(|_| String::new(), Into::into);
+        Self {
+            store: parts.store,
+            catalog: parts.catalog,
+            sandbox: parts.sandbox,
+            egress: parts.egress,
+            clock: parts.clock,
+            requests: parts.limits.requests,
+            redirect_uri: redirect_uri.into(),
+            oauth_apps: Arc::new(parts.oauth_apps),
+            refreshes: Refreshes::new(parts.run),
+            minted: Minted::default(),
+        }
     }
 
     /// Lists every connection. One whose secrets do not open, or whose component is gone, says so and breaks no list.
@@ -162,8 +206,11 @@ impl Connections {
         self.store.vault()?;
         let id = self.id(provider)?;
         let component = self.catalog.component(provider)?;
-        if !matches!(component.manifest.auth, Auth::Fields) {
-            return Err(Error::Unsupported(format!("`{provider}` is not connected by typed fields")));
+        if matches!(component.manifest.auth, Auth::OAuth2(_)) {
+            return Err(Error::Unsupported(format!(
+                "{} is connected by OAuth: GET /api/admin/connections/{provider}/auth-url",
+                component.manifest.title
+            )));
         }
         for _ in 0..TRIES {
             match self.connect_once(&id, &component, &submitted, actor).await {
@@ -198,57 +245,9 @@ impl Connections {
                 fields::merge(manifest, submitted, fields::Stored { fields: connection.fields.clone(), secrets })?
             }
         };
-        // Tried on pooled connections of its own, which go when the try is over.
-        let pool = format!("{}/try/{}", component.digest, uuid::Uuid::now_v7());
-        let call = self.call(pool.clone(), component, merged.fields.clone(), &merged.secrets, None);
-        let started = Instant::now();
-        let answer = self.run(component, call, Operation::Connect, Phase::Connect).await;
-        self.egress.forget(&pool);
-        let (org_name, account, learned) = match answer? {
-            Answer::Connected { org_name, account, learned } => (org_name, account, learned),
-            Answer::Choose(_) | Answer::Disconnected { .. } | Answer::Healthy(_) | Answer::Users { .. } => {
-                return Err(Error::Unsupported(
-                    "a choice between accounts is not supported by this version".to_owned(),
-                )
-                .into());
-            }
-        };
-        let mut fields = merged.fields;
-        for (name, value) in learned {
-            fields.entry(name).or_insert(value);
-        }
-        let draft = Draft {
-            provider: id.clone(),
-            org_name: org_name.clone(),
-            account,
-            fields,
-            secrets: merged.secrets,
-            connected_by: actor.name.clone(),
-            status: Status::Connected,
-            reason: None,
-            check: self.good_check(started.elapsed()),
-        };
-        let expected = match (&stored, merged.kept_stored_values) {
-            (Some(connection), true) => {
-                Expected::Generation { id: connection.id.clone(), generation: connection.generation }
-            }
-            _ => Expected::Anything,
-        };
-        let audit = NewAudit {
-            actor: actor.clone(),
-            action: if stored.is_some() { "connection.update" } else { "connection.connect" },
-            provider: Some(id.clone()),
-            outcome: Outcome::Done,
-            detail: org_name.clone(),
-        };
-        match self.store.save_connection(draft, expected, audit).await {
-            Err(StoreError::Conflict) => return Err(Attempt::Overtaken),
-            other => other.map_err(Error::from)?,
-        };
-        if let Some(connection) = &stored {
-            self.egress.forget(&pool_of(component, connection));
-        }
-        Ok(Connected { org_name })
+        let kept = if merged.kept_stored_values { Kept::StoredValues } else { Kept::Nothing };
+        let trial = Trial { fields: merged.fields, secrets: merged.secrets, tokens: None };
+        self.attempt(id, component, stored.as_ref(), trial, kept, actor).await
     }
 
     /// Asks the provider whether the connection works, and writes down what it says.
@@ -273,9 +272,12 @@ impl Connections {
             let check = self.failed_check(&held, Duration::ZERO);
             return Ok(Health { configured: true, report: Map::new(), check: Some(check) });
         }
-        let call = self.stored_call(&component, &connection).await?;
+        if let Err(undecided) = Self::chosen(&connection) {
+            let check = self.failed_check(&undecided, Duration::ZERO);
+            return Ok(Health { configured: true, report: Map::new(), check: Some(check) });
+        }
         let started = Instant::now();
-        match self.run(&component, call, Operation::Health, Phase::Later).await {
+        match self.run_stored(&component, &connection, Operation::Health).await {
             Ok(Answer::Healthy(report)) => {
                 let check = self.good_check(started.elapsed());
                 self.record(&connection, None, check.clone()).await?;
@@ -311,11 +313,11 @@ impl Connections {
                 Error::InvalidFields(vec![FieldError::new("cursor", "is none that a page before gave")])
             })?,
         };
+        Self::chosen(&connection)?;
         self.not_held(&connection)?;
-        let call = self.stored_call(&component, &connection).await?;
         let started = Instant::now();
         let operation = Operation::ListUsers { cursor: walk.position().map(str::to_owned), limit };
-        let answer = self.run(&component, call, operation, Phase::Later).await.and_then(|answer| match answer {
+        let answer = self.run_stored(&component, &connection, operation).await.and_then(|answer| match answer {
             Answer::Users { users, next_cursor } => {
                 let next_cursor = next_cursor.map(|next| walk.step(next)).transpose()?;
                 Ok(Users { users, next_cursor })
@@ -331,49 +333,14 @@ impl Connections {
         answer
     }
 
-    /// Runs one operation and puts its failure into the API's words.
-    async fn run(
-        &self,
-        component: &Component,
-        call: Call,
-        operation: Operation,
-        phase: Phase,
-    ) -> Result<Answer, Error> {
-        let provider = component.manifest.id.clone();
-        let name = operation.name();
-        let started = Instant::now();
-        let answer =
-            self.sandbox.run(component, call, operation).await.map_err(|error| error_of(error, &provider, phase));
-        let outcome = answer.as_ref().err().map_or("ok", Error::code);
-        metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("jackfield_call_seconds", "provider" => provider, "operation" => name)
-            .record(started.elapsed().as_secs_f64());
-        answer
-    }
-
-    async fn stored_call(&self, component: &Component, connection: &Connection) -> Result<Call, Error> {
-        let secrets = self.store.connection_secrets(connection).await?;
-        if lacks_a_secret(component, |name| secrets.contains_key(name)) {
-            return Err(StoreError::Unreadable.into());
-        }
-        let pool = pool_of(component, connection);
-        Ok(self.call(pool, component, connection.fields.clone(), &secrets, connection.account.clone()))
-    }
-
-    fn call(
-        &self,
-        pool: String,
-        component: &Component,
-        fields: BTreeMap<String, String>,
-        secrets: &BTreeMap<String, Secret<String>>,
-        account: Option<String>,
-    ) -> Call {
-        let credentials =
-            secrets.iter().map(|(name, secret)| (CredentialSource::Field(name.clone()), secret.clone())).collect();
-        let endpoints = Arc::clone(&component.endpoints);
-        let grant = Grant::new(pool, endpoints, credentials, fields.clone(), Budget::new(self.requests));
-        Call { grant, fields, account }
+    /// The id of a provider that has a component, in whatever state.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn known_provider(&self, provider: &str) -> Result<ProviderId, Error> {
+        let id = self.id(provider)?;
+        self.known(provider)?;
+        Ok(id)
     }
 
     fn id(&self, provider: &str) -> Result<ProviderId, Error> {
@@ -398,18 +365,6 @@ impl Connections {
         };
         if let Err(error) = self.store.audit(audit).await {
             tracing::error!(%error, "a refusal could not be written to the audit");
-        }
-    }
-}
-
-impl Operation {
-    /// The operation's name in metrics and logs.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Disconnect => "disconnect",
-            Self::Health => "health",
-            Self::ListUsers { .. } => "list_users",
         }
     }
 }

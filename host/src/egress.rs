@@ -26,6 +26,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 use url::Url;
@@ -142,6 +143,15 @@ impl Default for EgressLimits {
     }
 }
 
+/// Makes credentials that are not ready when a call begins, such as access tokens that a key has to sign for.
+pub trait TokenSource: fmt::Debug + Send + Sync {
+    /// Gives the token of a source; none where it is not this one's to make.
+    ///
+    /// # Errors
+    /// [`SendError::CredentialRefused`] with the token endpoint's own words; the others when it gave no answer.
+    fn token<'a>(&'a self, source: &'a CredentialSource) -> BoxFuture<'a, Result<Option<Secret<String>>, SendError>>;
+}
+
 /// What one call may send, and the credentials that go along.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -156,6 +166,8 @@ pub struct Grant {
     pub budget: Budget,
     /// Takes secrets out of answers; it may know more of them than `credentials` holds.
     pub scrubber: Scrubber,
+    /// Makes the credentials that are not among `credentials`.
+    pub tokens: Option<Arc<dyn TokenSource>>,
 }
 
 impl Grant {
@@ -169,7 +181,7 @@ impl Grant {
         budget: Budget,
     ) -> Self {
         let scrubber = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
-        Self { pool, endpoints, credentials, fields, budget, scrubber }
+        Self { pool, endpoints, credentials, fields, budget, scrubber, tokens: None }
     }
 
     /// Finds the secret of a source, if it is ready.
@@ -177,6 +189,28 @@ impl Grant {
     pub fn credential(&self, source: &CredentialSource) -> Option<&Secret<String>> {
         self.credentials.iter().find(|(held, _)| held == source).map(|(_, secret)| secret)
     }
+
+    /// The secret of a source, made where it is not ready; none where nobody can.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub async fn ready(&self, source: &CredentialSource) -> Result<Option<Ready>, SendError> {
+        if let Some(secret) = self.credential(source) {
+            return Ok(Some(Ready { secret: secret.clone(), scrubber: self.scrubber.clone() }));
+        }
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let Some(secret) = tokens.token(source).await? else { return Ok(None) };
+        let known = self.credentials.iter().map(|(_, known)| known).chain([&secret]);
+        let scrubber = Scrubber::new(known.map(|secret| secret.expose().as_str()));
+        Ok(Some(Ready { secret, scrubber }))
+    }
+}
+
+/// A credential that can be attached, and what takes it out of the answer again.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    pub secret: Secret<String>,
+    pub scrubber: Scrubber,
 }
 
 /// How many more requests a call may send; clones count together.

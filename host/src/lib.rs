@@ -1,7 +1,7 @@
 //! Jackfield: a company's connections to outside services, each provider a sandboxed WebAssembly component.
 //!
-//! Read it from the top down: `app` wires, `api` answers, `connections` decides, `sandbox` runs components, `egress`
-//! is the way out, `store` and `vault` keep. `docs/architecture.md` has the picture.
+//! Read it from the top down: `app` wires, `api` answers, `people` and `connections` decide, `sandbox` runs components,
+//! `egress` is the way out, `store` and `vault` keep. `docs/architecture.md` has the picture.
 
 pub mod api;
 pub mod app;
@@ -12,6 +12,7 @@ pub mod egress;
 pub mod logging;
 pub mod metrics;
 pub mod model;
+pub mod people;
 pub mod sandbox;
 pub mod secret;
 pub mod store;

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod connection;
 pub mod error;
 pub mod manifest;
+pub mod person;
 
 use std::fmt;
 
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     audit::{AuditEntry, Outcome},
     caller::{ApiToken, Caller, Level},
-    connection::{Check, Connection, Status, User},
-    error::{Error, FieldError},
+    connection::{Account, Check, Connection, OAuthApp, Status, User},
+    error::{Error, FieldError, RowError},
+    person::{Person, Source},
 };
 
 /// A provider's id, the same in the URL, the WIT manifest and every table.

@@ -22,16 +22,16 @@ use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, Store, component::Linker};
 
 pub(crate) use self::review::whole_match;
-use self::{bindings::ComponentPre, engine::Ticker, guest::Guest};
 pub use self::{
     catalog::Catalog,
     compiled::Cache,
     limits::{Limits, Pooling},
 };
+use self::{engine::Ticker, guest::Guest, operation::Exports};
 use crate::{
     egress::{Egress, Grant, SendError},
     model::{
-        FieldError, User,
+        Account, FieldError, User,
         manifest::{Endpoint, Manifest},
     },
 };
@@ -62,7 +62,7 @@ pub struct Component {
     pub manifest: Arc<Manifest>,
     /// The manifest's endpoints, shared by all its calls.
     pub endpoints: Arc<[Endpoint]>,
-    pre: ComponentPre<Guest>,
+    exports: Exports,
     /// Bounds its calls in flight, so that a slow provider starves no other.
     calls: Arc<Semaphore>,
 }
@@ -83,24 +83,36 @@ pub enum Operation {
     Connect,
     Disconnect,
     Health,
-    ListUsers { cursor: Option<String>, limit: u32 },
+    ListUsers {
+        cursor: Option<String>,
+        limit: u32,
+    },
+    /// Where change alerts go.
+    AlertTarget,
+    /// Sets where they go; none turns them off.
+    SetAlertTarget(Option<String>),
 }
 
 /// What an operation came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    Connected { org_name: Option<String>, account: Option<String>, learned: BTreeMap<String, String> },
+    Connected {
+        org_name: Option<String>,
+        account: Option<String>,
+        learned: BTreeMap<String, String>,
+    },
     Choose(Vec<Account>),
-    Disconnected { upstream: UpstreamFate, note: Option<String> },
+    Disconnected {
+        upstream: UpstreamFate,
+        note: Option<String>,
+    },
     Healthy(serde_json::Map<String, serde_json::Value>),
-    Users { users: Vec<User>, next_cursor: Option<String> },
-}
-
-/// One of several accounts behind a credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub id: String,
-    pub name: String,
+    Users {
+        users: Vec<User>,
+        next_cursor: Option<String>,
+    },
+    /// Where change alerts go; none where they are off.
+    AlertTarget(Option<String>),
 }
 
 /// What became of the credential at the provider.
@@ -187,11 +199,14 @@ impl Sandbox {
                 .await
                 .map_err(|panic| LoadError(format!("the component could not be compiled: {panic}")))??
         };
-        let pre = guest::instantiate_pre(&self.0.linker, &code)?;
+        let exports = guest::exports(&self.0.linker, &code)?;
         let manifest = match remembered {
             Some(manifest) => manifest,
             None => {
-                let manifest = describe::run(self, &pre).await?;
+                let manifest = describe::run(self, &exports.provider).await?;
+                if manifest.capabilities.alerts && exports.alerts.is_none() {
+                    return Err(LoadError("it says that it takes alerts, and does not export `alerts`".to_owned()));
+                }
                 let findings = review::findings(&manifest);
                 if !findings.is_empty() {
                     return Err(LoadError(format!("its manifest can not be approved: {}", findings.join("; "))));
@@ -202,7 +217,7 @@ impl Sandbox {
         };
         let calls = Arc::new(Semaphore::new(self.0.limits.calls_per_component));
         let endpoints = manifest.endpoints.clone().into();
-        Ok(Component { digest, manifest: Arc::new(manifest), endpoints, pre, calls })
+        Ok(Component { digest, manifest: Arc::new(manifest), endpoints, exports, calls })
     }
 
     /// Runs one operation in a fresh instance.
@@ -218,10 +233,7 @@ impl Sandbox {
             Guest::for_call(limits, &component.manifest.id, self.0.egress.clone(), call.grant, deadline);
         let mut store = self.store(guest);
         let connection = operation::connection(call.fields, call.account);
-        let work = async {
-            let bindings = component.pre.instantiate_async(&mut store).await?;
-            operation::perform(&bindings, &mut store, &connection, operation).await
-        };
+        let work = operation::perform(&component.exports, &mut store, &connection, operation);
         // The outer net: a panic ends this call only, and the time holds inside host calls too, where no epoch reaches.
         match tokio::time::timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Err(_elapsed) if progress.is_waiting_upstream() => Err(CallError::ProviderTimeout),

@@ -1,13 +1,21 @@
-//! The database: connections, sealed values, tokens, audit. Knows SQL and the vault, not what a connect means.
+//! The database: connections, sealed values, people, mappings, tokens, audit. Knows SQL and the vault, not what a connect means.
 //!
 //! SQLite for one machine, PostgreSQL for many; one SQL text serves both through sqlx's `Any` driver. A host keeps no
 //! state that another could not read here. Every change and its audit row share one transaction.
 
 mod audit;
+mod batch;
 mod components;
 mod connections;
+mod flows;
+mod grants;
 mod keyring;
+mod mappings;
+mod oauth_apps;
+mod people;
+mod plans;
 mod sealed;
+mod sync;
 mod tokens;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
@@ -21,7 +29,13 @@ use sqlx::{
 
 pub use self::{
     audit::NewAudit,
-    connections::{CheckUpdate, Draft, Expected, Mappings, Readable},
+    connections::{CheckUpdate, Choice, Draft, Expected, Mappings, Readable},
+    flows::{Flow, FlowOutcome, NewFlow},
+    grants::{Asked, Grant, Holder, Run, Tokens},
+    mappings::{Mapped, Mapping, Removed},
+    people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
+    plans::{Applied, Candidate, Link, Undone},
+    sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
     tokens::{NewToken, TokenText},
 };
 use crate::{clock::Clock, model, vault::Vault};
@@ -134,15 +148,16 @@ impl Store {
             .acquire_timeout(BUSY_TIMEOUT)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
+                    let settings = match dialect {
                         // WAL lets readers go on beside the writer; FULL makes what was answered survive a power cut.
-                        connection
-                            .execute(
-                                "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
-                                 pragma foreign_keys = on; pragma trusted_schema = off;",
-                            )
-                            .await?;
-                    }
+                        Dialect::Sqlite => {
+                            "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
+                             pragma foreign_keys = on; pragma trusted_schema = off;"
+                        }
+                        // A statement whose caller went away would go on, and hold up every writer behind it.
+                        Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
+                    };
+                    connection.execute(settings).await?;
                     Ok(())
                 })
             })
@@ -150,7 +165,13 @@ impl Store {
             .await?;
         match dialect {
             Dialect::Sqlite => sqlx::migrate!("../migrations/sqlite").run(&pool).await?,
-            Dialect::Postgres => sqlx::migrate!("../migrations/postgres").run(&pool).await?,
+            Dialect::Postgres => {
+                // A table that has grown large may take its time, and two hosts that start wait for each other.
+                let mut connection = pool.acquire().await?;
+                connection.execute("set lock_timeout = 0; set statement_timeout = 0;").await?;
+                sqlx::migrate!("../migrations/postgres").run(&mut *connection).await?;
+                connection.close().await?;
+            }
         }
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
         Ok(Self { pool, dialect, clock: options.clock, keys })

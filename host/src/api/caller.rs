@@ -102,7 +102,7 @@ async fn authenticate(state: &State, header: Option<HeaderValue>, address: IpAdd
         None => None,
     };
     match found {
-        Some(token) => Ok(Caller { name: token.name, level: token.level }),
+        Some(token) => Ok(Caller { id: token.id, name: token.name, level: token.level }),
         None => {
             state.failed_tries.count(address)?;
             Err(Error::Unauthenticated.into())
@@ -118,6 +118,6 @@ impl FromRequestParts<State> for Actor {
         let caller = parts.extensions.get::<Caller>().ok_or(Error::Unauthenticated)?;
         let origin = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Self { name: caller.name.clone(), origin, request_id })
+        Ok(Self { id: caller.id.clone(), name: caller.name.clone(), origin, request_id })
     }
 }

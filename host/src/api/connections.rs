@@ -17,7 +17,7 @@ use super::{
     extract::{Json, Query},
 };
 use crate::{
-    connections::{Submitted, Upstream},
+    connections::{Connected, Submitted, Upstream},
     model::{Check, Connection, Error, FieldError, Status, User, audit::Actor},
 };
 
@@ -79,7 +79,16 @@ pub(super) async fn connect(
     Json(body): Json<BTreeMap<String, Submitted>>,
 ) -> Result<Answer<Value>, ApiError> {
     let connected = to_its_end(async move { state.connections.connect(&provider, body, &actor).await }).await?;
-    Ok(Answer(json!({ "ok": true, "org_name": connected.org_name })))
+    Ok(Answer(connected_view(&connected)))
+}
+
+/// What a connect came to: the organisation, or the accounts of which one is to be chosen.
+pub(super) fn connected_view(connected: &Connected) -> Value {
+    if connected.accounts.is_empty() {
+        json!({ "ok": true, "org_name": connected.org_name })
+    } else {
+        json!({ "ok": true, "accounts": connected.accounts })
+    }
 }
 
 /// `DELETE /api/admin/connections/{provider}`
@@ -100,7 +109,7 @@ pub(super) async fn disconnect(
 
 /// Does a change to its end, also when the caller hangs up in the middle: what was begun at the provider is then
 /// written down here too.
-async fn to_its_end<T: Send + 'static>(
+pub(super) async fn to_its_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(change.in_current_span()).await.map_err(Error::internal)?

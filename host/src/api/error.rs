@@ -7,7 +7,7 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::model::{Error, FieldError};
+use crate::model::{Error, FieldError, RowError};
 
 /// A handler's failure.
 #[derive(Debug)]
@@ -32,8 +32,16 @@ struct ProblemView<'a> {
     detail: String,
     code: &'static str,
     request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<ErrorsView<'a>>,
+}
+
+/// What is wrong with which field, or with which line of a file.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ErrorsView<'a> {
+    Fields(&'a [FieldError]),
+    Rows(&'a [RowError]),
 }
 
 impl IntoResponse for ApiError {
@@ -53,8 +61,9 @@ pub(super) fn write(Problem(error): &Problem, request_id: &str) -> Response {
         other => tracing::debug!(code = other.code(), detail = %other, "refused"),
     }
     let errors = match error.as_ref() {
-        Error::InvalidFields(errors) => errors.as_slice(),
-        _ => &[],
+        Error::InvalidFields(errors) => Some(ErrorsView::Fields(errors)),
+        Error::InvalidRows(errors) => Some(ErrorsView::Rows(errors)),
+        _ => None,
     };
     let view = ProblemView {
         kind: "about:blank",
@@ -84,14 +93,18 @@ pub(super) fn write(Problem(error): &Problem, request_id: &str) -> Response {
 fn status(error: &Error) -> StatusCode {
     match error {
         Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
-        Error::InvalidFields(_) | Error::CredentialRejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::InvalidFields(_) | Error::InvalidRows(_) | Error::CredentialRejected(_) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Unauthenticated => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::UnknownProvider(_) | Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::UnknownProvider(_) | Error::UnknownPerson(_) | Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-        Error::NotConnected(_)
+        Error::Conflict(_)
+        | Error::NotConnected(_)
+        | Error::NeedsChoice(_)
         | Error::NeedsReauth(_)
         | Error::PermissionMissing(_)
         | Error::Unsupported(_)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::{HttpBody, to_bytes},
+    body::{Bytes, HttpBody, to_bytes},
     extract::{FromRequest, FromRequestParts, Request},
 };
 use http::{header::CONTENT_TYPE, request::Parts};
@@ -15,37 +15,63 @@ use crate::model::Error;
 /// Bytes of an ordinary body.
 const BODY: usize = 1 << 20;
 
+/// Bytes of a body that holds a whole company.
+pub(super) const LARGE: usize = 32 << 20;
+
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// A JSON body.
-pub(super) struct Json<T>(pub(super) T);
+/// A JSON body of at most so many bytes.
+pub(super) struct Json<T, const MOST: usize = BODY>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<State> for Json<T> {
+impl<T: DeserializeOwned, const MOST: usize> FromRequest<State> for Json<T, MOST> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &State) -> Result<Self, ApiError> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
+        if !media_type(&request).eq_ignore_ascii_case("application/json") {
             return Err(
                 Error::InvalidRequest("the body must be JSON, with Content-Type: application/json".to_owned()).into()
             );
         }
-        if request.body().size_hint().lower() > BODY as u64 {
-            return Err(Error::TooLarge(BODY).into());
-        }
-        let bytes = tokio::time::timeout(BODY_TIME, to_bytes(request.into_body(), BODY))
-            .await
-            .map_err(|_elapsed| Error::InvalidRequest("the body did not arrive in time".to_owned()))?
-            .map_err(|_too_large_or_cut| Error::TooLarge(BODY))?;
-        // The parser's own message could repeat a value; its position can not.
-        let parsed = serde_json::from_slice(&bytes).map_err(|error| {
-            let what = if error.is_data() { "is not of the shape that this route takes" } else { "is not JSON" };
-            Error::InvalidRequest(format!("the body {what} (line {}, column {})", error.line(), error.column()))
-        })?;
-        Ok(Self(parsed))
+        Ok(Self(parse(&read(request, MOST).await?)?))
     }
+}
+
+/// What a body says that it is, without its parameters.
+pub(super) fn media_type(request: &Request) -> &str {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// Reads a whole body of at most so many bytes.
+pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
+    if request.body().size_hint().lower() > most as u64 {
+        return Err(Error::TooLarge(most));
+    }
+    tokio::time::timeout(BODY_TIME, to_bytes(request.into_body(), most))
+        .await
+        .map_err(|_elapsed| Error::InvalidRequest("the body did not arrive in time".to_owned()))?
+        .map_err(|_too_large_or_cut| Error::TooLarge(most))
+}
+
+/// Reads JSON. What is wrong with it is told without a value of it.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        // The parser's own message could repeat a value; its position can not, and the name of a field may be told.
+        let message = error.to_string();
+        let named = |start: &str| message.strip_prefix(start).and_then(|rest: &str| rest.split_once('`'));
+        let shown = |(name, _): (&str, &str)| name.chars().take(40).collect::<String>();
+        let what = if let Some(field) = named("unknown field `").map(shown) {
+            format!("holds `{field}`, which is no field of it")
+        } else if let Some(field) = named("missing field `").map(shown) {
+            format!("lacks the field `{field}`")
+        } else if error.is_data() {
+            "is not of the shape that this route takes".to_owned()
+        } else {
+            "is not JSON".to_owned()
+        };
+        Error::InvalidRequest(format!("the body {what} (line {}, column {})", error.line(), error.column()))
+    })
 }
 
 /// The query, with unknown keys refused by the type that it is read into.

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
-    ANSWER_TIME, State,
+    State, answer_time,
     error::{self, ApiError, Problem},
 };
 use crate::model::Error;
@@ -102,7 +102,8 @@ pub(super) async fn check_host(Given(state): Given<State>, request: Request, nex
 
 /// Ends a request that takes longer than any part of it may.
 pub(super) async fn bound_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER_TIME, next.run(request)).await {
+    let time = answer_time(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_elapsed) => ApiError::from(Error::ProviderTimeout).into_response(),
     }

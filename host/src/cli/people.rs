@@ -49,7 +49,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn import(store: &Store, file: Bytes, json: bool) -> anyhow::Result<()> {
-    let actor = Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
+    let actor =
+        Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
     match people::import(store, file, &actor).await {
         Ok(imported) if json => {
             say(&shown(imported, &[]));

@@ -125,6 +125,7 @@ async fn revoke(store: &Store, id: &str) -> anyhow::Result<()> {
 }
 
 fn audit(action: &'static str, detail: String) -> NewAudit {
-    let actor = Actor { name: "command line".to_owned(), origin: None, request_id: None };
+    let actor =
+        Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
     NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: Some(detail) }
 }

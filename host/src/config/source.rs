@@ -45,6 +45,14 @@ impl Settings {
         self.given.remove(name).filter(|value| !value.is_empty())
     }
 
+    /// Takes every setting of this form, by what stands in between.
+    pub(super) fn matching(&mut self, start: &str, end: &str) -> Vec<(String, String)> {
+        let middle = |name: &str| name.strip_prefix(start)?.strip_suffix(end).map(str::to_owned);
+        let names: Vec<(String, String)> =
+            self.given.keys().filter_map(|name| Some((name.clone(), middle(name)?))).collect();
+        names.into_iter().filter_map(|(name, middle)| Some((middle, self.optional(&name)?))).collect()
+    }
+
     pub(super) fn text(&mut self, name: &str, default: &str) -> String {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }

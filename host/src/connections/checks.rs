@@ -11,8 +11,11 @@ use crate::{
     store::CheckUpdate,
 };
 
-/// When work is tried again after a provider failed without saying when.
+/// When work is tried again after a provider failed without saying when; each further failure doubles it.
 const RETRY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The longest that it grows to.
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// The longest that a provider's own Retry-After is believed: a daily limit can ask for most of a day.
 pub(super) const LONGEST_HOLD: u32 = 24 * 60 * 60;
@@ -58,12 +61,20 @@ impl Connections {
                 let until = after((*retry_after).clamp(1, LONGEST_HOLD));
                 (Status::Degraded, until, until)
             }
-            Some(_) => (Status::Degraded, now.saturating_add(RETRY).ok(), None),
+            Some(_) => (Status::Degraded, now.saturating_add(next_retry(asked)).ok(), None),
         };
         let reason = failure.map(ToString::to_string);
         let update = CheckUpdate { status, reason, retry_at, held_until, check };
         Ok(self.store.record_check(asked, update).await?)
     }
+}
+
+/// How long to leave a provider alone that has failed, after how long it was left alone before.
+fn next_retry(asked: &Connection) -> SignedDuration {
+    let before = asked.retry_at.zip(asked.last_check.as_ref()).filter(|_| asked.status == Status::Degraded);
+    before.map_or(RETRY, |(retry_at, check)| {
+        retry_at.duration_since(check.at).saturating_mul(2).clamp(RETRY, LONGEST_RETRY)
+    })
 }
 
 /// Whether a failure says something of the connection, rather than of us or of the question.

@@ -1,8 +1,12 @@
 //! Ends a connection: revokes at the provider what can be revoked there, and removes what is stored here.
 
-use super::{Attempt, Connections, Disconnected, Phase, TRIES, Upstream, pool_of};
+use super::{Attempt, Connections, Disconnected, TRIES, Upstream, pool_of, token_endpoint::TokenEndpoint};
 use crate::{
-    model::{Connection, Error, Outcome, ProviderId, audit::Actor, manifest::MappingFate},
+    model::{
+        Connection, Error, Outcome, ProviderId,
+        audit::Actor,
+        manifest::{Auth, MappingFate},
+    },
     sandbox::{Answer, Component, Operation, UpstreamFate},
     store::{Mappings, NewAudit, StoreError},
 };
@@ -59,24 +63,51 @@ impl Connections {
         if let Ok(component) = &component {
             self.egress.forget(&pool_of(component, connection));
         }
+        self.minted.forget(&connection.id);
         Ok(Disconnected { upstream, note })
     }
 
     async fn revoke(&self, component: &Component, connection: &Connection) -> (Upstream, Option<String>) {
-        let asked = async {
-            let call = self.stored_call(component, connection).await?;
-            self.run(component, call, Operation::Disconnect, Phase::Later).await
-        };
-        match asked.await {
+        match self.run_stored(component, connection, Operation::Disconnect).await {
             Ok(Answer::Disconnected { upstream, note }) => match upstream {
                 UpstreamFate::Revoked => (Upstream::Revoked, note),
                 UpstreamFate::Kept => (Upstream::Kept, note),
-                UpstreamFate::RevokeGrant => {
-                    (Upstream::Failed, Some("this version does not revoke grants by itself".to_owned()))
-                }
+                UpstreamFate::RevokeGrant => self.revoke_grant(component, connection, note).await,
             },
             Ok(_) => (Upstream::Failed, None),
+            // A grant that the provider has ended is what was wanted.
+            Err(Error::NeedsReauth(why)) if matches!(component.manifest.auth, Auth::OAuth2(_)) => {
+                (Upstream::Revoked, Some(format!("the provider had ended the grant before: {why}")))
+            }
             Err(error) => (Upstream::Failed, Some(format!("it could not be revoked there: {error}"))),
+        }
+    }
+
+    /// Revokes an OAuth grant at its provider, after the component has done its own part.
+    async fn revoke_grant(
+        &self,
+        component: &Component,
+        connection: &Connection,
+        note: Option<String>,
+    ) -> (Upstream, Option<String>) {
+        let Auth::OAuth2(oauth2) = &component.manifest.auth else {
+            return (
+                Upstream::Failed,
+                Some("the component asks to revoke a grant that it does not declare".to_owned()),
+            );
+        };
+        let asked = async {
+            let provider = component.manifest.id.as_str();
+            let app = self.oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
+            let grant = self.store.grant(&connection.id).await.map_err(|error| error.to_string())?;
+            let grant = grant.ok_or("it is no longer there")?;
+            let endpoint =
+                TokenEndpoint { egress: &self.egress, clock: &self.clock, provider, grant: oauth2, app: &app };
+            endpoint.revoke(&grant.tokens).await.map_err(|error| error.to_string())
+        };
+        match asked.await {
+            Ok(()) => (Upstream::Revoked, note),
+            Err(why) => (Upstream::Failed, Some(format!("the grant could not be revoked there: {why}"))),
         }
     }
 }

@@ -75,7 +75,8 @@ fn no_answer(error: SendError, phase: Phase) -> Error {
     }
 }
 
-fn rate_limited(seconds: Option<u32>) -> Error {
+/// Asked to wait, with or without a number.
+pub(super) fn rate_limited(seconds: Option<u32>) -> Error {
     Error::RateLimited {
         what: "the provider asked to wait".to_owned(),
         retry_after: seconds.unwrap_or(RETRY_AFTER).clamp(1, super::checks::LONGEST_HOLD),

@@ -19,6 +19,8 @@ pub(super) const FIELDS: usize = 128;
 pub(super) const HEAD: usize = 64 * 1024;
 /// From this size on a body is scrubbed on a thread of its own: below, the move costs more than the search.
 const LARGE: usize = 1024 * 1024;
+/// How much room a mere promise is given; a body that is longer grows as it comes.
+const EXPECTED: usize = 1024 * 1024;
 /// Charsets in which a secret would not be found; no API of JSON or text answers in them.
 const UNREADABLE: &[&str] = &["utf-7", "utf-16", "utf-32", "ucs-", "ibm", "cp0", "ebcdic", "hz-", "iso-2022", "x-"];
 
@@ -47,6 +49,7 @@ pub(super) async fn take(
         return Err(SendError::TooLarge);
     }
     let mut sink = Sink::new(coding, cap);
+    sink.expect(usize::try_from(length).unwrap_or(0));
     loop {
         let chunk = timeout(idle, answer.chunk()).await.map_err(|_| SendError::TimedOut)?;
         match chunk.map_err(|_| SendError::Unreachable("the connection broke within the answer".to_owned()))? {
@@ -139,6 +142,13 @@ impl Sink {
         match coding {
             Coding::Plain => Self::Plain(capped),
             Coding::Gzip => Self::Gzip { decoder: Box::new(MultiGzDecoder::new(capped)), begun: false },
+        }
+    }
+
+    /// Makes room at once for what the answer's head promises, which [`take`] has held against the cap.
+    fn expect(&mut self, length: usize) {
+        if let Self::Plain(capped) = self {
+            capped.bytes.reserve_exact(length.min(EXPECTED));
         }
     }
 

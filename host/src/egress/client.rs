@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
 
 use super::{
-    Denial, EgressConfig, EgressError, EgressLimits, Grant, Request, Response, SendError,
+    Denial, EgressConfig, EgressError, EgressLimits, Grant, Request, Response, Scrubber, SendError,
     attach::{self, Draft},
     body::{self, FIELDS, HEAD},
     connect::CheckedNames,
@@ -142,14 +142,17 @@ impl Clients {
                     name == "accept" || (name == "content-type" && body.is_some())
                 });
             }
+            let mut scrubber = grant.scrubber.clone();
             let mut draft = Draft { url: url.clone(), headers: headers.clone(), body: body.clone(), credential: None };
             if let Some(attachment) = &endpoint.credential {
                 attach::check(&attachment.place, &draft)?;
-                if let Some(secret) = grant.credential(&attachment.source).filter(|_| !left_home) {
-                    attach::put(&attachment.place, secret.expose(), &grant.fields, &mut draft)?;
+                let ready = if left_home { None } else { grant.ready(&attachment.source).await? };
+                if let Some(ready) = ready {
+                    attach::put(&attachment.place, ready.secret.expose(), &grant.fields, &mut draft)?;
+                    scrubber = ready.scrubber;
                 }
             }
-            let (status, location) = match self.exchange(grant, method, draft).await? {
+            let (status, location) = match self.exchange(&grant.pool, &scrubber, method, draft).await? {
                 Hop::Answer(response) => return Ok(response),
                 Hop::Redirect { status, location } => (status, location),
             };
@@ -157,7 +160,7 @@ impl Clients {
             if hops > redirect::HOPS {
                 return Err(Denial::new("redirect", format!("more than {} redirects", redirect::HOPS)).into());
             }
-            if grant.scrubber.finds_in(location.as_bytes()) {
+            if scrubber.finds_in(location.as_bytes()) {
                 return Err(Denial::new("redirect", "the redirect carries the credential").into());
             }
             raw = redirect::join(&url, &location)?;
@@ -172,11 +175,11 @@ impl Clients {
     }
 
     /// Sends one hop and takes its answer, or where it leads instead.
-    async fn exchange(&self, grant: &Grant, method: Method, draft: Draft) -> Result<Hop, SendError> {
+    async fn exchange(&self, pool: &str, scrubber: &Scrubber, method: Method, draft: Draft) -> Result<Hop, SendError> {
         let begun = Stopwatch::now();
         let host = draft.url.host_str().unwrap_or_default().to_owned();
         let path = draft.url.path().to_owned();
-        let (client, request) = self.prepare(&grant.pool, method, draft)?;
+        let (client, request) = self.prepare(pool, method, draft)?;
         let answered = match timeout(self.limits.first_byte, client.execute(request)).await {
             Ok(answered) => answered.map_err(|failure| failure::told(&failure, &host)),
             Err(_) => Err(SendError::TimedOut),
@@ -196,7 +199,7 @@ impl Clients {
                 location.ok_or_else(|| Denial::new("redirect", "the redirect names no one place"))?.to_owned();
             return Ok(Hop::Redirect { status, location });
         }
-        body::take(answer, self.limits.idle, self.limits.body, &grant.scrubber).await.map(Hop::Answer)
+        body::take(answer, self.limits.idle, self.limits.body, scrubber).await.map(Hop::Answer)
     }
 
     /// Chooses the client and makes the request as it goes onto the wire.

@@ -43,6 +43,8 @@ impl Outcome {
 /// Who acts, from where, in which request: what every audited use case is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
+    /// Tells this caller from every other, also from one of the same name.
+    pub id: String,
     pub name: String,
     pub origin: Option<String>,
     pub request_id: Option<String>,

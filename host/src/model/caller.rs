@@ -41,6 +41,8 @@ impl Level {
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
+    /// Tells this caller from every other: the id of the token.
+    pub id: String,
     /// What the audit calls them: the name of the token.
     pub name: String,
     pub level: Level,

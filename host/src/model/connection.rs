@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ProviderId;
+use crate::secret::Secret;
 
 /// One stored connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,5 +112,22 @@ pub struct User {
     pub external_id: String,
     pub name: String,
     pub email: Option<String>,
+    /// Further addresses: evidence for whose account it is, and not shown in a list.
+    #[serde(skip)]
+    pub aliases: Vec<String>,
     pub active: bool,
+}
+
+/// One of several accounts behind a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    pub id: String,
+    pub name: String,
+}
+
+/// How this service is known to a provider's OAuth endpoints. One without a secret is a public client.
+#[derive(Clone, Debug)]
+pub struct OAuthApp {
+    pub client_id: String,
+    pub client_secret: Option<Secret<String>>,
 }

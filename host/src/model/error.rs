@@ -13,6 +13,10 @@ pub enum Error {
     #[error("{}", fields_in_words(.0))]
     InvalidFields(Vec<FieldError>),
 
+    /// Return `422 Unprocessable Content`, `invalid_request`: rows of a file that fail their rules; none was stored.
+    #[error("{}", rows_in_words(.0))]
+    InvalidRows(Vec<RowError>),
+
     /// Return `413 Content Too Large`, `invalid_request`.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
@@ -29,6 +33,10 @@ pub enum Error {
     #[error("there is no provider `{0}`")]
     UnknownProvider(String),
 
+    /// Return `404 Not Found`, `unknown_person`.
+    #[error("there is no person `{0}`")]
+    UnknownPerson(String),
+
     /// Return `404 Not Found`, `not_found`: no such route or thing.
     #[error("{0}")]
     NotFound(String),
@@ -41,9 +49,17 @@ pub enum Error {
     #[error("this service does not answer under that name; JACKFIELD_PUBLIC_URL says under which it does")]
     Misdirected,
 
+    /// Return `409 Conflict`, `conflict`: what this depends on was changed meanwhile; nothing was done.
+    #[error("{0}")]
+    Conflict(String),
+
     /// Return `409 Conflict`, `not_connected`.
     #[error("`{0}` is not connected")]
     NotConnected(String),
+
+    /// Return `409 Conflict`, `needs_choice`: one of several accounts is to be chosen first.
+    #[error("`{0}` opens several accounts; choose one first: PUT /api/admin/connections/{0}/account")]
+    NeedsChoice(String),
 
     /// Return `422 Unprocessable Content`, `credential_rejected`: nothing was stored.
     #[error("the provider refused the credential: {0}; nothing was stored, what was stored before still is")]
@@ -104,14 +120,19 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::InvalidFields(_) | Self::TooLarge(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::InvalidFields(_) | Self::InvalidRows(_) | Self::TooLarge(_) => {
+                "invalid_request"
+            }
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
             Self::UnknownProvider(_) => "unknown_provider",
+            Self::UnknownPerson(_) => "unknown_person",
             Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Misdirected => "misdirected",
+            Self::Conflict(_) => "conflict",
             Self::NotConnected(_) => "not_connected",
+            Self::NeedsChoice(_) => "needs_choice",
             Self::CredentialRejected(_) => "credential_rejected",
             Self::NeedsReauth(_) => "needs_reauth",
             Self::PermissionMissing(_) => "permission_missing",
@@ -140,6 +161,21 @@ impl FieldError {
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
+}
+
+/// One row of a file and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RowError {
+    /// The line of the file on which the row begins, from 1.
+    pub line: u64,
+    pub field: String,
+    pub message: String,
+}
+
+fn rows_in_words(errors: &[RowError]) -> String {
+    let list: Vec<String> =
+        errors.iter().map(|error| format!("line {}: {}: {}", error.line, error.field, error.message)).collect();
+    format!("{}; nothing was stored", list.join("; "))
 }
 
 fn fields_in_words(errors: &[FieldError]) -> String {

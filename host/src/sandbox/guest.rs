@@ -20,9 +20,11 @@ use super::{
     bindings::{
         Component, ComponentPre,
         jackfield::provider::{http, log, types},
+        with_alerts::ComponentWithAlertsPre,
     },
     convert,
     limits::{Limits, Meter},
+    operation::Exports,
 };
 use crate::egress::{Denial, Egress, Grant, SendError};
 
@@ -121,16 +123,18 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 ///
 /// # Errors
 /// It imports something else, or does not export `provider`; the error names it.
-pub(super) fn instantiate_pre(linker: &Linker<Guest>, code: &Code) -> Result<ComponentPre<Guest>, LoadError> {
+pub(super) fn exports(linker: &Linker<Guest>, code: &Code) -> Result<Exports, LoadError> {
     let pre = linker.instantiate_pre(code).map_err(|error| {
         LoadError(format!("it imports what no component may: {}", convert::clean(&format!("{error:#}"), 500)))
     })?;
-    ComponentPre::new(pre).map_err(|error| {
+    let alerts = ComponentWithAlertsPre::new(pre.clone()).ok();
+    let provider = ComponentPre::new(pre).map_err(|error| {
         LoadError(format!(
             "it does not export `jackfield:provider/provider@0.1.0`: {}",
             convert::clean(&format!("{error:#}"), 500)
         ))
-    })
+    })?;
+    Ok(Exports { provider, alerts })
 }
 
 impl http::Host for Guest {

@@ -6,14 +6,14 @@ use serde_json::{Map, Number, Value};
 use wasmtime::Store;
 
 use super::{
-    Account, Answer, CallError, Operation, ProviderError, UpstreamFate,
-    bindings::{Component, jackfield::provider::types},
+    Answer, CallError, Operation, ProviderError, UpstreamFate,
+    bindings::{ComponentPre, jackfield::provider::types, with_alerts::ComponentWithAlertsPre},
     convert,
     guest::Guest,
 };
 use crate::{
     egress::SendError,
-    model::{FieldError, User, manifest::Manifest},
+    model::{Account, FieldError, User, manifest::Manifest},
 };
 
 /// Characters of a reason or a message.
@@ -26,6 +26,8 @@ const ORG_NAME: usize = 200;
 const ID: usize = 256;
 /// Bytes of an e-mail address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
 const EMAIL: usize = 320;
+/// Further addresses of one user.
+const ALIASES: usize = 16;
 /// Bytes of a cursor.
 const CURSOR: usize = 2 << 10;
 /// Users of one page.
@@ -36,6 +38,16 @@ const ACCOUNTS: usize = 1_000;
 const REPORTS: usize = 64;
 /// Bytes of a field's value.
 const FIELD: usize = 8 << 10;
+/// Bytes of the address that alerts go to.
+const WEBHOOK: usize = 2 << 10;
+
+/// A component's exports, resolved once.
+#[derive(Clone)]
+pub(super) struct Exports {
+    pub(super) provider: ComponentPre<Guest>,
+    /// Where it exports `alerts` too.
+    pub(super) alerts: Option<ComponentWithAlertsPre<Guest>>,
+}
 
 /// What a component answered, before it is judged.
 pub(super) enum Raw {
@@ -43,15 +55,37 @@ pub(super) enum Raw {
     Disconnected(Result<types::Disconnected, types::Error>),
     Healthy(Result<Vec<types::Report>, types::Error>),
     Page(Result<types::Page, types::Error>),
+    Target(Result<types::AlertTarget, types::Error>),
 }
 
-/// Calls the export that an operation stands for.
+/// Makes a fresh instance and calls the export that an operation stands for.
 pub(super) async fn perform(
-    bindings: &Component,
+    exports: &Exports,
     store: &mut Store<Guest>,
     connection: &types::Connection,
     operation: Operation,
 ) -> wasmtime::Result<Raw> {
+    let target = match operation {
+        Operation::AlertTarget => None,
+        Operation::SetAlertTarget(webhook_url) => Some(types::AlertTarget { webhook_url }),
+        operation => return perform_provider(&exports.provider, store, connection, operation).await,
+    };
+    let Some(alerts) = &exports.alerts else { wasmtime::bail!("the component does not export `alerts`") };
+    let bindings = alerts.instantiate_async(&mut *store).await?;
+    let alerts = bindings.jackfield_provider_alerts();
+    Ok(Raw::Target(match target {
+        None => alerts.call_get_target(store, connection).await?,
+        Some(target) => alerts.call_set_target(store, connection, &target).await?,
+    }))
+}
+
+async fn perform_provider(
+    exports: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: &types::Connection,
+    operation: Operation,
+) -> wasmtime::Result<Raw> {
+    let bindings = exports.instantiate_async(&mut *store).await?;
     let provider = bindings.jackfield_provider_provider();
     Ok(match operation {
         Operation::Connect => Raw::Connected(provider.call_connect(store, connection).await?),
@@ -61,6 +95,7 @@ pub(super) async fn perform(
             let page = types::PageRequest { cursor, limit };
             Raw::Page(provider.call_list_users(store, connection, &page).await?)
         }
+        Operation::AlertTarget | Operation::SetAlertTarget(_) => wasmtime::bail!("not an export of `provider`"),
     })
 }
 
@@ -89,10 +124,16 @@ pub(super) fn answer(raw: Raw, manifest: &Manifest) -> Result<Answer, CallError>
         }),
         Raw::Healthy(Ok(reports)) => reports_as_json(reports).map(Answer::Healthy),
         Raw::Page(Ok(page)) => users(page),
+        Raw::Target(Ok(target)) => target
+            .webhook_url
+            .map(|url| bounded("the address of alerts", url, WEBHOOK))
+            .transpose()
+            .map(Answer::AlertTarget),
         Raw::Connected(Err(error))
         | Raw::Disconnected(Err(error))
         | Raw::Healthy(Err(error))
-        | Raw::Page(Err(error)) => Err(refusal(error, manifest)),
+        | Raw::Page(Err(error))
+        | Raw::Target(Err(error)) => Err(refusal(error, manifest)),
     }
 }
 
@@ -161,10 +202,16 @@ fn users(page: types::Page) -> Result<Answer, CallError> {
             if user.external_id.is_empty() {
                 return Err(fault("it gave a user without an id"));
             }
+            if user.aliases.len() > ALIASES {
+                return Err(fault("it gave a user with more addresses than are taken"));
+            }
+            let aliases: Result<Vec<String>, CallError> =
+                user.aliases.into_iter().map(|alias| bounded("an e-mail address", alias, EMAIL)).collect();
             Ok(User {
                 external_id: bounded("a user's id", user.external_id, ID)?,
                 name: convert::cleaned(user.name, NAME),
                 email: user.email.map(|email| bounded("an e-mail address", email, EMAIL)).transpose()?,
+                aliases: aliases?,
                 active: user.active,
             })
         })
@@ -257,7 +304,7 @@ mod tests {
                             external_id: numbers.text(),
                             name: numbers.text(),
                             email: (numbers.below(2) == 0).then(|| numbers.text()),
-                            aliases: Vec::new(),
+                            aliases: (0..[0, 0, 1, 17][numbers.below(4)]).map(|_| numbers.text()).collect(),
                             active: true,
                         })
                         .collect(),

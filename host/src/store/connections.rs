@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 use uuid::Uuid;
 
-use super::{NewAudit, Store, StoreError, audit::hold_head, optional_time, sealed::remove_sealed, time};
+use super::{
+    NewAudit, Store, StoreError, Tokens, audit::hold_head, grants, grants::remove_grant, optional_time,
+    sealed::remove_sealed, time,
+};
 use crate::{
     model::{Check, Connection, ProviderId, Status},
     secret::Secret,
@@ -22,6 +25,8 @@ pub struct Draft {
     pub account: Option<String>,
     pub fields: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, Secret<String>>,
+    /// The OAuth grant, where the connection has one.
+    pub tokens: Option<Tokens>,
     pub connected_by: String,
     pub status: Status,
     pub reason: Option<String>,
@@ -44,6 +49,15 @@ pub enum Readable {
     No,
 }
 
+/// The account that a connection is for, once it is chosen.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub account: Option<String>,
+    pub org_name: Option<String>,
+    pub fields: BTreeMap<String, String>,
+    pub check: Check,
+}
+
 /// What a question to the provider changes in a connection.
 #[derive(Clone, Debug)]
 pub struct CheckUpdate {
@@ -62,18 +76,25 @@ impl Store {
     pub async fn connections(&self) -> Result<Vec<(Connection, Readable)>, StoreError> {
         let rows = sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await?;
         let sealed = sqlx::query(
-            "select owner_row, owner_column, key_id, format, wrapped_key, ciphertext from sealed_values \
-             where owner_table = $1 order by owner_column",
+            "select owner_table, owner_row, owner_column, key_id, format, wrapped_key, ciphertext from sealed_values \
+             where owner_table in ($1, $2) order by owner_column",
         )
         .bind(TABLE)
+        .bind(grants::TABLE)
         .fetch_all(&self.pool)
         .await?;
         let mut secrets: BTreeMap<String, (Vec<String>, Readable)> = BTreeMap::new();
         for row in &sealed {
             let (columns, readable) =
                 secrets.entry(row.try_get("owner_row")?).or_insert_with(|| (Vec::new(), Readable::Yes));
-            columns.push(row.try_get("owner_column")?);
-            if self.open_row(TABLE, row).is_err() {
+            let table: String = row.try_get("owner_table")?;
+            let table = if table == TABLE {
+                columns.push(row.try_get("owner_column")?);
+                TABLE
+            } else {
+                grants::TABLE
+            };
+            if self.open_row(table, row).is_err() {
                 *readable = Readable::No;
             }
         }
@@ -144,10 +165,11 @@ impl Store {
         };
         sqlx::query(
             "insert into connections (id, provider, generation, org_name, account, fields, connected_by, \
-             connected_at, status, reason, since, last_check) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             connected_at, status, reason, since, last_check, token_expires_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              on conflict (provider) do update set generation = excluded.generation, org_name = excluded.org_name, \
              account = excluded.account, fields = excluded.fields, connected_by = excluded.connected_by, \
-             connected_at = excluded.connected_at, token_expires_at = null, status = excluded.status, \
+             connected_at = excluded.connected_at, token_expires_at = excluded.token_expires_at, status = excluded.status, \
              reason = excluded.reason, since = excluded.since, retry_at = null, held_until = null, \
              last_check = excluded.last_check",
         )
@@ -163,9 +185,14 @@ impl Store {
         .bind(draft.reason)
         .bind(now)
         .bind(to_json(&draft.check)?)
+        .bind(draft.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.as_microsecond()))
         .execute(&mut *transaction)
         .await?;
         self.replace_sealed(&mut transaction, TABLE, &id, &draft.secrets).await?;
+        match &draft.tokens {
+            Some(tokens) => self.put_grant(&mut transaction, &id, tokens).await?,
+            None => remove_grant(&mut transaction, &id).await?,
+        }
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;
         self.connection(&draft.provider).await?.ok_or(StoreError::Conflict)
@@ -188,6 +215,7 @@ impl Store {
             return Err(StoreError::Conflict);
         }
         remove_sealed(&mut transaction, TABLE, &connection.id).await?;
+        remove_grant(&mut transaction, &connection.id).await?;
         sqlx::query("delete from connections where id = $1")
             .bind(connection.id.clone())
             .execute(&mut *transaction)
@@ -197,6 +225,40 @@ impl Store {
                 .bind(connection.provider.to_string())
                 .execute(&mut *transaction)
                 .await?;
+        }
+        self.append_audit(&mut transaction, head, audit).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores which account a connection is for.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the connection is no longer the one that was read.
+    pub async fn choose_account(
+        &self,
+        connection: &Connection,
+        choice: Choice,
+        audit: NewAudit,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        let changed = sqlx::query(
+            "update connections set generation = generation + 1, account = $1, org_name = $2, fields = $3, \
+             since = case when status = $4 then since else $5 end, status = $4, reason = null, retry_at = null, \
+             held_until = null, last_check = $6 where id = $7 and generation = $8",
+        )
+        .bind(choice.account)
+        .bind(choice.org_name)
+        .bind(to_json(&choice.fields)?)
+        .bind(Status::Connected.as_str())
+        .bind(self.now())
+        .bind(to_json(&choice.check)?)
+        .bind(connection.id.clone())
+        .bind(connection.generation)
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
         }
         self.append_audit(&mut transaction, head, audit).await?;
         Ok(transaction.commit().await?)
