@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{children, components, steps::Steps, tools, workspace::Workspace};
+use crate::{children, components, postgres::Cluster, steps::Steps, tools, workspace::Workspace};
 
 /// Builds what the benchmarks measure and runs them; the arguments are theirs.
 pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
@@ -10,6 +10,14 @@ pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[Strin
     let digests = steps.take("components", || components::providers(workspace))?;
     steps.take("host", || children::run(digests.cargo(workspace).args(["build", "--release", "-p", "jackfield"])))?;
 
+    // Without its programs, what is measured on PostgreSQL too is measured on SQLite alone.
+    let cluster = match tools::postgres_programs() {
+        Ok(programs) => Some(steps.take("postgres server", || Cluster::start(&programs))?),
+        Err(missing) => {
+            println!("PostgreSQL is left out: {missing:#}");
+            None
+        }
+    };
     let report = workspace.target.join("bench");
     steps.take("bench", || {
         let mut cargo = digests.cargo(workspace);
@@ -17,6 +25,7 @@ pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[Strin
         cargo.env("JACKFIELD_BIN", workspace.target.join("release/jackfield"));
         cargo.env("JACKFIELD_TEST_COMPONENTS", workspace.components());
         cargo.env("JACKFIELD_BENCH_REPORT", &report);
+        cargo.envs(cluster.as_ref().map(|cluster| ("JACKFIELD_BENCH_POSTGRES_URL", cluster.url())));
         children::run(&mut cargo)
     })?;
     println!("the report is under {}/", workspace.shown(&report));

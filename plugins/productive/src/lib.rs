@@ -59,7 +59,7 @@ impl Provider for Productive {
         })?;
         api::prove_access(&organization.id)?;
         let connected = Connected { org_name: organization.name, ..Connected::new() }.account(&*organization.id);
-        Ok(connected.learned_unless_typed(connection, "organization_id", &organization.id).into())
+        Ok(connected.into())
     }
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {

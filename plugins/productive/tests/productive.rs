@@ -80,8 +80,8 @@ fn an_organisation_is_told_by_its_number() {
 // ---- connect -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_only_organisation_needs_no_naming_and_is_learned() {
-    let connected = Connected::new().org_name("Acme Instruments").account("4101").learned("organization_id", "4101");
+fn the_only_organisation_needs_no_naming() {
+    let connected = Connected::new().org_name("Acme Instruments").account("4101");
     assert_eq!(connect(&nothing(), &with_access(ONE, "4101")), Ok(connected.into()));
 }
 
@@ -102,7 +102,7 @@ fn several_organisations_are_a_choice() {
 }
 
 #[test]
-fn an_organisation_that_was_typed_in_is_taken_and_not_learned() {
+fn an_organisation_that_was_typed_in_is_taken() {
     let connected = Connected::new().org_name("Acme \"Labs\"").account("4202");
     assert_eq!(connect(&typed("4202"), &with_access(SEVERAL, "4202")), Ok(connected.into()));
     let connected = Connected::new().account("4303");
@@ -110,9 +110,9 @@ fn an_organisation_that_was_typed_in_is_taken_and_not_learned() {
 }
 
 #[test]
-fn an_organisation_that_was_chosen_is_taken_and_learned() {
+fn an_organisation_that_was_chosen_is_taken() {
     let chosen = nothing().with_account("4202");
-    let connected = Connected::new().org_name("Acme \"Labs\"").account("4202").learned("organization_id", "4202");
+    let connected = Connected::new().org_name("Acme \"Labs\"").account("4202");
     assert_eq!(connect(&chosen, &with_access(SEVERAL, "4202")), Ok(connected.into()));
 }
 
@@ -158,7 +158,7 @@ fn a_membership_that_does_not_say_of_what_is_malformed() {
 
 #[test]
 fn connecting_does_without_the_organisation_s_name() {
-    let connected = Connected::new().account("4101").learned("organization_id", "4101");
+    let connected = Connected::new().account("4101");
     for (name, other) in [
         (
             ",\"included\":[{\"id\":\"4101\",\"type\":\"organizations\",\"attributes\":{\"name\":\"Acme Instruments\"}}]",
