@@ -1,11 +1,14 @@
 //! The benchmarks, for `cargo xtask bench`: each is measured, shown beside its target, and written to `report.json`.
 //!
-//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight`);
+//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh providers people`);
 //! the report is written only when all were run. What each number holds is said where it is measured, and printed.
 
 mod calls;
 mod native;
+mod people;
 mod program;
+mod providers;
+mod refresh;
 mod report;
 mod samples;
 mod sandboxed;
@@ -44,6 +47,15 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("overhead") {
         service::overhead(&slack, &mut report);
+    }
+    if is_chosen("refresh") {
+        refresh::readers(&mut report);
+    }
+    if is_chosen("providers") {
+        providers::tax(&mut report);
+    }
+    if is_chosen("people") || is_chosen("sync") || is_chosen("match") || is_chosen("list") {
+        people::all(&mut report);
     }
     report.print()?;
     if chosen.is_empty() {

@@ -29,19 +29,25 @@ pub(crate) struct Place {
 impl Place {
     /// A fresh place, with Slack's component alone.
     pub(crate) fn new(slack: &StandIn) -> Self {
+        Self::on(slack, None)
+    }
+
+    /// A fresh place with a database of its own, or with the one at this address.
+    pub(crate) fn on(slack: &StandIn, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plugins = folder.path().join("plugins");
         fs::create_dir(&plugins).expect("a plugins' folder");
         fs::write(plugins.join("slack.wasm"), guests::built("slack")).expect("a component is dropped in");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = free.local_addr().expect("an address");
-        let settings = vec![
+        let mut settings = vec![
             ("JACKFIELD_LISTEN", address.to_string()),
             ("JACKFIELD_DATA_DIR", folder.path().join("data").display().to_string()),
             ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
             ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
             ("JACKFIELD_EGRESS_REROUTE", slack.reroute("slack.com")),
         ];
+        settings.extend(database.map(|url| ("JACKFIELD_DATABASE_URL", url.to_owned())));
         Self { folder, address, settings }
     }
 

@@ -14,6 +14,19 @@ pub(crate) struct StandIn {
 impl StandIn {
     /// Starts it with one token, and pages of 200 members that were made beforehand.
     pub(crate) fn start() -> Self {
+        let stand_in = Self::with_one_token();
+        stand_in.made_for_load();
+        stand_in
+    }
+
+    /// Starts it with one token, and as many members as are asked for, each made when its page is.
+    pub(crate) fn with_crowd(members: usize) -> Self {
+        let stand_in = Self::with_one_token();
+        stand_in.made_of_a_crowd(members);
+        stand_in
+    }
+
+    fn with_one_token() -> Self {
         let (started, when_started) = mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -24,7 +37,7 @@ impl StandIn {
         });
         let slack = when_started.recv().expect("the stand-in starts");
         let token = marked::secret("xoxb-");
-        slack.token(&token).made_for_load();
+        slack.token(&token);
         Self { slack, token }
     }
 

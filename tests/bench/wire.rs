@@ -1,7 +1,7 @@
 //! HTTP/1.1 as one request and one answer over a kept connection: so little that the client's own time hardly counts.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
@@ -21,10 +21,15 @@ impl Wire {
 
     /// Sends a request; the answer is read by [`Wire::answer`].
     pub(crate) fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
+        self.send_as("application/json", method, path, token, body)
+    }
+
+    /// Sends a request whose body is of another kind.
+    pub(crate) fn send_as(&mut self, kind: &str, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         let message = format!(
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+             content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         self.stream.write_all(message.as_bytes())
     }
@@ -40,6 +45,9 @@ impl Wire {
                 let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(incomplete)?;
                 let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
                 let mut body = self.buffer.split_off(end + 4);
+                if head.contains("\r\ntransfer-encoding: chunked") {
+                    return Ok((status, self.chunks(&body)?));
+                }
                 let read = body.len();
                 body.resize(length.unwrap_or(0), 0);
                 self.stream.read_exact(body.get_mut(read..).ok_or_else(incomplete)?)?;
@@ -48,6 +56,24 @@ impl Wire {
             match self.stream.read(&mut chunk)? {
                 0 => return Err(incomplete()),
                 read => self.buffer.extend_from_slice(&chunk[..read]),
+            }
+        }
+    }
+
+    /// Reads a chunked body (RFC 9112 §7.1) of which the beginning was read already.
+    fn chunks(&mut self, begun: &[u8]) -> io::Result<String> {
+        let mut reader = BufReader::with_capacity(256 * 1024, begun.chain(&mut self.stream));
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            let length = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
+            let from = body.len();
+            body.resize(from + length, 0);
+            reader.read_exact(&mut body[from..])?;
+            reader.read_exact(&mut [0; 2])?;
+            if length == 0 {
+                return String::from_utf8(body).map_err(io::Error::other);
             }
         }
     }

@@ -44,14 +44,13 @@ async fn users(app: &TestApp, connection: &str, limit: u32) -> HashSet<String> {
 }
 
 #[tokio::test]
-async fn productive_learns_its_organisation_and_lists_each_user_once() {
+async fn productive_lists_each_user_once() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).await;
     let token = marked::secret("productive-");
     productive.token(&token);
 
     assert_eq!(app.put(PRODUCTIVE, json!({"api_token": token})).await.ok()["org_name"], COMPANY);
-    assert_eq!(app.get(&format!("{PRODUCTIVE}/status")).await.ok()["organization_id"], productive::ORGANIZATION);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["organisation"], COMPANY);
     // The size of the first page holds, although the later ones are asked for without one.
     assert_eq!(users(&app, PRODUCTIVE, 70).await.len(), PEOPLE);

@@ -116,3 +116,44 @@ async fn a_running_service_leaves_no_core_and_shows_no_memory() {
     assert!(service.stop().success());
     keep(&place.data());
 }
+
+#[tokio::test]
+async fn people_are_imported_whole_or_not_at_all() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let file = |name: &str, text: &str| {
+        let path = place.folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let good = file("good.csv", "email,name,active\nada@acme.example,Ada,yes\nzoë@acme.example,Zoë,no\n");
+    let done = place.run(&["people", "import", &good]);
+    assert_eq!((done.status.code(), text(&done.stdout).trim()), (Some(0), "2 created, 0 updated, 0 unchanged"));
+    let again = place.run(&["people", "import", &good, "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(said, serde_json::json!({ "created": 0, "updated": 0, "unchanged": 2, "errors": [] }));
+
+    let bad = file("bad.csv", "email,name\nnew@acme.example,New\nada,\n");
+    let refused = place.run(&["people", "import", &bad]);
+    assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""));
+    let said = text(&refused.stderr);
+    assert!(said.contains("line 3: name: is empty\nline 3: email: is no e-mail address"), "{said}");
+    let refused = place.run(&["people", "import", &bad, "--json"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+    assert_eq!((&said["created"], &said["errors"][0]["line"]), (&0.into(), &3.into()));
+    let missing = place.run(&["people", "import", "/nowhere.csv"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("/nowhere.csv"), "{}", text(&missing.stderr));
+    assert_eq!(place.run(&["people", "import"]).status.code(), Some(2));
+
+    let token = place.token();
+    let service = place.serve().await;
+    let asked = client().get(format!("{}/api/admin/people", place.base())).bearer_auth(&token).send().await;
+    let listed: serde_json::Value =
+        serde_json::from_str(&asked.expect("an answer").text().await.expect("whole")).expect("JSON");
+    let names: Vec<&str> =
+        listed["people"].as_array().expect("people").iter().filter_map(|person| person["name"].as_str()).collect();
+    assert_eq!(names, ["Ada", "Zoë"], "and nobody of the file that was refused");
+    assert!(service.stop().success());
+    keep(&place.data());
+}

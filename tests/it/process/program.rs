@@ -35,23 +35,46 @@ pub(super) struct Place {
 impl Place {
     /// A place with Slack's component, whose requests go to the stand-in.
     pub(super) async fn with_slack(slack: &Upstream) -> Self {
+        Self::new("slack", &[slack.reroute("slack.com")], &[]).await
+    }
+
+    /// A place with one component, its hosts led to stand-ins, and settings of its own.
+    pub(super) async fn new(component: &str, reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let plugins = folder.path().join("plugins");
-        fs::create_dir(&plugins).expect("a plugins' folder");
-        fs::write(plugins.join("slack.wasm"), guests::built("slack")).expect("a component is dropped in");
         let database = Database::make(&folder.path().join("data")).await;
-        let port = free_port();
-        let settings = [
-            ("JACKFIELD_LISTEN", format!("127.0.0.1:{port}")),
-            ("JACKFIELD_DATA_DIR", folder.path().join("data").display().to_string()),
+        let mut place = Self { folder, settings: Vec::new(), port: free_port() };
+        let plugins = place.folder.path().join("plugins");
+        fs::create_dir(&plugins).expect("a plugins' folder");
+        fs::write(plugins.join(format!("{component}.wasm")), guests::built(component)).expect("dropped in");
+        let own = [
+            ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),
+            ("JACKFIELD_DATA_DIR", place.data().display().to_string()),
             ("JACKFIELD_DATABASE_URL", database.url()),
             ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
             ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
-            ("JACKFIELD_EGRESS_REROUTE", slack.reroute("slack.com")),
+            ("JACKFIELD_EGRESS_REROUTE", reroutes.join(",")),
             ("JACKFIELD_LOG", "debug".to_owned()),
         ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Self { folder, settings, port }
+        let all = own.into_iter().chain(settings.iter().cloned());
+        place.settings = all.map(|(name, value)| (name.to_owned(), value)).collect();
+        place
+    }
+
+    /// Another host on the same database and key, with a data folder of its own.
+    pub(super) fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = free_port();
+        fs::create_dir(folder.path().join("data")).expect("a data folder");
+        fs::copy(self.data().join("master.key"), folder.path().join("data/master.key")).expect("the key is copied");
+        let settings = self.settings.iter().map(|(name, value)| {
+            let value = match name.as_str() {
+                "JACKFIELD_LISTEN" => format!("127.0.0.1:{port}"),
+                "JACKFIELD_DATA_DIR" => folder.path().join("data").display().to_string(),
+                _ => value.clone(),
+            };
+            (name.clone(), value)
+        });
+        Self { settings: settings.collect(), folder, port }
     }
 
     pub(super) fn base(&self) -> String {

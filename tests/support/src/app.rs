@@ -14,6 +14,7 @@ use jackfield::{
     app::{App, Surroundings},
     clock::Clock,
     config::{Config, Dev, LogFormat},
+    connections::Connections,
     egress::{EgressConfig, EgressLimits},
     logging,
     model::{Level, Outcome, audit::Actor},
@@ -64,6 +65,7 @@ impl Caller {
 pub struct TestApp {
     pub clock: Clock,
     pub store: Store,
+    pub connections: Connections,
     pub base: String,
     config: Config,
     egress: EgressLimits,
@@ -112,6 +114,7 @@ pub struct Builder {
     limits: Limits,
     egress: EgressLimits,
     trust: Trust,
+    settings: Vec<(String, String)>,
 }
 
 impl TestApp {
@@ -137,6 +140,7 @@ impl TestApp {
                 ..EgressLimits::default()
             },
             trust: Trust::All,
+            settings: Vec::new(),
         }
     }
 
@@ -162,12 +166,43 @@ impl TestApp {
 
     /// Sends a request as some caller.
     pub async fn send_as(&self, caller: Caller, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if let Some(token) = self.token(caller) {
+        self.send_made(caller, method, path, |request| with_json(request, body)).await
+    }
+
+    /// Sends a request as some caller, with header fields and a body of the test's own making.
+    pub async fn send_made(
+        &self,
+        caller: Caller,
+        method: Method,
+        path: &str,
+        make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Answer {
+        self.request(self.token(caller), method, path, make).await
+    }
+
+    /// Sends a request with a bearer token.
+    pub async fn send_with(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.request(Some(token), method, path, |request| with_json(request, body)).await
+    }
+
+    /// The token of another Executive, of the same name as the first.
+    pub async fn second_executive(&self) -> String {
+        let new =
+            NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
+        let (_, text) = self.store.create_token(new, by_hand("token.create")).await.expect("a token is made");
+        marked::note(text.expose().clone())
+    }
+
+    async fn request(
+        &self,
+        token: Option<&str>,
+        method: Method,
+        path: &str,
+        make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Answer {
+        let mut request = make(self.client.request(method, format!("{}{path}", self.base)));
+        if let Some(token) = token {
             request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
         }
         let answer = Answer::read(request.send().await.expect("the service answers")).await;
         answer.keep(&self.answers);
@@ -207,6 +242,7 @@ impl TestApp {
     pub async fn start_again(mut self) -> Self {
         let running = Running::start(&self.config, &self.egress, &self.clock).await;
         self.store = running.store;
+        self.connections = running.connections;
         self.base = running.base;
         self.stop = Some(running.stop);
         self.served = Some(running.served);
@@ -269,6 +305,13 @@ impl Builder {
         self
     }
 
+    /// Gives the service one setting more, by the name of its variable.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Says which components run without an approval; all where nothing is said.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
@@ -298,7 +341,7 @@ impl Builder {
             ("JACKFIELD_DATABASE_URL", database.url()),
             ("JACKFIELD_EGRESS_REROUTE", reroute.join(",")),
         ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.settings);
         let mut config = Config::parse(None, settings, Dev::Yes).expect("the settings of a test");
         config.limits = self.limits;
         config.plugins_trust = self.trust;
@@ -308,6 +351,7 @@ impl Builder {
         TestApp {
             clock,
             store: running.store,
+            connections: running.connections,
             base: running.base,
             config,
             egress: self.egress,
@@ -325,6 +369,7 @@ impl Builder {
 /// A service that was started and answers.
 struct Running {
     store: Store,
+    connections: Connections,
     base: String,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
@@ -338,6 +383,7 @@ impl Running {
         };
         let app = App::start(config, surroundings).await.expect("the service starts");
         let store = app.store.clone();
+        let connections = app.connections.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
@@ -348,7 +394,14 @@ impl Running {
             };
             app.serve(listener, stopped).await.expect("the service ends well");
         });
-        Self { store, base, stop, served }
+        Self { store, connections, base, stop, served }
+    }
+}
+
+fn with_json(request: reqwest::RequestBuilder, body: Option<Value>) -> reqwest::RequestBuilder {
+    match body {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
     }
 }
 
@@ -393,7 +446,7 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(Caller, String)> {
 }
 
 fn by_hand(action: &'static str) -> NewAudit {
-    let actor = Actor { name: "test".to_owned(), origin: None, request_id: None };
+    let actor = Actor { id: "test".to_owned(), name: "test".to_owned(), origin: None, request_id: None };
     NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
 }
 

@@ -27,7 +27,7 @@ pub use self::{
         realloc_out_of_bounds, start_loops, table_grows,
     },
     files::{core_module, cut_after, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated},
-    made::{describing, manifest, well_behaved},
+    made::{describing, listing, manifest, well_behaved},
     proposals::{PROPOSALS, proposal},
     strangers::{STRANGERS, newer_world, stranger, with_secret_function},
 };

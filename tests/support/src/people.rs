@@ -49,20 +49,26 @@ impl Person {
 /// All people, by number.
 #[must_use]
 pub fn people() -> Vec<Person> {
-    (1..=PEOPLE)
-        .map(|number| {
-            // 25 and 24 have no common factor, so a pair comes again only after 600.
-            let (given, given_ascii) = GIVEN[number % GIVEN.len()];
-            let (family, family_ascii) = FAMILY[number % FAMILY.len()];
-            Person {
-                number,
-                given,
-                family,
-                email: format!("{given_ascii}.{family_ascii}@{DOMAIN}"),
-                active: !number.is_multiple_of(20),
-            }
-        })
-        .collect()
+    (1..=PEOPLE).map(numbered).collect()
+}
+
+/// One of a crowd of any size, in which names come again and addresses do not.
+#[must_use]
+pub fn of_a_crowd(number: usize) -> Person {
+    Person { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
+}
+
+fn numbered(number: usize) -> Person {
+    // 25 and 24 have no common factor, so a pair comes again only after 600.
+    let (given, given_ascii) = GIVEN[number % GIVEN.len()];
+    let (family, family_ascii) = FAMILY[number % FAMILY.len()];
+    Person {
+        number,
+        given,
+        family,
+        email: format!("{given_ascii}.{family_ascii}@{DOMAIN}"),
+        active: !number.is_multiple_of(20),
+    }
 }
 
 /// Given names with their spelling in an address.

@@ -50,6 +50,8 @@ struct Workspace {
     members: Vec<Value>,
     /// The body of every `users.list` while this is made for load.
     load: Option<Answer>,
+    /// How many members there are, where they are made when they are asked for.
+    crowd: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl Slack {
             channels: HashMap::new(),
             members: members::members(),
             load: None,
+            crowd: None,
         }));
         let shared = Arc::clone(&workspace);
         let upstream =
@@ -159,6 +162,14 @@ impl Slack {
         });
         workspace.load = Some(Answer::text("application/json; charset=utf-8", escaped(&page)));
         drop(workspace);
+        self
+    }
+
+    /// Has so many members instead of its own, each made when it is asked for; see [`people::of_a_crowd`].
+    ///
+    /// [`people::of_a_crowd`]: crate::people::of_a_crowd
+    pub fn made_of_a_crowd(&self, members: usize) -> &Self {
+        self.workspace().crowd = Some(members);
         self
     }
 
@@ -278,6 +289,9 @@ impl Workspace {
     }
 
     fn users(&self, token: &str, limit: Option<&str>, after: Option<&str>) -> Result<Value, Refused> {
+        if let Some(members) = self.crowd {
+            return crowd(members, limit, after);
+        }
         let limit = match limit.map(str::parse) {
             None => self.members.len(),
             Some(Ok(limit)) if (1..1_000).contains(&limit) => limit,
@@ -304,6 +318,18 @@ impl Workspace {
             "ok": true, "members": page, "cache_ts": 1_764_000_000, "response_metadata": {"next_cursor": next},
         }))
     }
+}
+
+/// A page of a crowd; its cursor is the number of the first member.
+fn crowd(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, Refused> {
+    let limit: usize = limit.unwrap_or("200").parse().map_err(|_| Refused("invalid_limit", None))?;
+    let start: usize = after.unwrap_or("1").parse().map_err(|_| Refused("invalid_cursor", None))?;
+    let end = (start + limit).min(members + 1);
+    let next = if end > members { String::new() } else { end.to_string() };
+    Ok(json!({
+        "ok": true, "members": (start..end).map(members::of_a_crowd).collect::<Vec<_>>(),
+        "cache_ts": 1_764_000_000, "response_metadata": {"next_cursor": next},
+    }))
 }
 
 /// The cursor at which a page starts; nine letters of an id make it end in `=`.

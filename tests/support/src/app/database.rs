@@ -19,10 +19,15 @@ impl Database {
         if env::var("JACKFIELD_TEST_DATABASE").as_deref() != Ok("postgres") {
             return Self::Sqlite(format!("sqlite://{}", data.join("jackfield.db").display()));
         }
-        let cluster = env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` names the cluster");
+        Self::in_cluster(&env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` names the cluster")).await
+    }
+
+    /// Makes one in a cluster of PostgreSQL.
+    pub async fn in_cluster(cluster: &str) -> Self {
+        sqlx::any::install_default_drivers();
         let name = format!("test_{}", Uuid::new_v4().simple());
-        execute(&cluster, format!("create database {name}")).await;
-        let mut url = url::Url::parse(&cluster).expect("the cluster's address is a URL");
+        execute(cluster, format!("create database {name}")).await;
+        let mut url = url::Url::parse(cluster).expect("the cluster's address is a URL");
         url.set_path(&name);
         Self::Postgres(url.into())
     }

@@ -30,6 +30,8 @@ pub(super) struct Made {
     pub(super) manifest: Value,
     /// What `health` answers.
     pub(super) health: Value,
+    /// The one page that `list-users` answers.
+    pub(super) users: Value,
     /// Instructions in place of `describe`'s, of type `[] -> [i32]`.
     pub(super) describe: Option<String>,
     /// Instructions in place of `health`'s; `ANSWER` in them is the address of its answer.
@@ -61,6 +63,15 @@ pub fn well_behaved() -> Vec<u8> {
 #[must_use]
 pub fn describing(manifest: &Value) -> Vec<u8> {
     Made { manifest: manifest.clone(), ..Made::new() }.encode()
+}
+
+/// A provider that says this of itself and answers every `list-users` with this page; its keys are those of the WIT.
+///
+/// # Panics
+/// A document is not what the contract has in its place.
+#[must_use]
+pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
+    Made { manifest: manifest.clone(), users: page.clone(), ..Made::new() }.encode()
 }
 
 /// The manifest of [`well_behaved`], to be changed and given to [`describing`]. Keys and cases are those of the WIT.
@@ -99,6 +110,7 @@ impl Made {
             encoding: StringEncoding::UTF8,
             manifest: manifest(),
             health: json!({"ok": [{"name": "made", "value": {"text": "made by hand"}}]}),
+            users: json!({"users": [], "next-cursor": null}),
             describe: None,
             health_body: None,
             post_return: String::new(),
@@ -129,7 +141,7 @@ impl Made {
             ("connect", CONNECTION, connected),
             ("disconnect", CONNECTION, json!({"ok": {"upstream": "kept", "note": null}})),
             ("health", CONNECTION, self.health.clone()),
-            ("list-users", LIST_USERS, json!({"ok": {"users": [], "next-cursor": null}})),
+            ("list-users", LIST_USERS, json!({"ok": self.users})),
         ];
         let mut functions = String::new();
         let mut pokes = Vec::new();

@@ -49,6 +49,11 @@ pub(super) fn escaped(document: &Value) -> String {
     text
 }
 
+/// One member of a crowd, made when it is asked for.
+pub(super) fn of_a_crowd(number: usize) -> Value {
+    person(&people::of_a_crowd(number))
+}
+
 fn person(person: &Person) -> Value {
     let id = person.id("U0");
     let is_guest = person.number.is_multiple_of(23);

@@ -1,0 +1,270 @@
+//! What the sandbox adds to a health call of each provider: the component beside the same crate run natively.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use jackfield::{
+    egress::{Budget, Egress, EgressConfig, Grant},
+    model::manifest::CredentialSource,
+    sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox},
+    secret::Secret,
+};
+use jackfield_google_workspace::GoogleWorkspace;
+use jackfield_productive::Productive;
+use jackfield_remote::Remote;
+use jackfield_scrapin::Scrapin;
+use jackfield_sdk::{
+    Connection, Provider,
+    testkit::{Credentials, Socket, Transport, with_transport},
+};
+use jackfield_slack::Slack;
+use jackfield_test_support::{google_workspace, guests, marked, productive, remote, scrapin, slack, xero};
+use jackfield_xero::Xero;
+use tokio::runtime::Runtime;
+
+use crate::{
+    report::{Report, Target},
+    samples::Samples,
+};
+
+/// Rounds of which the middle one counts.
+const ROUNDS: usize = 5;
+/// Calls of one round, one after the other, and those that warm up.
+const CALLS: usize = 200;
+const WARM_UP: usize = 50;
+
+/// One provider with a stand-in that knows its credential.
+struct Case {
+    key: &'static str,
+    id: &'static str,
+    hosts: Vec<&'static str>,
+    address: SocketAddr,
+    fields: Vec<(&'static str, String)>,
+    account: Option<&'static str>,
+    /// The secret field, or none where it is a token.
+    secret_field: Option<&'static str>,
+    secret: String,
+    native: fn(&Connection),
+    manifest: fn() -> jackfield_sdk::Manifest,
+}
+
+/// The stand-ins, which answer for as long as this lives.
+struct StandIns {
+    slack: slack::Slack,
+    xero: xero::Xero,
+    productive: productive::Productive,
+    google: google_workspace::GoogleWorkspace,
+    remote: remote::Remote,
+    scrapin: scrapin::Scrapin,
+}
+
+/// Measures each provider.
+pub(crate) fn tax(report: &mut Report) {
+    let upstreams = Runtime::new().expect("a runtime");
+    let stand_ins = upstreams.block_on(async {
+        StandIns {
+            slack: slack::Slack::start().await,
+            xero: xero::Xero::start().await,
+            productive: productive::Productive::start().await,
+            google: google_workspace::GoogleWorkspace::start().await,
+            remote: remote::Remote::start().await,
+            scrapin: scrapin::Scrapin::start().await,
+        }
+    });
+    let runtime = Runtime::new().expect("a runtime");
+    for case in cases(&stand_ins) {
+        let (median, p99) = one(&runtime, &case);
+        report.time(case.key, median, p99, Target::AtMost(300.0));
+    }
+    report.note(
+        "providers.*.health_tax: health through the component minus health of the same crate over a plain socket, both \
+         1 in flight against the same stand-in; policy, credential and scrubbing are on the component's side alone",
+    );
+}
+
+fn cases(all: &StandIns) -> Vec<Case> {
+    let token = || marked::secret("");
+    let slack_token = marked::secret("xoxb-");
+    all.slack.token(&slack_token);
+    let productive_token = token();
+    all.productive.token(&productive_token);
+    let remote_token = marked::secret("ra_live_");
+    all.remote.token(&remote_token);
+    let scrapin_key = token();
+    all.scrapin.token(&scrapin_key);
+    all.xero.app("bench", "bench-secret", "http://127.0.0.1/oauth/callback");
+    let xero_token = all.xero.access_token("bench", &[xero::TENANT]);
+    all.google
+        .delegate(&google_workspace::SCOPES)
+        .share(google_workspace::CALENDAR, google_workspace::ADMIN)
+        .promote(google_workspace::ADMIN);
+    let google_token = all.google.access_token(Some(google_workspace::ADMIN), &google_workspace::SCOPES);
+    vec![
+        Case {
+            key: "providers.slack.health_tax_us",
+            id: "slack",
+            hosts: vec!["slack.com"],
+            address: all.slack.address(),
+            fields: vec![("channel_id", slack::CHANNEL.to_owned())],
+            account: None,
+            secret_field: Some("bot_token"),
+            secret: slack_token,
+            native: healthy::<Slack>,
+            manifest: Slack::describe,
+        },
+        Case {
+            key: "providers.xero.health_tax_us",
+            id: "xero",
+            hosts: xero::HOSTS.to_vec(),
+            address: all.xero.address(),
+            fields: Vec::new(),
+            account: Some(xero::TENANT),
+            secret_field: None,
+            secret: xero_token,
+            native: healthy::<Xero>,
+            manifest: Xero::describe,
+        },
+        Case {
+            key: "providers.productive.health_tax_us",
+            id: "productive",
+            hosts: vec![productive::HOST],
+            address: all.productive.address(),
+            fields: Vec::new(),
+            account: Some(productive::ORGANIZATION),
+            secret_field: Some("api_token"),
+            secret: productive_token,
+            native: healthy::<Productive>,
+            manifest: Productive::describe,
+        },
+        Case {
+            key: "providers.google-workspace.health_tax_us",
+            id: "google-workspace",
+            hosts: google_workspace::HOSTS.to_vec(),
+            address: all.google.address(),
+            fields: vec![
+                ("calendar_id", google_workspace::CALENDAR.to_owned()),
+                ("admin_email", google_workspace::ADMIN.to_owned()),
+            ],
+            account: None,
+            secret_field: None,
+            secret: google_token,
+            native: healthy::<GoogleWorkspace>,
+            manifest: GoogleWorkspace::describe,
+        },
+        Case {
+            key: "providers.remote.health_tax_us",
+            id: "remote",
+            hosts: vec![remote::PRODUCTION],
+            address: all.remote.address(),
+            fields: vec![("company_id", remote::COMPANY_ID.to_owned())],
+            account: None,
+            secret_field: Some("api_token"),
+            secret: remote_token,
+            native: healthy::<Remote>,
+            manifest: Remote::describe,
+        },
+        Case {
+            key: "providers.scrapin.health_tax_us",
+            id: "scrapin",
+            hosts: vec![scrapin::HOST],
+            address: all.scrapin.address(),
+            fields: Vec::new(),
+            account: None,
+            secret_field: Some("api_key"),
+            secret: scrapin_key,
+            native: healthy::<Scrapin>,
+            manifest: Scrapin::describe,
+        },
+    ]
+}
+
+fn healthy<P: Provider>(connection: &Connection) {
+    let reports = P::health(connection).expect("the stand-in is well");
+    assert!(!reports.is_empty());
+}
+
+/// The middle difference of the rounds' medians, and of their 99th percentiles.
+fn one(runtime: &Runtime, case: &Case) -> (f64, f64) {
+    let (sandbox, component) = runtime.block_on(load(case));
+    let credentials = match case.secret_field {
+        Some(field) => Credentials::new().field(field, &case.secret),
+        None => Credentials::new().token(&case.secret),
+    };
+    let socket: Rc<dyn Transport> = Rc::new(Socket::new(case.address, (case.manifest)(), credentials));
+    let fields: Vec<(&str, &str)> = case.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut connection = Connection::of(&fields);
+    if let Some(account) = case.account {
+        connection = connection.with_account(account);
+    }
+    let rounds: Vec<(Samples, Samples)> = (0..ROUNDS)
+        .map(|_| {
+            let component = runtime.block_on(timed(&sandbox, &component, case));
+            let native = with_transport(Rc::clone(&socket), || {
+                times(|| {
+                    let begun = Instant::now();
+                    (case.native)(&connection);
+                    begun.elapsed()
+                })
+            });
+            (component, native)
+        })
+        .collect();
+    let difference = |of: fn(&Samples) -> f64| -> f64 {
+        rounds.iter().map(|(component, native)| of(component) - of(native)).collect::<Samples>().median()
+    };
+    (difference(Samples::median), difference(Samples::p99))
+}
+
+fn times(mut call: impl FnMut() -> Duration) -> Samples {
+    let mut samples = Samples::default();
+    for number in 0..WARM_UP + CALLS {
+        let took = call();
+        if number >= WARM_UP {
+            samples.add(took);
+        }
+    }
+    samples
+}
+
+async fn timed(sandbox: &Sandbox, component: &Component, case: &Case) -> Samples {
+    let mut samples = Samples::default();
+    for number in 0..WARM_UP + CALLS {
+        let begun = Instant::now();
+        match sandbox.run(component, call(component, case), Operation::Health).await {
+            Ok(Answer::Healthy(facts)) if !facts.is_empty() => {}
+            other => panic!("{}: a report was expected: {other:?}", case.id),
+        }
+        if number >= WARM_UP {
+            samples.add(begun.elapsed());
+        }
+    }
+    samples
+}
+
+async fn load(case: &Case) -> (Sandbox, Component) {
+    let target = format!("http://{}", case.address).parse::<url::Url>().expect("an address is a URL");
+    let reroutes = case.hosts.iter().map(|host| ((*host).to_owned(), target.clone())).collect();
+    let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("a way out");
+    let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
+    let component = sandbox.load(guests::built(case.id)).await.expect("the component loads");
+    (sandbox, component)
+}
+
+/// What the service makes for each call, with every credential that an endpoint declares at hand.
+fn call(component: &Component, case: &Case) -> Call {
+    let mut credentials: Vec<(CredentialSource, Secret<String>)> = Vec::new();
+    for attachment in component.endpoints.iter().filter_map(|endpoint| endpoint.credential.as_ref()) {
+        if !credentials.iter().any(|(source, _)| *source == attachment.source) {
+            credentials.push((attachment.source.clone(), Secret::new(case.secret.clone())));
+        }
+    }
+    let fields: BTreeMap<String, String> =
+        case.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let grant =
+        Grant::new(case.id.to_owned(), component.endpoints.clone(), credentials, fields.clone(), Budget::new(32));
+    Call { grant, fields, account: case.account.map(str::to_owned) }
+}

@@ -1,0 +1,199 @@
+//! Google Workspace through the host: the key signs here, tokens are minted and kept, each failure in its own words.
+
+use jackfield_test_support::{
+    app::{Builder, TestApp},
+    google_workspace::{ADMIN, Api, CALENDAR, CLIENT_EMAIL, GoogleWorkspace, HOSTS, SCOPES},
+    marked,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::oauth::text;
+
+const GOOGLE: &str = "/api/admin/connections/google-workspace";
+
+fn with_google(google: &GoogleWorkspace) -> Builder {
+    let builder = TestApp::builder().component("google-workspace");
+    HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, google))
+}
+
+/// The key file as an administrator would paste it; what is secret of it is noted for the search.
+fn key(google: &GoogleWorkspace) -> Value {
+    let file: Value = serde_json::from_str(&google.key_file()).expect("a key file");
+    let pem = text(&file, "private_key");
+    // Each line by itself: the file may be stored with other line breaks.
+    for line in pem.lines().filter(|line| line.len() > 32) {
+        let _noted = marked::note(line.to_owned());
+    }
+    file
+}
+
+fn note_tokens(google: &GoogleWorkspace) {
+    for token in google.access_tokens() {
+        let _noted = marked::note(token);
+    }
+}
+
+fn body(google: &GoogleWorkspace) -> Value {
+    json!({ "service_account_key": key(google), "calendar_id": CALENDAR, "admin_email": ADMIN })
+}
+
+/// A connected service whose clock the stand-in goes by too.
+async fn connected(google: &GoogleWorkspace) -> TestApp {
+    google.delegate(&SCOPES).share(CALENDAR, ADMIN).promote(ADMIN);
+    let app = with_google(google).start().await;
+    let clock = app.clock.clone();
+    google.follow(move || clock.now().as_second());
+    assert_eq!(app.put(GOOGLE, body(google)).await.ok()["ok"], true);
+    note_tokens(google);
+    app
+}
+
+#[tokio::test]
+async fn a_key_connects_lists_the_directory_and_never_leaves() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    let health = app.get(&format!("{GOOGLE}/health")).await.ok();
+    assert_eq!(health["healthy"], true, "{health}");
+    assert!(health["calendar"].is_string(), "{health}");
+    let users = app.get(&format!("{GOOGLE}/users?limit=200")).await.ok();
+    assert!(users["users"].as_array().expect("users").len() > 100);
+    note_tokens(&google);
+    let status = app.get(&format!("{GOOGLE}/status")).await.ok();
+    assert_eq!(status, json!({ "configured": true, "calendar_id": CALENDAR, "admin_email": ADMIN }));
+    for request in google.requests() {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        assert!(!body.contains("PRIVATE KEY"), "{}", request.path);
+        assert!(request.path == "/token" || request.bearer().is_some(), "{} without a token", request.path);
+    }
+    let gone = app.delete(GOOGLE).await.ok();
+    assert_eq!(gone["upstream"], "kept");
+    assert!(text(&gone, "note").contains("Google Cloud"), "{gone}");
+}
+
+#[tokio::test]
+async fn a_token_is_kept_for_its_life_and_no_longer() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    let health = format!("{GOOGLE}/health");
+    assert_eq!(app.get(&health).await.ok()["healthy"], true);
+    let minted = google.access_tokens().len();
+    for _ in 0..5 {
+        assert_eq!(app.get(&health).await.ok()["healthy"], true);
+    }
+    assert_eq!(google.access_tokens().len(), minted, "the tokens were kept");
+    app.clock.advance(SignedDuration::from_secs(3_600));
+    assert_eq!(app.get(&health).await.ok()["healthy"], true);
+    note_tokens(&google);
+    assert!(google.access_tokens().len() > minted, "and ended");
+}
+
+#[tokio::test]
+async fn an_update_needs_no_key() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    google.calendar("team@group.calendar.google.com", "Team").share("team@group.calendar.google.com", ADMIN);
+    assert_eq!(app.put(GOOGLE, json!({ "calendar_id": "team@group.calendar.google.com" })).await.ok()["ok"], true);
+    assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["calendar"], "Team");
+    // Without an administrator the service account itself needs the calendar, and there are no users.
+    google.share("team@group.calendar.google.com", CLIENT_EMAIL);
+    assert_eq!(app.put(GOOGLE, json!({ "admin_email": null })).await.ok()["ok"], true);
+    note_tokens(&google);
+    let _ = app.get(&format!("{GOOGLE}/users")).await.refused(409, "unsupported");
+}
+
+#[tokio::test]
+async fn a_key_file_that_names_another_place_is_refused_and_nobody_is_asked() {
+    let google = GoogleWorkspace::start().await;
+    let app = with_google(&google).start().await;
+    for (name, value, words) in [
+        ("token_uri", "https://evil.example/token", "token_uri"),
+        ("universe_domain", "evil.example", "universe_domain"),
+        ("type", "external_account", "service_account"),
+        ("private_key", "-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n", "PKCS#8"),
+        ("client_email", "", "client_email"),
+    ] {
+        let mut file = key(&google);
+        file[name] = value.into();
+        let body = json!({ "service_account_key": file, "calendar_id": CALENDAR });
+        let problem = app.put(GOOGLE, body).await.refused(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["field"], "service_account_key", "{problem}");
+        assert!(text(&problem["errors"][0], "message").contains(words), "{name}: {problem}");
+    }
+    let pasted = google.key_file().replace("\\n", "\\\\n");
+    let body = json!({ "service_account_key": pasted, "calendar_id": CALENDAR });
+    let problem = app.put(GOOGLE, body).await.refused(422, "invalid_request");
+    assert!(text(&problem["errors"][0], "message").contains("\\n"), "{problem}");
+    assert!(google.requests().is_empty(), "nobody was asked");
+    // A genuine file of some years ago names the old endpoint, and the new one is asked.
+    google.share(CALENDAR, CLIENT_EMAIL);
+    let mut old = key(&google);
+    old["token_uri"] = "https://accounts.google.com/o/oauth2/token".into();
+    let body = json!({ "service_account_key": old, "calendar_id": CALENDAR });
+    assert_eq!(app.put(GOOGLE, body).await.ok()["ok"], true);
+    note_tokens(&google);
+    assert_eq!(google.requests()[0].header("host"), Some("oauth2.googleapis.com"));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_apart() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    let health = || async {
+        let health = app.get(&format!("{GOOGLE}/health")).await.ok();
+        note_tokens(&google);
+        (text(&health, "code"), text(&health, "reason"))
+    };
+    google.unshare(CALENDAR);
+    let (code, reason) = health().await;
+    assert_eq!(code, "invalid_request");
+    assert!(reason.contains("calendar_id") && reason.to_lowercase().contains("share"), "{reason}");
+    google.share(CALENDAR, ADMIN).disable(Api::Calendar);
+    let (code, reason) = health().await;
+    assert_eq!(code, "permission_missing");
+    assert!(reason.contains("Calendar API"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_missing_delegation_and_a_skewed_clock_are_told_in_words() {
+    let google = GoogleWorkspace::start().await;
+    google.delegate(&[]).share(CALENDAR, ADMIN).promote(ADMIN);
+    let app = with_google(&google).start().await;
+    let problem = app.put(GOOGLE, body(&google)).await.refused(422, "credential_rejected");
+    let detail = text(&problem, "detail");
+    assert!(detail.contains("delegation") && detail.contains("24"), "{detail}");
+    google.delegate(&SCOPES).turn(3 * 3_600);
+    let skewed = app.put(GOOGLE, body(&google)).await;
+    assert_eq!((skewed.status, skewed.code().as_str()), (502, "provider_error"), "{}", skewed.text);
+    assert!(skewed.text.contains("clock"), "{}", skewed.text);
+    note_tokens(&google);
+}
+
+#[tokio::test]
+async fn a_deleted_key_needs_a_new_one() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    google.delete_keys();
+    app.clock.advance(SignedDuration::from_secs(3_600));
+    let health = app.get(&format!("{GOOGLE}/health")).await.ok();
+    assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("needs_reauth")), "{health}");
+    let list = app.get("/api/admin/connections").await.ok();
+    assert_eq!(list["connections"][0]["status"], "needs_reauth");
+    google.new_key();
+    assert_eq!(app.put(GOOGLE, json!({ "service_account_key": key(&google) })).await.ok()["ok"], true);
+    assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["healthy"], true);
+    note_tokens(&google);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_token_endpoint_keeps_the_connection() {
+    let google = GoogleWorkspace::start().await;
+    let app = connected(&google).await;
+    app.clock.advance(SignedDuration::from_secs(3_600));
+    google.fail_at("/token", jackfield_test_support::upstream::Fail::Status(503));
+    let health = app.get(&format!("{GOOGLE}/health")).await.ok();
+    assert_eq!(health["code"], "provider_error", "{health}");
+    google.mend();
+    assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["healthy"], true);
+    note_tokens(&google);
+}

@@ -1,0 +1,306 @@
+//! Connecting by OAuth, on Xero's component: the URL, the code that comes back, whose flow it is, the landing page.
+
+use http::Method;
+use jackfield_test_support::{
+    app::{Answer, Builder, Caller, TestApp, client},
+    marked,
+    upstream::Fail,
+    xero::{HOSTS, TENANT, Xero},
+};
+use serde_json::{Value, json};
+
+/// Where Xero's connection is.
+pub(super) const XERO: &str = "/api/admin/connections/xero";
+
+/// Where the provider leads the browser back to.
+const REDIRECT: &str = "http://127.0.0.1:7420/oauth/callback";
+
+pub(super) const CLIENT_ID: &str = "jackfield-client";
+
+/// A service with Xero's component and an OAuth app, whose requests go to the stand-in.
+pub(super) fn with_xero(xero: &Xero) -> Builder {
+    let secret = marked::secret("cs");
+    xero.app(CLIENT_ID, &secret, REDIRECT);
+    let builder = TestApp::builder().component("xero");
+    let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, xero));
+    builder.setting("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID).setting("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", &secret)
+}
+
+/// The URL of a fresh flow, and its id.
+pub(super) async fn auth_url(app: &TestApp) -> (String, String) {
+    let begun = app.get(&format!("{XERO}/auth-url")).await.ok();
+    (text(&begun, "url"), text(&begun, "flow_id"))
+}
+
+/// Goes through the whole flow and allows these organisations.
+pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> Answer {
+    let (url, _) = auth_url(app).await;
+    let landing = xero.authorize(&url).allow(tenants);
+    note_secrets(xero);
+    callback(app, json!({ "code": landing.code, "state": landing.state })).await
+}
+
+pub(super) async fn callback(app: &TestApp, body: Value) -> Answer {
+    app.send(Method::POST, &format!("{XERO}/callback"), Some(body)).await
+}
+
+/// Notes down every secret that the stand-in has given out, for the search.
+pub(super) fn note_secrets(xero: &Xero) {
+    for secret in xero.codes().into_iter().chain(xero.access_tokens()).chain(xero.refresh_tokens()) {
+        let _noted = marked::note(secret);
+    }
+}
+
+pub(super) fn text(body: &Value, key: &str) -> String {
+    body[key].as_str().unwrap_or_else(|| panic!("no text {key} in {body}")).to_owned()
+}
+
+async fn flow_state(app: &TestApp, flow: &str) -> Value {
+    app.get(&format!("{XERO}/auth-flows/{flow}")).await.ok()
+}
+
+#[tokio::test]
+async fn xero_goes_from_the_popup_to_connected_and_back() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, flow) = auth_url(&app).await;
+    assert!(url.starts_with("https://login.xero.com/identity/connect/authorize?"), "{url}");
+    for part in ["response_type=code", "code_challenge_method=S256", "state=", "redirect_uri=http%3A%2F%2F127.0.0.1"] {
+        assert!(url.contains(part), "{part} is not in {url}");
+    }
+    assert_eq!(flow_state(&app, &flow).await, json!({ "status": "pending" }));
+
+    let landing = xero.authorize(&url).allow(&[TENANT]);
+    let connected = callback(&app, json!({ "code": landing.code, "state": landing.state })).await.ok();
+    note_secrets(&xero);
+    assert_eq!(connected, json!({ "ok": true, "org_name": "Acme Instruments" }));
+    assert_eq!(flow_state(&app, &flow).await, json!({ "status": "succeeded" }));
+
+    let list = app.get("/api/admin/connections").await.ok();
+    let connection = &list["connections"][0];
+    assert_eq!((&connection["provider"], &connection["status"]), (&json!("xero"), &json!("connected")));
+    assert!(connection["token_expires_at"].is_string(), "{connection}");
+    let health = app.get(&format!("{XERO}/health")).await.ok();
+    assert_eq!((&health["healthy"], &health["organisation"]), (&json!(true), &json!("Acme Instruments")), "{health}");
+    let users = app.get(&format!("{XERO}/users")).await.ok();
+    assert!(!users["users"].as_array().expect("users").is_empty());
+
+    let gone = app.delete(XERO).await.ok();
+    assert_eq!(gone["upstream"], "revoked", "{gone}");
+    assert!(xero.refresh_tokens().iter().all(|token| !xero.is_alive(token)), "the grant is revoked");
+    assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
+}
+
+#[tokio::test]
+async fn a_client_of_the_original_service_needs_no_state() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, _) = auth_url(&app).await;
+    let code = xero.authorize(&url).allow(&[TENANT]).code;
+    assert_eq!(callback(&app, json!({ "code": code })).await.ok()["ok"], true);
+    note_secrets(&xero);
+}
+
+#[tokio::test]
+async fn without_a_state_two_open_flows_are_one_too_many() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, _) = auth_url(&app).await;
+    let _ = auth_url(&app).await;
+    let code = xero.authorize(&url).allow(&[TENANT]).code;
+    note_secrets(&xero);
+    let problem = callback(&app, json!({ "code": code })).await.refused(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["field"], "state");
+    assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
+}
+
+#[tokio::test]
+async fn a_flow_serves_once_and_its_owner_alone() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, flow) = auth_url(&app).await;
+    let landing = xero.authorize(&url).allow(&[TENANT]);
+    let body = json!({ "code": landing.code, "state": landing.state });
+    note_secrets(&xero);
+
+    let other = app.second_executive().await;
+    let path = format!("{XERO}/callback");
+    let stranger = app.send_with(&other, Method::POST, &path, Some(body.clone())).await;
+    let _ = stranger.refused(422, "invalid_request");
+    let looked = app.send_with(&other, Method::GET, &format!("{XERO}/auth-flows/{flow}"), None).await;
+    let _ = looked.refused(404, "not_found");
+    let without_state = app.send_with(&other, Method::POST, &path, Some(json!({ "code": landing.code }))).await;
+    let _ = without_state.refused(422, "invalid_request");
+    assert!(xero.requests_to("/connect/token").is_empty(), "nobody else's answer sends the code");
+
+    assert_eq!(callback(&app, body.clone()).await.ok()["ok"], true);
+    note_secrets(&xero);
+    let _ = callback(&app, body).await.refused(422, "invalid_request");
+    assert_eq!(xero.requests_to("/connect/token").len(), 1);
+}
+
+#[tokio::test]
+async fn a_flow_ends_after_ten_minutes() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, flow) = auth_url(&app).await;
+    let landing = xero.authorize(&url).allow(&[TENANT]);
+    note_secrets(&xero);
+    app.clock.advance(jiff::SignedDuration::from_mins(10));
+    assert_eq!(flow_state(&app, &flow).await, json!({ "status": "expired" }));
+    let late = callback(&app, json!({ "code": landing.code, "state": landing.state })).await;
+    let _ = late.refused(422, "invalid_request");
+    assert!(xero.requests_to("/connect/token").is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_person_is_told_in_words() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (url, flow) = auth_url(&app).await;
+    let landing = xero.authorize(&url).deny();
+    let body = json!({ "error": landing.error, "state": landing.state, "error_description": "<img onerror=x>\u{7}" });
+    let problem = callback(&app, body).await.refused(422, "credential_rejected");
+    assert!(text(&problem, "detail").contains("access_denied"), "{problem}");
+    assert!(!text(&problem, "detail").contains('\u{7}'), "{problem}");
+    let state = flow_state(&app, &flow).await;
+    assert_eq!(state["status"], "failed");
+    assert!(text(&state, "reason").contains("access_denied"), "{state}");
+}
+
+#[tokio::test]
+async fn a_foreign_code_fails_and_stores_nothing() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (foreign, _) = auth_url(&app).await;
+    let injected = xero.authorize(&foreign).allow(&[TENANT]).code;
+    note_secrets(&xero);
+    let (url, _) = auth_url(&app).await;
+    let own = xero.authorize(&url).allow(&[TENANT]);
+    note_secrets(&xero);
+    // The attacker's code in the administrator's flow: PKCE binds the code to another verifier.
+    let problem = callback(&app, json!({ "code": injected, "state": own.state })).await;
+    let problem = problem.refused(422, "credential_rejected");
+    assert!(text(&problem, "detail").contains("invalid_grant"), "{problem}");
+    assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
+}
+
+#[tokio::test]
+async fn several_organisations_are_a_choice_and_never_a_silent_first() {
+    const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+    let xero = Xero::start().await;
+    xero.organisation(OTHER, "Acme Trading", "UK");
+    let app = with_xero(&xero).start().await;
+    let connected = connect(&app, &xero, &[TENANT, OTHER]).await.ok();
+    note_secrets(&xero);
+    assert_eq!(connected["ok"], true);
+    assert_eq!(connected["accounts"].as_array().expect("accounts").len(), 2, "{connected}");
+    let list = app.get("/api/admin/connections").await.ok();
+    assert_eq!(list["connections"][0]["status"], "needs_choice");
+    let health = app.get(&format!("{XERO}/health")).await.ok();
+    assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("needs_choice")));
+    let _ = app.get(&format!("{XERO}/users")).await.refused(409, "needs_choice");
+
+    let accounts = app.get(&format!("{XERO}/accounts")).await.ok();
+    assert_eq!(accounts["selected"], Value::Null);
+    let none = app.put(&format!("{XERO}/account"), json!({ "id": "nowhere" })).await;
+    assert_eq!(none.refused(422, "invalid_request")["errors"][0]["field"], "id");
+    let chosen = app.put(&format!("{XERO}/account"), json!({ "id": OTHER })).await.ok();
+    assert_eq!(chosen, json!({ "ok": true, "org_name": "Acme Trading" }));
+    assert_eq!(app.get(&format!("{XERO}/accounts")).await.ok()["selected"], OTHER);
+    assert_eq!(app.get(&format!("{XERO}/health")).await.ok()["organisation"], "Acme Trading");
+
+    // Who connects again with the same organisations has chosen before.
+    assert_eq!(connect(&app, &xero, &[TENANT, OTHER]).await.ok()["org_name"], "Acme Trading");
+    note_secrets(&xero);
+    // Another organisation of the grant is still in use: only this one goes.
+    let gone = app.delete(XERO).await.ok();
+    assert_eq!(gone["upstream"], "kept", "{gone}");
+    assert_eq!(xero.connected(CLIENT_ID), [TENANT.to_owned()]);
+}
+
+#[tokio::test]
+async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
+    let xero = Xero::start().await;
+    xero.public_app("public-client", REDIRECT);
+    let builder = TestApp::builder().component("xero");
+    let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero));
+    let app = builder.start().await;
+    let _ = app.get(&format!("{XERO}/auth-url")).await.refused(409, "unsupported");
+    let set = app.put("/api/admin/providers/xero/oauth-app", json!({ "client_id": "public-client" })).await;
+    assert_eq!(set.ok(), json!({ "ok": true }));
+    assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
+    note_secrets(&xero);
+    let exchange = &xero.requests_to("/connect/token")[0];
+    assert_eq!(exchange.header("authorization"), None);
+    assert!(exchange.form().contains(&("client_id".to_owned(), "public-client".to_owned())));
+}
+
+#[tokio::test]
+async fn an_oauth_app_set_through_the_api_is_sealed_and_serves_its_own_endpoint_only() {
+    let xero = Xero::start().await;
+    let secret = marked::secret("app-secret-");
+    xero.app("sealed-client", &secret, REDIRECT);
+    let builder = TestApp::builder().component("xero");
+    let app = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero)).start().await;
+    let path = "/api/admin/providers/xero/oauth-app";
+    let _ = app.put(path, json!({ "client_id": "", "client_secret": "x" })).await.refused(422, "invalid_request");
+    let _ = app.put(path, json!({ "client_id": "sealed-client", "client_secret": secret })).await.ok();
+    assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
+    note_secrets(&xero);
+    let stored = app.database_bytes().await;
+    assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
+    app.tamper("update oauth_apps set token_url = 'https://identity.elsewhere.example/token'").await;
+    let moved = app.get(&format!("{XERO}/auth-url")).await.refused(409, "unsupported");
+    assert!(text(&moved, "detail").contains("another token endpoint"), "{moved}");
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_fails_ends_the_flow_and_keeps_what_was_stored() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
+    note_secrets(&xero);
+    for (fail, status, code) in [
+        (Fail::Status(500), 502, "provider_error"),
+        (Fail::Html, 502, "provider_error"),
+        (Fail::Reset, 502, "provider_error"),
+        (Fail::TooManyRequests { retry_after: Some(9) }, 429, "rate_limited"),
+        (Fail::RedirectTo("https://elsewhere.example/token".to_owned()), 502, "provider_error"),
+    ] {
+        xero.fail_at("/connect/token", fail.clone());
+        let answer = connect(&app, &xero, &[TENANT]).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{fail:?}");
+        xero.mend();
+        assert_eq!(app.get(&format!("{XERO}/health")).await.ok()["healthy"], true, "{fail:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_landing_page_holds_nothing_of_the_query_and_lets_nothing_in() {
+    let app = TestApp::builder().start().await;
+    let code = marked::secret("code-");
+    let url = format!("{}/oauth/callback?code={code}&state=%3Cscript%3E", app.base);
+    let answer = client().get(url).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+    assert!(header("content-security-policy").contains("default-src 'none'"));
+    assert!(!header("content-security-policy").contains("unsafe-inline"));
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    let page = answer.text().await.expect("a page");
+    assert!(!page.contains(&code) && !page.contains("<script>"), "{page}");
+    for file in ["callback.js", "callback.css"] {
+        let answer = client().get(format!("{}/oauth/{file}", app.base)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_may_not_begin_a_flow() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let answer = app.send_as(Caller::Manager, Method::GET, &format!("{XERO}/auth-url"), None).await;
+    let _ = answer.refused(403, "forbidden");
+}

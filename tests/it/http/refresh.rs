@@ -1,0 +1,234 @@
+//! Refreshing a grant: ahead of its end, after a no, by one for all, and never twice for one answer.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jackfield_test_support::{
+    app::TestApp,
+    upstream::{Answer, Fail},
+    xero::{TENANT, Xero},
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::oauth::{XERO, connect, note_secrets, text, with_xero};
+
+/// A connected service whose clock the stand-in goes by too.
+async fn connected(xero: &Xero) -> TestApp {
+    let app = with_xero(xero).limits(|limits| limits.calls_per_component = 64).start().await;
+    let clock = app.clock.clone();
+    xero.follow(move || clock.now().as_second());
+    assert_eq!(connect(&app, xero, &[TENANT]).await.ok()["ok"], true);
+    note_secrets(xero);
+    app
+}
+
+async fn health(app: &TestApp) -> serde_json::Value {
+    app.get(&format!("{XERO}/health")).await.ok()
+}
+
+async fn status(app: &TestApp) -> serde_json::Value {
+    app.get("/api/admin/connections").await.ok()["connections"][0].clone()
+}
+
+#[tokio::test]
+async fn an_ended_token_is_refreshed_before_the_call() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    assert_eq!(health(&app).await["healthy"], true);
+    note_secrets(&xero);
+    assert_eq!(xero.refreshes().len(), 1);
+    assert_eq!(health(&app).await["healthy"], true);
+    assert_eq!(xero.refreshes().len(), 1, "the new token is good for a while");
+    let ends = text(&status(&app).await, "token_expires_at");
+    assert!(ends.parse::<jiff::Timestamp>().expect("a time") > app.clock.now());
+}
+
+#[tokio::test]
+async fn a_token_that_is_about_to_end_is_refreshed_beside_the_call() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(26));
+    let before = xero.access_tokens().len();
+    assert_eq!(health(&app).await["healthy"], true);
+    // The refresh goes on beside the answer; the next one that must have it waits for it.
+    app.connections.tend_grants().await;
+    for _ in 0..200 {
+        if xero.access_tokens().len() > before {
+            break;
+        }
+        let _ = status(&app).await;
+    }
+    note_secrets(&xero);
+    assert_eq!(xero.refreshes().len(), 1);
+    assert_eq!(health(&app).await["healthy"], true);
+}
+
+#[tokio::test]
+async fn a_thousand_readers_at_once_cause_one_refresh() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    let readers = (0..1_000).map(|_| app.connections.access_token("xero"));
+    let tokens: Vec<String> =
+        join_all(readers).await.into_iter().map(|token| token.expect("a token").expose().clone()).collect();
+    note_secrets(&xero);
+    assert_eq!(xero.refreshes().len(), 1);
+    assert!(tokens.iter().all(|token| Some(token) == xero.access_tokens().last()), "all have the newest");
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_no_longer_takes_is_refreshed_once_and_the_call_made_again() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    // The provider's own clock runs ahead: for us the token has some life left.
+    xero.turn(31 * 60);
+    let health = health(&app).await;
+    note_secrets(&xero);
+    assert_eq!(health["healthy"], true, "{health}");
+    assert_eq!(xero.refreshes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_no_expiry() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    xero.withhold("accounting.settings.read");
+    let health = health(&app).await;
+    assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("permission_missing")), "{health}");
+    assert!(xero.refreshes().is_empty(), "refreshing would not help");
+}
+
+#[tokio::test]
+async fn an_outage_of_the_token_endpoint_is_no_dead_grant() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    for (fail, code) in [
+        (Fail::Status(503), "provider_error"),
+        (Fail::Html, "provider_error"),
+        (Fail::CutJson, "provider_error"),
+        (Fail::Reset, "provider_error"),
+        (Fail::Answer(Answer::json(&json!({ "error": "invalid_client" })).status(401)), "provider_error"),
+        (Fail::Answer(Answer::json(&json!({ "error": "temporarily_unavailable" })).status(400)), "provider_error"),
+    ] {
+        xero.fail_at("/connect/token", fail.clone());
+        let health = health(&app).await;
+        assert_eq!((&health["healthy"], health["code"].as_str()), (&json!(false), Some(code)), "{fail:?} {health}");
+        let status = status(&app).await;
+        assert_eq!(status["status"], "degraded", "{fail:?}");
+        assert!(status["retry_at"].is_string());
+        xero.mend();
+    }
+    assert_eq!(health(&app).await["healthy"], true, "the grant is alive");
+    note_secrets(&xero);
+    assert_eq!(status(&app).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_429_of_the_token_endpoint_holds_the_connection_back() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    xero.fail_at("/connect/token", Fail::TooManyRequests { retry_after: None });
+    assert_eq!(health(&app).await["code"], "rate_limited");
+    xero.mend();
+    app.clock.advance(SignedDuration::from_secs(61));
+    assert_eq!(health(&app).await["healthy"], true);
+    note_secrets(&xero);
+}
+
+#[tokio::test]
+async fn only_invalid_grant_is_a_dead_grant() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    xero.revoke(super::oauth::CLIENT_ID);
+    app.clock.advance(SignedDuration::from_mins(31));
+    let health = health(&app).await;
+    assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("needs_reauth")), "{health}");
+    let status = status(&app).await;
+    assert_eq!(status["status"], "needs_reauth");
+    assert!(text(&status, "reason").contains("invalid_grant"), "{status}");
+    // A dead grant can be taken away, and connected anew.
+    let gone = app.delete(XERO).await.ok();
+    assert_eq!(gone["upstream"], "revoked", "{gone}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    // The pair is given there, and never arrives here.
+    xero.fail_at("/connect/token", Fail::CutOff(20));
+    assert_eq!(health(&app).await["healthy"], false);
+    xero.mend();
+    note_secrets(&xero);
+    assert_eq!(health(&app).await["healthy"], true);
+    note_secrets(&xero);
+    let sent = xero.refreshes();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0].token, sent[1].token);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_for_too_long_is_told_as_the_reason() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    xero.fail_at("/connect/token", Fail::CutOff(20));
+    assert_eq!(health(&app).await["healthy"], false);
+    note_secrets(&xero);
+    xero.mend();
+    app.clock.advance(SignedDuration::from_mins(31));
+    assert_eq!(health(&app).await["code"], "needs_reauth");
+    let reason = text(&status(&app).await, "reason");
+    assert!(reason.contains("was lost") && reason.contains("1800 s"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_holder_that_died_is_taken_over_within_seconds() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    app.tamper("update grants set holder_host = 'gone', holder_run = 'gone', beat = 7, asked_at = 1").await;
+    let begun = std::time::Instant::now();
+    assert_eq!(health(&app).await["healthy"], true);
+    note_secrets(&xero);
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(xero.refreshes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_ends_after_the_disconnect_brings_nothing_back() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    xero.latency(Duration::from_millis(300));
+    let path = format!("{XERO}/health");
+    let (health, ()) = tokio::join!(app.get(&path), async {
+        // Removed by hand: a disconnect would wait for the very same refresh.
+        app.tamper("delete from grants").await;
+        app.tamper("delete from connections").await;
+    });
+    note_secrets(&xero);
+    assert_eq!(health.status, 200);
+    assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
+    let stored = app.database_bytes().await;
+    assert!(!stored.is_empty());
+}
+
+#[tokio::test]
+async fn an_unused_grant_is_refreshed_long_before_it_dies() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    app.clock.advance(SignedDuration::from_hours(29 * 24));
+    app.connections.tend_grants().await;
+    assert!(xero.refreshes().is_empty(), "not yet");
+    app.clock.advance(SignedDuration::from_hours(2 * 24));
+    app.connections.tend_grants().await;
+    note_secrets(&xero);
+    assert_eq!(xero.refreshes().len(), 1);
+}

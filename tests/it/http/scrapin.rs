@@ -1,0 +1,101 @@
+//! Scrapin through the host: the key in its header or its query, no users, and where change alerts go.
+
+use http::Method;
+use jackfield_test_support::{
+    app::{Builder, TestApp},
+    marked,
+    scrapin::{Alerts, HOST, Quotas, Scrapin},
+};
+use serde_json::{Value, json};
+
+const SCRAPIN: &str = "/api/admin/connections/scrapin";
+const ALERTS: &str = "/api/admin/connections/scrapin/alerts-config";
+
+fn with_scrapin(scrapin: &Scrapin) -> Builder {
+    TestApp::builder().component("scrapin").reroute(HOST, scrapin)
+}
+
+async fn connected(scrapin: &Scrapin) -> (TestApp, String) {
+    let app = with_scrapin(scrapin).start().await;
+    let key = marked::secret("");
+    scrapin.token(&key);
+    let connected = app.put(SCRAPIN, json!({ "api_key": key, "org_name": "Acme" })).await.ok();
+    assert_eq!(connected, json!({ "ok": true, "org_name": "Acme" }));
+    (app, key)
+}
+
+async fn set(app: &TestApp, url: &str) -> jackfield_test_support::app::Answer {
+    app.send(Method::POST, ALERTS, Some(json!({ "webhook_url": url }))).await
+}
+
+#[tokio::test]
+async fn a_key_connects_and_tells_what_is_left() {
+    let scrapin = Scrapin::start().await;
+    let (app, key) = connected(&scrapin).await;
+    let health = app.get(&format!("{SCRAPIN}/health")).await.ok();
+    assert_eq!((&health["healthy"], health["credits_left"].is_number()), (&json!(true), true), "{health}");
+    let _ = app.get(&format!("{SCRAPIN}/users")).await.refused(409, "unsupported");
+    let quotas = scrapin.requests_to("/v1/workspaces/quotas");
+    assert!(quotas.iter().all(|request| request.header("x-api-key") == Some(key.as_str()) && request.query.is_none()));
+    scrapin.quotas(Quotas::Old).credits(0.0);
+    assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
+    scrapin.revoke(&key);
+    assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
+}
+
+#[tokio::test]
+async fn alerts_are_set_read_and_turned_off_with_the_connection() {
+    let scrapin = Scrapin::start().await;
+    let (app, _) = connected(&scrapin).await;
+    assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": false, "webhook_url": null }));
+    let url = "https://hooks.acme.example/scrapin/3f1c9a52";
+    assert_eq!(set(&app, url).await.ok(), json!({ "ok": true, "webhook_url": url }));
+    assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": true, "webhook_url": url }));
+    assert_eq!(scrapin.alert_url().as_deref(), Some(url));
+    assert_eq!(app.delete(SCRAPIN).await.ok()["upstream"], "kept");
+    assert_eq!(scrapin.alert_url(), None, "nothing is sent after the disconnect");
+}
+
+#[tokio::test]
+async fn an_alert_address_that_is_not_public_https_is_refused_and_not_sent() {
+    let scrapin = Scrapin::start().await;
+    let (app, _) = connected(&scrapin).await;
+    scrapin.forget();
+    for url in [
+        "http://hooks.acme.example/x",
+        "https://127.0.0.1/x",
+        "https://localhost/x",
+        "https://10.0.0.1/x",
+        "https://[::1]/x",
+        "https://metadata.google.internal/x",
+        "https://user@hooks.acme.example/x",
+        "https://hooks.acme.example:8443/x",
+        "nonsense",
+    ] {
+        let problem = set(&app, url).await.refused(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["field"], "webhook_url", "{url}");
+    }
+    assert!(scrapin.requests().is_empty());
+}
+
+#[tokio::test]
+async fn alerts_that_are_gone_are_told_and_no_others_have_them() {
+    let scrapin = Scrapin::start().await;
+    let (app, _) = connected(&scrapin).await;
+    scrapin.alerts(Alerts::Gone);
+    let _ = set(&app, "https://hooks.acme.example/x").await.refused(409, "unsupported");
+    assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
+    let _ = app.get(ALERTS).await.refused(409, "not_connected");
+}
+
+#[tokio::test]
+async fn the_key_is_in_no_answer_of_the_alerts() {
+    let scrapin = Scrapin::start().await;
+    let (app, key) = connected(&scrapin).await;
+    let _ = set(&app, "https://hooks.acme.example/x").await.ok();
+    let asked = scrapin.requests_to("/v1/alerts/url");
+    assert!(asked.iter().any(|request| request.query_pairs().contains(&("apikey".to_owned(), key.clone()))));
+    let audit: Value = app.get("/api/admin/audit").await.ok();
+    assert!(!audit.to_string().contains(&key), "{audit}");
+    assert!(audit.to_string().contains("connection.alerts"), "{audit}");
+}

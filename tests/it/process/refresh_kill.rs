@@ -1,0 +1,168 @@
+//! `kill -9` at any moment of a refresh that rotates: no connection is lost, and no refresh token is sent that is older
+//! than the one before.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use jackfield_test_support::{
+    app::client,
+    marked,
+    upstream::Fail,
+    xero::{HOSTS, TENANT, Xero},
+};
+use serde_json::{Value, json};
+
+use super::program::{Place, Service, keep};
+
+const CLIENT_ID: &str = "jackfield-client";
+
+/// Access tokens that are spent as soon as they are given, so that every call refreshes.
+const LIFE: i64 = 10;
+
+/// A fixed sequence of numbers, so that a failure can be looked at again (Marsaglia's xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// A connected service that is started and killed, again and again.
+struct Rig {
+    xero: Xero,
+    place: Place,
+    bearer: String,
+    client: reqwest::Client,
+}
+
+impl Rig {
+    async fn connected() -> Self {
+        let xero = Xero::start().await;
+        let secret = marked::secret("cs");
+        let reroutes: Vec<String> = HOSTS.iter().map(|host| xero.reroute(host)).collect();
+        let settings = [
+            ("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID.to_owned()),
+            ("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", secret.clone()),
+        ];
+        let place = Place::new("xero", &reroutes, &settings).await;
+        xero.app(CLIENT_ID, &secret, &format!("{}/oauth/callback", place.base())).access_lifetime(LIFE);
+        let rig = Self { xero, bearer: place.token(), place, client: client() };
+        let service = rig.place.serve().await;
+        let begun = rig.get(&rig.place, "/auth-url").await.expect("an answer");
+        let url = begun["url"].as_str().unwrap_or_else(|| panic!("no URL in {begun}"));
+        let landing = rig.xero.authorize(url).allow(&[TENANT]);
+        let body = json!({ "code": landing.code, "state": landing.state }).to_string();
+        let path = format!("{}/api/admin/connections/xero/callback", rig.place.base());
+        let request = rig.client.post(path).bearer_auth(&rig.bearer).header("content-type", "application/json");
+        let answer = request.body(body).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
+        service.kill();
+        rig
+    }
+
+    async fn get(&self, place: &Place, path: &str) -> Option<Value> {
+        let url = format!("{}/api/admin/connections/xero{path}", place.base());
+        let answer = self.client.get(url).bearer_auth(&self.bearer).send().await.ok()?;
+        serde_json::from_str(&answer.text().await.ok()?).ok()
+    }
+
+    /// Asks for the health and kills the service so many microseconds later.
+    async fn ask_and_kill(&self, place: &Place, service: Service, after: u64) {
+        let kill_at = Instant::now() + Duration::from_micros(after);
+        let asked = self.get(place, "/health");
+        let killed = async {
+            while Instant::now() < kill_at {
+                tokio::task::yield_now().await;
+            }
+            service.kill();
+        };
+        // The answer, if one came at all, says nothing: the check afterwards does.
+        let (_answer, ()) = tokio::join!(asked, killed);
+    }
+
+    async fn is_well(&self, place: &Place) {
+        let health = self.get(place, "/health").await.expect("an answer");
+        assert_eq!(health["healthy"], true, "{health}");
+    }
+
+    /// No refresh token was ever sent that was given before one sent earlier.
+    fn check_order(&self) -> usize {
+        let given = self.xero.refresh_tokens();
+        let places: HashMap<&str, usize> =
+            given.iter().enumerate().map(|(place, token)| (token.as_str(), place)).collect();
+        let sent: Vec<usize> = self.xero.refreshes().iter().map(|sent| places[sent.token.as_str()]).collect();
+        assert!(sent.is_sorted(), "an older refresh token was sent: {sent:?}");
+        sent.len()
+    }
+
+    fn end(&self) {
+        for secret in self.xero.access_tokens().into_iter().chain(self.xero.refresh_tokens()).chain(self.xero.codes()) {
+            let _noted = marked::note(secret);
+        }
+        keep(&self.place.data());
+    }
+}
+
+#[tokio::test]
+async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
+    const KILLS: usize = 300;
+    let rig = Rig::connected().await;
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    for kill in 0..KILLS {
+        let service = rig.place.serve().await;
+        if kill % 10 == 0 {
+            rig.is_well(&rig.place).await;
+        }
+        rig.ask_and_kill(&rig.place, service, numbers.below(40_000)).await;
+    }
+    let service = rig.place.serve().await;
+    rig.is_well(&rig.place).await;
+    println!("{KILLS} kills, {} refreshes", rig.check_order());
+    service.kill();
+    rig.end();
+}
+
+#[tokio::test]
+async fn an_answer_cut_after_the_request_and_a_kill_lose_no_connection() {
+    const KILLS: usize = 60;
+    let rig = Rig::connected().await;
+    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    for kill in 0..KILLS {
+        let service = rig.place.serve().await;
+        // The pair is given there, and the answer breaks off, or nothing comes at all.
+        let bytes = usize::try_from(numbers.below(60)).unwrap_or(0);
+        rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Fail::Reset } else { Fail::CutOff(bytes) });
+        rig.ask_and_kill(&rig.place, service, numbers.below(60_000)).await;
+        rig.xero.mend();
+    }
+    let service = rig.place.serve().await;
+    rig.is_well(&rig.place).await;
+    println!("{KILLS} kills, {} refreshes", rig.check_order());
+    service.kill();
+    rig.end();
+}
+
+#[tokio::test]
+async fn two_hosts_on_one_database_of_which_one_is_killed_lose_no_connection() {
+    const KILLS: usize = 40;
+    let rig = Rig::connected().await;
+    let beside = rig.place.beside();
+    let steady = beside.serve().await;
+    let mut numbers = Numbers(0x1234_5678_9abc_def1);
+    for _ in 0..KILLS {
+        let service = rig.place.serve().await;
+        let both = rig.ask_and_kill(&rig.place, service, numbers.below(40_000));
+        let (health, ()) = tokio::join!(rig.get(&beside, "/health"), both);
+        let health = health.expect("the other host answers");
+        assert_eq!(health["healthy"], true, "{health}");
+    }
+    println!("{KILLS} kills, {} refreshes", rig.check_order());
+    steady.kill();
+    rig.end();
+}
