@@ -7,6 +7,7 @@ mod alerts;
 mod audit;
 mod caller;
 mod connections;
+mod docs;
 mod error;
 mod extract;
 mod form;
@@ -14,6 +15,7 @@ mod health;
 mod mappings;
 mod matching;
 mod oauth;
+pub mod openapi;
 mod people;
 mod providers;
 mod request;
@@ -29,7 +31,7 @@ use axum::{
 };
 use http::Method;
 
-pub use self::caller::FailedTries;
+pub use self::caller::{FailedTries, JwtCallers};
 use crate::{
     connections::{Connections, WALK_TIME},
     metrics::Metrics,
@@ -55,6 +57,8 @@ pub struct State {
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
     pub failed_tries: FailedTries,
+    /// The callers by JWT, where an identity provider is set.
+    pub jwt: Option<JwtCallers>,
 }
 
 /// Who may call a route.
@@ -126,6 +130,12 @@ pub fn routes() -> Vec<Route> {
         route(Method::PUT, "/api/admin/providers/{provider}/oauth-app", Executive, || put(oauth::set_app)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
+        // ---- this very list, described ----
+        route(Method::GET, "/api/openapi.json", Executive, || get(openapi::whole)),
+        route(Method::GET, "/docs", Open, || get(docs::page)),
+        route(Method::GET, "/docs/page.css", Open, || get(docs::style)),
+        route(Method::GET, "/docs/page.js", Open, || get(docs::script)),
+        route(Method::GET, "/docs/openapi.json", Open, || get(openapi::general)),
         // ---- the service itself ----
         route(Method::GET, "/healthz", Open, || get(health::alive)),
         route(Method::GET, "/readyz", Open, || get(health::ready)),

@@ -80,6 +80,8 @@ impl App {
         let catalog = Arc::new(Catalog::scan(&sandbox, &config.plugins_dir, &config.plugins_trust).await);
         hold_to_what_was_said(&store, &catalog).await?;
         let (run, serving) = this_run(&config.data_dir).context("the data folder can not be written to")?;
+        let jwt = config.jwt.clone();
+        let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
         let connections = Connections::new(Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -100,6 +102,7 @@ impl App {
             metrics,
             hosts: hosts.collect(),
             failed_tries: api::FailedTries::default(),
+            jwt,
         });
         Ok(Self { store, catalog, sandbox, connections, router, _serving: serving })
     }

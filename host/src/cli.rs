@@ -1,5 +1,6 @@
 //! The commands of the program.
 
+mod openapi;
 mod people;
 mod plugin;
 mod token;
@@ -43,6 +44,8 @@ enum Command {
     /// Look at components
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Print the description of the REST API, with the fields of the components that may run (OpenAPI 3.1)
+    Openapi,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -51,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Token(command) => token::run(command).await,
         Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
+        Command::Openapi => openapi::run().await,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A setting that is unknown or malformed stops the start, with one message that names them all.
 
+mod jwt;
 mod source;
 
 use std::{
@@ -15,7 +16,7 @@ use url::Url;
 pub use self::source::ConfigError;
 use self::source::Settings;
 use crate::{
-    model::OAuthApp,
+    model::{OAuthApp, caller::IdentityProvider},
     sandbox::{Limits, catalog::Trust},
     secret::Secret,
 };
@@ -46,6 +47,8 @@ pub struct Config {
     pub egress_reroute: BTreeMap<String, Url>,
     /// `JACKFIELD_OAUTH_<PROVIDER>_CLIENT_ID` and `_CLIENT_SECRET`, by the provider's name there.
     pub oauth_apps: BTreeMap<String, OAuthApp>,
+    /// `JACKFIELD_JWT_{ISSUER,AUDIENCE,JWKS_URL,LEVEL_CLAIM}`: whose JWTs are taken besides our own tokens.
+    pub jwt: Option<IdentityProvider>,
     /// `JACKFIELD_LOG`: a tracing filter.
     pub log: String,
     /// `JACKFIELD_LOG_FORMAT`.
@@ -137,7 +140,8 @@ impl Config {
             settings.refuse("LISTEN", "must be a loopback address with --dev");
         }
         let oauth_apps = oauth_apps(&mut settings);
-        settings.not_yet(&["JWT_", "OIDC_"]);
+        let jwt = jwt::identity_provider(&mut settings);
+        settings.not_yet(&["OIDC_"]);
         settings.finish()?;
         Ok(Self {
             listen,
@@ -150,6 +154,7 @@ impl Config {
             master_key,
             egress_reroute: egress_reroute.unwrap_or_default(),
             oauth_apps,
+            jwt,
             log,
             log_format: log_format.unwrap_or(LogFormat::Text),
             limits: Limits::default(),
@@ -292,6 +297,29 @@ mod tests {
         let public = [("JACKFIELD_LISTEN", "0.0.0.0:7420")];
         assert!(parse("", &public, Dev::No).is_ok());
         assert!(parse("", &public, Dev::Yes).is_err());
+    }
+
+    #[test]
+    fn an_identity_provider_is_named_by_all_four_settings_or_none() {
+        let all = [
+            ("JACKFIELD_JWT_ISSUER", "https://id.example.com/"),
+            ("JACKFIELD_JWT_AUDIENCE", "jackfield"),
+            ("JACKFIELD_JWT_JWKS_URL", "https://id.example.com/keys"),
+            ("JACKFIELD_JWT_LEVEL_CLAIM", "https://acme.example/level"),
+        ];
+        let provider = parse("", &all, Dev::No).expect("parses").jwt.expect("a provider");
+        assert_eq!(provider.level_claim, "https://acme.example/level");
+        assert_eq!(parse("", &[], Dev::No).expect("parses").jwt, None);
+        for (name, _) in all {
+            let three: Vec<_> = all.into_iter().filter(|(other, _)| *other != name).collect();
+            let message = parse("", &three, Dev::No).expect_err("refused").to_string();
+            assert!(message.contains(&format!("{name} is missing")), "{message}");
+        }
+        for url in ["http://id.example.com/keys", "https://10.0.0.1/keys", "https://id.local/keys", "keys"] {
+            let mut wrong = all;
+            wrong[2].1 = url;
+            assert!(parse("", &wrong, Dev::Yes).is_err(), "{url}");
+        }
     }
 
     #[test]

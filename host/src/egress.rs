@@ -66,6 +66,17 @@ impl Egress {
         self.0.send(grant, deadline, request).await
     }
 
+    /// Sends one request of the host's own to the very URL that it names, and follows no redirect.
+    ///
+    /// The URL is a setting's or an approved manifest's word, so that it needs no endpoint; it is held to the same
+    /// rules, addresses, caps and reroutes as a component's.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); a redirect is [`SendError::Denied`].
+    pub async fn fetch(&self, pool: &str, deadline: Instant, request: Request) -> Result<Response, SendError> {
+        self.0.fetch(pool, deadline, request).await
+    }
+
     /// Drops the pooled network connections of one pool, so that nothing of an ended connection lives on.
     pub fn forget(&self, pool: &str) {
         self.0.forget(pool);

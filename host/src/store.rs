@@ -36,7 +36,7 @@ pub use self::{
     people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
     plans::{Applied, Candidate, Link, Undone},
     sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
-    tokens::{NewToken, TokenText},
+    tokens::{NewToken, TOKEN_PREFIX, TokenText},
 };
 use crate::{clock::Clock, model, vault::Vault};
 

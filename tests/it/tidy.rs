@@ -35,13 +35,14 @@ const ROOMS: [(&str, &[&str]); 17] = [
 const LEAVES: [&str; 5] = ["model", "secret", "mac", "clock", "metrics"];
 
 /// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 6] = [
+const DOORS: [(&str, &[&str]); 7] = [
     ("axum", &["api", "app", "main"]),
     ("sqlx", &["store"]),
     ("wasmtime", &["sandbox"]),
     ("wasmtime_wasi", &["sandbox"]),
     ("reqwest", &["egress"]),
     ("aes_gcm", &["vault"]),
+    ("jsonwebtoken", &["api"]),
 ];
 
 /// What no word of the host may be.

@@ -1,5 +1,9 @@
 //! Who calls: reads the bearer token, finds its owner, and demands the level that the route asks for.
 
+mod jwt;
+mod keys;
+mod signatures;
+
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
@@ -14,8 +18,12 @@ use axum::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use http::{HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 
+pub use self::jwt::JwtCallers;
 use super::{Access, State, error::ApiError, request::RequestId, routes};
-use crate::model::{Caller, Error, Level, audit::Actor};
+use crate::{
+    model::{ApiToken, Caller, Error, Level, audit::Actor},
+    store::TOKEN_PREFIX,
+};
 
 /// Failed tries that one address has at once; they come back at one in three seconds. A person who mistypes does not
 /// meet it, and a guesser of 256-bit tokens loses nothing that could be won.
@@ -97,16 +105,38 @@ async fn authenticate(state: &State, header: Option<HeaderValue>, address: IpAdd
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
-    let found = match token {
-        Some(token) => state.store.find_token(token).await.map_err(Error::from)?,
-        None => None,
+    let found = match (token, &state.jwt) {
+        (Some(token), Some(jwt)) if !token.starts_with(TOKEN_PREFIX) => by_jwt(jwt, token).await?,
+        (Some(token), _) => state.store.find_token(token).await.map_err(Error::from)?.map(Caller::from),
+        (None, _) => None,
     };
     match found {
-        Some(token) => Ok(Caller { id: token.id, name: token.name, level: token.level }),
+        Some(caller) => Ok(caller),
         None => {
             state.failed_tries.count(address)?;
             Err(Error::Unauthenticated.into())
         }
+    }
+}
+
+/// The caller of a JWT. One that could not be judged is no failed try: nobody knows yet whether it is good.
+async fn by_jwt(jwt: &JwtCallers, token: &str) -> Result<Option<Caller>, Error> {
+    match jwt.judge(token).await {
+        Ok(caller) => Ok(Some(caller)),
+        Err(jwt::Refusal::NoKeys { retry_after }) => Err(Error::Overloaded {
+            what: "the identity provider's keys could not be fetched, so no JWT can be judged".to_owned(),
+            retry_after,
+        }),
+        Err(refusal) => {
+            tracing::info!(%refusal, "a JWT was refused");
+            Ok(None)
+        }
+    }
+}
+
+impl From<ApiToken> for Caller {
+    fn from(token: ApiToken) -> Self {
+        Self { id: token.id, name: token.name, level: token.level }
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn write(Problem(error): &Problem, request_id: &str) -> Response {
 }
 
 /// The status of each outcome, as the contract has it.
-fn status(error: &Error) -> StatusCode {
+pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
         Error::InvalidFields(_) | Error::InvalidRows(_) | Error::CredentialRejected(_) => {

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderName, HeaderValue, Method,
+    HeaderName, HeaderValue, Method, StatusCode,
     header::{CACHE_CONTROL, HOST},
     uri::Authority,
 };
@@ -38,6 +38,10 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     async {
         let started = Instant::now();
         let mut response = next.run(request).await;
+        if response.status() == StatusCode::BAD_REQUEST && response.extensions().get::<Problem>().is_none() {
+            // The router's own refusal, of a path that is not UTF-8.
+            response = ApiError::from(Error::InvalidRequest("the path can not be read".to_owned())).into_response();
+        }
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             response = error::write(&problem, &id.0);
         }

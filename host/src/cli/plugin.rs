@@ -31,9 +31,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
-    let egress = Egress::new(EgressConfig::default())?;
-    let sandbox = Sandbox::new(limits, egress, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let sandbox = sandbox()?;
     match command {
         Command::List { json } => {
             let config = settings()?;
@@ -50,6 +48,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// A sandbox that looks at components and runs none of their operations.
+pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
+    let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
+    let egress = Egress::new(EgressConfig::default())?;
+    Sandbox::new(limits, egress, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
 fn list(entries: &[std::sync::Arc<Entry>], json: bool) -> anyhow::Result<()> {

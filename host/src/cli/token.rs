@@ -7,7 +7,7 @@ use clap::{Subcommand, ValueEnum};
 use jackfield::{
     app,
     clock::Clock,
-    model::{ApiToken, Level, Outcome, ProviderId, audit::Actor},
+    model::{ApiToken, Caller, Level, Outcome, ProviderId, audit::Actor},
     store::{NewAudit, NewToken, Store},
 };
 
@@ -82,6 +82,9 @@ async fn create(
 ) -> anyhow::Result<()> {
     if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         bail!("a name has 1 to 100 characters and no control character");
+    }
+    if name.trim_start().starts_with(Caller::JWT) {
+        bail!("a name that starts with {} would pass for a caller by JWT", Caller::JWT);
     }
     if !providers.is_empty() && level != Level::Service {
         bail!("--provider is for a token of level service");

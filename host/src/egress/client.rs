@@ -116,6 +116,23 @@ impl Clients {
         timeout_at(deadline, self.follow(grant, request)).await.map_err(|_| SendError::TimedOut)?
     }
 
+    pub(super) async fn fetch(&self, pool: &str, deadline: Instant, request: Request) -> Result<Response, SendError> {
+        let Request { method, url, headers, body } = request;
+        headers::check_all(&headers)?;
+        policy::url_may_be_asked(&url).map_err(|why| Denial::new("url", why))?;
+        let url = Url::parse(&url).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
+        let draft = Draft { url, headers, body: body.map(Bytes::from), credential: None };
+        let nothing = Scrubber::new([]);
+        let deadline = deadline.min(Instant::now() + self.limits.total);
+        match timeout_at(deadline, self.exchange(pool, &nothing, method, draft))
+            .await
+            .map_err(|_| SendError::TimedOut)??
+        {
+            Hop::Answer(response) => Ok(response),
+            Hop::Redirect { .. } => Err(Denial::new("redirect", "the host's own requests follow none").into()),
+        }
+    }
+
     pub(super) fn forget(&self, pool: &str) {
         self.pools().clients.remove(pool);
     }

@@ -41,11 +41,29 @@ impl Level {
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Tells this caller from every other: the id of the token.
+    /// Tells this caller from every other: the id of the token, or the name of a caller by JWT.
     pub id: String,
-    /// What the audit calls them: the name of the token.
+    /// What the audit calls them: the name of the token, or [`JWT`](Self::JWT) and the subject of a JWT.
     pub name: String,
     pub level: Level,
+}
+
+impl Caller {
+    /// What the name of a caller by JWT starts with, and that of no token does.
+    pub const JWT: &str = "jwt:";
+}
+
+/// An identity provider whose JWTs are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityProvider {
+    /// What `iss` must be.
+    pub issuer: String,
+    /// What `aud` must be, or hold.
+    pub audience: String,
+    /// Where its public keys are, https.
+    pub jwks_url: String,
+    /// The claim whose value is the access level.
+    pub level_claim: String,
 }
 
 /// An API token as it is listed; the token itself is shown once and kept only as a hash.

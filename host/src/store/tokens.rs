@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What every token starts with, so that scanners and people know one when they see it.
-const PREFIX: &str = "jf_";
+pub const TOKEN_PREFIX: &str = "jf_";
 
 /// A token as its owner holds it: `jf_` and 256 random bits in base64url.
 pub type TokenText = Secret<String>;
@@ -39,7 +39,7 @@ impl Store {
     pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenText), StoreError> {
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).map_err(|error| StoreError::Database(sqlx::Error::Io(error.into())))?;
-        let text = Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)));
+        let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)));
         let now = self.clock.now();
         let expires_at = new
             .lifetime

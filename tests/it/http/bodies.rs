@@ -1,7 +1,8 @@
 //! Bodies that are wrong: each is told what is wrong with it, and none repeats a value.
 
+use http::Method;
 use jackfield_test_support::{
-    app::{Caller, TestApp, client},
+    app::{Caller, TestApp},
     marked,
     slack::Slack,
 };
@@ -33,8 +34,6 @@ async fn each_wrong_field_is_named() {
 async fn what_is_not_json_is_told_where() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let client = client();
-    let token = app.token(Caller::Executive).expect("a token");
     let secret = marked::secret("xoxb-");
     let deep = "[".repeat(100_000);
     for (kind, body, status) in [
@@ -46,16 +45,10 @@ async fn what_is_not_json_is_told_where() {
         ("application/x-www-form-urlencoded", format!("bot_token={secret}"), 400),
         ("application/json", "x".repeat((1 << 20) + 1), 413),
     ] {
-        let answer = client
-            .put(format!("{}{SLACK}", app.base))
-            .bearer_auth(token)
-            .header("content-type", kind)
-            .body(body.clone())
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(answer.status().as_u16(), status, "{kind} {}", body.chars().take(40).collect::<String>());
-        let text = answer.text().await.expect("a whole answer");
+        let with_body = |request: reqwest::RequestBuilder| request.header("content-type", kind).body(body.clone());
+        let answer = app.send_made(Caller::Executive, Method::PUT, SLACK, with_body).await;
+        assert_eq!(answer.status, status, "{kind} {}", body.chars().take(40).collect::<String>());
+        let text = answer.text;
         assert!(text.contains("invalid_request") && !text.contains(&secret), "{text}");
     }
 }

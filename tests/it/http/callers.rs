@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Method;
 use jackfield::api;
 use jackfield_test_support::{
-    app::{Caller, TestApp, client},
+    app::{Caller, TestApp},
     slack::Slack,
 };
 
@@ -94,6 +94,14 @@ async fn an_executive_is_told_of_a_path_that_is_none() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_no_text_is_refused_like_any_other_mistake() {
+    let app = TestApp::builder().start().await;
+    for path in ["/api/admin/connections/%ff/status", "/api/admin/connections/%c3%28/health"] {
+        let _ = app.get(path).await.refused(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
 async fn too_many_failed_tries_are_slowed_down_and_good_ones_are_not() {
     let app = TestApp::builder().start().await;
     let mut refused = Vec::new();
@@ -120,7 +128,6 @@ async fn a_revoke_counts_at_once() {
 #[tokio::test]
 async fn a_request_under_a_strangers_name_is_turned_away() {
     let app = TestApp::builder().start().await;
-    let client = client();
     for (host, status) in [
         ("evil.test", 421),
         ("evil.test:7420", 421),
@@ -131,8 +138,9 @@ async fn a_request_under_a_strangers_name_is_turned_away() {
         // A probe that knows the address alone; an address can not be rebound.
         ("192.0.2.7:7420", 200),
     ] {
-        let answer = client.get(format!("{}/healthz", app.base)).header("host", host).send().await.expect("an answer");
-        assert_eq!(answer.status().as_u16(), status, "{host}");
+        let named = |request: reqwest::RequestBuilder| request.header("host", host);
+        let answer = app.send_made(Caller::Nobody, Method::GET, "/healthz", named).await;
+        assert_eq!(answer.status, status, "{host}");
     }
 }
 

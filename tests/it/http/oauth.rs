@@ -2,7 +2,7 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Builder, Caller, TestApp, client},
+    app::{Answer, Builder, Caller, TestApp},
     marked,
     upstream::Fail,
     xero::{HOSTS, TENANT, Xero},
@@ -280,20 +280,20 @@ async fn a_token_endpoint_that_fails_ends_the_flow_and_keeps_what_was_stored() {
 async fn the_landing_page_holds_nothing_of_the_query_and_lets_nothing_in() {
     let app = TestApp::builder().start().await;
     let code = marked::secret("code-");
-    let url = format!("{}/oauth/callback?code={code}&state=%3Cscript%3E", app.base);
-    let answer = client().get(url).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+    let path = format!("/oauth/callback?code={code}&state=%3Cscript%3E");
+    let answer = app.send_as(Caller::Nobody, Method::GET, &path, None).await;
+    assert_eq!(answer.status, 200);
+    let header = |name: &str| answer.header(name).expect("a header").to_owned();
     assert!(header("content-security-policy").contains("default-src 'none'"));
     assert!(!header("content-security-policy").contains("unsafe-inline"));
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert_eq!(header("cache-control"), "no-store");
     assert_eq!(header("x-content-type-options"), "nosniff");
-    let page = answer.text().await.expect("a page");
+    let page = answer.text;
     assert!(!page.contains(&code) && !page.contains("<script>"), "{page}");
     for file in ["callback.js", "callback.css"] {
-        let answer = client().get(format!("{}/oauth/{file}", app.base)).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200, "{file}");
+        let answer = app.send_as(Caller::Nobody, Method::GET, &format!("/oauth/{file}"), None).await;
+        assert_eq!(answer.status, 200, "{file}");
     }
 }
 

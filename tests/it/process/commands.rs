@@ -79,6 +79,28 @@ async fn a_component_is_shown_with_all_that_it_asks_for() {
 }
 
 #[tokio::test]
+async fn the_description_of_the_api_is_printed_with_the_fields_of_the_components_that_may_run() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let printed = place.run(&["openapi"]);
+    assert!(printed.status.success(), "{}", text(&printed.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&printed.stdout).expect("JSON");
+    assert_eq!(document["openapi"], "3.1.1");
+    assert!(document["paths"]["/api/admin/connections/slack"]["put"].is_object());
+    let empty = tempfile::tempdir().expect("a folder");
+    let without = place.command(&["openapi"]).env("JACKFIELD_PLUGINS_DIR", empty.path()).output().expect("it runs");
+    let document: serde_json::Value = serde_json::from_slice(&without.stdout).expect("JSON");
+    assert!(document["paths"].get("/api/admin/connections/slack").is_none());
+}
+
+#[tokio::test]
+async fn no_token_takes_the_name_of_a_caller_by_jwt() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let refused = place.run(&["token", "create", "--name", "jwt:ada@acme.example", "--level", "executive"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stdout.is_empty() && text(&refused.stderr).contains("jwt:"), "{}", text(&refused.stderr));
+}
+
+#[tokio::test]
 async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
     let slack = Slack::start().await;
     let place = Place::with_slack(&slack).await;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod database;
+mod described;
 
 use std::{
     fs,
@@ -28,7 +29,8 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-pub use self::{answer::Answer, database::Database};
+use self::described::{Described, Sent};
+pub use self::{answer::Answer, database::Database, described::validator};
 use crate::{guests, marked, upstream::Upstream};
 
 /// Who sends a test's request.
@@ -67,6 +69,7 @@ pub struct TestApp {
     pub store: Store,
     pub connections: Connections,
     pub base: String,
+    described: Described,
     config: Config,
     egress: EgressLimits,
     client: reqwest::Client,
@@ -204,8 +207,11 @@ impl TestApp {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        let answer = Answer::read(request.send().await.expect("the service answers")).await;
+        let request = request.build().expect("a request");
+        let sent = Sent::of(&request);
+        let answer = Answer::read(self.client.execute(request).await.expect("the service answers")).await;
         answer.keep(&self.answers);
+        self.described.hold(&sent, &answer);
         answer
     }
 
@@ -244,6 +250,7 @@ impl TestApp {
         self.store = running.store;
         self.connections = running.connections;
         self.base = running.base;
+        self.described = running.described;
         self.stop = Some(running.stop);
         self.served = Some(running.served);
         self
@@ -353,6 +360,7 @@ impl Builder {
             store: running.store,
             connections: running.connections,
             base: running.base,
+            described: running.described,
             config,
             egress: self.egress,
             client: client(),
@@ -371,6 +379,7 @@ struct Running {
     store: Store,
     connections: Connections,
     base: String,
+    described: Described,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -384,6 +393,7 @@ impl Running {
         let app = App::start(config, surroundings).await.expect("the service starts");
         let store = app.store.clone();
         let connections = app.connections.clone();
+        let described = Described::of(&app.catalog);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
@@ -394,7 +404,7 @@ impl Running {
             };
             app.serve(listener, stopped).await.expect("the service ends well");
         });
-        Self { store, connections, base, stop, served }
+        Self { store, connections, base, described, stop, served }
     }
 }
 

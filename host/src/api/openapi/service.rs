@@ -1,0 +1,100 @@
+//! What is said of the service itself: the audit, this description, and whether it is well.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    connections::page_size,
+    operation::Operation,
+    schema::{Schema, count, flag, list, named, object, text, time, word},
+};
+
+pub(super) fn operations() -> Vec<Operation> {
+    let get = |path, id, group, summary| Operation::new(Method::GET, path, id, group, summary);
+    let description = || Schema::of(json!({ "type": "object" })).says("An OpenAPI 3.1 document.");
+    let begin = || json!({ "openapi": "3.1.1", "info": { "title": "Jackfield", "version": "0.1.0" }, "paths": {} });
+    let page = |path, id, summary, kind| {
+        get(path, id, "Description", summary).answers_as(200, "The file.", kind, text(), json!("…"))
+    };
+    vec![
+        get("/api/admin/audit", "list_audit", "Audit", "Lists who did what, newest first")
+            .asks("before", "Rows below this number.", count())
+            .asks("limit", "How many rows.", page_size(1_000, 100))
+            .answers(
+                200,
+                "One page of the audit.",
+                named("AuditPage"),
+                json!({ "entries": [entry()], "next_before": 2 }),
+            ),
+        get("/api/openapi.json", "describe", "Description", "This description, with each provider's own fields")
+            .says("Made when it is asked for, from the components that are approved at that moment.")
+            .answers(200, "The description.", description(), begin()),
+        get("/docs", "docs", "Description", "The description as a page")
+            .says("Nothing is fetched from elsewhere.")
+            .answers_as(200, "The page.", "text/html", text(), json!("<!doctype html>…")),
+        page("/docs/page.css", "docs_style", "How that page looks", "text/css"),
+        page("/docs/page.js", "docs_script", "What that page does", "text/javascript"),
+        get("/docs/openapi.json", "describe_in_general", "Description", "The description, without any provider")
+            .says("The same of every service of this version: it tells nothing of this one.")
+            .answers(200, "The description.", description(), begin()),
+        get("/healthz", "alive", "Service", "Tells whether the process answers").answers_as(
+            200,
+            "It does.",
+            "text/plain",
+            text(),
+            json!("ok\n"),
+        ),
+        get("/readyz", "ready", "Service", "Tells whether database, key and catalog are ready")
+            .answers(200, "They are.", named("Readiness"), readiness(true))
+            .answers(503, "One is not, and why.", named("Readiness"), readiness(false)),
+        get("/metrics", "metrics", "Service", "What was counted, for Prometheus").answers_as(
+            200,
+            "Prometheus' text format.",
+            "text/plain",
+            text(),
+            json!("jackfield_requests_total…"),
+        ),
+    ]
+}
+
+pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    let entry = object()
+        .says("One line of the audit.")
+        .needs("seq", count().says("Counts up without a gap."))
+        .needs("at", time())
+        .needs("actor", text().says("The name of a token, or `jwt:` and the subject of a JWT."))
+        .needs("action", text().says("Such as `connection.connect`."))
+        .needs("provider", text().or_null())
+        .needs("outcome", word(&["done", "refused"]))
+        .needs("detail", text().or_null().says("The code of a refusal, or a word more."))
+        .needs("origin", text().or_null().says("The caller's address."))
+        .needs("request_id", text().or_null());
+    let page = object()
+        .needs("entries", list(named("AuditEntry")))
+        .needs("next_before", count().or_null().says("What to ask for as `before` to go on; null at the end."));
+    let readiness = object()
+        .needs("ready", flag())
+        .needs("database", text())
+        .needs("key", text().says("`open`, or why it is not and what to do."))
+        .needs("catalog", text());
+    vec![("AuditEntry", entry), ("AuditPage", page), ("Readiness", readiness)]
+}
+
+fn entry() -> Value {
+    json!({
+        "seq": 2,
+        "at": "2026-11-24T04:23:54.172863Z",
+        "actor": "admin",
+        "action": "connection.connect",
+        "provider": "acme-chat",
+        "outcome": "done",
+        "detail": "Acme Instruments",
+        "origin": "127.0.0.1",
+        "request_id": "019ab7f1c7de7a10b6f0a1d2c3b4a596",
+    })
+}
+
+fn readiness(ready: bool) -> Value {
+    let database = if ready { "ok" } else { "does not answer" };
+    json!({ "ready": ready, "database": database, "key": "open", "catalog": "ok" })
+}

@@ -1,0 +1,168 @@
+//! The stand-in of an identity provider: signing keys, the set of the public ones, and tokens, well made or not.
+//!
+//! It signs by `ring` alone, so that a mistake of the crate that checks is not made twice.
+
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jackfield_test_support::upstream::{Answer, Upstream};
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    rsa::PublicKeyComponents,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+        RsaKeyPair,
+    },
+};
+use serde_json::{Value, json};
+
+pub(super) const HOST: &str = "id.example.com";
+pub(super) const ISSUER: &str = "https://id.example.com/acme";
+pub(super) const AUDIENCE: &str = "jackfield";
+/// Where the keys are, as the service is told.
+pub(super) const JWKS: &str = "https://id.example.com/acme/keys";
+
+/// An RSA key for tests alone: `ring` makes none.
+const RSA: &[u8] = include_bytes!("../../../data/rsa-test-key.der");
+
+/// A running identity provider.
+pub(super) struct Issuer {
+    pub(super) upstream: Upstream,
+    published: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Issuer {
+    /// Starts with these public keys.
+    pub(super) async fn start(keys: &[&SigningKey]) -> Self {
+        let published = Arc::new(Mutex::new(keys.iter().map(|key| key.jwk()).collect::<Vec<Value>>()));
+        let answered = Arc::clone(&published);
+        let upstream = Upstream::start(move |request| match request.path.as_str() {
+            "/acme/keys" => Answer::json(&json!({ "keys": *answered.lock().expect("the keys") })),
+            _ => Answer::empty(404),
+        })
+        .await;
+        Self { upstream, published }
+    }
+
+    /// Publishes these keys and no others.
+    pub(super) fn publish(&self, keys: Vec<Value>) {
+        *self.published.lock().expect("the keys") = keys;
+    }
+
+    /// How often its keys were asked for.
+    pub(super) fn fetches(&self) -> usize {
+        self.upstream.requests_to("/acme/keys").len()
+    }
+}
+
+/// A key that signs tokens.
+pub(super) struct SigningKey {
+    pub(super) id: String,
+    pair: Pair,
+}
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    P256(EcdsaKeyPair),
+    P384(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl SigningKey {
+    pub(super) fn rsa(id: &str) -> Self {
+        Self { id: id.to_owned(), pair: Pair::Rsa(RsaKeyPair::from_der(RSA).expect("an RSA key")) }
+    }
+
+    pub(super) fn p256(id: &str) -> Self {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).expect("a key");
+        Self { id: id.to_owned(), pair: Pair::P256(pair) }
+    }
+
+    pub(super) fn p384(id: &str) -> Self {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P384_SHA384_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).expect("a key");
+        Self { id: id.to_owned(), pair: Pair::P384(pair) }
+    }
+
+    pub(super) fn ed25519(id: &str) -> Self {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
+        Self { id: id.to_owned(), pair: Pair::Ed25519(pair) }
+    }
+
+    /// The public key as it stands in the set.
+    pub(super) fn jwk(&self) -> Value {
+        let id = &self.id;
+        let point = |curve: &str, point: &[u8]| {
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            json!({ "kty": "EC", "crv": curve, "kid": id, "use": "sig", "x": base64url(x), "y": base64url(y) })
+        };
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+                json!({ "kty": "RSA", "kid": id, "use": "sig", "n": base64url(&n), "e": base64url(&e) })
+            }
+            Pair::P256(pair) => point("P-256", pair.public_key().as_ref()),
+            Pair::P384(pair) => point("P-384", pair.public_key().as_ref()),
+            Pair::Ed25519(pair) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": base64url(pair.public_key().as_ref()) })
+            }
+        }
+    }
+
+    /// A well-made token.
+    pub(super) fn token(&self, algorithm: &str, claims: &Value) -> String {
+        self.token_with(algorithm, &json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
+    }
+
+    /// A token with a header of the test's own, signed by this algorithm whatever the header says.
+    pub(super) fn token_with(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
+        assemble(header, claims, |message| self.sign(algorithm, message))
+    }
+
+    fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let padding: &dyn ring::signature::RsaEncoding = match algorithm {
+                    "RS256" => &RSA_PKCS1_SHA256,
+                    "RS384" => &RSA_PKCS1_SHA384,
+                    "RS512" => &RSA_PKCS1_SHA512,
+                    "PS256" => &RSA_PSS_SHA256,
+                    "PS384" => &RSA_PSS_SHA384,
+                    "PS512" => &RSA_PSS_SHA512,
+                    other => panic!("{other} is no algorithm of an RSA key"),
+                };
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(padding, &random, message, &mut signature).expect("signed");
+                signature
+            }
+            Pair::P256(pair) | Pair::P384(pair) => pair.sign(&random, message).expect("signed").as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+        }
+    }
+}
+
+/// A token whose signature is a MAC under any bytes at all.
+pub(super) fn mac_token(header: &Value, claims: &Value, secret: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    assemble(header, claims, |message| hmac::sign(&key, message).as_ref().to_vec())
+}
+
+/// Puts a token together.
+pub(super) fn assemble(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let message = format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(claims.to_string().as_bytes()));
+    let signature = base64url(&sign(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+pub(super) fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,233 @@
+//! One token for each way to be wrong (T52): none makes anybody a caller.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jackfield_test_support::app::TestApp;
+use serde_json::{Value, json};
+
+use super::{
+    AUDIENCE, ISSUER, Issuer, SigningKey, ask, claims,
+    issuer::{HOST, assemble, base64url, mac_token},
+    started,
+};
+
+/// Failed tries below the bound of one address, with some to spare.
+const TRIES: usize = 15;
+
+/// The keys of these tests: three that are published, and one that is not.
+struct Keys {
+    rsa: SigningKey,
+    p256: SigningKey,
+    ed25519: SigningKey,
+    stranger: SigningKey,
+}
+
+impl Keys {
+    fn new() -> Self {
+        Self {
+            rsa: SigningKey::rsa("rsa"),
+            p256: SigningKey::p256("p256"),
+            ed25519: SigningKey::ed25519("ed25519"),
+            // Its id is that of a published key.
+            stranger: SigningKey::ed25519("ed25519"),
+        }
+    }
+
+    async fn issuer(&self) -> Issuer {
+        Issuer::start(&[&self.rsa, &self.p256, &self.ed25519]).await
+    }
+}
+
+/// Asks with each token, and expects that the same answer is given to all of them.
+async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(String, String)>) {
+    let mut app = started(issuer).await;
+    let count = make(&app).len();
+    for index in 0..count {
+        if index > 0 && index.is_multiple_of(TRIES) {
+            app = started(issuer).await;
+        }
+        let (what, token) = make(&app).swap_remove(index);
+        let answer = ask(&app, &token).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthenticated"), "{what}: {}", answer.text);
+        assert_eq!(answer.json()["detail"], "a valid bearer token is needed", "{what}: no hint for a guesser");
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_a_wrong_claim_is_turned_away() {
+    let keys = Keys::new();
+    let issuer = keys.issuer().await;
+    all_are_turned_away(&issuer, |app| {
+        let now = app.clock.now().as_second();
+        let changes = [
+            json!({ "iss": null }),
+            json!({ "iss": "https://id.example.com/other" }),
+            json!({ "iss": format!("{ISSUER}/") }),
+            json!({ "iss": [ISSUER] }),
+            json!({ "aud": null }),
+            json!({ "aud": "another" }),
+            json!({ "aud": [] }),
+            json!({ "aud": ["another", "jackfield-console"] }),
+            json!({ "aud": { AUDIENCE: true } }),
+            json!({ "exp": null }),
+            json!({ "exp": now - 61 }),
+            json!({ "exp": (now + 300).to_string() }),
+            json!({ "exp": -1 }),
+            json!({ "exp": true }),
+            json!({ "nbf": now + 90 }),
+            json!({ "nbf": "now" }),
+            json!({ "iat": now + 90 }),
+            json!({ "iat": [now] }),
+            json!({ "sub": null }),
+            json!({ "sub": "" }),
+            json!({ "sub": 7 }),
+            json!({ "sub": "a".repeat(256) }),
+            json!({ "sub": "ada\nexecutive" }),
+            json!({ "sub": "ada\u{202e}" }),
+            json!({ "level": null }),
+            json!({ "level": "" }),
+            json!({ "level": "Executive" }),
+            json!({ "level": "executive " }),
+            json!({ "level": "admin" }),
+            json!({ "level": "service" }),
+            json!({ "level": ["executive"] }),
+            json!({ "level": { "executive": true } }),
+            json!({ "level": true }),
+            json!({ "level": 3 }),
+        ];
+        changes.iter().map(|change| (change.to_string(), keys.ed25519.token("EdDSA", &claims(app, change)))).collect()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_with_a_wrong_header_is_turned_away() {
+    let keys = Keys::new();
+    let issuer = keys.issuer().await;
+    all_are_turned_away(&issuer, |app| {
+        let claims = claims(app, &json!({}));
+        let url = format!("https://{HOST}/acme/others");
+        let headers = [
+            json!({ "alg": "EdDSA" }),
+            json!({ "alg": "EdDSA", "kid": null }),
+            json!({ "alg": "EdDSA", "kid": "unheard-of" }),
+            json!({ "alg": "EdDSA", "kid": "../../../dev/null" }),
+            json!({ "alg": "EdDSA", "kid": "' or 1=1 --" }),
+            json!({ "alg": "EdDSA", "kid": ["ed25519"] }),
+            json!({ "alg": "EdDSA", "kid": "rsa" }),
+            json!({ "alg": "ES256", "kid": "ed25519" }),
+            json!({ "alg": "RS256", "kid": "ed25519" }),
+            json!({ "alg": "HS256", "kid": "ed25519" }),
+            json!({ "alg": "none", "kid": "ed25519" }),
+            json!({ "kid": "ed25519" }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "typ": "JWE" }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "typ": "logout+jwt" }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "typ": 1 }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "crit": ["exp"], "exp": 1 }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "crit": ["b64"], "b64": false }),
+        ];
+        let signed_by_a_published_key =
+            headers.iter().map(|header| (header.to_string(), keys.ed25519.token_with("EdDSA", header, &claims)));
+        // A key that the token brings along, or says where to fetch, is nobody's.
+        let jwk = keys.stranger.jwk();
+        let brought = [
+            json!({ "alg": "EdDSA", "kid": "ed25519", "jwk": jwk }),
+            json!({ "alg": "EdDSA", "kid": "mine", "jwk": jwk }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "jku": url }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "x5u": url }),
+            json!({ "alg": "EdDSA", "kid": "ed25519", "x5c": [STANDARD.encode("certificate")] }),
+        ];
+        let signed_by_a_stranger =
+            brought.iter().map(|header| (header.to_string(), keys.stranger.token_with("EdDSA", header, &claims)));
+        signed_by_a_published_key.chain(signed_by_a_stranger).collect()
+    })
+    .await;
+    assert_eq!(issuer.upstream.requests_to("/acme/others").len(), 0, "no address of a token is ever asked");
+}
+
+#[tokio::test]
+async fn a_token_without_the_right_signature_is_turned_away() {
+    let keys = Keys::new();
+    let issuer = keys.issuer().await;
+    all_are_turned_away(&issuer, |app| {
+        let claims = claims(app, &json!({}));
+        let header = json!({ "alg": "EdDSA", "kid": "ed25519" });
+        let good = keys.ed25519.token("EdDSA", &claims);
+        let parts: Vec<&str> = good.split('.').collect();
+        let [head, payload, signature] = parts[..] else { panic!("three parts") };
+        let forged = base64url(claims.to_string().replace("ada", "eve").as_bytes());
+        let unsigned = |algorithm: &str| assemble(&json!({ "alg": algorithm, "kid": "rsa" }), &claims, |_| Vec::new());
+        // The public key as the secret of a MAC, in each form in which a library may hold it.
+        let jwk = keys.rsa.jwk();
+        let modulus = jwk["n"].as_str().expect("a modulus").to_owned();
+        let by_mac = |secret: &[u8]| mac_token(&json!({ "alg": "HS256", "kid": "rsa" }), &claims, secret);
+        let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&modulus).expect("base64url");
+        let pairs = [
+            ("none", unsigned("none")),
+            ("None", unsigned("None")),
+            ("nOnE", unsigned("nOnE")),
+            ("an empty signature", unsigned("RS256")),
+            ("a MAC under the modulus", by_mac(&decoded)),
+            ("a MAC under the modulus as text", by_mac(modulus.as_bytes())),
+            ("a MAC under the JWK", by_mac(jwk.to_string().as_bytes())),
+            ("a MAC under nothing", by_mac(b"")),
+            (
+                "RS256 said, PS256 signed",
+                keys.rsa.token_with("PS256", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
+            ),
+            (
+                "RS256 said, RS512 signed",
+                keys.rsa.token_with("RS512", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
+            ),
+            (
+                "an ECDSA signature of zeros",
+                assemble(&json!({ "alg": "ES256", "kid": "p256" }), &claims, |_| vec![0; 64]),
+            ),
+            ("a stranger under a known id", keys.stranger.token_with("EdDSA", &header, &claims)),
+            ("another payload", format!("{head}.{forged}.{signature}")),
+            ("a cut signature", format!("{head}.{payload}.{}", &signature[..signature.len() - 4])),
+            ("two parts", format!("{head}.{payload}")),
+            ("four parts", format!("{good}.{signature}")),
+            ("five parts, as of an encrypted one", format!("{head}..{payload}.{signature}.{signature}")),
+            ("padding", format!("{good}==")),
+            ("no base64", format!("{head}.{payload}.{}", "!".repeat(86))),
+            (
+                "too long",
+                keys.ed25519.token("EdDSA", &{
+                    let mut long = claims.clone();
+                    long["groups"] = Value::String("x".repeat(16 << 10));
+                    long
+                }),
+            ),
+            ("only dots", "..".to_owned()),
+        ];
+        pairs.map(|(what, token)| (what.to_owned(), token)).into()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_for_signatures_checks_none() {
+    let (rsa, ed25519) = (SigningKey::rsa("rsa"), SigningKey::ed25519("ed25519"));
+    let issuer = Issuer::start(&[]).await;
+    let mut for_encryption = rsa.jwk();
+    for_encryption["use"] = json!("enc");
+    let secret = b"a secret that somebody published";
+    let published = vec![
+        for_encryption,
+        json!({ "kty": "oct", "kid": "shared", "alg": "HS256", "k": base64url(secret) }),
+        json!({ "kty": "AKP", "kid": "unheard-of", "pub": "AQ" }),
+        // What can be used stands last: nothing before it spoils it.
+        ed25519.jwk(),
+    ];
+    issuer.publish(published);
+    all_are_turned_away(&issuer, |app| {
+        let claims = claims(app, &json!({}));
+        vec![
+            ("for encryption".to_owned(), rsa.token("RS256", &claims)),
+            ("shared".to_owned(), mac_token(&json!({ "alg": "HS256", "kid": "shared" }), &claims, secret)),
+        ]
+    })
+    .await;
+    let app = started(&issuer).await;
+    assert_eq!(ask(&app, &ed25519.token("EdDSA", &claims(&app, &json!({})))).await.status, 200);
+}

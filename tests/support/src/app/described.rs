@@ -1,0 +1,219 @@
+//! Holds every answer of a service, and every body that it took, against its own description of itself.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use jackfield::{api::openapi, sandbox::Catalog};
+use jsonschema::Validator;
+use reqwest::{Method, Request, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use super::Answer;
+
+const PROBLEM: &str = "application/problem+json";
+
+/// A request as it went out.
+#[derive(Debug)]
+pub(super) struct Sent {
+    method: Method,
+    path: String,
+    /// The type and the bytes of its body, where it has one.
+    body: Option<(String, Vec<u8>)>,
+}
+
+impl Sent {
+    pub(super) fn of(request: &Request) -> Self {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let body = request.body().and_then(|body| body.as_bytes());
+        Self {
+            method: request.method().clone(),
+            path: request.url().path().to_owned(),
+            body: body.map(|body| (essence(kind).to_owned(), body.to_vec())),
+        }
+    }
+}
+
+/// A media type without its parameters.
+fn essence(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// The description of one service, ready to be held against.
+pub(super) struct Described {
+    document: Value,
+    /// Made when they are first needed, by what they are for.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
+}
+
+impl Described {
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        Self::by(openapi::of_catalog(catalog))
+    }
+
+    fn by(document: Value) -> Self {
+        Self { document, validators: Mutex::default() }
+    }
+
+    /// Fails the test whose request was answered, or whose body was taken, otherwise than is described.
+    pub(super) fn hold(&self, sent: &Sent, answer: &Answer) {
+        if let Err(why) = self.judge(sent, answer) {
+            let (Sent { method, path, .. }, Answer { status, text, .. }) = (sent, answer);
+            panic!("{method} {path} → {status}: {why}\nhost/src/api/openapi/ says otherwise than: {text}");
+        }
+    }
+
+    fn judge(&self, Sent { method, path, body }: &Sent, answer: &Answer) -> Result<(), String> {
+        // A HEAD is answered by the GET of its path, without the body.
+        let is_head = method == Method::HEAD;
+        let name = if is_head { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
+        let template = self.template(path);
+        let Some((template, operation)) =
+            template.and_then(|template| Some((template, self.document["paths"][template].get(&name)?)))
+        else {
+            return match answer.status {
+                ..400 => Err("no operation of it is described".to_owned()),
+                _ if is_head => Ok(()),
+                _ => self.fits(PROBLEM, &json!({ "$ref": "#/components/schemas/Problem" }), &answer.json()),
+            };
+        };
+        let response = self.resolved(&operation["responses"][answer.status.to_string()]);
+        if response.is_null() {
+            return Err(format!("this status of `{template}` is not described"));
+        }
+        if is_head {
+            return Ok(());
+        }
+        let kind = essence(answer.header("content-type").unwrap_or_default());
+        let media = &response["content"][kind];
+        if media.is_null() {
+            return Err(format!("the type `{kind}` of `{template}` is not described"));
+        }
+        let key = format!("{name} {template} {} {kind}", answer.status);
+        if kind.ends_with("json") {
+            self.fits(&key, &media["schema"], &answer.json())?;
+        }
+        let Some((kind, body)) = body.as_ref().filter(|_| answer.status < 300) else { return Ok(()) };
+        let media = &operation["requestBody"]["content"][kind];
+        if media.is_null() {
+            return Err(format!("it took a body of the type `{kind}`, and none is described"));
+        }
+        if !kind.ends_with("json") {
+            return Ok(());
+        }
+        let body = serde_json::from_slice(body).map_err(|why| format!("it took a body that is no JSON: {why}"))?;
+        self.fits(&format!("{key} body"), &media["schema"], &body).map_err(|why| format!("it took a body: {why}"))
+    }
+
+    /// The path of the description that a path is one of: the one with the fewest parameters.
+    fn template(&self, path: &str) -> Option<&str> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let is_parameter = |segment: &str| segment.starts_with('{');
+        let fits = |template: &&String| {
+            let wanted: Vec<&str> = template.split('/').collect();
+            wanted.len() == segments.len()
+                && wanted
+                    .iter()
+                    .zip(&segments)
+                    .all(|(wanted, given)| wanted == given || (is_parameter(wanted) && !given.is_empty()))
+        };
+        let templates = self.document["paths"].as_object().expect("paths").keys();
+        let parameters = |template: &&String| template.split('/').filter(|segment| is_parameter(segment)).count();
+        templates.filter(fits).min_by_key(parameters).map(String::as_str)
+    }
+
+    fn resolved<'a>(&'a self, thing: &'a Value) -> &'a Value {
+        match thing["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+            Some(pointer) => self.document.pointer(pointer).unwrap_or(&Value::Null),
+            None => thing,
+        }
+    }
+
+    fn fits(&self, key: &str, schema: &Value, instance: &Value) -> Result<(), String> {
+        let validator = {
+            let mut validators = self.validators.lock().expect("no panic while the validators are held");
+            let made = validators.entry(key.to_owned());
+            Arc::clone(made.or_insert_with(|| Arc::new(validator(&self.document, schema))))
+        };
+        // The values themselves may be secrets that a test gives away.
+        let wrong: Vec<String> = validator
+            .iter_errors(instance)
+            .map(|error| format!("`{}`: {}", error.instance_path(), error.masked()))
+            .collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+}
+
+impl fmt::Debug for Described {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Described").finish_non_exhaustive()
+    }
+}
+
+/// What holds values against a schema of a description, whose names it may use.
+///
+/// # Panics
+/// It is no schema.
+#[must_use]
+pub fn validator(document: &Value, schema: &Value) -> Validator {
+    let whole = json!({ "components": document["components"], "allOf": [schema] });
+    let options = jsonschema::draft202012::options().should_validate_formats(true);
+    options.build(&whole).unwrap_or_else(|error| panic!("{error}: {schema:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn judge(method: &Method, path: &str, sent: Option<&Value>, status: u16, kind: &str, text: &str) -> String {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(kind).expect("a type"))]);
+        let answer = Answer { status, headers, text: text.to_owned() };
+        let body = sent.map(|sent| ("application/json".to_owned(), sent.to_string().into_bytes()));
+        let sent = Sent { method: method.clone(), path: path.to_owned(), body };
+        Described::by(openapi::document([])).judge(&sent, &answer).err().unwrap_or_default()
+    }
+
+    const STATUS: &str = "/api/admin/connections/acme/status";
+
+    #[test]
+    fn an_answer_as_described_is_passed() {
+        let json = "application/json; charset=utf-8";
+        assert_eq!(judge(&Method::GET, STATUS, None, 200, json, r#"{"configured": true, "team": "red"}"#), "");
+        assert_eq!(judge(&Method::HEAD, STATUS, None, 200, json, ""), "");
+        assert_eq!(judge(&Method::GET, "/healthz", None, 200, "text/plain", "ok\n"), "");
+    }
+
+    #[test]
+    fn whatever_is_not_described_is_found() {
+        let json = "application/json";
+        let problem = |code: &str, status: u16| {
+            json!({
+                "type": "about:blank", "title": "x", "status": status, "code": code, "detail": "x", "request_id": "x",
+            })
+            .to_string()
+        };
+        let put = json!({ "token": 5 });
+        for (why, found) in [
+            ("this status of", judge(&Method::GET, STATUS, None, 204, json, "")),
+            ("the type `text/html`", judge(&Method::GET, STATUS, None, 200, "text/html", "<p>")),
+            ("\"configured\" is a required", judge(&Method::GET, STATUS, None, 200, json, "{}")),
+            ("is not of type", judge(&Method::GET, STATUS, None, 200, json, r#"{"configured": "yes"}"#)),
+            ("Additional", judge(&Method::GET, "/readyz", None, 503, json, r#"{"why": 1}"#)),
+            ("no operation", judge(&Method::GET, "/api/nowhere", None, 200, json, "{}")),
+            ("no operation", judge(&Method::PATCH, STATUS, None, 200, json, "{}")),
+            ("`/code`", judge(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_person", 404))),
+            ("`/status`", judge(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_provider", 409))),
+            ("`/code`", judge(&Method::GET, "/nowhere", None, 404, PROBLEM, &problem("unheard_of", 404))),
+            (
+                "it took a body: `/token`",
+                judge(&Method::PUT, "/api/admin/connections/acme", Some(&put), 200, json, r#"{"ok": true}"#),
+            ),
+        ] {
+            assert!(found.contains(why), "{why}: {found}");
+        }
+    }
+}
