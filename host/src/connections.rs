@@ -11,6 +11,7 @@ mod fields;
 mod minting;
 mod oauth;
 mod outcome;
+mod readers;
 mod refresh;
 mod token_endpoint;
 mod walk;
@@ -31,6 +32,7 @@ use self::{
     attempt::{Kept, Trial},
     checks::{lacks_a_secret, tells_of_the_connection},
     minting::Minted,
+    readers::Readers,
     refresh::Refreshes,
 };
 use crate::{
@@ -59,6 +61,7 @@ pub struct Connections {
     redirect_uri: Arc<str>,
     oauth_apps: Arc<BTreeMap<String, OAuthApp>>,
     refreshes: Refreshes,
+    readers: Readers,
     minted: Minted,
 }
 
@@ -131,6 +134,8 @@ impl Connections {
     pub fn new(parts: Parts) -> Self {
         let redirect_uri = parts.public_url.join("oauth/callback").map_or_else(|_| String::new(), Into::into);
         Self {
+            refreshes: Refreshes::new(parts.run, &parts.store),
+            readers: Readers::default(),
             store: parts.store,
             catalog: parts.catalog,
             sandbox: parts.sandbox,
@@ -139,7 +144,6 @@ impl Connections {
             requests: parts.limits.requests,
             redirect_uri: redirect_uri.into(),
             oauth_apps: Arc::new(parts.oauth_apps),
-            refreshes: Refreshes::new(parts.run),
             minted: Minted::default(),
         }
     }

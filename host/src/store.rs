@@ -43,6 +43,10 @@ use crate::{clock::Clock, model, vault::Vault};
 /// Connections kept to the database. SQLite has one writer at a time, so more would only wait in another queue.
 const POOL: u32 = 16;
 
+/// Connections kept apart for the journal of refreshes: however many readers wait for one of the others, who refreshes
+/// can still count on and store the new pair.
+const JOURNAL_POOL: u32 = 2;
+
 /// How long a writer waits for another to finish. Longer than any transaction of ours by far.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -50,6 +54,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    journal: AnyPool,
     dialect: Dialect,
     clock: Clock,
     keys: Keys,
@@ -120,6 +125,9 @@ impl From<StoreError> for model::Error {
                  connect again"
                     .to_owned(),
             ),
+            StoreError::Database(sqlx::Error::PoolTimedOut) => {
+                Self::Overloaded { what: "the database has too much to do".to_owned(), retry_after: 1 }
+            }
             StoreError::Conflict => Self::Overloaded {
                 what: "somebody else is changing this connection at this moment".to_owned(),
                 retry_after: 1,
@@ -143,26 +151,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let (dialect, url) = prepare(&options.url)?;
         let connect = AnyConnectOptions::from_str(&url).map_err(|_holds_the_url| StoreError::BadUrl("is malformed"))?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(POOL)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    let settings = match dialect {
-                        // WAL lets readers go on beside the writer; FULL makes what was answered survive a power cut.
-                        Dialect::Sqlite => {
-                            "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
-                             pragma foreign_keys = on; pragma trusted_schema = off;"
-                        }
-                        // A statement whose caller went away would go on, and hold up every writer behind it.
-                        Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
-                    };
-                    connection.execute(settings).await?;
-                    Ok(())
-                })
-            })
-            .connect_with(connect)
-            .await?;
+        let pool = pool(dialect, POOL).connect_with(connect.clone()).await?;
         match dialect {
             Dialect::Sqlite => sqlx::migrate!("../migrations/sqlite").run(&pool).await?,
             Dialect::Postgres => {
@@ -174,7 +163,14 @@ impl Store {
             }
         }
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
-        Ok(Self { pool, dialect, clock: options.clock, keys })
+        let journal = self::pool(dialect, JOURNAL_POOL).connect_lazy_with(connect);
+        Ok(Self { pool, journal, dialect, clock: options.clock, keys })
+    }
+
+    /// The same store, over connections that no crowd of readers takes.
+    #[must_use]
+    pub fn for_journal(&self) -> Self {
+        Self { pool: self.journal.clone(), ..self.clone() }
     }
 
     /// Asks the database for a sign of life.
@@ -208,6 +204,7 @@ impl Store {
 
     /// Closes every connection to the database, so that SQLite folds its log back into the file.
     pub async fn close(&self) {
+        self.journal.close().await;
         self.pool.close().await;
     }
 
@@ -223,6 +220,26 @@ impl Store {
             Dialect::Postgres => self.pool.begin().await?,
         })
     }
+}
+
+fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
+    let settings = match dialect {
+        // WAL lets readers go on beside the writer; FULL makes what was answered survive a power cut.
+        Dialect::Sqlite => {
+            "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
+             pragma foreign_keys = on; pragma trusted_schema = off;"
+        }
+        // A statement whose caller went away would go on, and hold up every writer behind it.
+        Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
+    };
+    AnyPoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT).after_connect(
+        move |connection, _| {
+            Box::pin(async move {
+                connection.execute(settings).await?;
+                Ok(())
+            })
+        },
+    )
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, StoreError> {

@@ -52,6 +52,7 @@ fn main() -> std::io::Result<()> {
         refresh::readers(&mut report);
     }
     if is_chosen("providers") {
+        providers::load_warm(&mut report);
         providers::tax(&mut report);
     }
     if is_chosen("people") || is_chosen("sync") || is_chosen("match") || is_chosen("list") {

@@ -1,6 +1,7 @@
 //! The program itself, started as its user starts it, and ended as a power cut ends it.
 
 mod commands;
+mod documents;
 mod kill;
 mod program;
 mod refresh_kill;

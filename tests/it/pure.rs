@@ -4,3 +4,4 @@ mod egress_cases;
 mod egress_stand_in;
 mod egress_way_out;
 mod refused_components;
+mod shipped_components;

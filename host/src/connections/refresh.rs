@@ -29,12 +29,11 @@ use super::{
 };
 use crate::{
     model::{
-        Connection, Error,
+        Connection, Error, ProviderId,
         manifest::{Auth, OAuth2Grant, RefreshTokens},
     },
     sandbox::Component,
-    secret::Secret,
-    store::{Asked, Grant, Holder, Run, StoreError, Tokens},
+    store::{Asked, Grant, Holder, Run, Store, StoreError, Tokens},
 };
 
 /// An access token with less left than this is not used any more: a call can take most of it.
@@ -64,6 +63,8 @@ pub(super) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     run: Run,
+    /// Where the journal is kept, apart from what readers wait for.
+    journal: Store,
     /// By connection and generation.
     flights: Mutex<HashMap<(String, i64), Flight>>,
     random: RandomState,
@@ -95,8 +96,9 @@ enum Turn {
 }
 
 impl Refreshes {
-    pub(super) fn new(run: Run) -> Self {
-        Self(Arc::new(Inner { run, flights: Mutex::default(), random: RandomState::new() }))
+    pub(super) fn new(run: Run, store: &Store) -> Self {
+        let journal = store.for_journal();
+        Self(Arc::new(Inner { run, journal, flights: Mutex::default(), random: RandomState::new() }))
     }
 
     /// How long before its end this process refreshes a token that is in use.
@@ -109,11 +111,21 @@ impl Refreshes {
 
 impl Connections {
     /// The grant of a connection with an access token that can be used now.
-    ///
-    /// A token that is about to end is refreshed beside; one that has ended is waited for.
     pub(super) async fn live_grant(&self, component: &Component, connection: &Connection) -> Result<Arc<Grant>, Error> {
         let grant = self.store.grant(&connection.id).await?.ok_or(StoreError::Unreadable)?;
-        let Some(end) = grant.tokens.expires_at else { return Ok(Arc::new(grant)) };
+        self.usable(component, connection, Arc::new(grant)).await
+    }
+
+    /// A grant as it was read, or the next one where its access token can not be used now.
+    ///
+    /// A token that is about to end is refreshed beside; one that has ended is waited for.
+    pub(super) async fn usable(
+        &self,
+        component: &Component,
+        connection: &Connection,
+        grant: Arc<Grant>,
+    ) -> Result<Arc<Grant>, Error> {
+        let Some(end) = grant.tokens.expires_at else { return Ok(grant) };
         let left = end.duration_since(self.clock.now());
         if left <= SPENT {
             return self.newer_grant(component, connection, grant.generation).await;
@@ -125,22 +137,11 @@ impl Connections {
             let (connections, connection) = (self.clone(), connection.clone());
             tokio::spawn(async move {
                 if let Err(failure) = flight.await {
-                    connections.note_in_background(&connection, failure.into_error(&connection)).await;
+                    connections.note_in_background(&connection, failure.into_error(&connection.provider)).await;
                 }
             });
         }
-        Ok(Arc::new(grant))
-    }
-
-    /// An access token of a connected OAuth provider that can be used now.
-    ///
-    /// # Errors
-    /// Not connected, not by OAuth, a dead grant, or a provider that fails.
-    pub async fn access_token(&self, provider: &str) -> Result<Secret<String>, Error> {
-        let id = self.id(provider)?;
-        let component = self.catalog.component(provider)?;
-        let connection = self.store.connection(&id).await?.ok_or_else(|| Error::NotConnected(provider.to_owned()))?;
-        Ok(self.live_grant(&component, &connection).await?.tokens.access.clone())
+        Ok(grant)
     }
 
     /// A grant that is newer than one whose token the provider no longer takes: refreshed once, by whoever comes
@@ -151,7 +152,7 @@ impl Connections {
         connection: &Connection,
         used: i64,
     ) -> Result<Arc<Grant>, Error> {
-        self.flight(component, connection, used).await.map_err(|failure| failure.into_error(connection))
+        self.flight(component, connection, used).await.map_err(|failure| failure.into_error(&connection.provider))
     }
 
     /// Joins the refresh of a pair that is under way in this process, or starts one.
@@ -197,10 +198,10 @@ impl Connections {
 
     /// Waits until this run may refresh a pair, or somebody else has.
     async fn turn(&self, provider: &str, connection_id: &str, used: i64) -> Result<Turn, NotRefreshed> {
-        let run = &self.refreshes.0.run;
+        let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut watched: Option<(Holder, Instant)> = None;
         loop {
-            let grant = self.store.grant(connection_id).await?;
+            let grant = journal.grant(connection_id).await?;
             let grant = grant.ok_or(NotRefreshed::Gone)?;
             if grant.generation > used {
                 return Ok(Turn::Done(Box::new(grant)));
@@ -223,7 +224,7 @@ impl Connections {
                     continue;
                 }
             };
-            if self.store.begin_refresh(&grant, dead.as_ref(), run).await? {
+            if journal.begin_refresh(&grant, dead.as_ref(), run).await? {
                 return Ok(Turn::Ours(Box::new(grant)));
             }
         }
@@ -231,8 +232,8 @@ impl Connections {
 
     /// Asks the token endpoint, counting on meanwhile, and stores what it gives; none when this run lost its place.
     async fn ask(&self, provider: &str, oauth2: &OAuth2Grant, grant: &Grant) -> Result<Option<Grant>, NotRefreshed> {
-        let run = &self.refreshes.0.run;
-        let give_up = |asked| self.store.give_up_refresh(grant, asked, run);
+        let Inner { run, journal, .. } = &*self.refreshes.0;
+        let give_up = |asked| journal.give_up_refresh(grant, asked, run);
         let Some(refresh) = &grant.tokens.refresh else {
             give_up(Asked::Answered).await?;
             return Err(NotRefreshed::Dead("its access token has ended, and it gives no refresh token".to_owned()));
@@ -283,7 +284,7 @@ impl Connections {
     async fn keep(&self, grant: &Grant, tokens: &Tokens) -> Result<Option<Grant>, NotRefreshed> {
         let mut offers = 0;
         loop {
-            match self.store.finish_refresh(grant, tokens, &self.refreshes.0.run).await {
+            match self.refreshes.0.journal.finish_refresh(grant, tokens, &self.refreshes.0.run).await {
                 Ok(false) => return Ok(None),
                 Ok(true) => break,
                 Err(error) if offers < OFFERS => {
@@ -314,7 +315,7 @@ impl Connections {
             tokio::select! {
                 done = &mut work => return done,
                 _ = beats.tick() => {
-                    if let Err(error) = self.store.still_refreshing(grant, &self.refreshes.0.run).await {
+                    if let Err(error) = self.refreshes.0.journal.still_refreshing(grant, &self.refreshes.0.run).await {
                         tracing::debug!(%error, "could not count on");
                     }
                 }
@@ -405,13 +406,13 @@ fn why_dead(grant: &Grant, oauth2: &OAuth2Grant) -> String {
 }
 
 impl NotRefreshed {
-    fn into_error(self, connection: &Connection) -> Error {
+    pub(super) fn into_error(self, provider: &ProviderId) -> Error {
         match self {
             Self::Dead(why) => Error::NeedsReauth(why),
             Self::RateLimited => super::outcome::rate_limited(None),
             Self::TimedOut => Error::ProviderTimeout,
             Self::Failed(why) => Error::ProviderError(why),
-            Self::Gone => Error::NotConnected(connection.provider.to_string()),
+            Self::Gone => Error::NotConnected(provider.to_string()),
             Self::Sealed(why) => Error::Sealed(why),
             Self::Inner(why) => Error::internal(why),
         }

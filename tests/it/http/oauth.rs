@@ -1,5 +1,7 @@
 //! Connecting by OAuth, on Xero's component: the URL, the code that comes back, whose flow it is, the landing page.
 
+mod issuer;
+
 use http::Method;
 use jackfield_test_support::{
     app::{Answer, Builder, Caller, TestApp},

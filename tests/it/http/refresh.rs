@@ -65,14 +65,37 @@ async fn a_token_that_is_about_to_end_is_refreshed_beside_the_call() {
     assert_eq!(health(&app).await["healthy"], true);
 }
 
-#[tokio::test]
-async fn a_thousand_readers_at_once_cause_one_refresh() {
+/// How many readers come at once.
+const READERS: usize = 10_000;
+
+/// Has so many tasks on each host ask for the access token at once, and gives back what they got.
+async fn read_at_once(hosts: &[&TestApp], each: usize) -> Vec<String> {
+    let readers = (0..each).flat_map(|_| hosts).map(|host| {
+        let connections = host.connections.clone();
+        tokio::spawn(async move { connections.access_token("xero").await })
+    });
+    let tokens = join_all(readers).await.into_iter();
+    tokens.map(|token| token.expect("a reader ends").expect("a token").expose().clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_readers_at_once_cause_one_refresh() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    let readers = (0..1_000).map(|_| app.connections.access_token("xero"));
-    let tokens: Vec<String> =
-        join_all(readers).await.into_iter().map(|token| token.expect("a token").expose().clone()).collect();
+    let tokens = read_at_once(&[&app], READERS).await;
+    note_secrets(&xero);
+    assert_eq!(xero.refreshes().len(), 1);
+    assert!(tokens.iter().all(|token| Some(token) == xero.access_tokens().last()), "all have the newest");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_readers_on_two_hosts_cause_one_refresh() {
+    let xero = Xero::start().await;
+    let app = connected(&xero).await;
+    let beside = app.beside().await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    let tokens = read_at_once(&[&app, &beside], READERS / 2).await;
     note_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
     assert!(tokens.iter().all(|token| Some(token) == xero.access_tokens().last()), "all have the newest");

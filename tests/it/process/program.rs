@@ -35,17 +35,19 @@ pub(super) struct Place {
 impl Place {
     /// A place with Slack's component, whose requests go to the stand-in.
     pub(super) async fn with_slack(slack: &Upstream) -> Self {
-        Self::new("slack", &[slack.reroute("slack.com")], &[]).await
+        Self::new(&["slack"], &[slack.reroute("slack.com")], &[]).await
     }
 
-    /// A place with one component, its hosts led to stand-ins, and settings of its own.
-    pub(super) async fn new(component: &str, reroutes: &[String], settings: &[(&str, String)]) -> Self {
+    /// A place with some components, their hosts led to stand-ins, and settings of its own.
+    pub(super) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::make(&folder.path().join("data")).await;
         let mut place = Self { folder, settings: Vec::new(), port: free_port() };
         let plugins = place.folder.path().join("plugins");
         fs::create_dir(&plugins).expect("a plugins' folder");
-        fs::write(plugins.join(format!("{component}.wasm")), guests::built(component)).expect("dropped in");
+        for component in components {
+            fs::write(plugins.join(format!("{component}.wasm")), guests::built(component)).expect("dropped in");
+        }
         let own = [
             ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),
             ("JACKFIELD_DATA_DIR", place.data().display().to_string()),
@@ -75,6 +77,12 @@ impl Place {
             (name.clone(), value)
         });
         Self { settings: settings.collect(), folder, port }
+    }
+
+    /// Changes a setting, before the service is started.
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value));
     }
 
     pub(super) fn base(&self) -> String {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use jackfield_test_support::{
     app::client,
     marked,
@@ -50,7 +51,7 @@ impl Rig {
             ("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID.to_owned()),
             ("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", secret.clone()),
         ];
-        let place = Place::new("xero", &reroutes, &settings).await;
+        let place = Place::new(&["xero"], &reroutes, &settings).await;
         xero.app(CLIENT_ID, &secret, &format!("{}/oauth/callback", place.base())).access_lifetime(LIFE);
         let rig = Self { xero, bearer: place.token(), place, client: client() };
         let service = rig.place.serve().await;
@@ -164,5 +165,33 @@ async fn two_hosts_on_one_database_of_which_one_is_killed_lose_no_connection() {
     }
     println!("{KILLS} kills, {} refreshes", rig.check_order());
     steady.kill();
+    rig.end();
+}
+
+#[tokio::test]
+async fn readers_of_two_processes_on_one_database_cause_one_refresh() {
+    const READERS: usize = 300;
+    let rig = Rig::connected().await;
+    let beside = rig.place.beside();
+    let services = [rig.place.serve().await, beside.serve().await];
+    // Spent tokens up to here; the one that the readers cause lasts.
+    rig.is_well(&rig.place).await;
+    rig.is_well(&beside).await;
+    rig.xero.access_lifetime(1_800);
+    let before = rig.xero.refreshes().len();
+    let asked = (0..READERS).flat_map(|_| [&rig.place, &beside]).map(|place| rig.get(place, "/health"));
+    let answers = join_all(asked).await;
+    assert_eq!(rig.xero.refreshes().len(), before + 1);
+    // Those for whom there is no place in the sandbox are told to come again; nobody is told to connect again.
+    for answer in &answers {
+        let answer = answer.as_ref().expect("an answer");
+        assert!(answer["healthy"] == true || answer["code"] == "overloaded", "{answer}");
+    }
+    let healthy = answers.iter().flatten().filter(|answer| answer["healthy"] == true).count();
+    println!("{healthy} of {} had a place", answers.len());
+    assert!(healthy >= 2);
+    for service in services {
+        service.kill();
+    }
     rig.end();
 }

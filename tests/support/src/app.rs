@@ -3,6 +3,7 @@
 mod answer;
 mod database;
 mod described;
+mod running;
 
 use std::{
     fs,
@@ -12,11 +13,10 @@ use std::{
 };
 
 use jackfield::{
-    app::{App, Surroundings},
     clock::Clock,
     config::{Config, Dev, LogFormat},
     connections::Connections,
-    egress::{EgressConfig, EgressLimits},
+    egress::EgressLimits,
     logging,
     model::{Level, Outcome, audit::Actor},
     sandbox::{Limits, Pooling, catalog::Trust},
@@ -26,11 +26,14 @@ use reqwest::Method;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-use self::described::{Described, Sent};
 pub use self::{answer::Answer, database::Database, described::validator};
+use self::{
+    described::{Described, Sent},
+    running::Running,
+};
 use crate::{guests, marked, upstream::Upstream};
 
 /// Who sends a test's request.
@@ -256,6 +259,34 @@ impl TestApp {
         self
     }
 
+    /// Starts another host on the same database, key and clock, with a data folder of its own.
+    pub async fn beside(&self) -> Self {
+        let folder = Folder::new();
+        let data = folder.path().join("data");
+        fs::create_dir_all(&data).expect("a data folder");
+        let mut config = self.config.clone();
+        config.master_key_file = data.join("master.key");
+        config.data_dir = data;
+        fs::copy(&self.config.master_key_file, &config.master_key_file).expect("the key is copied");
+        let running = Running::start(&config, &self.egress, &self.clock).await;
+        Self {
+            clock: self.clock.clone(),
+            store: running.store,
+            connections: running.connections,
+            base: running.base,
+            described: running.described,
+            config,
+            egress: self.egress.clone(),
+            client: client(),
+            tokens: self.tokens.clone(),
+            answers: folder.path().join("answers.txt"),
+            folder,
+            database: self.database.clone(),
+            stop: Some(running.stop),
+            served: Some(running.served),
+        }
+    }
+
     /// Stops the service as a signal would, and waits for its end.
     pub async fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -371,40 +402,6 @@ impl Builder {
             stop: Some(running.stop),
             served: Some(running.served),
         }
-    }
-}
-
-/// A service that was started and answers.
-struct Running {
-    store: Store,
-    connections: Connections,
-    base: String,
-    described: Described,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(config: &Config, egress: &EgressLimits, clock: &Clock) -> Self {
-        let surroundings = Surroundings {
-            clock: clock.clone(),
-            egress: EgressConfig { limits: egress.clone(), ..EgressConfig::default() },
-        };
-        let app = App::start(config, surroundings).await.expect("the service starts");
-        let store = app.store.clone();
-        let connections = app.connections.clone();
-        let described = Described::of(&app.catalog);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(async move {
-            let stopped = async {
-                // A dropped sender stops it too.
-                let _dropped = stopped.await;
-            };
-            app.serve(listener, stopped).await.expect("the service ends well");
-        });
-        Self { store, connections, base, described, stop, served }
     }
 }
 

@@ -1,0 +1,89 @@
+//! The issuer that a provider names in its redirect (RFC 9207): a mix-up of providers shows before the code is sent.
+
+use http::Method;
+use jackfield_test_support::{
+    app::TestApp,
+    guests, marked,
+    upstream::{Answer, Upstream},
+};
+use serde_json::{Value, json};
+
+use super::text;
+
+const MADE: &str = "/api/admin/connections/made";
+const ISSUER: &str = "https://login.example.com";
+
+/// A provider that says which issuer it is, or none.
+fn provider(issuer: Option<&str>) -> Vec<u8> {
+    let mut manifest = guests::manifest();
+    manifest["fields"] = json!([]);
+    manifest["auth"] = json!({ "oauth2": {
+        "authorize-url": "https://login.example.com/authorize",
+        "token-url": "https://login.example.com/token",
+        "revocation-url": null,
+        "issuer": issuer,
+        "scopes": ["read"],
+        "authorize-parameters": [],
+        "client-authentication": "basic",
+        "refresh": "none",
+        "idle-lifetime": null,
+    } });
+    for endpoint in manifest["endpoints"].as_array_mut().expect("endpoints") {
+        endpoint["credential"] = json!({
+            "source": "oauth-token", "place": { "header": { "name": "authorization", "format": "Bearer {}" } },
+        });
+    }
+    guests::describing(&manifest)
+}
+
+/// A service with that provider, and its token endpoint, which takes any code.
+async fn started(issuer: Option<&str>) -> (TestApp, Upstream) {
+    let token = marked::secret("at");
+    let upstream = Upstream::start(move |_| {
+        Answer::json(&json!({ "access_token": token, "token_type": "Bearer", "expires_in": 1_800 }))
+    })
+    .await;
+    let app = TestApp::builder()
+        .file("made.wasm", provider(issuer))
+        .reroute("login.example.com", &upstream)
+        .setting("JACKFIELD_OAUTH_MADE_CLIENT_ID", "client")
+        .start()
+        .await;
+    (app, upstream)
+}
+
+/// Begins a flow and comes back with a code, its state, and these.
+async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::Answer {
+    let begun = app.get(&format!("{MADE}/auth-url")).await.ok();
+    let url = text(&begun, "url");
+    let (_, state) = url.split_once("state=").expect("a state");
+    let mut body = json!({ "code": marked::secret("code-"), "state": state.split('&').next() });
+    for (name, value) in with.as_object().expect("members") {
+        body[name] = value.clone();
+    }
+    app.send(Method::POST, &format!("{MADE}/callback"), Some(body)).await
+}
+
+#[tokio::test]
+async fn the_code_of_another_issuer_is_sent_nowhere() {
+    let (app, upstream) = started(Some(ISSUER)).await;
+    for (with, field) in [
+        (json!({ "iss": "https://login.evil.example" }), "iss"),
+        (json!({ "iss": "https://login.example.com/" }), "iss"),
+        (json!({}), "iss"),
+    ] {
+        let refused = come_back(&app, with.clone()).await.refused(422, "invalid_request");
+        assert_eq!(refused["errors"][0]["field"], field, "{with}");
+    }
+    assert_eq!(upstream.requests().len(), 0, "no code was sent");
+    let _ = come_back(&app, json!({ "iss": ISSUER })).await.ok();
+    assert_eq!(upstream.requests_to("/token").len(), 1);
+}
+
+#[tokio::test]
+async fn a_provider_that_names_no_issuer_may_send_one() {
+    let (app, upstream) = started(None).await;
+    let _ = come_back(&app, json!({})).await.ok();
+    let _ = come_back(&app, json!({ "iss": ISSUER })).await.ok();
+    assert_eq!(upstream.requests_to("/token").len(), 2);
+}

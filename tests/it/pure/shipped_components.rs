@@ -1,0 +1,27 @@
+//! The components that are shipped, as they were built: how large they are, and that they ask for nothing by accident.
+
+use jackfield_test_support::guests;
+
+const SHIPPED: [&str; 6] = ["google-workspace", "productive", "remote", "scrapin", "slack", "xero"];
+
+/// Bytes of a component at most: a reader of its source expects no more.
+const LARGEST: usize = 400 << 10;
+
+#[test]
+fn no_shipped_component_is_larger_than_400_kib() {
+    for id in SHIPPED {
+        let bytes = guests::built(id).len();
+        assert!((1..=LARGEST).contains(&bytes), "{id} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn no_shipped_component_holds_a_path_of_the_machine_that_built_it() {
+    for id in SHIPPED {
+        let bytes = guests::built(id);
+        for path in ["/home/", "/root/", "/Users/"] {
+            let is_there = bytes.windows(path.len()).any(|window| window == path.as_bytes());
+            assert!(!is_there, "{id} holds {path}");
+        }
+    }
+}
