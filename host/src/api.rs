@@ -31,7 +31,10 @@ use axum::{
 };
 use http::Method;
 
-pub use self::caller::{FailedTries, JwtCallers};
+pub use self::{
+    caller::{FailedTries, JwtCallers},
+    extract::LargeBodies,
+};
 use crate::{
     connections::{Connections, WALK_TIME},
     metrics::Metrics,
@@ -57,6 +60,7 @@ pub struct State {
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
     pub failed_tries: FailedTries,
+    pub large_bodies: LargeBodies,
     /// The callers by JWT, where an identity provider is set.
     pub jwt: Option<JwtCallers>,
 }
@@ -157,6 +161,7 @@ pub fn router(state: State) -> Router {
     router
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), extract::bound_large))
         .layer(from_fn_with_state(state.clone(), caller::demand_level))
         .layer(from_fn(request::bound_time))
         .layer(from_fn_with_state(state.clone(), request::check_host))

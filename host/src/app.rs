@@ -102,6 +102,7 @@ impl App {
             metrics,
             hosts: hosts.collect(),
             failed_tries: api::FailedTries::default(),
+            large_bodies: api::LargeBodies::default(),
             jwt,
         });
         Ok(Self { store, catalog, sandbox, connections, router, _serving: serving })

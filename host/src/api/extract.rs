@@ -1,13 +1,16 @@
 //! Reads bodies and queries, with their bounds, and says in words what is wrong with them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Bytes, HttpBody, to_bytes},
-    extract::{FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Request, State as Given},
+    middleware::Next,
+    response::Response,
 };
 use http::{header::CONTENT_TYPE, request::Parts};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::{State, error::ApiError};
 use crate::model::Error;
@@ -17,6 +20,9 @@ const BODY: usize = 1 << 20;
 
 /// Bytes of a body that holds a whole company.
 pub(super) const LARGE: usize = 32 << 20;
+
+/// Bodies above [`BODY`] that are taken in at once: each costs several times its bytes until its request is answered.
+const LARGE_AT_ONCE: usize = 4;
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -35,6 +41,33 @@ impl<T: DeserializeOwned, const MOST: usize> FromRequest<State> for Json<T, MOST
         }
         Ok(Self(parse(&read(request, MOST).await?)?))
     }
+}
+
+/// The places for large bodies.
+#[derive(Clone, Debug)]
+pub struct LargeBodies(Arc<Semaphore>);
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_AT_ONCE)))
+    }
+}
+
+/// Keeps a place for a body that is large, or does not say how large it is, until its request is answered.
+pub(super) async fn bound_large(
+    Given(state): Given<State>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY as u64);
+    if is_small {
+        return Ok(next.run(request).await);
+    }
+    let _place = state.large_bodies.0.try_acquire().map_err(|_full| Error::Overloaded {
+        what: format!("{LARGE_AT_ONCE} large bodies are being taken in already"),
+        retry_after: 5,
+    })?;
+    Ok(next.run(request).await)
 }
 
 /// What a body says that it is, without its parameters.

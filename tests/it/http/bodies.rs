@@ -82,3 +82,48 @@ async fn a_request_framed_in_two_ways_is_not_two_requests() {
     let answers = answer.matches("HTTP/1.1 ").count();
     assert!(answers <= 2 && (answer.contains("HTTP/1.1 400") || answer.contains("HTTP/1.1 40")), "{read:?} {answer}");
 }
+
+#[tokio::test]
+async fn no_more_than_four_large_bodies_are_taken_in_at_once() {
+    let app = TestApp::builder().start().await;
+    let token = app.token(Caller::Executive).expect("a token").to_owned();
+    let address = app.base.trim_start_matches("http://").to_owned();
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        // A body that is announced and does not come keeps its place.
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        let head = format!(
+            "POST /api/admin/people HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: text/csv\r\ncontent-length: 2000000\r\n\r\nname,"
+        );
+        stream.write_all(head.as_bytes()).await.expect("the head is sent");
+        open.push(stream);
+    }
+    let large = || {
+        let csv = format!("name,email\n{}", " ".repeat(1 << 20));
+        app.send_made(Caller::Executive, Method::POST, "/api/admin/people", |request| {
+            request.header("content-type", "text/csv").body(csv)
+        })
+    };
+    let mut answer = large().await;
+    for _ in 0..500 {
+        if answer.status == 503 {
+            break;
+        }
+        answer = large().await;
+    }
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    let _ = answer.refused(503, "overloaded");
+    let small = app
+        .send_made(Caller::Executive, Method::POST, "/api/admin/people", |request| {
+            request.header("content-type", "text/csv").body("name,email\nAda Okafor,ada@acme.example\n")
+        })
+        .await;
+    assert_eq!(small.status, 200, "{}", small.text);
+    drop(open);
+    let mut again = large().await;
+    while again.status == 503 {
+        again = large().await;
+    }
+    assert_ne!(again.status, 503);
+}
