@@ -75,7 +75,7 @@ pub(crate) fn load_warm(report: &mut Report) {
     }
     let key = Secret::new([7_u8; 32]);
     let runtime = Runtime::new().expect("a runtime");
-    let mut start = || {
+    let start = || {
         let egress = Egress::new(EgressConfig::default()).expect("a way out");
         let cache = Cache::new(folder.path().join("compiled"), key.clone());
         let sandbox = Sandbox::new(Limits::default(), egress, cache).expect("a sandbox");
