@@ -13,7 +13,9 @@ mod engine;
 mod guest;
 mod limits;
 mod operation;
+mod outbound;
 mod review;
+mod wasi_http;
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -234,8 +236,10 @@ impl Sandbox {
         let mut store = self.store(guest);
         let connection = operation::connection(call.fields, call.account);
         let work = operation::perform(&component.exports, &mut store, &connection, operation);
+        // Pinned here, so that at the deadline it still tells what it waits for.
+        let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
         // The outer net: a panic ends this call only, and the time holds inside host calls too, where no epoch reaches.
-        match tokio::time::timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        match tokio::time::timeout_at(deadline, work.as_mut()).await {
             Err(_elapsed) if progress.is_waiting_upstream() => Err(CallError::ProviderTimeout),
             Err(_elapsed) => Err(CallError::Fault(format!("it did not finish within {}", in_words(limits.call_time)))),
             Ok(Err(_panic)) => Err(CallError::Fault("a host function failed on what the guest gave it".to_owned())),

@@ -4,6 +4,7 @@ mod audit;
 mod bodies;
 mod callers;
 mod connect;
+mod examples;
 mod failures;
 mod google_workspace;
 mod health;

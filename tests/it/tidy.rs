@@ -35,11 +35,12 @@ const ROOMS: [(&str, &[&str]); 17] = [
 const LEAVES: [&str; 5] = ["model", "secret", "mac", "clock", "metrics"];
 
 /// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 7] = [
+const DOORS: [(&str, &[&str]); 8] = [
     ("axum", &["api", "app", "main"]),
     ("sqlx", &["store"]),
     ("wasmtime", &["sandbox"]),
     ("wasmtime_wasi", &["sandbox"]),
+    ("wasmtime_wasi_http", &["sandbox"]),
     ("reqwest", &["egress"]),
     ("aes_gcm", &["vault"]),
     ("jsonwebtoken", &["api"]),

@@ -6,6 +6,7 @@ mod bench;
 mod children;
 mod components;
 mod dist;
+mod examples;
 mod postgres;
 mod run;
 mod steps;
@@ -27,7 +28,7 @@ usage: cargo xtask <command>
   test [--no-postgres] [-- FILTER…]    every check and every test; FILTER: only the tests whose names hold one of them
   dist                                 target/dist/jackfield and target/dist/plugins/*.wasm
   bench [ARGUMENT…]                    the benchmarks, their report under target/bench/
-  components                           the providers and the test guests, under target/components/
+  components                           the providers, the test guests and the examples, under target/components/
   tools                                get what the other commands need";
 
 /// What was asked for.
@@ -98,7 +99,8 @@ impl Task {
             Self::Components => {
                 tools::wasm_target(&workspace)?;
                 steps.take("components", || components::providers(&workspace))?;
-                steps.take("guests", || components::guests(&workspace))
+                steps.take("guests", || components::guests(&workspace))?;
+                steps.take("examples", || examples::build(&workspace)).map(drop)
             }
             Self::Tools => {
                 tools::wasm_target(&workspace)?;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use crate::{
     children,
     components::{self, Digests},
+    examples::{self, LeftOut},
     postgres::Cluster,
     steps::Steps,
     suite::{Selection, Suite, native_packages},
@@ -48,22 +49,26 @@ impl Options {
 pub(crate) fn test(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     let mut counts = Vec::new();
-    let result = perform(workspace, options, &mut steps, &mut counts);
+    let mut examples = Vec::new();
+    let result = perform(workspace, options, &mut steps, &mut counts, &mut examples);
 
     let outcome = if result.is_ok() { "passed" } else { "FAILED" };
     let sum: usize = counts.iter().map(|(_, count)| count).sum();
     let parts: String = counts.iter().map(|(name, count)| format!(", {name} {count}")).collect();
-    println!("\n{outcome}: {sum} tests{parts}; {}{}", steps.summary(), left_out(options));
+    println!("\n{outcome}: {sum} tests{parts}; {}{}", steps.summary(), left_out(options, &examples));
     result
 }
 
-fn left_out(options: &Options) -> String {
+fn left_out(options: &Options, examples: &[LeftOut]) -> String {
     let mut left_out = String::new();
     if options.postgres == Postgres::LeftOut {
         left_out.push_str("; LEFT OUT: PostgreSQL (--no-postgres)");
     }
     if !options.filter.is_empty() {
         left_out.push_str("; LEFT OUT: the checks, the scan and the tests that the filter does not name");
+    }
+    for example in examples {
+        left_out.push_str(&format!("; LEFT OUT: {example}"));
     }
     left_out
 }
@@ -73,6 +78,7 @@ fn perform(
     options: &Options,
     steps: &mut Steps,
     counts: &mut Vec<(&'static str, usize)>,
+    left_out: &mut Vec<LeftOut>,
 ) -> Result<()> {
     let whole = options.filter.is_empty();
     tools::wasm_target(workspace)?;
@@ -89,6 +95,7 @@ fn perform(
     }
     let digests = steps.take("components", || components::providers(workspace))?;
     steps.take("guests", || components::guests(workspace))?;
+    *left_out = steps.take("examples", || examples::build(workspace))?;
     if whole {
         steps.take("clippy", || clippy(workspace, &digests))?;
     }
@@ -97,7 +104,7 @@ fn perform(
 
     let sinks = workspace.target.join("test-sinks");
     empty(&sinks)?;
-    let sqlite = environment(workspace, &sinks, "sqlite")?;
+    let sqlite = environment(workspace, &sinks, "sqlite", left_out)?;
     let passed = steps.take("sqlite", || suite.run(Selection::All, &sqlite))?;
     counts.push(("sqlite", passed));
     let mut scans = vec![sqlite];
@@ -106,7 +113,7 @@ fn perform(
     let mut cluster = None;
     if let Some(programs) = programs {
         let cluster = cluster.insert(steps.take("postgres server", || Cluster::start(&programs))?);
-        let mut postgres = environment(workspace, &sinks, "postgres")?;
+        let mut postgres = environment(workspace, &sinks, "postgres", left_out)?;
         postgres.push(("JACKFIELD_TEST_POSTGRES_URL", cluster.url()));
         postgres.push(("JACKFIELD_TEST_POSTGRES_DATA", cluster.data().display().to_string()));
         let run = || {
@@ -128,7 +135,12 @@ fn perform(
 }
 
 /// The variables of the tests on one database. What they leave behind goes into a folder of its own.
-fn environment(workspace: &Workspace, sinks: &Path, database: &str) -> Result<Vec<(&'static str, String)>> {
+fn environment(
+    workspace: &Workspace,
+    sinks: &Path,
+    database: &str,
+    left_out: &[LeftOut],
+) -> Result<Vec<(&'static str, String)>> {
     let sinks = sinks.join(database);
     fs::create_dir(&sinks).with_context(|| sinks.display().to_string())?;
     Ok(vec![
@@ -136,6 +148,7 @@ fn environment(workspace: &Workspace, sinks: &Path, database: &str) -> Result<Ve
         ("JACKFIELD_TEST_COMPONENTS", workspace.components().display().to_string()),
         ("JACKFIELD_TEST_DATABASE", database.to_owned()),
         ("JACKFIELD_TEST_SINKS", sinks.display().to_string()),
+        ("JACKFIELD_TEST_LEFT_OUT", left_out.iter().map(|example| example.id).collect::<Vec<_>>().join(",")),
     ])
 }
 

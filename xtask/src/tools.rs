@@ -1,7 +1,7 @@
 //! Gets what the other commands need, silent about what is there; names what is missing together with its cure.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,6 +18,22 @@ pub(crate) const WASM_TARGET: &str = "wasm32-wasip2";
 
 /// The programs of a PostgreSQL server that the tests start.
 const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+
+/// A language that an example is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    JavaScript,
+    Python,
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JavaScript => "JavaScript",
+            Self::Python => "Python",
+        })
+    }
+}
 
 /// Sees to it that components can be compiled.
 pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
@@ -70,17 +86,50 @@ pub(crate) fn postgres_programs() -> Result<PathBuf> {
         bail!("{missing}: run `sudo apt-get install postgresql`, {way_out}");
     }
     println!("getting PostgreSQL");
+    from_apt(&["postgresql"])?;
+    match find_postgres() {
+        Some(folder) => Ok(folder),
+        None => bail!("{missing}, although the package postgresql is installed: put them on the PATH, {way_out}"),
+    }
+}
+
+/// Sees to it that the programs of a language are there, from the system's packages where this may be done.
+pub(crate) fn language(language: Language) -> Result<()> {
+    let (packages, needs): (&[&str], _) = match language {
+        Language::JavaScript => (&["nodejs", "npm"], "Node.js 20 or later and npm"),
+        Language::Python => (&["python3", "python3-pip"], "Python 3.9 or later and pip"),
+    };
+    if speaks(language) {
+        return Ok(());
+    }
+    if on_path("apt-get") && rustix::process::geteuid().is_root() {
+        println!("getting {}", packages.join(" and "));
+        // What goes wrong here is told below, in words of what is missing.
+        if from_apt(packages).is_ok() && speaks(language) {
+            return Ok(());
+        }
+    }
+    bail!("{needs} are missing: install {} with this system's packages", packages.join(" and "))
+}
+
+fn speaks(language: Language) -> bool {
+    match language {
+        Language::JavaScript => {
+            let recent = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
+            succeeds(Command::new("node").args(["-e", recent])) && succeeds(Command::new("npm").arg("--version"))
+        }
+        Language::Python => succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
+    }
+}
+
+fn from_apt(packages: &[&str]) -> Result<()> {
     let apt_get = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     run(apt_get().arg("update"))?;
-    run(apt_get().args(["install", "-y", "postgresql"]))?;
-    match find_postgres() {
-        Some(folder) => Ok(folder),
-        None => bail!("{missing}, although the package postgresql is installed: put them on the PATH, {way_out}"),
-    }
+    run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 /// Looks on the PATH, where Debian keeps its versions (the newest first), then asks `pg_config`.

@@ -1,12 +1,6 @@
-//! What a guest can reach: `http.send`, `log`, and a WASI that holds nothing. One [`Guest`] for each call.
+//! What a guest can reach: the two doors to `egress`, `log`, and a WASI that holds nothing. One [`Guest`] a call.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::{
@@ -14,6 +8,7 @@ use wasmtime::{
     component::{Component as Code, HasSelf, Linker, ResourceTable},
 };
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     LoadError,
@@ -25,8 +20,10 @@ use super::{
     convert,
     limits::{Limits, Meter},
     operation::Exports,
+    outbound::{Outbound, Progress},
+    wasi_http::{self, Door},
 };
-use crate::egress::{Denial, Egress, Grant, SendError};
+use crate::egress::{Egress, Grant};
 
 /// Lines that one call may write to the log; the rest is dropped.
 const LOG_LINES: u32 = 64;
@@ -42,30 +39,11 @@ pub(super) struct Guest {
     pub(super) meter: Meter,
     table: ResourceTable,
     wasi: WasiCtx,
+    wasi_http: WasiHttpCtx,
     provider: String,
     outbound: Outbound,
+    door: Door,
     log_lines: u32,
-    progress: Progress,
-}
-
-enum Outbound {
-    /// While a component says what it is.
-    Closed,
-    Open {
-        egress: Egress,
-        grant: Grant,
-        deadline: Instant,
-    },
-}
-
-/// Tells the one who waits for a call what the call itself waits for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<AtomicBool>);
-
-impl Progress {
-    pub(super) fn is_waiting_upstream(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl Guest {
@@ -78,9 +56,8 @@ impl Guest {
         deadline: Instant,
     ) -> (Self, Progress) {
         let wasi = WasiCtxBuilder::new().max_random_size(RANDOM_BYTES).build();
-        let guest = Self::new(limits, provider, wasi, Outbound::Open { egress, grant, deadline });
-        let progress = guest.progress.clone();
-        (guest, progress)
+        let (outbound, progress) = Outbound::open(egress, grant, deadline);
+        (Self::new(limits, provider, wasi, outbound), progress)
     }
 
     /// A guest in a world where nothing happens: no requests, one time, one randomness.
@@ -93,7 +70,7 @@ impl Guest {
             .insecure_random(Same)
             .insecure_random_seed(0)
             .build();
-        Self::new(limits, "describe", wasi, Outbound::Closed)
+        Self::new(limits, "describe", wasi, Outbound::closed())
     }
 
     fn new(limits: &Limits, provider: &str, wasi: WasiCtx, outbound: Outbound) -> Self {
@@ -103,10 +80,11 @@ impl Guest {
             meter: Meter::new(limits.memory),
             table,
             wasi,
+            wasi_http: wasi_http::bounds(),
             provider: provider.to_owned(),
+            door: Door::new(outbound.clone(), provider),
             outbound,
             log_lines: 0,
-            progress: Progress::default(),
         }
     }
 }
@@ -115,6 +93,7 @@ impl Guest {
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasi_http::link(&mut linker)?;
     Component::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
@@ -139,14 +118,7 @@ pub(super) fn exports(linker: &Linker<Guest>, code: &Code) -> Result<Exports, Lo
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Error>> {
-        let Outbound::Open { egress, grant, deadline } = &self.outbound else {
-            let denial =
-                Denial { rule: "closed", message: "nothing is sent while a component describes itself".into() };
-            return Ok(Err(convert::send_error(SendError::Denied(denial))));
-        };
-        self.progress.0.store(true, Ordering::Relaxed);
-        let answer = egress.send(grant, *deadline, convert::request(request)).await;
-        self.progress.0.store(false, Ordering::Relaxed);
+        let answer = self.outbound.send(convert::request(request)).await;
         Ok(answer.map(convert::response).map_err(convert::send_error))
     }
 }
@@ -177,6 +149,12 @@ impl types::Host for Guest {}
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.door, table: &mut self.table, ctx: &mut self.wasi_http }
     }
 }
 

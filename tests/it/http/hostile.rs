@@ -1,5 +1,7 @@
 //! Components that attack their host: each ends in a typed error within its limit, and the others keep answering.
 
+mod wasi_http;
+
 use std::time::{Duration, Instant};
 
 use jackfield::sandbox::{Limits, Pooling};

@@ -46,6 +46,12 @@ pub fn built(name: &str) -> Vec<u8> {
     })
 }
 
+/// Tells whether an example of another language was not built, for want of its tools.
+#[must_use]
+pub fn is_left_out(id: &str) -> bool {
+    std::env::var("JACKFIELD_TEST_LEFT_OUT").is_ok_and(|ids| ids.split(',').any(|left_out| left_out == id))
+}
+
 /// Where [`built`] looks for a component.
 #[must_use]
 pub fn built_path(name: &str) -> PathBuf {

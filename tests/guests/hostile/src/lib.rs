@@ -9,6 +9,7 @@ mod bindings;
 mod compute;
 mod probe;
 mod requests;
+mod wasi_http;
 
 use bindings::{
     exports::jackfield::provider::provider::Guest,
@@ -184,6 +185,23 @@ fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
         "echo" => requests::echo(),
         // T21: waits for an answer that does not come.
         "slow" => vec![text("slow", &requests::get(HOST, "/slow"))],
+
+        // The same through the second door. T33: with the fields that libraries set by themselves.
+        "wasi-http-library" => wasi_http::as_libraries_do(),
+        // T01, T02, T33: what was not approved, and what is the host's to set.
+        "wasi-http-undeclared" => wasi_http::undeclared(),
+        // T03: returns all that the echo answered.
+        "wasi-http-echo" => wasi_http::echo(),
+        // T20: a thousand requests, or so many.
+        "wasi-http-flood" => wasi_http::flood(count(argument, 1_000)),
+        // T21: waits for an answer that does not come.
+        "wasi-http-slow" => vec![text("slow", &wasi_http::get(HOST, "/slow"))],
+        // T15: requests that are begun and not finished.
+        "wasi-http-unfinished" => wasi_http::unfinished(count(argument, 10_000)),
+        // T15: a field set without an end.
+        "wasi-http-fields" => wasi_http::fields(),
+        // T23: what the standard has beyond a plain request.
+        "wasi-http-beyond" => wasi_http::beyond(),
 
         // T05, T23: tries all that the linked WASI could give.
         "dump-environment" => probe::dump_environment(),

@@ -12,7 +12,7 @@ use crate::{
     HOST,
     bindings::{jackfield::provider::types::Report, wasi::random::random::get_random_bytes},
     compute::grow,
-    number, requests, text,
+    number, requests, text, wasi_http,
 };
 
 /// Pages of 64 KiB that leftovers are sought in: 16 MiB.
@@ -39,8 +39,9 @@ pub(crate) fn what_varies() -> String {
     // The seed of a hash map is the insecure generator's.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
     let sent = requests::get(HOST, "/ok");
+    let second = wasi_http::get(HOST, "/ok");
     format!(
-        "Time {time}, monotonic {:?}, random {}, seed {seed:016x}, request {sent}.",
+        "Time {time}, monotonic {:?}, random {}, seed {seed:016x}, request {sent}, by wasi:http {second}.",
         Instant::now(),
         random.concat()
     )

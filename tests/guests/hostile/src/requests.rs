@@ -171,7 +171,7 @@ pub(crate) fn echo() -> Vec<Report> {
     vec![pieces("headers", &headers), pieces("body", &String::from_utf8_lossy(&response.body))]
 }
 
-fn pieces(name: &str, long: &str) -> Report {
+pub(crate) fn pieces(name: &str, long: &str) -> Report {
     let letters: Vec<char> = long.chars().collect();
     let pieces = letters.chunks(PIECE).take(PIECES).map(|piece| piece.iter().collect()).collect();
     Report { name: name.to_owned(), value: ReportValue::Texts(pieces) }

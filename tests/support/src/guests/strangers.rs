@@ -3,7 +3,7 @@
 use super::{made::Made, wit::Contract};
 
 /// Interfaces that no component may import. Each is made with one function, `take`, whatever the real one has: the
-/// import must be refused by its name.
+/// import must be refused by its name. Two of `wasi:http` are linked, but have no such function.
 pub const STRANGERS: [&str; 24] = [
     "jackfield:provider/secrets@0.1.0",
     "jackfield:provider/vault@0.1.0",

@@ -1,0 +1,93 @@
+// A provider of Jackfield in JavaScript: Acme Crew, a fictional staff directory with a bearer token and pages.
+//
+// It calls `fetch` as in a browser. The token never comes in here: the host puts it into `Authorization` on the way
+// out, and only towards the endpoints that `describe` names.
+
+const HOST = "api.acme-crew.example";
+
+const endpoint = (method, path) => ({
+  method,
+  host: HOST,
+  path,
+  credential: {
+    source: { tag: "field", val: "api_token" },
+    place: { tag: "header", val: { name: "Authorization", format: "Bearer {}" } },
+  },
+});
+
+// An error of the contract is thrown as it stands there: a tag and its value.
+const failure = (tag, val) => ({ tag, val });
+
+async function get(path) {
+  let response;
+  try {
+    response = await fetch(`https://${HOST}${path}`, { headers: { accept: "application/json" } });
+  } catch (error) {
+    throw failure("upstream", { status: 502, message: `no answer: ${error}` });
+  }
+  if (response.status === 401) throw failure("unauthorized", "invalid_token");
+  if (response.status === 403) throw failure("forbidden", "people:read");
+  if (response.status === 429) {
+    const seconds = Number.parseInt(response.headers.get("retry-after"), 10);
+    throw failure("rate-limited", Number.isNaN(seconds) ? undefined : seconds);
+  }
+  if (!response.ok) throw failure("upstream", { status: response.status, message: "" });
+  try {
+    return await response.json();
+  } catch {
+    throw failure("malformed", `JSON from ${path.split("?")[0]}`);
+  }
+}
+
+export const provider = {
+  describe: () => ({
+    id: "acme-crew",
+    title: "Acme Crew",
+    version: "1.0.0",
+    auth: { tag: "fields" },
+    fields: [
+      {
+        name: "api_token",
+        label: "API token",
+        help: "Settings, API, New token; it needs the right people:read.",
+        helpUrl: undefined,
+        kind: "text",
+        secret: true,
+        required: true,
+        choices: [],
+        pattern: "crew_[A-Za-z0-9]+",
+      },
+    ],
+    endpoints: [endpoint("get", "/v1/company"), endpoint("get", "/v1/people")],
+    capabilities: { users: true, alerts: false, accounts: false },
+    onDisconnect: "keep",
+  }),
+
+  async connect() {
+    const company = await get("/v1/company");
+    return { tag: "connected", val: { orgName: company.name, account: undefined, learned: [] } };
+  },
+
+  disconnect: () => ({ upstream: "kept", note: "Delete the token under Settings, API." }),
+
+  async health() {
+    const company = await get("/v1/company");
+    return [{ name: "company", value: { tag: "text", val: company.name } }];
+  },
+
+  async listUsers(_connection, { cursor, limit }) {
+    const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
+    const page = await get(`/v1/people?${query}`);
+    if (!Array.isArray(page.people)) throw failure("malformed", "a list of people");
+    return {
+      users: page.people.map((person) => ({
+        externalId: person.id,
+        name: person.name ?? "",
+        email: person.email ?? undefined,
+        aliases: [],
+        active: person.status === "active",
+      })),
+      nextCursor: page.next_cursor ?? undefined,
+    };
+  },
+};

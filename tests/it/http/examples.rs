@@ -1,0 +1,105 @@
+//! The examples of the documentation, in other languages than Rust: dropped in, they work, and see no secret.
+
+use jackfield_test_support::{
+    app::TestApp,
+    guests, marked,
+    upstream::{Answer, Recorded, Upstream},
+};
+use serde_json::{Value, json};
+
+/// An example, and the API that it is written for.
+#[derive(Clone, Copy)]
+struct Example {
+    id: &'static str,
+    host: &'static str,
+    token: &'static str,
+    /// What it asks for the organisation, and the fact of health that carries the answer.
+    account: (&'static str, &'static str),
+    /// What it asks for its people, and the key that they stand under.
+    people: (&'static str, &'static str),
+}
+
+const JAVASCRIPT: Example = Example {
+    id: "acme-crew",
+    host: "api.acme-crew.example",
+    token: "crew_",
+    account: ("/v1/company", "company"),
+    people: ("/v1/people", "people"),
+};
+
+const PYTHON: Example = Example {
+    id: "acme-desk",
+    host: "api.acme-desk.example",
+    token: "desk_",
+    account: ("/v1/account", "account"),
+    people: ("/v1/agents", "agents"),
+};
+
+impl Example {
+    /// The API: it knows one token, and echoes whatever came as one.
+    fn answer(self, request: &Recorded, token: &str) -> Answer {
+        let came = request.header("authorization").unwrap_or("nothing");
+        if came != format!("Bearer {token}") {
+            return Answer::empty(401);
+        }
+        let people = |people: Value, next: Option<&str>| {
+            let mut page = json!({ "next_cursor": next });
+            page[self.people.1] = people;
+            Answer::json(&page)
+        };
+        let query = request.query.as_deref().unwrap_or_default();
+        match request.path.as_str() {
+            path if path == self.account.0 => Answer::json(&json!({ "name": format!("Acme, asked with {came}") })),
+            path if path == self.people.0 && query == "limit=50" => people(
+                json!([{ "id": "1", "name": "Zoë Lee", "email": "zoe.lee@acme.example", "status": "active", "active": true }]),
+                Some("a&b=c"),
+            ),
+            path if path == self.people.0 && query == "limit=50&cursor=a%26b%3Dc" => people(
+                json!([{ "id": "2", "name": "Kim Smith", "email": null, "status": "left", "active": false }]),
+                None,
+            ),
+            _ => Answer::empty(404),
+        }
+    }
+
+    async fn works(self) {
+        // Left out where its tools could not be had; the command's last line says so.
+        if guests::is_left_out(self.id) {
+            return;
+        }
+        let token = marked::secret(self.token);
+        let known = token.clone();
+        let upstream = Upstream::start(move |request| self.answer(request, &known)).await;
+        let app =
+            TestApp::builder().component(&format!("examples/{}", self.id)).reroute(self.host, &upstream).start().await;
+        let providers = app.get("/api/admin/providers").await.ok();
+        assert_eq!(providers["providers"][0]["id"], self.id, "{providers}");
+
+        let path = format!("/api/admin/connections/{}", self.id);
+        let wrong = app.put(&path, json!({ "api_token": marked::secret(self.token) })).await;
+        let _ = wrong.refused(422, "credential_rejected");
+        let connected = app.put(&path, json!({ "api_token": token })).await.ok();
+        assert_eq!(connected, json!({ "ok": true, "org_name": "Acme, asked with Bearer [secret]" }));
+        let health = app.get(&format!("{path}/health")).await.ok();
+        assert_eq!(health[self.account.1], "Acme, asked with Bearer [secret]", "{health}");
+
+        let first = app.get(&format!("{path}/users?limit=50")).await.ok();
+        let zoe = json!({ "external_id": "1", "name": "Zoë Lee", "email": "zoe.lee@acme.example", "active": true });
+        assert_eq!(first["users"], json!([zoe]));
+        let cursor = first["next_cursor"].as_str().expect("a second page");
+        let last = app.get(&format!("{path}/users?limit=50&cursor={cursor}")).await.ok();
+        let kim = json!({ "external_id": "2", "name": "Kim Smith", "email": null, "active": false });
+        assert_eq!((&last["users"], &last["next_cursor"]), (&json!([kim]), &Value::Null));
+        assert_eq!(app.delete(&path).await.ok()["ok"], true);
+    }
+}
+
+#[tokio::test]
+async fn the_example_in_javascript_works_by_fetch() {
+    JAVASCRIPT.works().await;
+}
+
+#[tokio::test]
+async fn the_example_in_python_works() {
+    PYTHON.works().await;
+}
