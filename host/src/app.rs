@@ -71,6 +71,7 @@ impl App {
         };
         let mut egress = surroundings.egress;
         egress.reroutes.extend(config.egress_reroute.clone());
+        egress.clock = surroundings.clock.clone();
         let egress = Egress::new(egress).context("the way out could not be opened")?;
         let sandbox =
             Sandbox::new(config.limits.clone(), egress.clone(), cache).map_err(|error| anyhow::anyhow!("{error:#}"))?;

@@ -14,6 +14,7 @@ mod json;
 pub mod policy;
 pub mod redirect;
 pub mod scrub;
+mod sign;
 
 use std::{
     collections::BTreeMap,
@@ -37,6 +38,7 @@ pub use self::{
     scrub::Scrubber,
 };
 use crate::{
+    clock::Clock,
     model::manifest::{CredentialSource, Endpoint, Method},
     secret::Secret,
 };
@@ -98,6 +100,8 @@ pub struct EgressConfig {
     pub limits: EgressLimits,
     pub resolver: Arc<dyn Resolver>,
     pub dialler: Arc<dyn Dialler>,
+    /// Tells the time of signatures.
+    pub clock: Clock,
     /// Trust anchors besides the public ones; only tests name any.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -110,6 +114,7 @@ impl Default for EgressConfig {
             limits: EgressLimits::default(),
             resolver: Arc::new(SystemResolver),
             dialler: Arc::new(RealDialler),
+            clock: Clock::system(),
             roots: Vec::new(),
         }
     }

@@ -122,5 +122,8 @@ fn place(place: &Place) -> String {
         Place::Query(key) => format!("as the query's `{key}`"),
         Place::Form(key) => format!("as the form's `{key}`"),
         Place::Json(pointer) => format!("at `{pointer}` of the JSON body"),
+        Place::Hmac(place) => place.words(),
+        Place::Aws(place) => place.words(),
+        Place::Jwt(place) => place.words(),
     }
 }

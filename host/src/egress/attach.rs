@@ -1,6 +1,6 @@
 //! Puts a credential at its declared place (rule R12), and refuses a request that has anything there already. Pure.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -8,8 +8,14 @@ use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use url::Url;
 
-use super::{Denial, headers, json};
-use crate::model::manifest::{BasicUser, Place};
+use super::{
+    Denial, headers, json,
+    sign::{self, Moment},
+};
+use crate::{
+    model::manifest::{BasicUser, Method, Place},
+    secret::Secret,
+};
 
 /// What is encoded in a query or a form: all but the unreserved letters of RFC 3986 §2.3.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -19,6 +25,7 @@ const DECODINGS: usize = 3;
 /// A request on its way out, between the judgement and the wire. It may hold the credential and is not printed.
 #[derive(Clone)]
 pub struct Draft {
+    pub method: Method,
     pub url: Url,
     /// What the component set, with a content type where the host had to choose it.
     pub headers: Vec<(String, String)>,
@@ -46,6 +53,9 @@ pub fn place_may_be_asked(place: &Place) -> Result<(), String> {
         Place::Basic(BasicUser::Field(name)) => !name.is_empty(),
         Place::Query(key) | Place::Form(key) => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
         Place::Json(pointer) => json::keys(pointer).is_ok(),
+        Place::Hmac(place) => sign::hmac_may_be_asked(place),
+        Place::Aws(place) => sign::aws_may_be_asked(place),
+        Place::Jwt(place) => sign::jwt_may_be_asked(place),
     };
     if right { Ok(()) } else { Err("a credential can not stand in this place".to_owned()) }
 }
@@ -72,47 +82,71 @@ pub fn check(place: &Place, draft: &Draft) -> Result<(), Denial> {
             content_type(draft, is_json_type)?;
             json::insert(draft.body.as_deref().unwrap_or(b"{}"), pointer, "").map(drop).map_err(refused)
         }
+        Place::Hmac(place) => {
+            field_is_free(&place.header, draft)?;
+            place.time.as_ref().map_or(Ok(()), |time| field_is_free(&time.header, draft))
+        }
+        Place::Aws(_) => sign::AWS_FIELDS.iter().try_for_each(|name| field_is_free(name, draft)),
+        Place::Jwt(place) => field_is_free(&place.header, draft),
     }
 }
 
-/// Puts the credential at its place, which [`check`] has found free.
+/// Puts the credential at its place, which [`check`] has found free; one that signs stays here, and its signature goes.
+///
+/// Gives a token that was made of it, for that must not come back either.
 ///
 /// # Errors
 /// A denial by rule `place` when the credential does not fit there.
-pub fn put(place: &Place, secret: &str, fields: &BTreeMap<String, String>, draft: &mut Draft) -> Result<(), Denial> {
+pub(super) fn put(
+    place: &Place,
+    secret: &str,
+    moment: Moment<'_>,
+    draft: &mut Draft,
+) -> Result<Option<Secret<String>>, Denial> {
     match place {
-        Place::Header { name, format } => put_field(name, &format.replacen("{}", secret, 1), draft),
+        Place::Hmac(place) => {
+            let value = sign::hmac(place, secret, moment, draft)?;
+            put_field(&place.header, &value, draft)?;
+        }
+        Place::Aws(place) => {
+            let value = sign::aws(place, secret, moment, draft)?;
+            put_field("authorization", &value, draft)?;
+        }
+        Place::Jwt(place) => {
+            let token = sign::jwt(place, secret, moment)?;
+            put_field(&place.header, &place.format.replacen("{}", token.expose(), 1), draft)?;
+            return Ok(Some(token));
+        }
+        Place::Header { name, format } => put_field(name, &format.replacen("{}", secret, 1), draft)?,
         Place::Basic(user) => {
             let user = match user {
                 BasicUser::Literal(user) => user,
                 BasicUser::Field(name) => {
-                    fields.get(name).ok_or_else(|| denied(format!("the field `{name}` has no value")))?
+                    moment.fields.get(name).ok_or_else(|| denied(format!("the field `{name}` has no value")))?
                 }
             };
             if !is_user(user) {
                 return Err(denied("the user of HTTP Basic holds a colon or a control"));
             }
-            put_field("authorization", &format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))), draft)
+            put_field("authorization", &format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))), draft)?;
         }
         Place::Query(key) => {
             let query = pair(draft.url.query().unwrap_or_default(), key, secret);
             draft.url.set_query(Some(&query));
-            Ok(())
         }
         Place::Form(key) => {
             let form = str::from_utf8(draft.body.as_deref().unwrap_or_default())
                 .map_err(|_| denied("the form is not UTF-8"))?;
             draft.body = Some(pair(form, key, secret).into());
             say_type("application/x-www-form-urlencoded", draft);
-            Ok(())
         }
         Place::Json(pointer) => {
             let body = json::insert(draft.body.as_deref().unwrap_or(b"{}"), pointer, secret).map_err(refused)?;
             draft.body = Some(body.into());
             say_type("application/json", draft);
-            Ok(())
         }
     }
+    Ok(None)
 }
 
 fn field_is_free(name: &str, draft: &Draft) -> Result<(), Denial> {
@@ -220,11 +254,12 @@ fn denied(message: impl Into<String>) -> Denial {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Draft, check, place_may_be_asked, put};
-    use crate::model::manifest::{BasicUser, Place};
+    use super::{Draft, Moment, check, place_may_be_asked, put};
+    use crate::model::manifest::{BasicUser, Method, Place};
 
     fn draft(query: &str, headers: &[(&str, &str)], body: Option<&'static str>) -> Draft {
         Draft {
+            method: Method::Post,
             url: format!("https://api.example.com/v1{query}").parse().unwrap(),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: body.map(|body| body.as_bytes().into()),
@@ -234,7 +269,8 @@ mod tests {
 
     fn attached(place: &Place, mut draft: Draft) -> Draft {
         check(place, &draft).unwrap();
-        put(place, "s&e=c/r+t", &BTreeMap::from([("email".to_owned(), "a@b.c".to_owned())]), &mut draft).unwrap();
+        let fields = BTreeMap::from([("email".to_owned(), "a@b.c".to_owned())]);
+        put(place, "s&e=c/r+t", Moment { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH }, &mut draft).unwrap();
         draft
     }
 
@@ -289,7 +325,8 @@ mod tests {
     fn a_secret_that_breaks_a_header_is_refused() {
         let header = Place::Header { name: "X-Key".to_owned(), format: "{}".to_owned() };
         let mut draft = draft("", &[], None);
-        assert_eq!(put(&header, "a\r\nb", &BTreeMap::new(), &mut draft).unwrap_err().rule, "place");
+        let moment = Moment { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
+        assert_eq!(put(&header, "a\r\nb", moment, &mut draft).unwrap_err().rule, "place");
         assert!(place_may_be_asked(&header).is_ok());
         assert!(place_may_be_asked(&Place::Header { name: "Host".to_owned(), format: "{}".to_owned() }).is_err());
         assert!(place_may_be_asked(&Place::Basic(BasicUser::Literal("a:b".to_owned()))).is_err());

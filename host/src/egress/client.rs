@@ -25,8 +25,9 @@ use super::{
     failure, headers,
     policy::{self, Allowed},
     redirect,
+    sign::Moment,
 };
-use crate::model::manifest::Method;
+use crate::{clock::Clock, model::manifest::Method};
 
 /// The longest body of `wit/host.wit`.
 const REQUEST_BODY: usize = 1024 * 1024;
@@ -45,6 +46,7 @@ const AGENT: &str = concat!("jackfield/", env!("CARGO_PKG_VERSION"));
 pub(super) struct Clients {
     tls: ClientConfig,
     names: Arc<CheckedNames>,
+    clock: Clock,
     limits: EgressLimits,
     reroutes: BTreeMap<String, Url>,
     /// Only for reroutes: the one that speaks plain HTTP, and only to loopback addresses.
@@ -104,6 +106,7 @@ impl Clients {
         Ok(Self {
             tls,
             names: Arc::new(names),
+            clock: config.clock,
             limits: config.limits,
             reroutes: config.reroutes,
             rerouted,
@@ -121,13 +124,10 @@ impl Clients {
         headers::check_all(&headers)?;
         policy::url_may_be_asked(&url).map_err(|why| Denial::new("url", why))?;
         let url = Url::parse(&url).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
-        let draft = Draft { url, headers, body: body.map(Bytes::from), credential: None };
+        let draft = Draft { method, url, headers, body: body.map(Bytes::from), credential: None };
         let nothing = Scrubber::new([]);
         let deadline = deadline.min(Instant::now() + self.limits.total);
-        match timeout_at(deadline, self.exchange(pool, &nothing, method, draft))
-            .await
-            .map_err(|_| SendError::TimedOut)??
-        {
+        match timeout_at(deadline, self.exchange(pool, &nothing, draft)).await.map_err(|_| SendError::TimedOut)?? {
             Hop::Answer(response) => Ok(response),
             Hop::Redirect { .. } => Err(Denial::new("redirect", "the host's own requests follow none").into()),
         }
@@ -160,16 +160,21 @@ impl Clients {
                 });
             }
             let mut scrubber = grant.scrubber.clone();
-            let mut draft = Draft { url: url.clone(), headers: headers.clone(), body: body.clone(), credential: None };
+            let (url_now, headers_now) = (url.clone(), headers.clone());
+            let mut draft = Draft { method, url: url_now, headers: headers_now, body: body.clone(), credential: None };
             if let Some(attachment) = &endpoint.credential {
                 attach::check(&attachment.place, &draft)?;
                 let ready = if left_home { None } else { grant.ready(&attachment.source).await? };
                 if let Some(ready) = ready {
-                    attach::put(&attachment.place, ready.secret.expose(), &grant.fields, &mut draft)?;
-                    scrubber = ready.scrubber;
+                    let moment = Moment { fields: &grant.fields, now: self.clock.now() };
+                    let token = attach::put(&attachment.place, ready.secret.expose(), moment, &mut draft)?;
+                    scrubber = match token {
+                        Some(token) => ready.scrubber.and(token.expose()),
+                        None => ready.scrubber,
+                    };
                 }
             }
-            let (status, location) = match self.exchange(&grant.pool, &scrubber, method, draft).await? {
+            let (status, location) = match self.exchange(&grant.pool, &scrubber, draft).await? {
                 Hop::Answer(response) => return Ok(response),
                 Hop::Redirect { status, location } => (status, location),
             };
@@ -192,11 +197,12 @@ impl Clients {
     }
 
     /// Sends one hop and takes its answer, or where it leads instead.
-    async fn exchange(&self, pool: &str, scrubber: &Scrubber, method: Method, draft: Draft) -> Result<Hop, SendError> {
+    async fn exchange(&self, pool: &str, scrubber: &Scrubber, draft: Draft) -> Result<Hop, SendError> {
+        let method = draft.method;
         let begun = Stopwatch::now();
         let host = draft.url.host_str().unwrap_or_default().to_owned();
         let path = draft.url.path().to_owned();
-        let (client, request) = self.prepare(pool, method, draft)?;
+        let (client, request) = self.prepare(pool, draft)?;
         let answered = match timeout(self.limits.first_byte, client.execute(request)).await {
             Ok(answered) => answered.map_err(|failure| failure::told(&failure, &host)),
             Err(_) => Err(SendError::TimedOut),
@@ -220,13 +226,8 @@ impl Clients {
     }
 
     /// Chooses the client and makes the request as it goes onto the wire.
-    fn prepare(
-        &self,
-        pool: &str,
-        method: Method,
-        draft: Draft,
-    ) -> Result<(reqwest::Client, reqwest::Request), SendError> {
-        let Draft { url, headers, body, credential } = draft;
+    fn prepare(&self, pool: &str, draft: Draft) -> Result<(reqwest::Client, reqwest::Request), SendError> {
+        let Draft { method, url, headers, body, credential } = draft;
         let unfit = |_| SendError::Denied(Denial::new("header", "the field can not be sent"));
         let method = match method {
             Method::Get => http::Method::GET,

@@ -43,6 +43,12 @@ impl Scrubber {
         Self(Arc::new(Secrets { plain, search: OnceLock::new() }))
     }
 
+    /// The same set with one secret more.
+    #[must_use]
+    pub fn and(&self, secret: &str) -> Self {
+        Self::new(self.0.plain.iter().map(|known| known.as_str()).chain([secret]))
+    }
+
     /// Masks every secret in bytes of any kind; without one they come back untouched.
     #[must_use]
     pub fn scrub(&self, source: Vec<u8>) -> Vec<u8> {

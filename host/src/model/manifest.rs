@@ -2,7 +2,14 @@
 //!
 //! The types mirror `wit/provider.wit`, where each is documented; the JSON form is what is stored and shown.
 
+mod signing;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::signing::{
+    AwsPlace, Claim, ClaimValue, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, SignatureCoding, SignedPart,
+    TimeFormat, TimePlace,
+};
 
 /// All that an administrator approves of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +196,12 @@ pub enum Place {
     Form(String),
     /// A JSON pointer (RFC 6901) into a JSON body.
     Json(String),
+    /// A header field with an HMAC-SHA256 whose key is the credential.
+    Hmac(HmacPlace),
+    /// AWS Signature Version 4, whose secret access key is the credential.
+    Aws(AwsPlace),
+    /// A header field with a JSON Web Token that the credential signs.
+    Jwt(JwtPlace),
 }
 
 /// Who the user of HTTP Basic is.

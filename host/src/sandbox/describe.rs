@@ -1,5 +1,7 @@
 //! Asks a component what it is: once for each digest, with nothing to reach and nothing that could vary.
 
+mod place;
+
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
@@ -12,8 +14,8 @@ use super::{
     limits, trap_in_words,
 };
 use crate::model::manifest::{
-    Attachment, Auth, BasicUser, Capabilities, Choice, ClientAuthentication, CredentialSource, Endpoint, Field,
-    FieldKind, Manifest, MappingFate, OAuth2Grant, Place, RefreshTokens, ServiceAccountGrant,
+    Attachment, Auth, Capabilities, Choice, ClientAuthentication, CredentialSource, Endpoint, Field, FieldKind,
+    Manifest, MappingFate, OAuth2Grant, RefreshTokens, ServiceAccountGrant,
 };
 
 /// Runs `describe` in a fresh instance.
@@ -121,18 +123,7 @@ fn endpoint(endpoint: wit::Endpoint) -> Endpoint {
                     CredentialSource::Minted { scopes: token.scopes, subject_field: token.subject_field }
                 }
             },
-            place: place(attachment.place),
+            place: place::from_wit(attachment.place),
         }),
-    }
-}
-
-fn place(place: wit::Place) -> Place {
-    match place {
-        wit::Place::Header(wit::HeaderPlace { name, format }) => Place::Header { name, format },
-        wit::Place::Basic(wit::BasicUser::Literal(user)) => Place::Basic(BasicUser::Literal(user)),
-        wit::Place::Basic(wit::BasicUser::Field(name)) => Place::Basic(BasicUser::Field(name)),
-        wit::Place::Query(key) => Place::Query(key),
-        wit::Place::Form(key) => Place::Form(key),
-        wit::Place::Json(pointer) => Place::Json(pointer),
     }
 }

@@ -125,7 +125,7 @@ impl Credential {
         self.at(Place::Json(pointer.into()))
     }
 
-    fn at(self, place: Place) -> Endpoint {
+    pub(crate) fn at(self, place: Place) -> Endpoint {
         Endpoint { credential: Some(Attachment { source: self.source, place }), ..self.endpoint }
     }
 }

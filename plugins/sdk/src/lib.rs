@@ -52,6 +52,7 @@ mod json;
 mod manifest;
 mod page;
 mod retry;
+mod signing;
 
 #[cfg(target_family = "wasm")]
 mod heap;
@@ -65,10 +66,12 @@ pub mod testkit;
 pub mod bindings;
 
 pub use bindings::component::jackfield::provider::types::{
-    Account, AlertTarget, Attachment, Auth, BasicUser, Capabilities, Choice, ClientAuthentication, ConnectOutcome,
-    Connected, Connection, CredentialSource, Disconnected, Endpoint, Error, Field, FieldKind, FieldValue, HeaderPlace,
-    InvalidField, Manifest, MappingFate, MintedToken, Oauth2Grant, Page, PageRequest, Parameter, Place, RefreshTokens,
-    Report, ReportValue, ServiceAccountGrant, UpstreamError, UpstreamFate, User,
+    Account, AlertTarget, Attachment, Auth, AwsPlace, BasicUser, Capabilities, Choice, Claim, ClaimValue,
+    ClientAuthentication, ConnectOutcome, Connected, Connection, CredentialSource, Disconnected, Endpoint, Error,
+    Field, FieldKind, FieldValue, Given, HeaderPlace, HmacPlace, InvalidField, JwtAlgorithm, JwtPlace, KeyCoding,
+    Manifest, MappingFate, MintedToken, Oauth2Grant, Page, PageRequest, Parameter, Place, RefreshTokens, Report,
+    ReportValue, ServiceAccountGrant, SignatureCoding, SignedPart, TimeFormat, TimePlace, UpstreamError, UpstreamFate,
+    User,
 };
 pub use encode::percent_encode;
 pub use json::{Text, first_filled};

@@ -140,6 +140,7 @@ fn place_is_free(subject: &str) -> bool {
     let (place, sent) = subject.split_once(" => ").expect("an arrow");
     let (kind, name) = place.split_once(' ').expect("a kind and a name");
     let mut draft = Draft {
+        method: Method::Get,
         url: "https://api.example.com/v1".parse().expect("a URL"),
         headers: Vec::new(),
         body: None,

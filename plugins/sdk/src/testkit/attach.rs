@@ -79,8 +79,16 @@ pub fn attach(endpoint: &Endpoint, credentials: &Credentials, request: &mut Requ
             form.extend(format!("{}={}", percent_encode(key), percent_encode(secret)).into_bytes());
         }
         Place::Json(pointer) => put_into_json(request, pointer, secret)?,
+        Place::Hmac(place) => push_header(request, &place.header.name, unsigned(&place.header.format)),
+        Place::Aws(_) => push_header(request, "Authorization", unsigned("AWS4-HMAC-SHA256 {}")),
+        Place::Jwt(place) => push_header(request, &place.header.name, unsigned(&place.header.format)),
     }
     Ok(())
+}
+
+/// What stands in the place of a signature: the kit signs nothing, for the host does, and a stand-in has no key.
+fn unsigned(format: &str) -> String {
+    format.replacen("{}", "signature", 1)
 }
 
 fn put_into_json(request: &mut Request, pointer: &str, secret: &str) -> Result<(), Denial> {
@@ -124,7 +132,7 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::endpoint::post;
-    use crate::http;
+    use crate::{JwtAlgorithm, JwtPlace, http};
 
     fn attached(endpoint: &Endpoint, mut request: Request) -> Request {
         let credentials = Credentials::new().field("key", "s&cret").field("user", "kim").token("t0ken");
@@ -149,6 +157,12 @@ mod tests {
             body(&attached(&at().json("/auth/a~1b"), plain().json(&1).unwrap().json(&Map::new()).unwrap())),
             r#"{"auth":{"a/b":"s&cret"}}"#
         );
+    }
+
+    #[test]
+    fn a_credential_that_signs_stays_here() {
+        let endpoint = post("acme.test/").credential("key").jwt(JwtPlace::new(JwtAlgorithm::Hs256));
+        assert_eq!(attached(&endpoint, http::post("https://acme.test/")).headers[0].value, "Bearer signature");
     }
 
     #[test]

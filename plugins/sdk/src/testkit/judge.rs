@@ -87,6 +87,9 @@ fn is_taken(place: &Place, request: &Request, query: &str) -> bool {
         Place::Json(pointer) => {
             serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|document| document.pointer(pointer).is_some())
         }
+        Place::Hmac(place) => sets(&place.header.name) || place.time.as_ref().is_some_and(|time| sets(&time.header)),
+        Place::Aws(_) => ["authorization", "date", "x-amz-date"].into_iter().any(sets),
+        Place::Jwt(place) => sets(&place.header.name),
     }
 }
 
