@@ -4,6 +4,7 @@
 //! the report is written only when all were run. What each number holds is said where it is measured, and printed.
 
 mod calls;
+mod languages;
 mod native;
 mod people;
 mod program;
@@ -34,6 +35,7 @@ fn main() -> std::io::Result<()> {
         if is_chosen("sandbox") {
             sides.fresh_call(&mut report);
             sides.tax(&mut report);
+            languages::fresh_calls(&mut report);
         }
         if is_chosen("users") {
             sides.users(&mut report);

@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 
-use crate::{children, components, postgres::Cluster, steps::Steps, tools, workspace::Workspace};
+use crate::{children, components, examples, postgres::Cluster, steps::Steps, tools, workspace::Workspace};
 
 /// Builds what the benchmarks measure and runs them; the arguments are theirs.
 pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     tools::wasm_target(workspace)?;
     let digests = steps.take("components", || components::providers(workspace))?;
+    // One that is not built is told beside the numbers as left out.
+    steps.take("examples", || examples::build(workspace))?;
     steps.take("host", || children::run(digests.cargo(workspace).args(["build", "--release", "-p", "jackfield"])))?;
 
     // Without its programs, what is measured on PostgreSQL too is measured on SQLite alone.

@@ -1,0 +1,63 @@
+//! Fresh calls of components in other languages: an instance of an interpreter each, with its start behind it.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use jackfield::{
+    egress::{Budget, Egress, EgressConfig, Grant},
+    sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox},
+};
+use jackfield_test_support::guests;
+use tokio::runtime::Runtime;
+
+use crate::{
+    report::{Report, Target},
+    samples::Samples,
+};
+
+/// Calls that warm up the pool of instances.
+const WARM_UP: usize = 50;
+/// Calls that count, one after the other.
+const CALLS: usize = 400;
+
+/// The examples of the documentation: component, key, milliseconds at most.
+const EXAMPLES: [(&str, &str, f64); 2] =
+    [("acme-crew", "sandbox.js_fresh_call_ms", 3.0), ("acme-desk", "sandbox.python_fresh_call_ms", 5.0)];
+
+/// A fresh instance and a `disconnect`, which neither example sends a request for.
+pub(crate) fn fresh_calls(report: &mut Report) {
+    let runtime = Runtime::new().expect("a runtime");
+    for (id, key, target) in EXAMPLES {
+        let name = format!("examples/{id}");
+        if !guests::built_path(&name).is_file() {
+            report.note(format!("{key}: left out, for the example was not built"));
+            continue;
+        }
+        let timed = async move {
+            let egress = Egress::new(EgressConfig::default()).expect("a way out");
+            let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
+            let component = sandbox.load(guests::built(&name)).await.expect("the component loads");
+            let mut samples = Samples::default();
+            for number in 0..WARM_UP + CALLS {
+                let begun = Instant::now();
+                match sandbox.run(&component, call(&component), Operation::Disconnect).await {
+                    Ok(Answer::Disconnected { note: Some(_), .. }) => {}
+                    other => panic!("{name}: a disconnect was expected: {other:?}"),
+                }
+                if number >= WARM_UP {
+                    samples.add(begun.elapsed());
+                }
+            }
+            samples
+        };
+        // In a task, as the service calls.
+        let samples = runtime.block_on(async { runtime.spawn(timed).await }).expect("the calls end");
+        report.time(key, samples.median() / 1_000.0, samples.p99() / 1_000.0, Target::AtMost(target));
+    }
+    report.note("sandbox.js_fresh_call, sandbox.python_fresh_call: `disconnect` of the documentation's examples");
+}
+
+fn call(component: &Component) -> Call {
+    let endpoints = component.endpoints.clone();
+    let grant = Grant::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), Budget::new(1));
+    Call { grant, fields: BTreeMap::new(), account: None }
+}
