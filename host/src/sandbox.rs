@@ -7,6 +7,7 @@ pub mod catalog;
 
 mod bindings;
 mod compiled;
+mod contract;
 mod convert;
 mod describe;
 mod engine;
@@ -201,7 +202,7 @@ impl Sandbox {
                 .await
                 .map_err(|panic| LoadError(format!("the component could not be compiled: {panic}")))??
         };
-        let exports = guest::exports(&self.0.linker, &code)?;
+        let exports = guest::exports(&self.0.engine, &self.0.linker, &code)?;
         let manifest = match remembered {
             Some(manifest) => manifest,
             None => {

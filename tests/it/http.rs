@@ -4,7 +4,6 @@ mod audit;
 mod bodies;
 mod callers;
 mod connect;
-mod examples;
 mod failures;
 mod google_workspace;
 mod health;
@@ -25,6 +24,7 @@ mod scrapin;
 mod seventh;
 mod typed;
 mod users;
+mod versions;
 
 use jackfield_test_support::{
     app::{Builder, TestApp},

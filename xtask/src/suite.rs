@@ -13,8 +13,8 @@ use crate::{children, components::Digests, workspace::Workspace};
 /// The test that searches what all others left behind, and so runs after them, alone.
 const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
-/// The modules of the binary `it` whose tests touch no database; those of every other module run on each database.
-const WITHOUT_DATABASE: [&str; 2] = ["pure", "tidy"];
+/// The modules of the binary `it` whose tests run once: what they show depends on no database. All others run on each.
+const WITHOUT_DATABASE: [&str; 3] = ["examples", "pure", "tidy"];
 
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

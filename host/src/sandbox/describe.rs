@@ -7,10 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use super::{
-    LoadError, Sandbox,
-    bindings::{ComponentPre, jackfield::provider::types as wit},
-    convert, engine,
-    guest::Guest,
+    LoadError, Sandbox, bindings::jackfield::provider::types as wit, contract::Provider, convert, engine, guest::Guest,
     limits, trap_in_words,
 };
 use crate::model::manifest::{
@@ -19,14 +16,11 @@ use crate::model::manifest::{
 };
 
 /// Runs `describe` in a fresh instance.
-pub(super) async fn run(sandbox: &Sandbox, pre: &ComponentPre<Guest>) -> Result<Manifest, LoadError> {
+pub(super) async fn run(sandbox: &Sandbox, provider: &Provider) -> Result<Manifest, LoadError> {
     let limits = &sandbox.0.limits;
     let mut store = sandbox.store(Guest::for_describe(limits));
     engine::bound_time(&mut store, limits::ticks(limits.describe_time));
-    let work = async {
-        let bindings = pre.instantiate_async(&mut store).await?;
-        bindings.jackfield_provider_provider().call_describe(&mut store).await
-    };
+    let work = provider.describe(&mut store);
     match tokio::time::timeout(limits.describe_time, AssertUnwindSafe(work).catch_unwind()).await {
         Err(_elapsed) => Err(LoadError("it did not describe itself in time".to_owned())),
         Ok(Err(_panic)) => Err(LoadError("its description could not be read".to_owned())),

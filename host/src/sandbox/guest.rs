@@ -13,10 +13,11 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::{
     LoadError,
     bindings::{
-        Component, ComponentPre,
+        Component,
         jackfield::provider::{http, log, types},
-        with_alerts::ComponentWithAlertsPre,
+        with_alerts::AlertsPre,
     },
+    contract::Provider,
     convert,
     limits::{Limits, Meter},
     operation::Exports,
@@ -102,18 +103,12 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 ///
 /// # Errors
 /// It imports something else, or does not export `provider`; the error names it.
-pub(super) fn exports(linker: &Linker<Guest>, code: &Code) -> Result<Exports, LoadError> {
+pub(super) fn exports(engine: &Engine, linker: &Linker<Guest>, code: &Code) -> Result<Exports, LoadError> {
     let pre = linker.instantiate_pre(code).map_err(|error| {
         LoadError(format!("it imports what no component may: {}", convert::clean(&format!("{error:#}"), 500)))
     })?;
-    let alerts = ComponentWithAlertsPre::new(pre.clone()).ok();
-    let provider = ComponentPre::new(pre).map_err(|error| {
-        LoadError(format!(
-            "it does not export `jackfield:provider/provider@0.1.0`: {}",
-            convert::clean(&format!("{error:#}"), 500)
-        ))
-    })?;
-    Ok(Exports { provider, alerts })
+    let alerts = AlertsPre::new(pre.clone()).ok();
+    Ok(Exports { provider: Provider::of(engine, code, pre)?, alerts })
 }
 
 impl http::Host for Guest {

@@ -7,7 +7,8 @@ use wasmtime::Store;
 
 use super::{
     Answer, CallError, Operation, ProviderError, UpstreamFate,
-    bindings::{ComponentPre, jackfield::provider::types, with_alerts::ComponentWithAlertsPre},
+    bindings::{jackfield::provider::types, with_alerts::AlertsPre},
+    contract::Provider,
     convert,
     guest::Guest,
 };
@@ -31,7 +32,7 @@ const ALIASES: usize = 16;
 /// Bytes of a cursor.
 const CURSOR: usize = 2 << 10;
 /// Users of one page.
-const USERS: usize = 1_000;
+pub(super) const USERS: usize = 1_000;
 /// Accounts behind one credential.
 const ACCOUNTS: usize = 1_000;
 /// Facts of a health answer, and texts of one fact.
@@ -44,9 +45,9 @@ const WEBHOOK: usize = 2 << 10;
 /// A component's exports, resolved once.
 #[derive(Clone)]
 pub(super) struct Exports {
-    pub(super) provider: ComponentPre<Guest>,
+    pub(super) provider: Provider,
     /// Where it exports `alerts` too.
-    pub(super) alerts: Option<ComponentWithAlertsPre<Guest>>,
+    pub(super) alerts: Option<AlertsPre<Guest>>,
 }
 
 /// What a component answered, before it is judged.
@@ -68,7 +69,7 @@ pub(super) async fn perform(
     let target = match operation {
         Operation::AlertTarget => None,
         Operation::SetAlertTarget(webhook_url) => Some(types::AlertTarget { webhook_url }),
-        operation => return perform_provider(&exports.provider, store, connection, operation).await,
+        operation => return exports.provider.perform(store, connection, operation).await,
     };
     let Some(alerts) = &exports.alerts else { wasmtime::bail!("the component does not export `alerts`") };
     let bindings = alerts.instantiate_async(&mut *store).await?;
@@ -77,26 +78,6 @@ pub(super) async fn perform(
         None => alerts.call_get_target(store, connection).await?,
         Some(target) => alerts.call_set_target(store, connection, &target).await?,
     }))
-}
-
-async fn perform_provider(
-    exports: &ComponentPre<Guest>,
-    store: &mut Store<Guest>,
-    connection: &types::Connection,
-    operation: Operation,
-) -> wasmtime::Result<Raw> {
-    let bindings = exports.instantiate_async(&mut *store).await?;
-    let provider = bindings.jackfield_provider_provider();
-    Ok(match operation {
-        Operation::Connect => Raw::Connected(provider.call_connect(store, connection).await?),
-        Operation::Disconnect => Raw::Disconnected(provider.call_disconnect(store, connection).await?),
-        Operation::Health => Raw::Healthy(provider.call_health(store, connection).await?),
-        Operation::ListUsers { cursor, limit } => {
-            let page = types::PageRequest { cursor, limit };
-            Raw::Page(provider.call_list_users(store, connection, &page).await?)
-        }
-        Operation::AlertTarget | Operation::SetAlertTarget(_) => wasmtime::bail!("not an export of `provider`"),
-    })
 }
 
 /// The connection as a guest sees it.

@@ -110,7 +110,7 @@ impl WasiHttpHooks for Door {
         Box::new(async move {
             let _turn = turns.acquire().await.map_err(|_closed| Error::ConnectionLimitReached)?;
             let (parts, body) = request.into_parts();
-            let request = taken(parts, read(body).await?)?;
+            let request = taken(&parts, &read(body).await?)?;
             let response = outbound.send(request).await.map_err(|error| {
                 if refusals.fetch_add(1, Ordering::Relaxed) < REFUSALS {
                     let error = convert::clean(&error.to_string(), 1_000);
@@ -137,7 +137,7 @@ async fn read(body: WasiBody) -> Result<Bytes, Error> {
 }
 
 /// A standard request as `egress` takes it, unjudged.
-fn taken(parts: Parts, body: Bytes) -> Result<Request, Error> {
+fn taken(parts: &Parts, body: &Bytes) -> Result<Request, Error> {
     let method = match parts.method {
         http::Method::GET => Method::Get,
         http::Method::HEAD => Method::Head,
@@ -240,7 +240,8 @@ mod tests {
             ("User-Agent", "library/1"),
             ("Cookie", "a=b"),
         ];
-        let request = taken(parts("POST", "https://api.example.com/a?b=c%20d", &fields), "abc".into()).expect("taken");
+        let parts = parts("POST", "https://api.example.com/a?b=c%20d", &fields);
+        let request = taken(&parts, &"abc".into()).expect("taken");
         assert_eq!(request.url, "https://api.example.com/a?b=c%20d");
         assert_eq!(request.body.as_deref(), Some(b"abc".as_slice()));
         let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn a_method_that_no_endpoint_can_declare_is_none() {
         for method in ["CONNECT", "OPTIONS", "TRACE", "PURGE"] {
-            let refused = taken(parts(method, "https://api.example.com/", &[]), Bytes::new());
+            let refused = taken(&parts(method, "https://api.example.com/", &[]), &Bytes::new());
             assert!(matches!(refused, Err(Error::HttpRequestMethodInvalid)), "{method}");
         }
     }

@@ -27,9 +27,10 @@ pub use self::{
         realloc_out_of_bounds, start_loops, table_grows,
     },
     files::{core_module, cut_after, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated},
-    made::{describing, listing, manifest, well_behaved},
+    made::{describing, listing, listing_v0_2, manifest, well_behaved},
     proposals::{PROPOSALS, proposal},
     strangers::{STRANGERS, newer_world, stranger, with_secret_function},
+    wit::contract,
 };
 
 /// The bytes of a component that was built beside the tests, such as `hostile` or `slack`.

@@ -121,3 +121,13 @@ async fn requests_that_are_never_finished_cost_no_more_than_a_call_may() {
     );
     arena.others_answer().await;
 }
+
+#[tokio::test]
+async fn while_a_component_describes_itself_both_doors_are_closed() {
+    let arena = Arena::open().await;
+    let list = arena.app.get("/api/admin/providers").await.ok();
+    let providers = list["providers"].as_array().expect("providers");
+    let hostile = providers.iter().find(|provider| provider["id"] == "hostile").expect("it is listed");
+    let help = hostile["fields"][0]["help"].as_str().expect("a help text");
+    assert!(help.contains("request denied: closed") && help.contains("by wasi:http denied"), "{help}");
+}

@@ -74,6 +74,16 @@ pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
     Made { manifest: manifest.clone(), users: page.clone(), ..Made::new() }.encode()
 }
 
+/// The same of version 0.2.0 of the contract, whose users say what they are.
+///
+/// # Panics
+/// A document is not what the contract has in its place.
+#[must_use]
+pub fn listing_v0_2(manifest: &Value, page: &Value) -> Vec<u8> {
+    let made = Made::under(Contract::next());
+    Made { version: "0.2.0", manifest: manifest.clone(), users: page.clone(), ..made }.encode()
+}
+
 /// The manifest of [`well_behaved`], to be changed and given to [`describing`]. Keys and cases are those of the WIT.
 #[must_use]
 pub fn manifest() -> Value {

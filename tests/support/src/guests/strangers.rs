@@ -3,7 +3,9 @@
 use super::{made::Made, wit::Contract};
 
 /// Interfaces that no component may import. Each is made with one function, `take`, whatever the real one has: the
-/// import must be refused by its name. Two of `wasi:http` are linked, but have no such function.
+/// import must be refused by its name.
+///
+/// Two of `wasi:http` are linked, but have no such function.
 pub const STRANGERS: [&str; 24] = [
     "jackfield:provider/secrets@0.1.0",
     "jackfield:provider/vault@0.1.0",
@@ -67,9 +69,9 @@ pub fn with_secret_function() -> Vec<u8> {
 /// A provider of a later, incompatible version of the contract.
 #[must_use]
 pub fn newer_world() -> Vec<u8> {
-    let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.2.0"), "jackfield:provider/component");
+    let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.3.0"), "jackfield:provider/component");
     let mut made = Made::under(contract);
-    made.version = "0.2.0";
+    made.version = "0.3.0";
     made.encode()
 }
 

@@ -1,16 +1,34 @@
 //! The contract as `wit-parser` sees it, and values laid out in memory by the canonical ABI of its types.
 
 use serde_json::Value;
-use wit_component::StringEncoding;
+use wit_component::{StringEncoding, WitPrinter};
 use wit_parser::{Resolve, SizeAlign, Type, TypeDefKind, WorldId};
 
 const PACKAGE: &str = "package jackfield:provider@0.1.0;";
 const HOST: &str = include_str!("../../../../wit/host.wit");
 const PROVIDER: &str = include_str!("../../../../wit/provider.wit");
 const WORLD: &str = include_str!("../../../../wit/world.wit");
+const NEXT: &str = include_str!("../../../../wit/v0.2/provider.wit");
 
 /// The name of the exported interface, without its version.
 pub(super) const INTERFACE: &str = "jackfield:provider/provider";
+
+/// The contract of this repository of one version, without its comments and in one spelling.
+///
+/// # Panics
+/// There is none of that version.
+#[must_use]
+pub fn contract(version: &str) -> String {
+    let resolve = Contract::next().resolve;
+    let package = resolve.packages.iter().find(|(_, package)| {
+        package.name.namespace == "jackfield"
+            && package.name.version.as_ref().is_some_and(|is| is.to_string() == version)
+    });
+    let (package, _) = package.unwrap_or_else(|| panic!("there is no jackfield:provider@{version}"));
+    let mut printer = WitPrinter::default();
+    printer.emit_docs(false).print(&resolve, package, &[]).expect("the contract can be printed");
+    printer.output.to_string()
+}
 
 /// A contract, possibly changed, and the world that a component is made for.
 pub(super) struct Contract {
@@ -23,6 +41,11 @@ impl Contract {
     /// The contract of this repository.
     pub(super) fn frozen() -> Self {
         Self::changed(str::to_owned, "jackfield:provider/component")
+    }
+
+    /// Version 0.2.0, beside the contract that it builds upon.
+    pub(super) fn next() -> Self {
+        Self::beside(NEXT)
     }
 
     /// The contract with a change to its text, and a world of it by name.
@@ -49,11 +72,10 @@ impl Contract {
         Self { resolve, world, sizes }
     }
 
-    /// What a function of `provider` returns.
+    /// What a function of the last version's `provider` returns.
     pub(super) fn result_of(&self, function: &str) -> Type {
-        let mut interfaces = self.resolve.interfaces.iter();
-        let (_, provider) =
-            interfaces.find(|(_, interface)| interface.name.as_deref() == Some("provider")).expect("it has `provider`");
+        let mut interfaces = self.resolve.interfaces.iter().filter(|(_, one)| one.name.as_deref() == Some("provider"));
+        let (_, provider) = interfaces.next_back().expect("it has `provider`");
         provider.functions[function].result.expect("each function of `provider` returns something")
     }
 }

@@ -1,5 +1,6 @@
 //! The examples of the documentation, in other languages than Rust: dropped in, they work, and see no secret.
 
+use jackfield::sandbox::Pooling;
 use jackfield_test_support::{
     app::TestApp,
     guests, marked,
@@ -70,8 +71,13 @@ impl Example {
         let token = marked::secret(self.token);
         let known = token.clone();
         let upstream = Upstream::start(move |request| self.answer(request, &known)).await;
-        let app =
-            TestApp::builder().component(&format!("examples/{}", self.id)).reroute(self.host, &upstream).start().await;
+        let app = TestApp::builder()
+            .component(&format!("examples/{}", self.id))
+            .reroute(self.host, &upstream)
+            // Within the bounds of an instance as they are in production; without a pool some of them do not hold.
+            .limits(|limits| limits.pooling = Pooling::WherePossible)
+            .start()
+            .await;
         let providers = app.get("/api/admin/providers").await.ok();
         assert_eq!(providers["providers"][0]["id"], self.id, "{providers}");
 

@@ -1,0 +1,69 @@
+//! Two versions of the contract side by side: a component of each, in one service.
+
+use jackfield_test_support::{app::TestApp, guests, marked};
+use serde_json::{Value, json};
+
+/// What a component of either version says of itself.
+fn manifest(id: &str) -> Value {
+    let mut manifest = guests::manifest();
+    manifest["id"] = id.into();
+    manifest
+}
+
+fn user(id: &str) -> Value {
+    json!({ "external-id": id, "name": "", "email": null, "aliases": [], "active": true })
+}
+
+#[tokio::test]
+async fn components_of_both_versions_are_served_side_by_side() {
+    let older = json!({ "users": [user("1"), user("2")], "next-cursor": null });
+    let kinds = [("1", "person"), ("2", "bot"), ("3", "service"), ("4", "person")].map(|(id, kind)| {
+        let mut user = user(id);
+        user["kind"] = kind.into();
+        user
+    });
+    let newer = json!({ "users": kinds, "next-cursor": "more" });
+    let app = TestApp::builder()
+        .file("older.wasm", guests::listing(&manifest("older"), &older))
+        .file("newer.wasm", guests::listing_v0_2(&manifest("newer"), &newer))
+        .start()
+        .await;
+    for (id, ids) in [("older", ["1", "2"]), ("newer", ["1", "4"])] {
+        let path = format!("/api/admin/connections/{id}");
+        let connected = app.put(&path, json!({ "token": marked::secret("tok-") })).await.ok();
+        assert_eq!(connected["org_name"], "Made", "{id}");
+        assert_eq!(app.get(&format!("{path}/health")).await.ok()["made"], "made by hand", "{id}");
+        let page = app.get(&format!("{path}/users")).await.ok();
+        let listed: Vec<_> =
+            page["users"].as_array().expect("users").iter().map(|user| user["external_id"].clone()).collect();
+        assert_eq!(listed, ids, "{id}: {page}");
+        assert_eq!(page["next_cursor"].is_string(), id == "newer", "{page}");
+        assert_eq!(app.delete(&path).await.ok()["ok"], true, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_later_version_holds_no_more_users_than_one_of_the_older() {
+    for (count, status) in [(1_000, 200), (1_001, 502)] {
+        let mut bot = user("1");
+        bot["kind"] = "bot".into();
+        let page = json!({ "users": vec![bot; count], "next-cursor": null });
+        let made = guests::listing_v0_2(&manifest("newer"), &page);
+        let app = TestApp::builder().file("newer.wasm", made).start().await;
+        let path = "/api/admin/connections/newer";
+        assert_eq!(app.put(path, json!({ "token": marked::secret("tok-") })).await.status, 200);
+        assert_eq!(app.get(&format!("{path}/users")).await.status, status, "{count}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_served_is_named_beside_those_that_are() {
+    let app = TestApp::builder().file("later.wasm", guests::newer_world()).start().await;
+    let list = app.get("/api/admin/providers").await.ok();
+    let later = &list["providers"][0];
+    assert_eq!(later["state"], "broken", "{list}");
+    let reason = later.to_string();
+    for version in ["0.3.0", "0.1.0", "0.2.0"] {
+        assert!(reason.contains(version), "{version}: {reason}");
+    }
+}

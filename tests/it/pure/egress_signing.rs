@@ -1,0 +1,195 @@
+//! Credentials that sign, through the way out: the signature arrives, the key does not, and nobody else sets its place.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jackfield::{
+    clock::Clock,
+    egress::{Budget, Egress, EgressConfig, Grant, Request, Response, SendError},
+    model::manifest::{
+        AwsPlace, Claim, ClaimValue, CredentialSource, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Method,
+        Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
+    },
+    sandbox::{Cache, Limits, Pooling, Sandbox},
+    secret::Secret,
+};
+use jackfield_test_support::{
+    guests, marked,
+    upstream::{Recorded, Upstream, everything_received},
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::egress_cases::endpoint;
+
+const HOST: &str = "api.acme.example";
+
+fn hmac() -> Place {
+    Place::Hmac(HmacPlace {
+        header: "X-Signature".to_owned(),
+        format: "v1={}".to_owned(),
+        key: KeyCoding::Text,
+        parts: vec![SignedPart::Time, SignedPart::Method, SignedPart::Path, SignedPart::Body],
+        coding: SignatureCoding::Hex,
+        time: Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Seconds }),
+    })
+}
+
+fn aws() -> Place {
+    Place::Aws(AwsPlace {
+        access_key: Given::Field("key_id".to_owned()),
+        region: Given::Literal("eu-central-1".to_owned()),
+        service: "execute-api".to_owned(),
+    })
+}
+
+fn jwt() -> Place {
+    Place::Jwt(JwtPlace {
+        header: "Authorization".to_owned(),
+        format: "Bearer {}".to_owned(),
+        algorithm: JwtAlgorithm::Hs256,
+        key: KeyCoding::Text,
+        key_id: None,
+        claims: vec![Claim { name: "iss".to_owned(), value: ClaimValue::Field("key_id".to_owned()) }],
+        lifetime: 60,
+    })
+}
+
+struct Sent {
+    answer: Result<Response, SendError>,
+    arrived: Vec<Recorded>,
+}
+
+/// Sends a POST, whose answer echoes all of it, at 2023-11-14T22:13:20Z.
+async fn sent(place: Place, key: &str, headers: &[(&str, &str)]) -> Sent {
+    let upstream = Upstream::start(everything_received).await;
+    let egress = Egress::new(EgressConfig {
+        reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
+        clock: Clock::set_to("2023-11-14T22:13:20Z".parse().expect("a time")),
+        ..EgressConfig::default()
+    })
+    .expect("a way out");
+    let grant = Grant::new(
+        "pool".to_owned(),
+        vec![endpoint(Method::Post, HOST, "/v1/users", Some(place))].into(),
+        vec![(CredentialSource::Field("token".to_owned()), Secret::new(key.to_owned()))],
+        BTreeMap::from([("key_id".to_owned(), "KEYID".to_owned())]),
+        Budget::new(1),
+    );
+    let request = Request {
+        method: Method::Post,
+        url: format!("https://{HOST}/v1/users"),
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body: Some(b"{}".to_vec()),
+    };
+    let answer = egress.send(&grant, Instant::now() + Duration::from_secs(10), request).await;
+    Sent { answer, arrived: upstream.requests() }
+}
+
+#[tokio::test]
+async fn a_signature_arrives_and_its_key_stays() {
+    let key = marked::secret("key-");
+    for (place, field, begins) in [
+        (hmac(), "x-signature", "v1="),
+        (aws(), "authorization", "AWS4-HMAC-SHA256 Credential=KEYID/20231114/eu-central-1/execute-api/aws4_request, "),
+        (jwt(), "authorization", "Bearer eyJ"),
+    ] {
+        let sent = sent(place, &key, &[]).await;
+        let [arrived] = sent.arrived.as_slice() else { panic!("{:?}", sent.arrived) };
+        assert!(arrived.header(field).is_some_and(|value| value.starts_with(begins)), "{arrived:?}");
+        assert!(!format!("{arrived:?}").contains(&key), "{arrived:?}");
+        assert_eq!(sent.answer.expect("an answer").status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_of_the_moment_and_of_all_that_was_declared() {
+    let sent = sent(hmac(), "key", &[]).await;
+    let [arrived] = sent.arrived.as_slice() else { panic!("{:?}", sent.arrived) };
+    assert_eq!(arrived.header("x-time"), Some("1700000000"));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
+    let by_hand: String = ring::hmac::sign(&key, b"1700000000POST/v1/users{}")
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(arrived.header("x-signature"), Some(format!("v1={by_hand}").as_str()));
+}
+
+#[tokio::test]
+async fn a_token_is_taken_out_of_an_echo_and_a_signature_is_not() {
+    let signed = sent(hmac(), "0123456789abcdef", &[]).await;
+    let signature = signed.arrived[0].header("x-signature").expect("a signature").to_owned();
+    let body = String::from_utf8_lossy(&signed.answer.expect("an answer").body).into_owned();
+    assert!(body.contains(&signature), "{body}");
+
+    let signed = sent(jwt(), "0123456789abcdef", &[]).await;
+    let token = signed.arrived[0].header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.expect("a token").to_owned();
+    let body = String::from_utf8_lossy(&signed.answer.expect("an answer").body).into_owned();
+    assert!(body.contains("[secret]") && !body.contains(&token), "{body}");
+}
+
+#[tokio::test]
+async fn the_fields_of_a_signature_are_not_the_components() {
+    for (place, name) in [
+        (hmac(), "x_signature"),
+        (hmac(), "X-Time"),
+        (aws(), "X-Amz-Date"),
+        (aws(), "x-amz-content-sha256"),
+        (aws(), "X-Amz-Security-Token"),
+        (aws(), "Date"),
+    ] {
+        let sent = sent(place, "key", &[(name, "own")]).await;
+        assert!(matches!(&sent.answer, Err(SendError::Denied(denial)) if denial.rule == "place"), "{name}");
+        assert!(sent.arrived.is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_declares_what_signs_and_only_by_fields_that_it_has() {
+    let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
+    let egress = Egress::new(EgressConfig::default()).expect("a way out");
+    let sandbox = Sandbox::new(limits, egress, Cache::none()).expect("a sandbox");
+    let header = json!({ "name": "X-Signature", "format": "{}" });
+    let field = json!({
+        "name": "key_id", "label": "Key", "help": "", "help-url": null, "kind": "text", "secret": false,
+        "required": true, "choices": [], "pattern": null,
+    });
+    let literal = |text: &str| json!({ "literal": text });
+    for (place, words) in [
+        (
+            json!({ "hmac": {
+                "header": header, "key": "base64", "parts": [{ "text": "a" }, "method", { "field": "key_id" }],
+                "coding": "hex", "time": null,
+            } }),
+            "signing \"a\" + the method + the value of `key_id` by HMAC-SHA256, sent as `X-Signature: {}`",
+        ),
+        (
+            json!({ "aws": { "access-key": { "field": "key_id" }, "region": literal("eu-west-1"), "service": "s3" } }),
+            "signing the request by AWS Signature 4 for `s3`, region `eu-west-1`",
+        ),
+        (
+            json!({ "jwt": {
+                "header": header, "algorithm": "es256", "key": "text", "key-id": null, "lifetime": 300,
+                "claims": [{ "name": "iss", "value": { "field": "key_id" } }, { "name": "jti", "value": "random" }],
+            } }),
+            "signing a token (ES256, 300 s; iss of the field `key_id`, a random jti), sent as `X-Signature: {}`",
+        ),
+    ] {
+        let mut manifest = guests::manifest();
+        manifest["endpoints"][0]["credential"]["place"] = place;
+        let refused = sandbox.load(guests::describing(&manifest)).await.expect_err("it has no such field");
+        assert!(refused.to_string().contains("no place that it can be put in"), "{refused}");
+
+        manifest["fields"].as_array_mut().expect("fields").push(field.clone());
+        let component = sandbox.load(guests::describing(&manifest)).await.expect("taken");
+        let attachment = component.endpoints[0].credential.clone().expect("a credential");
+        let said = match attachment.place {
+            Place::Hmac(place) => place.words(),
+            Place::Aws(place) => place.words(),
+            Place::Jwt(place) => place.words(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said, words);
+    }
+}
