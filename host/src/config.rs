@@ -4,6 +4,7 @@
 
 mod jwt;
 mod source;
+mod trust;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,7 @@ use crate::{
     model::{OAuthApp, caller::IdentityProvider},
     sandbox::{Limits, catalog::Trust},
     secret::Secret,
+    signing::TrustedKeys,
 };
 
 /// Digests of the components that were built with this program, `id=sha256,…`; set by `cargo xtask`.
@@ -39,6 +41,8 @@ pub struct Config {
     pub plugins_dir: PathBuf,
     /// `JACKFIELD_PLUGINS_TRUST`.
     pub plugins_trust: Trust,
+    /// `JACKFIELD_PLUGINS_TRUSTED_KEYS`: a file of keys, each with what it may ask for.
+    pub trusted_keys: Option<TrustedKeys>,
     /// `JACKFIELD_MASTER_KEY_FILE`.
     pub master_key_file: PathBuf,
     /// `JACKFIELD_MASTER_KEY`: the key itself, base64.
@@ -119,8 +123,7 @@ impl Config {
         let database_url =
             settings.text("DATABASE_URL", &format!("sqlite://{}", data_dir.join("jackfield.db").display()));
         let plugins_dir = settings.optional("PLUGINS_DIR").map_or_else(beside_the_binary, PathBuf::from);
-        let trust = settings.text("PLUGINS_TRUST", "approve");
-        let plugins_trust = settings.check("PLUGINS_TRUST", parse_trust(&trust, dev));
+        let (plugins_trust, trusted_keys) = trust::parse(&mut settings, dev);
         let master_key_file =
             settings.optional("MASTER_KEY_FILE").map_or_else(|| data_dir.join("master.key"), PathBuf::from);
         let master_key = settings.optional("MASTER_KEY").map(Secret::new);
@@ -150,6 +153,7 @@ impl Config {
             database_url: Secret::new(database_url),
             plugins_dir,
             plugins_trust: plugins_trust.unwrap_or(Trust::Shipped(BTreeMap::new())),
+            trusted_keys,
             master_key_file,
             master_key,
             egress_reroute: egress_reroute.unwrap_or_default(),
@@ -209,16 +213,6 @@ fn public_url(text: &str) -> Result<Url, String> {
         && url.fragment().is_none()
         && url.username().is_empty();
     if bare { Ok(url) } else { Err("must be https:// (or http://) and a host, with no path".to_owned()) }
-}
-
-fn parse_trust(text: &str, dev: Dev) -> Result<Trust, String> {
-    match text {
-        "approve" => Ok(Trust::Shipped(shipped_digests())),
-        "all" if dev == Dev::No => Err("`all` is for development only and needs --dev".to_owned()),
-        "all" => Ok(Trust::All),
-        "signed" => Err("`signed` is not supported by this version".to_owned()),
-        _ => Err("must be `approve`, `signed` or `all`".to_owned()),
-    }
 }
 
 fn parse_reroute(text: &str, dev: Dev) -> Result<BTreeMap<String, Url>, String> {

@@ -7,6 +7,7 @@ mod call;
 mod checks;
 mod cursor;
 mod disconnect;
+pub mod dry_run;
 mod fields;
 mod minting;
 mod oauth;

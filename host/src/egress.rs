@@ -2,6 +2,7 @@
 //!
 //! Knows reqwest and what an approved endpoint is. Knows no component, no database and no provider.
 
+pub mod activity;
 pub mod addresses;
 pub mod attach;
 mod body;
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 use url::Url;
 
 pub use self::{
+    activity::Activity,
     addresses::Network,
     connect::{Dialler, RealDialler, Resolver, SystemResolver},
     scrub::Scrubber,
@@ -65,7 +67,7 @@ impl Egress {
     /// [`SendError::Denied`] when a rule refuses the request or a hop of it; the others when there is no whole
     /// answer. No error's text holds a credential or an address.
     pub async fn send(&self, grant: &Grant, deadline: Instant, request: Request) -> Result<Response, SendError> {
-        self.0.send(grant, deadline, request).await
+        grant.activity.of_request(self.0.send(grant, deadline, request)).await
     }
 
     /// Sends one request of the host's own to the very URL that it names, and follows no redirect.
@@ -184,6 +186,8 @@ pub struct Grant {
     pub scrubber: Scrubber,
     /// Makes the credentials that are not among `credentials`.
     pub tokens: Option<Arc<dyn TokenSource>>,
+    /// Counts what the call does.
+    pub activity: Activity,
 }
 
 impl Grant {
@@ -197,7 +201,7 @@ impl Grant {
         budget: Budget,
     ) -> Self {
         let scrubber = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
-        Self { pool, endpoints, credentials, fields, budget, scrubber, tokens: None }
+        Self { pool, endpoints, credentials, fields, budget, scrubber, tokens: None, activity: Activity::default() }
     }
 
     /// Finds the secret of a source, if it is ready.

@@ -15,6 +15,7 @@ pub mod model;
 pub mod people;
 pub mod sandbox;
 pub mod secret;
+pub mod signing;
 pub mod store;
 pub mod vault;
 

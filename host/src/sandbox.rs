@@ -12,10 +12,12 @@ mod convert;
 mod describe;
 mod engine;
 mod guest;
+mod inspection;
 mod limits;
 mod operation;
 mod outbound;
 mod review;
+mod signature;
 mod wasi_http;
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -28,7 +30,10 @@ pub(crate) use self::review::whole_match;
 pub use self::{
     catalog::Catalog,
     compiled::Cache,
+    inspection::Inspection,
     limits::{Limits, Pooling},
+    review::Finding,
+    signature::beside,
 };
 use self::{engine::Ticker, guest::Guest, operation::Exports};
 use crate::{
@@ -232,16 +237,22 @@ impl Sandbox {
         let _place = self.0.calls.try_acquire().map_err(|_full| CallError::Overloaded)?;
         let limits = &self.0.limits;
         let deadline = Instant::now() + limits.call_time;
+        let activity = call.grant.activity.clone();
         let (guest, progress) =
             Guest::for_call(limits, &component.manifest.id, self.0.egress.clone(), call.grant, deadline);
         let mut store = self.store(guest);
         let connection = operation::connection(call.fields, call.account);
         let work = operation::perform(&component.exports, &mut store, &connection, operation);
-        // Pinned here, so that at the deadline it still tells what it waits for.
-        let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
         // The outer net: a panic ends this call only, and the time holds inside host calls too, where no epoch reaches.
-        match tokio::time::timeout_at(deadline, work.as_mut()).await {
-            Err(_elapsed) if progress.is_waiting_upstream() => Err(CallError::ProviderTimeout),
+        let (worked, waits_upstream) = {
+            let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
+            let worked = tokio::time::timeout_at(deadline, activity.of_call(work.as_mut())).await;
+            // Asked before the call is dropped: that ends what it waits for.
+            (worked, progress.is_waiting_upstream())
+        };
+        activity.held(store.data().meter.taken());
+        match worked {
+            Err(_elapsed) if waits_upstream => Err(CallError::ProviderTimeout),
             Err(_elapsed) => Err(CallError::Fault(format!("it did not finish within {}", in_words(limits.call_time)))),
             Ok(Err(_panic)) => Err(CallError::Fault("a host function failed on what the guest gave it".to_owned())),
             Ok(Ok(Err(trap))) => Err(CallError::Fault(trap_in_words(&trap))),

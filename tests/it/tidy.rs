@@ -8,10 +8,10 @@ use std::{
 
 /// Who may use whom, as the page on the architecture says it.
 const SENTENCE: &str = "main → app → api → people → connections → { sandbox, store } → model; sandbox → egress → \
-                        model; store → vault → secret: nothing points up, nothing in a circle";
+                        model; sandbox → signing → egress; store → vault → secret: nothing points up, nothing in a circle";
 
 /// Each room of the host and the rooms right below it. A room may use what is below those as well.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("main", &["cli"]),
     ("cli", &["app"]),
     ("lib", &[]),
@@ -20,7 +20,8 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("api", &["people"]),
     ("people", &["connections"]),
     ("connections", &["sandbox", "store"]),
-    ("sandbox", &["egress"]),
+    ("sandbox", &["egress", "signing"]),
+    ("signing", &["egress"]),
     ("store", &["vault"]),
     ("egress", &[]),
     ("vault", &[]),
@@ -35,7 +36,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
 const LEAVES: [&str; 5] = ["model", "secret", "mac", "clock", "metrics"];
 
 /// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 8] = [
+const DOORS: [(&str, &[&str]); 10] = [
     ("axum", &["api", "app", "main"]),
     ("sqlx", &["store"]),
     ("wasmtime", &["sandbox"]),
@@ -44,6 +45,8 @@ const DOORS: [(&str, &[&str]); 8] = [
     ("reqwest", &["egress"]),
     ("aes_gcm", &["vault"]),
     ("jsonwebtoken", &["api"]),
+    ("minisign", &["signing"]),
+    ("minisign_verify", &["signing"]),
 ];
 
 /// What no word of the host may be.

@@ -19,6 +19,7 @@ use url::{Host, Url};
 
 use super::{
     Denial, EgressConfig, EgressError, EgressLimits, Grant, Request, Response, Scrubber, SendError,
+    activity::Received,
     attach::{self, Draft},
     body::{self, FIELDS, HEAD},
     connect::CheckedNames,
@@ -64,6 +65,15 @@ struct Pools {
 enum Hop {
     Answer(Response),
     Redirect { status: u16, location: String },
+}
+
+impl Hop {
+    fn received(&self) -> Received {
+        match self {
+            Self::Answer(response) => Received { status: response.status, body_bytes: response.body.len() },
+            Self::Redirect { status, .. } => Received { status: *status, body_bytes: 0 },
+        }
+    }
 }
 
 impl Clients {
@@ -116,7 +126,12 @@ impl Clients {
 
     pub(super) async fn send(&self, grant: &Grant, deadline: Instant, request: Request) -> Result<Response, SendError> {
         let deadline = deadline.min(Instant::now() + self.limits.total);
-        timeout_at(deadline, self.follow(grant, request)).await.map_err(|_| SendError::TimedOut)?
+        let shown = grant.activity.keeps().then(|| (request.method, grant.scrubber.scrub_text(request.url.clone())));
+        let answer = timeout_at(deadline, self.follow(grant, request)).await.map_err(|_| SendError::TimedOut).flatten();
+        if let Err(SendError::Denied(denial)) = &answer {
+            grant.activity.denied(shown, denial);
+        }
+        answer
     }
 
     pub(super) async fn fetch(&self, pool: &str, deadline: Instant, request: Request) -> Result<Response, SendError> {
@@ -174,7 +189,10 @@ impl Clients {
                     };
                 }
             }
-            let (status, location) = match self.exchange(&grant.pool, &scrubber, draft).await? {
+            let leaving = grant.activity.leaves(method, &draft, &scrubber);
+            let hop = self.exchange(&grant.pool, &scrubber, draft).await;
+            leaving.answered(hop.as_ref().map(Hop::received));
+            let (status, location) = match hop? {
                 Hop::Answer(response) => return Ok(response),
                 Hop::Redirect { status, location } => (status, location),
             };

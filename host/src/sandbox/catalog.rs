@@ -13,8 +13,11 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Component, LoadError, Sandbox, compiled, review};
-use crate::model::{Error, manifest::Manifest};
+use super::{Component, LoadError, Sandbox, compiled, review, signature};
+use crate::{
+    model::{Error, manifest::Manifest},
+    signing::{Signer, TrustedKeys},
+};
 
 /// Every component that was found, by what it is called.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub enum State {
 pub enum Trust {
     /// Those whose digest was compiled into this program.
     Shipped(BTreeMap<String, String>),
+    /// Those, and what a trusted key signed within its grant.
+    Signed { shipped: BTreeMap<String, String>, keys: TrustedKeys },
     /// All. For development only.
     All,
 }
@@ -166,6 +171,10 @@ async fn examine(sandbox: &Sandbox, path: &Path, trust: &Trust) -> Entry {
         Err(why) => return Entry::broken(&file, None, why),
     };
     let digest = compiled::digest(&bytes);
+    let signer = signature::signer(path, &bytes, trust);
+    if let Signer::Broken(why) = signer {
+        return Entry::broken(&file, Some(digest), why);
+    }
     match sandbox.load(bytes).await {
         Err(why) => Entry::broken(&file, Some(digest), why.to_string()),
         Ok(component) => {
@@ -173,6 +182,9 @@ async fn examine(sandbox: &Sandbox, path: &Path, trust: &Trust) -> Entry {
             let approved = match trust {
                 Trust::All => true,
                 Trust::Shipped(digests) => digests.get(&id) == Some(&digest),
+                Trust::Signed { shipped, .. } => {
+                    shipped.get(&id) == Some(&digest) || signer.grants(&component.manifest)
+                }
             };
             let state = if approved { State::Approved } else { State::Pending };
             Entry { id, file, digest: Some(digest), state, component: Some(component) }
@@ -181,7 +193,7 @@ async fn examine(sandbox: &Sandbox, path: &Path, trust: &Trust) -> Entry {
 }
 
 /// Reads a regular file that is no link and not too large.
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let open = || -> io::Result<(File, std::fs::Metadata)> {
         // Not blocking, so that a named pipe does not hold the start up; following no link.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;

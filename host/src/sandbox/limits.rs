@@ -88,6 +88,7 @@ pub(super) fn ticks(time: Duration) -> u64 {
 /// Counts what one instance takes; wasmtime asks it before every growth.
 #[derive(Debug)]
 pub(super) struct Meter {
+    memory: usize,
     left: usize,
     table_elements_left: usize,
 }
@@ -97,7 +98,12 @@ pub(super) const TABLE_ELEMENTS: usize = 40_000;
 
 impl Meter {
     pub(super) fn new(memory: usize) -> Self {
-        Self { left: memory, table_elements_left: TABLE_ELEMENTS }
+        Self { memory, left: memory, table_elements_left: TABLE_ELEMENTS }
+    }
+
+    /// The memory that was taken, which is the most that was ever held: linear memory never shrinks.
+    pub(super) fn taken(&self) -> usize {
+        self.memory - self.left
     }
 }
 

@@ -1,0 +1,40 @@
+//! `jackfield plugin list`: what lies in the plugins' folder, and whether each component may run.
+
+use clap::Args;
+use jackfield::sandbox::{Catalog, catalog::State};
+use serde_json::json;
+
+use super::{sandbox, say, settings};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = settings()?;
+    let entries = Catalog::scan(&sandbox()?, &config.plugins_dir, &config.plugins_trust).await.entries();
+    if arguments.json {
+        let view: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let version = entry.manifest().map(|manifest| &manifest.version);
+                json!({ "id": entry.id, "file": entry.file, "digest": entry.digest, "version": version, "state": entry.state })
+            })
+            .collect();
+        say(&serde_json::to_string_pretty(&view)?);
+        return Ok(());
+    }
+    for entry in entries {
+        let (state, reason) = match &entry.state {
+            State::Approved => ("approved", ""),
+            State::Pending => ("pending", ""),
+            State::Broken(reason) => ("broken", reason.as_str()),
+        };
+        let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());
+        say(format!("{:<20}  {version:<10}  {state:<9} {reason}", entry.id).trim_end());
+    }
+    Ok(())
+}

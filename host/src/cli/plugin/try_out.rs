@@ -1,0 +1,160 @@
+//! `jackfield plugin try`: one operation of a component in the real sandbox, without a service or a database.
+
+mod shown;
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use jackfield::{
+    config::{Config, Dev},
+    connections::{
+        Submitted,
+        dry_run::{self, DryRun},
+    },
+    egress::{Activity, EgressConfig},
+    model::Error,
+    sandbox::{CallError, Operation, catalog::inspect},
+    secret::Secret,
+};
+
+use super::{sandbox_with, say};
+
+/// Bytes of a value that is read from a file: the largest key file many times over.
+const VALUE: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The component, as it was built
+    file: PathBuf,
+    /// What to run
+    #[arg(value_enum)]
+    operation: Asked,
+    /// A field of the connect form; `NAME=@FILE` takes it from a file, `NAME=@-` from standard input
+    #[arg(long, value_name = "NAME=VALUE")]
+    field: Vec<String>,
+    /// An access token that stands in for the OAuth grant or the service account; `@FILE` and `@-` as above
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// The account that was chosen, where one credential opens several
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Where the page of users starts: what the page before gave as its next cursor
+    #[arg(long)]
+    cursor: Option<String>,
+    /// How many users a page should hold
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+    /// Let `JACKFIELD_EGRESS_REROUTE` lead requests to stand-ins on this machine
+    #[arg(long)]
+    dev: bool,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An operation by the name that the contract gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Asked {
+    Connect,
+    Health,
+    ListUsers,
+    Disconnect,
+    AlertTarget,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::load(None, if arguments.dev { Dev::Yes } else { Dev::No })?;
+    let egress = EgressConfig { reroutes: config.egress_reroute.clone(), ..EgressConfig::default() };
+    let sandbox = sandbox_with(egress, config.limits.clone())?;
+    let component = inspect(&sandbox, &arguments.file)
+        .await
+        .map_err(|why| anyhow::anyhow!("{why}\n`jackfield plugin check` says what to do"))?;
+
+    let dry_run = DryRun {
+        fields: fields(&arguments.field)?,
+        token: arguments.token.as_deref().map(value).transpose()?,
+        account: arguments.account,
+        requests: config.limits.requests,
+    };
+    let activity = Activity::traced();
+    let call = dry_run.call(&component, activity.clone()).map_err(|error| wrong_use(&error))?;
+    let operation = match arguments.operation {
+        Asked::Connect => Operation::Connect,
+        Asked::Health => Operation::Health,
+        Asked::ListUsers => Operation::ListUsers { cursor: arguments.cursor, limit: arguments.limit },
+        Asked::Disconnect => Operation::Disconnect,
+        Asked::AlertTarget if component.manifest.capabilities.alerts => Operation::AlertTarget,
+        Asked::AlertTarget => bail!("this component does not say that it takes alerts"),
+    };
+
+    let begun = Instant::now();
+    let answer = sandbox.run(&component, call, operation.clone()).await;
+    let in_all = begun.elapsed();
+    let answer = answer.map_err(|error| Failure {
+        words: in_words(&error),
+        code: dry_run::outcome(error, &component.manifest.id, &operation).code(),
+    });
+    let run = shown::Run { exchanges: activity.exchanges(), answer, tally: activity.tally(), in_all };
+    say(&if arguments.json { serde_json::to_string_pretty(&run.as_json())? } else { run.in_words() });
+    match run.answer {
+        Ok(_) => Ok(()),
+        Err(failure) => bail!("{}; the API would answer `{}`", failure.words, failure.code),
+    }
+}
+
+/// Why an operation has no answer, and the API's code for it.
+struct Failure {
+    words: String,
+    code: &'static str,
+}
+
+/// A failure with what it comes from, which stands only in the log of a service.
+fn in_words(error: &CallError) -> String {
+    match error {
+        CallError::Fault(fault) => format!("the component failed: {fault}"),
+        CallError::Refused(_) | CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
+    }
+}
+
+fn fields(given: &[String]) -> anyhow::Result<BTreeMap<String, Submitted>> {
+    let mut fields = BTreeMap::new();
+    for pair in given {
+        // The value may be a secret, so it stands in no message.
+        let (name, text) = pair.split_once('=').context("a --field is NAME=VALUE")?;
+        if fields.insert(name.to_owned(), Submitted::Text(value(text)?)).is_some() {
+            bail!("the field `{name}` is given twice");
+        }
+    }
+    Ok(fields)
+}
+
+/// The value as it stands, or what the file holds that it names.
+fn value(text: &str) -> anyhow::Result<Secret<String>> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(Secret::new(text.to_owned())) };
+    let mut value = String::new();
+    let read = if file == "-" {
+        std::io::stdin().lock().take(VALUE).read_to_string(&mut value)
+    } else {
+        std::fs::File::open(Path::new(file)).and_then(|file| file.take(VALUE).read_to_string(&mut value))
+    };
+    read.with_context(|| format!("{file} can not be read"))?;
+    Ok(Secret::new(value))
+}
+
+fn wrong_use(error: &Error) -> anyhow::Error {
+    match error {
+        Error::InvalidFields(errors) => {
+            let lines: Vec<String> =
+                errors.iter().map(|error| format!("  --field {}=…: {}", error.field, error.message)).collect();
+            anyhow::anyhow!("the fields can not be used\n{}", lines.join("\n"))
+        }
+        Error::InvalidRequest(why) => anyhow::anyhow!("{why}: --token"),
+        other => anyhow::anyhow!("{other}"),
+    }
+}

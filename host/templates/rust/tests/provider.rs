@@ -1,0 +1,36 @@
+//! What the provider asks, and what it makes of each answer. Nothing leaves this machine.
+
+use acme_hr_provider::AcmeHr;
+use jackfield_sdk::testkit::{self, answered};
+use jackfield_sdk::{Connected, Connection, Error, Provider, Report};
+
+const WHOAMI: &str = include_str!("../fixtures/whoami.http");
+
+#[test]
+fn the_manifest_has_no_problems() {
+    assert_eq!(testkit::problems(&AcmeHr::describe()), Vec::<String>::new());
+}
+
+#[test]
+fn connecting_learns_the_company() {
+    let outcome = testkit::connect::<AcmeHr>(&Connection::of(&[]), WHOAMI);
+    assert_eq!(outcome, Ok(Connected::new().org_name("Acme Instruments").into()));
+}
+
+#[test]
+fn health_reports_the_company() {
+    let outcome = testkit::health::<AcmeHr>(&Connection::of(&[]), WHOAMI);
+    assert_eq!(outcome, Ok(vec![Report::text("company", "Acme Instruments")]));
+}
+
+#[test]
+fn each_failure_is_told_apart() {
+    for (answer, expected) in [
+        ("401\n\n{}", Error::unauthorized("the token is not valid")),
+        ("429\nretry-after: 7\n\n", Error::rate_limited(7)),
+        ("503\n\n<html>", Error::upstream(503, "")),
+    ] {
+        let outcome = testkit::health::<AcmeHr>(&Connection::of(&[]), &answered(WHOAMI, answer));
+        assert_eq!(outcome, Err(expected), "{answer}");
+    }
+}
