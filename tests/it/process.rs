@@ -3,5 +3,7 @@
 mod commands;
 mod documents;
 mod kill;
+mod new;
+mod plugins;
 mod program;
 mod refresh_kill;

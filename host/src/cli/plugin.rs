@@ -3,6 +3,7 @@
 mod check;
 mod inspect;
 mod list;
+mod new;
 mod sign;
 mod try_out;
 mod verify;
@@ -25,6 +26,8 @@ pub(super) enum Command {
     Check(check::Arguments),
     /// Run one operation of a component in the real sandbox, without a service, and show what it did
     Try(try_out::Arguments),
+    /// Write the folder of a new provider
+    New(new::Arguments),
     /// Sign a component with a key of minisign
     Sign(sign::Arguments),
     /// Tell whether a component is signed by a key, or by a trusted one within its grant
@@ -37,6 +40,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Inspect(arguments) => inspect::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments).await,
         Command::Try(arguments) => try_out::run(arguments).await,
+        Command::New(arguments) => new::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments).await,
     }

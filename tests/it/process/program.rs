@@ -25,6 +25,11 @@ pub(super) fn binary() -> PathBuf {
     path
 }
 
+/// All that a command printed, to both ways out.
+pub(super) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 /// A place where the program is started, again and again on the same data.
 pub(super) struct Place {
     pub(super) folder: TempDir,
@@ -46,7 +51,8 @@ impl Place {
         let plugins = place.folder.path().join("plugins");
         fs::create_dir(&plugins).expect("a plugins' folder");
         for component in components {
-            fs::write(plugins.join(format!("{component}.wasm")), guests::built(component)).expect("dropped in");
+            let name = component.rsplit('/').next().unwrap_or(component);
+            fs::write(plugins.join(format!("{name}.wasm")), guests::built(component)).expect("dropped in");
         }
         let own = [
             ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),

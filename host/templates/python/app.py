@@ -1,0 +1,71 @@
+"""Acme HR: what it asks for, and how it answers. Change the host, the path and what the answer looks like."""
+
+import json
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import http, types
+
+WHOAMI = "https://api.acme-hr.example/v1/whoami"
+
+
+class Provider(exports.Provider):
+    """One company in Acme HR."""
+
+    def describe(self) -> types.Manifest:
+        token = types.Field(
+            name="api_token", label="API token", help="In Acme HR: Settings, then API.", help_url=None,
+            kind=types.FieldKind.TEXT, secret=True, required=True, choices=[], pattern=None,
+        )
+        bearer = types.Attachment(
+            source=types.CredentialSource_Field("api_token"),
+            place=types.Place_Header(types.HeaderPlace(name="Authorization", format="Bearer {}")),
+        )
+        return types.Manifest(
+            id="acme-hr", title="Acme HR", version="0.1.0", auth=types.Auth_Fields(), fields=[token],
+            endpoints=[types.Endpoint(http.Method.GET, "api.acme-hr.example", "/v1/whoami", bearer)],
+            capabilities=types.Capabilities(0), on_disconnect=types.MappingFate.KEEP,
+        )
+
+    def connect(self, connection: types.Connection) -> types.ConnectOutcome:
+        return types.ConnectOutcome_Connected(types.Connected(org_name=whoami(), account=None, learned=[]))
+
+    def disconnect(self, connection: types.Connection) -> types.Disconnected:
+        return types.Disconnected(types.UpstreamFate.KEPT, "Delete the token in Acme HR: Settings, then API.")
+
+    def health(self, connection: types.Connection) -> list[types.Report]:
+        return [types.Report("company", types.ReportValue_Text(whoami()))]
+
+    def list_users(self, connection: types.Connection, page: types.PageRequest) -> types.Page:
+        raise Err(types.Error_Unsupported("the provider has no users to list"))
+
+
+def whoami() -> str:
+    """Asks whose token it is. The host adds the token on the way out."""
+    try:
+        answer = http.send(http.Request(http.Method.GET, WHOAMI, [], None))
+    except Err as error:
+        raise Err(types.Error_Http(error.value)) from error
+    if answer.status != 200:
+        raise Err(failure(answer))
+    try:
+        company = json.loads(answer.body)["company"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Err(types.Error_Malformed("the company's name was expected")) from error
+    if not isinstance(company, str):
+        raise Err(types.Error_Malformed("the company's name was expected"))
+    return company
+
+
+def failure(answer: http.Response) -> types.Error:
+    """What a status means. Only 401 says that the token is dead: an outage must not look like it."""
+    match answer.status:
+        case 401:
+            return types.Error_Unauthorized("the token is not valid")
+        case 403:
+            return types.Error_Forbidden("status 403")
+        case 429:
+            after = next((field.value for field in answer.headers if field.name.lower() == "retry-after"), "")
+            return types.Error_RateLimited(int(after) if after.isascii() and after.isdigit() and len(after) < 10 else None)
+        case status:
+            return types.Error_Upstream(types.UpstreamError(status, ""))

@@ -1,0 +1,62 @@
+//! A provider from nothing: the folder that the program writes builds, passes its own test and its check, offline.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use jackfield_test_support::slack::Slack;
+
+use super::program::{Place, said};
+
+/// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
+fn cargo(folder: &Path, arguments: &[&str]) -> Output {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut command = Command::new(cargo);
+    command.args(arguments).arg("--offline").current_dir(folder).env("CARGO_TARGET_DIR", shared_target());
+    // What the suite itself was started with is not the author's.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
+        command.env_remove(name);
+    }
+    command.output().expect("Cargo runs")
+}
+
+fn shared_target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
+    target.join("plugin-new")
+}
+
+#[tokio::test]
+async fn a_new_provider_in_rust_builds_and_passes_its_own_test_and_the_check() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let made = place.run(&["plugin", "new", "acme-people"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let folder = place.folder.path().join("acme-people");
+    for file in ["Cargo.toml", "README.md", ".gitignore", "src/lib.rs", "sdk/Cargo.toml", "wit/provider.wit"] {
+        assert!(folder.join(file).is_file(), "{file} is missing");
+    }
+    let tested = cargo(&folder, &["test", "--release"]);
+    assert!(tested.status.success(), "{}", said(&tested));
+    assert!(said(&tested).contains("4 passed"), "{}", said(&tested));
+    assert!(!said(&tested).contains("warning"), "{}", said(&tested));
+    let built = cargo(&folder, &["build", "--release", "--target", "wasm32-wasip2"]);
+    assert!(built.status.success(), "{}", said(&built));
+    let component = shared_target().join("wasm32-wasip2/release/acme_people_provider.wasm").display().to_string();
+    let checked = place.run(&["plugin", "check", &component]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    assert!(said(&checked).contains("acme-people 0.1.0 can be approved"), "{}", said(&checked));
+
+    let again = place.run(&["plugin", "new", "acme-people"]);
+    assert_eq!(again.status.code(), Some(1), "what is there is not written over");
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_provider_id_is_refused() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    for name in ["Acme", "../acme", "a", "acme_hr"] {
+        let refused = place.run(&["plugin", "new", name]);
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        assert!(!place.folder.path().join(name).join("Cargo.toml").exists());
+    }
+}

@@ -1,0 +1,281 @@
+//! What the author of a component types: look, check, try, sign.
+
+use std::{fs, path::Path};
+
+use jackfield_test_support::{guests, marked, slack::Slack, xero::Xero};
+use serde_json::{Value, json};
+
+use super::program::{Place, said};
+
+fn path(name: &str) -> String {
+    guests::built_path(name).display().to_string()
+}
+
+fn json_of(output: &std::process::Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
+}
+
+#[tokio::test]
+async fn every_finding_of_a_file_comes_with_a_cure() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let mut wrong = guests::manifest();
+    wrong["id"] = json!("Made");
+    wrong["version"] = json!("one");
+    wrong["endpoints"][0]["host"] = json!("10.0.0.1");
+    let cases = [
+        ("elf.wasm", guests::elf(), 1, "not a WebAssembly component"),
+        ("core.wasm", guests::core_module(), 1, "core module"),
+        ("cut.wasm", guests::truncated(), 1, "not a component that can be used"),
+        ("stranger.wasm", guests::stranger("wasi:keyvalue/store@0.2.0-draft"), 1, "wasi:keyvalue/store"),
+        ("newer.wasm", guests::newer_world(), 2, "jackfield:provider/http@0.2.0"),
+        ("loops.wasm", guests::describe_loops(), 1, "describe"),
+        ("wrong.wasm", guests::describing(&wrong), 3, "the host of an endpoint"),
+        ("missing.wasm", Vec::new(), 1, "can not be opened"),
+    ];
+    for (name, bytes, findings, word) in cases {
+        let file = place.folder.path().join(name);
+        if name != "missing.wasm" {
+            fs::write(&file, bytes).expect("written");
+        }
+        let file = file.display().to_string();
+        let checked = place.run(&["plugin", "check", &file]);
+        let words = said(&checked);
+        assert_eq!(checked.status.code(), Some(1), "{name}: {words}");
+        assert!(words.contains(word), "{name}: {words}");
+        assert_eq!(words.matches("✗ ").count(), findings, "{name}: {words}");
+        assert_eq!(words.matches("  → ").count(), findings, "{name}: {words}");
+        let checked = json_of(&place.run(&["plugin", "check", &file, "--json"]));
+        assert_eq!(checked["ok"], false);
+        let found = checked["findings"].as_array().expect("findings");
+        assert_eq!(found.len(), findings, "{name}: {checked}");
+        assert!(found.iter().all(|finding| finding["cure"].as_str().is_some_and(|cure| cure.len() > 10)), "{checked}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_may_be_approved_passes_its_check() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    for name in ["slack", "xero", "google-workspace", "guests/example"] {
+        let checked = place.run(&["plugin", "check", &path(name)]);
+        assert!(checked.status.success(), "{}", said(&checked));
+        let checked = json_of(&place.run(&["plugin", "check", &path(name), "--json"]));
+        assert_eq!((&checked["ok"], &checked["contract"]), (&json!(true), &json!("0.1.0")), "{checked}");
+    }
+}
+
+#[tokio::test]
+async fn what_connects_by_a_grant_is_shown_with_the_endpoints_of_the_grant() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let shown = said(&place.run(&["plugin", "inspect", &path("xero")]));
+    for words in [
+        "the browser is sent to https://login.xero.com/identity/connect/authorize",
+        "tokens come from https://identity.xero.com/connect/token",
+        "scopes: ",
+        "with the OAuth access token as `Authorization: Bearer {}`",
+        "built for version 0.1.0 of the contract",
+        "ask which of several accounts is meant",
+        "jackfield:provider/http@0.1.0",
+    ] {
+        assert!(shown.contains(words), "{words} is missing in\n{shown}");
+    }
+    let shown = said(&place.run(&["plugin", "inspect", &path("google-workspace")]));
+    assert!(shown.contains("connects by a service account's key, the field `service_account_key`"), "{shown}");
+    let shown = json_of(&place.run(&["plugin", "inspect", &path("slack"), "--json"]));
+    assert_eq!(shown["manifest"]["id"], "slack");
+    assert!(shown["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000) && shown["imports"].is_array(), "{shown}");
+}
+
+#[tokio::test]
+async fn an_operation_is_tried_without_a_service_and_shows_no_secret() {
+    let slack = Slack::start().await;
+    let place = Place::with_slack(&slack).await;
+    let token = marked::secret("xoxb-");
+    slack.token(&token);
+    let field = format!("bot_token={token}");
+    let file = path("slack");
+    let arguments =
+        ["plugin", "try", &file, "--dev", "--field", &field, "--field", "channel_id=C0GENERAL", "list-users"];
+    let tried = place.run(&arguments);
+    let words = said(&tried);
+    assert!(tried.status.success(), "{words}");
+    for shown in ["POST https://slack.com/api/users.list", "authorization: Bearer [secret]", "→ 200, ", "\"users\""] {
+        assert!(words.contains(shown), "{shown} is missing in\n{words}");
+    }
+    assert!(!words.contains(&token[5..]), "{words}");
+    assert!(!place.data().join("jackfield.db").exists(), "no database is made");
+
+    let tried = place.run(&[&arguments[..8], &["health", "--json"]].concat());
+    let tried = json_of(&tried);
+    assert_eq!(tried["answer"]["healthy"]["channel"], "general", "{tried}");
+    let activity = &tried["activity"];
+    assert_eq!((&activity["requests"], &activity["denied"]), (&json!(2), &json!(0)), "{tried}");
+    for number in ["sent_bytes", "received_bytes", "memory_bytes", "guest_ms", "upstream_ms"] {
+        assert!(activity[number].as_f64().is_some_and(|number| number > 0.0), "{number} in {tried}");
+    }
+    let (guest, all) = (activity["guest_ms"].as_f64(), tried["ms"].as_f64());
+    assert!(guest < all && activity["memory_bytes"].as_u64() < Some(128 << 20), "{tried}");
+
+    slack.revoke(&token);
+    let tried = place.run(&[&arguments[..8], &["connect"]].concat());
+    assert_eq!(tried.status.code(), Some(1));
+    assert!(said(&tried).contains("credential_rejected"), "{}", said(&tried));
+    assert!(!said(&tried).contains(&token[5..]));
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_is_named_and_nothing_is_sent() {
+    let slack = Slack::start().await;
+    let place = Place::with_slack(&slack).await;
+    let file = path("slack");
+    let tried = place.run(&["plugin", "try", &file, "--dev", "--field", "bot_token=short", "health"]);
+    assert_eq!(tried.status.code(), Some(1));
+    for words in ["--field bot_token=…: is shorter", "--field channel_id=…: is required"] {
+        assert!(said(&tried).contains(words), "{}", said(&tried));
+    }
+    let without = place.run(&["plugin", "try", &file, "health"]);
+    assert_eq!(without.status.code(), Some(2), "a reroute needs --dev: {}", said(&without));
+    let nonsense = place.run(&["plugin", "try", &file, "--dev", "destroy"]);
+    assert_eq!(nonsense.status.code(), Some(2));
+    assert!(slack.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_in_the_manifest_is_shown_as_denied() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let file = path("guests/hostile");
+    let tried = place.run(&[
+        "plugin",
+        "try",
+        &file,
+        "--dev",
+        "--json",
+        "--field",
+        "token=hostile-token",
+        "--field",
+        "behaviour=undeclared-method",
+        "health",
+    ]);
+    let tried = json_of(&tried);
+    assert_eq!(tried["activity"]["denied"], 1, "{tried}");
+    assert_eq!(tried["activity"]["requests"], 0, "{tried}");
+    assert!(tried["requests"][0]["error"].as_str().is_some_and(|error| error.contains("add `")), "{tried}");
+}
+
+#[tokio::test]
+async fn a_given_token_stands_in_for_an_oauth_grant() {
+    let office = Xero::start().await;
+    let place = Place::new(&["xero"], &[office.reroute("api.xero.com")], &[]).await;
+    office.app("id", "secret", "http://127.0.0.1/").organisation("t-1", "Acme Books", "GB");
+    let token = marked::note(office.access_token("id", &["t-1"]));
+    let secret = place.folder.path().join("token.txt");
+    fs::write(&secret, format!("{token}\n")).expect("written");
+    let given = format!("@{}", secret.display());
+    let tried = place.run(&["plugin", "try", &path("xero"), "--dev", "--token", &given, "connect"]);
+    assert!(tried.status.success(), "{}", said(&tried));
+    assert!(said(&tried).contains("Acme Books") && !said(&tried).contains(&token), "{}", said(&tried));
+    let without = place.run(&["plugin", "try", &path("xero"), "--dev", "connect"]);
+    assert!(said(&without).contains("--token"), "{}", said(&without));
+}
+
+/// A place where the component lies as `acme.wasm`, and a file of keys that trusts one.
+struct Signing {
+    place: Place,
+    file: String,
+    signature: std::path::PathBuf,
+}
+
+impl Signing {
+    async fn new(grant: &str) -> (Self, minisign::KeyPair) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pair = minisign::KeyPair::generate_encrypted_keypair(Some("pass word".to_owned())).expect("a pair");
+        let keys = folder.keep().join("keys.toml");
+        let text = format!("[[key]]\nname = 'acme'\npublic_key = '{}'\n{grant}\n", pair.pk.to_base64());
+        fs::write(&keys, text).expect("written");
+        let settings = [
+            ("JACKFIELD_PLUGINS_TRUST", "signed".to_owned()),
+            ("JACKFIELD_PLUGINS_TRUSTED_KEYS", keys.display().to_string()),
+        ];
+        let place = Place::new(&["guests/example"], &[], &settings).await;
+        let path = place.folder.path().join("plugins/example.wasm");
+        let signature = place.folder.path().join("plugins/example.wasm.minisig");
+        (Self { file: path.display().to_string(), place, signature }, pair)
+    }
+
+    /// Signs with the program, the password on standard input.
+    fn sign(&self, pair: &minisign::KeyPair, password: &str) -> std::process::Output {
+        use std::io::Write;
+        let key = self.place.folder.path().join("secret.key");
+        fs::write(&key, pair.sk.to_box(None).expect("a key").into_string()).expect("written");
+        let mut child = self
+            .place
+            .command(&["plugin", "sign", &self.file, "--key", &key.display().to_string()])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // It may end before it has read.
+        let _unread = child.stdin.take().expect("its input").write_all(format!("{password}\n").as_bytes());
+        child.wait_with_output().expect("it ends")
+    }
+
+    /// The state of the component in the catalog.
+    fn state(&self) -> Value {
+        json_of(&self.place.run(&["plugin", "list", "--json"]))[0]["state"]["state"].clone()
+    }
+
+    fn verify(&self, by: &[&str]) -> std::process::Output {
+        self.place.run(&[&["plugin", "verify", &self.file], by].concat())
+    }
+}
+
+const WITHIN: &str = "providers = ['acme-*']\nhosts = ['api.acme-hr.example']";
+
+#[tokio::test]
+async fn what_a_trusted_key_signed_within_its_grant_is_approved() {
+    let (signing, pair) = Signing::new(WITHIN).await;
+    assert_eq!(signing.state(), "pending", "unsigned");
+    assert_eq!(signing.sign(&pair, "wrong").status.code(), Some(1), "a wrong password");
+    assert!(!signing.signature.exists());
+    let signed = signing.sign(&pair, "pass word");
+    assert!(signed.status.success(), "{}", said(&signed));
+    assert_eq!(signing.state(), "approved");
+    assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(0));
+    assert_eq!(signing.verify(&["--key", &pair.pk.to_base64()]).status.code(), Some(0));
+    assert_eq!(signing.verify(&[]).status.code(), Some(2), "by which key?");
+    let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair").pk.to_base64();
+    assert_eq!(signing.verify(&["--key", &stranger]).status.code(), Some(1));
+
+    let good = fs::read_to_string(&signing.signature).expect("a signature");
+    for broken in [good.replace("file:", "fail:"), good[..good.len() / 2].to_owned(), String::new()] {
+        fs::write(&signing.signature, broken).expect("written");
+        assert_eq!(signing.state(), "broken", "never merely unsigned");
+        assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(1));
+    }
+    fs::remove_file(&signing.signature).expect("removed");
+    std::os::unix::fs::symlink("/nowhere", &signing.signature).expect("a link");
+    assert_eq!(signing.state(), "broken", "a link is no signature, and is not none");
+    fs::remove_file(&signing.signature).expect("removed");
+    fs::write(&signing.signature, good).expect("written");
+    fs::write(Path::new(&signing.file), guests::built("slack")).expect("another component under this signature");
+    assert_eq!(signing.state(), "broken");
+}
+
+#[tokio::test]
+async fn what_asks_for_more_than_its_keys_grant_waits_for_a_person() {
+    let (signing, pair) = Signing::new("providers = ['acme-*']\nhosts = ['api.other.example']").await;
+    assert!(signing.sign(&pair, "pass word").status.success());
+    assert_eq!(signing.state(), "pending");
+    let verified = signing.verify(&["--trusted"]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(said(&verified).contains("the host api.acme-hr.example"), "{}", said(&verified));
+}
+
+#[tokio::test]
+async fn what_a_stranger_signed_waits_for_a_person() {
+    let (signing, _) = Signing::new(WITHIN).await;
+    let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair");
+    assert!(signing.sign(&stranger, "").status.success(), "a key without a password asks for none");
+    assert_eq!(signing.state(), "pending");
+    assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(1));
+}
