@@ -8,6 +8,7 @@ const KIT: [(&str, &str); 2] = [("../plugins/sdk/src", "sdk/src"), ("../wit", "w
 /// The templates, one folder for each language.
 const TEMPLATES: &str = "templates";
 
+#[expect(clippy::disallowed_methods, reason = "Cargo tells a build script everything by its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     for path in ["../migrations", "../wit", "../plugins/sdk/src", TEMPLATES] {
         println!("cargo::rerun-if-changed={path}");

@@ -34,6 +34,7 @@ use http::Method;
 pub use self::{
     caller::{FailedTries, JwtCallers},
     extract::LargeBodies,
+    openapi::example_of_pattern,
 };
 use crate::{
     connections::{Connections, WALK_TIME},

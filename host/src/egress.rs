@@ -95,7 +95,7 @@ impl fmt::Debug for Egress {
 
 /// How the way out is set up. The default asks the system's resolver and reroutes nothing.
 pub struct EgressConfig {
-    /// Hosts whose allowed requests go to a plain loopback address instead; development only.
+    /// Hosts whose allowed requests go to a plain loopback address instead, `*` for every other; development only.
     pub reroutes: BTreeMap<String, Url>,
     /// The operator's own blocks, refused besides every one that is not public.
     pub refused_networks: Vec<Network>,

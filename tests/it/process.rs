@@ -2,6 +2,7 @@
 
 mod commands;
 mod documents;
+mod conformance;
 mod kill;
 mod new;
 mod plugins;

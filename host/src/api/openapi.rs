@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use axum::{Json as Answer, extract::State as Given};
 use serde_json::{Map, Value, json};
 
+pub use self::pattern::example as example_of_pattern;
 use self::{operation::Operation, schema::Schema};
 use super::{Access, Route, State, routes};
 use crate::{

@@ -38,7 +38,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List(arguments) => list::run(&arguments).await,
         Command::Inspect(arguments) => inspect::run(&arguments).await,
-        Command::Check(arguments) => check::run(&arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
         Command::Try(arguments) => try_out::run(arguments).await,
         Command::New(arguments) => new::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),

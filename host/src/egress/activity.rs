@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_where_only_numbers_are_wanted() {
         let activity = Activity::default();
-        drop(activity.leaves(Method::Get, &draft("x"), &Scrubber::new([])));
+        let _unanswered = activity.leaves(Method::Get, &draft("x"), &Scrubber::new([]));
         activity.denied(None, &Denial::new("endpoint", "no"));
         assert!(activity.exchanges().is_empty() && !activity.keeps());
         assert_eq!((activity.tally().requests, activity.tally().denied), (1, 1));

@@ -255,7 +255,8 @@ impl Clients {
             Method::Patch => http::Method::PATCH,
             Method::Delete => http::Method::DELETE,
         };
-        let reroute = url.host_str().and_then(|host| self.reroutes.get(host)).zip(self.rerouted.clone());
+        let reroute = url.host_str().and_then(|host| self.reroutes.get(host).or_else(|| self.reroutes.get("*")));
+        let reroute = reroute.zip(self.rerouted.clone());
         let (client, mut request) = match reroute {
             None => (self.client(pool)?, reqwest::Request::new(method, url)),
             Some((target, client)) => {

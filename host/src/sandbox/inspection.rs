@@ -9,6 +9,7 @@ use wasmtime::component::Component as Code;
 
 use super::{
     LoadError, Sandbox, catalog, compiled, describe, guest,
+    limits::{CORE_INSTANCES, MEMORIES, TABLES},
     review::{self, Finding},
 };
 use crate::model::manifest::Manifest;
@@ -64,12 +65,7 @@ impl Inspection {
         self.exports = kind.exports(&sandbox.0.engine).map(|(name, _)| name.to_owned()).collect();
         self.contract = self.exports.iter().find_map(|name| name.strip_prefix(PROVIDER)).map(str::to_owned);
         let exports = guest::exports(&sandbox.0.linker, &code).map_err(|why| self.unlinked(&why))?;
-        let manifest = describe::run(sandbox, &exports.provider).await.map_err(|why| {
-            Finding::new(
-                why.to_string(),
-                "let `describe` only fill in the manifest: there are no requests, one time and one randomness while it runs",
-            )
-        })?;
+        let manifest = describe::run(sandbox, &exports.provider).await.map_err(|why| undescribed(&why))?;
         if manifest.capabilities.alerts && exports.alerts.is_none() {
             self.findings.push(Finding::new(
                 "it says that it takes alerts, and does not export `alerts`",
@@ -122,6 +118,21 @@ impl Inspection {
         };
         Finding::new(why.to_string(), cure)
     }
+}
+
+/// Why a component did not come to say what it is.
+fn undescribed(why: &LoadError) -> Finding {
+    let why = why.to_string();
+    let cure = if why.contains("resource limit exceeded") {
+        format!(
+            "it is made of more than a call may hold ({CORE_INSTANCES} core instances, {TABLES} tables, {MEMORIES} \
+             memories): build it without the adapters that it does not need"
+        )
+    } else {
+        "let `describe` only fill in the manifest: there are no requests, one time and one randomness while it runs"
+            .to_owned()
+    };
+    Finding::new(why, cure)
 }
 
 /// What is wrong with an import that no component may have.

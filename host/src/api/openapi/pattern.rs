@@ -1,4 +1,4 @@
-//! Makes up a value that a field's pattern takes, for the examples. Judges no value.
+//! Makes up a value that a field's pattern takes, for examples and dry runs. Judges no value.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -11,7 +11,8 @@ const OPEN: u32 = 8;
 const LONGEST: usize = 200;
 
 /// A value that the pattern takes; none where no plain one comes to mind.
-pub(super) fn example(pattern: &str) -> Option<String> {
+#[must_use]
+pub fn example(pattern: &str) -> Option<String> {
     let hir = regex_syntax::parse(pattern).ok()?;
     let mut made = String::new();
     write(&hir, &mut made)?;

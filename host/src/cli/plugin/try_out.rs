@@ -122,7 +122,8 @@ fn in_words(error: &CallError) -> String {
     }
 }
 
-fn fields(given: &[String]) -> anyhow::Result<BTreeMap<String, Submitted>> {
+/// The fields as the API would take them; one that begins with `@` names a file.
+pub(super) fn fields(given: &[String]) -> anyhow::Result<BTreeMap<String, Submitted>> {
     let mut fields = BTreeMap::new();
     for pair in given {
         // The value may be a secret, so it stands in no message.
@@ -144,6 +145,8 @@ fn value(text: &str) -> anyhow::Result<Secret<String>> {
         std::fs::File::open(Path::new(file)).and_then(|file| file.take(VALUE).read_to_string(&mut value))
     };
     read.with_context(|| format!("{file} can not be read"))?;
+    // An editor ends a file with a line end, which is no part of a token.
+    value.truncate(value.trim_end_matches(['\r', '\n']).len());
     Ok(Secret::new(value))
 }
 

@@ -1,0 +1,91 @@
+//! Every provider against everything that an upstream may do to it, and components that do not stand it.
+
+use std::path::PathBuf;
+
+use jackfield_test_support::{guests, slack::Slack};
+use serde_json::Value;
+
+use super::program::{Place, said};
+
+/// The shipped providers, and the values that their recordings go with.
+const SHIPPED: [(&str, &[&str]); 6] = [
+    ("slack", &["--field", "channel_id=C0GENERAL"]),
+    ("xero", &["--account", "t-acme"]),
+    (
+        "google-workspace",
+        &["--field", "calendar_id=c_4f@group.calendar.google.com", "--field", "admin_email=ada@acme.test"],
+    ),
+    ("productive", &[]),
+    ("remote", &[]),
+    ("scrapin", &[]),
+];
+
+fn fixtures(name: &str) -> String {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins")).join(name).join("fixtures");
+    folder.canonicalize().expect("recorded exchanges").display().to_string()
+}
+
+fn cases(output: &std::process::Output) -> Vec<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)));
+    report["cases"].as_array().expect("cases").clone()
+}
+
+#[tokio::test]
+async fn the_shipped_providers_stand_whatever_an_upstream_does() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    for (name, more) in SHIPPED {
+        let file = guests::built_path(name).display().to_string();
+        let fixtures = fixtures(name);
+        let arguments = ["plugin", "check", "--conformance", "--json", "--fixtures", &fixtures, &file];
+        let checked = place.run(&[&arguments, more].concat());
+        let cases = cases(&checked);
+        let broken: Vec<&Value> = cases.iter().filter(|case| case["verdict"] == "broken").collect();
+        assert!(checked.status.success() && broken.is_empty(), "{name}: {broken:#?}");
+        let recorded = cases.iter().filter(|case| case["case"] == "recorded answers" && case["operation"] == "connect");
+        for case in recorded {
+            let came = case["came"].as_str().unwrap_or_default();
+            assert!(came == "connected" || came.starts_with("a choice"), "{name}: the recordings do not fit: {case}");
+        }
+        let waits = cases.iter().filter(|case| case["case"] == "429 with seconds" && case["operation"] == "health");
+        assert!(waits.clone().count() == 1 && waits.clone().all(|case| case["verdict"] == "good"), "{name}: {waits:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_nobody_knows_stands_it_too() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let file = guests::built_path("guests/example").display().to_string();
+    let checked = place.run(&["plugin", "check", "--conformance", &file]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let folder = place.folder.path().join("fixtures");
+    std::fs::create_dir(&folder).expect("a folder");
+    let page = "GET https://api.acme-hr.example/v1/people?page=1\n\nHTTP/1.1 200\n\n\
+                {\"people\":[{\"id\":\"1\",\"name\":\"Ada\",\"email\":\"ada@acme.example\"}],\"more\":true}\n";
+    std::fs::write(folder.join("people.http"), page).expect("written");
+    let folder = folder.display().to_string();
+    let checked = place.run(&["plugin", "check", "--conformance", "--json", "--fixtures", &folder, &file]);
+    let cases = cases(&checked);
+    let of = |name: &str| cases.iter().find(|case| case["case"] == name && case["operation"] == "list-users");
+    assert_eq!(of("users without e-mail").expect("tried")["came"], "1 users");
+    assert_eq!(of("the same page for ever").expect("tried")["verdict"], "note", "page numbers count on");
+    assert!(checked.status.success(), "{}", said(&checked));
+}
+
+#[tokio::test]
+async fn what_breaks_is_told_with_its_case() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let file = guests::built_path("guests/hostile").display().to_string();
+    let with = |behaviour: &str| {
+        let field = format!("behaviour={behaviour}");
+        place.run(&["plugin", "check", "--conformance", "--json", "--field", &field, &file])
+    };
+    for (behaviour, why) in [("panic", "plugin_fault"), ("bad-report", "plugin_fault"), ("echo", "a success")] {
+        let checked = with(behaviour);
+        assert_eq!(checked.status.code(), Some(1), "{behaviour}: {}", said(&checked));
+        let broken: Vec<Value> = cases(&checked).into_iter().filter(|case| case["verdict"] == "broken").collect();
+        let told = |case: &Value| case["why"].as_str().is_some_and(|told| told.contains(why));
+        assert!(broken.iter().any(|case| case["operation"] == "health" && told(case)), "{behaviour}: {broken:#?}");
+    }
+    let wrong = place.run(&["plugin", "check", "--fixtures", "/nowhere", &file]);
+    assert_eq!(wrong.status.code(), Some(2), "recordings are for --conformance");
+}
