@@ -3,6 +3,7 @@
 mod commands;
 mod documents;
 mod conformance;
+mod guide;
 mod kill;
 mod new;
 mod plugins;

@@ -48,11 +48,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 /// A sandbox that looks at components and runs none of their operations.
 pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
-    sandbox_with(EgressConfig::default(), Limits::default())
+    sandbox_with(EgressConfig::default(), &Limits::default())
 }
 
 /// A sandbox for a few calls, one after the other.
-fn sandbox_with(egress: EgressConfig, limits: Limits) -> anyhow::Result<Sandbox> {
-    let limits = Limits { pooling: Pooling::Never, ..limits };
+fn sandbox_with(egress: EgressConfig, limits: &Limits) -> anyhow::Result<Sandbox> {
+    let limits = Limits { pooling: Pooling::Never, ..limits.clone() };
     Sandbox::new(limits, Egress::new(egress)?, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))
 }

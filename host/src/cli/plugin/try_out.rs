@@ -71,7 +71,7 @@ enum Asked {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(None, if arguments.dev { Dev::Yes } else { Dev::No })?;
     let egress = EgressConfig { reroutes: config.egress_reroute.clone(), ..EgressConfig::default() };
-    let sandbox = sandbox_with(egress, config.limits.clone())?;
+    let sandbox = sandbox_with(egress, &config.limits)?;
     let component = inspect(&sandbox, &arguments.file)
         .await
         .map_err(|why| anyhow::anyhow!("{why}\n`jackfield plugin check` says what to do"))?;

@@ -56,7 +56,7 @@ pub(super) async fn run(kit: Kit) -> anyhow::Result<bool> {
         None => Tape::default(),
     };
     let upstream = Upstream::start(tape).await?;
-    let sandbox = sandbox_with(way_to(&upstream), Limits::default())?;
+    let sandbox = sandbox_with(way_to(&upstream), &Limits::default())?;
     let component = inspect(&sandbox, &kit.file).await?;
     let account = component.manifest.capabilities.accounts.then(|| kit.account.unwrap_or(MADE_UP.to_owned()));
     let runner = Runner { account, fields: fields(&component.manifest, kit.fields)?, sandbox, component, upstream };
