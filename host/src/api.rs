@@ -37,10 +37,12 @@ pub use self::{
     openapi::example_of_pattern,
 };
 use crate::{
+    clock::Clock,
     connections::{Connections, WALK_TIME},
     metrics::Metrics,
     people::People,
-    sandbox::Catalog,
+    providers::Providers,
+    sandbox::{Catalog, check},
     store::Store,
 };
 
@@ -50,11 +52,16 @@ const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// The route whose answer may take longer: it reads every page of a provider's users.
 const MATCH: &str = "/api/admin/connections/{provider}/match";
 
+/// The route whose answer may wait for a component to be checked.
+const PROVIDERS: &str = "/api/admin/providers";
+
 /// What the handlers work with.
 #[derive(Clone, Debug)]
 pub struct State {
     pub store: Store,
     pub catalog: Arc<Catalog>,
+    pub providers: Providers,
+    pub clock: Clock,
     pub connections: Connections,
     pub people: People,
     pub metrics: Metrics,
@@ -131,7 +138,12 @@ pub fn routes() -> Vec<Route> {
             post(matching::undo)
         }),
         // ---- the catalog ----
-        route(Method::GET, "/api/admin/providers", Executive, || get(providers::list)),
+        route(Method::GET, PROVIDERS, Executive, || get(providers::list)),
+        route(Method::POST, PROVIDERS, Executive, || post(providers::add)),
+        route(Method::DELETE, "/api/admin/providers/{provider}", Executive, || delete(providers::remove)),
+        route(Method::POST, "/api/admin/providers/{provider}/approve", Executive, || post(providers::approve)),
+        route(Method::POST, "/api/admin/providers/{provider}/disable", Executive, || post(providers::disable)),
+        route(Method::POST, "/api/admin/providers/{provider}/rollback", Executive, || post(providers::rollback)),
         route(Method::PUT, "/api/admin/providers/{provider}/oauth-app", Executive, || put(oauth::set_app)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
@@ -150,7 +162,12 @@ pub fn routes() -> Vec<Route> {
 
 /// How long the answer of a route may take.
 fn answer_time(route: Option<&str>) -> Duration {
-    if route == Some(MATCH) { WALK_TIME + ANSWER_TIME } else { ANSWER_TIME }
+    match route {
+        Some(MATCH) => WALK_TIME + ANSWER_TIME,
+        // Another may be checked first.
+        Some(PROVIDERS) => check::TIME * 2 + ANSWER_TIME,
+        _ => ANSWER_TIME,
+    }
 }
 
 /// Makes the router: the routes, the level's layer around all of them, and what every request passes.

@@ -22,8 +22,9 @@ use crate::{
     egress::{Egress, EgressConfig},
     metrics::Metrics,
     people::People,
-    sandbox::{Cache, Catalog, Sandbox, catalog::Trust},
-    store::{Run, Store, StoreError, StoreOptions},
+    providers::{self, Providers},
+    sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust},
+    store::{Run, Store, StoreOptions},
     vault::{self, MayCreate, Vault},
 };
 
@@ -34,6 +35,7 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     pub sandbox: Sandbox,
     pub connections: Connections,
+    providers: Providers,
     router: Router,
     /// Says that this data folder has a run, for as long as it lives.
     _serving: Option<File>,
@@ -48,11 +50,13 @@ pub struct Surroundings {
     pub clock: Clock,
     /// How the way out is set up; the settings' reroutes are added.
     pub egress: EgressConfig,
+    /// Where components are checked.
+    pub checker: Checker,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { clock: Clock::system(), egress: EgressConfig::default() }
+        Self { clock: Clock::system(), egress: EgressConfig::default(), checker: Checker::this_program() }
     }
 }
 
@@ -73,14 +77,14 @@ impl App {
         egress.reroutes.extend(config.egress_reroute.clone());
         egress.clock = surroundings.clock.clone();
         let egress = Egress::new(egress).context("the way out could not be opened")?;
-        let sandbox =
-            Sandbox::new(config.limits.clone(), egress.clone(), cache).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let sandbox = Sandbox::with_checker(config.limits.clone(), egress.clone(), cache, surroundings.checker)
+            .map_err(|error| anyhow::anyhow!("{error:#}"))?;
         if config.plugins_trust == Trust::Shipped(std::collections::BTreeMap::new()) {
             tracing::warn!("this program was built without the digests of its components, so it approves none");
         }
-        let catalog = Arc::new(Catalog::scan(&sandbox, &config.plugins_dir, &config.plugins_trust).await);
-        hold_to_what_was_said(&store, &catalog).await?;
         let (run, serving) = this_run(&config.data_dir).context("the data folder can not be written to")?;
+        let providers = open_providers(config, &store, &sandbox, run.host.clone()).await?;
+        let catalog = Arc::clone(providers.catalog());
         let jwt = config.jwt.clone();
         let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
         let connections = Connections::new(Parts {
@@ -88,7 +92,7 @@ impl App {
             catalog: Arc::clone(&catalog),
             sandbox: sandbox.clone(),
             egress,
-            clock: surroundings.clock,
+            clock: surroundings.clock.clone(),
             limits: config.limits.clone(),
             public_url: config.reached_at(),
             oauth_apps: config.oauth_apps.clone(),
@@ -98,6 +102,8 @@ impl App {
         let router = api::router(api::State {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
+            providers: providers.clone(),
+            clock: surroundings.clock.clone(),
             people: People::new(store.clone(), connections.clone()),
             connections: connections.clone(),
             metrics,
@@ -106,7 +112,7 @@ impl App {
             large_bodies: api::LargeBodies::default(),
             jwt,
         });
-        Ok(Self { store, catalog, sandbox, connections, router, _serving: serving })
+        Ok(Self { store, catalog, sandbox, connections, providers, router, _serving: serving })
     }
 
     /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
@@ -122,8 +128,10 @@ impl App {
                 connections.tend_grants().await;
             }
         });
+        let watching = tokio::spawn(self.providers.watch());
         let served = serve(listener, self.router, stop).await;
         tending.abort();
+        watching.abort();
         self.store.close().await;
         served
     }
@@ -170,16 +178,20 @@ fn this_run(folder: &Path) -> io::Result<(Run, Option<File>)> {
     if file.try_lock().is_err() {
         return Ok((Run { host: run.clone(), run }, None));
     }
+    Ok((Run { host: this_host(folder)?, run }, Some(file)))
+}
+
+/// The host that a data folder stands for.
+fn this_host(folder: &Path) -> io::Result<String> {
     let path = folder.join("host.id");
-    let host = match std::fs::read_to_string(&path) {
-        Ok(id) if !id.trim().is_empty() => id.trim().to_owned(),
+    match std::fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
         _ => {
             let id = Uuid::new_v4().simple().to_string();
             std::fs::write(&path, &id)?;
-            id
+            Ok(id)
         }
-    };
-    Ok((Run { host, run }, Some(file)))
+    }
 }
 
 fn lock(path: &Path) -> io::Result<File> {
@@ -192,20 +204,24 @@ fn open_lock(path: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Holds every component to what it said of itself the first time that its bytes were seen.
-async fn hold_to_what_was_said(store: &Store, catalog: &Catalog) -> anyhow::Result<()> {
-    for entry in catalog.entries() {
-        let (Some(digest), Some(manifest)) = (&entry.digest, entry.manifest()) else { continue };
-        match store.remember_manifest(digest, manifest).await {
-            Ok(said) if said == *manifest => {}
-            Ok(_) => {
-                catalog.set_broken(&entry.id, "it describes itself otherwise than when these bytes were first seen");
-            }
-            Err(StoreError::Corrupt(_)) => {
-                catalog.set_broken(&entry.id, "what it said of itself the first time can not be read in the database");
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+/// Looks at the plugins' folder and at what was decided about it.
+async fn open_providers(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Providers> {
+    let parts = providers::Parts {
+        store: store.clone(),
+        catalog: Arc::new(Catalog::default()),
+        sandbox: sandbox.clone(),
+        trust: config.plugins_trust.clone(),
+        folder: config.plugins_dir.clone(),
+        host,
+    };
+    Providers::start(parts).await.context("the catalog could not be read")
+}
+
+/// The catalog as a service with these settings has it, for a command that looks at it or decides something.
+///
+/// # Errors
+/// The data folder or the database can not be used.
+pub async fn open_catalog(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Providers> {
+    let host = this_host(&config.data_dir).context("the data folder can not be written to")?;
+    open_providers(config, store, sandbox, host).await
 }

@@ -13,6 +13,7 @@ use jackfield::{
     app::{App, Surroundings},
     config::{Config, ConfigError, Dev},
     logging,
+    sandbox::check,
 };
 use tokio::net::TcpListener;
 
@@ -46,6 +47,9 @@ enum Command {
     Plugin(plugin::Command),
     /// Print the description of the REST API, with the fields of the components that may run (OpenAPI 3.1)
     Openapi,
+    /// Check the component on the standard input; for the program itself
+    #[command(name = check::COMMAND, hide = true)]
+    CheckComponent,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -55,6 +59,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
         Command::Openapi => openapi::run().await,
+        Command::CheckComponent => Ok(check::check_as_child().await?),
     }
 }
 

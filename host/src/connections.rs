@@ -166,7 +166,7 @@ impl Connections {
                 match self.catalog.component(connection.provider.as_str()) {
                     Err(missing) => {
                         connection.status = Status::Degraded;
-                        connection.reason = Some(format!("its component can not be used: {missing}"));
+                        connection.reason = Some(missing_in_words(&missing));
                     }
                     Ok(component)
                         if lacks_a_secret(&component, |name| {
@@ -174,7 +174,11 @@ impl Connections {
                         }) =>
                     {
                         connection.status = Status::Unreadable;
-                        connection.reason = Some("its stored credential is gone from the database".to_owned());
+                        connection.reason = Some(
+                            "a secret that its component needs is not stored: it is gone from the database, or the \
+                             version that was approved asks for one more"
+                                .to_owned(),
+                        );
                     }
                     Ok(_) => {}
                 }
@@ -384,6 +388,17 @@ enum Attempt {
 impl From<Error> for Attempt {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// What is missing where a connection's component may not run. The credential is whole, so nobody has to connect again.
+fn missing_in_words(missing: &Error) -> String {
+    match missing {
+        Error::UnknownProvider(provider) => {
+            format!("its component is gone; drop the component of `{provider}` in again, and approve it")
+        }
+        Error::PluginFault { fault, .. } => format!("its component is broken: {fault}"),
+        other => format!("its component can not be used: {other}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jackfield: a company's connections to outside services, each provider a sandboxed WebAssembly component.
 //!
-//! Read it from the top down: `app` wires, `api` answers, `people` and `connections` decide, `sandbox` runs components,
+//! Read it from the top down: `app` wires, `api` answers, `people`, `connections` and `providers` decide, `sandbox` runs components,
 //! `egress` is the way out, `store` and `vault` keep. `docs/architecture.md` has the picture.
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod people;
+pub mod providers;
 pub mod sandbox;
 pub mod secret;
 pub mod signing;

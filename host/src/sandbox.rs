@@ -4,20 +4,24 @@
 //! but what a call's grant holds for `egress`.
 
 pub mod catalog;
+pub mod check;
 
 mod bindings;
+mod breaker;
 mod compiled;
 mod contract;
 mod convert;
 mod describe;
 mod engine;
+pub(crate) mod file;
 mod guest;
+pub(crate) mod imitation;
 mod inspection;
 mod limits;
 mod operation;
 mod outbound;
 mod review;
-mod signature;
+pub(crate) mod signature;
 mod wasi_http;
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -26,15 +30,17 @@ use futures_util::FutureExt;
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, Store, component::Linker};
 
-pub(crate) use self::review::whole_match;
 pub use self::{
+    breaker::{Breaker, Ended, Pause},
     catalog::Catalog,
+    check::Checker,
     compiled::Cache,
     inspection::Inspection,
     limits::{Limits, Pooling},
     review::Finding,
     signature::beside,
 };
+pub(crate) use self::{compiled::digest, review::whole_match};
 use self::{engine::Ticker, guest::Guest, operation::Exports};
 use crate::{
     egress::{Egress, Grant, SendError},
@@ -55,6 +61,7 @@ struct Inner {
     egress: Egress,
     limits: Limits,
     cache: Cache,
+    checker: Checker,
     /// Bounds the calls in flight of all components together.
     calls: Arc<Semaphore>,
     /// Compiling is slow and its cost is the attacker's to choose, so one at a time.
@@ -70,6 +77,8 @@ pub struct Component {
     pub manifest: Arc<Manifest>,
     /// The manifest's endpoints, shared by all its calls.
     pub endpoints: Arc<[Endpoint]>,
+    /// How its calls went lately.
+    pub breaker: Arc<Breaker>,
     exports: Exports,
     /// Bounds its calls in flight, so that a slow provider starves no other.
     calls: Arc<Semaphore>,
@@ -175,11 +184,19 @@ pub enum ProviderError {
 pub struct LoadError(String);
 
 impl Sandbox {
-    /// Makes the engine and what is linked into every guest.
+    /// Makes the engine and what is linked into every guest; components are checked in this process.
     ///
     /// # Errors
     /// The machine can not give what the engine needs.
     pub fn new(limits: Limits, egress: Egress, cache: Cache) -> wasmtime::Result<Self> {
+        Self::with_checker(limits, egress, cache, Checker::InProcess)
+    }
+
+    /// The same, with components checked elsewhere.
+    ///
+    /// # Errors
+    /// The machine can not give what the engine needs.
+    pub fn with_checker(limits: Limits, egress: Egress, cache: Cache, checker: Checker) -> wasmtime::Result<Self> {
         let engine = engine::new(&limits)?;
         let linker = guest::linker(&engine)?;
         Ok(Self(Arc::new(Inner {
@@ -187,6 +204,7 @@ impl Sandbox {
             linker,
             egress,
             cache,
+            checker,
             calls: Arc::new(Semaphore::new(limits.calls)),
             compiling: Semaphore::new(1),
             limits,
@@ -199,33 +217,57 @@ impl Sandbox {
     /// # Errors
     /// It is no component, imports what is not linked, or says of itself what may not be approved.
     pub async fn load(&self, bytes: Vec<u8>) -> Result<Component, LoadError> {
-        let digest = compiled::digest(&bytes);
+        let (digest, bytes) = (compiled::digest(&bytes), Arc::new(bytes));
         let _one_at_a_time = self.0.compiling.acquire().await.map_err(|_closed| LoadError("stopping".to_owned()))?;
-        let (code, remembered) = {
+        let known = {
             let (sandbox, digest) = (self.clone(), digest.clone());
-            tokio::task::spawn_blocking(move || compiled::load(&sandbox.0.engine, &sandbox.0.cache, &digest, &bytes))
-                .await
-                .map_err(|panic| LoadError(format!("the component could not be compiled: {panic}")))??
+            blocking(move || Ok(sandbox.0.cache.take(&sandbox.0.engine, &digest))).await?
         };
-        let exports = guest::exports(&self.0.engine, &self.0.linker, &code)?;
-        let manifest = match remembered {
-            Some(manifest) => manifest,
-            None => {
-                let manifest = describe::run(self, &exports.provider).await?;
-                if manifest.capabilities.alerts && exports.alerts.is_none() {
-                    return Err(LoadError("it says that it takes alerts, and does not export `alerts`".to_owned()));
-                }
-                let findings = review::findings(&manifest);
-                if !findings.is_empty() {
-                    return Err(LoadError(format!("its manifest can not be approved: {}", findings.join("; "))));
-                }
+        if let Some((code, manifest)) = known {
+            let exports = guest::exports(&self.0.engine, &self.0.linker, &code)?;
+            return Ok(self.component(digest, manifest, exports));
+        }
+        compiled::is_component(&bytes)?;
+        match &self.0.checker {
+            Checker::InProcess => {
+                let sandbox = self.clone();
+                let code = blocking(move || compiled::compile(&sandbox.0.engine, &bytes)).await?;
+                let exports = guest::exports(&self.0.engine, &self.0.linker, &code)?;
+                let manifest = judged(describe::run(self, &exports.provider).await?, &exports)?;
+                let code = code.serialize().map_err(|error| LoadError(format!("it can not be kept: {error:#}")))?;
                 self.0.cache.put(&self.0.engine, &digest, &code, &manifest);
-                manifest
+                Ok(self.component(digest, manifest, exports))
             }
-        };
-        let calls = Arc::new(Semaphore::new(self.0.limits.calls_per_component));
-        let endpoints = manifest.endpoints.clone().into();
-        Ok(Component { digest, manifest: Arc::new(manifest), endpoints, exports, calls })
+            Checker::Child(program) => {
+                let checked = check::in_child(program.clone(), bytes).await?;
+                let (sandbox, name) = (self.clone(), digest.clone());
+                let (exports, manifest) = blocking(move || {
+                    let code = compiled::from_child(&sandbox.0.engine, &checked.code)?;
+                    let exports = guest::exports(&sandbox.0.engine, &sandbox.0.linker, &code)?;
+                    let manifest = judged(checked.manifest, &exports)?;
+                    sandbox.0.cache.put(&sandbox.0.engine, &name, &checked.code, &manifest);
+                    Ok((exports, manifest))
+                })
+                .await?;
+                Ok(self.component(digest, manifest, exports))
+            }
+        }
+    }
+
+    fn component(&self, digest: String, manifest: Manifest, exports: Exports) -> Component {
+        Component {
+            digest,
+            endpoints: manifest.endpoints.clone().into(),
+            manifest: Arc::new(manifest),
+            breaker: Arc::default(),
+            exports,
+            calls: Arc::new(Semaphore::new(self.0.limits.calls_per_component)),
+        }
+    }
+
+    /// The largest file that is taken for a component, in bytes.
+    pub(crate) fn component_bytes(&self) -> u64 {
+        self.0.limits.component_bytes
     }
 
     /// Runs one operation in a fresh instance.
@@ -285,6 +327,26 @@ impl std::fmt::Debug for Component {
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
+}
+
+/// Does what keeps a thread busy off the threads that serve.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| LoadError(format!("the component could not be compiled: {panic}")))?
+}
+
+/// A manifest that may be shown to an administrator.
+fn judged(manifest: Manifest, exports: &Exports) -> Result<Manifest, LoadError> {
+    if manifest.capabilities.alerts && exports.alerts.is_none() {
+        return Err(LoadError("it says that it takes alerts, and does not export `alerts`".to_owned()));
+    }
+    let findings = review::findings(&manifest);
+    if findings.is_empty() {
+        return Ok(manifest);
+    }
+    Err(LoadError(format!("its manifest can not be approved: {}", findings.join("; "))))
 }
 
 fn in_words(time: Duration) -> String {

@@ -3,6 +3,7 @@
 //! SQLite for one machine, PostgreSQL for many; one SQL text serves both through sqlx's `Any` driver. A host keeps no
 //! state that another could not read here. Every change and its audit row share one transaction.
 
+mod approvals;
 mod audit;
 mod batch;
 mod components;
@@ -28,7 +29,9 @@ use sqlx::{
 };
 
 pub use self::{
+    approvals::{Approval, Change, Decision, Forget},
     audit::NewAudit,
+    components::{NewComponent, Offer, OfferSource},
     connections::{CheckUpdate, Choice, Draft, Expected, Mappings, Readable},
     flows::{Flow, FlowOutcome, NewFlow},
     grants::{Asked, Grant, Holder, Run, Tokens},

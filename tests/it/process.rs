@@ -1,8 +1,8 @@
 //! The program itself, started as its user starts it, and ended as a power cut ends it.
 
 mod commands;
-mod documents;
 mod conformance;
+mod documents;
 mod guide;
 mod kill;
 mod new;

@@ -7,18 +7,20 @@ use std::{
 };
 
 /// Who may use whom, as the page on the architecture says it.
-const SENTENCE: &str = "main → app → api → people → connections → { sandbox, store } → model; sandbox → egress → \
-                        model; sandbox → signing → egress; store → vault → secret: nothing points up, nothing in a circle";
+const SENTENCE: &str = "main → app → api → { people → connections, providers } → { sandbox, store } → model; \
+                        sandbox → egress → model; sandbox → signing → egress; store → vault → secret: nothing points \
+                        up, nothing in a circle";
 
 /// Each room of the host and the rooms right below it. A room may use what is below those as well.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("main", &["cli"]),
     ("cli", &["app"]),
     ("lib", &[]),
     ("app", &["api", "config", "logging"]),
     ("config", &["connections"]),
-    ("api", &["people"]),
+    ("api", &["people", "providers"]),
     ("people", &["connections"]),
+    ("providers", &["sandbox", "store"]),
     ("connections", &["sandbox", "store"]),
     ("sandbox", &["egress", "signing"]),
     ("signing", &["egress"]),

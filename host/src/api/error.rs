@@ -78,7 +78,9 @@ pub(super) fn write(Problem(error): &Problem, request_id: &str) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     match error.as_ref() {
-        Error::Overloaded { retry_after, .. } | Error::RateLimited { retry_after, .. } => {
+        Error::Overloaded { retry_after, .. }
+        | Error::RateLimited { retry_after, .. }
+        | Error::PluginPaused { retry_after, .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
         }
         Error::Unauthenticated => {
@@ -108,10 +110,11 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::NeedsReauth(_)
         | Error::PermissionMissing(_)
         | Error::Unsupported(_)
-        | Error::PluginNotApproved(_) => StatusCode::CONFLICT,
+        | Error::PluginNotApproved(_)
+        | Error::PluginDisabled(_) => StatusCode::CONFLICT,
         Error::Sealed(_) | Error::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::ProviderError(_) | Error::PluginFault { .. } => StatusCode::BAD_GATEWAY,
+        Error::ProviderError(_) | Error::PluginFault { .. } | Error::PluginPaused { .. } => StatusCode::BAD_GATEWAY,
         Error::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

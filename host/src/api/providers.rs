@@ -1,28 +1,63 @@
-//! `/api/admin/providers`: every component that was found, and what each asks for.
+//! `/api/admin/providers`: what serves, what waits and in what it differs; and what an Executive decides about it.
 
-use axum::{Json as Answer, extract::State as Given};
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::State;
+use axum::{
+    Json as Answer,
+    extract::{Path, Request, State as Given},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    State,
+    connections::to_its_end,
+    error::ApiError,
+    extract::{self, Json, LARGE, media_type},
+};
 use crate::{
-    model::manifest::{Auth, Capabilities, Field, Manifest},
-    sandbox::catalog::{Entry, State as Approval, endpoint_lines},
+    model::{
+        Error,
+        audit::Actor,
+        manifest::{Auth, Capabilities, Field, Manifest},
+    },
+    providers::{asks, changes::Changes, is_downgrade},
+    sandbox::catalog::{Entry, Previous, State as Approval, Version, endpoint_lines},
 };
 
 #[derive(Serialize)]
 pub(super) struct ListView {
     providers: Vec<ProviderView>,
+    /// Why the plugins' folder is not looked at.
+    folder_problem: Option<String>,
 }
 
 #[derive(Serialize)]
 struct ProviderView {
     id: String,
-    file: String,
+    file: Option<String>,
     digest: Option<String>,
     #[serde(flatten)]
     approval: Approval,
     #[serde(flatten)]
     asks: Option<AsksView>,
+    /// Until when it is left alone after it failed again and again.
+    paused_until: Option<Timestamp>,
+    waiting: Vec<WaitingView>,
+    previous: Option<Previous>,
+}
+
+/// A version that waits, and in what it differs from the approved one.
+#[derive(Serialize)]
+struct WaitingView {
+    file: Option<String>,
+    digest: String,
+    #[serde(flatten)]
+    asks: AsksView,
+    downgrade: bool,
+    changes: Option<Changes>,
 }
 
 /// What a component asks for, as an administrator approves it.
@@ -31,32 +66,125 @@ struct AsksView {
     title: String,
     version: String,
     auth: &'static str,
+    grant: BTreeMap<String, String>,
+    scopes: BTreeSet<String>,
     fields: Vec<Field>,
-    hosts: Vec<String>,
+    hosts: BTreeSet<String>,
     endpoints: Vec<String>,
+    credentials: BTreeMap<String, String>,
     capabilities: Capabilities,
+}
+
+/// What a decision came to.
+#[derive(Serialize)]
+pub(super) struct DecidedView {
+    ok: bool,
+    provider: Option<ProviderView>,
 }
 
 /// `GET /api/admin/providers`
 pub(super) async fn list(Given(state): Given<State>) -> Answer<ListView> {
-    let providers = state.catalog.entries().iter().map(|entry| view(entry)).collect();
-    Answer(ListView { providers })
+    let now = state.clock.now();
+    let providers = state.catalog.entries().iter().map(|entry| view(entry, now)).collect();
+    Answer(ListView { providers, folder_problem: state.providers.folder_problem() })
 }
 
-fn view(entry: &Entry) -> ProviderView {
+/// `POST /api/admin/providers`
+pub(super) async fn add(Given(state): Given<State>, actor: Actor, request: Request) -> Result<Response, ApiError> {
+    if !media_type(&request).eq_ignore_ascii_case("application/wasm") {
+        return Err(Error::InvalidRequest(
+            "the body must be the component's bytes, with Content-Type: application/wasm".to_owned(),
+        )
+        .into());
+    }
+    let bytes = extract::read(request, LARGE).await?.to_vec();
+    let now = state.clock.now();
+    let added = to_its_end(async move { state.providers.add(bytes, &actor).await }).await?;
+    Ok((StatusCode::CREATED, Answer(DecidedView { ok: true, provider: Some(view(&added, now)) })).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApproveBody {
+    digest: String,
+}
+
+/// `POST /api/admin/providers/{provider}/approve`
+pub(super) async fn approve(
+    Given(state): Given<State>,
+    Path(provider): Path<String>,
+    actor: Actor,
+    Json(body): Json<ApproveBody>,
+) -> Result<Answer<DecidedView>, ApiError> {
+    let now = state.clock.now();
+    let approved = async move { state.providers.approve(&provider, &body.digest, &actor).await };
+    Ok(decided(Some(&*to_its_end(approved).await?), now))
+}
+
+/// `POST /api/admin/providers/{provider}/disable`
+pub(super) async fn disable(
+    Given(state): Given<State>,
+    Path(provider): Path<String>,
+    actor: Actor,
+) -> Result<Answer<DecidedView>, ApiError> {
+    let now = state.clock.now();
+    let disabled = async move { state.providers.disable(&provider, &actor).await };
+    Ok(decided(Some(&*to_its_end(disabled).await?), now))
+}
+
+/// `POST /api/admin/providers/{provider}/rollback`
+pub(super) async fn rollback(
+    Given(state): Given<State>,
+    Path(provider): Path<String>,
+    actor: Actor,
+) -> Result<Answer<DecidedView>, ApiError> {
+    let now = state.clock.now();
+    let gone_back = async move { state.providers.rollback(&provider, &actor).await };
+    Ok(decided(Some(&*to_its_end(gone_back).await?), now))
+}
+
+/// `DELETE /api/admin/providers/{provider}`
+pub(super) async fn remove(
+    Given(state): Given<State>,
+    Path(provider): Path<String>,
+    actor: Actor,
+) -> Result<Answer<DecidedView>, ApiError> {
+    let now = state.clock.now();
+    let removed = async move { state.providers.remove(&provider, &actor).await };
+    Ok(decided(to_its_end(removed).await?.as_deref(), now))
+}
+
+fn decided(entry: Option<&Entry>, now: Timestamp) -> Answer<DecidedView> {
+    Answer(DecidedView { ok: true, provider: entry.map(|entry| view(entry, now)) })
+}
+
+fn view(entry: &Entry, now: Timestamp) -> ProviderView {
+    let approved = entry.manifest().filter(|_| matches!(entry.state, Approval::Approved | Approval::Disabled));
+    let paused = entry.component().and_then(|component| component.breaker.paused(now));
     ProviderView {
         id: entry.id.clone(),
         file: entry.file.clone(),
         digest: entry.digest.clone(),
         approval: entry.state.clone(),
-        asks: entry.manifest().map(asks),
+        asks: entry.manifest().map(what_it_asks),
+        paused_until: paused.map(|pause| pause.until),
+        waiting: entry.waiting.iter().map(|version| waiting(version, approved)).collect(),
+        previous: entry.previous.clone(),
     }
 }
 
-fn asks(manifest: &Manifest) -> AsksView {
-    let mut hosts: Vec<String> = manifest.endpoints.iter().map(|endpoint| endpoint.host.clone()).collect();
-    hosts.sort();
-    hosts.dedup();
+fn waiting(version: &Version, approved: Option<&Manifest>) -> WaitingView {
+    let manifest = &version.component.manifest;
+    WaitingView {
+        file: version.file.clone(),
+        digest: version.component.digest.clone(),
+        asks: what_it_asks(manifest),
+        downgrade: approved.is_some_and(|approved| is_downgrade(approved, manifest)),
+        changes: approved.map(|approved| Changes::between(approved, manifest)),
+    }
+}
+
+fn what_it_asks(manifest: &Manifest) -> AsksView {
     AsksView {
         title: manifest.title.clone(),
         version: manifest.version.clone(),
@@ -65,9 +193,12 @@ fn asks(manifest: &Manifest) -> AsksView {
             Auth::OAuth2(_) => "oauth2",
             Auth::ServiceAccount(_) => "service_account",
         },
+        grant: asks::grant(manifest),
+        scopes: asks::scopes(manifest),
         fields: manifest.fields.clone(),
-        hosts,
+        hosts: asks::hosts(manifest),
         endpoints: endpoint_lines(manifest),
+        credentials: asks::credentials(manifest),
         capabilities: manifest.capabilities,
     }
 }

@@ -1,17 +1,25 @@
 //! `jackfield plugin`: every command about components, on one page; each has its own file.
 
+mod approve;
 mod check;
+mod decided;
+mod disable;
 mod inspect;
 mod list;
 mod new;
+mod rollback;
 mod sign;
 mod try_out;
 mod verify;
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 use jackfield::{
+    app,
+    clock::Clock,
     egress::{Egress, EgressConfig},
-    sandbox::{Cache, Limits, Pooling, Sandbox},
+    sandbox::{Cache, Catalog, Limits, Pooling, Sandbox},
 };
 
 use super::{say, settings};
@@ -32,6 +40,17 @@ pub(super) enum Command {
     Sign(sign::Arguments),
     /// Tell whether a component is signed by a key, or by a trusted one within its grant
     Verify(verify::Arguments),
+    /// Approve a version that waits, by the digest that was looked at
+    Approve {
+        id: String,
+        /// SHA-256 of its bytes, as `plugin inspect` and the API show it
+        #[arg(long)]
+        digest: String,
+    },
+    /// Take a provider out of use; its connection is kept
+    Disable { id: String },
+    /// Go back to the version that was approved before
+    Rollback { id: String },
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -43,7 +62,19 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::New(arguments) => new::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments).await,
+        Command::Approve { id, digest } => approve::run(&id, &digest).await,
+        Command::Disable { id } => disable::run(&id).await,
+        Command::Rollback { id } => rollback::run(&id).await,
     }
+}
+
+/// The catalog as a service with these settings has it.
+pub(super) async fn catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
+    let config = settings()?;
+    let store = app::open_store(&config, Clock::system()).await?;
+    let providers = app::open_catalog(&config, &store, sandbox).await;
+    store.close().await;
+    Ok(Arc::clone(providers?.catalog()))
 }
 
 /// A sandbox that looks at components and runs none of their operations.

@@ -17,7 +17,7 @@ use crate::{
         Connection, Error, Status,
         manifest::{Auth, CredentialSource},
     },
-    sandbox::{Answer, Call, Component, Operation},
+    sandbox::{Answer, Call, CallError, Component, Ended, Operation},
     secret::Secret,
     store::StoreError,
 };
@@ -136,9 +136,20 @@ impl Connections {
     ) -> Result<Answer, Error> {
         let provider = component.manifest.id.clone();
         let name = operation.name();
+        let now = self.clock.now();
+        if let Some(pause) = component.breaker.paused(now) {
+            let left = pause.until.duration_since(now).as_secs().max(1);
+            return Err(Error::PluginPaused { provider, retry_after: u32::try_from(left).unwrap_or(u32::MAX) });
+        }
         let started = Instant::now();
-        let answer =
-            self.sandbox.run(component, call, operation).await.map_err(|error| error_of(error, &provider, phase));
+        let answer = self.sandbox.run(component, call, operation).await;
+        match &answer {
+            Ok(_) | Err(CallError::Refused(_)) => component.breaker.note(self.clock.now(), Ended::Well),
+            Err(CallError::Fault(_)) => component.breaker.note(self.clock.now(), Ended::InFault),
+            // Neither tells whether the component is well.
+            Err(CallError::ProviderTimeout | CallError::Overloaded) => {}
+        }
+        let answer = answer.map_err(|error| error_of(error, &provider, phase));
         let outcome = answer.as_ref().err().map_or("ok", Error::code);
         metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
             .increment(1);

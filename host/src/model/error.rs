@@ -101,9 +101,17 @@ pub enum Error {
     #[error("the component of `{provider}` failed; the log has more under this request id")]
     PluginFault { provider: String, fault: String },
 
+    /// Return `502 Bad Gateway`, `plugin_fault`, with `Retry-After`: it is left alone for a while.
+    #[error("the component of `{provider}` failed again and again and is paused; it is tried again in {retry_after} s")]
+    PluginPaused { provider: String, retry_after: u32 },
+
     /// Return `409 Conflict`, `plugin_not_approved`.
     #[error("the component of `{0}` is not approved")]
     PluginNotApproved(String),
+
+    /// Return `409 Conflict`, `plugin_not_approved`: it was, and somebody took it out of use.
+    #[error("the component of `{0}` was disabled")]
+    PluginDisabled(String),
 
     /// Return `500 Internal Server Error`, `internal`: our own trouble, told only to the log.
     #[error("something went wrong inside Jackfield; the log has more under this request id")]
@@ -142,8 +150,8 @@ impl Error {
             Self::RateLimited { .. } => "rate_limited",
             Self::ProviderError(_) => "provider_error",
             Self::ProviderTimeout => "provider_timeout",
-            Self::PluginFault { .. } => "plugin_fault",
-            Self::PluginNotApproved(_) => "plugin_not_approved",
+            Self::PluginFault { .. } | Self::PluginPaused { .. } => "plugin_fault",
+            Self::PluginNotApproved(_) | Self::PluginDisabled(_) => "plugin_not_approved",
             Self::Internal(_) => "internal",
         }
     }

@@ -1,39 +1,56 @@
-//! The components that lie in the plugins' folder: which there are, what each asks for, which may run.
+//! What may run: for each provider the version that serves and those that wait, as they stand at this moment.
 //!
-//! A file is read once; what is hashed is what is compiled and kept. Whatever lies there, the service starts.
+//! It is told how things stand and decides nothing; `providers` does. A call takes its component from here and ends on
+//! it, whatever is put in its place meanwhile.
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
-    io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use serde::Serialize;
 
-use super::{Component, LoadError, Sandbox, compiled, review, signature};
+use super::{Component, LoadError, Sandbox, file, review};
 use crate::{
     model::{Error, manifest::Manifest},
-    signing::{Signer, TrustedKeys},
+    signing::TrustedKeys,
 };
 
-/// Every component that was found, by what it is called.
+/// Every provider, and every file that can not be used, by what it is called.
 #[derive(Debug, Default)]
 pub struct Catalog {
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
 }
 
-/// One component as it was found.
+/// One provider as it stands, or one file that can not be used.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The provider's id, or the file's name where the file is no component.
     pub id: String,
-    pub file: String,
+    /// The file in the plugins' folder of this host; none where it was sent in, or is gone from there.
+    pub file: Option<String>,
     pub digest: Option<String>,
     pub state: State,
-    component: Option<Component>,
+    /// Further versions, which run only when they are approved.
+    pub waiting: Vec<Version>,
+    /// What a rollback would go back to.
+    pub previous: Option<Previous>,
+    pub(crate) component: Option<Component>,
+}
+
+/// A version of a provider that waits for approval.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub file: Option<String>,
+    pub component: Component,
+}
+
+/// A version that was approved before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Previous {
+    pub digest: String,
+    pub version: String,
 }
 
 /// Whether a component may run.
@@ -43,6 +60,8 @@ pub enum State {
     Approved,
     /// Dropped in, not approved yet.
     Pending,
+    /// Somebody took it out of use.
+    Disabled,
     /// It can not be used; says why.
     Broken(String),
 }
@@ -65,27 +84,29 @@ impl Entry {
         self.component.as_ref().map(|component| component.manifest.as_ref())
     }
 
-    fn broken(file: &str, digest: Option<String>, why: String) -> Self {
-        tracing::warn!(file, why, "a component can not be used");
-        Self { id: file.to_owned(), file: file.to_owned(), digest, state: State::Broken(why), component: None }
+    /// The component, whether or not it may run.
+    #[must_use]
+    pub fn component(&self) -> Option<&Component> {
+        self.component.as_ref()
+    }
+
+    pub(crate) fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
+        let (id, state) = (id.to_owned(), State::Broken(why));
+        Self { id, file, digest, state, waiting: Vec::new(), previous: None, component: None }
     }
 }
 
 impl Catalog {
-    /// Loads every `*.wasm` of a folder, in the order of their names. A folder that is missing is an empty one.
-    pub async fn scan(sandbox: &Sandbox, folder: &Path, trust: &Trust) -> Self {
-        let catalog = Self::default();
-        for path in candidates(folder) {
-            let entry = examine(sandbox, &path, trust).await;
-            catalog.insert(entry);
-        }
-        catalog
-    }
-
     /// Every entry, by id.
     #[must_use]
     pub fn entries(&self) -> Vec<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The entry of this name.
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// The component of a provider that may run.
@@ -98,37 +119,33 @@ impl Catalog {
         match (&entry.state, &entry.component) {
             (State::Approved, Some(component)) => Ok(component.clone()),
             (State::Pending, _) => Err(Error::PluginNotApproved(provider.to_owned())),
+            (State::Disabled, _) => Err(Error::PluginDisabled(provider.to_owned())),
             (State::Broken(why), _) => Err(Error::PluginFault { provider: provider.to_owned(), fault: why.clone() }),
             (State::Approved, None) => Err(Error::UnknownProvider(provider.to_owned())),
         }
     }
 
-    /// Takes a component out of use, saying why.
-    pub fn set_broken(&self, id: &str, why: &str) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = entries.get_mut(id) {
-            tracing::warn!(provider = id, why, "a component was taken out of use");
-            *entry = Arc::new(Entry { state: State::Broken(why.to_owned()), ..Entry::clone(entry) });
-        }
-    }
-
-    /// Puts an entry in. An id belongs to the approved component of it, else to the first file; any other file that
-    /// claims it is shown under its own name.
-    fn insert(&self, entry: Entry) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let (owner, other) = match entries.remove(&entry.id) {
-            None => (entry, None),
-            Some(first) if entry.state == State::Approved && first.state != State::Approved => {
-                (entry, Some(Entry::clone(&first)))
-            }
-            Some(first) => (Entry::clone(&first), Some(entry)),
+    /// Puts these entries in the place of all others, in one step, and says in the log what changed.
+    pub(crate) fn replace(&self, entries: Vec<Entry>) {
+        let entries: BTreeMap<String, Arc<Entry>> =
+            entries.into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect();
+        let before = {
+            let mut held = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *held, entries.clone())
         };
-        if let Some(other) = other {
-            let why = format!("`{}` is already the id of {}", owner.id, owner.file);
-            let other = Entry::broken(&other.file, other.digest, why);
-            entries.insert(other.id.clone(), Arc::new(other));
+        for (id, entry) in &entries {
+            let same = |other: &&Arc<Entry>| other.state == entry.state && other.digest == entry.digest;
+            if before.get(id).filter(same).is_some() {
+                continue;
+            }
+            let digest = entry.digest.as_deref().unwrap_or_default();
+            match &entry.state {
+                State::Broken(why) => tracing::warn!(provider = id, digest, why, "a component can not be used"),
+                state @ (State::Approved | State::Pending | State::Disabled) => {
+                    tracing::info!(provider = id, digest, ?state, "a component stands otherwise than before");
+                }
+            }
         }
-        entries.insert(owner.id.clone(), Arc::new(owner));
     }
 }
 
@@ -137,7 +154,7 @@ impl Catalog {
 /// # Errors
 /// It is no regular file, too large, or no component that could be approved.
 pub async fn inspect(sandbox: &Sandbox, path: &Path) -> Result<Component, LoadError> {
-    let bytes = read(path, sandbox.0.limits.component_bytes).map_err(LoadError)?;
+    let bytes = file::read(path, sandbox.0.limits.component_bytes).map_err(LoadError)?;
     sandbox.load(bytes).await
 }
 
@@ -145,71 +162,4 @@ pub async fn inspect(sandbox: &Sandbox, path: &Path) -> Result<Component, LoadEr
 #[must_use]
 pub fn endpoint_lines(manifest: &Manifest) -> Vec<String> {
     manifest.endpoints.iter().map(review::line).collect()
-}
-
-fn candidates(folder: &Path) -> Vec<PathBuf> {
-    let files = match std::fs::read_dir(folder) {
-        Ok(files) => files,
-        Err(error) => {
-            tracing::warn!(folder = %folder.display(), %error, "the plugins' folder can not be read; there are none");
-            return Vec::new();
-        }
-    };
-    let mut found: Vec<PathBuf> = files
-        .filter_map(Result::ok)
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
-        .collect();
-    found.sort();
-    found
-}
-
-async fn examine(sandbox: &Sandbox, path: &Path, trust: &Trust) -> Entry {
-    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let bytes = match read(path, sandbox.0.limits.component_bytes) {
-        Ok(bytes) => bytes,
-        Err(why) => return Entry::broken(&file, None, why),
-    };
-    let digest = compiled::digest(&bytes);
-    let signer = signature::signer(path, &bytes, trust);
-    if let Signer::Broken(why) = signer {
-        return Entry::broken(&file, Some(digest), why);
-    }
-    match sandbox.load(bytes).await {
-        Err(why) => Entry::broken(&file, Some(digest), why.to_string()),
-        Ok(component) => {
-            let id = component.manifest.id.clone();
-            let approved = match trust {
-                Trust::All => true,
-                Trust::Shipped(digests) => digests.get(&id) == Some(&digest),
-                Trust::Signed { shipped, .. } => {
-                    shipped.get(&id) == Some(&digest) || signer.grants(&component.manifest)
-                }
-            };
-            let state = if approved { State::Approved } else { State::Pending };
-            Entry { id, file, digest: Some(digest), state, component: Some(component) }
-        }
-    }
-}
-
-/// Reads a regular file that is no link and not too large.
-pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let open = || -> io::Result<(File, std::fs::Metadata)> {
-        // Not blocking, so that a named pipe does not hold the start up; following no link.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        let metadata = file.metadata()?;
-        Ok((file, metadata))
-    };
-    let (file, metadata) = open().map_err(|error| format!("it can not be opened: {error}"))?;
-    if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(|error| format!("it can not be read: {error}"))?;
-    if bytes.len() as u64 > most {
-        return Err(format!("it is larger than {} MiB", most >> 20));
-    }
-    Ok(bytes)
 }

@@ -41,7 +41,7 @@ impl Cache {
     }
 
     /// Takes a component from the cache; none when it is not there, damaged or foreign.
-    fn take(&self, engine: &Engine, digest: &str) -> Option<(Code, Manifest)> {
+    pub(super) fn take(&self, engine: &Engine, digest: &str) -> Option<(Code, Manifest)> {
         let (folder, key) = self.0.as_ref()?;
         let path = folder.join(file_name(engine, digest));
         let bytes = std::fs::read(&path).ok()?;
@@ -63,12 +63,11 @@ impl Cache {
     }
 
     /// Puts a component into the cache. That it could not be kept costs only time at the next start.
-    pub(super) fn put(&self, engine: &Engine, digest: &str, code: &Code, manifest: &Manifest) {
+    pub(super) fn put(&self, engine: &Engine, digest: &str, code: &[u8], manifest: &Manifest) {
         let Some((folder, key)) = self.0.as_ref() else { return };
-        let kept = code.serialize().map_err(std::io::Error::other).and_then(|code| {
-            let manifest = serde_json::to_vec(manifest)?;
+        let kept = serde_json::to_vec(manifest).map_err(std::io::Error::other).and_then(|manifest| {
             let name = file_name(engine, digest);
-            let mac = mac(key, &[b"compiled component", name.as_bytes(), &manifest, &code]);
+            let mac = mac(key, &[b"compiled component", name.as_bytes(), &manifest, code]);
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
             // Written beside and renamed: a reader sees a whole file or none.
@@ -78,7 +77,7 @@ impl Cache {
             file.write_all(&mac)?;
             file.write_all(&u32::try_from(manifest.len()).map_err(std::io::Error::other)?.to_be_bytes())?;
             file.write_all(&manifest)?;
-            file.write_all(&code)?;
+            file.write_all(code)?;
             file.sync_all()?;
             std::fs::rename(&beside, folder.join(name))
         });
@@ -88,35 +87,37 @@ impl Cache {
     }
 }
 
-/// Compiles a component, or takes it from the cache with the manifest that it gave then.
-pub(super) fn load(
-    engine: &Engine,
-    cache: &Cache,
-    digest: &str,
-    bytes: &[u8],
-) -> Result<(Code, Option<Manifest>), LoadError> {
-    if let Some((code, manifest)) = cache.take(engine, digest) {
-        return Ok((code, Some(manifest)));
-    }
-    // Told apart by the eighth byte, the layer: 0 is a core module, 1 a component.
+/// Whether bytes begin as a component does. Told by the eighth byte, the layer: 0 is a core module, 1 a component.
+///
+/// # Errors
+/// They do not; says what they are instead.
+pub(super) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
-        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {}
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
         [b'\0', b'a', b's', b'm', ..] => {
-            return Err(LoadError("it is a core module, not a component; build it for wasm32-wasip2".to_owned()));
+            Err(LoadError("it is a core module, not a component; build it for wasm32-wasip2".to_owned()))
         }
-        _ => return Err(LoadError("it is not a WebAssembly component".to_owned())),
-    }
-    match Code::from_binary(engine, bytes) {
-        Ok(code) => Ok((code, None)),
-        Err(error) => Err(LoadError(format!(
-            "it is not a component that can be used: {}",
-            convert::clean(&format!("{error:#}"), 500)
-        ))),
+        _ => Err(LoadError("it is not a WebAssembly component".to_owned())),
     }
 }
 
+/// Compiles a component. What that takes is the component's to choose: see `check`.
+pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Code, LoadError> {
+    is_component(bytes)?;
+    Code::from_binary(engine, bytes).map_err(|error| {
+        LoadError(format!("it is not a component that can be used: {}", convert::clean(&format!("{error:#}"), 500)))
+    })
+}
+
+/// Takes the code that a child of this program compiled.
+pub(super) fn from_child(engine: &Engine, code: &[u8]) -> Result<Code, LoadError> {
+    deserialize(engine, code).map_err(|error| {
+        LoadError(format!("its compiled code can not be used: {}", convert::clean(&format!("{error:#}"), 500)))
+    })
+}
+
 /// The digest that names a component: SHA-256 of its bytes, in hexadecimal digits.
-pub(super) fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -134,9 +135,10 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((mac, manifest, code))
 }
 
-#[expect(unsafe_code, reason = "the only way to load compiled code; its bytes were authenticated by the caller")]
+#[expect(unsafe_code, reason = "the only way to load compiled code; where its bytes come from is said below")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Code> {
-    // SAFETY: the bytes came out of `Component::serialize` of this program: a MAC over them and over the engine's
-    // compatibility hash held, and they are the very bytes that the MAC was checked on, not a file read again.
+    // SAFETY: the bytes came out of `Component::serialize` of this program. Either a MAC over them and over the engine's
+    // compatibility hash held, and they are the very bytes that the MAC was checked on, not a file read again. Or they
+    // came through a pipe from a child of this program, which had run nothing of the component when it wrote them.
     unsafe { Code::deserialize(engine, code) }
 }

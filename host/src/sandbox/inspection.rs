@@ -8,14 +8,14 @@ use serde::Serialize;
 use wasmtime::component::Component as Code;
 
 use super::{
-    LoadError, Sandbox, catalog, compiled, describe, guest,
+    LoadError, Sandbox, compiled, describe, file, guest,
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
     review::{self, Finding},
 };
 use crate::model::manifest::Manifest;
 
 /// The versions of the contract that are served.
-const SERVED: [&str; 1] = ["0.1.0"];
+const SERVED: [&str; 2] = ["0.1.0", "0.2.0"];
 
 /// What a component exports by the contract, up to the version.
 const PROVIDER: &str = "jackfield:provider/provider@";
@@ -39,7 +39,7 @@ pub struct Inspection {
 impl Inspection {
     /// Looks a file over. Whatever lies there, this answers.
     pub async fn of_file(sandbox: &Sandbox, path: &Path) -> Self {
-        match catalog::read(path, sandbox.0.limits.component_bytes) {
+        match file::read(path, sandbox.0.limits.component_bytes) {
             Ok(bytes) => Self::of(sandbox, bytes).await,
             Err(why) => {
                 let cure = "name a regular file, no link, of at most 32 MiB; leave debug information out of the build";
@@ -59,12 +59,12 @@ impl Inspection {
 
     /// Looks as far as it can; what ends the look is the error, and what does not is noted down.
     async fn look(&mut self, sandbox: &Sandbox, bytes: Vec<u8>) -> Result<(), Finding> {
-        let code = self.compile(sandbox, bytes).await?;
+        let code = Self::compile(sandbox, bytes).await?;
         let kind = code.component_type();
         self.imports = kind.imports(&sandbox.0.engine).map(|(name, _)| name.to_owned()).collect();
         self.exports = kind.exports(&sandbox.0.engine).map(|(name, _)| name.to_owned()).collect();
         self.contract = self.exports.iter().find_map(|name| name.strip_prefix(PROVIDER)).map(str::to_owned);
-        let exports = guest::exports(&sandbox.0.linker, &code).map_err(|why| self.unlinked(&why))?;
+        let exports = guest::exports(&sandbox.0.engine, &sandbox.0.linker, &code).map_err(|why| self.unlinked(&why))?;
         let manifest = describe::run(sandbox, &exports.provider).await.map_err(|why| undescribed(&why))?;
         if manifest.capabilities.alerts && exports.alerts.is_none() {
             self.findings.push(Finding::new(
@@ -78,7 +78,7 @@ impl Inspection {
         Ok(())
     }
 
-    async fn compile(&self, sandbox: &Sandbox, bytes: Vec<u8>) -> Result<Code, Finding> {
+    async fn compile(sandbox: &Sandbox, bytes: Vec<u8>) -> Result<Code, Finding> {
         let cure = match bytes.as_slice() {
             [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {
                 "build it with the tools of `jackfield plugin new`; no language features beyond those of wasm32-wasip2 \
@@ -90,12 +90,11 @@ impl Inspection {
             _ => "name the file that the build made, such as `target/wasm32-wasip2/release/NAME.wasm`",
         };
         let ended = |why: LoadError| Finding::new(why.to_string(), cure);
-        let digest = self.digest.clone().unwrap_or_default();
+        compiled::is_component(&bytes).map_err(ended)?;
         let sandbox = sandbox.clone();
-        tokio::task::spawn_blocking(move || compiled::load(&sandbox.0.engine, &sandbox.0.cache, &digest, &bytes))
+        tokio::task::spawn_blocking(move || compiled::compile(&sandbox.0.engine, &bytes))
             .await
             .map_err(|panic| ended(LoadError(format!("the component could not be compiled: {panic}"))))?
-            .map(|(code, _)| code)
             .map_err(ended)
     }
 

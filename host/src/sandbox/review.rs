@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use regex::RegexBuilder;
 use serde::Serialize;
 
-use super::convert::is_bidirectional;
+use super::{convert::is_bidirectional, imitation};
 use crate::{
     egress::{attach, policy},
     model::{
@@ -69,6 +69,9 @@ impl Findings {
         if text.chars().any(|letter| letter.is_control() || is_bidirectional(letter)) {
             self.add(format!("{what} holds a control or bidirectional character"))
                 .cure("leave such characters out: on the page of approval they would make one text look like another");
+        }
+        if let Some(why) = imitation::finding(text) {
+            self.add(format!("{what} {why}"));
         }
     }
 

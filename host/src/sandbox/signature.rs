@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::catalog::{self, Trust};
+use super::{catalog::Trust, file};
 use crate::signing::Signer;
 
 /// Bytes of a signature's file; minisign's own take 300, a long comment included.
@@ -17,15 +17,15 @@ pub fn beside(component: &Path) -> PathBuf {
 }
 
 /// Tells who signed a component's bytes, where this trust asks for it.
-pub(super) fn signer<'a>(component: &Path, bytes: &[u8], trust: &'a Trust) -> Signer<'a> {
+pub(crate) fn signer<'a>(component: &Path, bytes: &[u8], trust: &'a Trust) -> Signer<'a> {
     let Trust::Signed { keys, .. } = trust else { return Signer::Nobody };
     let path = beside(component);
     // A link or a folder of that name is something, and what is there must hold.
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Signer::Nobody;
     }
-    let text = catalog::read(&path, LONGEST)
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is no text".to_owned()));
+    let text =
+        file::read(&path, LONGEST).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is no text".to_owned()));
     match text {
         Ok(text) => keys.signer(bytes, Some(&text)),
         Err(why) => Signer::Broken(format!("its signature can not be read: {why}")),

@@ -79,5 +79,5 @@ async fn a_stopped_service_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn an_empty_plugins_folder_is_no_error() {
     let app = TestApp::builder().start().await;
-    assert_eq!(app.get("/api/admin/providers").await.ok(), json!({ "providers": [] }));
+    assert_eq!(app.get("/api/admin/providers").await.ok(), json!({ "providers": [], "folder_problem": null }));
 }

@@ -1,6 +1,7 @@
 //! A whole service for a test: its own database, key, components and clock, spoken to over a real socket.
 
 mod answer;
+mod changed;
 mod database;
 mod described;
 mod running;
@@ -19,7 +20,7 @@ use jackfield::{
     egress::EgressLimits,
     logging,
     model::{Level, Outcome, audit::Actor},
-    sandbox::{Limits, Pooling, catalog::Trust},
+    sandbox::{Checker, Limits, Pooling, catalog::Trust},
     store::{NewAudit, NewToken, Store},
 };
 use reqwest::Method;
@@ -75,6 +76,7 @@ pub struct TestApp {
     described: Described,
     config: Config,
     egress: EgressLimits,
+    checker: Checker,
     client: reqwest::Client,
     tokens: Vec<(Caller, String)>,
     folder: Folder,
@@ -121,6 +123,7 @@ pub struct Builder {
     egress: EgressLimits,
     trust: Trust,
     settings: Vec<(String, String)>,
+    checker: Checker,
 }
 
 impl TestApp {
@@ -147,6 +150,7 @@ impl TestApp {
             },
             trust: Trust::All,
             settings: Vec::new(),
+            checker: Checker::InProcess,
         }
     }
 
@@ -230,6 +234,12 @@ impl TestApp {
         self.folder.path().join("data")
     }
 
+    /// The folder that components are dropped into.
+    #[must_use]
+    pub fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
     /// How much this process has logged so far.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
@@ -249,7 +259,7 @@ impl TestApp {
 
     /// Starts a stopped service again, on the same data.
     pub async fn start_again(mut self) -> Self {
-        let running = Running::start(&self.config, &self.egress, &self.clock).await;
+        let running = Running::start(&self.config, &self.egress, &self.checker, &self.clock).await;
         self.store = running.store;
         self.connections = running.connections;
         self.base = running.base;
@@ -268,7 +278,7 @@ impl TestApp {
         config.master_key_file = data.join("master.key");
         config.data_dir = data;
         fs::copy(&self.config.master_key_file, &config.master_key_file).expect("the key is copied");
-        let running = Running::start(&config, &self.egress, &self.clock).await;
+        let running = Running::start(&config, &self.egress, &self.checker, &self.clock).await;
         Self {
             clock: self.clock.clone(),
             store: running.store,
@@ -277,6 +287,7 @@ impl TestApp {
             described: running.described,
             config,
             egress: self.egress.clone(),
+            checker: self.checker.clone(),
             client: client(),
             tokens: self.tokens.clone(),
             answers: folder.path().join("answers.txt"),
@@ -357,6 +368,13 @@ impl Builder {
         self
     }
 
+    /// Has components checked in a child of this program, as the program itself does.
+    #[must_use]
+    pub fn checked_by(mut self, program: &Path) -> Self {
+        self.checker = Checker::Child(program.to_owned());
+        self
+    }
+
     /// Starts the service.
     pub async fn start(self) -> TestApp {
         let folder = Folder::new();
@@ -384,7 +402,7 @@ impl Builder {
         config.limits = self.limits;
         config.plugins_trust = self.trust;
         let clock = Clock::set_to(Clock::system().now());
-        let running = Running::start(&config, &self.egress, &clock).await;
+        let running = Running::start(&config, &self.egress, &self.checker, &clock).await;
         let tokens = tokens(&running.store, &clock).await;
         TestApp {
             clock,
@@ -394,6 +412,7 @@ impl Builder {
             described: running.described,
             config,
             egress: self.egress,
+            checker: self.checker,
             client: client(),
             tokens,
             answers: folder.path().join("answers.txt"),

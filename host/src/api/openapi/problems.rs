@@ -29,7 +29,7 @@ pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("rate_limited", 429, "too many failed tries, or the provider asked to wait; see `Retry-After`"),
     ("internal", 500, "our own trouble; the log has more under the request's id"),
     ("provider_error", 502, "the provider's answer can not be used"),
-    ("plugin_fault", 502, "the component failed"),
+    ("plugin_fault", 502, "the component failed, or failed again and again and is paused; see `Retry-After`"),
     ("overloaded", 503, "too many calls in flight, or the thing is being changed; see `Retry-After`"),
     ("sealed", 503, "the master key is missing or wrong, or a stored credential does not open"),
     ("provider_timeout", 504, "no answer in time"),
@@ -81,7 +81,7 @@ pub(super) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
         .map(|(code, when)| ((*code).to_owned(), json!({ "value": example(status, code, when) })))
         .collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
-    if [429, 503].contains(&status) {
+    if [429, 502, 503].contains(&status) {
         headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
     }
     let narrowed = json!({ "properties": { "status": { "const": status }, "code": { "enum": codes } } });
@@ -147,7 +147,9 @@ mod tests {
             Error::ProviderError(text()),
             Error::ProviderTimeout,
             Error::PluginFault { provider: text(), fault: text() },
+            Error::PluginPaused { provider: text(), retry_after: 1 },
             Error::PluginNotApproved(text()),
+            Error::PluginDisabled(text()),
             Error::internal("x"),
         ];
         for outcome in outcomes {

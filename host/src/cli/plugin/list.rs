@@ -1,10 +1,10 @@
 //! `jackfield plugin list`: what lies in the plugins' folder, and whether each component may run.
 
 use clap::Args;
-use jackfield::sandbox::{Catalog, catalog::State};
+use jackfield::sandbox::catalog::State;
 use serde_json::json;
 
-use super::{sandbox, say, settings};
+use super::{catalog, sandbox, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -14,8 +14,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = settings()?;
-    let entries = Catalog::scan(&sandbox()?, &config.plugins_dir, &config.plugins_trust).await.entries();
+    let entries = catalog(&sandbox()?).await?.entries();
     if arguments.json {
         let view: Vec<_> = entries
             .iter()
@@ -31,6 +30,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let (state, reason) = match &entry.state {
             State::Approved => ("approved", ""),
             State::Pending => ("pending", ""),
+            State::Disabled => ("disabled", ""),
             State::Broken(reason) => ("broken", reason.as_str()),
         };
         let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());

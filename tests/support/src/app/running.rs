@@ -6,6 +6,7 @@ use jackfield::{
     config::Config,
     connections::Connections,
     egress::{EgressConfig, EgressLimits},
+    sandbox::Checker,
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -23,10 +24,11 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) async fn start(config: &Config, egress: &EgressLimits, clock: &Clock) -> Self {
+    pub(super) async fn start(config: &Config, egress: &EgressLimits, checker: &Checker, clock: &Clock) -> Self {
         let surroundings = Surroundings {
             clock: clock.clone(),
             egress: EgressConfig { limits: egress.clone(), ..EgressConfig::default() },
+            checker: checker.clone(),
         };
         let app = App::start(config, surroundings).await.expect("the service starts");
         let store = app.store.clone();

@@ -1,0 +1,8 @@
+//! `jackfield plugin disable ID`: takes a provider out of use; its connection is kept.
+
+use super::decided;
+
+/// Disables it. A service that runs takes it up within a second.
+pub(super) async fn run(id: &str) -> anyhow::Result<()> {
+    decided::with(async |providers, actor| Ok(Some(providers.disable(id, actor).await?))).await
+}

@@ -1,0 +1,14 @@
+//! What a test changes of a service that is stopped, before it starts again.
+
+use jackfield::sandbox::catalog::Trust;
+
+use super::TestApp;
+
+impl TestApp {
+    /// Trusts other components, as a newer program does.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.config.plugins_trust = trust;
+        self
+    }
+}
