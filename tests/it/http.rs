@@ -3,6 +3,7 @@
 mod audit;
 mod bodies;
 mod callers;
+mod catalog;
 mod connect;
 mod failures;
 mod google_workspace;

@@ -1,8 +1,10 @@
 //! The program itself, started as its user starts it, and ended as a power cut ends it.
 
+mod catalog;
 mod commands;
 mod conformance;
 mod documents;
+mod dropped_in;
 mod guide;
 mod kill;
 mod new;

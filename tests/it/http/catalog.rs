@@ -1,0 +1,276 @@
+//! The catalog: what arrives waits, what is approved serves, what is gone back to serves again, and each says so.
+
+mod breaker;
+mod checked;
+mod folder;
+mod imitation;
+mod shipped;
+mod swap;
+mod tampered;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use http::Method;
+use jackfield::sandbox::catalog::Trust;
+use jackfield_test_support::{
+    app::{Answer, Caller, TestApp, digest},
+    guests, marked,
+};
+use serde_json::{Value, json};
+
+const PROVIDERS: &str = "/api/admin/providers";
+
+const MADE: &str = "/api/admin/connections/made";
+
+/// A component of one version, which lists one user of that name.
+fn made(version: &str) -> Vec<u8> {
+    made_as(version, |_| {})
+}
+
+fn made_as(version: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut manifest = guests::manifest();
+    manifest["version"] = json!(version);
+    change(&mut manifest);
+    let user = json!({ "external-id": version, "name": version, "email": null, "aliases": [], "active": true });
+    guests::listing(&manifest, &json!({ "users": [user], "next-cursor": null }))
+}
+
+/// A version that asks for one host more.
+fn wants_more(version: &str) -> Vec<u8> {
+    made_as(version, |manifest| {
+        let more = json!({ "method": "get", "host": "more.made.example.com", "path": "/ok", "credential": null });
+        manifest["endpoints"].as_array_mut().expect("endpoints").push(more);
+    })
+}
+
+/// A service where nothing is approved by itself.
+async fn empty() -> TestApp {
+    TestApp::builder().trust(Trust::Shipped(BTreeMap::new())).start().await
+}
+
+async fn send_in(app: &TestApp, bytes: Vec<u8>) -> Answer {
+    app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+        request.header("content-type", "application/wasm").body(bytes)
+    })
+    .await
+}
+
+async fn added(app: &TestApp, bytes: Vec<u8>) -> Value {
+    let answer = send_in(app, bytes).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json()["provider"].clone()
+}
+
+async fn approve(app: &TestApp, id: &str, digest: &str) -> Answer {
+    app.send(Method::POST, &format!("{PROVIDERS}/{id}/approve"), Some(json!({ "digest": digest }))).await
+}
+
+async fn decide(app: &TestApp, id: &str, what: &str) -> Answer {
+    app.send(Method::POST, &format!("{PROVIDERS}/{id}/{what}"), None).await
+}
+
+/// How a provider, or a file that is none, stands; null where it is not listed.
+async fn entry(app: &TestApp, id: &str) -> Value {
+    let list = app.get(PROVIDERS).await.ok();
+    let providers = list["providers"].as_array().expect("providers");
+    providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default()
+}
+
+/// Waits until a provider stands as it should, and gives how that is.
+async fn until(app: &TestApp, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let entry = entry(app, id).await;
+        if stands(&entry) {
+            return entry;
+        }
+        assert!(Instant::now() < deadline, "{id} does not come to stand so: {entry}");
+        // Between two tries; what is waited for is the answer above.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Connects, where the provider may run.
+async fn connect(app: &TestApp) -> Answer {
+    app.put(MADE, json!({ "token": marked::secret("made-") })).await
+}
+
+/// The version that serves, as its one user is called.
+async fn serves(app: &TestApp) -> String {
+    let users = app.get(&format!("{MADE}/users")).await.ok();
+    users["users"][0]["name"].as_str().expect("a user").to_owned()
+}
+
+#[tokio::test]
+async fn a_component_that_is_sent_in_waits_until_its_digest_is_approved() {
+    let app = empty().await;
+    let provider = added(&app, made("1.0.0")).await;
+    let shown = provider["digest"].as_str().expect("a digest").to_owned();
+    assert_eq!((&provider["state"], &provider["file"]), (&json!("pending"), &json!(null)));
+    assert_eq!(shown, digest(&made("1.0.0")));
+    assert_eq!(provider["hosts"], json!(["api.made.example.com"]));
+    assert_eq!(
+        provider["credentials"]["GET api.made.example.com/ok"],
+        "place header (format Bearer {}, name Authorization), source field token"
+    );
+    let _ = connect(&app).await.refused(409, "plugin_not_approved");
+
+    let _ = approve(&app, "made", &digest(b"another")).await.refused(409, "conflict");
+    let _ = approve(&app, "nobody", &shown).await.refused(404, "unknown_provider");
+    assert_eq!(entry(&app, "made").await["state"], "pending");
+    let approved = approve(&app, "made", &shown).await.ok();
+    assert_eq!((&approved["ok"], &approved["provider"]["state"]), (&json!(true), &json!("approved")));
+    assert_eq!(connect(&app).await.ok()["ok"], true);
+    assert_eq!(serves(&app).await, "1.0.0");
+
+    let audit = app.get("/api/admin/audit").await.ok();
+    let lines: Vec<String> = audit["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter(|entry| entry["action"].as_str().is_some_and(|action| action.starts_with("provider.")))
+        .map(|entry| format!("{} {} {}", entry["action"], entry["provider"], entry["outcome"]).replace('"', ""))
+        .collect();
+    assert_eq!(lines, ["provider.approve made done", "provider.approve made refused", "provider.add made done"]);
+}
+
+#[tokio::test]
+async fn a_newer_version_waits_with_its_difference_and_the_old_one_serves() {
+    let app = empty().await;
+    let (first, second) = (made("1.0.0"), wants_more("1.1.0"));
+    added(&app, first.clone()).await;
+    let _ = approve(&app, "made", &digest(&first)).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+
+    let provider = added(&app, second.clone()).await;
+    assert_eq!((&provider["state"], &provider["version"]), (&json!("approved"), &json!("1.0.0")));
+    let waiting = &provider["waiting"][0];
+    assert_eq!((&waiting["version"], &waiting["downgrade"]), (&json!("1.1.0"), &json!(false)));
+    assert_eq!(waiting["changes"]["hosts"]["added"], json!(["more.made.example.com"]));
+    assert_eq!(
+        waiting["changes"]["words"],
+        json!(["adds the host more.made.example.com", "adds the endpoint GET more.made.example.com/ok"])
+    );
+    assert_eq!(serves(&app).await, "1.0.0");
+
+    let provider = approve(&app, "made", &digest(&second)).await.ok()["provider"].clone();
+    assert_eq!((&provider["version"], &provider["waiting"]), (&json!("1.1.0"), &json!([])));
+    assert_eq!(provider["previous"], json!({ "digest": digest(&first), "version": "1.0.0" }));
+    assert_eq!(serves(&app).await, "1.1.0", "and the connection is the same");
+}
+
+#[tokio::test]
+async fn one_goes_back_to_the_version_before_and_forward_again() {
+    let app = empty().await;
+    for version in ["1.0.0", "2.0.0", "3.0.0"] {
+        added(&app, made(version)).await;
+        let _ = approve(&app, "made", &digest(&made(version))).await.ok();
+    }
+    assert_eq!(connect(&app).await.status, 200);
+    for version in ["2.0.0", "1.0.0"] {
+        let provider = decide(&app, "made", "rollback").await.ok()["provider"].clone();
+        assert_eq!((&provider["state"], &provider["version"]), (&json!("approved"), &json!(version)));
+        assert_eq!(serves(&app).await, version);
+    }
+    let _ = decide(&app, "made", "rollback").await.refused(409, "conflict");
+    let waiting = entry(&app, "made").await["waiting"].clone();
+    assert_eq!((&waiting[0]["version"], &waiting[1]["version"]), (&json!("3.0.0"), &json!("2.0.0")));
+    let _ = approve(&app, "made", &digest(&made("3.0.0"))).await.ok();
+    assert_eq!(serves(&app).await, "3.0.0");
+    let _ = decide(&app, "made", "rollback").await.ok();
+    assert_eq!(serves(&app).await, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_version_older_than_the_approved_one_is_told_as_a_downgrade() {
+    let app = empty().await;
+    for version in ["1.0.0", "1.1.0"] {
+        added(&app, made(version)).await;
+        let _ = approve(&app, "made", &digest(&made(version))).await.ok();
+    }
+    let provider = added(&app, made("1.0.0")).await;
+    assert_eq!(provider["version"], "1.1.0");
+    assert_eq!(
+        (&provider["waiting"][0]["version"], &provider["waiting"][0]["downgrade"]),
+        (&json!("1.0.0"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn a_disabled_provider_keeps_its_connection_and_comes_back_by_an_approval() {
+    let app = empty().await;
+    added(&app, made("1.0.0")).await;
+    let _ = decide(&app, "made", "disable").await.refused(409, "conflict");
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    assert_eq!(decide(&app, "made", "disable").await.ok()["provider"]["state"], "disabled");
+    assert_eq!(
+        decide(&app, "made", "disable").await.ok()["provider"]["state"],
+        "disabled",
+        "once more changes nothing"
+    );
+    let refused = app.get(&format!("{MADE}/users")).await.refused(409, "plugin_not_approved");
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("disabled")), "{refused}");
+    let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
+    assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("disabled")), "{connection}");
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(serves(&app).await, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_connection_whose_component_is_gone_is_kept_and_says_what_is_missing() {
+    let app = empty().await;
+    added(&app, made("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    assert_eq!(app.delete(&format!("{PROVIDERS}/made")).await.ok(), json!({ "ok": true, "provider": null }));
+    assert_eq!(entry(&app, "made").await, json!(null));
+    let _ = app.delete(&format!("{PROVIDERS}/made")).await.refused(404, "unknown_provider");
+    let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
+    assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("is gone")), "{connection}");
+    // Whoever takes the id afterwards is looked at like any other newcomer.
+    let provider = added(&app, wants_more("9.0.0")).await;
+    assert_eq!(provider["state"], "pending");
+    let _ = app.get(&format!("{MADE}/users")).await.refused(409, "plugin_not_approved");
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
+    let app = empty().await;
+    for (bytes, why) in [
+        (guests::empty(), "not a WebAssembly component"),
+        (guests::core_module(), "core module"),
+        (guests::truncated(), "not a component that can be used"),
+        (guests::describe_traps(), "could not describe itself"),
+        (made_as("1.0.0", |manifest| manifest["id"] = json!("Made")), "can not be approved"),
+    ] {
+        let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
+        let said = refused["errors"][0]["message"].as_str().expect("a message");
+        assert!(said.contains(why), "{why}: {said}");
+    }
+    let text = |request: reqwest::RequestBuilder| request.header("content-type", "text/plain").body("x");
+    let wrong = app.send_made(Caller::Executive, Method::POST, PROVIDERS, text).await;
+    let _ = wrong.refused(400, "invalid_request");
+    assert_eq!(app.get(PROVIDERS).await.ok()["providers"], json!([]));
+}
+
+#[tokio::test]
+async fn what_was_approved_survives_a_restart_without_its_file() {
+    let mut app = empty().await;
+    for version in ["1.0.0", "2.0.0"] {
+        added(&app, made(version)).await;
+        let _ = approve(&app, "made", &digest(&made(version))).await.ok();
+    }
+    added(&app, made("3.0.0")).await;
+    assert_eq!(connect(&app).await.status, 200);
+    let before = entry(&app, "made").await;
+    app.stop().await;
+    let app = app.start_again().await;
+    assert_eq!(entry(&app, "made").await, before);
+    assert_eq!(serves(&app).await, "2.0.0");
+}

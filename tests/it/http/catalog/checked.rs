@@ -1,0 +1,115 @@
+//! Components that are dear to compile, checked by the program in a child: refused, and the service answers meanwhile.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use jackfield::sandbox::{catalog::Trust, check};
+use jackfield_test_support::{
+    app::{TestApp, digest},
+    guests,
+};
+
+use super::{added, approve, connect, made, send_in, serves};
+
+#[test]
+fn a_child_confines_itself_before_it_reads_a_byte() {
+    let mut child = Command::new(program())
+        .arg(check::COMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let process = format!("/proc/{}", child.id());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
+        let hard = |name: &str| {
+            let line = limits.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+            line.split_whitespace().nth(1).and_then(|limit| limit.parse::<u64>().ok())
+        };
+        let stat = std::fs::read_to_string(format!("{process}/stat")).expect("its state");
+        let politeness = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(16)).expect("a number");
+        let found = (hard("Max data size"), hard("Max cpu time"), hard("Max open files"), politeness);
+        if found == (Some(1_536 << 20), Some(60), Some(64), "10") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+        std::thread::yield_now();
+    }
+    child.kill().expect("it is ended");
+    child.wait().expect("it ended");
+}
+
+/// The program that was built beside the tests.
+fn program() -> PathBuf {
+    std::env::var_os("JACKFIELD_BIN")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")), PathBuf::from)
+}
+
+async fn service() -> TestApp {
+    TestApp::builder().trust(Trust::Shipped(std::collections::BTreeMap::new())).checked_by(&program()).start().await
+}
+
+#[tokio::test]
+async fn a_component_that_a_child_checked_is_the_one_that_was_sent_in() {
+    let mut app = service().await;
+    let provider = added(&app, made("1.0.0")).await;
+    assert_eq!(provider["digest"], digest(&made("1.0.0")));
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    assert_eq!(serves(&app).await, "1.0.0");
+    app.stop().await;
+    let app = app.start_again().await;
+    assert_eq!(serves(&app).await, "1.0.0", "and from the cache");
+}
+
+#[tokio::test]
+async fn whatever_a_child_meets_is_told_as_a_reason() {
+    let app = service().await;
+    for (name, bytes, why) in [
+        ("cut", guests::truncated(), "not a component that can be used"),
+        ("stranger", guests::stranger(guests::STRANGERS[0]), "imports what no component may"),
+        ("traps", guests::describe_traps(), "could not describe itself"),
+        ("loops", guests::describe_loops(), "describe itself"),
+        ("endless start", guests::start_loops(), "describe itself"),
+    ] {
+        let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
+        let said = refused["errors"][0]["message"].as_str().expect("a message");
+        assert!(said.contains(why), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_is_dear_to_compile_harms_nobody_but_itself() {
+    let app = service().await;
+    added(&app, made("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    for (name, bomb) in [
+        ("functions", guests::many_functions(20_000)),
+        ("types", guests::exponential_types()),
+        ("nesting", guests::deep_nesting(10_000)),
+        ("one function", guests::one_huge_function()),
+        ("locals", guests::many_locals(40)),
+        ("components", guests::nested_components(20_000)),
+    ] {
+        let begun = Instant::now();
+        let (answer, slowest) = tokio::join!(send_in(&app, bomb), async {
+            let mut slowest = Duration::ZERO;
+            for _ in 0..20 {
+                let asked = Instant::now();
+                assert_eq!(serves(&app).await, "1.0.0");
+                slowest = slowest.max(asked.elapsed());
+            }
+            slowest
+        });
+        assert!([201, 422].contains(&answer.status), "{name}: {}", answer.text);
+        assert!(begun.elapsed() < Duration::from_secs(90), "{name} took {:?}", begun.elapsed());
+        assert!(slowest < Duration::from_secs(2), "{name} held up a call for {slowest:?}");
+        println!("{name}: {} after {:?}, slowest call {slowest:?}", answer.status, begun.elapsed());
+    }
+    assert_eq!(serves(&app).await, "1.0.0");
+}

@@ -1,0 +1,160 @@
+//! The plugins' folder while the service runs: what appears, changes, is no file, and goes away.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use jackfield::sandbox::catalog::Trust;
+use jackfield_test_support::{
+    app::{TestApp, digest},
+    guests,
+};
+use serde_json::json;
+
+use super::{MADE, PROVIDERS, approve, connect, empty, entry, made, serves, until, wants_more};
+
+#[tokio::test]
+async fn a_file_that_is_dropped_in_waits_with_what_it_asks_for() {
+    let app = empty().await;
+    fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
+    let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
+    assert_eq!((&waits["file"], &waits["version"]), (&json!("made.wasm"), &json!("1.0.0")));
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    assert_eq!(serves(&app).await, "1.0.0");
+
+    fs::write(app.plugins().join("made.wasm"), wants_more("1.1.0")).expect("replaced");
+    let waits = until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.1.0").await;
+    assert_eq!((&waits["state"], &waits["version"]), (&json!("approved"), &json!("1.0.0")));
+    assert_eq!((&waits["file"], &waits["waiting"][0]["file"]), (&json!(null), &json!("made.wasm")));
+    assert_eq!(serves(&app).await, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_removed_file_goes_on_serving_where_it_was_approved_and_is_forgotten_where_it_was_not() {
+    let app = empty().await;
+    let file = app.plugins().join("made.wasm");
+    fs::write(&file, made("1.0.0")).expect("dropped in");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    fs::remove_file(&file).expect("removed");
+    until(&app, "made", serde_json::Value::is_null).await;
+
+    fs::write(&file, made("1.0.0")).expect("dropped in again");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    fs::remove_file(&file).expect("removed");
+    until(&app, "made", |entry| entry["file"].is_null()).await;
+    assert_eq!(serves(&app).await, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_file_that_was_swapped_since_it_was_shown_is_not_approved() {
+    let app = empty().await;
+    let file = app.plugins().join("made.wasm");
+    fs::write(&file, made("1.0.0")).expect("dropped in");
+    let shown = until(&app, "made", |entry| entry["state"] == "pending").await["digest"].clone();
+    let beside = app.plugins().join("made.part");
+    fs::write(&beside, wants_more("1.0.0")).expect("written beside");
+    fs::rename(&beside, &file).expect("swapped");
+    // What was read is what is approved: the file of this moment plays no part in it.
+    let early = approve(&app, "made", shown.as_str().expect("a digest")).await;
+    assert!([200, 409].contains(&early.status), "{}", early.text);
+    if early.status == 200 {
+        assert_eq!(early.json()["provider"]["hosts"], json!(["api.made.example.com"]));
+    }
+    let swapped = digest(&wants_more("1.0.0"));
+    let shows = |entry: &serde_json::Value| {
+        entry["digest"] == swapped.as_str() || entry["waiting"][0]["digest"] == swapped.as_str()
+    };
+    until(&app, "made", shows).await;
+    if early.status != 200 {
+        let _ = approve(&app, "made", shown.as_str().expect("a digest")).await.refused(409, "conflict");
+    }
+}
+
+#[tokio::test]
+async fn half_a_file_is_no_component_and_the_whole_one_is() {
+    let app = empty().await;
+    let bytes = made("1.0.0");
+    let path = app.plugins().join("made.wasm");
+    let mut file = fs::File::create(&path).expect("a file");
+    file.write_all(&bytes[..bytes.len() / 2]).expect("half of it");
+    let half = until(&app, "made.wasm", |entry| entry["state"] == "broken").await;
+    assert!(half["reason"].as_str().is_some_and(|why| why.contains("not a component")), "{half}");
+    file.write_all(&bytes[bytes.len() / 2..]).expect("the rest");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    assert_eq!(entry(&app, "made.wasm").await, json!(null));
+}
+
+#[tokio::test]
+async fn links_pipes_large_files_and_second_files_are_broken_each_with_its_reason() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let target = outside.path().join("made.wasm");
+    fs::write(&target, made("1.0.0")).expect("written");
+    let trust = Trust::Shipped(std::collections::BTreeMap::new());
+    let app = TestApp::builder().trust(trust).limits(|limits| limits.component_bytes = 1 << 20).start().await;
+    let plugins = app.plugins();
+    fs::write(plugins.join("b.wasm"), made("1.0.0")).expect("dropped in");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    symlink(&target, plugins.join("link.wasm")).expect("linked");
+    fs::create_dir(plugins.join("folder.wasm")).expect("a folder");
+    assert!(std::process::Command::new("mkfifo").arg(plugins.join("pipe.wasm")).status().expect("runs").success());
+    fs::write(plugins.join("large.wasm"), vec![0; (1 << 20) + 1]).expect("dropped in");
+    fs::write(plugins.join("a.wasm"), made("1.0.0")).expect("the same twice");
+    fs::write(plugins.join("squatter.wasm"), wants_more("9.0.0")).expect("dropped in");
+    fs::write(plugins.join("notes.txt"), made("1.0.0")).expect("no component by its name");
+    for (file, why) in [
+        ("link.wasm", "can not be opened"),
+        ("folder.wasm", "not a regular file"),
+        ("pipe.wasm", "not a regular file"),
+        ("large.wasm", "larger than 1 MiB"),
+        ("a.wasm", "already the id of b.wasm"),
+        ("squatter.wasm", "already the id of b.wasm"),
+    ] {
+        let broken = until(&app, file, |entry| entry["state"] == "broken").await;
+        assert!(broken["reason"].as_str().is_some_and(|said| said.contains(why)), "{file}: {broken}");
+    }
+    let made = entry(&app, "made").await;
+    assert_eq!((&made["file"], &made["waiting"]), (&json!("b.wasm"), &json!([])));
+    assert_eq!(entry(&app, "notes.txt").await, json!(null));
+}
+
+#[tokio::test]
+async fn a_folder_that_anybody_may_write_to_gives_no_component() {
+    let app = empty().await;
+    let list = app.get(PROVIDERS).await.ok();
+    assert_eq!(list["folder_problem"], json!(null));
+    fs::set_permissions(app.plugins(), fs::Permissions::from_mode(0o777)).expect("opened wide");
+    fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let list = app.get(PROVIDERS).await.ok();
+        if list["folder_problem"].as_str().is_some_and(|why| why.contains("anybody")) {
+            assert_eq!(list["providers"], json!([]));
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{list}");
+        // Between two tries; what is waited for is the answer above.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    fs::set_permissions(app.plugins(), fs::Permissions::from_mode(0o755)).expect("closed");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+}
+
+#[tokio::test]
+async fn a_component_that_is_approved_is_in_no_need_of_its_file_while_bad_ones_come_and_go() {
+    let app = empty().await;
+    fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    for (bytes, why) in [(guests::elf(), "not a WebAssembly"), (guests::describe_loops(), "describe itself")] {
+        fs::write(app.plugins().join("made.wasm"), bytes).expect("replaced");
+        let says = |entry: &serde_json::Value| entry["reason"].as_str().is_some_and(|said| said.contains(why));
+        until(&app, "made.wasm", says).await;
+        assert_eq!(app.get(&format!("{MADE}/health")).await.ok()["healthy"], true);
+    }
+}

@@ -1,0 +1,84 @@
+//! A version that is approved while another answers: what began on the old one ends on it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jackfield::sandbox::catalog::Trust;
+use jackfield_test_support::{
+    app::{TestApp, digest},
+    guests, marked,
+    upstream::{Answer, Upstream},
+};
+use serde_json::json;
+
+use super::{MADE, added, approve, connect, empty, made, made_as, serves};
+
+const ACME: &str = "/api/admin/connections/acme-hr";
+
+#[tokio::test]
+async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
+    let key = marked::secret("acme_");
+    let upstream = Upstream::start(|request| match request.path.as_str() {
+        "/v1/people" => {
+            let ada = json!({ "id": "1", "name": "Ada Lee", "email": null });
+            Answer::json(&json!({ "people": [ada], "more": false }))
+        }
+        _ => Answer::json(&json!({ "name": "Acme Instruments" })),
+    })
+    .await;
+    let app = TestApp::builder()
+        .trust(Trust::Shipped(BTreeMap::new()))
+        .reroute("api.acme-hr.example", &upstream)
+        .limits(|limits| limits.call_time = Duration::from_secs(10))
+        .egress(|limits| (limits.first_byte, limits.total) = (Duration::from_secs(8), Duration::from_secs(8)))
+        .start()
+        .await;
+    let first = guests::built("guests/example");
+    added(&app, first.clone()).await;
+    let _ = approve(&app, "acme-hr", &digest(&first)).await.ok();
+    assert_eq!(app.put(ACME, json!({ "api_key": key })).await.ok()["ok"], true);
+    let second = made_as("9.0.0", |manifest| {
+        manifest["id"] = json!("acme-hr");
+        manifest["fields"][0]["name"] = json!("api_key");
+        manifest["endpoints"][0]["credential"]["source"]["field"] = json!("api_key");
+    });
+    added(&app, second.clone()).await;
+
+    // Long enough that the new version serves before the old one has its answer.
+    upstream.latency(Duration::from_millis(1_500));
+    let (begun, path) = (std::time::Instant::now(), format!("{ACME}/users"));
+    let in_flight = async { (app.get(&path).await.ok(), begun.elapsed()) };
+    let swap = async {
+        while upstream.requests_to("/v1/people").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let _ = approve(&app, "acme-hr", &digest(&second)).await.ok();
+        (app.get(&path).await.ok(), begun.elapsed())
+    };
+    let ((old, old_took), (new, new_took)) = tokio::join!(in_flight, swap);
+    assert_eq!(old["users"][0]["name"], "Ada Lee");
+    assert_eq!(new["users"][0]["name"], "9.0.0");
+    assert!(new_took < old_took, "the new version answered after {new_took:?}, the old one after {old_took:?}");
+}
+
+#[tokio::test]
+async fn a_version_that_asks_for_one_more_secret_keeps_the_connection_and_says_what_is_missing() {
+    let app = empty().await;
+    added(&app, made("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    let second = made_as("2.0.0", |manifest| {
+        let mut field = manifest["fields"][0].clone();
+        field["name"] = json!("second_token");
+        manifest["fields"].as_array_mut().expect("fields").push(field);
+    });
+    let waiting = added(&app, second.clone()).await["waiting"][0].clone();
+    let words = waiting["changes"]["words"][0].as_str().expect("a sentence").to_owned();
+    assert!(words.starts_with("adds the field second_token: "), "{words}");
+    let _ = approve(&app, "made", &digest(&second)).await.ok();
+    let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
+    assert_eq!(connection["status"], "unreadable");
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("one more")), "{connection}");
+    let more = app.put(MADE, json!({ "second_token": marked::secret("made-") })).await;
+    assert_eq!(more.ok()["ok"], true, "the first one is kept");
+    assert_eq!(serves(&app).await, "2.0.0");
+}

@@ -1,0 +1,107 @@
+//! The catalog by command, beside a service that runs, and on a second host of the same database.
+
+use std::time::{Duration, Instant};
+
+use http::Method;
+use jackfield_test_support::{
+    app::{client, digest},
+    guests,
+    slack::Slack,
+};
+use serde_json::{Value, json};
+
+use super::program::{Place, keep};
+
+async fn place() -> Place {
+    let slack = Slack::start().await;
+    let trust = [("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())];
+    Place::new("slack", &[slack.reroute("slack.com")], &trust).await
+}
+
+async fn ask(place: &Place, bearer: &str, method: Method, path: &str) -> Value {
+    let request = client().request(method, format!("{}{path}", place.base())).bearer_auth(bearer);
+    let text = request.send().await.expect("an answer").text().await.expect("a whole answer");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Waits until a host says this of a provider.
+async fn until(place: &Place, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    loop {
+        let list = ask(place, bearer, Method::GET, "/api/admin/providers").await;
+        let providers = list["providers"].as_array().expect("providers");
+        let provider = providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default();
+        if stands(&provider) {
+            return provider;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not come to stand so: {provider}");
+        // Between two tries; what is waited for is the answer above.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn version(version: &str) -> Vec<u8> {
+    let mut manifest = guests::manifest();
+    manifest["version"] = json!(version);
+    guests::describing(&manifest)
+}
+
+#[tokio::test]
+async fn a_running_service_takes_up_what_a_command_decides() {
+    let place = place().await;
+    let bearer = place.token();
+    let service = place.serve().await;
+    let file = place.folder.path().join("plugins/made.wasm");
+    std::fs::write(&file, version("1.0.0")).expect("dropped in");
+    until(&place, &bearer, "made", |provider| provider["state"] == "pending").await;
+    let run = |arguments: &[&str]| {
+        let done = place.run(arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    let wrong = place.run(&["plugin", "approve", "made", "--digest", &digest(b"another")]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = run(&["plugin", "approve", "made", "--digest", &digest(&version("1.0.0"))]);
+    assert!(said.starts_with("made 1.0.0 approved"), "{said}");
+    until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
+
+    std::fs::write(&file, version("2.0.0")).expect("replaced");
+    until(&place, &bearer, "made", |provider| provider["waiting"][0]["version"] == "2.0.0").await;
+    let _said = run(&["plugin", "approve", "made", "--digest", &digest(&version("2.0.0"))]);
+    until(&place, &bearer, "made", |provider| provider["version"] == "2.0.0").await;
+    assert!(run(&["plugin", "rollback", "made"]).starts_with("made 1.0.0 approved"));
+    until(&place, &bearer, "made", |provider| provider["version"] == "1.0.0").await;
+    assert!(run(&["plugin", "disable", "made"]).starts_with("made 1.0.0 disabled"));
+    until(&place, &bearer, "made", |provider| provider["state"] == "disabled").await;
+    let list: Value = serde_json::from_str(&run(&["plugin", "list", "--json"])).expect("JSON");
+    let made = list.as_array().expect("a list").iter().find(|entry| entry["id"] == "made").expect("it is listed");
+    assert_eq!(made["state"]["state"], "disabled");
+    assert!(service.stop().success());
+    keep(&place.data());
+}
+
+#[tokio::test]
+async fn a_second_host_of_one_database_has_what_was_sent_in_at_the_first() {
+    let place = place().await;
+    let bearer = place.token();
+    let first = place.serve().await;
+    let beside = place.beside();
+    let second = beside.serve().await;
+    let sent = client()
+        .post(format!("{}/api/admin/providers", place.base()))
+        .bearer_auth(&bearer)
+        .header("content-type", "application/wasm")
+        .body(version("1.0.0"));
+    assert_eq!(sent.send().await.expect("an answer").status(), 201);
+    until(&beside, &bearer, "made", |provider| provider["state"] == "pending").await;
+    // Approved at the one, it serves at the other.
+    let approve = client()
+        .post(format!("{}/api/admin/providers/made/approve", beside.base()))
+        .bearer_auth(&bearer)
+        .header("content-type", "application/json")
+        .body(json!({ "digest": digest(&version("1.0.0")) }).to_string());
+    assert_eq!(approve.send().await.expect("an answer").status(), 200);
+    until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
+    assert!(first.stop().success() && second.stop().success());
+    keep(&place.data());
+}
