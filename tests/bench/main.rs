@@ -1,10 +1,11 @@
 //! The benchmarks, for `cargo xtask bench`: each is measured, shown beside its target, and written to `report.json`.
 //!
-//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh providers people`);
+//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh providers people catalog`);
 //! the report is written only when all were run. What each number holds is said where it is measured, and printed.
 
 mod calls;
 mod languages;
+mod catalog;
 mod native;
 mod people;
 mod program;
@@ -59,6 +60,9 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("people") || is_chosen("sync") || is_chosen("match") || is_chosen("list") {
         people::all(&mut report);
+    }
+    if is_chosen("catalog") {
+        catalog::all(&slack, &mut report);
     }
     report.print()?;
     if chosen.is_empty() {

@@ -32,6 +32,18 @@ impl Place {
         Self::on(slack, None)
     }
 
+    /// A fresh place where nothing is approved by itself but what was shipped.
+    pub(crate) fn approving(slack: &StandIn) -> Self {
+        let mut place = Self::new(slack);
+        place.settings.push(("JACKFIELD_PLUGINS_TRUST", "approve".to_owned()));
+        place
+    }
+
+    /// Where components are dropped in.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
     /// A fresh place with a database of its own, or with the one at this address.
     pub(crate) fn on(slack: &StandIn, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");

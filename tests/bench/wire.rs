@@ -26,12 +26,24 @@ impl Wire {
 
     /// Sends a request whose body is of another kind.
     pub(crate) fn send_as(&mut self, kind: &str, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
+        self.send_bytes(kind, method, path, token, body.as_bytes())
+    }
+
+    /// Sends a request whose body is no text.
+    pub(crate) fn send_bytes(
+        &mut self,
+        kind: &str,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &[u8],
+    ) -> io::Result<()> {
         let length = body.len();
-        let message = format!(
+        let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\
-             content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+             content-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
         );
-        self.stream.write_all(message.as_bytes())
+        self.stream.write_all(&[head.as_bytes(), body].concat())
     }
 
     /// Waits for the whole answer and gives its status and its body.
