@@ -4,8 +4,8 @@
 //! the report is written only when all were run. What each number holds is said where it is measured, and printed.
 
 mod calls;
-mod languages;
 mod catalog;
+mod languages;
 mod native;
 mod people;
 mod program;
