@@ -12,7 +12,7 @@ use super::{
     pool_of,
 };
 use crate::{
-    egress::{Budget, Grant, TokenSource},
+    egress::{Budget, Grant, TokenSource, activity::Tally},
     model::{
         Connection, Error, Status,
         manifest::{Auth, CredentialSource},
@@ -141,6 +141,7 @@ impl Connections {
             let left = pause.until.duration_since(now).as_secs().max(1);
             return Err(Error::PluginPaused { provider, retry_after: u32::try_from(left).unwrap_or(u32::MAX) });
         }
+        let activity = call.grant.activity.clone();
         let started = Instant::now();
         let answer = self.sandbox.run(component, call, operation).await;
         match &answer {
@@ -153,10 +154,29 @@ impl Connections {
         let outcome = answer.as_ref().err().map_or("ok", Error::code);
         metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
             .increment(1);
-        metrics::histogram!("jackfield_call_seconds", "provider" => provider, "operation" => name)
+        metrics::histogram!("jackfield_call_seconds", "provider" => provider.clone(), "operation" => name)
             .record(started.elapsed().as_secs_f64());
+        count(&activity.tally(), provider, name);
         answer
     }
+}
+
+/// Tells what a call did and used.
+fn count(tally: &Tally, provider: String, operation: &'static str) {
+    let labels = [("provider", provider), ("operation", operation.to_owned())];
+    metrics::histogram!("jackfield_call_guest_seconds", &labels).record(tally.guest.as_secs_f64());
+    metrics::histogram!("jackfield_call_upstream_seconds", &labels).record(tally.upstream.as_secs_f64());
+    for (name, number) in [
+        ("jackfield_call_requests_total", u64::from(tally.requests)),
+        ("jackfield_call_denied_total", u64::from(tally.denied)),
+        ("jackfield_call_sent_bytes_total", tally.sent_bytes),
+        ("jackfield_call_received_bytes_total", tally.received_bytes),
+    ] {
+        metrics::counter!(name, &labels).increment(number);
+    }
+    let most = metrics::gauge!("jackfield_call_memory_bytes", &labels);
+    // The last call's; the recorder knows no maximum, and a scrape that looks often sees the high-water.
+    most.set(u32::try_from(tally.memory_bytes).map_or(f64::MAX, f64::from));
 }
 
 impl Operation {

@@ -40,7 +40,7 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     // What other runs have built is found again; an author's folder begins empty.
     let shared = shared_target();
     std::fs::create_dir_all(&shared).expect("a folder of builds");
-    let mut script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n".to_owned();
+    let mut script = "set -eu\ntrap 'kill ${STAND_IN:-} ${SERVICE:-} 2>/dev/null || true' EXIT\n".to_owned();
     for (number, block) in blocks.iter().enumerate() {
         script.push_str(&format!("echo '== step {}'\n{block}\n", number + 1));
         if number == 0 {
@@ -54,6 +54,10 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     let program = binary().canonicalize().expect("the program");
     let path = std::env::var("PATH").expect("a PATH");
     let mut command = Command::new("sh");
+    // What names the tests' own surroundings is no setting of the program.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("JACKFIELD_")) {
+        command.env_remove(name);
+    }
     command
         .args(["-c", &script])
         .current_dir(folder.path())
