@@ -225,6 +225,7 @@ mod tests {
 
     fn draft(value: &'static str) -> Draft {
         Draft {
+            method: Method::Post,
             url: "https://api.example.com/v1?key=s%26cret-1234".parse().unwrap(),
             headers: vec![("accept".to_owned(), "text/s&cret-1234".to_owned())],
             body: Some(b"12345".as_slice().into()),
