@@ -14,6 +14,7 @@ mod refresh;
 mod report;
 mod samples;
 mod sandboxed;
+mod scale;
 mod service;
 mod stand_in;
 mod wire;
@@ -63,6 +64,9 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("catalog") {
         catalog::all(&slack, &mut report);
+    }
+    if is_chosen("scale") {
+        scale::hundred(&slack, &mut report);
     }
     report.print()?;
     if chosen.is_empty() {

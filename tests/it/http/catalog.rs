@@ -5,6 +5,7 @@ mod checked;
 mod folder;
 mod imitation;
 mod shipped;
+mod signed;
 mod swap;
 mod tampered;
 

@@ -15,7 +15,7 @@ use super::program::{Place, keep};
 async fn place() -> Place {
     let slack = Slack::start().await;
     let trust = [("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())];
-    Place::new("slack", &[slack.reroute("slack.com")], &trust).await
+    Place::new(&["slack"], &[slack.reroute("slack.com")], &trust).await
 }
 
 async fn ask(place: &Place, bearer: &str, method: Method, path: &str) -> Value {

@@ -182,7 +182,7 @@ async fn a_component_made_after_the_program_is_dropped_in_approved_used_replaced
     let (slack, key) = (Slack::start().await, marked::secret("acme_"));
     let upstream = acme_hr(key.clone()).await;
     let reroutes = [slack.reroute("slack.com"), upstream.reroute("api.acme-hr.example")];
-    let place = Place::new("slack", &reroutes, &[("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())]).await;
+    let place = Place::new(&["slack"], &reroutes, &[("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())]).await;
     let bearer = place.token();
     let service = place.serve().await;
     let process = service.0.id();

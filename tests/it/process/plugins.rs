@@ -239,13 +239,6 @@ async fn what_a_trusted_key_signed_within_its_grant_is_approved() {
     assert!(!signing.signature.exists());
     let signed = signing.sign(&pair, "pass word");
     assert!(signed.status.success(), "{}", said(&signed));
-    assert_eq!(signing.state(), "approved");
-    assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(0));
-    assert_eq!(signing.verify(&["--key", &pair.pk.to_base64()]).status.code(), Some(0));
-    assert_eq!(signing.verify(&[]).status.code(), Some(2), "by which key?");
-    let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair").pk.to_base64();
-    assert_eq!(signing.verify(&["--key", &stranger]).status.code(), Some(1));
-
     let good = fs::read_to_string(&signing.signature).expect("a signature");
     for broken in [good.replace("file:", "fail:"), good[..good.len() / 2].to_owned(), String::new()] {
         fs::write(&signing.signature, broken).expect("written");
@@ -257,8 +250,22 @@ async fn what_a_trusted_key_signed_within_its_grant_is_approved() {
     assert_eq!(signing.state(), "broken", "a link is no signature, and is not none");
     fs::remove_file(&signing.signature).expect("removed");
     fs::write(&signing.signature, good).expect("written");
+    assert_eq!(signing.state(), "approved");
+    assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(0));
+    assert_eq!(signing.verify(&["--key", &pair.pk.to_base64()]).status.code(), Some(0));
+    assert_eq!(signing.verify(&[]).status.code(), Some(2), "by which key?");
+    let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair").pk.to_base64();
+    assert_eq!(signing.verify(&["--key", &stranger]).status.code(), Some(1));
+
     fs::write(Path::new(&signing.file), guests::built("slack")).expect("another component under this signature");
-    assert_eq!(signing.state(), "broken");
+    let list = json_of(&signing.place.run(&["plugin", "list", "--json"]));
+    let states: Vec<String> = list
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| format!("{} {}", entry["id"], entry["state"]["state"]))
+        .collect();
+    assert_eq!(states, [r#""acme-hr" "approved""#, r#""example.wasm" "broken""#], "what was approved goes on serving");
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! Components that a trusted key signed, while the service runs: what the signature approves, and what it does not.
+
+use std::{collections::BTreeMap, fs};
+
+use jackfield::{sandbox::catalog::Trust, signing::TrustedKeys};
+use jackfield_test_support::app::{TestApp, digest};
+use minisign::KeyPair;
+use serde_json::json;
+
+use super::{PROVIDERS, approve, connect, entry, made, serves, until, wants_more};
+
+/// A service that trusts one key for the made provider and its one host.
+async fn trusting() -> (TestApp, KeyPair) {
+    let pair = KeyPair::generate_unencrypted_keypair().expect("a pair");
+    let text = format!(
+        "[[key]]\nname = 'acme'\npublic_key = '{}'\nproviders = ['made']\nhosts = ['api.made.example.com']\n",
+        pair.pk.to_base64()
+    );
+    let keys = TrustedKeys::parse(&text).expect("a file of keys");
+    let app = TestApp::builder().trust(Trust::Signed { shipped: BTreeMap::new(), keys }).start().await;
+    (app, pair)
+}
+
+/// Puts a version into the folder with its signature, the signature first.
+fn drop_in(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
+    sign(app, pair, bytes);
+    let (beside, file) = (app.plugins().join("made.part"), app.plugins().join("made.wasm"));
+    fs::write(&beside, bytes).expect("written beside");
+    fs::rename(&beside, &file).expect("dropped in");
+}
+
+fn sign(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
+    let signature = minisign::sign(None, &pair.sk, bytes, None, None).expect("a signature").into_string();
+    fs::write(app.plugins().join("made.wasm.minisig"), signature).expect("written");
+}
+
+#[tokio::test]
+async fn a_signature_that_comes_later_approves_and_is_in_the_audit() {
+    let (app, pair) = trusting().await;
+    fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
+    until(&app, "made", |entry| entry["state"] == "pending").await;
+    sign(&app, &pair, &made("1.0.0"));
+    until(&app, "made", |entry| entry["state"] == "approved").await;
+    assert_eq!(connect(&app).await.status, 200);
+    assert_eq!(serves(&app).await, "1.0.0");
+    let audit = app.get("/api/admin/audit").await.ok();
+    let approved =
+        audit["entries"].as_array().expect("entries").iter().find(|entry| entry["action"] == "provider.approve");
+    assert_eq!(approved.expect("an approval")["actor"], "the key acme");
+}
+
+#[tokio::test]
+async fn a_higher_signed_version_takes_over_and_a_lower_one_waits_for_a_person() {
+    let (app, pair) = trusting().await;
+    drop_in(&app, &pair, &made("1.1.0"));
+    until(&app, "made", |entry| entry["state"] == "approved").await;
+    drop_in(&app, &pair, &made("1.2.0"));
+    until(&app, "made", |entry| entry["version"] == "1.2.0" && entry["state"] == "approved").await;
+    drop_in(&app, &pair, &made("1.0.0"));
+    let stands = until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.0.0").await;
+    assert_eq!((&stands["version"], &stands["state"]), (&json!("1.2.0"), &json!("approved")));
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    assert_eq!(entry(&app, "made").await["version"], "1.0.0", "a person may go back");
+}
+
+#[tokio::test]
+async fn what_asks_for_more_than_the_grant_or_has_a_broken_signature_does_not_run() {
+    let (app, pair) = trusting().await;
+    drop_in(&app, &pair, &wants_more("1.0.0"));
+    let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
+    assert_eq!(waits["version"], "1.0.0");
+    sign(&app, &pair, b"other bytes");
+    until(&app, "made.wasm", |entry| entry["state"] == "broken").await;
+    assert!(entry(&app, "made").await.is_null(), "it is refused, and not merely unsigned");
+    let _ = app.get(PROVIDERS).await.ok();
+}
+
+#[tokio::test]
+async fn an_executives_word_stands_above_a_signature() {
+    let (app, pair) = trusting().await;
+    drop_in(&app, &pair, &made("1.0.0"));
+    until(&app, "made", |entry| entry["state"] == "approved").await;
+    let _ = super::decide(&app, "made", "disable").await.ok();
+    drop_in(&app, &pair, &made("1.1.0"));
+    until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.1.0").await;
+    assert_eq!(entry(&app, "made").await["state"], "disabled");
+}
