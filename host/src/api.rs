@@ -3,6 +3,7 @@
 //! A route is open only when its line here says so; whatever path nobody wrote down needs an Executive too.
 
 mod accounts;
+mod activity;
 mod alerts;
 mod audit;
 mod caller;
@@ -145,6 +146,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/api/admin/providers/{provider}/disable", Executive, || post(providers::disable)),
         route(Method::POST, "/api/admin/providers/{provider}/rollback", Executive, || post(providers::rollback)),
         route(Method::PUT, "/api/admin/providers/{provider}/oauth-app", Executive, || put(oauth::set_app)),
+        route(Method::GET, "/api/admin/providers/{provider}/activity", Executive, || get(activity::show)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
         // ---- this very list, described ----

@@ -1,6 +1,7 @@
 //! The use cases: what connect, disconnect, health and users mean, in order. Knows no HTTP and no SQL.
 
 mod accounts;
+mod activity;
 mod alerts;
 mod attempt;
 mod call;
@@ -25,11 +26,13 @@ use url::Url;
 
 pub use self::{
     accounts::Accounts,
+    activity::Totals,
     fields::Submitted,
     oauth::{Authorization, FlowState, Returned},
     walk::WALK_TIME,
 };
 use self::{
+    activity::Activities,
     attempt::{Kept, Trial},
     checks::{lacks_a_secret, tells_of_the_connection},
     minting::Minted,
@@ -64,6 +67,7 @@ pub struct Connections {
     refreshes: Refreshes,
     readers: Readers,
     minted: Minted,
+    activities: Activities,
 }
 
 /// What the use cases work with.
@@ -146,6 +150,7 @@ impl Connections {
             redirect_uri: redirect_uri.into(),
             oauth_apps: Arc::new(parts.oauth_apps),
             minted: Minted::default(),
+            activities: Activities::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Through HTTP, on each database: what a caller sees.
 
+mod activity;
 mod audit;
 mod bodies;
 mod callers;

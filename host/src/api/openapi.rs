@@ -3,6 +3,7 @@
 //! What is said of a route stands in `openapi/`, one file for each resource. A test fails where a route has no words,
 //! and the whole suite fails where an answer is not as they say.
 
+mod activity;
 mod connections;
 mod fields;
 mod mappings;
@@ -128,6 +129,7 @@ fn operations() -> Vec<Operation> {
         mappings::operations(),
         people::operations(),
         providers::operations(),
+        activity::operations(),
         service::operations(),
     ]
     .concat()
@@ -140,6 +142,7 @@ fn schemas() -> Vec<(String, Schema)> {
         mappings::schemas(),
         people::schemas(),
         providers::schemas(),
+        activity::schemas(),
         service::schemas(),
         problems::schemas(),
     ];

@@ -12,7 +12,7 @@ use super::{
     pool_of,
 };
 use crate::{
-    egress::{Budget, Grant, TokenSource, activity::Tally},
+    egress::{Budget, Grant, TokenSource},
     model::{
         Connection, Error, Status,
         manifest::{Auth, CredentialSource},
@@ -144,6 +144,7 @@ impl Connections {
         let activity = call.grant.activity.clone();
         let started = Instant::now();
         let answer = self.sandbox.run(component, call, operation).await;
+        let taken = started.elapsed();
         match &answer {
             Ok(_) | Err(CallError::Refused(_)) => component.breaker.note(self.clock.now(), Ended::Well),
             Err(CallError::Fault(_)) => component.breaker.note(self.clock.now(), Ended::InFault),
@@ -155,28 +156,11 @@ impl Connections {
         metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
             .increment(1);
         metrics::histogram!("jackfield_call_seconds", "provider" => provider.clone(), "operation" => name)
-            .record(started.elapsed().as_secs_f64());
-        count(&activity.tally(), provider, name);
+            .record(taken.as_secs_f64());
+        let code = answer.as_ref().err().map(Error::code);
+        self.activities.add(&provider, name, code, taken, &activity.tally(), self.clock.now());
         answer
     }
-}
-
-/// Tells what a call did and used.
-fn count(tally: &Tally, provider: String, operation: &'static str) {
-    let labels = [("provider", provider), ("operation", operation.to_owned())];
-    metrics::histogram!("jackfield_call_guest_seconds", &labels).record(tally.guest.as_secs_f64());
-    metrics::histogram!("jackfield_call_upstream_seconds", &labels).record(tally.upstream.as_secs_f64());
-    for (name, number) in [
-        ("jackfield_call_requests_total", u64::from(tally.requests)),
-        ("jackfield_call_denied_total", u64::from(tally.denied)),
-        ("jackfield_call_sent_bytes_total", tally.sent_bytes),
-        ("jackfield_call_received_bytes_total", tally.received_bytes),
-    ] {
-        metrics::counter!(name, &labels).increment(number);
-    }
-    let most = metrics::gauge!("jackfield_call_memory_bytes", &labels);
-    // The last call's; the recorder knows no maximum, and a scrape that looks often sees the high-water.
-    most.set(u32::try_from(tally.memory_bytes).map_or(f64::MAX, f64::from));
 }
 
 impl Operation {

@@ -87,6 +87,11 @@ pub(super) fn count() -> Schema {
     Schema::of(json!({ "type": "integer", "minimum": 0 }))
 }
 
+/// A number that is not negative.
+pub(super) fn number() -> Schema {
+    Schema::of(json!({ "type": "number", "minimum": 0 }))
+}
+
 /// A moment, RFC 3339 in UTC.
 pub(super) fn time() -> Schema {
     text().with("format", "date-time")

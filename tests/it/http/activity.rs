@@ -1,0 +1,53 @@
+//! `GET /api/admin/providers/{provider}/activity`: what a component's calls did and used, and the same in the metrics.
+
+use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, upstream::Fail};
+use serde_json::{Value, json};
+
+use super::{SLACK, connected};
+
+const ACTIVITY: &str = "/api/admin/providers/slack/activity";
+
+fn row<'a>(page: &'a Value, operation: &str) -> &'a Value {
+    let rows = page["operations"].as_array().expect("operations");
+    rows.iter().find(|row| row["operation"] == operation).unwrap_or_else(|| panic!("no {operation} in {page}"))
+}
+
+#[tokio::test]
+async fn what_calls_did_and_used_stands_on_one_page() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    let before = app.get(ACTIVITY).await.ok();
+    assert_eq!(row(&before, "connect")["calls"], 1);
+    let _ = app.get(&format!("{SLACK}/health")).await.ok();
+    slack.fail_next(1, Fail::Status(503));
+    let _ = app.get(&format!("{SLACK}/health")).await.ok();
+
+    let page = app.get(ACTIVITY).await.ok();
+    let health = row(&page, "health");
+    assert_eq!((&health["calls"], &health["errors"]), (&json!(2), &json!({ "provider_error": 1 })), "{page}");
+    assert_eq!((&health["requests"], &health["denied"]), (&json!(3), &json!(0)), "{page}");
+    for number in ["total_ms", "guest_ms", "upstream_ms", "memory_bytes", "received_bytes"] {
+        assert!(health[number].as_f64().is_some_and(|number| number > 0.0), "{number} in {page}");
+    }
+    assert!(health["guest_ms"].as_f64() < health["total_ms"].as_f64(), "{page}");
+    let metrics = app.get("/metrics").await.text;
+    assert!(
+        metrics.contains(r#"jackfield_call_requests_total{provider="slack",operation="health"} 3"#)
+            && metrics.contains(r#"jackfield_call_memory_bytes{provider="slack",operation="health"}"#),
+        "{metrics}"
+    );
+    let _ = app.get("/api/admin/providers/nowhere/activity").await.refused(404, "unknown_provider");
+}
+
+#[tokio::test]
+async fn what_a_rule_refused_is_counted_against_the_component() {
+    let upstream = hostile::start().await.expect("a stand-in");
+    let app = TestApp::builder().component("guests/hostile").reroute(hostile::HOST, &upstream).start().await;
+    let connection = "/api/admin/connections/hostile";
+    let body = json!({ "behaviour": "undeclared-method", "token": marked::secret("tok-") });
+    assert_eq!(app.put(connection, body).await.ok()["ok"], true);
+    let _ = app.get(&format!("{connection}/health")).await.ok();
+    let page = app.get("/api/admin/providers/hostile/activity").await.ok();
+    let health = row(&page, "health");
+    assert_eq!((&health["denied"], &health["requests"]), (&json!(5), &json!(0)), "{page}");
+}
