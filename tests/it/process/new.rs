@@ -60,3 +60,40 @@ async fn a_name_that_is_no_provider_id_is_refused() {
         assert!(!place.folder.path().join(name).join("Cargo.toml").exists());
     }
 }
+
+#[tokio::test]
+async fn a_new_provider_in_javascript_or_python_builds_where_its_tools_are_installed() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let in_python = ["-d", "wit", "-w", "component", "componentize", "app", "-o", "acme-py.wasm"];
+    let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "stdio", "random", "clocks", "http"];
+    let in_js = [&in_js[..], &["fetch-event", "-o", "acme-js.wasm"]].concat();
+    for (name, language, tool, arguments) in
+        [("acme-js", "js", "componentize-js", in_js.as_slice()), ("acme-py", "python", "componentize-py", &in_python)]
+    {
+        let made = place.run(&["plugin", "new", name, "--lang", language]);
+        assert!(made.status.success(), "{}", said(&made));
+        let folder = place.folder.path().join(name);
+        let readme = std::fs::read_to_string(folder.join("README.md")).expect("a README");
+        assert!(readme.contains(tool) || language == "js", "{readme}");
+        let Ok(built) = Command::new(tool).args(arguments).current_dir(&folder).output() else {
+            eprintln!("LEFT OUT: no `{tool}` in the PATH, so the template for {language} was not built");
+            continue;
+        };
+        assert!(built.status.success(), "{}", said(&built));
+        let component = folder.join(format!("{name}.wasm")).display().to_string();
+        let checked = place.run(&["plugin", "check", &component]);
+        assert!(said(&checked).contains(&format!("{name} 0.1.0 can be approved")), "{}", said(&checked));
+    }
+}
+
+#[tokio::test]
+async fn the_test_of_a_new_provider_in_javascript_passes_where_node_is() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let made = place.run(&["plugin", "new", "acme-js", "--lang", "js"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let folder = place.folder.path().join("acme-js");
+    match Command::new("node").args(["--test", "test/"]).current_dir(folder).output() {
+        Ok(tested) => assert!(tested.status.success() && said(&tested).contains("pass 3"), "{}", said(&tested)),
+        Err(_) => eprintln!("LEFT OUT: no `node` in the PATH, so the template's own test was not run"),
+    }
+}
