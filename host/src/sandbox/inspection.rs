@@ -138,7 +138,8 @@ fn undescribed(why: &LoadError) -> Finding {
 fn strange(import: &str) -> Option<Finding> {
     let (package, version) = import.rsplit_once('@').unwrap_or((import, ""));
     let cure = match package.split_once('/').map_or(package, |(package, _)| package) {
-        "jackfield:provider" if SERVED.contains(&version) => match package {
+        // Every version that is served uses the imports of the first.
+        "jackfield:provider" if version == SERVED[0] => match package {
             "jackfield:provider/http" | "jackfield:provider/log" | "jackfield:provider/types" => return None,
             _ => "import `http` and `log` alone".to_owned(),
         },
@@ -148,7 +149,10 @@ fn strange(import: &str) -> Option<Finding> {
         {
             return None;
         }
-        "wasi:http" => "send with `jackfield:provider/http`; in JavaScript build with `--disable http`".to_owned(),
+        "wasi:http" if version.starts_with("0.2.") => match package {
+            "wasi:http/outgoing-handler" | "wasi:http/types" => return None,
+            _ => "a component sends requests and takes none: import `outgoing-handler` alone".to_owned(),
+        },
         other if other.starts_with("wasi:") => {
             "build it for WASI 0.2: clocks and randomness are all there is".to_owned()
         }
@@ -171,13 +175,14 @@ mod tests {
             "jackfield:provider/types@0.1.0",
             "wasi:io/streams@0.2.6",
             "wasi:clocks/wall-clock@0.2.0",
+            "wasi:http/outgoing-handler@0.2.3",
         ] {
             assert!(strange(known).is_none(), "{known}");
         }
         for (unknown, cure) in [
             ("jackfield:provider/http@0.2.0", "version 0.1.0"),
             ("jackfield:provider/vault@0.1.0", "alone"),
-            ("wasi:http/outgoing-handler@0.2.3", "jackfield:provider/http"),
+            ("wasi:http/incoming-handler@0.2.3", "takes none"),
             ("wasi:clocks/wall-clock@0.3.0", "WASI 0.2"),
             ("wasi:keyvalue/store@0.2.0", "WASI 0.2"),
             ("wasi_snapshot_preview1", "wasip2"),
