@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
@@ -121,17 +121,18 @@ impl App {
     /// The listener fails for good.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
         let connections = self.connections.clone();
-        let tending = tokio::spawn(async move {
+        // Ends with this, however it ends: a task left behind would go on asking the database.
+        let mut beside = JoinSet::new();
+        beside.spawn(async move {
             let mut turns = tokio::time::interval(TEND);
             loop {
                 turns.tick().await;
                 connections.tend_grants().await;
             }
         });
-        let watching = tokio::spawn(self.providers.watch());
+        beside.spawn(self.providers.watch());
         let served = serve(listener, self.router, stop).await;
-        tending.abort();
-        watching.abort();
+        beside.shutdown().await;
         self.store.close().await;
         served
     }

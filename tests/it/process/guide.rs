@@ -77,7 +77,8 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
         "authorization: Bearer [secret]",
         "\"org_name\": \"Acme Instruments\"",
         ", 0 broken",
-        "acme-people           0.1.0       approved",
+        "acme-people           0.1.0       pending",
+        "\"state\":\"approved\"",
         "{\"ok\":true,\"org_name\":\"Acme Instruments\"}",
         "\"healthy\":true",
     ] {
