@@ -19,7 +19,10 @@ use super::{
 };
 
 /// What a component exports, without its version.
-const EXPORT: &str = "jackfield:provider/provider@";
+pub(super) const EXPORT: &str = "jackfield:provider/provider@";
+
+/// The versions that are served, the oldest first.
+pub(super) const SERVED: [&str; 2] = [v0_1::VERSION, v0_2::VERSION];
 
 /// The exported `provider` of a component, of the version that it was built for.
 #[derive(Clone)]
@@ -46,9 +49,8 @@ impl Provider {
                 versions => format!("it exports {}, not", convert::clean(&versions.join(" and "), 100)),
             };
             return Err(LoadError(format!(
-                "{has} `jackfield:provider/provider` that is served: {} and {}",
-                v0_1::VERSION,
-                v0_2::VERSION
+                "{has} `jackfield:provider/provider` that is served: {}",
+                SERVED.join(" and ")
             )));
         };
         found.map_err(|error| {

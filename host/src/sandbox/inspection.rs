@@ -8,17 +8,13 @@ use serde::Serialize;
 use wasmtime::component::Component as Code;
 
 use super::{
-    LoadError, Sandbox, compiled, describe, file, guest,
+    LoadError, Sandbox, compiled,
+    contract::{EXPORT, SERVED},
+    describe, file, guest,
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
     review::{self, Finding},
 };
 use crate::model::manifest::Manifest;
-
-/// The versions of the contract that are served.
-const SERVED: [&str; 2] = ["0.1.0", "0.2.0"];
-
-/// What a component exports by the contract, up to the version.
-const PROVIDER: &str = "jackfield:provider/provider@";
 
 /// What was found in one file.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -63,7 +59,7 @@ impl Inspection {
         let kind = code.component_type();
         self.imports = kind.imports(&sandbox.0.engine).map(|(name, _)| name.to_owned()).collect();
         self.exports = kind.exports(&sandbox.0.engine).map(|(name, _)| name.to_owned()).collect();
-        self.contract = self.exports.iter().find_map(|name| name.strip_prefix(PROVIDER)).map(str::to_owned);
+        self.contract = self.exports.iter().find_map(|name| name.strip_prefix(EXPORT)).map(str::to_owned);
         let exports = guest::exports(&sandbox.0.engine, &sandbox.0.linker, &code).map_err(|why| self.unlinked(&why))?;
         let manifest = describe::run(sandbox, &exports.provider).await.map_err(|why| undescribed(&why))?;
         if manifest.capabilities.alerts && exports.alerts.is_none() {
