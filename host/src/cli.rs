@@ -72,13 +72,15 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let config = Config::load(file.as_deref(), if dev { Dev::Yes } else { Dev::No })?;
-    logging::start(&config)?;
+    let traces = logging::start(&config)?;
     let app = App::start(&config, Surroundings::default()).await?;
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("{} can not be listened on", config.listen))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, dev, "ready");
-    app.serve(listener, told_to_stop()).await.context("the service ended")
+    let served = app.serve(listener, told_to_stop()).await.context("the service ended");
+    traces.end().await;
+    served
 }
 
 /// Settings for a command that serves nothing.

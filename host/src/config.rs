@@ -4,6 +4,7 @@
 
 mod jwt;
 mod source;
+mod traces;
 mod trust;
 
 use std::{
@@ -14,8 +15,8 @@ use std::{
 
 use url::Url;
 
-pub use self::source::ConfigError;
 use self::source::Settings;
+pub use self::{source::ConfigError, traces::TraceExport};
 use crate::{
     model::{OAuthApp, caller::IdentityProvider},
     sandbox::{Limits, catalog::Trust},
@@ -57,6 +58,8 @@ pub struct Config {
     pub log: String,
     /// `JACKFIELD_LOG_FORMAT`.
     pub log_format: LogFormat,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin: where traces go besides the log.
+    pub traces: Option<TraceExport>,
     /// What a component's call is held to. Not a setting of the program; tests make it small.
     pub limits: Limits,
 }
@@ -144,6 +147,7 @@ impl Config {
         }
         let oauth_apps = oauth_apps(&mut settings);
         let jwt = jwt::identity_provider(&mut settings);
+        let traces = traces::export(&mut settings);
         settings.not_yet(&["OIDC_"]);
         settings.finish()?;
         Ok(Self {
@@ -161,6 +165,7 @@ impl Config {
             jwt,
             log,
             log_format: log_format.unwrap_or(LogFormat::Text),
+            traces,
             limits: Limits::default(),
         })
     }
@@ -314,6 +319,21 @@ mod tests {
             wrong[2].1 = url;
             assert!(parse("", &wrong, Dev::Yes).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn traces_go_where_the_common_variables_say() {
+        let endpoint = |environment: &[(&str, &str)]| {
+            parse("", environment, Dev::No).expect("parses").traces.map(|traces| traces.endpoint.to_string())
+        };
+        let (all, own) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        assert_eq!(endpoint(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_METRICS_EXPORTER", "none")]), None);
+        assert_eq!(endpoint(&[(all, "http://c:4318/")]).as_deref(), Some("http://c:4318/v1/traces"));
+        assert_eq!(endpoint(&[(all, "http://c:4318"), (own, "https://o/in")]).as_deref(), Some("https://o/in"));
+        assert_eq!(endpoint(&[(all, "http://c:4318"), ("OTEL_SDK_DISABLED", "true")]), None);
+        assert!(parse("", &[(all, "c:4318")], Dev::No).is_err(), "no URL");
+        let grpc = [(all, "http://c:4317"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+        assert!(parse("", &grpc, Dev::No).is_err(), "another protocol");
     }
 
     #[test]

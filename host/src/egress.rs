@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod attach;
 mod body;
 mod client;
+mod collector;
 mod connect;
 mod failure;
 pub mod headers;
@@ -36,6 +37,7 @@ use url::Url;
 pub use self::{
     activity::Activity,
     addresses::Network,
+    collector::Collector,
     connect::{Dialler, RealDialler, Resolver, SystemResolver},
     scrub::Scrubber,
 };
@@ -334,6 +336,22 @@ pub enum SendError {
     Malformed(String),
     #[error("the token endpoint refused with status {}", .0.status)]
     CredentialRefused(Refusal),
+}
+
+impl SendError {
+    /// The error's name in the contract.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => "denied",
+            Self::TimedOut => "timed-out",
+            Self::TooLarge => "too-large",
+            Self::Unreachable(_) => "unreachable",
+            Self::RateLimited(_) => "rate-limited",
+            Self::Malformed(_) => "malformed",
+            Self::CredentialRefused(_) => "credential-refused",
+        }
+    }
 }
 
 /// Why the way out could not be opened.

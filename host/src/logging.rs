@@ -1,4 +1,8 @@
 //! The log: to standard error, as text or JSON, with the crates that print what goes over the wire held down.
+//!
+//! Its spans go to a collector too, where one is set: `logging/traces.rs`.
+
+mod traces;
 
 use std::io;
 
@@ -11,7 +15,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Config, LogFormat};
+pub use self::traces::Traces;
+use crate::config::{Config, LogFormat, TraceExport};
 
 /// Crates that print headers, frames, keys or statements below `info`. They are held there whatever the filter says:
 /// at `trace` they would write credentials into the log.
@@ -32,26 +37,32 @@ const HELD: [&str; 14] = [
     "want",
 ];
 
-/// Starts the log.
+/// Starts the log, and the traces where they are wanted. Call [`Traces::end`] last.
 ///
 /// # Errors
-/// The filter is none, or a log was started before.
-pub fn start(config: &Config) -> anyhow::Result<()> {
-    start_with(&config.log, config.log_format, io::stderr)
+/// The filter is none, the collector can not be spoken to, or a log was started before.
+pub fn start(config: &Config) -> anyhow::Result<Traces> {
+    start_with(&config.log, config.log_format, config.traces.as_ref(), io::stderr)
 }
 
 /// Starts the log into any writer.
 ///
 /// # Errors
-/// The filter is none, or a log was started before.
-pub fn start_with<W>(filter: &str, format: LogFormat, writer: W) -> anyhow::Result<()>
+/// As [`start`].
+pub fn start_with<W>(filter: &str, format: LogFormat, export: Option<&TraceExport>, writer: W) -> anyhow::Result<Traces>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter: EnvFilter =
         filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is no tracing filter: {error}"))?;
     let filter = filter.and(filter_fn(|metadata| !is_held(metadata)));
-    let registry = tracing_subscriber::registry();
+    let traces = export.map_or_else(|| Ok(Traces::none()), Traces::start)?;
+    let spans = traces.tracer().map(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false);
+        layer.with_level(false).with_target(false).with_filter(filter_fn(is_traced))
+    });
+    let registry = tracing_subscriber::registry().with(spans);
     match format {
         LogFormat::Text => {
             let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
@@ -62,7 +73,12 @@ where
             registry.with(lines.with_filter(filter)).try_init()?;
         }
     }
-    Ok(())
+    Ok(traces)
+}
+
+/// Whether a span or a line of the log stands in traces: our own, at `info` and above, whatever the log's filter says.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO && metadata.target().split("::").next() == Some("jackfield")
 }
 
 /// Whether a line comes from the depths of a held crate. In tracing, the more it tells the greater the level.

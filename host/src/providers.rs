@@ -31,7 +31,7 @@ use crate::{
         catalog::{Entry, Trust},
         file, signature,
     },
-    signing::{Signer, Verdict},
+    signing::Verdict,
     store::{Change, Decision, Forget, NewAudit, NewComponent, Offer, OfferSource, Store, StoreError},
 };
 
@@ -75,6 +75,8 @@ struct Turn {
     files: BTreeMap<String, Lying>,
     owners: Owners,
     loaded: Loaded,
+    /// What the signatures came to that were sent in with a component, by digest.
+    sent: BTreeMap<String, Verdict>,
     read: Read,
     /// Whether the catalog tells all of it; not after the database failed half-way.
     is_settled: bool,
@@ -208,19 +210,15 @@ impl Providers {
         let providers = self.clone();
         let read = tokio::task::spawn_blocking(move || {
             let bytes = file::read(&path, most)?;
-            let signer = match signature::signer(&path, &bytes, &providers.0.parts.trust) {
-                Signer::Trusted(key) => Ok(Some(key.clone())),
-                Signer::Unknown | Signer::Nobody => Ok(None),
-                Signer::Broken(why) => Err(why),
-            };
-            Ok((crate::sandbox::digest(&bytes), bytes, signer))
+            let signed = signature::signer(&path, &bytes, &providers.0.parts.trust).whose();
+            Ok((crate::sandbox::digest(&bytes), bytes, signed))
         });
-        let (digest, bytes, signer) = match read.await.unwrap_or_else(|panic| Err(panic.to_string())) {
+        let (digest, bytes, signed) = match read.await.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok(read) => read,
             Err(why) => return Found::Broken { digest: None, why },
         };
-        let key = match signer {
-            Ok(key) => key,
+        let signed = match signed {
+            Ok(signed) => signed,
             // Never the same as no signature: somebody meant it to hold.
             Err(why) => return Found::Broken { digest: Some(digest), why },
         };
@@ -228,16 +226,12 @@ impl Providers {
             Err(why) => Found::Broken { digest: Some(digest), why: why.to_string() },
             Ok(component) => {
                 let id = component.manifest.id.clone();
-                let signed_by = key.and_then(|key| match key.verdict(&component.manifest) {
-                    Verdict::Granted { key } => Some(key),
-                    Verdict::AsksMore { key, beyond } => {
-                        tracing::info!(provider = id, key, ?beyond, "it asks for more than its key may grant");
-                        None
-                    }
-                    Verdict::UnknownKey | Verdict::Broken(_) | Verdict::Unsigned => None,
-                });
+                let signature = signed.verdict(&component.manifest);
+                if let Verdict::AsksMore { key, beyond } = &signature {
+                    tracing::info!(provider = id, key, ?beyond, "it asks for more than its key may grant");
+                }
                 loaded.insert(digest.clone(), Ok(component));
-                Found::Component { id, digest, signed_by, bytes: Some(bytes) }
+                Found::Component { id, digest, signature, bytes: Some(bytes) }
             }
         }
     }
@@ -250,8 +244,7 @@ impl Providers {
             turn.read.approvals = self.0.parts.store.approvals().await?;
         }
         let trusted = |id: &str, digest: &str| {
-            self.trusted_by(&turn.files, id, digest).is_some()
-                || turn.read.of(id).any(|approval| approval.digest == digest)
+            self.trusted_by(turn, id, digest).is_some() || turn.read.of(id).any(|approval| approval.digest == digest)
         };
         turn.owners = settle::owners(&turn.files, &turn.owners, trusted);
         if self.is_sealed() {
@@ -268,12 +261,13 @@ impl Providers {
             files: &turn.files,
             owners: &turn.owners,
             loaded: &turn.loaded,
+            sent: &turn.sent,
             read: &turn.read,
             trust: &self.0.parts.trust,
         };
         let mut entries = settling.entries();
         if self.is_sealed() {
-            self.trust_what_was_shipped(&turn.files, &mut entries);
+            self.trust_what_was_shipped(turn, &mut entries);
         }
         self.0.parts.catalog.replace(entries);
         turn.is_settled = true;
@@ -363,7 +357,7 @@ impl Providers {
     }
 
     /// By whom a component is approved without an Executive's word; none where it waits for one.
-    fn trusted_by(&self, files: &BTreeMap<String, Lying>, id: &str, digest: &str) -> Option<String> {
+    fn trusted_by(&self, turn: &Turn, id: &str, digest: &str) -> Option<String> {
         let shipped = match &self.0.parts.trust {
             Trust::Shipped(shipped) | Trust::Signed { shipped, .. } => shipped.get(id),
             // All of them run, and nothing of it is written down: that is for development alone.
@@ -372,11 +366,13 @@ impl Providers {
         if shipped.is_some_and(|shipped| shipped == digest) {
             return Some(THIS_PROGRAM.to_owned());
         }
-        files.values().find_map(|lying| match &lying.found {
-            Found::Component { id: own, digest: lies, signed_by: Some(key), .. } if own == id && lies == digest => {
-                Some(format!("the key {key}"))
-            }
+        let lying = turn.files.values().filter_map(|lying| match &lying.found {
+            Found::Component { digest: lies, signature, .. } if lies == digest => Some(signature),
             Found::Component { .. } | Found::Broken { .. } => None,
+        });
+        lying.chain(turn.sent.get(digest)).find_map(|signature| match signature {
+            Verdict::Granted { key } => Some(format!("the key {key}")),
+            Verdict::AsksMore { .. } | Verdict::UnknownKey | Verdict::Broken(_) | Verdict::Unsigned => None,
         })
     }
 
@@ -386,7 +382,7 @@ impl Providers {
         let mut seen = turn.read.revision;
         let before = seen;
         for offer in &turn.read.offers {
-            let Some(by) = self.trusted_by(&turn.files, &offer.provider, &offer.digest) else { continue };
+            let Some(by) = self.trusted_by(turn, &offer.provider, &offer.digest) else { continue };
             let decided: Vec<_> = turn.read.of(&offer.provider).collect();
             let known = decided.iter().any(|approval| approval.digest == offer.digest);
             let overruled = decided.iter().any(|approval| match approval.decision {
@@ -431,10 +427,10 @@ impl Providers {
     }
 
     /// Lets what was built with the program run while no decision can be read.
-    fn trust_what_was_shipped(&self, files: &BTreeMap<String, Lying>, entries: &mut [Entry]) {
+    fn trust_what_was_shipped(&self, turn: &Turn, entries: &mut [Entry]) {
         use crate::sandbox::catalog::State;
         for entry in entries.iter_mut().filter(|entry| entry.state == State::Pending) {
-            if entry.digest.as_deref().is_some_and(|digest| self.trusted_by(files, &entry.id, digest).is_some()) {
+            if entry.digest.as_deref().is_some_and(|digest| self.trusted_by(turn, &entry.id, digest).is_some()) {
                 entry.state = State::Approved;
             }
         }

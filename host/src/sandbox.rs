@@ -292,7 +292,7 @@ impl Sandbox {
             // Asked before the call is dropped: that ends what it waits for.
             (worked, progress.is_waiting_upstream())
         };
-        activity.held(store.data().meter.taken());
+        activity.held(store.data().meter.taken(), engine::burnt(&store, limits));
         match worked {
             Err(_elapsed) if waits_upstream => Err(CallError::ProviderTimeout),
             Err(_elapsed) => Err(CallError::Fault(format!("it did not finish within {}", in_words(limits.call_time)))),
@@ -309,6 +309,7 @@ impl Sandbox {
         store.set_hostcall_fuel(limits.hostcall_bytes);
         store.set_max_component_handles(limits.handles);
         engine::bound_time(&mut store, limits.ticks());
+        engine::fill(&mut store, limits);
         store
     }
 }

@@ -126,7 +126,40 @@ impl TrustedKey {
     }
 }
 
+/// Who signed a component, apart from the keys that were asked; what is broken has been told before.
+#[derive(Clone, Debug)]
+pub enum Signed {
+    By(TrustedKey),
+    ByUnknown,
+    ByNobody,
+}
+
+impl Signed {
+    /// Holds what the component asks for against the grant of the key that signed it.
+    #[must_use]
+    pub fn verdict(&self, manifest: &Manifest) -> Verdict {
+        match self {
+            Self::By(key) => key.verdict(manifest),
+            Self::ByUnknown => Verdict::UnknownKey,
+            Self::ByNobody => Verdict::Unsigned,
+        }
+    }
+}
+
 impl Signer<'_> {
+    /// Who signed it.
+    ///
+    /// # Errors
+    /// The signature does not hold; in words.
+    pub fn whose(self) -> Result<Signed, String> {
+        match self {
+            Self::Trusted(key) => Ok(Signed::By(key.clone())),
+            Self::Unknown => Ok(Signed::ByUnknown),
+            Self::Nobody => Ok(Signed::ByNobody),
+            Self::Broken(why) => Err(why),
+        }
+    }
+
     /// Whether this signature alone approves what asks for this.
     #[must_use]
     pub fn grants(&self, manifest: &Manifest) -> bool {

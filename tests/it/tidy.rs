@@ -38,7 +38,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
 const LEAVES: [&str; 5] = ["model", "secret", "mac", "clock", "metrics"];
 
 /// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 10] = [
+const DOORS: [(&str, &[&str]); 15] = [
     ("axum", &["api", "app", "main"]),
     ("sqlx", &["store"]),
     ("wasmtime", &["sandbox"]),
@@ -49,6 +49,11 @@ const DOORS: [(&str, &[&str]); 10] = [
     ("jsonwebtoken", &["api"]),
     ("minisign", &["signing"]),
     ("minisign_verify", &["signing"]),
+    ("opentelemetry", &["logging"]),
+    ("opentelemetry_http", &["logging"]),
+    ("opentelemetry_otlp", &["logging"]),
+    ("opentelemetry_sdk", &["logging"]),
+    ("tracing_opentelemetry", &["logging"]),
 ];
 
 /// What no word of the host may be.

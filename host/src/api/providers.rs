@@ -7,7 +7,8 @@ use axum::{
     extract::{Path, Request, State as Given},
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +20,17 @@ use super::{
 };
 use crate::{
     model::{
-        Error,
+        Error, FieldError,
         audit::Actor,
         manifest::{Auth, Capabilities, Field, Manifest},
     },
     providers::{asks, changes::Changes, is_downgrade},
     sandbox::catalog::{Entry, Previous, State as Approval, Version, endpoint_lines},
+    signing::Verdict,
 };
+
+/// The header with a signature of the body.
+const SIGNATURE: &str = "component-signature";
 
 #[derive(Serialize)]
 pub(super) struct ListView {
@@ -43,6 +48,7 @@ struct ProviderView {
     approval: Approval,
     #[serde(flatten)]
     asks: Option<AsksView>,
+    signature: Option<SignatureView>,
     /// Until when it is left alone after it failed again and again.
     paused_until: Option<Timestamp>,
     waiting: Vec<WaitingView>,
@@ -56,8 +62,32 @@ struct WaitingView {
     digest: String,
     #[serde(flatten)]
     asks: AsksView,
+    signature: Option<SignatureView>,
     downgrade: bool,
     changes: Option<Changes>,
+}
+
+/// What a signature came to, where keys are trusted.
+#[derive(Serialize)]
+struct SignatureView {
+    state: &'static str,
+    /// The trusted key that signed it.
+    key: Option<String>,
+    /// What it asks for beyond that key's grant, in words.
+    beyond: Vec<String>,
+}
+
+impl From<Verdict> for SignatureView {
+    fn from(verdict: Verdict) -> Self {
+        let (state, key, beyond) = match verdict {
+            Verdict::Granted { key } => ("granted", Some(key), Vec::new()),
+            Verdict::AsksMore { key, beyond } => ("asks_more", Some(key), beyond),
+            Verdict::UnknownKey => ("unknown_key", None, Vec::new()),
+            Verdict::Broken(why) => ("broken", None, vec![why]),
+            Verdict::Unsigned => ("unsigned", None, Vec::new()),
+        };
+        Self { state, key, beyond }
+    }
 }
 
 /// What a component asks for, as an administrator approves it.
@@ -97,10 +127,21 @@ pub(super) async fn add(Given(state): Given<State>, actor: Actor, request: Reque
         )
         .into());
     }
+    let signature = signature_of(request.headers())?;
     let bytes = extract::read(request, LARGE).await?.to_vec();
     let now = state.clock.now();
-    let added = to_its_end(async move { state.providers.add(bytes, &actor).await }).await?;
+    let added = to_its_end(async move { state.providers.add(bytes, signature.as_deref(), &actor).await }).await?;
     Ok((StatusCode::CREATED, Answer(DecidedView { ok: true, provider: Some(view(&added, now)) })).into_response())
+}
+
+/// The signature that goes along: minisign's file, its lines in base64 as one value.
+fn signature_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(SIGNATURE) else { return Ok(None) };
+    let text = STANDARD.decode(value.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or_else(|| {
+        let why = "must be the text of a .minisig file in base64".to_owned();
+        Error::InvalidFields(vec![FieldError::new("signature", why)]).into()
+    })
 }
 
 #[derive(Deserialize)]
@@ -167,6 +208,7 @@ fn view(entry: &Entry, now: Timestamp) -> ProviderView {
         digest: entry.digest.clone(),
         approval: entry.state.clone(),
         asks: entry.manifest().map(what_it_asks),
+        signature: entry.signature.clone().map(SignatureView::from),
         paused_until: paused.map(|pause| pause.until),
         waiting: entry.waiting.iter().map(|version| waiting(version, approved)).collect(),
         previous: entry.previous.clone(),
@@ -179,6 +221,7 @@ fn waiting(version: &Version, approved: Option<&Manifest>) -> WaitingView {
         file: version.file.clone(),
         digest: version.component.digest.clone(),
         asks: what_it_asks(manifest),
+        signature: version.signature.clone().map(SignatureView::from),
         downgrade: approved.is_some_and(|approved| is_downgrade(approved, manifest)),
         changes: approved.map(|approved| Changes::between(approved, manifest)),
     }

@@ -13,7 +13,7 @@ use http::{
     header::{CACHE_CONTROL, HOST},
     uri::Authority,
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 
 use super::{
@@ -34,7 +34,7 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", id = %id.0, %method, route);
+    let span = tracing::info_span!("request", id = %id.0, %method, route, status = Empty);
     async {
         let started = Instant::now();
         let mut response = next.run(request).await;
@@ -57,6 +57,7 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
             ms = started.elapsed().as_millis(),
             "answered"
         );
+        Span::current().record("status", i64::from(status));
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::try_from(&id.0) {
             headers.insert(HeaderName::from_static("x-request-id"), id);

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, str::FromStr};
 
-/// What every variable starts with.
+/// What every variable of ours starts with.
 const PREFIX: &str = "JACKFIELD_";
+
+/// What the variables start with that many programs share; those that are not ours to know are left alone.
+const STANDARD_PREFIX: &str = "OTEL_";
 
 /// All that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,8 @@ impl ConfigError {
 /// The settings that were given, and the problems that were met so far.
 pub(super) struct Settings {
     given: BTreeMap<String, String>,
+    /// The variables of `STANDARD_PREFIX`, with their whole names; of the environment alone.
+    standard: BTreeMap<String, String>,
     problems: Vec<(String, String)>,
 }
 
@@ -27,7 +32,7 @@ impl Settings {
         file: Option<&str>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut given = BTreeMap::new();
+        let (mut given, mut standard) = (BTreeMap::new(), BTreeMap::new());
         if let Some(text) = file {
             let table: toml::Table =
                 text.parse().map_err(|error| ConfigError(format!("the configuration file is no TOML: {error}")))?;
@@ -36,9 +41,16 @@ impl Settings {
         for (key, value) in environment {
             if let Some(name) = key.strip_prefix(PREFIX) {
                 given.insert(name.to_owned(), value);
+            } else if key.starts_with(STANDARD_PREFIX) {
+                standard.insert(key, value);
             }
         }
-        Ok(Self { given, problems: Vec::new() })
+        Ok(Self { given, standard, problems: Vec::new() })
+    }
+
+    /// Takes a variable that other programs read too.
+    pub(super) fn standard(&mut self, name: &str) -> Option<String> {
+        self.standard.remove(name).filter(|value| !value.is_empty())
     }
 
     pub(super) fn optional(&mut self, name: &str) -> Option<String> {
@@ -75,6 +87,10 @@ impl Settings {
     }
 
     pub(super) fn refuse(&mut self, name: &str, problem: &str) {
+        self.problems.push((format!("{PREFIX}{name}"), problem.to_owned()));
+    }
+
+    pub(super) fn refuse_standard(&mut self, name: &str, problem: &str) {
         self.problems.push((name.to_owned(), problem.to_owned()));
     }
 
@@ -90,7 +106,7 @@ impl Settings {
 
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         for name in self.given.keys() {
-            self.problems.push((name.clone(), "is no setting".to_owned()));
+            self.problems.push((format!("{PREFIX}{name}"), "is no setting".to_owned()));
         }
         if self.problems.is_empty() {
             return Ok(());
@@ -98,7 +114,7 @@ impl Settings {
         let mut message = "these settings can not be used:".to_owned();
         for (name, problem) in &self.problems {
             // Writing to a String does not fail.
-            let _ = write!(message, "\n  {PREFIX}{name} {problem}");
+            let _ = write!(message, "\n  {name} {problem}");
         }
         Err(ConfigError(message))
     }

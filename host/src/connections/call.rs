@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{
     Connections,
@@ -12,7 +13,7 @@ use super::{
     pool_of,
 };
 use crate::{
-    egress::{Budget, Grant, TokenSource},
+    egress::{Budget, Grant, TokenSource, activity::Tally},
     model::{
         Connection, Error, Status,
         manifest::{Auth, CredentialSource},
@@ -143,7 +144,20 @@ impl Connections {
         }
         let activity = call.grant.activity.clone();
         let started = Instant::now();
-        let answer = self.sandbox.run(component, call, operation).await;
+        let span = tracing::info_span!(
+            "call",
+            provider,
+            operation = name,
+            outcome = Empty,
+            guest_ms = Empty,
+            upstream_ms = Empty,
+            memory_bytes = Empty,
+            requests = Empty,
+            denied = Empty,
+            sent_bytes = Empty,
+            received_bytes = Empty,
+        );
+        let answer = self.sandbox.run(component, call, operation).instrument(span.clone()).await;
         let taken = started.elapsed();
         match &answer {
             Ok(_) | Err(CallError::Refused(_)) => component.breaker.note(self.clock.now(), Ended::Well),
@@ -158,9 +172,25 @@ impl Connections {
         metrics::histogram!("jackfield_call_seconds", "provider" => provider.clone(), "operation" => name)
             .record(taken.as_secs_f64());
         let code = answer.as_ref().err().map(Error::code);
-        self.activities.add(&provider, name, code, taken, &activity.tally(), self.clock.now());
+        let tally = activity.tally();
+        tell(&span, outcome, &tally);
+        self.activities.add(&provider, name, code, taken, &tally, self.clock.now());
         answer
     }
+}
+
+/// Writes into a call's span what the call came to and used.
+fn tell(span: &Span, outcome: &'static str, tally: &Tally) {
+    span.record("outcome", outcome);
+    span.record("guest_ms", tally.guest.as_secs_f64() * 1e3);
+    span.record("upstream_ms", tally.upstream.as_secs_f64() * 1e3);
+    // Signed, since OpenTelemetry knows no other whole numbers.
+    let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    span.record("memory_bytes", bytes(tally.memory_bytes as u64));
+    span.record("requests", i64::from(tally.requests));
+    span.record("denied", i64::from(tally.denied));
+    span.record("sent_bytes", bytes(tally.sent_bytes));
+    span.record("received_bytes", bytes(tally.received_bytes));
 }
 
 impl Operation {

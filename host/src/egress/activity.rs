@@ -49,6 +49,9 @@ pub struct Tally {
     pub guest: Duration,
     /// The most linear memory that the guest held, in bytes.
     pub memory_bytes: usize,
+    /// About one for each instruction of the guest; none where nobody counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
 }
 
 /// One request as it left or was refused, with the credential masked.
@@ -96,9 +99,11 @@ impl Activity {
         each_poll(call, |time| self.record().busy += time).await
     }
 
-    /// Notes the most memory that the call held.
-    pub(crate) fn held(&self, bytes: usize) {
-        self.record().tally.memory_bytes = bytes;
+    /// Notes the most memory that the call held, and the fuel that it burnt.
+    pub(crate) fn held(&self, bytes: usize, fuel: Option<u64>) {
+        let mut record = self.record();
+        record.tally.memory_bytes = bytes;
+        record.tally.fuel = fuel;
     }
 
     /// Runs the host's part of one request: what it computes is not the guest's, and what it waits for is upstream.

@@ -13,8 +13,9 @@ use http::{
     HeaderValue,
     header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT},
 };
-use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
+use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_types::CertificateDer};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Instrument, Span, field::Empty};
 use url::{Host, Url};
 
 use super::{
@@ -88,16 +89,7 @@ impl Clients {
                 return Err(EgressError::Reroute { host: host.clone(), target: Box::new(target.clone()) });
             }
         }
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for root in config.roots {
-            roots.add(root).map_err(EgressError::TrustAnchor)?;
-        }
-        let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(EgressError::Tls)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let tls = tls(config.roots)?;
         let rerouted = if config.reroutes.is_empty() {
             None
         } else {
@@ -214,8 +206,18 @@ impl Clients {
         }
     }
 
-    /// Sends one hop and takes its answer, or where it leads instead.
+    /// Sends one hop and takes its answer, or where it leads instead; a span of its own, which never names the path.
     async fn exchange(&self, pool: &str, scrubber: &Scrubber, draft: Draft) -> Result<Hop, SendError> {
+        let host = draft.url.host_str().unwrap_or_default();
+        let span = tracing::info_span!("upstream", method = draft.method.as_str(), host, status = Empty, error = Empty);
+        let hop = self.hop(pool, scrubber, draft).instrument(span.clone()).await;
+        if let Err(error) = &hop {
+            span.record("error", error.name());
+        }
+        hop
+    }
+
+    async fn hop(&self, pool: &str, scrubber: &Scrubber, draft: Draft) -> Result<Hop, SendError> {
         let method = draft.method;
         let begun = Stopwatch::now();
         let host = draft.url.host_str().unwrap_or_default().to_owned();
@@ -231,6 +233,7 @@ impl Clients {
         })?;
         let status = answer.status().as_u16();
         tracing::debug!(method = method.as_str(), host, path, status, ms, "answered");
+        Span::current().record("status", i64::from(status));
 
         body::check_head(answer.headers())?;
         let mut locations = answer.headers().get_all(LOCATION).iter();
@@ -314,9 +317,24 @@ impl Clients {
     }
 }
 
+/// TLS with the public trust anchors, and further ones.
+pub(super) fn tls(further: Vec<CertificateDer<'static>>) -> Result<ClientConfig, EgressError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for root in further {
+        roots.add(root).map_err(EgressError::TrustAnchor)?;
+    }
+    let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(EgressError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
 /// What every client has in common.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that requests leave through")]
-fn bare_client(limits: &EgressLimits) -> reqwest::ClientBuilder {
+pub(super) fn bare_client(limits: &EgressLimits) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Providers, Turn};
 use crate::{
     model::{Error, FieldError, Outcome, ProviderId, audit::Actor},
-    sandbox::catalog::{Entry, State},
+    sandbox::catalog::{Entry, State, Trust},
+    signing::Signer,
     store::{Change, Decision, Forget, NewAudit, NewComponent, OfferSource, StoreError},
 };
 
@@ -20,13 +21,20 @@ struct Decided {
 }
 
 impl Providers {
-    /// Takes the bytes of a component in. It waits for approval, unless it is trusted by itself.
+    /// Takes the bytes of a component in, with the text of a signature. It waits for approval, unless it is trusted by
+    /// itself.
     ///
     /// # Errors
-    /// It is no component that could be approved, the service is sealed, or the database fails.
-    pub async fn add(&self, bytes: Vec<u8>, actor: &Actor) -> Result<Arc<Entry>, Error> {
+    /// The signature does not hold, it is no component that could be approved, the service is sealed, or the database fails.
+    pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<Entry>, Error> {
         let (store, sandbox) = (&self.0.parts.store, &self.0.parts.sandbox);
         store.vault()?;
+        // Before the bytes are compiled: what somebody signed and somebody else changed is not looked into.
+        let signed = match &self.0.parts.trust {
+            Trust::Signed { keys, .. } => keys.signer(&bytes, signature),
+            Trust::Shipped(_) | Trust::All => Signer::Nobody,
+        };
+        let signed = signed.whose().map_err(|why| Error::InvalidFields(vec![FieldError::new("signature", why)]))?;
         let component = match sandbox.load(bytes.clone()).await {
             Ok(component) => component,
             Err(why) => return Err(Error::InvalidFields(vec![FieldError::new("component", why.to_string())])),
@@ -49,6 +57,7 @@ impl Providers {
             };
             let new = NewComponent { digest: &component.digest, manifest, bytes: &bytes };
             store.offer(new, &OfferSource::Api, Some(audit)).await?;
+            turn.sent.insert(component.digest.clone(), signed.verdict(manifest));
             turn.loaded.entry(component.digest.clone()).or_insert_with(|| Ok(component.clone()));
             self.settle(&mut turn).await?;
         }

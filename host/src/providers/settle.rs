@@ -15,6 +15,7 @@ use crate::{
         catalog::{Entry, Previous, State, Trust, Version},
         imitation::looks_like,
     },
+    signing::Verdict,
     store::{Approval, Decision, Offer},
 };
 
@@ -31,8 +32,8 @@ pub(super) enum Found {
     Component {
         id: String,
         digest: String,
-        /// The trusted key that signed it, where its grant covers all that it asks for.
-        signed_by: Option<String>,
+        /// What its signature comes to; none is looked for where no key is trusted.
+        signature: Verdict,
         /// Kept until the database has them.
         bytes: Option<Vec<u8>>,
     },
@@ -96,6 +97,7 @@ pub(super) struct Settling<'a> {
     pub(super) files: &'a BTreeMap<String, Lying>,
     pub(super) owners: &'a Owners,
     pub(super) loaded: &'a Loaded,
+    pub(super) sent: &'a BTreeMap<String, Verdict>,
     pub(super) read: &'a Read,
     pub(super) trust: &'a Trust,
 }
@@ -176,7 +178,7 @@ impl Settling<'_> {
         for approval in self.read.of(id) {
             let known = waiting.iter().any(|version| version.component.digest == approval.digest);
             if !known && let Ok(component) = self.usable(id, &approval.digest, approval.manifest.as_ref()) {
-                waiting.push(Version { file: self.file(&approval.digest), component: component.clone() });
+                waiting.push(self.version(component));
             }
         }
         Entry { waiting, ..Entry::broken(id, None, None, why) }
@@ -200,10 +202,7 @@ impl Settling<'_> {
             offered.chain(withdrawn).filter(|(digest, _)| Some(*digest) != serving).collect();
         let mut versions: Vec<Version> = digests
             .into_iter()
-            .filter_map(|(digest, manifest)| {
-                let component = self.usable(id, digest, manifest).ok()?.clone();
-                Some(Version { file: self.file(digest), component })
-            })
+            .filter_map(|(digest, manifest)| Some(self.version(self.usable(id, digest, manifest).ok()?)))
             .collect();
         versions.sort_by(|one, other| by_version(&other.component.manifest, &one.component.manifest));
         versions
@@ -218,12 +217,18 @@ impl Settling<'_> {
         self.read.of(id).any(|approval| approval.digest == digest)
     }
 
+    fn version(&self, component: &Component) -> Version {
+        let (file, signature) = (self.file(&component.digest), self.signature(&component.digest));
+        Version { file, signature, component: component.clone() }
+    }
+
     fn entry(&self, id: &str, component: &Component, state: State) -> Entry {
         Entry {
             id: id.to_owned(),
             file: self.file(&component.digest),
             digest: Some(component.digest.clone()),
             state,
+            signature: self.signature(&component.digest),
             waiting: Vec::new(),
             previous: None,
             component: Some(component.clone()),
@@ -244,6 +249,18 @@ impl Settling<'_> {
             }
             Some(_) => Ok(component),
         }
+    }
+
+    /// What the signature of a digest comes to, where keys are trusted.
+    fn signature(&self, digest: &str) -> Option<Verdict> {
+        let Trust::Signed { .. } = self.trust else { return None };
+        let lying = self.files.values().find_map(|lying| match &lying.found {
+            Found::Component { digest: lies, signature, .. } if lies == digest => Some(signature),
+            Found::Component { .. } | Found::Broken { .. } => None,
+        });
+        // The one beside the file, unless that says nothing and one was sent in.
+        let lying = lying.filter(|signature| **signature != Verdict::Unsigned);
+        Some(lying.or_else(|| self.sent.get(digest)).cloned().unwrap_or(Verdict::Unsigned))
     }
 
     /// The file of this host's folder in which a digest lies.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{Component, LoadError, Sandbox, file, review};
 use crate::{
     model::{Error, manifest::Manifest},
-    signing::TrustedKeys,
+    signing::{TrustedKeys, Verdict},
 };
 
 /// Every provider, and every file that can not be used, by what it is called.
@@ -32,6 +32,8 @@ pub struct Entry {
     pub file: Option<String>,
     pub digest: Option<String>,
     pub state: State,
+    /// What its signature came to; none where no key is trusted.
+    pub signature: Option<Verdict>,
     /// Further versions, which run only when they are approved.
     pub waiting: Vec<Version>,
     /// What a rollback would go back to.
@@ -43,6 +45,8 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Version {
     pub file: Option<String>,
+    /// What its signature came to; none where no key is trusted.
+    pub signature: Option<Verdict>,
     pub component: Component,
 }
 
@@ -92,7 +96,7 @@ impl Entry {
 
     pub(crate) fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
         let (id, state) = (id.to_owned(), State::Broken(why));
-        Self { id, file, digest, state, waiting: Vec::new(), previous: None, component: None }
+        Self { id, file, digest, state, signature: None, waiting: Vec::new(), previous: None, component: None }
     }
 }
 

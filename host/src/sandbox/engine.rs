@@ -31,6 +31,7 @@ pub(super) fn new(limits: &Limits) -> wasmtime::Result<Engine> {
         .cranelift_opt_level(OptLevel::Speed)
         // Yields to the executor at every tick; two to three times cheaper than fuel.
         .epoch_interruption(true)
+        .consume_fuel(limits.counts_fuel)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(CALL_STACK)
         // Off by default: a pooled stack would carry what an earlier call left on it.
@@ -97,6 +98,20 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .async_stack_keep_resident(32 << 10)
         .pagemap_scan(Enabled::Auto);
     pool
+}
+
+/// Fills the tank, where fuel is counted: the time bounds a guest, so that it never runs dry.
+pub(super) fn fill<T: 'static>(store: &mut Store<T>, limits: &Limits) {
+    if limits.counts_fuel
+        && let Err(error) = store.set_fuel(u64::MAX)
+    {
+        tracing::error!(%error, "the engine was made to count fuel and does not");
+    }
+}
+
+/// The fuel that was burnt, where it is counted: about one for each instruction.
+pub(super) fn burnt<T: 'static>(store: &Store<T>, limits: &Limits) -> Option<u64> {
+    store.get_fuel().ok().filter(|_| limits.counts_fuel).map(|left| u64::MAX - left)
 }
 
 /// Lets a guest compute for so many ticks, handing the thread back at each.

@@ -33,6 +33,8 @@ pub struct Limits {
     pub component_bytes: u64,
     /// Threads' worth of slots are reserved only where this is set; tests and tools make do without.
     pub pooling: Pooling,
+    /// Whether each instruction is counted. It bounds nothing, and makes a guest slower: for an author's look alone.
+    pub counts_fuel: bool,
 }
 
 /// How instances get their memory.
@@ -69,6 +71,7 @@ impl Default for Limits {
             // componentize-py makes 18 MB.
             component_bytes: 32 << 20,
             pooling: Pooling::WherePossible,
+            counts_fuel: false,
         }
     }
 }

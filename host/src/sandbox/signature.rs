@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{catalog::Trust, file};
 use crate::signing::Signer;
 
-/// Bytes of a signature's file; minisign's own take 300, a long comment included.
-const LONGEST: u64 = 4 << 10;
+/// Bytes of a signature's text; minisign's own take 300, a long comment included.
+pub(crate) const LONGEST: u64 = 4 << 10;
 
 /// Where the signature of a file lies: `acme.wasm.minisig`.
 #[must_use]

@@ -109,7 +109,7 @@ async fn an_operation_is_tried_without_a_service_and_shows_no_secret() {
     assert_eq!(tried["answer"]["healthy"]["channel"], "general", "{tried}");
     let activity = &tried["activity"];
     assert_eq!((&activity["requests"], &activity["denied"]), (&json!(2), &json!(0)), "{tried}");
-    for number in ["sent_bytes", "received_bytes", "memory_bytes", "guest_ms", "upstream_ms"] {
+    for number in ["sent_bytes", "received_bytes", "memory_bytes", "fuel", "guest_ms", "upstream_ms"] {
         assert!(activity[number].as_f64().is_some_and(|number| number > 0.0), "{number} in {tried}");
     }
     let (guest, all) = (activity["guest_ms"].as_f64(), tried["ms"].as_f64());

@@ -144,7 +144,7 @@ impl Place {
     }
 
     /// Where the program's log goes: among the sinks in a whole run.
-    fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         let name = format!("program-{}.log", self.port);
         match marked::sinks() {
             Some(sinks) => {

@@ -487,6 +487,7 @@ fn log_into(folder: &Path) {
         logging::start_with(
             "trace,hyper_util::client=trace,sqlx::query=trace,reqwest::connect=trace",
             LogFormat::Text,
+            None,
             std::sync::Mutex::new(file),
         )
         .expect("the log starts");

@@ -23,7 +23,8 @@ pub(super) struct Operation {
     pub(super) group: &'static str,
     summary: String,
     description: Option<String>,
-    query: Vec<Value>,
+    /// Of the query and of header fields; those of the path come from the path.
+    parameters: Vec<Value>,
     takes: Map<String, Value>,
     answers: BTreeMap<u16, Value>,
     /// Status and code of each way to fail that is its own.
@@ -39,7 +40,7 @@ impl Operation {
             group,
             summary: summary.to_owned(),
             description: None,
-            query: Vec::new(),
+            parameters: Vec::new(),
             takes: Map::new(),
             answers: BTreeMap::new(),
             fails: BTreeSet::new(),
@@ -59,8 +60,14 @@ impl Operation {
 
     /// Takes a parameter of the query.
     pub(super) fn asks(mut self, name: &str, what: &str, schema: Schema) -> Self {
-        self.query.push(json!({ "name": name, "in": "query", "description": what, "schema": schema.value() }));
+        self.parameters.push(json!({ "name": name, "in": "query", "description": what, "schema": schema.value() }));
         self.fails.extend([(400, "invalid_request"), (422, "invalid_request")]);
+        self
+    }
+
+    /// Takes a header field that may be left out.
+    pub(super) fn asks_in_header(mut self, name: &str, what: &str, schema: Schema) -> Self {
+        self.parameters.push(json!({ "name": name, "in": "header", "description": what, "schema": schema.value() }));
         self
     }
 
@@ -139,7 +146,7 @@ impl Operation {
             Access::Open => ("anybody", json!([])),
             Access::Executive => ("executive", json!([{ "bearer": [] }])),
         };
-        parameters.extend(self.query);
+        parameters.extend(self.parameters);
         let mut operation = json!({
             "operationId": self.id,
             "tags": [self.group],

@@ -32,7 +32,16 @@ pub(super) fn operations() -> Vec<Operation> {
                 }),
             ),
         at(Method::POST, "", "add_provider", "Sends the bytes of a component in")
-            .says("It waits for approval. Bytes that were sent in before change nothing.")
+            .says(
+                "It waits for approval, unless a trusted key signed it and grants what it asks for. Bytes that were sent in \
+                 before change nothing.",
+            )
+            .asks_in_header(
+                "Component-Signature",
+                "A signature of the body by minisign: the text of the `.minisig` file in base64. Looked at where keys are \
+                 trusted; one that does not hold is refused.",
+                text(),
+            )
             .takes_as("application/wasm", Schema::of(json!({ "contentMediaType": "application/wasm" })), json!("…"))
             .answers(201, "It is there.", named("ProviderDecided"), decided())
             .fails(&["sealed"]),
@@ -87,6 +96,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
                 ),
             )
             .may_have("reason", text())
+            .needs("signature", named("ProviderSignature").or_null().says("Null where no key is trusted."))
             .needs("paused_until", time().or_null().says("It failed again and again, and is left alone until then."))
             .needs("waiting", list(named("ProviderWaiting")).says("Further versions, which run when approved."))
             .needs("previous", previous().or_null().says("What a rollback goes back to.")),
@@ -97,10 +107,22 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
             .says("A version that waits for approval.")
             .needs("file", file())
             .needs("digest", text())
+            .needs("signature", named("ProviderSignature").or_null().says("Null where no key is trusted."))
             .needs("downgrade", flag().says("Whether its version is lower than the approved one."))
             .needs("changes", named("ProviderChanges").or_null().says("Null where nothing is approved.")),
         Schema::needs,
     );
+    let signature = object()
+        .says("What the signature of a component came to.")
+        .needs(
+            "state",
+            word(&["granted", "asks_more", "unknown_key", "broken", "unsigned"]).says(
+                "`granted`: a trusted key signed it and may grant all that it asks for; `asks_more`: it asks for what \
+                 stands in `beyond`; `unknown_key`: no trusted key signed it.",
+            ),
+        )
+        .needs("key", text().or_null().says("The trusted key that signed it."))
+        .needs("beyond", list(text()).says("What it asks for beyond the grant of that key, in words."));
     let difference = object()
         .needs("added", list(text()))
         .needs("removed", list(text()))
@@ -122,6 +144,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         ("Provider", provider),
         ("ProviderWaiting", waiting),
         ("ProviderChanges", changes),
+        ("ProviderSignature", signature),
         ("ProviderDifference", difference),
         ("ProviderField", field),
         ("Capabilities", capabilities),
@@ -188,6 +211,7 @@ fn provider() -> Value {
         },
         "capabilities": { "users": true, "alerts": false, "accounts": false },
         "paused_until": null,
+        "signature": null,
         "waiting": [],
         "previous": null,
     })

@@ -19,7 +19,7 @@ use jackfield::{
     },
     egress::{Activity, EgressConfig},
     model::Error,
-    sandbox::{CallError, Operation, catalog::inspect},
+    sandbox::{CallError, Limits, Operation, catalog::inspect},
     secret::Secret,
 };
 
@@ -71,7 +71,8 @@ enum Asked {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(None, if arguments.dev { Dev::Yes } else { Dev::No })?;
     let egress = EgressConfig { reroutes: config.egress_reroute.clone(), ..EgressConfig::default() };
-    let sandbox = sandbox_with(egress, &config.limits)?;
+    let limits = Limits { counts_fuel: true, ..config.limits.clone() };
+    let sandbox = sandbox_with(egress, &limits)?;
     let component = inspect(&sandbox, &arguments.file)
         .await
         .map_err(|why| anyhow::anyhow!("{why}\n`jackfield plugin check` says what to do"))?;

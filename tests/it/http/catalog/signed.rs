@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, fs};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::Method;
 use jackfield::{sandbox::catalog::Trust, signing::TrustedKeys};
-use jackfield_test_support::app::{TestApp, digest};
+use jackfield_test_support::app::{Answer, Caller, TestApp, digest};
 use minisign::KeyPair;
 use serde_json::json;
 
@@ -69,10 +71,49 @@ async fn what_asks_for_more_than_the_grant_or_has_a_broken_signature_does_not_ru
     drop_in(&app, &pair, &wants_more("1.0.0"));
     let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
     assert_eq!(waits["version"], "1.0.0");
+    let signature = &waits["signature"];
+    assert_eq!((&signature["state"], &signature["key"]), (&json!("asks_more"), &json!("acme")), "{waits}");
+    assert!(signature["beyond"].to_string().contains("more.made.example.com"), "{waits}");
     sign(&app, &pair, b"other bytes");
     until(&app, "made.wasm", |entry| entry["state"] == "broken").await;
     assert!(entry(&app, "made").await.is_null(), "it is refused, and not merely unsigned");
     let _ = app.get(PROVIDERS).await.ok();
+}
+
+/// Sends a component in with the signature of some bytes.
+async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -> Answer {
+    let signature = minisign::sign(None, &pair.sk, signed, None, None).expect("a signature").into_string();
+    app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+        let request = request.header("component-signature", STANDARD.encode(signature));
+        request.header("content-type", "application/wasm").body(bytes)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_signature_that_is_sent_along_counts_as_one_beside_the_file() {
+    let (app, pair) = trusting().await;
+    let refused = send_in(&app, &pair, made("1.0.0"), b"other bytes").await;
+    let refused = refused.refused(422, "invalid_request");
+    assert_eq!(refused["errors"][0]["field"], "signature");
+    assert!(entry(&app, "made").await.is_null(), "it is refused, and not merely unsigned");
+
+    let added = send_in(&app, &pair, made("1.0.0"), &made("1.0.0")).await.json();
+    assert_eq!(added["provider"]["state"], "approved", "{added}");
+    assert_eq!(added["provider"]["signature"]["state"], "granted");
+    assert_eq!(connect(&app).await.status, 200);
+    let added = send_in(&app, &pair, wants_more("1.1.0"), &wants_more("1.1.0")).await.json();
+    assert_eq!((&added["provider"]["version"], &added["provider"]["state"]), (&json!("1.0.0"), &json!("approved")));
+    assert_eq!(added["provider"]["waiting"][0]["signature"]["state"], "asks_more", "{added}");
+
+    let stranger = KeyPair::generate_unencrypted_keypair().expect("a pair");
+    let added = send_in(&app, &stranger, made("1.2.0"), &made("1.2.0")).await.json();
+    assert_eq!(added["provider"]["waiting"][0]["signature"]["state"], "unknown_key", "{added}");
+    let nonsense = app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+        let request = request.header("component-signature", "not base64!");
+        request.header("content-type", "application/wasm").body(made("1.3.0"))
+    });
+    assert_eq!(nonsense.await.status, 422);
 }
 
 #[tokio::test]

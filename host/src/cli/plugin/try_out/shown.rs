@@ -28,7 +28,7 @@ impl Run {
         if let Ok(answer) = &self.answer {
             text.push_str(&format!("{:#}\n\n", as_json(answer)));
         }
-        let Tally { requests, denied, sent_bytes, received_bytes, upstream, guest, memory_bytes } = self.tally;
+        let Tally { requests, denied, sent_bytes, received_bytes, upstream, guest, memory_bytes, fuel } = self.tally;
         // Writing to a String does not fail.
         let _ = write!(
             text,
@@ -39,6 +39,9 @@ impl Run {
             ms(upstream),
             memory_bytes as f64 / f64::from(1 << 20),
         );
+        if let Some(fuel) = fuel {
+            let _ = write!(text, "\nfuel      {fuel}, about one for each instruction of the guest");
+        }
         text
     }
 
