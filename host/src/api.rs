@@ -21,6 +21,7 @@ mod people;
 mod providers;
 mod request;
 pub mod serve;
+mod session;
 mod stream;
 
 use std::{sync::Arc, time::Duration};
@@ -33,7 +34,7 @@ use axum::{
 use http::Method;
 
 pub use self::{
-    caller::{FailedTries, JwtCallers},
+    caller::{FailedTries, JwtCallers, Site},
     extract::LargeBodies,
     openapi::example_of_pattern,
 };
@@ -68,6 +69,8 @@ pub struct State {
     pub metrics: Metrics,
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
+    /// Where browsers reach the service, for its cookies and against other sites' pages.
+    pub site: Site,
     pub failed_tries: FailedTries,
     pub large_bodies: LargeBodies,
     /// The callers by JWT, where an identity provider is set.
@@ -79,6 +82,8 @@ pub struct State {
 pub enum Access {
     /// Anybody.
     Open,
+    /// Who has a session, whatever the level; a bearer token is no session.
+    SignedIn,
     /// Executives.
     Executive,
 }
@@ -100,9 +105,14 @@ impl std::fmt::Debug for Route {
 /// The whole API.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Access::{Executive, Open};
+    use Access::{Executive, Open, SignedIn};
     let route = |method, path, access, handler| Route { method, path, access, handler };
     vec![
+        // ---- signing in ----
+        route(Method::GET, "/api/session", Open, || get(session::show)),
+        route(Method::POST, "/api/session", Open, || post(session::sign_in)),
+        route(Method::DELETE, "/api/session", SignedIn, || delete(session::sign_out)),
+        route(Method::DELETE, "/api/sessions", SignedIn, || delete(session::sign_out_everywhere)),
         // ---- connections ----
         route(Method::GET, "/api/admin/connections", Executive, || get(connections::list)),
         route(Method::PUT, "/api/admin/connections/{provider}", Executive, || put(connections::connect)),

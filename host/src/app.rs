@@ -108,6 +108,7 @@ impl App {
             connections: connections.clone(),
             metrics,
             hosts: hosts.collect(),
+            site: api::Site::new(&config.reached_at()),
             failed_tries: api::FailedTries::default(),
             large_bodies: api::LargeBodies::default(),
             jwt,
@@ -120,7 +121,7 @@ impl App {
     /// # Errors
     /// The listener fails for good.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let connections = self.connections.clone();
+        let (connections, store) = (self.connections.clone(), self.store.clone());
         // Ends with this, however it ends: a task left behind would go on asking the database.
         let mut beside = JoinSet::new();
         beside.spawn(async move {
@@ -128,6 +129,9 @@ impl App {
             loop {
                 turns.tick().await;
                 connections.tend_grants().await;
+                if let Err(error) = store.remove_ended_sessions().await {
+                    tracing::warn!(%error, "sessions that are over could not be removed");
+                }
             }
         });
         beside.spawn(self.providers.watch());

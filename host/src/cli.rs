@@ -3,6 +3,7 @@
 mod openapi;
 mod people;
 mod plugin;
+mod signin_link;
 mod token;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -13,9 +14,12 @@ use jackfield::{
     app::{App, Surroundings},
     config::{Config, ConfigError, Dev},
     logging,
+    model::{Outcome, audit::Actor},
     sandbox::check,
+    store::NewAudit,
 };
 use tokio::net::TcpListener;
+use url::Url;
 
 /// A connections service: plug in the outside services that a company uses, and keep their credentials sealed.
 #[derive(Debug, Parser)]
@@ -39,6 +43,8 @@ enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Make a link that signs one Executive in, once, within 15 minutes, and print it, alone, on standard output
+    SigninLink(signin_link::Arguments),
     /// Take the company's people in
     #[command(subcommand)]
     People(people::Command),
@@ -56,6 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { config, dev } => serve(config, dev).await,
         Command::Token(command) => token::run(command).await,
+        Command::SigninLink(arguments) => signin_link::run(arguments).await,
         Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
         Command::Openapi => openapi::run().await,
@@ -77,6 +84,8 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("{} can not be listened on", config.listen))?;
     let address = listener.local_addr()?;
+    let site = config.public_url.clone().map_or_else(|| Url::parse(&format!("http://{address}")), Ok)?;
+    signin_link::first(&app.store, &site).await?;
     tracing::info!(%address, dev, "ready");
     let served = app.serve(listener, told_to_stop()).await.context("the service ended");
     traces.end().await;
@@ -86,6 +95,13 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
 /// Settings for a command that serves nothing.
 fn settings() -> anyhow::Result<Config> {
     Ok(Config::load(None, Dev::NotAsked)?)
+}
+
+/// What the audit is told of a command.
+fn by_hand(action: &'static str, detail: String) -> NewAudit {
+    let actor =
+        Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
+    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: Some(detail) }
 }
 
 async fn told_to_stop() {

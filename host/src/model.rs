@@ -6,6 +6,7 @@ pub mod connection;
 pub mod error;
 pub mod manifest;
 pub mod person;
+pub mod session;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub use self::{
     connection::{Account, Check, Connection, OAuthApp, Status, User},
     error::{Error, FieldError, RowError},
     person::{Person, Source},
+    session::Session,
 };
 
 /// A provider's id, the same in the URL, the WIT manifest and every table.

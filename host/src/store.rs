@@ -16,6 +16,8 @@ mod oauth_apps;
 mod people;
 mod plans;
 mod sealed;
+mod sessions;
+mod signin;
 mod sync;
 mod tokens;
 
@@ -38,6 +40,8 @@ pub use self::{
     mappings::{Mapped, Mapping, Removed},
     people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
     plans::{Applied, Candidate, Link, Undone},
+    sessions::{NewSession, SIGN_IN, SessionKey, Spends},
+    signin::{LINK_LIFE, LinkText, SigninLink},
     sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
     tokens::{NewToken, TOKEN_PREFIX, TokenText},
 };
@@ -243,6 +247,13 @@ fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
             })
         },
     )
+}
+
+/// 256 bits that nobody can guess.
+fn random() -> Result<[u8; 32], StoreError> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Database(sqlx::Error::Io(error.into())))?;
+    Ok(random)
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, StoreError> {

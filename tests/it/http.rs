@@ -23,6 +23,7 @@ mod races;
 mod refresh;
 mod remote;
 mod scrapin;
+mod session;
 mod seventh;
 mod typed;
 mod users;

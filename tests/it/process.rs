@@ -11,4 +11,4 @@ mod new;
 mod plugins;
 mod program;
 mod refresh_kill;
-mod traces;
+mod signin;

@@ -54,9 +54,13 @@ pub(crate) fn build_stand_ins(workspace: &Workspace, digests: &Digests) -> Resul
 fn plain(workspace: &Workspace) -> Result<()> {
     let program = workspace.dist().join("jackfield");
     println!("\nJackfield comes up at http://{}; Ctrl-C ends it.", listen());
-    println!("For a token, in another terminal, in {}:\n", workspace.root.display());
+    println!("The first start prints a link to sign in with. For another one, or for a token, in another terminal,");
+    println!("in {}:\n", workspace.root.display());
+    println!("  {} signin-link", typed(workspace, &program));
     println!("  {} token create --name admin --level executive\n", typed(workspace, &program));
-    println!("It must find the same data folder: give it the JACKFIELD_… variables that this terminal has, if any.\n");
+    println!(
+        "They must find the same data folder: give it the JACKFIELD_… variables that this terminal has, if any.\n"
+    );
     children::serve(Command::new(program).arg("serve").current_dir(&workspace.root))
 }
 

@@ -1,11 +1,13 @@
-//! Who calls: reads the bearer token, finds its owner, and demands the level that the route asks for.
+//! Who calls: by a bearer token or the cookie of a session; and the level that the route asks for is demanded.
 
 mod jwt;
 mod keys;
+mod session;
 mod signatures;
+mod site;
 
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
 };
@@ -18,10 +20,19 @@ use axum::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use http::{HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 
-pub use self::jwt::JwtCallers;
-use super::{Access, State, error::ApiError, request::RequestId, routes};
+pub use self::{jwt::JwtCallers, site::Site};
+pub(super) use self::{
+    session::{by_cookie, key_of},
+    site::{Cookie, csrf_of, written},
+};
+use super::{
+    Access, State,
+    error::ApiError,
+    request::{RequestId, authority},
+    routes,
+};
 use crate::{
-    model::{ApiToken, Caller, Error, Level, audit::Actor},
+    model::{ApiToken, Caller, Error, Level, Session, audit::Actor, caller::By},
     store::TOKEN_PREFIX,
 };
 
@@ -41,7 +52,7 @@ impl Default for FailedTries {
 
 impl FailedTries {
     /// Counts a failed try; the error says how long to wait when there are too many.
-    fn count(&self, address: IpAddr) -> Result<(), Error> {
+    pub(super) fn count(&self, address: IpAddr) -> Result<(), Error> {
         self.0.check_key(&network(address)).map_err(|early| {
             // Keys of addresses that went quiet are dropped now, when somebody makes us grow.
             self.0.retain_recent();
@@ -68,39 +79,57 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Lets a request pass when its route is open, or its caller is an Executive.
+/// Lets a request pass when its route is open, or its caller has the level that it needs.
 pub(super) async fn demand_level(
     Given(state): Given<State>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    if access(&request) == Access::Open {
-        return Ok(next.run(request).await);
+    let (mut parts, body) = request.into_parts();
+    let access = access(&parts);
+    if access == Access::Open {
+        // Nobody is signed in by another site's page either, as somebody whom that page chose.
+        if !site::is_safe(&parts.method) {
+            judge_site(&state, &parts)?;
+        }
+        return Ok(next.run(Request::from_parts(parts, body)).await);
     }
-    let caller = authenticate(&state, request.headers().get(AUTHORIZATION).cloned(), address.ip()).await?;
-    if caller.level != Level::Executive {
+    let caller = match parts.headers.get(AUTHORIZATION) {
+        Some(header) if access != Access::SignedIn => by_bearer(&state, header, address.ip()).await?,
+        _ => {
+            let session = session::admit(&state, &parts).await?;
+            let caller = Caller::from(&session);
+            parts.extensions.insert(session);
+            caller
+        }
+    };
+    if access == Access::Executive && caller.level != Level::Executive {
         return Err(
             Error::Forbidden(format!("this needs the level executive; yours is {}", caller.level.as_str())).into()
         );
     }
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    parts.extensions.insert(caller);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Refuses what a page of another site may have sent.
+fn judge_site(state: &State, parts: &Parts) -> Result<(), Error> {
+    state.site.judge(&parts.method, &parts.headers, authority(&parts.uri, &parts.headers).as_ref())
 }
 
 /// What a request needs: what its route's line says, and an Executive where there is no such line.
-fn access(request: &Request) -> Access {
-    let Some(path) = request.extensions().get::<MatchedPath>() else { return Access::Executive };
+fn access(parts: &Parts) -> Access {
+    let Some(path) = parts.extensions.get::<MatchedPath>() else { return Access::Executive };
     // A HEAD is answered by the GET of its path.
-    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
     routes()
         .iter()
         .find(|route| route.path == path.as_str() && route.method == *method)
         .map_or(Access::Executive, |route| route.access)
 }
 
-async fn authenticate(state: &State, header: Option<HeaderValue>, address: IpAddr) -> Result<Caller, ApiError> {
-    let Some(header) = header else { return Err(Error::Unauthenticated.into()) };
+async fn by_bearer(state: &State, header: &HeaderValue, address: IpAddr) -> Result<Caller, ApiError> {
     let token = header.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -136,7 +165,25 @@ async fn by_jwt(jwt: &JwtCallers, token: &str) -> Result<Option<Caller>, Error> 
 
 impl From<ApiToken> for Caller {
     fn from(token: ApiToken) -> Self {
-        Self { id: token.id, name: token.name, level: token.level }
+        Self { id: token.id, name: token.name, level: token.level, by: By::Bearer }
+    }
+}
+
+/// The caller, on a route that needs one.
+impl FromRequestParts<State> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
+        Ok(parts.extensions.get::<Self>().ok_or(Error::Unauthenticated)?.clone())
+    }
+}
+
+/// The session, on a route that needs one.
+impl FromRequestParts<State> for Session {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
+        Ok(parts.extensions.get::<Self>().ok_or(Error::Unauthenticated)?.clone())
     }
 }
 
@@ -145,9 +192,35 @@ impl FromRequestParts<State> for Actor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
-        let caller = parts.extensions.get::<Caller>().ok_or(Error::Unauthenticated)?;
-        let origin = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let caller = parts.extensions.get::<Caller>().ok_or(Error::Unauthenticated)?.clone();
+        Ok(Arrival::of(parts).actor(caller.id, caller.name))
+    }
+}
+
+/// Where a request comes from, and what it is called.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) address: IpAddr,
+    request_id: Option<String>,
+}
+
+impl Arrival {
+    fn of(parts: &Parts) -> Self {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Self { id: caller.id.clone(), name: caller.name.clone(), origin, request_id })
+        Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), request_id }
+    }
+
+    /// Who acts, where it is not the caller that the layer found.
+    pub(super) fn actor(self, id: String, name: String) -> Actor {
+        Actor { id, name, origin: Some(self.address.to_string()), request_id: self.request_id }
+    }
+}
+
+impl FromRequestParts<State> for Arrival {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
+        Ok(Self::of(parts))
     }
 }

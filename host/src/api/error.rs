@@ -83,7 +83,7 @@ pub(super) fn write(Problem(error): &Problem, request_id: &str) -> Response {
         | Error::PluginPaused { retry_after, .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
         }
-        Error::Unauthenticated => {
+        Error::Unauthenticated | Error::NotSignedIn(_) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         _ => {}
@@ -99,7 +99,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Error::Unauthenticated | Error::NotSignedIn(_) => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::UnknownProvider(_) | Error::UnknownPerson(_) | Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     connections::{FlowState, Returned},
-    model::{OAuthApp, audit::Actor},
+    model::{Caller, Error, FieldError, OAuthApp, audit::Actor, caller::By},
     secret::Secret,
 };
 
@@ -57,9 +57,14 @@ pub(super) struct CallbackBody {
 pub(super) async fn callback(
     Given(state): Given<State>,
     Path(provider): Path<String>,
+    caller: Caller,
     actor: Actor,
     Json(body): Json<CallbackBody>,
 ) -> Result<Answer<Value>, ApiError> {
+    // A browser could be led to redeem a code that its person never asked for.
+    if caller.by == By::Cookie && body.state.is_none() {
+        return Err(Error::InvalidFields(vec![FieldError::new("state", "is needed from a caller by cookie")]).into());
+    }
     let returned = Returned {
         code: body.code.map(Secret::new),
         state: body.state.map(Secret::new),

@@ -15,6 +15,7 @@ mod problems;
 mod providers;
 mod schema;
 mod service;
+mod session;
 
 use std::collections::BTreeSet;
 
@@ -31,12 +32,14 @@ use crate::{
 
 const ABOUT: &str = "Connections of a company to outside services. JSON in and out, times in RFC 3339 UTC; errors are \
     `application/problem+json`, and a program goes by their `code`.\n\nCallers send `Authorization: Bearer …` with a \
-    token of `jackfield token create`, or with a JWT of the identity provider that is configured. `x-level` of each \
-    operation says which access level it needs.";
+    token of `jackfield token create`, or with a JWT of the identity provider that is configured. A browser sends the \
+    cookie of its session, and with whatever is no GET the header `X-CSRF-Token`. `x-level` of each operation says which \
+    access level it needs.";
 
 /// The groups of operations in the order in which they are read, each with a sentence.
-const GROUPS: [(&str, &str); 9] = [
+const GROUPS: [(&str, &str); 10] = [
     ("This service's providers", "The bodies that connect the providers which are approved here."),
+    ("Session", "Signing in and out, for a browser."),
     ("Connections", "One connection for each provider: make it, look at it, end it."),
     ("OAuth", "Connecting through the provider's own sign-in."),
     ("Mappings", "Which account at a provider is whose."),
@@ -116,6 +119,18 @@ pub fn document<'a>(providers: impl IntoIterator<Item = &'a Manifest>) -> Value 
                     "scheme": "bearer",
                     "description": "An API token, or a JWT of the configured identity provider.",
                 },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-jackfield",
+                    "description": "The cookie of `POST /api/session`; on plain loopback its name is `jackfield`.",
+                },
+                "csrf": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-CSRF-Token",
+                    "description": "The `csrf` of `GET /api/session`, with a cookie.",
+                },
             },
         },
     })
@@ -124,6 +139,7 @@ pub fn document<'a>(providers: impl IntoIterator<Item = &'a Manifest>) -> Value 
 /// What is said of every operation.
 fn operations() -> Vec<Operation> {
     [
+        session::operations(),
         connections::operations(),
         oauth::operations(),
         mappings::operations(),
@@ -137,6 +153,7 @@ fn operations() -> Vec<Operation> {
 
 fn schemas() -> Vec<(String, Schema)> {
     let all = [
+        session::schemas(),
         connections::schemas(),
         oauth::schemas(),
         mappings::schemas(),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderName, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
     header::{CACHE_CONTROL, HOST},
     uri::Authority,
 };
@@ -88,11 +88,7 @@ fn method_label(method: &Method) -> &'static str {
 /// Refuses a request that was sent to a name which is not ours: a page that rebinds its own name to this address
 /// would otherwise call us from a browser behind the firewall. An address can not be rebound, so any is taken.
 pub(super) async fn check_host(Given(state): Given<State>, request: Request, next: Next) -> Response {
-    let authority = request.uri().authority().cloned().or_else(|| {
-        let host = request.headers().get(HOST)?.to_str().ok()?;
-        host.parse::<Authority>().ok()
-    });
-    let ours = authority.is_some_and(|authority| {
+    let ours = authority(request.uri(), request.headers()).is_some_and(|authority| {
         let host = authority.host();
         let address = host.trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost")
@@ -103,6 +99,11 @@ pub(super) async fn check_host(Given(state): Given<State>, request: Request, nex
         return next.run(request).await;
     }
     ApiError::from(Error::Misdirected).into_response()
+}
+
+/// The host and port that a request was sent to.
+pub(super) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    uri.authority().cloned().or_else(|| headers.get(HOST)?.to_str().ok()?.parse().ok())
 }
 
 /// Ends a request that takes longer than any part of it may.

@@ -7,11 +7,11 @@ use clap::{Subcommand, ValueEnum};
 use jackfield::{
     app,
     clock::Clock,
-    model::{ApiToken, Caller, Level, Outcome, ProviderId, audit::Actor},
-    store::{NewAudit, NewToken, Store},
+    model::{ApiToken, Caller, Level, ProviderId},
+    store::{NewToken, Store},
 };
 
-use super::{say, settings};
+use super::{by_hand, say, settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -80,11 +80,8 @@ async fn create(
     providers: Vec<String>,
     expires: Option<u32>,
 ) -> anyhow::Result<()> {
-    if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        bail!("a name has 1 to 100 characters and no control character");
-    }
-    if name.trim_start().starts_with(Caller::JWT) {
-        bail!("a name that starts with {} would pass for a caller by JWT", Caller::JWT);
+    if let Err(why) = Caller::judge_name(&name) {
+        bail!(why);
     }
     if !providers.is_empty() && level != Level::Service {
         bail!("--provider is for a token of level service");
@@ -92,7 +89,7 @@ async fn create(
     for provider in &providers {
         ProviderId::parse(provider).with_context(|| format!("`{provider}`"))?;
     }
-    let audit = audit("token.create", format!("{name}, {}", level.as_str()));
+    let audit = by_hand("token.create", format!("{name}, {}", level.as_str()));
     let lifetime = expires.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     let (_, text) = store.create_token(NewToken { name, level, providers, lifetime }, audit).await?;
     say(text.expose());
@@ -121,14 +118,8 @@ fn state(token: &ApiToken) -> &'static str {
 }
 
 async fn revoke(store: &Store, id: &str) -> anyhow::Result<()> {
-    if store.revoke_token(id, audit("token.revoke", id.to_owned())).await? {
+    if store.revoke_token(id, by_hand("token.revoke", id.to_owned())).await? {
         return Ok(());
     }
     bail!("there is no token `{id}` that is not revoked; `jackfield token list` shows them")
-}
-
-fn audit(action: &'static str, detail: String) -> NewAudit {
-    let actor =
-        Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
-    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: Some(detail) }
 }

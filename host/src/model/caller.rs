@@ -41,16 +41,44 @@ impl Level {
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Tells this caller from every other: the id of the token, or the name of a caller by JWT.
+    /// Tells this caller from every other: the id of the token or the session, or the name of a caller by JWT.
     pub id: String,
-    /// What the audit calls them: the name of the token, or [`JWT`](Self::JWT) and the subject of a JWT.
+    /// What the audit calls them: the name of the token, the session or the link, or [`JWT`](Self::JWT) and the subject
+    /// of a JWT, or [`OIDC`](Self::OIDC) and who it is at the identity provider.
     pub name: String,
     pub level: Level,
+    pub by: By,
+}
+
+/// How a caller shows who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By the header `Authorization`, which no page of another site can send.
+    Bearer,
+    /// By the cookie of a session.
+    Cookie,
 }
 
 impl Caller {
     /// What the name of a caller by JWT starts with, and that of no token does.
     pub const JWT: &str = "jwt:";
+
+    /// What the name of a person starts with who signed in through the identity provider, and that of no token does.
+    pub const OIDC: &str = "oidc:";
+
+    /// Says what is wrong with a name that somebody gives to a token or a link.
+    ///
+    /// # Errors
+    /// It is empty or too long, or would pass for another kind of caller.
+    pub fn judge_name(name: &str) -> Result<(), String> {
+        if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+            return Err("a name has 1 to 100 characters and no control character".to_owned());
+        }
+        match [Self::JWT, Self::OIDC].into_iter().find(|prefix| name.trim_start().starts_with(prefix)) {
+            Some(prefix) => Err(format!("a name that starts with {prefix} would pass for a caller of another kind")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// An identity provider whose JWTs are taken.

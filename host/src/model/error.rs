@@ -25,6 +25,10 @@ pub enum Error {
     #[error("a valid bearer token is needed")]
     Unauthenticated,
 
+    /// Return `401 Unauthorized`, `unauthenticated`: what was to sign somebody in does not.
+    #[error("{0}")]
+    NotSignedIn(&'static str),
+
     /// Return `403 Forbidden`.
     #[error("{0}")]
     Forbidden(String),
@@ -131,7 +135,7 @@ impl Error {
             Self::InvalidRequest(_) | Self::InvalidFields(_) | Self::InvalidRows(_) | Self::TooLarge(_) => {
                 "invalid_request"
             }
-            Self::Unauthenticated => "unauthenticated",
+            Self::Unauthenticated | Self::NotSignedIn(_) => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
             Self::UnknownProvider(_) => "unknown_provider",
             Self::UnknownPerson(_) => "unknown_person",

@@ -9,7 +9,7 @@ use sqlx::{Row, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, Store, StoreError, audit::hold_head, optional_time, time};
+use super::{NewAudit, Store, StoreError, audit::hold_head, optional_time, random, time};
 use crate::{
     model::{ApiToken, Level},
     secret::Secret,
@@ -37,9 +37,7 @@ impl Store {
     /// # Errors
     /// The database or the system's randomness fails.
     pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenText), StoreError> {
-        let mut random = [0_u8; 32];
-        getrandom::fill(&mut random).map_err(|error| StoreError::Database(sqlx::Error::Io(error.into())))?;
-        let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)));
+        let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random()?)));
         let now = self.clock.now();
         let expires_at = new
             .lifetime
@@ -113,7 +111,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Revokes a token by its id; false when there is none, or it was revoked before.
+    /// Revokes a token by its id, and ends the sessions that were begun with it; false when there is none, or it was revoked before.
     ///
     /// # Errors
     /// The database fails.
@@ -129,6 +127,7 @@ impl Store {
         if revoked == 0 {
             return Ok(false);
         }
+        sqlx::query("delete from sessions where token_id = $1").bind(id.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;
         Ok(true)

@@ -120,11 +120,16 @@ impl Place {
 
     /// Starts the service and waits until it is ready.
     pub(super) async fn serve(&self) -> Service {
+        self.serve_to(Stdio::null()).await
+    }
+
+    /// Starts the service with its standard output led elsewhere, and waits until it is ready.
+    pub(super) async fn serve_to(&self, output: Stdio) -> Service {
         let log = fs::File::options().append(true).create(true).open(self.log()).expect("a log");
         let child = self
             .command(&["serve", "--dev"])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(log)
             .spawn()
             .expect("the program starts");

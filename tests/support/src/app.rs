@@ -1,10 +1,12 @@
 //! A whole service for a test: its own database, key, components and clock, spoken to over a real socket.
 
 mod answer;
+mod caller;
 mod changed;
 mod database;
 mod described;
 mod running;
+mod session;
 
 use std::{
     fs,
@@ -30,41 +32,12 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-pub use self::{answer::Answer, database::Database, described::validator};
+pub use self::{answer::Answer, caller::Caller, database::Database, described::validator, session::Session};
 use self::{
     described::{Described, Sent},
     running::Running,
 };
 use crate::{guests, marked, upstream::Upstream};
-
-/// Who sends a test's request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Without a word about who it is.
-    Nobody,
-    /// With a token that never was one.
-    Nonsense,
-    Expired,
-    Revoked,
-    Member,
-    Manager,
-    Executive,
-    Service,
-}
-
-impl Caller {
-    /// Every kind of caller.
-    pub const ALL: [Self; 8] = [
-        Self::Nobody,
-        Self::Nonsense,
-        Self::Expired,
-        Self::Revoked,
-        Self::Member,
-        Self::Manager,
-        Self::Executive,
-        Self::Service,
-    ];
-}
 
 /// A service that runs for one test.
 #[derive(Debug)]
@@ -187,7 +160,18 @@ impl TestApp {
         path: &str,
         make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Answer {
-        self.request(self.token(caller), method, path, make).await
+        let opened = match caller {
+            Caller::Browser | Caller::BrowserLedAstray => Some(self.sign_in(Caller::Executive).await),
+            Caller::BrowserOfManager => Some(self.sign_in(Caller::Manager).await),
+            _ => None,
+        };
+        match opened {
+            Some(session) if caller == Caller::BrowserLedAstray => {
+                self.request(None, method, path, |request| make(session.cookie_alone(request))).await
+            }
+            Some(session) => self.request(None, method, path, |request| make(session.on(request))).await,
+            None => self.request(self.token(caller), method, path, make).await,
+        }
     }
 
     /// Sends a request with a bearer token.

@@ -37,7 +37,10 @@ pub(super) fn demo(workspace: &Workspace) -> Result<()> {
     children::run(&mut import)?;
 
     println!("\nJackfield comes up at http://{}, with fresh data; Ctrl-C ends it.", listen());
-    println!("In another terminal, in {}:\n", workspace.root.display());
+    println!(
+        "To sign in, open the link that it prints below. Without a browser, in another terminal, in {}:\n",
+        workspace.root.display()
+    );
     println!(
         "  TOKEN=$(JACKFIELD_DATA_DIR={} {} token create --name admin --level executive)",
         quoted(&data.display().to_string()),

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     clock::Clock,
     egress::Egress,
-    model::{Caller, Level, caller::IdentityProvider},
+    model::{
+        Caller, Level,
+        caller::{By, IdentityProvider},
+    },
 };
 
 /// Bytes of a token: more than the largest that list a person's groups, and cheap to look at.
@@ -145,7 +148,7 @@ impl JwtCallers {
         };
         let level = level.ok_or(Refusal::Level)?;
         let name = format!("{}{subject}", Caller::JWT);
-        Ok(Caller { id: name.clone(), name, level })
+        Ok(Caller { id: name.clone(), name, level, by: By::Bearer })
     }
 }
 

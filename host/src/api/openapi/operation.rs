@@ -142,9 +142,12 @@ impl Operation {
                 }
             }
         }
+        let by_cookie =
+            if self.method == Method::GET { json!({ "session": [] }) } else { json!({ "session": [], "csrf": [] }) };
         let (level, security) = match access {
             Access::Open => ("anybody", json!([])),
-            Access::Executive => ("executive", json!([{ "bearer": [] }])),
+            Access::SignedIn => ("signed in", json!([by_cookie])),
+            Access::Executive => ("executive", json!([{ "bearer": [] }, by_cookie])),
         };
         parameters.extend(self.parameters);
         let mut operation = json!({

@@ -9,8 +9,12 @@ use super::schema::{Schema, count, list, named, object, text};
 /// Every outcome that is no success: code, status, when.
 pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("invalid_request", 400, "not JSON, of the wrong shape, or a query that can not be read"),
-    ("unauthenticated", 401, "no bearer token, or none that is good"),
-    ("forbidden", 403, "the caller's level is below the one that is needed"),
+    ("unauthenticated", 401, "no bearer token and no session, or none that is good"),
+    (
+        "forbidden",
+        403,
+        "the caller's level is below the one that is needed, or a request by cookie comes from elsewhere",
+    ),
     ("unknown_provider", 404, "no component has this id"),
     ("unknown_person", 404, "no person has this id"),
     ("not_found", 404, "there is no such path or thing"),
@@ -128,6 +132,7 @@ mod tests {
             Error::InvalidRows(Vec::new()),
             Error::TooLarge(1),
             Error::Unauthenticated,
+            Error::NotSignedIn("x"),
             Error::Forbidden(text()),
             Error::UnknownProvider(text()),
             Error::UnknownPerson(text()),

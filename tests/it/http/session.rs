@@ -1,0 +1,222 @@
+//! Sessions in a browser: signing in, what the cookie is like, how a session ends, and signing out.
+
+mod forgery;
+mod link;
+
+use http::Method;
+use jackfield_test_support::{
+    app::{Caller, Session, TestApp},
+    xero::Xero,
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::oauth::{XERO, auth_url, with_xero};
+
+const SESSION: &str = "/api/session";
+const AUDIT: &str = "/api/admin/audit";
+
+/// What a request of a session's own page is answered.
+async fn status(app: &TestApp, session: &Session) -> u16 {
+    app.send_in(session, Method::GET, AUDIT, None).await.status
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_for_a_session_that_does_what_its_holder_may() {
+    let app = TestApp::builder().start().await;
+    let nobody = app.send_as(Caller::Nobody, Method::GET, SESSION, None).await.ok();
+    assert_eq!(nobody, json!({ "signed_in": false, "oidc": false }));
+    let body = json!({ "token": app.token(Caller::Executive) });
+    let answer = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let set = answer.header("set-cookie").expect("a cookie").to_owned();
+    assert!(set.starts_with("jackfield=") && set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
+    let session = Session::of(&answer);
+    let signed_in = answer.ok();
+    assert_eq!((&signed_in["name"], &signed_in["level"]), (&json!("executive"), &json!("executive")));
+    assert!(!signed_in.to_string().contains(session.cookie.split_once('=').expect("a value").1));
+    assert_eq!(app.send_in(&session, Method::GET, SESSION, None).await.ok(), signed_in);
+    assert_eq!(status(&app, &session).await, 200);
+    let person = json!({ "name": "Ada", "email": "ada@acme.example" });
+    assert_eq!(app.send_in(&session, Method::POST, "/api/admin/people", Some(person)).await.status, 201);
+    let audit = app.get(AUDIT).await.ok();
+    let newest = |number: usize| &audit["entries"][number];
+    assert_eq!((&newest(0)["actor"], &newest(0)["action"]), (&json!("executive"), &json!("person.create")));
+    assert_eq!((&newest(1)["actor"], &newest(1)["action"]), (&json!("executive"), &json!("session.sign_in")));
+    assert_eq!(newest(1)["detail"], "by an API token, executive");
+    assert_eq!(newest(1)["origin"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn behind_https_the_cookie_is_the_hosts_alone() {
+    let app = TestApp::builder().setting("JACKFIELD_PUBLIC_URL", "https://jackfield.example").start().await;
+    let body = json!({ "token": app.token(Caller::Executive) });
+    let answer = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let set = answer.header("set-cookie").expect("a cookie").to_owned();
+    assert!(set.starts_with("__Host-jackfield=") && set.contains("; Secure"), "{set}");
+    let session = Session::of(&answer);
+    assert_eq!(status(&app, &session).await, 200);
+    let plain = Session { cookie: session.cookie.replace("__Host-", ""), ..session };
+    assert_eq!(status(&app, &plain).await, 401, "the name without the promise is none");
+}
+
+#[tokio::test]
+async fn whatever_signs_nobody_in_is_told_in_words_and_counted() {
+    let app = TestApp::builder().start().await;
+    for (body, status, code) in [
+        (json!({}), 400, "invalid_request"),
+        (json!({ "token": "a", "link": "b" }), 400, "invalid_request"),
+        (json!({ "token": "a", "more": 1 }), 400, "invalid_request"),
+        (json!({ "token": app.token(Caller::Service) }), 403, "forbidden"),
+    ] {
+        let _ = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await.refused(status, code);
+    }
+    for caller in [Caller::Nonsense, Caller::Expired, Caller::Revoked] {
+        let body = json!({ "token": app.token(caller) });
+        let problem = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+        assert!(problem.header("set-cookie").is_none());
+        assert!(problem.refused(401, "unauthenticated")["detail"].as_str().expect("words").contains("revoked"));
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        let body = json!({ "link": "A".repeat(43) });
+        statuses.push(app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await.status);
+    }
+    assert_eq!(statuses[..17], [401; 17]);
+    assert!(statuses[17..].contains(&429), "{statuses:?}");
+    assert_eq!(status(&app, &app.sign_in(Caller::Executive).await).await, 200, "who has a good one is not held up");
+}
+
+#[tokio::test]
+async fn below_executive_a_session_shows_its_level_and_does_nothing() {
+    let app = TestApp::builder().start().await;
+    let session = app.sign_in(Caller::Manager).await;
+    let shown = app.send_in(&session, Method::GET, SESSION, None).await.ok();
+    assert_eq!((&shown["signed_in"], &shown["level"]), (&json!(true), &json!("manager")));
+    let problem = app.send_in(&session, Method::GET, AUDIT, None).await.refused(403, "forbidden");
+    assert!(problem["detail"].as_str().expect("words").contains("yours is manager"), "{problem}");
+    assert_eq!(app.send_in(&session, Method::DELETE, SESSION, None).await.ok()["ok"], true);
+}
+
+#[tokio::test]
+async fn each_sign_in_has_a_new_id_and_a_planted_one_is_dead() {
+    let app = TestApp::builder().start().await;
+    let planted = Session { cookie: format!("jackfield={}", "B".repeat(43)), csrf: "x".to_owned() };
+    let body = json!({ "token": app.token(Caller::Executive) });
+    let answer = app.send_in(&planted, Method::POST, SESSION, Some(body.clone())).await;
+    let first = Session::of(&answer);
+    assert_ne!(first.cookie, planted.cookie);
+    assert_eq!(status(&app, &planted).await, 401);
+    let second = Session::of(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
+    assert_ne!(second.cookie, first.cookie);
+    assert_eq!(status(&app, &first).await, 401, "the one that it came in place of has ended");
+    assert_eq!(status(&app, &second).await, 200);
+}
+
+#[tokio::test]
+async fn a_session_ends_an_hour_after_its_last_request_and_after_twelve_in_any_case() {
+    let app = TestApp::builder().start().await;
+    let session = app.sign_in(Caller::Executive).await;
+    let shown = app.send_in(&session, Method::GET, SESSION, None).await.ok();
+    let until = |name: &str| {
+        let time: jiff::Timestamp = shown[name].as_str().expect("a time").parse().expect("a time");
+        time.duration_since(app.clock.now())
+    };
+    assert_eq!(until("idle_expires_at"), SignedDuration::from_hours(1));
+    assert_eq!(until("expires_at"), SignedDuration::from_hours(12));
+    for _ in 0..13 {
+        app.clock.advance(SignedDuration::from_mins(55));
+        assert_eq!(status(&app, &session).await, 200, "each request counts");
+    }
+    app.clock.advance(SignedDuration::from_mins(5));
+    assert_eq!(status(&app, &session).await, 401, "twelve hours");
+
+    let idle = app.sign_in(Caller::Executive).await;
+    app.clock.advance(SignedDuration::from_mins(59));
+    let by_itself =
+        app.send_made(Caller::Nobody, Method::GET, AUDIT, |request| idle.on(request).header("x-background", "1"));
+    assert_eq!(by_itself.await.status, 200);
+    assert_eq!(app.send_in(&idle, Method::GET, SESSION, None).await.ok()["signed_in"], true);
+    app.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(status(&app, &idle).await, 401, "what a page sends by itself is no sign of life");
+    let gone = app.send_in(&idle, Method::GET, SESSION, None).await;
+    assert!(gone.header("set-cookie").expect("a cookie").contains("Max-Age=0"));
+    assert_eq!(gone.ok()["signed_in"], false);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_token_at_once_and_on_every_host() {
+    let app = TestApp::builder().start().await;
+    let other = app.beside().await;
+    let session = app.sign_in(Caller::Executive).await;
+    assert_eq!(status(&other, &session).await, 200);
+    app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
+    assert_eq!(status(&other, &session).await, 401);
+    assert_eq!(status(&app, &session).await, 401);
+    app.tamper("update tokens set revoked_at = null, expires_at = 1 where name = 'executive'").await;
+    assert_eq!(status(&app, &session).await, 401, "or when it expires");
+    app.tamper("update tokens set expires_at = null where name = 'executive'").await;
+    assert_eq!(status(&app, &session).await, 200);
+    app.tamper("delete from tokens where name = 'executive'").await;
+    assert_eq!(status(&app, &session).await, 401, "or is gone");
+}
+
+#[tokio::test]
+async fn signing_out_ends_one_session_and_everywhere_all_of_one_person() {
+    let app = TestApp::builder().start().await;
+    let other = app.beside().await;
+    let (here, there) = (app.sign_in(Caller::Executive).await, other.sign_in(Caller::Executive).await);
+    let third = app.sign_in(Caller::Executive).await;
+    let manager = app.sign_in(Caller::Manager).await;
+    let out = app.send_in(&here, Method::DELETE, SESSION, None).await;
+    assert!(out.header("set-cookie").expect("a cookie").starts_with("jackfield=; "));
+    assert_eq!(out.ok()["ok"], true);
+    assert_eq!((status(&other, &here).await, status(&app, &there).await), (401, 200));
+    assert_eq!(app.send_in(&third, Method::DELETE, "/api/sessions", None).await.ok()["ok"], true);
+    assert_eq!((status(&other, &there).await, status(&app, &third).await), (401, 401));
+    assert_eq!(status(&app, &manager).await, 403, "another person's goes on");
+    let audit = app.get(AUDIT).await.ok();
+    assert_eq!(audit["entries"][0]["action"], "session.sign_out_everywhere");
+    assert_eq!(audit["entries"][1]["action"], "session.sign_out");
+    let _ = app.send(Method::DELETE, SESSION, None).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn only_hashes_are_stored_and_what_is_over_is_removed() {
+    let app = TestApp::builder().start().await;
+    let session = app.sign_in(Caller::Executive).await;
+    let value = session.cookie.split_once('=').expect("a value").1.to_owned();
+    for word in [&value, &session.csrf] {
+        let stored = app.database_bytes().await;
+        assert!(!stored.windows(word.len()).any(|bytes| bytes == word.as_bytes()));
+    }
+    assert_eq!(app.store.live_sessions().await.expect("listed").len(), 1);
+    app.clock.advance(SignedDuration::from_hours(2));
+    assert!(app.store.live_sessions().await.expect("listed").is_empty());
+    app.store.remove_ended_sessions().await.expect("removed");
+    app.clock.advance(SignedDuration::from_hours(-2));
+    assert_eq!(status(&app, &session).await, 401, "a clock that is set back brings nobody back");
+}
+
+#[tokio::test]
+async fn a_flow_is_its_sessions_and_a_browser_must_send_the_state() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let (one, other) = (app.sign_in(Caller::Executive).await, app.sign_in(Caller::Executive).await);
+    let begun = app.send_in(&one, Method::GET, &format!("{XERO}/auth-url"), None).await.ok();
+    let landing = xero.authorize(begun["url"].as_str().expect("a URL")).allow(&[jackfield_test_support::xero::TENANT]);
+    super::oauth::note_secrets(&xero);
+    let callback = format!("{XERO}/callback");
+    let without = app.send_in(&one, Method::POST, &callback, Some(json!({ "code": landing.code }))).await;
+    assert_eq!(without.refused(422, "invalid_request")["errors"][0]["field"], "state");
+    let body = json!({ "code": landing.code, "state": landing.state });
+    let foreign = app.send_in(&other, Method::POST, &callback, Some(body.clone())).await;
+    assert_eq!(foreign.refused(422, "invalid_request")["errors"][0]["field"], "state");
+    assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
+    assert_eq!(app.send_in(&one, Method::POST, &callback, Some(body)).await.ok()["ok"], true);
+    super::oauth::note_secrets(&xero);
+    let (url, _) = auth_url(&app).await;
+    let code = xero.authorize(&url).allow(&[jackfield_test_support::xero::TENANT]).code;
+    let bearer = super::oauth::callback(&app, json!({ "code": code })).await;
+    assert_eq!(bearer.ok()["ok"], true, "a bearer client may leave it out");
+    super::oauth::note_secrets(&xero);
+}

@@ -1,0 +1,97 @@
+//! The one-time link: spent by POST alone, once, within 15 minutes.
+
+use http::Method;
+use jackfield::{
+    model::{Outcome, audit::Actor},
+    store::NewAudit,
+};
+use jackfield_test_support::{
+    app::{Answer, Caller, Session, TestApp},
+    marked,
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{AUDIT, SESSION, status};
+
+async fn link(app: &TestApp, name: &str) -> String {
+    let actor = Actor { id: "test".to_owned(), name: "test".to_owned(), origin: None, request_id: None };
+    let audit = NewAudit { actor, action: "signin_link.create", provider: None, outcome: Outcome::Done, detail: None };
+    let text = app.store.create_signin_link(name, audit).await.expect("a link is made");
+    marked::note(text.expose().clone())
+}
+
+async fn spend(app: &TestApp, link: &str) -> Answer {
+    app.send_as(Caller::Nobody, Method::POST, SESSION, Some(json!({ "link": link }))).await
+}
+
+#[tokio::test]
+async fn a_link_signs_in_once_and_no_get_spends_it() {
+    let app = TestApp::builder().start().await;
+    let link = link(&app, "first executive").await;
+    for path in [format!("/api/session?link={link}"), SESSION.to_owned()] {
+        assert_eq!(app.send_as(Caller::Nobody, Method::GET, &path, None).await.ok()["signed_in"], false);
+    }
+    let answer = spend(&app, &link).await;
+    let session = Session::of(&answer);
+    let shown = answer.ok();
+    assert_eq!((&shown["name"], &shown["level"]), (&json!("first executive"), &json!("executive")));
+    assert_eq!(status(&app, &session).await, 200);
+    let again = spend(&app, &link).await.refused(401, "unauthenticated");
+    assert!(again["detail"].as_str().expect("words").contains("signin-link"), "{again}");
+    let audit = app.get(AUDIT).await.ok();
+    assert_eq!(
+        (&audit["entries"][0]["actor"], &audit["entries"][0]["detail"]),
+        (&json!("first executive"), &json!("by a sign-in link, executive"),)
+    );
+}
+
+#[tokio::test]
+async fn of_many_who_spend_a_link_at_once_one_is_in() {
+    let app = TestApp::builder().start().await;
+    let other = app.beside().await;
+    let link = link(&app, "sign-in link").await;
+    let all = (0..8).map(|number| spend(if number % 2 == 0 { &app } else { &other }, &link));
+    let answers = futures_util::future::join_all(all).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401, 401, 401, 401, 401, 401, 401]);
+}
+
+#[tokio::test]
+async fn a_link_ends_after_fifteen_minutes() {
+    let app = TestApp::builder().start().await;
+    let (one, two) = (link(&app, "one").await, link(&app, "two").await);
+    app.clock.advance(SignedDuration::from_secs(15 * 60 - 1));
+    assert_eq!(spend(&app, &one).await.status, 200);
+    app.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(spend(&app, &two).await.status, 401);
+}
+
+#[tokio::test]
+async fn nobody_is_in_until_a_token_of_an_executive_or_a_session_was_made() {
+    let app = TestApp::builder().start().await;
+    assert!(!app.store.is_untouched().await.expect("asked"), "there is an Executive's token");
+    app.tamper("delete from tokens where level = 'executive'").await;
+    assert!(app.store.is_untouched().await.expect("asked"));
+    let link = link(&app, "first executive").await;
+    assert!(app.store.is_untouched().await.expect("asked"), "a link that nobody used is nobody");
+    let session = Session::of(&spend(&app, &link).await);
+    assert_eq!(app.send_in(&session, Method::DELETE, SESSION, None).await.status, 200);
+    assert!(!app.store.is_untouched().await.expect("asked"), "also when they are gone again");
+}
+
+#[tokio::test]
+async fn who_signs_out_everywhere_ends_every_session_of_the_links_name() {
+    let app = TestApp::builder().start().await;
+    let mut sessions = Vec::new();
+    for name in ["sign-in link", "sign-in link", "ada"] {
+        sessions.push(Session::of(&spend(&app, &link(&app, name).await).await));
+    }
+    assert_eq!(app.send_in(&sessions[1], Method::DELETE, "/api/sessions", None).await.status, 200);
+    let mut statuses = Vec::new();
+    for session in &sessions {
+        statuses.push(status(&app, session).await);
+    }
+    assert_eq!(statuses, [401, 401, 200]);
+}

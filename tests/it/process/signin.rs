@@ -1,0 +1,47 @@
+//! The one-time sign-in link as the program prints it: at the first start, and by its command beside a running service.
+
+use std::fs;
+
+use jackfield_test_support::{app::client, marked, slack::Slack};
+use serde_json::json;
+
+use super::program::{Place, Service, keep};
+
+/// Starts the service, and gives what it printed until it was ready.
+async fn said_at_start(place: &Place) -> (Service, String) {
+    let path = place.folder.path().join("said.txt");
+    let service = place.serve_to(fs::File::create(&path).expect("a file").into()).await;
+    (service, fs::read_to_string(&path).expect("text"))
+}
+
+async fn spend(place: &Place, link: &str) -> u16 {
+    let (at, secret) = link.trim().split_once('#').expect("a fragment");
+    assert_eq!(at, format!("{}/signin", place.base()));
+    let request = client().post(format!("{}/api/session", place.base())).header("content-type", "application/json");
+    let body = json!({ "link": marked::note(secret.to_owned()) }).to_string();
+    request.body(body).send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_link_that_signs_in_once_and_later_starts_print_none() {
+    let place = Place::with_slack(&*Slack::start().await).await;
+    let (service, said) = said_at_start(&place).await;
+    let link = said.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();
+    assert_eq!((spend(&place, &link).await, spend(&place, &link).await), (200, 401));
+
+    let printed = place.run(&["signin-link"]);
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    assert_eq!(printed.lines().count(), 1, "alone: {printed}");
+    assert_ne!(printed.trim(), link.trim());
+    assert_eq!((spend(&place, &printed).await, spend(&place, &printed).await), (200, 401));
+    for name in ["jwt:ada", "oidc:ada", ""] {
+        assert_eq!(place.run(&["signin-link", "--name", name]).status.code(), Some(1), "{name}");
+    }
+    assert!(service.stop().success());
+
+    let (service, said) = said_at_start(&place).await;
+    assert_eq!(said, "", "somebody is in");
+    assert!(service.stop().success());
+    keep(&place.data());
+}

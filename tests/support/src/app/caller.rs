@@ -1,0 +1,39 @@
+//! Every kind of caller that a test can be.
+
+/// Who sends a test's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Without a word about who it is.
+    Nobody,
+    /// With a token that never was one.
+    Nonsense,
+    Expired,
+    Revoked,
+    Member,
+    Manager,
+    Executive,
+    Service,
+    /// An Executive in a browser.
+    Browser,
+    /// A Manager in a browser.
+    BrowserOfManager,
+    /// An Executive's browser that another site's page makes send something.
+    BrowserLedAstray,
+}
+
+impl Caller {
+    /// Every kind of caller.
+    pub const ALL: [Self; 11] = [
+        Self::Nobody,
+        Self::Nonsense,
+        Self::Expired,
+        Self::Revoked,
+        Self::Member,
+        Self::Manager,
+        Self::Executive,
+        Self::Service,
+        Self::Browser,
+        Self::BrowserOfManager,
+        Self::BrowserLedAstray,
+    ];
+}
