@@ -1,4 +1,7 @@
-//! Rebuilds the host when a migration or the contract is added, and embeds what `plugin new` writes out.
+//! Rebuilds the host when a migration or the contract is added, and embeds the console and what `plugin new` writes out.
+
+#[path = "build/console.rs"]
+mod console;
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -8,9 +11,12 @@ const KIT: [(&str, &str); 2] = [("../plugins/sdk/src", "sdk/src"), ("../wit", "w
 /// The templates, one folder for each language.
 const TEMPLATES: &str = "templates";
 
+/// The console's files.
+const CONSOLE: &str = "src/console";
+
 #[expect(clippy::disallowed_methods, reason = "Cargo tells a build script everything by its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in ["../migrations", "../wit", "../plugins/sdk/src", TEMPLATES] {
+    for path in ["../migrations", "../wit", "../plugins/sdk/src", TEMPLATES, CONSOLE] {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed=JACKFIELD_BUILD_DIGESTS");
@@ -30,8 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         writeln!(list, "];")?;
     }
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("kit.rs"), list)?;
-    Ok(())
+    let out = env::var("OUT_DIR")?;
+    fs::write(Path::new(&out).join("kit.rs"), list)?;
+    console::embed(&Path::new(&host).join(CONSOLE), Path::new(&out))
 }
 
 /// Adds every file of a folder, in the order of their names.

@@ -8,6 +8,7 @@ mod alerts;
 mod audit;
 mod caller;
 mod connections;
+mod console;
 mod docs;
 mod error;
 mod extract;
@@ -159,6 +160,20 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/admin/providers/{provider}/activity", Executive, || get(activity::show)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
+        // ---- the console: its page under each of its paths, and its files ----
+        route(Method::GET, "/", Open, || get(console::page)),
+        route(Method::GET, "/signin", Open, || get(console::page)),
+        route(Method::GET, "/connections/{provider}", Open, || get(console::page)),
+        route(Method::GET, "/connections/{provider}/users", Open, || get(console::page)),
+        route(Method::GET, "/connections/{provider}/match", Open, || get(console::page)),
+        route(Method::GET, "/people", Open, || get(console::page)),
+        route(Method::GET, "/mappings", Open, || get(console::page)),
+        route(Method::GET, "/providers", Open, || get(console::page)),
+        route(Method::GET, "/providers/{provider}", Open, || get(console::page)),
+        route(Method::GET, "/audit", Open, || get(console::page)),
+        route(Method::GET, "/service", Open, || get(console::page)),
+        route(Method::GET, "/console/{hash}/{file}", Open, || get(console::file)),
+        route(Method::GET, "/console/{hash}/vendor/{file}", Open, || get(console::vendor_file)),
         // ---- this very list, described ----
         route(Method::GET, "/api/openapi.json", Executive, || get(openapi::whole)),
         route(Method::GET, "/docs", Open, || get(docs::page)),
@@ -195,6 +210,6 @@ pub fn router(state: State) -> Router {
         .layer(from_fn_with_state(state.clone(), caller::demand_level))
         .layer(from_fn(request::bound_time))
         .layer(from_fn_with_state(state.clone(), request::check_host))
-        .layer(from_fn(request::identify))
+        .layer(from_fn_with_state(state.clone(), request::identify))
         .with_state(state)
 }

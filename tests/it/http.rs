@@ -6,6 +6,7 @@ mod bodies;
 mod callers;
 mod catalog;
 mod connect;
+mod console;
 mod failures;
 mod google_workspace;
 mod health;

@@ -12,3 +12,4 @@ mod plugins;
 mod program;
 mod refresh_kill;
 mod signin;
+mod traces;

@@ -5,6 +5,7 @@
 
 mod activity;
 mod connections;
+mod console;
 mod fields;
 mod mappings;
 mod oauth;
@@ -46,6 +47,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("People", "The people that are mapped."),
     ("Providers", "The components that this service found."),
     ("Audit", "Who did what to which connection."),
+    ("Console", "The page for people, which does what it does over this API."),
     ("Description", "What you are reading."),
     ("Service", "The service itself, for whoever runs it. No names, hosts or addresses."),
 ];
@@ -146,6 +148,7 @@ fn operations() -> Vec<Operation> {
         people::operations(),
         providers::operations(),
         activity::operations(),
+        console::operations(),
         service::operations(),
     ]
     .concat()

@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-    header::{CACHE_CONTROL, HOST},
+    header::{CACHE_CONTROL, HOST, STRICT_TRANSPORT_SECURITY},
     uri::Authority,
 };
 use tracing::{Instrument, Span, field::Empty};
@@ -22,12 +22,15 @@ use super::{
 };
 use crate::model::Error;
 
+/// For how long a browser comes back by https alone, once it did: two years, as those who list such hosts ask for.
+const BY_HTTPS: &str = "max-age=63072000";
+
 /// The name of a request, in its answer, in the log and in the audit.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
 /// Names the request, logs it, and writes out the problem that a handler left behind, under the same name.
-pub(super) async fn identify(mut request: Request, next: Next) -> Response {
+pub(super) async fn identify(Given(state): Given<State>, mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::now_v7().simple().to_string());
     let method = request.method().clone();
     // The route and not the path: a path could hold what somebody pasted into the wrong place.
@@ -63,6 +66,9 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
         headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+        if state.site.is_https() {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(BY_HTTPS));
+        }
         // Answers are about credentials and people: no cache keeps them.
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response

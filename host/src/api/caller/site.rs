@@ -45,6 +45,11 @@ impl Site {
         }
     }
 
+    /// Whether browsers come by TLS.
+    pub(in crate::api) fn is_https(&self) -> bool {
+        self.is_https
+    }
+
     /// Refuses a request that a page of another site may have made: also one of the same host at another port.
     pub(super) fn judge(
         &self,

@@ -1,0 +1,168 @@
+//! Embeds the console: each file named by its content, compressed once, all of them under one path with their hash.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+/// The one page.
+const PAGE: &str = "index.html";
+
+/// What stands in the page for the path of all other files.
+const BASE: &str = "{{base}}";
+
+/// The one folder inside the console's, for what was taken over from others.
+const VENDOR: &str = "vendor";
+
+/// What describes the files and is not one of them.
+const NOT_SERVED: [&str; 2] = ["README.md", "manifest.json"];
+
+/// Digits of a hash that are told: 64 bits, which no two versions of a file share by chance.
+const DIGITS: usize = 16;
+
+/// Writes `console.rs` with a table of the files, and beside it what it embeds.
+pub(crate) fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let mut files = BTreeMap::new();
+    read(folder, "", &mut files)?;
+    let mut all = Sha256::new();
+    for (name, bytes) in &files {
+        for part in [name.as_bytes(), bytes] {
+            all.update((part.len() as u64).to_be_bytes());
+            all.update(part);
+        }
+    }
+    let hash = digits(all);
+    let page = files.remove(PAGE).ok_or_else(|| format!("{} has no {PAGE}", folder.display()))?;
+    let page = String::from_utf8(page)?.replace(BASE, &format!("/console/{hash}"));
+    let mut kept = Kept { folder: out.join("console"), used: BTreeSet::new() };
+    fs::create_dir_all(&kept.folder)?;
+    let mut table = format!("const HASH: &str = {hash:?};\n");
+    writeln!(table, "static PAGE: File = {};", kept.entry(PAGE, page.as_bytes())?)?;
+    writeln!(table, "static FILES: &[File] = &[")?;
+    for (name, bytes) in &files {
+        writeln!(table, "    {},", kept.entry(name, bytes)?)?;
+    }
+    writeln!(table, "];")?;
+    kept.forget_the_rest()?;
+    fs::write(out.join("console.rs"), table)?;
+    Ok(())
+}
+
+/// Reads the files of the folder and of the one inside it.
+fn read(folder: &Path, within: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|name| format!("{} is no name", name.display()))?;
+        if name.starts_with('.') || NOT_SERVED.contains(&name.as_str()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            if !within.is_empty() || name != VENDOR {
+                return Err(format!("{}: no route serves this folder", entry.path().display()).into());
+            }
+            read(&entry.path(), "vendor/", files)?;
+        } else {
+            files.insert(format!("{within}{name}"), fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+/// What is embedded, by the hash of its content: what did not change is not compressed again.
+struct Kept {
+    folder: PathBuf,
+    used: BTreeSet<PathBuf>,
+}
+
+impl Kept {
+    /// The entry of a file in the table.
+    fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
+        let tag = digits(Sha256::new_with_prefix(bytes));
+        let plain = self.keep(&tag, || Ok(bytes.to_vec()))?;
+        let brotli = self.smaller(bytes, &format!("{tag}.br"), || brotli(bytes))?;
+        let gzip = self.smaller(bytes, &format!("{tag}.gz"), || gzip(bytes))?;
+        Ok(format!(
+            "File {{ name: {name:?}, kind: {:?}, tag: {tag:?}, plain: include_bytes!({plain:?}), brotli: {brotli}, \
+             gzip: {gzip} }}",
+            kind(name)?
+        ))
+    }
+
+    fn smaller(
+        &mut self,
+        plain: &[u8],
+        name: &str,
+        make: impl FnOnce() -> Result<Vec<u8>, Box<dyn Error>>,
+    ) -> Result<String, Box<dyn Error>> {
+        let path = self.keep(name, make)?;
+        let is_smaller = fs::metadata(&path)?.len() < plain.len() as u64;
+        Ok(if is_smaller { format!("Some(include_bytes!({path:?}).as_slice())") } else { "None".to_owned() })
+    }
+
+    fn keep(
+        &mut self,
+        name: &str,
+        make: impl FnOnce() -> Result<Vec<u8>, Box<dyn Error>>,
+    ) -> Result<PathBuf, Box<dyn Error>> {
+        let path = self.folder.join(name);
+        if !path.exists() {
+            // Under another name first: a build that is ended in the middle leaves no half file behind.
+            let begun = self.folder.join(format!("{name}.new"));
+            fs::write(&begun, make()?)?;
+            fs::rename(begun, &path)?;
+        }
+        self.used.insert(path.clone());
+        Ok(path)
+    }
+
+    fn forget_the_rest(&self) -> Result<(), Box<dyn Error>> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if !self.used.contains(&path) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut compressed = Vec::new();
+    let parameters = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+    brotli::BrotliCompress(&mut &*bytes, &mut compressed, &parameters)?;
+    Ok(compressed)
+}
+
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?)
+}
+
+/// The type of a file by its ending.
+fn kind(name: &str) -> Result<&'static str, String> {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    Ok(match file.rsplit_once('.').map_or("LICENSE", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" | "md" | "LICENSE" => "text/plain; charset=utf-8",
+        _ => return Err(format!("{name}: this ending has no type yet; give it one in host/build/console.rs")),
+    })
+}
+
+fn digits(hash: Sha256) -> String {
+    hash.finalize().iter().take(DIGITS / 2).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+}

@@ -1,0 +1,177 @@
+//! The console as it is served: its headers, its codings, its caching, and what is not there.
+
+use std::io::Read;
+
+use http::Method;
+use jackfield_test_support::app::{Caller, TestApp, client};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// One answer with its very bytes.
+struct Served {
+    status: u16,
+    headers: HeaderMap,
+    bytes: Vec<u8>,
+}
+
+impl Served {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+async fn ask(app: &TestApp, method: Method, path: &str, fields: &[(&'static str, &str)]) -> Served {
+    let headers: HeaderMap = fields
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value")))
+        .collect();
+    let request = client().request(method, format!("{}{path}", app.base)).headers(headers);
+    let answer = request.send().await.expect("an answer");
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    Served { status, headers, bytes: answer.bytes().await.expect("it is whole").to_vec() }
+}
+
+async fn get(app: &TestApp, path: &str, fields: &[(&'static str, &str)]) -> Served {
+    ask(app, Method::GET, path, fields).await
+}
+
+/// The paths of the files that the page names.
+async fn named(app: &TestApp) -> Vec<String> {
+    let page = app.send_as(Caller::Nobody, Method::GET, "/", None).await.text;
+    let quoted = page.split(['"', '\'']).filter(|text| text.starts_with("/console/"));
+    let paths: Vec<String> = quoted.map(str::to_owned).collect();
+    assert!(!paths.is_empty(), "{page}");
+    paths
+}
+
+#[tokio::test]
+async fn every_path_of_the_console_shows_anybody_the_same_page() {
+    let app = TestApp::builder().start().await;
+    let first = app.send_as(Caller::Nobody, Method::GET, "/", None).await;
+    assert_eq!(first.status, 200);
+    for path in [
+        "/signin",
+        "/connections/acme",
+        "/connections/acme/users",
+        "/connections/acme/match",
+        "/people",
+        "/mappings",
+        "/providers",
+        "/providers/acme",
+        "/audit",
+        "/service",
+        "/audit?action=connection.connect",
+    ] {
+        let page = app.send_as(Caller::Nobody, Method::GET, path, None).await;
+        assert_eq!((page.status, &page.text), (200, &first.text), "{path}");
+    }
+    for path in ["/nowhere", "/connections", "/connections/acme/users/1", "/people/", "/console", "/index.html"] {
+        assert_eq!(app.send_as(Caller::Nobody, Method::GET, path, None).await.status, 401, "{path}");
+    }
+    assert_eq!(app.send_as(Caller::Nobody, Method::POST, "/", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_headers_of_page_and_files_are_as_the_snapshot_says() {
+    let app = TestApp::builder().start().await;
+    let file = named(&app).await.into_iter().find(|path| path.ends_with(".css")).expect("a style");
+    let plain = |served: &Served| {
+        let told = served.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+        let mut lines: Vec<String> = told
+            .map(|(name, value)| match name.as_str() {
+                "etag" | "content-length" => format!("{name}: …"),
+                _ => format!("{name}: {}", value.to_str().expect("text")),
+            })
+            .collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    let with = &[("accept-encoding", "br")];
+    let (page, file) = (get(&app, "/", with).await, get(&app, &file, with).await);
+    insta::assert_snapshot!("console_headers", format!("page\n{}\n\nfile\n{}", plain(&page), plain(&file)));
+}
+
+#[tokio::test]
+async fn behind_https_a_browser_is_told_to_stay_there() {
+    let name = "strict-transport-security";
+    let plain = TestApp::builder().start().await;
+    assert_eq!(get(&plain, "/", &[]).await.header(name), "");
+    let app = TestApp::builder().setting("JACKFIELD_PUBLIC_URL", "https://jackfield.example").start().await;
+    for path in ["/", "/healthz", "/api/admin/connections", "/oauth/callback"] {
+        assert_eq!(get(&app, path, &[]).await.header(name), "max-age=63072000", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_coding_holds_the_same_bytes() {
+    let app = TestApp::builder().start().await;
+    let mut compressed = 0;
+    for path in named(&app).await.iter().map(String::as_str).chain(["/"]) {
+        let plain = get(&app, path, &[]).await;
+        assert_eq!((plain.status, plain.header("content-encoding")), (200, ""), "{path}");
+        let mut tags = vec![plain.header("etag").to_owned()];
+        for coding in ["br", "gzip"] {
+            let coded = get(&app, path, &[("accept-encoding", coding)]).await;
+            assert_eq!(coded.header("vary"), "accept-encoding", "{path}");
+            let mut bytes = Vec::new();
+            match coded.header("content-encoding") {
+                "br" => brotli::BrotliDecompress(&mut &*coded.bytes, &mut bytes).expect("brotli"),
+                "gzip" => drop(flate2::read::GzDecoder::new(&*coded.bytes).read_to_end(&mut bytes).expect("gzip")),
+                // What would only grow is sent as it is.
+                _ => bytes.clone_from(&coded.bytes),
+            }
+            assert_eq!(bytes, plain.bytes, "{path} {coding}");
+            if coded.header("content-encoding") == coding {
+                compressed += 1;
+                assert!(!tags.contains(&coded.header("etag").to_owned()), "{path}: each coding has its own tag");
+                tags.push(coded.header("etag").to_owned());
+            }
+        }
+    }
+    assert!(compressed > 0);
+}
+
+#[tokio::test]
+async fn what_a_browser_has_is_not_sent_again() {
+    let app = TestApp::builder().start().await;
+    let file = named(&app).await.remove(0);
+    for path in [file.as_str(), "/"] {
+        let accepts = ("accept-encoding", "br");
+        let first = get(&app, path, &[accepts]).await;
+        let tag = first.header("etag").to_owned();
+        let again = get(&app, path, &[accepts, ("if-none-match", &format!("\"other\", W/{tag}"))]).await;
+        assert_eq!((again.status, again.bytes.len()), (304, 0), "{path}");
+        for name in ["etag", "cache-control", "vary", "content-security-policy"] {
+            assert_eq!(again.header(name), first.header(name), "{path} {name}");
+        }
+        let other = get(&app, path, &[accepts, ("if-none-match", "\"other\"")]).await;
+        assert_eq!((other.status, other.bytes), (200, first.bytes.clone()), "{path}");
+        let head = ask(&app, Method::HEAD, path, &[accepts]).await;
+        assert_eq!((head.status, head.bytes.len()), (200, 0), "{path}");
+        for name in ["etag", "content-length", "content-type", "content-encoding"] {
+            assert_eq!(head.header(name), first.header(name), "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_file_but_those_of_this_version_is_there() {
+    let app = TestApp::builder().start().await;
+    let file = named(&app).await.remove(0);
+    let (base, name) = file.rsplit_once('/').expect("a path");
+    for path in [
+        format!("/console/0123456789abcdef/{name}"),
+        format!("{base}/nowhere.js"),
+        format!("{base}/index.html"),
+        format!("{base}/vendor/nowhere.js"),
+        format!("{base}/vendor/..%2f{name}"),
+        format!("{base}/..%2f..%2fCargo.toml"),
+        format!("{base}/%2e%2e%2f%2e%2e%2fapi.rs"),
+        format!("{base}/..%5c{name}"),
+        format!("{base}/{name}%00"),
+        format!("{base}/%2fetc%2fpasswd"),
+    ] {
+        let answer = app.send_as(Caller::Nobody, Method::GET, &path, None).await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        let _ = answer.refused(404, "not_found");
+    }
+}
