@@ -11,6 +11,7 @@ mod connections;
 mod console;
 mod docs;
 mod error;
+mod events;
 mod extract;
 mod form;
 mod health;
@@ -36,6 +37,7 @@ use http::Method;
 
 pub use self::{
     caller::{FailedTries, JwtCallers, Site},
+    events::Events,
     extract::LargeBodies,
     openapi::example_of_pattern,
 };
@@ -68,6 +70,7 @@ pub struct State {
     pub connections: Connections,
     pub people: People,
     pub metrics: Metrics,
+    pub events: Events,
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
     /// Where browsers reach the service, for its cookies and against other sites' pages.
@@ -160,6 +163,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/admin/providers/{provider}/activity", Executive, || get(activity::show)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
+        // ---- what changes, as it changes ----
+        route(Method::GET, "/api/admin/events", Executive, || get(events::listen)),
         // ---- the console: its page under each of its paths, and its files ----
         route(Method::GET, "/", Open, || get(console::page)),
         route(Method::GET, "/signin", Open, || get(console::page)),
@@ -206,6 +211,7 @@ pub fn router(state: State) -> Router {
     router
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), events::notice))
         .layer(from_fn_with_state(state.clone(), extract::bound_large))
         .layer(from_fn_with_state(state.clone(), caller::demand_level))
         .layer(from_fn(request::bound_time))

@@ -36,6 +36,7 @@ pub struct App {
     pub sandbox: Sandbox,
     pub connections: Connections,
     providers: Providers,
+    events: api::Events,
     router: Router,
     /// Says that this data folder has a run, for as long as it lives.
     _serving: Option<File>,
@@ -99,6 +100,7 @@ impl App {
             run,
         });
         let hosts = config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned);
+        let events = api::Events::default();
         let router = api::router(api::State {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -107,13 +109,14 @@ impl App {
             people: People::new(store.clone(), connections.clone()),
             connections: connections.clone(),
             metrics,
+            events: events.clone(),
             hosts: hosts.collect(),
             site: api::Site::new(&config.reached_at()),
             failed_tries: api::FailedTries::default(),
             large_bodies: api::LargeBodies::default(),
             jwt,
         });
-        Ok(Self { store, catalog, sandbox, connections, providers, router, _serving: serving })
+        Ok(Self { store, catalog, sandbox, connections, providers, events, router, _serving: serving })
     }
 
     /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
@@ -135,6 +138,12 @@ impl App {
             }
         });
         beside.spawn(self.providers.watch());
+        let events = self.events;
+        let stop = async move {
+            stop.await;
+            // A stream ends never by itself: the stop would wait for it in vain.
+            events.close();
+        };
         let served = serve(listener, self.router, stop).await;
         beside.shutdown().await;
         self.store.close().await;

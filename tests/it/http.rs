@@ -7,6 +7,7 @@ mod callers;
 mod catalog;
 mod connect;
 mod console;
+mod events;
 mod failures;
 mod google_workspace;
 mod health;

@@ -33,7 +33,7 @@ pub(super) struct ListView {
 }
 
 #[derive(Serialize)]
-struct ConnectionView {
+pub(super) struct ConnectionView {
     provider: String,
     org_name: Option<String>,
     connected_by: String,
@@ -45,6 +45,12 @@ struct ConnectionView {
     next_action: Option<&'static str>,
     retry_at: Option<Timestamp>,
     last_check: Option<Check>,
+}
+
+impl ConnectionView {
+    pub(super) fn provider(&self) -> &str {
+        &self.provider
+    }
 }
 
 impl From<Connection> for ConnectionView {

@@ -6,6 +6,7 @@
 mod activity;
 mod connections;
 mod console;
+mod events;
 mod fields;
 mod mappings;
 mod oauth;
@@ -38,7 +39,7 @@ const ABOUT: &str = "Connections of a company to outside services. JSON in and o
     access level it needs.";
 
 /// The groups of operations in the order in which they are read, each with a sentence.
-const GROUPS: [(&str, &str); 10] = [
+const GROUPS: [(&str, &str); 11] = [
     ("This service's providers", "The bodies that connect the providers which are approved here."),
     ("Session", "Signing in and out, for a browser."),
     ("Connections", "One connection for each provider: make it, look at it, end it."),
@@ -46,6 +47,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("Mappings", "Which account at a provider is whose."),
     ("People", "The people that are mapped."),
     ("Providers", "The components that this service found."),
+    ("Events", "What changes, as it changes."),
     ("Audit", "Who did what to which connection."),
     ("Console", "The page for people, which does what it does over this API."),
     ("Description", "What you are reading."),
@@ -148,6 +150,7 @@ fn operations() -> Vec<Operation> {
         people::operations(),
         providers::operations(),
         activity::operations(),
+        events::operations(),
         console::operations(),
         service::operations(),
     ]

@@ -40,7 +40,7 @@ pub(super) struct ListView {
 }
 
 #[derive(Serialize)]
-struct ProviderView {
+pub(super) struct ProviderView {
     id: String,
     file: Option<String>,
     digest: Option<String>,
@@ -199,7 +199,7 @@ fn decided(entry: Option<&Entry>, now: Timestamp) -> Answer<DecidedView> {
     Answer(DecidedView { ok: true, provider: entry.map(|entry| view(entry, now)) })
 }
 
-fn view(entry: &Entry, now: Timestamp) -> ProviderView {
+pub(super) fn view(entry: &Entry, now: Timestamp) -> ProviderView {
     let approved = entry.manifest().filter(|_| matches!(entry.state, Approval::Approved | Approval::Disabled));
     let paused = entry.component().and_then(|component| component.breaker.paused(now));
     ProviderView {

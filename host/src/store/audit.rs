@@ -111,6 +111,31 @@ impl Store {
             .collect()
     }
 
+    /// The number of the newest row.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_end(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)
+    }
+
+    /// Whether people or mappings were changed after the row `from`, up to the row `to`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn people_changed(&self, from: i64, to: i64) -> Result<bool, StoreError> {
+        let changes: i64 = sqlx::query_scalar(
+            // A disconnect may take mappings along.
+            "select count(*) from audit where seq > $1 and seq <= $2 and (action like 'person.%' or \
+             action like 'people.%' or action like 'mapping%' or action = 'connection.disconnect')",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(changes > 0)
+    }
+
     /// Walks the chain and names the first row that does not follow from the one before; none when all do.
     ///
     /// # Errors

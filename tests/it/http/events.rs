@@ -1,0 +1,160 @@
+//! `GET /api/admin/events`: what changes is told, by whichever host; and when a stream ends.
+
+use std::{fs, time::Duration};
+
+use http::Method;
+use jackfield_test_support::{
+    app::{Caller, TestApp, client},
+    guests,
+    slack::Slack,
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{
+    SLACK, body, known_token,
+    people::{PEOPLE, person},
+    with_slack,
+};
+
+const EVENTS: &str = "/api/admin/events";
+
+/// Longer than anything that is waited for here may take.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A stream of events, read one by one.
+struct Stream {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Stream {
+    async fn open(app: &TestApp, caller: Caller) -> Self {
+        Self::open_with(app, app.token(caller).expect("a token")).await
+    }
+
+    async fn open_with(app: &TestApp, token: &str) -> Self {
+        let asked = client().get(format!("{}{EVENTS}", app.base)).timeout(LONG * 3).bearer_auth(token);
+        let response = asked.send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, text: String::new() }
+    }
+
+    /// The next event and its data; none at the end.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+                let found =
+                    line("event: ").map(|kind| (kind.to_owned(), line("data: ").unwrap_or_default().to_owned()));
+                self.text = rest.to_owned();
+                if let Some((kind, data)) = found {
+                    return Some((kind, serde_json::from_str(&data).expect("JSON")));
+                }
+            }
+            let chunk = timeout(LONG, self.response.chunk()).await.expect("something comes").expect("it is whole")?;
+            self.text.push_str(str::from_utf8(&chunk).expect("UTF-8"));
+        }
+    }
+
+    /// The data of the next event of a kind that is as it is wanted; others are passed over.
+    async fn until(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let (found, data) = self.next().await.expect("the stream goes on");
+            if found == kind && wanted(&data) {
+                return data;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_changes_and_goes_is_told() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let mut stream = Stream::open(&app, Caller::Executive).await;
+    let token = known_token(&slack);
+    let _ = app.put(SLACK, body(&token)).await.ok();
+    let told = stream.until("connection", |_| true).await;
+    assert_eq!(told, app.get("/api/admin/connections").await.ok()["connections"][0], "as the list says");
+    slack.revoke(&token);
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], false);
+    let told = stream.until("connection", |told| told["status"] != "connected").await;
+    assert_eq!(told["status"], "needs_reauth");
+    let _ = app.delete(SLACK).await.ok();
+    let gone = stream.until("connection", |told| told["removed"] == true).await;
+    assert_eq!(gone, json!({ "provider": "slack", "removed": true }));
+}
+
+#[tokio::test]
+async fn what_another_host_changes_is_told_too() {
+    let app = TestApp::builder().start().await;
+    let beside = app.beside().await;
+    let (mut here, mut there) =
+        (Stream::open(&app, Caller::Executive).await, Stream::open(&beside, Caller::Executive).await);
+    let _ada = person(&beside, "Ada", "ada@acme.example").await;
+    assert_eq!(here.next().await, Some(("mappings".to_owned(), json!({}))));
+    assert_eq!(there.next().await, Some(("mappings".to_owned(), json!({}))));
+    let _bob = person(&app, "Bob", "bob@acme.example").await;
+    assert_eq!(there.next().await, Some(("mappings".to_owned(), json!({}))));
+}
+
+#[tokio::test]
+async fn a_component_that_is_dropped_in_and_taken_away_is_told() {
+    let app = TestApp::builder().start().await;
+    let mut stream = Stream::open(&app, Caller::Executive).await;
+    let file = app.plugins().join("made.wasm");
+    fs::write(&file, guests::describing(&guests::manifest())).expect("it is dropped in");
+    let told = stream.until("provider", |_| true).await;
+    assert_eq!(told, app.get("/api/admin/providers").await.ok()["providers"][0], "as the list says");
+    fs::remove_file(file).expect("it is taken away");
+    let gone = stream.until("provider", |told| told["removed"] == true).await;
+    assert_eq!(gone, json!({ "id": told["id"], "removed": true }));
+}
+
+#[tokio::test]
+async fn who_comes_later_is_told_what_comes_later() {
+    let app = TestApp::builder().start().await;
+    let mut first = Stream::open(&app, Caller::Executive).await;
+    let ada = person(&app, "Ada", "ada@acme.example").await;
+    let _ = first.until("mappings", |_| true).await;
+    let mut second = Stream::open(&app, Caller::Executive).await;
+    drop(first);
+    let _ = app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(json!({ "name": "Ada L." }))).await.ok();
+    assert_eq!(second.next().await, Some(("mappings".to_owned(), json!({}))));
+    // Where nobody listens nothing looks; who comes then finds it looking again.
+    drop(second);
+    let _bob = person(&app, "Bob", "bob@acme.example").await;
+    let mut third = Stream::open(&app, Caller::Executive).await;
+    let _eve = person(&app, "Eve", "eve@acme.example").await;
+    assert_eq!(third.next().await, Some(("mappings".to_owned(), json!({}))));
+}
+
+#[tokio::test]
+async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
+    let app = TestApp::builder().start().await;
+    let other = app.second_executive().await;
+    let mut revoked = Stream::open(&app, Caller::Executive).await;
+    let mut kept = Stream::open_with(&app, &other).await;
+    app.tamper("update tokens set revoked_at = 1 where id = (select min(id) from tokens where name = 'executive')")
+        .await;
+    assert_eq!(revoked.next().await, Some(("session".to_owned(), json!({ "ended": true }))));
+    assert_eq!(revoked.next().await, None);
+    let body = json!({ "name": "Ada", "email": "ada@acme.example" });
+    assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(body)).await.status, 201);
+    assert_eq!(kept.next().await, Some(("mappings".to_owned(), json!({}))));
+}
+
+#[tokio::test]
+async fn a_stop_ends_every_stream_at_once() {
+    let mut app = TestApp::builder().start().await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(Stream::open(&app, Caller::Executive).await);
+    }
+    timeout(LONG, app.stop()).await.expect("the stop does not wait for them");
+    for mut stream in streams {
+        assert_eq!(stream.next().await, None);
+    }
+}
