@@ -1,0 +1,74 @@
+// The two lists that many pages need, connections and providers: asked once, kept while the page lives, and live.
+import { call, onSession } from "./api.js";
+import { useEvents } from "./events.js";
+import { useCallback, useEffect, useState } from "./vendor/preact.js";
+
+const cache = {
+  connection: { path: "/api/admin/connections", list: "connections", key: "provider", kept: null, asked: null },
+  provider: { path: "/api/admin/providers", list: "providers", key: "id", kept: null, asked: null },
+};
+
+// What one person was shown is not the next one's to see.
+onSession((session) => {
+  if (session.signed_in) return;
+  for (const one of Object.values(cache)) one.kept = one.asked = null;
+});
+
+/** Asks for both lists at once, before a page wants them. */
+export function preload() {
+  for (const one of Object.values(cache)) load(one).catch(() => {});
+}
+
+function load(one) {
+  one.asked ??= call("GET", one.path)
+    .then((answer) => (one.kept = answer))
+    .finally(() => (one.asked = null));
+  return one.asked;
+}
+
+/** The list with one entry changed, added, or taken out, as an event says. */
+function merge(answer, one, change) {
+  if (!answer) return answer;
+  const id = change[one.key];
+  const rest = answer[one.list];
+  const at = rest.findIndex((entry) => entry[one.key] === id);
+  if (change.removed) return { ...answer, [one.list]: rest.filter((entry) => entry[one.key] !== id) };
+  if (at < 0) return { ...answer, [one.list]: [...rest, change] };
+  return { ...answer, [one.list]: rest.with(at, change) };
+}
+
+function useList(kind) {
+  const one = cache[kind];
+  const [state, set] = useState({ answer: one.kept, problem: null });
+  const reload = useCallback(async () => {
+    try {
+      set({ answer: await load(one), problem: null });
+    } catch (problem) {
+      set((before) => ({ ...before, problem }));
+    }
+  }, []);
+  useEffect(() => {
+    reload();
+  }, []);
+  useEvents({ [kind]: true }, (what, change) => {
+    if (what === "resync") return reload();
+    one.kept = merge(one.kept, one, change);
+    set((before) => ({ ...before, answer: merge(before.answer, one, change) }));
+  });
+  return { ...state, reload };
+}
+
+/** `{connections, problem, reload}`: every connection, live; null while it is asked for the first time. */
+export function useConnections() {
+  const { answer, problem, reload } = useList("connection");
+  return { connections: answer?.connections ?? null, problem, reload };
+}
+
+/** `{providers, folderProblem, problem, reload}`: every provider with its component, live; null at first. */
+export function useProviders() {
+  const { answer, problem, reload } = useList("provider");
+  return { providers: answer?.providers ?? null, folderProblem: answer?.folder_problem ?? null, problem, reload };
+}
+
+/** What a provider is called: its title, or its id where no component says one. */
+export const titleOf = (providers, id) => providers?.find((provider) => provider.id === id)?.title ?? id;
