@@ -39,7 +39,7 @@ const ABOUT: &str = "Connections of a company to outside services. JSON in and o
     access level it needs.";
 
 /// The groups of operations in the order in which they are read, each with a sentence.
-const GROUPS: [(&str, &str); 11] = [
+const GROUPS: [(&str, &str); 12] = [
     ("This service's providers", "The bodies that connect the providers which are approved here."),
     ("Session", "Signing in and out, for a browser."),
     ("Connections", "One connection for each provider: make it, look at it, end it."),
