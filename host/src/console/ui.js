@@ -168,16 +168,23 @@ let told = [];
 let listen = () => {};
 let count = 0;
 
-/** Says something that needs no answer, at the edge of the page, for a few seconds. `kind` is `ok` or `bad`. */
-export function toast(words, kind = "ok") {
-  const one = { key: (count += 1), words, kind };
+/**
+ * Says something that needs no answer, at the edge of the page, for a few seconds. `kind` is `ok` or `bad`. An `action`,
+ * `{label, run}`, is a button on it, and gives it half a minute.
+ */
+export function toast(words, kind = "ok", action = null) {
   const drop = () => {
     told = told.filter((other) => other !== one);
     listen(told);
   };
+  const run = () => {
+    drop();
+    action.run();
+  };
+  const one = { key: (count += 1), words, kind, action: action && { label: action.label, run } };
   told = [...told.slice(-2), one];
   listen(told);
-  setTimeout(drop, kind === "bad" ? 12_000 : 6_000);
+  setTimeout(drop, action ? 30_000 : kind === "bad" ? 12_000 : 6_000);
 }
 
 /** Where toasts are shown. Stands once, in the shell. */
@@ -188,8 +195,9 @@ export function Toasts() {
   }, []);
   return html`
     <div class="toasts" role="status" aria-live="polite">
-      ${shown.map(({ key, words, kind }) => html`<p key=${key} class=${`toast ${kind}`}>
-        <${Icon} name=${kind === "bad" ? "bad" : "check"} />${words}</p>`)}
+      ${shown.map(({ key, words, kind, action }) => html`<p key=${key} class=${`toast ${kind}`}>
+        <${Icon} name=${kind === "bad" ? "bad" : "check"} /><span>${words}</span>
+        ${action && html`<${Button} look="quiet" onClick=${action.run}>${action.label}<//>`}</p>`)}
     </div>
   `;
 }
