@@ -33,8 +33,11 @@ export function setSession(next) {
   return next;
 }
 
-/** Asks who is signed in. */
-export const loadSession = async () => setSession(await call("GET", "/api/session"));
+/** Asks who is signed in. A session that was there and is not any more has ended. */
+export async function loadSession() {
+  const next = await call("GET", "/api/session");
+  return setSession(current.signed_in && !next.signed_in ? { ...next, over: "ended" } : next);
+}
 
 /** Says that the session is over; `why` is `ended` (by itself), or `left` (signed out here). */
 export function endSession(why = "ended") {
@@ -43,8 +46,10 @@ export function endSession(why = "ended") {
 
 const CHANGES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-async function send(method, path, body, { signal, headers } = {}) {
+async function send(method, path, body, { signal, headers, isBackground } = {}) {
   const fields = new Headers(headers);
+  // What nobody asked for at this moment keeps no session alive.
+  if (isBackground) fields.set("x-background", "1");
   if (!fields.has("accept")) fields.set("accept", "application/json");
   if (CHANGES.has(method) && current.csrf) fields.set("x-csrf-token", current.csrf);
   let content = body;
@@ -75,7 +80,8 @@ async function problemOf(response) {
 
 /**
  * Calls the service. An object is sent as JSON; a text or a Blob as it is, with the content type among `headers`.
- * Gives the parsed answer, or with `raw` the whole Response; throws a Problem. A 401 ends the session.
+ * Gives the parsed answer, or with `raw` the whole Response; throws a Problem. A 401 ends the session. With
+ * `isBackground` it is no doing of the person's, such as a poll.
  */
 export async function call(method, path, body, options = {}) {
   let response = await send(method, path, body, options);

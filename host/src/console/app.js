@@ -3,6 +3,7 @@ import { loadSession, onSession, Problem, session } from "./api.js";
 import { preload } from "./data.js";
 import { go, Link, useRoute } from "./router.js";
 import { Account, Below, comeBack, rememberPage, SignIn, takeLink } from "./signin.js";
+import { Staying } from "./staying.js";
 import { Button, Icon, Notice, Page, Toasts, useSlow } from "./ui.js";
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact.js";
 
@@ -111,6 +112,7 @@ function Frame({ route, who }) {
       <main id="page" ref=${main} tabindex="-1"><${Shown} route=${route} /></main>
     </div>
     <${Toasts} />
+    <${Staying} who=${who} />
   `;
 }
 
@@ -142,6 +144,9 @@ function App({ failure }) {
   if (who.level !== "executive") return html`<${Below} who=${who} />`;
   return isAtDoor ? null : html`<${Frame} route=${route} who=${who} />`;
 }
+
+// A file that misses its place would be opened in place of the console, a key file too.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
 async function start() {
   const root = document.getElementById("app");

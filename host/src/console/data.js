@@ -19,8 +19,8 @@ export function preload() {
   for (const one of Object.values(cache)) load(one).catch(() => {});
 }
 
-function load(one) {
-  one.asked ??= call("GET", one.path)
+function load(one, isBackground = false) {
+  one.asked ??= call("GET", one.path, undefined, { isBackground })
     .then((answer) => (one.kept = answer))
     .finally(() => (one.asked = null));
   return one.asked;
@@ -40,9 +40,9 @@ function merge(answer, one, change) {
 function useList(kind) {
   const one = cache[kind];
   const [state, set] = useState({ answer: one.kept, problem: null });
-  const reload = useCallback(async () => {
+  const reload = useCallback(async ({ isBackground } = {}) => {
     try {
-      set({ answer: await load(one), problem: null });
+      set({ answer: await load(one, isBackground), problem: null });
     } catch (problem) {
       set((before) => ({ ...before, problem }));
     }
@@ -51,7 +51,7 @@ function useList(kind) {
     reload();
   }, []);
   useEvents({ [kind]: true }, (what, change) => {
-    if (what === "resync") return reload();
+    if (what === "resync") return reload({ isBackground: true });
     one.kept = merge(one.kept, one, change);
     set((before) => ({ ...before, answer: merge(before.answer, one, change) }));
   });

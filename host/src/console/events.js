@@ -1,5 +1,5 @@
 // What changes on the server, as it changes: one stream for all pages, a slow poll where there is none.
-import { endSession, session } from "./api.js";
+import { endSession, loadSession, session } from "./api.js";
 import { useEffect, useRef } from "./vendor/preact.js";
 
 const KINDS = ["connection", "provider", "mappings"];
@@ -56,6 +56,8 @@ function open() {
     poll ||= setInterval(() => tell("resync", {}), POLL_MS);
     if (!isOver) return;
     source = null;
+    // Turned away: the session may be over, which the stream had no time to say.
+    loadSession().catch(() => {});
     again = setTimeout(open, wait);
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   };

@@ -15,8 +15,8 @@ export function HelpLink({ href, children }) {
 function Control({ kind, choices, lines, isSecret, isShown, input, ...rest }) {
   if (kind === "choice") {
     return html`<select ref=${input} ...${rest}>
-      ${!rest.required && html`<option value="">None</option>`}
-      ${rest.required && !rest.value && html`<option value="" disabled>Choose…</option>`}
+      ${!choices.some(({ value }) => value === "") && html`<option value="" disabled=${rest.required}>
+        ${rest.required ? "Choose…" : "Not set"}</option>`}
       ${choices.map(({ value, label }) => html`<option key=${value} value=${value}>${label}</option>`)}
     </select>`;
   }

@@ -94,3 +94,9 @@ export function explain(problem) {
   const wait = problem?.retryAfter;
   return { title, means, todo: wait ? `${todo} That is in ${wait} s.` : todo };
 }
+
+/** The provider's own word for a refusal, out of the sentence that the API makes of it; null where there is none. */
+export function wordOf(detail) {
+  const word = /refused the credential: (.+); nothing was stored/s.exec(detail ?? "")?.[1];
+  return word ?? null;
+}

@@ -20,14 +20,13 @@ export function comeBack() {
 
 // What a sign-in through the identity provider came to, by the fixed words that the service sends along.
 const REFUSED = {
-  declined: ["The sign-in was declined", "Your identity provider was told no, or nobody answered it. Try again."],
-  expired: ["The sign-in took too long", "It has to be finished within a few minutes. Start it again."],
-  level: [
+  declined: ["The sign-in was declined", "You or your identity provider said no. Try again if that was a mistake."],
+  expired: ["The sign-in can not be used any more", "It took too long, was begun in another browser, or was used already. Start it again here."],
+  unavailable: ["The identity provider does not answer", "Nothing is wrong with your account. Try again in a moment."],
+  no_level: [
     "Your account has no access level here",
     "Your identity provider knows you, but does not say what you may do in Jackfield. Ask who administers it.",
   ],
-  state: ["The sign-in did not belong to this browser", "It was begun elsewhere or ended before. Start it again here."],
-  unreachable: ["The identity provider does not answer", "Nothing is wrong with your account. Try again in a moment."],
 };
 const REFUSED_ELSE = ["The identity provider's answer could not be used", "Try again; if it stays, tell who runs this service."];
 
@@ -59,7 +58,11 @@ export function takeLink() {
 }
 
 function Problems({ problem, by }) {
-  if (problem.status === 401 || problem.status === 403) return html`<${Notice} kind="bad" ...${WRONG[by]} />`;
+  if (problem.status === 401) return html`<${Notice} kind="bad" ...${WRONG[by]} />`;
+  if (problem.status === 403) {
+    return html`<${Notice} kind="bad" title="That token can not sign in" means=${problem.detail}
+      todo="Use an Executive's token. Tokens for services only use connections." />`;
+  }
   if (problem.status === 429) {
     return html`<${Notice} problem=${problem} title="Too many tries" means="Nobody can sign in from here for a while."
       todo=${`Try again in ${problem.retryAfter ?? 60} s.`} />`;
@@ -137,7 +140,7 @@ export function SignIn({ who, route, link, onSpent }) {
             <${Button} type="submit" look=${who.oidc ? "plain" : "primary"} class=${`button wide ${who.oidc ? "plain" : "primary"}`}
               isBusy=${busy === "token"}>Sign in<//>
           </form>
-          <details class="small">
+          <details class="small" open=${failed?.by === "link"}>
             <summary>No token at hand?</summary>
             <p class="muted">On the machine where Jackfield runs, <code>jackfield signin-link</code> prints a link that
               signs you in. It works once, for 15 minutes.</p>
@@ -228,7 +231,7 @@ export function Account({ who }) {
     <div class="account" ref=${box} onKeyDown=${key} onFocusOut=${blur}>
       ${isOpen && html`
         <div class="account-menu" id="account">
-          <p class="muted small">Signed in until <${Time} at=${who.expires_at} />, or until idle.</p>
+          <p class="muted small">Your session ends <${Time} at=${who.expires_at} />, or when idle for long.</p>
           ${problem && html`<${Notice} problem=${problem} />`}
           <${Button} look="quiet" icon="out" isBusy=${busy === "here"} onClick=${() => leave(false)}>Sign out here<//>
           <${Button} look="quiet" icon="lock" isBusy=${busy === "everywhere"} onClick=${() => leave(true)}>

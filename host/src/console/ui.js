@@ -41,11 +41,19 @@ export function Monogram({ id, title }) {
 /** A dialog in front of the page. The focus goes in, and back to where it was; Escape and `onClose` end it. */
 export function Dialog({ title, onClose, actions, isWide, children }) {
   const element = useRef(null);
+  const latest = useRef(onClose);
+  latest.current = onClose;
   const id = useId();
   useEffect(() => {
     const dialog = element.current;
+    // A second Escape closes it whatever is said to the first.
+    const closed = () => latest.current();
+    dialog.addEventListener("close", closed);
     dialog.showModal();
-    return () => dialog.close();
+    return () => {
+      dialog.removeEventListener("close", closed);
+      dialog.close();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();
@@ -65,9 +73,9 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
 
 /**
  * What happened, what it means, what to do. With a `problem` the words come from its code; `title`, `means` and `todo`
- * say more where a page knows more. `kind` is `bad`, `warn`, `ok` or `info`.
+ * say more where a page knows more; with `isBrief` the details stand elsewhere, beside their fields. `kind` is `bad`, `warn`, `ok` or `info`.
  */
-export function Notice({ kind, problem, title, means, todo, action, onRetry, children }) {
+export function Notice({ kind, problem, isBrief, title, means, todo, action, onRetry, children }) {
   const said = problem ? explain(problem) : {};
   const shown = kind ?? (problem ? "bad" : "info");
   const icon = { bad: "bad", warn: "warn", ok: "check", info: "info" }[shown];
@@ -77,8 +85,8 @@ export function Notice({ kind, problem, title, means, todo, action, onRetry, chi
       <${Icon} name=${icon} />
       <div class="notice-words">
         <p class="notice-title">${title ?? said.title}</p>
-        ${problem?.detail && html`<p class="wrap">${sentence(problem.detail)}</p>`}
-        ${fields.length > 1 && html`<ul>${fields.slice(0, 8).map((error) => html`<li class="wrap">
+        ${problem?.detail && !isBrief && html`<p class="wrap">${sentence(problem.detail)}</p>`}
+        ${fields.length > 1 && !isBrief && html`<ul>${fields.slice(0, 8).map((error) => html`<li class="wrap">
           ${error.line ? `Line ${error.line}: ` : ""}${error.field ? `${error.field} ` : ""}${error.message}</li>`)}</ul>`}
         ${(means ?? said.means) && html`<p>${means ?? said.means}</p>`}
         ${(todo ?? said.todo) && html`<p>${todo ?? said.todo}</p>`}
@@ -117,6 +125,19 @@ export function useSlow(isOn, after = 300) {
     return () => clearTimeout(timer);
   }, [isOn]);
   return isOn && isSlow;
+}
+
+/**
+ * Takes the focus to `element` when `what` changes and the focus was lost by that, as it is when the button that was
+ * pressed is not there any more.
+ */
+export function useFoundFocus(element, what) {
+  const before = useRef(what);
+  useEffect(() => {
+    if (before.current === what) return;
+    before.current = what;
+    if (document.activeElement === document.body || !document.activeElement) element.current?.focus();
+  }, [what]);
 }
 
 /** Nothing there yet: why, and what to do first. */
