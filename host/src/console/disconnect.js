@@ -1,0 +1,88 @@
+// Disconnecting: what will go, before it goes; and what became of it.
+import { call } from "./api.js";
+import { list, plural } from "./format.js";
+import { Button, Dialog, Notice, Progress, useSlow } from "./ui.js";
+import { html, useEffect, useState } from "./vendor/preact.js";
+
+const AFTER = {
+  revoked: ["ok", "The credential was revoked at the provider", "Nobody can use it any more, wherever it may still lie."],
+  kept: ["warn", "The credential stays good at the provider", "It is gone from here, but could be used by whoever else has it."],
+  failed: ["warn", "It could not be revoked upstream", "It is gone from here, and may still be good at the provider. Take it back there."],
+  nothing: ["info", "There was no connection any more", "Somebody else may have disconnected it meanwhile."],
+};
+
+/** What will go, one line each. */
+function Going({ title, found }) {
+  const { mappings, services, alerts, revokes } = found;
+  return html`
+    <p>This is what goes${found.org_name && html` with <strong class="wrap">${found.org_name}</strong>`}:</p>
+    <ul>
+      <li>The connection and its sealed secrets. Work that needs ${title} stops at once.</li>
+      <li>${revokes === "upstream"
+        ? `The credential is revoked at ${title} too.`
+        : `The credential stays good at ${title}: it can not be revoked from here. Take it back there if nobody else needs it.`}</li>
+      <li>${mappings > 0
+        ? `${plural(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
+        : "No mapping of people goes with it."}</li>
+      ${alerts === true && html`<li>Change alerts are switched off.</li>`}
+      ${alerts === null && html`<li>Whether change alerts are on could not be asked; none arrive after this.</li>`}
+      <li>${services.length
+        ? `It is used by ${plural(services.length, "service")}, whose calls fail from then on: ${list(services.slice(0, 5).map(({ name }) => name))}${services.length > 5 ? " and others" : ""}.`
+        : "No service holds a token for it."}</li>
+    </ul>
+  `;
+}
+
+/** The dialog. `onGone` is called once the connection is gone, `onClose` when the dialog is to close. */
+export function Disconnect({ provider, onGone, onClose }) {
+  const { id, title } = provider;
+  const path = `/api/admin/connections/${encodeURIComponent(id)}`;
+  const [found, setFound] = useState(null);
+  const [gone, setGone] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [isBusy, setBusy] = useState(false);
+  const isSlow = useSlow(isBusy || (!found && !problem));
+  const look = async () => {
+    setProblem(null);
+    try {
+      setFound(await call("GET", `${path}/disconnect`));
+    } catch (refusal) {
+      setProblem(refusal);
+    }
+  };
+  useEffect(() => {
+    look();
+  }, []);
+  const disconnect = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      setGone(await call("DELETE", path));
+      onGone();
+    } catch (refusal) {
+      setProblem(refusal);
+    } finally {
+      setBusy(false);
+    }
+  };
+  if (gone) {
+    const [kind, words, means] = AFTER[gone.upstream] ?? AFTER.nothing;
+    return html`
+      <${Dialog} title=${`${title} is disconnected`} onClose=${onClose}
+        actions=${html`<${Button} look="primary" onClick=${onClose}>Done<//>`}>
+        <${Notice} kind=${kind} title=${words} means=${means} todo=${gone.note} />
+      <//>
+    `;
+  }
+  const actions = html`
+    <${Button} onClick=${onClose}>Keep it<//>
+    <${Button} look="danger" icon="trash" isBusy=${isBusy} disabled=${!found} onClick=${disconnect}>Disconnect ${title}<//>
+  `;
+  return html`
+    <${Dialog} title=${`Disconnect ${title}?`} onClose=${() => isBusy || onClose()} actions=${actions}>
+      ${found && html`<${Going} title=${title} found=${found} />`}
+      ${isSlow && html`<${Progress} label=${isBusy ? `Disconnecting ${title}…` : "Looking what would go…"} />`}
+      ${problem && html`<${Notice} problem=${problem} onRetry=${found ? undefined : look} />`}
+    <//>
+  `;
+}
