@@ -55,10 +55,7 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
 }
 
 /// `GET /console/{hash}/{file}`
-pub(super) async fn file(
-    Path((hash, name)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(super) async fn file(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, ApiError> {
     find(&hash, &name, &headers)
 }
 
