@@ -21,7 +21,7 @@ use crate::{
     connections::{Connections, Parts},
     egress::{Egress, EgressConfig},
     metrics::Metrics,
-    people::People,
+    people::{self, People},
     providers::{self, Providers},
     sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust},
     store::{Run, Store, StoreOptions},
@@ -70,6 +70,9 @@ impl App {
     pub async fn start(config: &Config, surroundings: Surroundings) -> anyhow::Result<Self> {
         let metrics = Metrics::start();
         let store = open_store(config, surroundings.clock.clone()).await?;
+        if store.sealed_because().is_none() {
+            people::make_findable(&store).await.context("the names of people could not be made findable")?;
+        }
         let cache = match store.vault() {
             Ok(vault) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
             Err(_sealed) => Cache::none(),

@@ -4,6 +4,7 @@ mod key;
 mod mappings;
 mod matching;
 mod rules;
+mod search;
 mod sheet;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub use self::{
     mappings::{SyncRow, Synced},
     matching::{Account, Evidence, Mode, Plan, PlannedPerson, Standing, Tally},
+    search::{Search, make_findable},
 };
 use crate::{
     connections::Connections,
@@ -85,11 +87,12 @@ impl People {
     pub async fn create(&self, submitted: Submitted, actor: &Actor) -> Result<Person, Error> {
         self.store.vault()?;
         let change = judge(submitted, Needed::NameAndEmail)?;
-        let (Some(name), Some((email, email_key))) = (change.name, change.email) else {
+        let (Some((name, sought_name)), Some((email, email_key))) = (change.name, change.email) else {
             return Err(Error::internal("a person without a name or an address passed the rules"));
         };
         let new = NewPerson {
             name,
+            sought_name,
             email,
             email_key,
             user_id: change.user_id.flatten(),
@@ -190,6 +193,10 @@ fn judge(submitted: Submitted, needed: Needed) -> Result<PersonChange, Error> {
     if !errors.is_empty() {
         return Err(Error::InvalidFields(errors));
     }
+    let name = name.map(|name| {
+        let sought = key::sought(&name);
+        (name, sought)
+    });
     let email = email.map(|email| {
         let key = key::email_key(&email);
         (email, key)

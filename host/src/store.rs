@@ -18,6 +18,7 @@ mod plans;
 mod sealed;
 mod sessions;
 mod signin;
+mod search;
 mod sync;
 mod tokens;
 
@@ -42,6 +43,7 @@ pub use self::{
     plans::{Applied, Candidate, Link, Undone},
     sessions::{NewSession, SIGN_IN, SessionKey, Spends},
     signin::{LINK_LIFE, LinkText, SigninLink},
+    search::{Found, Linked, Sought},
     sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
     tokens::{NewToken, TOKEN_PREFIX, TokenText},
 };

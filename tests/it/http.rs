@@ -26,6 +26,7 @@ mod refresh;
 mod remote;
 mod scrapin;
 mod session;
+mod search;
 mod seventh;
 mod typed;
 mod users;

@@ -15,7 +15,7 @@ use super::{
     error::ApiError,
     extract::{Json, LARGE, Query},
     form::Form,
-    stream::{self, PageQuery},
+    stream::{self, PageQuery, Part},
 };
 use crate::{model::audit::Actor, people::SyncRow, store::Mapped};
 
@@ -41,6 +41,12 @@ struct MappedView<'a> {
 struct PageView<'a> {
     users: Vec<MappedView<'a>>,
     next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FoundView<'a> {
+    users: Vec<MappedView<'a>>,
+    total: u64,
 }
 
 impl<'a> From<&'a Mapped> for MappedView<'a> {
@@ -71,17 +77,27 @@ fn as_object<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result
 /// `GET /api/admin/connections/user-mappings`
 pub(super) async fn list(Given(state): Given<State>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let people = state.people;
-    if let Some((after, limit)) = query.page()? {
-        let page = people.mapped(after.as_deref(), limit).await?;
-        let next_cursor = page.next.as_deref().map(stream::cursor);
-        let users = page.items.iter().map(MappedView::from).collect();
-        return Ok(Answer(PageView { users, next_cursor }).into_response());
+    match query.part()? {
+        Part::Page { after, limit } => {
+            let page = people.mapped(after.as_deref(), limit).await?;
+            let next_cursor = page.next.as_deref().map(stream::cursor);
+            let users = page.items.iter().map(MappedView::from).collect();
+            Ok(Answer(PageView { users, next_cursor }).into_response())
+        }
+        Part::Found(search) => {
+            let found = people.find_mapped(&search).await?;
+            let users = found.items.iter().map(MappedView::from).collect();
+            Ok(Answer(FoundView { users, total: found.total }).into_response())
+        }
+        Part::Whole => {
+            let read = move |after: Option<String>| {
+                let people = people.clone();
+                async move { people.mapped(after.as_deref(), stream::PART).await }
+            };
+            let view = |mapped: &Mapped, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, &MappedView::from(mapped));
+            stream::json("users", read, view).await
+        }
     }
-    let read = move |after: Option<String>| {
-        let people = people.clone();
-        async move { people.mapped(after.as_deref(), stream::PART).await }
-    };
-    stream::json("users", read, |mapped: &Mapped, chunk| serde_json::to_writer(chunk, &MappedView::from(mapped))).await
 }
 
 /// `PUT /api/admin/connections/user-mappings/{person_id}`

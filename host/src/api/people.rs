@@ -9,10 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{ACCEPT, CONTENT_DISPOSITION},
-};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -21,7 +18,7 @@ use super::{
     error::ApiError,
     extract::{self, Json, LARGE, Query},
     form::Form,
-    stream::{self, PageQuery},
+    stream::{self, PageQuery, Part, wants_csv},
 };
 use crate::{
     model::{Error, FieldError, Person, audit::Actor},
@@ -34,6 +31,12 @@ struct PageView {
     next_cursor: Option<String>,
 }
 
+#[derive(Serialize)]
+struct FoundView {
+    people: Vec<Person>,
+    total: u64,
+}
+
 /// `GET /api/admin/people`
 pub(super) async fn list(
     Given(state): Given<State>,
@@ -41,37 +44,35 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let people = state.people;
-    let page = query.page()?;
-    if wants_csv(&headers) {
-        if page.is_some() {
-            let message = "is for JSON; a CSV file is given whole";
-            return Err(Error::InvalidFields(vec![FieldError::new("limit", message)]).into());
-        }
-        return csv(people).await;
+    if query.is_narrowed() {
+        let message = "and `state` are of user-mappings";
+        return Err(Error::InvalidFields(vec![FieldError::new("provider", message)]).into());
     }
-    match page {
-        Some((after, limit)) => {
+    match query.part()? {
+        Part::Whole if wants_csv(&headers) => {
+            let name = "attachment; filename=\"people.csv\"";
+            stream::csv(name, csv_header(), read_all(people), csv_lines).await
+        }
+        _ if wants_csv(&headers) => Err(whole_alone().into()),
+        Part::Page { after, limit } => {
             let page = people.page(after.as_deref(), limit).await?;
             let next_cursor = page.next.as_deref().map(stream::cursor);
             Ok(Answer(PageView { people: page.items, next_cursor }).into_response())
         }
-        None => {
+        Part::Found(search) => {
+            let found = people.find(&search).await?;
+            Ok(Answer(FoundView { people: found.items, total: found.total }).into_response())
+        }
+        Part::Whole => {
             let view = |person: &Person, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, person);
             stream::json("people", read_all(people), view).await
         }
     }
 }
 
-async fn csv(people: People) -> Result<Response, ApiError> {
-    let write = |people: &[Person], chunk: &mut Vec<u8>| {
-        chunk.extend(csv_lines(people));
-        Ok(())
-    };
-    let kind = "text/csv; charset=utf-8; header=present";
-    let mut response = stream::parts(kind, csv_header(), read_all(people), write, "").await?;
-    let name = HeaderValue::from_static("attachment; filename=\"people.csv\"");
-    response.headers_mut().insert(CONTENT_DISPOSITION, name);
-    Ok(response)
+/// A CSV file is asked for, and a part of it.
+pub(super) fn whole_alone() -> Error {
+    Error::InvalidFields(vec![FieldError::new("limit", "is for JSON; a CSV file is given whole")])
 }
 
 /// Reads part after part of everybody.
@@ -80,17 +81,6 @@ fn read_all(people: People) -> impl Fn(Option<String>) -> BoxFuture<'static, Res
         let people = people.clone();
         async move { people.page(after.as_deref(), stream::PART).await }.boxed()
     }
-}
-
-/// Whether a caller would rather have a CSV file than JSON (RFC 9110 §12.5.1, without its finer weights).
-fn wants_csv(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let kind = |range: &str| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let first = accepted
-        .flat_map(|value| value.split(','))
-        .map(kind)
-        .find(|kind| matches!(kind.as_str(), "text/csv" | "text/*" | "application/json" | "application/*" | "*/*"));
-    first.is_some_and(|kind| kind.starts_with("text/"))
 }
 
 /// What people come in: one as JSON, or many as a CSV file.

@@ -6,14 +6,21 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::stream;
-use http::{HeaderValue, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
+};
 use serde::Deserialize;
 
 use super::error::ApiError;
 use crate::{
     model::{Error, FieldError},
-    people::{Page, is_id},
+    people::{Page, Search, is_id},
+    store::Linked,
 };
+
+/// The type of a table whose first line names the columns.
+const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// Items that are read for one part of a list that is sent whole.
 pub(super) const PART: u32 = 1_000;
@@ -25,29 +32,105 @@ const LIMIT: u32 = 100;
 const MOST: u32 = 1_000;
 
 /// Which part of a list a caller asks for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct PageQuery {
     cursor: Option<String>,
     limit: Option<u32>,
+    offset: Option<u32>,
+    q: Option<String>,
+    provider: Option<String>,
+    state: Option<MappingState>,
+}
+
+/// Whether those who are looked for have an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MappingState {
+    Mapped,
+    Unmapped,
+}
+
+/// Part of a list.
+#[derive(Debug)]
+pub(super) enum Part {
+    Whole,
+    /// In the order in which they came, from after an id on.
+    Page {
+        after: Option<String>,
+        limit: u32,
+    },
+    /// In the order of names, and counted.
+    Found(Search),
 }
 
 impl PageQuery {
-    /// After which id the page starts, and how many items it holds; none where the whole list is asked for.
+    /// What is asked for.
     ///
     /// # Errors
-    /// A cursor that no page gave, or a number out of bounds.
-    pub(super) fn page(&self) -> Result<Option<(Option<String>, u32)>, Error> {
-        if self.cursor.is_none() && self.limit.is_none() {
-            return Ok(None);
-        }
+    /// A cursor that no page gave, a number out of bounds, or what does not go together.
+    pub(super) fn part(self) -> Result<Part, Error> {
+        let wrong = |field: &str, message: String| Error::InvalidFields(vec![FieldError::new(field, message)]);
         let limit = self.limit.unwrap_or(LIMIT);
         if !(1..=MOST).contains(&limit) {
-            return Err(Error::InvalidFields(vec![FieldError::new("limit", format!("must be 1 to {MOST}"))]));
+            return Err(wrong("limit", format!("must be 1 to {MOST}")));
         }
-        let after = self.cursor.as_deref().map(opened).transpose()?;
-        Ok(Some((after, limit)))
+        if self.offset.is_some() || self.q.is_some() || self.is_narrowed() {
+            if self.cursor.is_some() {
+                return Err(wrong("cursor", "leads through the whole list; with these, give an offset".to_owned()));
+            }
+            let linked = match self.state {
+                None => Linked::Whatever,
+                Some(MappingState::Mapped) => Linked::Yes,
+                Some(MappingState::Unmapped) => Linked::No,
+            };
+            let (text, offset) = (self.q.unwrap_or_default(), self.offset.unwrap_or_default());
+            return Ok(Part::Found(Search { text, linked, provider: self.provider, offset, limit }));
+        }
+        if self.cursor.is_none() && self.limit.is_none() {
+            return Ok(Part::Whole);
+        }
+        Ok(Part::Page { after: self.cursor.as_deref().map(opened).transpose()?, limit })
     }
+
+    /// Whether it speaks of mappings, which not every list has.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.provider.is_some() || self.state.is_some()
+    }
+}
+
+/// Whether a caller would rather have a CSV file than JSON (RFC 9110 §12.5.1, without its finer weights).
+pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let kind = |range: &str| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let first = accepted
+        .flat_map(|value| value.split(','))
+        .map(kind)
+        .find(|kind| matches!(kind.as_str(), "text/csv" | "text/*" | "application/json" | "application/*" | "*/*"));
+    first.is_some_and(|kind| kind.starts_with("text/"))
+}
+
+/// Sends a list as a CSV file, part by part.
+///
+/// # Errors
+/// As [`parts`].
+pub(super) async fn csv<T, F>(
+    name: &'static str,
+    header: Vec<u8>,
+    read: impl Fn(Option<String>) -> F + Send + Sync + 'static,
+    lines: impl Fn(&[T]) -> Vec<u8> + Send + Sync + 'static,
+) -> Result<Response, ApiError>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<Page<T>, Error>> + Send,
+{
+    let write = move |items: &[T], chunk: &mut Vec<u8>| {
+        chunk.extend(lines(items));
+        Ok(())
+    };
+    let mut response = parts(CSV, header, read, write, "").await?;
+    response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    Ok(response)
 }
 
 /// The cursor of the page after an id.

@@ -30,6 +30,35 @@ pub(super) fn name_key(name: &str) -> String {
     folded(&words.join(" "))
 }
 
+/// A name as it is sought and ordered: what is typed in another case, or without the accents, finds it. Two people may
+/// have the same.
+pub(super) fn sought(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let folded = CaseMapper::new().fold_string(&DecomposingNormalizerBorrowed::new_nfd().normalize(&text)).into_owned();
+    let mut plain = String::with_capacity(folded.len());
+    for letter in DecomposingNormalizerBorrowed::new_nfd().normalize(&folded).chars() {
+        match letter {
+            // The accents of Latin, Greek and Cyrillic letters.
+            '\u{300}'..='\u{36f}' => {}
+            // What no accent makes, and a keyboard may not have.
+            'ø' => plain.push('o'),
+            'ł' => plain.push('l'),
+            'đ' | 'ð' => plain.push('d'),
+            'ħ' => plain.push('h'),
+            'ı' => plain.push('i'),
+            'þ' => plain.push_str("th"),
+            'æ' => plain.push_str("ae"),
+            'œ' => plain.push_str("oe"),
+            other => plain.push(other),
+        }
+    }
+    composed(&plain)
+}
+
 fn holds_punycode(text: &str) -> bool {
     text.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
@@ -93,6 +122,25 @@ mod tests {
             let key = email_key(text);
             assert_eq!(email_key(&key), key, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_found_without_its_case_and_accents() {
+        for (name, typed) in [
+            ("Zoë Lee", "zoe lee"),
+            ("Bjørn  Øster", "BJORN OSTER"),
+            ("Łukasz Súilleabháin", "lukasz suilleabhain"),
+            ("İpek Yılmaz", "ipek yilmaz"),
+            ("Владимир Йонов", "ВЛАДИМИР йонов"),
+            ("STRASSE", "straße"),
+            ("山田 太郎", "山田\u{3000}太郎"),
+            ("Nguye\u{302}\u{303}n", "nguyen"),
+            ("김", "\u{1100}\u{1175}\u{11b7}"),
+        ] {
+            assert_eq!(sought(name), sought(typed), "{name}");
+            assert_eq!(sought(&sought(name)), sought(name), "{name}");
+        }
+        assert_ne!(sought("Ada"), sought("Аda"), "another script stays another");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use csv::{ByteRecord, QuoteStyle, ReaderBuilder, WriterBuilder};
 
 use super::{
-    key::email_key,
+    key::{email_key, sought},
     rules::{self, Wrong},
 };
 use crate::{
@@ -204,7 +204,8 @@ impl Sheet {
             return self.wrong(line, "email", &format!("stands on line {first} already"));
         }
         if let (Some(name), Some(user_id), Some(active)) = (name, user_id, active) {
-            self.rows.push(ImportRow { name, email, email_key, user_id, active });
+            let sought_name = sought(&name);
+            self.rows.push(ImportRow { name, sought_name, email, email_key, user_id, active });
         }
     }
 

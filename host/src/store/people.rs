@@ -14,6 +14,8 @@ use crate::model::Person;
 #[derive(Clone, Debug)]
 pub struct NewPerson {
     pub name: String,
+    /// The name as it is sought.
+    pub sought_name: String,
     pub email: String,
     /// The address as it is compared.
     pub email_key: String,
@@ -24,7 +26,8 @@ pub struct NewPerson {
 /// What is to change of a person; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct PersonChange {
-    pub name: Option<String>,
+    /// The name as it is written and as it is sought.
+    pub name: Option<(String, String)>,
     /// The address as it is written and as it is compared.
     pub email: Option<(String, String)>,
     pub user_id: Option<Option<String>>,
@@ -35,6 +38,8 @@ pub struct PersonChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportRow {
     pub name: String,
+    /// The name as it is sought.
+    pub sought_name: String,
     pub email: String,
     /// The address as it is compared, which no other row of the batch has.
     pub email_key: String,
@@ -116,8 +121,8 @@ impl Store {
             active: new.active,
         };
         sqlx::query(
-            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $7)",
+            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
+             values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
         )
         .bind(person.id.clone())
         .bind(person.name.clone())
@@ -126,6 +131,7 @@ impl Store {
         .bind(person.user_id.clone())
         .bind(i64::from(person.active))
         .bind(self.now())
+        .bind(new.sought_name)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit(&person)).await?;
@@ -154,7 +160,10 @@ impl Store {
                 _ => (person.email, email_key) = (email, Some(key)),
             }
         }
-        person.name = change.name.unwrap_or(person.name);
+        let mut sought_name = None;
+        if let Some((name, sought)) = change.name {
+            (person.name, sought_name) = (name, Some(sought));
+        }
         person.user_id = change.user_id.unwrap_or(person.user_id);
         person.active = change.active.unwrap_or(person.active);
         let changed = differences(&stored, &person);
@@ -163,7 +172,7 @@ impl Store {
         }
         sqlx::query(
             "update people set name = $1, email = $2, email_key = coalesce($3, email_key), user_id = $4, active = $5, \
-             updated_at = $6 where id = $7",
+             updated_at = $6, sought_name = coalesce($8, sought_name) where id = $7",
         )
         .bind(person.name.clone())
         .bind(person.email.clone())
@@ -172,6 +181,7 @@ impl Store {
         .bind(i64::from(person.active))
         .bind(self.now())
         .bind(id.to_owned())
+        .bind(sought_name)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit(&changed)).await?;
@@ -226,6 +236,7 @@ impl Store {
                             &row.email_key,
                             row.user_id.clone().flatten(),
                             active,
+                            &row.sought_name,
                         ));
                     }
                     Some(stored) => {
@@ -240,7 +251,14 @@ impl Store {
                             imported.unchanged += 1;
                         } else {
                             let active = i64::from(person.active);
-                            updated.push((person.id, person.name, person.email, person.user_id, active));
+                            updated.push((
+                                person.id,
+                                person.name,
+                                person.email,
+                                person.user_id,
+                                active,
+                                &row.sought_name,
+                            ));
                         }
                     }
                 }
@@ -262,9 +280,9 @@ impl Store {
         created: String,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at) \
+            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
              select e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, \
-             cast(e.value ->> 5 as bigint), $2, $2 from json_each($1) as e",
+             cast(e.value ->> 5 as bigint), $2, $2, e.value ->> 6 from json_each($1) as e",
         )
         .persistent(false)
         .bind(created)
@@ -281,7 +299,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "update people set name = e.value ->> 1, email = e.value ->> 2, user_id = e.value ->> 3, \
-             active = cast(e.value ->> 4 as bigint), updated_at = $2 from json_each($1) as e \
+             active = cast(e.value ->> 4 as bigint), updated_at = $2, sought_name = e.value ->> 5 from json_each($1) as e \
              where people.id = (e.value ->> 0)",
         )
         .persistent(false)

@@ -7,6 +7,7 @@ use super::{
     connections::{ASKING, next_cursor, page_size},
     oauth::done,
     operation::Operation,
+    people::SOUGHT,
     schema::{Schema, count, flag, list, named, object, ok, text, word},
 };
 
@@ -18,9 +19,16 @@ pub(super) fn operations() -> Vec<Operation> {
     };
     vec![
         operation(Method::GET, "/user-mappings", "list_mappings", "Lists the active people and their accounts")
-            .says("Everybody, or one page where `limit` or `cursor` is given.")
+            .says(
+                "Everybody, or one page where `limit` or `cursor` is given. With any of `offset`, `q`, `provider` and \
+                 `state` in the order of names, and counted in `total`.",
+            )
             .asks("cursor", "The `next_cursor` of the page before.", text())
             .asks("limit", "How many people at most.", page_size(1_000, 100))
+            .asks("offset", "How many of those who are found are passed over.", count())
+            .asks("q", SOUGHT, text().with("maxLength", 200))
+            .asks("provider", "The provider by which `state` goes; any where it is left out.", named("ProviderId"))
+            .asks("state", "Only who has an account, or only who has none.", word(&["mapped", "unmapped"]))
             .answers(200, "The active people.", named("MappingList"), json!({ "users": [mapping()] })),
         operation(Method::PUT, "/user-mappings/{person_id}", "map_person", "Says which account is a person's")
             .takes(named("NewMapping"), json!({ "provider": "acme-chat", "external_id": "U0HDYE3FJ" }))
@@ -120,7 +128,13 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         .needs("people", list(named("PlannedPerson")));
     vec![
         ("Mapping", mapping),
-        ("MappingList", object().needs("users", list(named("Mapping"))).may_have("next_cursor", next_cursor())),
+        (
+            "MappingList",
+            object()
+                .needs("users", list(named("Mapping")))
+                .may_have("next_cursor", next_cursor())
+                .may_have("total", count().says("How many are found in all.")),
+        ),
         ("NewMapping", object().needs("provider", named("ProviderId")).needs("external_id", text())),
         ("Synced", synced),
         ("Plan", plan),

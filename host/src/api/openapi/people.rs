@@ -15,6 +15,9 @@ const GROUP: &str = "People";
 /// The type of a table of people.
 const CSV: &str = "text/csv";
 
+/// What `q` of a list is.
+pub(super) const SOUGHT: &str = "A part of the name or the address, without regard to case and accents.";
+
 const TABLE: &str = "name,email\nAda Okafor,ada@acme.example\n";
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -23,9 +26,14 @@ pub(super) fn operations() -> Vec<Operation> {
     };
     vec![
         operation(Method::GET, "", "list_people", "Lists the people")
-            .says("Everybody, or one page where `limit` or `cursor` is given. With `Accept: text/csv` as a table.")
+            .says(
+                "Everybody, or one page where `limit` or `cursor` is given. With `offset` or `q` in the order of names, \
+                 and counted in `total`. With `Accept: text/csv` everybody as a table.",
+            )
             .asks("cursor", "The `next_cursor` of the page before.", text())
             .asks("limit", "How many people at most.", page_size(1_000, 100))
+            .asks("offset", "How many of those who are found are passed over.", count())
+            .asks("q", SOUGHT, text().with("maxLength", 200))
             .answers(200, "The people.", named("PersonList"), json!({ "people": [person()] }))
             .answers_as(200, "The people.", CSV, text(), json!(TABLE)),
         operation(Method::POST, "", "add_people", "Adds one person, or takes a whole table in")
@@ -90,7 +98,13 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         .needs("errors", list(named("WrongLine")));
     vec![
         ("Person", person),
-        ("PersonList", object().needs("people", list(named("Person"))).may_have("next_cursor", next_cursor())),
+        (
+            "PersonList",
+            object()
+                .needs("people", list(named("Person")))
+                .may_have("next_cursor", next_cursor())
+                .may_have("total", count().says("How many are found in all.")),
+        ),
         ("NewPerson", new),
         ("PersonChange", change),
         ("WrongLine", wrong),
