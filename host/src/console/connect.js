@@ -41,7 +41,7 @@ function useStored(id, isConnected, generation) {
       return;
     }
     call("GET", `/api/admin/connections/${encodeURIComponent(id)}/status`).then(
-      ({ configured, ...fields }) => set(configured ? fields : {}),
+      ({ configured, ...fields }) => set(Object.assign(Object.create(null), configured && fields)),
       () => set({}),
     );
   }, [id, isConnected, generation]);

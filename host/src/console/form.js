@@ -6,6 +6,9 @@ import { wordOf } from "./problems.js";
 import { Button, Field, Notice, Progress, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
+/** An object with nothing of its own but what is put in: a component may call a field `constructor`. */
+const bare = (entries) => Object.assign(Object.create(null), entries);
+
 /** Bytes of a key file, as the service bounds them. */
 const LONGEST_FILE = 64 << 10;
 
@@ -60,7 +63,7 @@ function One({ field, value, error, isUpdate, isDead, isCleared, onValue, onClea
 
 /** What is sent: only what was entered or changed; an optional one that was emptied is cleared. */
 function bodyOf(fields, values, cleared, stored) {
-  const body = {};
+  const body = bare();
   for (const { name, secret, required } of fields) {
     const value = (values[name] ?? "").trim();
     if (cleared[name]) body[name] = null;
@@ -72,7 +75,7 @@ function bodyOf(fields, values, cleared, stored) {
 
 /** What is missing, before anything is sent. */
 function missing(fields, values, isUpdate) {
-  const errors = {};
+  const errors = bare();
   for (const { name, secret, required } of fields) {
     const isKept = secret && isUpdate;
     if (required && !isKept && !(values[name] ?? "").trim()) errors[name] = "This is needed.";
@@ -88,7 +91,7 @@ function asSentence(message) {
 
 /** A refusal, sorted: what belongs beside a field, and whether all of it found one. */
 function beside(problem, fields, body) {
-  const errors = {};
+  const errors = bare();
   let isPlaced = problem.errors.length > 0;
   for (const { field, message } of problem.errors) {
     if (fields.some(({ name }) => name === field)) errors[field] = asSentence(message);
@@ -111,10 +114,10 @@ function beside(problem, fields, body) {
  */
 export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCancel }) {
   const fields = provider.fields;
-  const fresh = () => Object.fromEntries(fields.map(({ name, secret }) => [name, (!secret && stored?.[name]) || ""]));
+  const fresh = () => bare(Object.fromEntries(fields.map(({ name, secret }) => [name, (!secret && stored?.[name]) || ""])));
   const [values, setValues] = useState(fresh);
-  const [cleared, setCleared] = useState({});
-  const [errors, setErrors] = useState({});
+  const [cleared, setCleared] = useState(bare);
+  const [errors, setErrors] = useState(bare);
   const [refusal, setRefusal] = useState(null);
   const [isBusy, setBusy] = useState(false);
   const isSlow = useSlow(isBusy);
@@ -135,7 +138,7 @@ export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCanc
     try {
       const answer = await call("PUT", `/api/admin/connections/${encodeURIComponent(provider.id)}`, body);
       setValues(fresh());
-      setCleared({});
+      setCleared(bare());
       onDone(answer);
     } catch (problem) {
       const placed = beside(problem, fields, body);
@@ -146,8 +149,8 @@ export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCanc
     }
   };
   const change = (name, value) => {
-    setValues((before) => ({ ...before, [name]: value }));
-    setErrors(({ [name]: _, ...rest }) => rest);
+    setValues((before) => bare({ ...before, [name]: value }));
+    setErrors(({ [name]: _, ...rest }) => bare(rest));
   };
 
   return html`
@@ -155,7 +158,7 @@ export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCanc
       ${fields.map((field) => html`<${One} key=${field.name} field=${field} value=${values[field.name] ?? ""}
         error=${errors[field.name]} isUpdate=${isUpdate} isDead=${isDead} isCleared=${Boolean(cleared[field.name])}
         onValue=${(value) => change(field.name, value)}
-        onClear=${(isOn) => setCleared((before) => ({ ...before, [field.name]: isOn }))} />`)}
+        onClear=${(isOn) => setCleared((before) => bare({ ...before, [field.name]: isOn }))} />`)}
       ${refusal && html`<${Notice} ...${refusal} />`}
       ${isSlow && html`<${Progress} label=${`Trying it at ${provider.title}…`} />`}
       <div class="row">
