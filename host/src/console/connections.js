@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { useConnections, useProviders } from "./data.js";
 import { useEvents } from "./events.js";
-import { duration, plural } from "./format.js";
+import { duration, plural, sentence } from "./format.js";
 import { connectionPath, Link } from "./router.js";
 import { standing } from "./standing.js";
 import { Button, Empty, Icon, Monogram, Notice, Page, Progress, Status, Time, toast, useSlow } from "./ui.js";
@@ -146,9 +146,10 @@ export function useSeal() {
   return { isSealed: key?.state === "sealed", reason: key?.reason ?? null };
 }
 
-function lead(entries) {
+function lead(entries, isSealed) {
   const connected = entries.filter(({ connection }) => connection).length;
   if (!connected) return "Nothing is connected yet. Start with the service that your team uses most.";
+  if (isSealed) return `${plural(connected, "service is", "services are")} connected, and none can work now.`;
   const waiting = entries.filter(({ how }) => how.needsYou).length;
   const rest = waiting ? `${plural(waiting, "needs", "need")} you.` : "None needs you.";
   return `${plural(connected, "service is", "services are")} connected. ${rest}`;
@@ -191,8 +192,8 @@ export default function Connections() {
   const actions = askable.length > 1 && !seal.isSealed && html`
     <${Button} icon="refresh" isBusy=${asked !== null} onClick=${checkAll}>Check all<//>`;
   return html`
-    <${Page} title="Connections" lead=${isThere ? lead(entries) : " "} actions=${actions}>
-      ${seal.isSealed && html`<${Notice} kind="bad" title="The service is sealed" means=${seal.reason}
+    <${Page} title="Connections" lead=${isThere ? lead(entries, seal.isSealed) : " "} actions=${actions}>
+      ${seal.isSealed && html`<${Notice} kind="bad" title="The service is sealed" means=${sentence(seal.reason)}
         todo="No work runs and nothing is lost. Start the service with the right key."
         action=${html`<${Button} to="/service">See what is wrong<//>`} />`}
       ${failure && html`<${Notice} problem=${failure} onRetry=${() => Promise.all([reload(), reloadProviders()])}
