@@ -45,8 +45,8 @@ export function Alerts({ provider }) {
       ${problem && !wrong && html`<${Notice} problem=${problem} onRetry=${found ? undefined : look} />`}
       ${found && html`
         <form class="stack" onSubmit=${save} novalidate>
-          <${Field} label="Address" kind="url" value=${url} onInput=${setUrl} error=${wrong && `It ${wrong}.`} name="webhook_url"
-            help="Public, and by https." placeholder="https://hooks.example.com/…" />
+          <${Field} label="Address" kind="url" value=${url} onInput=${setUrl} error=${wrong && `It ${wrong}.`}
+            name="webhook_url" help="Public, and by https." placeholder="https://hooks.example.com/…" />
           <div><${Button} type="submit" isBusy=${isBusy} disabled=${!url.trim() || url.trim() === found.webhook_url}>
             Send alerts there<//></div>
         </form>

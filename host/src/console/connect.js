@@ -72,11 +72,14 @@ function Success({ provider, connection, health, isAsking }) {
   return html`
     <section class="card stack" aria-labelledby="success">
       <${Status} kind="ok" word="Connected" />
-      <h2 id="success" tabindex="-1" ref=${heading}>${title} is connected${connection?.org_name && html` to <span class="wrap">${connection.org_name}</span>`}</h2>
+      <h2 id="success" tabindex="-1" ref=${heading}>
+        ${title} is connected${connection?.org_name && ` to ${connection.org_name}`}
+      </h2>
       ${isSlow && html`<${Progress} label=${`Asking ${title} what it shows…`} />`}
       <${Told} entries=${reported(health)} />
       <div class="row">
-        ${capabilities?.users && html`<${Button} look="primary" to=${connectionPath(id, "match")}>Match its users to people<//>`}
+        ${capabilities?.users && html`<${Button} look="primary" to=${connectionPath(id, "match")}>
+          Match its users to people<//>`}
         <${Button} look=${capabilities?.users ? "plain" : "primary"} to="/">To the connections<//>
       </div>
     </section>
@@ -86,8 +89,9 @@ function Success({ provider, connection, health, isAsking }) {
 /** How it stands, in words, with the one thing to do. */
 function Standing({ how, connection, children }) {
   const kind = { ok: "ok", soon: "warn", wait: "warn", ask: "info", off: "warn", none: "info" }[how.kind] ?? "bad";
+  const isRight = how.kind === "bad" && connection?.last_check?.code === "permission_missing";
   return html`<${Notice} kind=${kind} title=${how.word} means=${how.means}
-    todo=${connection?.last_check?.code === "permission_missing" ? "Give the credential that right at the provider, then check again." : undefined}>
+    todo=${isRight ? "Give the credential that right at the provider, then check again." : undefined}>
     ${how.hasReason && connection.reason && html`<p class="wrap">Why: ${connection.reason}</p>`}
     ${children}
   <//>`;
@@ -132,8 +136,8 @@ function Way({ provider, connection, stored, flow, onDone }) {
         ? html`<${OAuth} provider=${provider} isUpdate=${isUpdate} flow=${flow} />`
         : isUpdate && stored === undefined
           ? html`<${Progress} label="Reading what is set…" />`
-          : html`<${ConnectForm} provider=${provider} stored=${stored} isUpdate=${isUpdate} isDead=${isDead} onDone=${done}
-              onCancel=${mustConnect ? undefined : () => open(false)} />`}
+          : html`<${ConnectForm} provider=${provider} stored=${stored} isUpdate=${isUpdate} isDead=${isDead}
+              onDone=${done} onCancel=${mustConnect ? undefined : () => open(false)} />`}
     </section>
   `;
 }
@@ -190,11 +194,13 @@ export default function Connect({ route }) {
   }
   if (!provider && !connection) {
     return html`<${Page} title="There is no such provider" back=${BACK}>
-      <${Notice} problem=${new Problem(404, { code: "unknown_provider" })} action=${html`<${Button} to="/providers">To the plugins<//>`} />
+      <${Notice} problem=${new Problem(404, { code: "unknown_provider" })}
+        action=${html`<${Button} to="/providers">To the plugins<//>`} />
     <//>`;
   }
   const how = standing({ provider, connection, isSealed: seal.isSealed });
   const canWork = provider?.state === "approved" && !seal.isSealed;
+  const hasUsers = connection && provider?.capabilities?.users && ["ok", "soon", "wait"].includes(how.kind);
   const isWell = isDone && isChosen && how.kind === "ok";
   const way = canWork && !isWell && html`<${Way} provider=${provider} connection=${connection} stored=${stored}
     flow=${flow} onDone=${done} />`;
@@ -202,30 +208,34 @@ export default function Connect({ route }) {
     ${canWork && isChosen && html`<${Button} icon="refresh" isBusy=${isAsking} onClick=${ask}>Check now<//>`}
     ${!seal.isSealed && html`<${Button} look="danger" onClick=${() => setLeaving(true)}>Disconnect…<//>`}
   `;
+  const lead = connection?.org_name ?? (connection ? "No organisation yet" : "Not connected yet");
   return html`
-    <${Page} title=${title} lead=${connection?.org_name ?? (connection ? "No organisation yet" : "Not connected yet")} back=${BACK} actions=${actions}>
+    <${Page} title=${title} lead=${lead} back=${BACK} actions=${actions}>
       ${failure && html`<${Notice} problem=${failure} onRetry=${reload} />`}
       <div class="split" tabindex="-1" ref=${top}>
         <div class="stack loose">
-          ${isWell && html`<${Success} provider=${provider} connection=${connection} health=${health} isAsking=${isAsking} />`}
+          ${isWell && html`<${Success} provider=${provider} connection=${connection} health=${health}
+            isAsking=${isAsking} />`}
           ${!["ok", "none"].includes(how.kind) && html`<${Standing} how=${how} connection=${connection}>
-            ${!canWork && how.action?.to && html`<div class="row"><${Button} to=${how.action.to}>${how.action.label}<//></div>`}
+            ${!canWork && how.action?.to && html`<div class="row">
+              <${Button} to=${how.action.to}>${how.action.label}<//></div>`}
           <//>`}
           ${isAskingSlow && html`<${Progress} label=${`Asking ${title}…`} />`}
           ${way && how.kind !== "ok" && way}
           ${connection && !isWell && html`<${Overview} provider=${provider ?? { title }} connection=${connection}
             stored=${stored} health=${health?.healthy ? health : null} />`}
           ${way && how.kind === "ok" && way}
-          ${canWork && connection && isChosen && provider.capabilities?.alerts && html`<${Alerts} provider=${provider} />`}
+          ${canWork && isChosen && provider.capabilities?.alerts && html`<${Alerts} provider=${provider} />`}
         </div>
         <aside class="card stack" aria-label=${`About ${title}`}>
           <div class="row"><${Monogram} id=${id} title=${title} />
             <${Status} kind=${how.kind} word=${how.word} /></div>
-          ${connection && provider?.capabilities?.users && ["ok", "soon", "wait"].includes(how.kind) && html`<div class="stack tight">
+          ${hasUsers && html`<div class="stack tight">
             <${Button} icon="people" to=${connectionPath(id, "users")}>Users<//>
             <${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>
           </div>`}
-          ${provider && html`<${Button} look="quiet" icon="box" to=${`/providers/${encodeURIComponent(id)}`}>About its plugin<//>`}
+          ${provider && html`<${Button} look="quiet" icon="box" to=${`/providers/${encodeURIComponent(id)}`}>
+            About its plugin<//>`}
         </aside>
       </div>
       ${isLeaving && html`<${Disconnect} provider=${{ id, title }} onGone=${() => {

@@ -68,7 +68,8 @@ function Card({ entry, onChecked, isAsked }) {
           <${Monogram} id=${id} title=${title} />
           <div>
             <h2 id=${`card-${id}`}><${Link} to=${connectionPath(id)}>${title}<//></h2>
-            <p class="muted small" title=${connection?.org_name ?? undefined}>${connection?.org_name ?? "No organisation yet"}</p>
+            <p class="muted small" title=${connection?.org_name ?? undefined}>
+              ${connection?.org_name ?? "No organisation yet"}</p>
           </div>
         </div>
         <p><${Status} kind=${how.kind} word=${how.word} /></p>
@@ -94,7 +95,9 @@ function Offer({ entry: { id, title, how } }) {
         <${Monogram} id=${id} title=${title} />
         <div>
           <h3 id=${`card-${id}`}><${Link} to=${connectionPath(id)}>${title}<//></h3>
-          ${how.kind === "none" ? html`<p class="muted small">${how.word}</p>` : html`<p><${Status} kind=${how.kind} word=${how.word} /></p>`}
+          ${how.kind === "none"
+            ? html`<p class="muted small">${how.word}</p>`
+            : html`<p><${Status} kind=${how.kind} word=${how.word} /></p>`}
         </div>
         <${Button} to=${how.action.to} aria-label=${`${how.action.label}: ${title}`}>${how.action.label}<//>
       </article>
@@ -109,7 +112,9 @@ function entriesOf(providers, connections, isSealed) {
   const shown = providers.filter((provider) => provider.state === "approved" || byProvider.has(provider.id));
   const all = [
     ...shown.map((provider) => ({ provider, connection: byProvider.get(provider.id) ?? null })),
-    ...connections.filter((connection) => !known.has(connection.provider)).map((connection) => ({ provider: null, connection })),
+    ...connections
+      .filter((connection) => !known.has(connection.provider))
+      .map((connection) => ({ provider: null, connection })),
   ];
   return all
     .map(({ provider, connection }) => {
@@ -137,7 +142,8 @@ function Spoken({ entries }) {
 /** Whether the service is sealed, and why: asked beside the lists. */
 export function useSeal() {
   const [key, set] = useState(null);
-  const look = (options) => call("GET", "/api/admin/service", undefined, options).then((service) => set(service.key), () => {});
+  const look = (options) =>
+    call("GET", "/api/admin/service", undefined, options).then((service) => set(service.key), () => {});
   useEffect(() => {
     look();
   }, []);

@@ -6,10 +6,24 @@ import { html, useEffect, useState } from "./vendor/preact.js";
 
 const AFTER = {
   revoked: ["ok", "The credential was revoked at the provider", "Nobody can use it any more, wherever it may still lie."],
-  kept: ["warn", "The credential stays good at the provider", "It is gone from here, but could be used by whoever else has it."],
-  failed: ["warn", "It could not be revoked upstream", "It is gone from here, and may still be good at the provider. Take it back there."],
+  kept: [
+    "warn",
+    "The credential stays good at the provider",
+    "It is gone from here, but could be used by whoever else has it.",
+  ],
+  failed: [
+    "warn",
+    "It could not be revoked upstream",
+    "It is gone from here, and may still be good at the provider. Take it back there.",
+  ],
   nothing: ["info", "There was no connection any more", "Somebody else may have disconnected it meanwhile."],
 };
+
+/** The first names of some services. */
+function named(services) {
+  const first = services.slice(0, 5).map(({ name }) => name);
+  return list(services.length > 5 ? [...first, "others"] : first);
+}
 
 /** What will go, one line each. */
 function Going({ title, found }) {
@@ -20,14 +34,14 @@ function Going({ title, found }) {
       <li>The connection and its sealed secrets. Work that needs ${title} stops at once.</li>
       <li>${revokes === "upstream"
         ? `The credential is revoked at ${title} too.`
-        : `The credential stays good at ${title}: it can not be revoked from here. Take it back there if nobody else needs it.`}</li>
+        : `The credential stays good at ${title}: it can not be revoked from here. Take it back there if nobody needs it.`}</li>
       <li>${mappings > 0
         ? `${plural(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
         : "No mapping of people goes with it."}</li>
       ${alerts === true && html`<li>Change alerts are switched off.</li>`}
       ${alerts === null && html`<li>Whether change alerts are on could not be asked; none arrive after this.</li>`}
       <li>${services.length
-        ? `It is used by ${plural(services.length, "service")}, whose calls fail from then on: ${list(services.slice(0, 5).map(({ name }) => name))}${services.length > 5 ? " and others" : ""}.`
+        ? `It is used by ${plural(services.length, "service")}, whose calls fail from then on: ${named(services)}.`
         : "No service holds a token for it."}</li>
     </ul>
   `;

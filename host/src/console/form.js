@@ -114,7 +114,8 @@ function beside(problem, fields, body) {
  */
 export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCancel }) {
   const fields = provider.fields;
-  const fresh = () => bare(Object.fromEntries(fields.map(({ name, secret }) => [name, (!secret && stored?.[name]) || ""])));
+  const first = ({ name, secret }) => [name, (!secret && stored?.[name]) || ""];
+  const fresh = () => bare(Object.fromEntries(fields.map(first)));
   const [values, setValues] = useState(fresh);
   const [cleared, setCleared] = useState(bare);
   const [errors, setErrors] = useState(bare);
@@ -162,7 +163,8 @@ export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCanc
       ${refusal && html`<${Notice} ...${refusal} />`}
       ${isSlow && html`<${Progress} label=${`Trying it at ${provider.title}…`} />`}
       <div class="row">
-        <${Button} type="submit" look="primary" isBusy=${isBusy}>${isUpdate ? "Try and save" : `Connect ${provider.title}`}<//>
+        <${Button} type="submit" look="primary" isBusy=${isBusy}>
+          ${isUpdate ? "Try and save" : `Connect ${provider.title}`}<//>
         ${onCancel && html`<${Button} onClick=${onCancel}>Cancel<//>`}
       </div>
       <p class="muted small">It is tried at ${provider.title} first, and stored only when it works. Secrets are sealed and

@@ -98,10 +98,11 @@ export function useFlow(provider, onDone) {
         if (problem.status === 404) return end({ phase: "expired" });
       }
       const isAway = Boolean(opened.current?.closed);
-      if (!isOver) set((before) => (before.phase === "waiting" && before.isAway !== isAway ? { ...before, isAway } : before));
+      if (!isOver) set((before) => (before.isAway === isAway ? before : { ...before, isAway }));
       return undefined;
     };
     const channel = new BroadcastChannel(CHANNEL);
+    // Nothing of the message is believed but that it is time to ask.
     channel.onmessage = ({ data }) => data?.flow_id === flowId && look();
     const timer = setInterval(look, POLL_MS);
     look();
@@ -148,7 +149,8 @@ function Waiting({ title, flow }) {
   const until = html`It runs out <${Time} at=${flow.flow.expires_at} />.`;
   if (isBlocked) {
     return html`
-      <${Notice} kind="warn" title="Your browser blocked the window" means=${`Open ${title}'s page by this link instead. This page goes on by itself when you are done there.`}>
+      <${Notice} kind="warn" title="Your browser blocked the window"
+        means=${`Open ${title}'s page by this link instead. This page goes on by itself when you are done there.`}>
         <div class="row">
           <a class="button primary" href=${url} target="_blank" rel="noopener noreferrer">Open ${title} in a new tab</a>
           <${Button} onClick=${cancel}>Cancel<//>
@@ -158,8 +160,12 @@ function Waiting({ title, flow }) {
   if (isAway || isElsewhere) {
     return html`
       <${Notice} kind="warn"
-        title=${isAway ? `The window of ${title} was closed, or can not be seen from here` : `A sign-in at ${title} was begun already`}
-        means=${isAway ? "If it is still open, finish there. If not, nothing has happened: open it again." : "In another tab, or before this page was loaded. Finish it there, or begin anew."}>
+        title=${isAway
+          ? `The window of ${title} was closed, or can not be seen from here`
+          : `A sign-in at ${title} was begun already`}
+        means=${isAway
+          ? "If it is still open, finish there. If not, nothing has happened: open it again."
+          : "In another tab, or before this page was loaded. Finish it there, or begin anew."}>
         <${Progress} label="Waiting for the provider's answer…" />
         <div class="row">
           <${Button} look="primary" onClick=${begin}>${isAway ? "Open it again" : "Begin anew"}<//>
@@ -245,15 +251,16 @@ function App({ provider, isMissing, onDone, onCancel }) {
   return html`
     <form class="stack" onSubmit=${save} novalidate autocomplete="off">
       ${isMissing && html`<${Notice} kind="info" title=${`${provider.title} does not know this service yet`}
-        means=${`Make an OAuth app in ${provider.title}'s developer console, with the redirect address below, and enter here what it gives you. Once is enough.`} />`}
+        means=${`Make an OAuth app in ${provider.title}'s developer console, with the redirect address below.`}
+        todo="Enter here what it gives you. Once is enough." />`}
       <div>
         <p class="strong">Redirect address</p>
         <p class="row"><code>${back}</code>
           ${navigator.clipboard && html`<${Button} look="quiet" onClick=${copy}>Copy<//>`}</p>
       </div>
       <${Field} label="Client ID" value=${id} onInput=${setId} required error=${wrong("client_id")} name="client_id" />
-      <${Field} label="Client secret" value=${secret} onInput=${setSecret} isSecret isOptional error=${wrong("client_secret")}
-        help="Sealed when it is saved, and never shown again. A public client has none." name="client_secret" />
+      <${Field} label="Client secret" value=${secret} onInput=${setSecret} isSecret isOptional name="client_secret"
+        error=${wrong("client_secret")} help="Sealed when it is saved, and never shown again. A public client has none." />
       ${problem && !problem.errors.length && html`<${Notice} problem=${problem} />`}
       <div class="row">
         <${Button} type="submit" look="primary" isBusy=${isBusy} disabled=${!id.trim()}>Save the app<//>

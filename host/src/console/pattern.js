@@ -46,9 +46,10 @@ export function mind(field, value) {
       return "This is not JSON yet. Paste or drop the whole file as it was downloaded.";
     }
   }
-  if (field.kind === "email" && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(text)) return "This is not a whole e-mail address yet.";
-  if (field.kind === "url" && !/^https:\/\/[^\s/]+\.[^\s]+$/.test(text)) return "This is not a whole address yet; it begins with https://";
+  const isWhole = { email: /^[^@\s]+@[^@\s]+\.[^@\s]+$/, url: /^https:\/\/[^\s/]+\.[^\s]+$/ };
+  if (field.kind === "email" && !isWhole.email.test(text)) return "This is not a whole e-mail address yet.";
+  if (field.kind === "url" && !isWhole.url.test(text)) return "This is not a whole address yet; it begins with https://";
   if (/[\r\n]/.test(text)) return "There is a line break in it.";
-  if (looksRight(field.pattern, text) === false) return `This does not look like one: ${field.label}. Compare it with the words above.`;
-  return null;
+  const isWrong = looksRight(field.pattern, text) === false;
+  return isWrong ? `This does not look like one: ${field.label}. Compare it with the words above.` : null;
 }

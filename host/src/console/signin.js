@@ -21,14 +21,20 @@ export function comeBack() {
 // What a sign-in through the identity provider came to, by the fixed words that the service sends along.
 const REFUSED = {
   declined: ["The sign-in was declined", "You or your identity provider said no. Try again if that was a mistake."],
-  expired: ["The sign-in can not be used any more", "It took too long, was begun in another browser, or was used already. Start it again here."],
+  expired: [
+    "The sign-in can not be used any more",
+    "It took too long, was begun in another browser, or was used already. Start it again here.",
+  ],
   unavailable: ["The identity provider does not answer", "Nothing is wrong with your account. Try again in a moment."],
   no_level: [
     "Your account has no access level here",
     "Your identity provider knows you, but does not say what you may do in Jackfield. Ask who administers it.",
   ],
 };
-const REFUSED_ELSE = ["The identity provider's answer could not be used", "Try again; if it stays, tell who runs this service."];
+const REFUSED_ELSE = [
+  "The identity provider's answer could not be used",
+  "Try again; if it stays, tell who runs this service.",
+];
 
 const WRONG = {
   link: {
@@ -44,7 +50,10 @@ const WRONG = {
 };
 
 const ENDED = {
-  ended: ["Your session ended", "It was idle for long, came to its end, or was ended elsewhere. What you had saved is saved; sign in and you are back on your page."],
+  ended: [
+    "Your session ended",
+    "It was idle for long, came to its end, or was ended elsewhere. Sign in, and you are back on your page.",
+  ],
   left: ["You are signed out", "The session is gone from this browser."],
   everywhere: ["You are signed out everywhere", "Every session of yours has ended, in this browser and in all others."],
 };
@@ -137,7 +146,7 @@ export function SignIn({ who, route, link, onSpent }) {
           <form class="stack" onSubmit=${submit} novalidate>
             <${Field} label="Access token" value=${token} onInput=${setToken} error=${wrong} isSecret
               help="An Executive's API token. It is exchanged for a session and not kept." />
-            <${Button} type="submit" look=${who.oidc ? "plain" : "primary"} class=${`button wide ${who.oidc ? "plain" : "primary"}`}
+            <${Button} type="submit" class=${`button wide ${who.oidc ? "plain" : "primary"}`}
               isBusy=${busy === "token"}>Sign in<//>
           </form>
           <details class="small" open=${failed?.by === "link"}>

@@ -7,7 +7,10 @@ const RANK = { bad: 0, locked: 0, ask: 1, soon: 2, wait: 2, off: 3, ok: 4, none:
 
 const again = (provider) => ({ label: "Connect again", to: connectionPath(provider), look: "primary" });
 const check = { label: "Check now", does: "check", look: "plain" };
-const plugin = (provider) => ({ label: "Look at the plugin", to: `/providers/${encodeURIComponent(provider)}`, look: "plain" });
+const plugin = (provider) => {
+  const to = `/providers/${encodeURIComponent(provider)}`;
+  return { label: "Look at the plugin", to, look: "plain" };
+};
 
 const TROUBLE = {
   rate_limited: ["Asked to wait", "The provider wants fewer questions for a while."],
@@ -54,7 +57,7 @@ function ofConnection(provider, connection, now) {
       return {
         kind: "locked",
         word: "Unreadable",
-        means: "What is stored can not be opened, so no work runs. The right master key brings it back; so does a new connect.",
+        means: "What is stored does not open, so no work runs. The right master key brings it back; so does a new connect.",
         action: again(provider),
         needsYou: true,
       };
@@ -73,7 +76,6 @@ function ofConnection(provider, connection, now) {
 }
 
 function ofPlugin(provider, connection) {
-  const id = connection?.provider;
   if (!provider) {
     return {
       kind: "off",
@@ -83,13 +85,20 @@ function ofPlugin(provider, connection) {
     };
   }
   const kept = connection ? " Its connection is kept." : "";
+  const action = plugin(provider.id);
   switch (provider.state) {
     case "disabled":
-      return { kind: "off", word: "Disabled", means: `Somebody took its plugin out of use, so no work runs.${kept}`, action: plugin(id ?? provider.id) };
+      return { kind: "off", word: "Disabled", means: `Somebody took its plugin out of use, so no work runs.${kept}`, action };
     case "pending":
-      return { kind: "ask", word: "Waits for approval", means: `Nobody has approved its plugin yet, so no work runs.${kept}`, action: plugin(id ?? provider.id) };
+      return { kind: "ask", word: "Waits for approval", means: `Nobody has approved its plugin, so no work runs.${kept}`, action };
     case "broken":
-      return { kind: "bad", word: "Plugin broken", means: `Its plugin can not be used, so no work runs.${kept}`, action: plugin(id ?? provider.id), needsYou: Boolean(connection) };
+      return {
+        kind: "bad",
+        word: "Plugin broken",
+        means: `Its plugin can not be used, so no work runs.${kept}`,
+        action,
+        needsYou: Boolean(connection),
+      };
     default:
       return null;
   }
@@ -124,10 +133,11 @@ function judge({ provider, connection, isSealed, now }) {
     return {
       kind: "wait",
       word: "Paused",
-      means: `Its plugin failed again and again and is left alone until ${date(provider.paused_until)}. Work fails until then.`,
+      means: `Its plugin failed again and again: it is left alone until ${date(provider.paused_until)}, and work fails.`,
       action: plugin(provider.id),
     };
   }
   if (connection) return ofConnection(provider.id, connection, now);
-  return { kind: "none", word: "Not connected", action: { label: "Connect", to: connectionPath(provider.id), look: "plain" } };
+  const action = { label: "Connect", to: connectionPath(provider.id), look: "plain" };
+  return { kind: "none", word: "Not connected", action };
 }

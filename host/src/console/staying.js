@@ -52,8 +52,8 @@ export function Staying({ who }) {
     : html`<${Button} look="primary" isBusy=${isBusy} onClick=${stay}>Stay signed in<//>`;
   return html`
     <${Dialog} title="Your session is about to end" onClose=${isFinal ? () => pass(end) : stay} actions=${actions}>
-      <p>${isFinal ? "A session lasts so long and no longer." : "Nothing was done here for a while."} It ends <${Time} at=${end} />.
-        ${isFinal && " Save what you are at; then sign in again."}</p>
+      <p>${isFinal ? "A session lasts so long and no longer." : "Nothing was done here for a while."} It ends${" "}
+        <${Time} at=${end} />.${isFinal && " Save what you are at; then sign in again."}</p>
       ${problem && html`<${Notice} problem=${problem} />`}
     <//>
   `;

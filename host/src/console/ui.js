@@ -13,8 +13,8 @@ export { Icon } from "./icons.js";
  * it says so and takes no click, but keeps the focus.
  */
 export function Button({ look = "plain", icon, isBusy, to, onClick, children, type = "button", ...rest }) {
-  const inside = html`${isBusy ? html`<span class="spin" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`}
-    <span>${children}</span>`;
+  const sign = isBusy ? html`<span class="spin" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`;
+  const inside = html`${sign}<span>${children}</span>`;
   if (to) return html`<${Link} to=${to} class=${`button ${look}`} ...${rest}>${inside}<//>`;
   const click = (event) => {
     if (isBusy) event.preventDefault();

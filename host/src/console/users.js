@@ -20,11 +20,14 @@ function pagePath(provider, cursor, limit) {
 }
 
 function Rows({ users, provider, title }) {
+  const unmapped = `/mappings?${new URLSearchParams({ provider, state: "unmapped" })}`;
   return html`
     <div class="card flush"><div class="scroll">
       <table class="stacked">
         <caption class="unseen">Users of ${title}</caption>
-        <thead><tr><th scope="col">Name</th><th scope="col">E-mail</th><th scope="col">At ${title}</th><th scope="col">Person here</th></tr></thead>
+        <thead><tr>
+          <th scope="col">Name</th><th scope="col">E-mail</th><th scope="col">At ${title}</th><th scope="col">Person here</th>
+        </tr></thead>
         <tbody>
           ${users.map((user) => html`
             <tr key=${user.external_id}>
@@ -33,7 +36,7 @@ function Rows({ users, provider, title }) {
               <td>${user.active ? html`<span class="muted">Active</span>` : html`<${Status} kind="off" word="Inactive" />`}</td>
               <td>${user.person
                 ? html`<${Link} to=${`/mappings?${new URLSearchParams({ q: user.person.name })}`}>${user.person.name}<//>`
-                : html`<${Link} to=${`/mappings?${new URLSearchParams({ provider, state: "unmapped" })}`} class="muted">
+                : html`<${Link} to=${unmapped} class="muted">
                     Not mapped<span class="unseen">: ${user.name}. Map them</span><//>`}</td>
             </tr>
           `)}
@@ -139,9 +142,11 @@ function Pages({ provider, title }) {
         title=${page.next_cursor ? "This page is empty" : "Nobody there"}>
         ${page.next_cursor ? "The provider has more pages." : `${title} lists no users to this credential.`}<//>`}
       ${page && html`<nav class="row apart" aria-label="Pages of users">
-        <${Button} icon="back" aria-disabled=${!canGoBack} onClick=${() => canGoBack && turn(cursors.slice(0, -1))}>Before<//>
+        <${Button} icon="back" aria-disabled=${!canGoBack}
+          onClick=${() => canGoBack && turn(cursors.slice(0, -1))}>Before<//>
         <span class="muted small" role="status">Page ${cursors.length}</span>
-        <${Button} icon="next" aria-disabled=${!canGoOn} onClick=${() => canGoOn && turn([...cursors, page.next_cursor])}>Next<//>
+        <${Button} icon="next" aria-disabled=${!canGoOn}
+          onClick=${() => canGoOn && turn([...cursors, page.next_cursor])}>Next<//>
       </nav>`}
     </div>
   `;
@@ -195,7 +200,8 @@ export default function Users({ route }) {
   }
   const actions = html`<${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>`;
   return html`
-    <${Page} title=${`Users of ${title}`} lead="Whom the provider knows, and which person here each one is." back=${back} actions=${actions}>
+    <${Page} title=${`Users of ${title}`} lead="Whom the provider knows, and which person here each one is."
+      back=${back} actions=${actions}>
       <div class="toolbar" role="search">
         <${Field} label="Search" kind="search" value=${typed} onInput=${type} placeholder="Name, e-mail or id" />
         <${Field} label="Show" kind="choice" value=${only} choices=${[{ value: "", label: "Everybody" }, ...ONLY]} required
