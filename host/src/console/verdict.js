@@ -1,0 +1,111 @@
+// What is decided about a plugin: approve, pause, go back, remove. Each says first what it means for the connection.
+import { call } from "./api.js";
+import { Changes } from "./changes.js";
+import { Button, Dialog, Notice } from "./ui.js";
+import { html, useState } from "./vendor/preact.js";
+
+/** `kind` is `approve`, `pause`, `back` or `remove`; `onDone(provider)` gets the entry as it stands then, or null. */
+export function Verdict({ kind, entry, version, connection, onClose, onDone }) {
+  const [problem, setProblem] = useState(null);
+  const [isBusy, setBusy] = useState(false);
+  const title = version?.title ?? entry.title ?? entry.id;
+  const decision = DECISIONS[kind]({ entry, version, title, connection });
+  const path = `/api/admin/providers/${encodeURIComponent(entry.id)}`;
+  const decide = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const answer = await call(decision.method ?? "POST", `${path}${decision.path}`, decision.body);
+      onDone(answer.provider, decision.done);
+    } catch (refusal) {
+      setProblem(refusal);
+      setBusy(false);
+    }
+  };
+  const actions = html`<${Button} onClick=${onClose}>Cancel<//>
+    <${Button} look=${decision.look} isBusy=${isBusy} onClick=${decide}>${decision.act}<//>`;
+  return html`
+    <${Dialog} title=${decision.title} onClose=${onClose} actions=${actions} isWide=${kind === "approve"}>
+      ${problem && html`<${Notice} problem=${problem} />`}
+      ${decision.digest && html`<p>Digest (SHA-256)<br /><code>${decision.digest}</code></p>`}
+      ${
+        version?.downgrade &&
+        kind === "approve" &&
+        html`<${Notice} kind="warn" title="This is a lower version than the one that runs"
+        means="What was mended since may be broken again." />`
+      }
+      ${kind === "approve" && version && html`<${Changes} before=${entry} version=${version} />`}
+      <ul>${decision.means.map((words) => html`<li>${words}</li>`)}</ul>
+    <//>
+  `;
+}
+
+const stays = (title, connection) =>
+  connection
+    ? `The connection with ${connection.org_name ?? title}, its credential and all mappings are kept.`
+    : `${title} is not connected, so no work is touched.`;
+
+const DECISIONS = {
+  approve({ entry, version, title, connection }) {
+    const digest = version?.digest ?? entry.digest;
+    const number = version?.version ?? entry.version;
+    return {
+      title: `Approve ${title} ${number}?`,
+      act: `Approve ${number}`,
+      look: "primary",
+      path: "/approve",
+      body: { digest },
+      digest,
+      done: `${title} ${number} is approved.`,
+      means: [
+        entry.state === "approved"
+          ? `It serves from the next call on, in place of ${entry.version}. Calls under way end on theirs.`
+          : "It serves from the next call on, with exactly what is shown here and nothing more.",
+        stays(title, connection),
+        ...(entry.state === "approved" ? [`${entry.version} is kept: you can go back to it.`] : []),
+      ],
+    };
+  },
+  pause: ({ entry, title, connection }) => ({
+    title: `Pause ${title}?`,
+    act: "Pause",
+    look: "danger",
+    path: "/disable",
+    done: `${title} is paused.`,
+    means: [
+      `Nothing of it runs until somebody approves a version again, not even after a restart.`,
+      connection ? `Work that needs ${title} fails meanwhile.` : "",
+      stays(title, connection),
+    ].filter(Boolean),
+  }),
+  back: ({ entry, title, connection }) => ({
+    title: `Go back to ${title} ${entry.previous.version}?`,
+    act: `Go back to ${entry.previous.version}`,
+    look: "primary",
+    path: "/rollback",
+    digest: entry.previous.digest,
+    done: `${title} ${entry.previous.version} serves again.`,
+    means: [
+      `${entry.previous.version} was approved before and serves again from the next call on.`,
+      `${entry.version ?? "The version that serves now"} waits for approval anew.`,
+      stays(title, connection),
+    ],
+  }),
+  remove: ({ entry, title, connection }) => ({
+    title: `Remove ${title}?`,
+    act: "Remove",
+    look: "danger",
+    method: "DELETE",
+    path: "",
+    done: `${title} is removed.`,
+    means: [
+      "All approvals of it, and every version that was sent in here, are gone for good.",
+      connection
+        ? `The connection with ${connection.org_name ?? title} is kept, but nothing can use it until one is approved again.`
+        : stays(title, connection),
+      entry.file
+        ? `The plugins’ folder is not touched: ${entry.file} lies there and waits for approval anew.`
+        : "What lies in the plugins’ folder is not touched.",
+    ],
+  }),
+};
