@@ -16,9 +16,9 @@ mod oauth_apps;
 mod people;
 mod plans;
 mod sealed;
+mod search;
 mod sessions;
 mod signin;
-mod search;
 mod sync;
 mod tokens;
 
@@ -41,9 +41,9 @@ pub use self::{
     mappings::{Mapped, Mapping, Removed},
     people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
     plans::{Applied, Candidate, Link, Undone},
+    search::{Found, Linked, Sought},
     sessions::{NewSession, SIGN_IN, SessionKey, Spends},
     signin::{LINK_LIFE, LinkText, SigninLink},
-    search::{Found, Linked, Sought},
     sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
     tokens::{NewToken, TOKEN_PREFIX, TokenText},
 };
