@@ -1,6 +1,7 @@
 //! Embeds the console: each file named by its content, compressed once, all of them under one path with their hash.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     error::Error,
     fmt::Write as _,
@@ -84,6 +85,7 @@ struct Kept {
 impl Kept {
     /// The entry of a file in the table.
     fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
+        let bytes = &*shortened(name, bytes);
         let tag = digits(Sha256::new_with_prefix(bytes));
         let plain = self.keep(&tag, || Ok(bytes.to_vec()))?;
         let brotli = self.smaller(bytes, &format!("{tag}.br"), || brotli(bytes))?;
@@ -131,6 +133,38 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// A script or style of ours without the lines that are comments alone and without indentation: whoever reads it reads the
+/// source. No text of ours has a line that begins like a comment, or blanks at its beginning that matter.
+fn shortened<'a>(name: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    let is_ours = !name.starts_with(VENDOR) && (name.ends_with(".js") || name.ends_with(".css"));
+    let Some(text) = is_ours.then(|| str::from_utf8(bytes).ok()).flatten() else { return Cow::Borrowed(bytes) };
+    let mut kept = String::with_capacity(text.len());
+    let mut is_inside = false;
+    for line in text.lines() {
+        let comment = match line.trim_start() {
+            _ if is_inside => Some(line),
+            text if name.ends_with(".js") && text.starts_with("//") => continue,
+            text => text.strip_prefix("/*"),
+        };
+        let rest = match comment.map(|comment| comment.split_once("*/")) {
+            None => line,
+            Some(Some((_, rest))) => {
+                is_inside = false;
+                rest
+            }
+            Some(None) => {
+                is_inside = true;
+                continue;
+            }
+        };
+        if !rest.trim().is_empty() {
+            kept.push_str(rest.trim_start());
+            kept.push('\n');
+        }
+    }
+    Cow::Owned(kept.into_bytes())
 }
 
 fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
