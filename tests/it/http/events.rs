@@ -34,7 +34,11 @@ impl Stream {
     }
 
     async fn open_with(app: &TestApp, token: &str) -> Self {
-        let asked = client().get(format!("{}{EVENTS}", app.base)).timeout(LONG * 3).bearer_auth(token);
+        Self::open_by(app, "authorization", &format!("Bearer {token}")).await
+    }
+
+    async fn open_by(app: &TestApp, header: &str, value: &str) -> Self {
+        let asked = client().get(format!("{}{EVENTS}", app.base)).timeout(LONG * 3).header(header, value);
         let response = asked.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -143,6 +147,24 @@ async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
     assert_eq!(revoked.next().await, None);
     let body = json!({ "name": "Ada", "email": "ada@acme.example" });
     assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(body)).await.status, 201);
+    assert_eq!(kept.next().await, Some(("mappings".to_owned(), json!({}))));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_loses_its_streams_in_every_tab() {
+    let app = TestApp::builder().start().await;
+    let (one, other) = (app.sign_in(Caller::Executive).await, app.sign_in(Caller::Executive).await);
+    let mut tabs = Vec::new();
+    for _ in 0..2 {
+        tabs.push(Stream::open_by(&app, "cookie", &one.cookie).await);
+    }
+    let mut kept = Stream::open_by(&app, "cookie", &other.cookie).await;
+    assert_eq!(app.send_in(&one, Method::DELETE, "/api/session", None).await.status, 200);
+    for mut tab in tabs {
+        assert_eq!(tab.next().await, Some(("session".to_owned(), json!({ "ended": true }))));
+        assert_eq!(tab.next().await, None);
+    }
+    let _ada = person(&app, "Ada", "ada@acme.example").await;
     assert_eq!(kept.next().await, Some(("mappings".to_owned(), json!({}))));
 }
 
