@@ -83,6 +83,12 @@ impl Egress {
         self.0.fetch(pool, deadline, request).await
     }
 
+    /// Where a URL leads instead of where it says: to a stand-in, in development.
+    #[must_use]
+    pub fn rerouted(&self, url: &Url) -> Option<Url> {
+        self.0.rerouted_url(url)
+    }
+
     /// Drops the pooled network connections of one pool, so that nothing of an ended connection lives on.
     pub fn forget(&self, pool: &str) {
         self.0.forget(pool);

@@ -20,7 +20,7 @@ use super::{
     extract::Json,
 };
 use crate::{
-    connections::{FlowState, Returned},
+    connections::{Authorization, FlowState, Returned},
     model::{Caller, Error, FieldError, OAuthApp, audit::Actor, caller::By},
     secret::Secret,
 };
@@ -28,6 +28,8 @@ use crate::{
 #[derive(Serialize)]
 pub(super) struct AuthorizationView {
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reroute_url: Option<String>,
     flow_id: String,
     expires_at: Timestamp,
 }
@@ -39,7 +41,8 @@ pub(super) async fn auth_url(
     actor: Actor,
 ) -> Result<Answer<AuthorizationView>, ApiError> {
     let begun = state.connections.auth_url(&provider, &actor).await?;
-    Ok(Answer(AuthorizationView { url: begun.url, flow_id: begun.flow_id, expires_at: begun.expires_at }))
+    let Authorization { url, reroute_url, flow_id, expires_at } = begun;
+    Ok(Answer(AuthorizationView { url, reroute_url, flow_id, expires_at }))
 }
 
 /// What the redirect brought: a code, or the provider's refusal.

@@ -39,6 +39,8 @@ const WORDS: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Authorization {
     pub url: String,
+    /// The same at a stand-in, in development.
+    pub reroute_url: Option<String>,
     pub flow_id: String,
     pub expires_at: Timestamp,
 }
@@ -102,7 +104,8 @@ impl Connections {
                 expires_at,
             })
             .await?;
-        Ok(Authorization { url: url.into(), flow_id, expires_at })
+        let reroute_url = self.egress.rerouted(&url).map(Into::into);
+        Ok(Authorization { url: url.into(), reroute_url, flow_id, expires_at })
     }
 
     /// Ends a flow with what the provider's redirect brought: exchanges the code, tries the grant, stores it.

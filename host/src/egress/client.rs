@@ -258,14 +258,9 @@ impl Clients {
             Method::Patch => http::Method::PATCH,
             Method::Delete => http::Method::DELETE,
         };
-        let reroute = url.host_str().and_then(|host| self.reroutes.get(host).or_else(|| self.reroutes.get("*")));
-        let reroute = reroute.zip(self.rerouted.clone());
-        let (client, mut request) = match reroute {
+        let (client, mut request) = match self.rerouted_url(&url).zip(self.rerouted.clone()) {
             None => (self.client(pool)?, reqwest::Request::new(method, url)),
-            Some((target, client)) => {
-                let mut to = target.clone();
-                to.set_path(&format!("{}{}", target.path().trim_end_matches('/'), url.path()));
-                to.set_query(url.query());
+            Some((to, client)) => {
                 let mut request = reqwest::Request::new(method, to);
                 let host = HeaderValue::from_str(url.host_str().unwrap_or_default()).map_err(unfit)?;
                 request.headers_mut().insert(HOST, host);
@@ -285,6 +280,15 @@ impl Clients {
         }
         *request.body_mut() = body.map(Into::into);
         Ok((client, request))
+    }
+
+    /// Where a URL leads instead, in development.
+    pub(super) fn rerouted_url(&self, url: &Url) -> Option<Url> {
+        let target = url.host_str().and_then(|host| self.reroutes.get(host).or_else(|| self.reroutes.get("*")))?;
+        let mut to = target.clone();
+        to.set_path(&format!("{}{}", target.path().trim_end_matches('/'), url.path()));
+        to.set_query(url.query());
+        Some(to)
     }
 
     /// Gives a pool's client; the pool that was used longest ago makes room for a new one.

@@ -4,7 +4,7 @@ mod issuer;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Builder, Caller, TestApp},
+    app::{Answer, Builder, Caller, TestApp, client},
     marked,
     upstream::Fail,
     xero::{HOSTS, TENANT, Xero},
@@ -59,6 +59,23 @@ pub(super) fn text(body: &Value, key: &str) -> String {
 
 async fn flow_state(app: &TestApp, flow: &str) -> Value {
     app.get(&format!("{XERO}/auth-flows/{flow}")).await.ok()
+}
+
+#[tokio::test]
+async fn in_development_the_way_to_the_stand_in_is_told_too() {
+    let xero = Xero::start().await;
+    let app = with_xero(&xero).start().await;
+    let begun = app.get(&format!("{XERO}/auth-url")).await.ok();
+    let (url, rerouted) = (text(&begun, "url"), text(&begun, "reroute_url"));
+    assert_eq!(rerouted, url.replace("https://login.xero.com", &xero.url()));
+    let page = client().get(&rerouted).send().await.expect("the stand-in answers");
+    assert_eq!(page.status(), 200, "{rerouted}");
+    let plain = TestApp::builder()
+        .component("xero")
+        .setting("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID)
+        .setting("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", &marked::secret("cs"));
+    let begun = plain.start().await.get(&format!("{XERO}/auth-url")).await.ok();
+    assert_eq!(begun.get("reroute_url"), None);
 }
 
 #[tokio::test]

@@ -17,7 +17,10 @@ pub(super) fn operations() -> Vec<Operation> {
     };
     vec![
         operation(Method::GET, "/auth-url", "begin_flow", "Begins a flow: gives the address to send the browser to")
-            .says("The flow belongs to the caller, lives 10 minutes and serves once.")
+            .says(
+                "The flow belongs to the caller, lives 10 minutes and serves once. `reroute_url` is there in development \
+                 alone: the same at the stand-in that `JACKFIELD_EGRESS_REROUTE` names.",
+            )
             .answers(
                 200,
                 "Where to send the browser.",
@@ -111,6 +114,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let flow = object()
         .says("A flow that was begun.")
         .needs("url", text().with("format", "uri").says("Where to send the browser."))
+        .may_have("reroute_url", text().with("format", "uri").says("In development: the same at the stand-in."))
         .needs("flow_id", text())
         .needs("expires_at", time());
     let status = object()
