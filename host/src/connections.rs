@@ -18,7 +18,11 @@ mod refresh;
 mod token_endpoint;
 mod walk;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -345,6 +349,13 @@ impl Connections {
             self.record(&connection, Some(error), check).await?;
         }
         answer
+    }
+
+    /// Every provider that has a component which is one, in whatever state.
+    #[must_use]
+    pub fn providers(&self) -> BTreeSet<String> {
+        let entries = self.catalog.entries();
+        entries.iter().filter(|entry| entry.manifest().is_some()).map(|entry| entry.id.clone()).collect()
     }
 
     /// The id of a provider that has a component, in whatever state.

@@ -21,3 +21,4 @@ pub mod store;
 pub mod vault;
 
 mod mac;
+mod table;

@@ -1,5 +1,6 @@
 //! The use cases about the company's people: who they are, and which account of a provider is whose. No HTTP, no SQL.
 
+mod accounts;
 mod key;
 mod mappings;
 mod matching;
@@ -14,7 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::{
-    mappings::{SyncRow, Synced},
+    mappings::{SyncRow, Synced, mapping_columns, mapping_lines},
     matching::{Account, Evidence, Mode, Plan, PlannedPerson, Standing, Tally},
     search::{Search, make_findable},
 };

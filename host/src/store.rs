@@ -33,7 +33,7 @@ use sqlx::{
 
 pub use self::{
     approvals::{Approval, Change, Decision, Forget},
-    audit::NewAudit,
+    audit::{AuditFilter, NewAudit},
     components::{NewComponent, Offer, OfferSource},
     connections::{CheckUpdate, Choice, Draft, Expected, Mappings, Readable},
     flows::{Flow, FlowOutcome, NewFlow},

@@ -5,13 +5,13 @@ use csv::{ByteRecord, QuoteStyle, ReaderBuilder, WriterBuilder};
 use crate::model::{Error, RowError};
 
 /// Wrong rows that are told of one table; whoever has mended these is told of the next.
-pub const MOST_ERRORS: usize = 100;
+pub(crate) const MOST_ERRORS: usize = 100;
 
 /// What makes a spreadsheet take a cell for a formula, in half and in full width.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 /// Writes rows, each a line.
-pub fn write<R, C>(rows: impl IntoIterator<Item = R>) -> Vec<u8>
+pub(crate) fn write<R, C>(rows: impl IntoIterator<Item = R>) -> Vec<u8>
 where
     R: IntoIterator<Item = C>,
     C: AsRef<str>,
@@ -32,7 +32,7 @@ fn disarmed(cell: &str) -> String {
 
 /// Takes back what was done to a cell that was [written](write).
 #[must_use]
-pub fn armed(cell: &str) -> &str {
+pub(crate) fn armed(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
         _ => cell,
@@ -45,7 +45,7 @@ fn is_formula(cell: &str) -> bool {
 
 /// What is wrong with a row, or with the whole table.
 #[must_use]
-pub fn error(line: u64, field: &str, message: &str) -> RowError {
+pub(crate) fn error(line: u64, field: &str, message: &str) -> RowError {
     RowError { line, field: field.to_owned(), message: message.to_owned() }
 }
 
@@ -53,13 +53,14 @@ pub fn error(line: u64, field: &str, message: &str) -> RowError {
 ///
 /// # Errors
 /// It is in another coding.
-pub fn text(cell: &[u8]) -> Result<&str, String> {
-    let cell = str::from_utf8(cell).map_err(|_other_coding| "is not UTF-8; save the file as CSV in UTF-8".to_owned())?;
+pub(crate) fn text(cell: &[u8]) -> Result<&str, String> {
+    let cell =
+        str::from_utf8(cell).map_err(|_other_coding| "is not UTF-8; save the file as CSV in UTF-8".to_owned())?;
     Ok(armed(cell.trim()))
 }
 
 /// A file that is read row by row.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rows: csv::Reader<&'a [u8]>,
     lines: Lines<'a>,
 }
@@ -69,7 +70,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// It is in another coding.
-    pub fn new(file: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn new(file: &'a [u8]) -> Result<Self, Error> {
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
         if file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff") {
             return Err(Error::InvalidRows(vec![error(1, "file", "is UTF-16; save it as CSV in UTF-8")]));
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// There is none.
-    pub fn header(&mut self, record: &mut ByteRecord) -> Result<u64, Error> {
+    pub(crate) fn header(&mut self, record: &mut ByteRecord) -> Result<u64, Error> {
         let empty = || Error::InvalidRows(vec![error(1, "file", "is empty; its first line names the columns")]);
         self.next(record)?.ok_or_else(empty)
     }
@@ -91,7 +92,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Our own trouble: whatever the bytes are, they are rows.
-    pub fn next(&mut self, record: &mut ByteRecord) -> Result<Option<u64>, Error> {
+    pub(crate) fn next(&mut self, record: &mut ByteRecord) -> Result<Option<u64>, Error> {
         let more = self.rows.read_byte_record(record).map_err(Error::internal)?;
         Ok(more.then(|| self.lines.at(record.position().map_or(0, csv::Position::byte))))
     }
@@ -105,14 +106,14 @@ impl std::fmt::Debug for Reader<'_> {
 
 /// What is wrong with a table: the first errors, and how many more there are.
 #[derive(Debug, Default)]
-pub struct Errors {
+pub(crate) struct Errors {
     told: Vec<RowError>,
     more: usize,
 }
 
 impl Errors {
     /// Adds one.
-    pub fn add(&mut self, line: u64, field: &str, message: &str) {
+    pub(crate) fn add(&mut self, line: u64, field: &str, message: &str) {
         if self.told.len() < MOST_ERRORS {
             self.told.push(error(line, field, message));
         } else {
@@ -124,7 +125,7 @@ impl Errors {
     ///
     /// # Errors
     /// Something is wrong.
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         if self.told.is_empty() {
             return Ok(());
         }

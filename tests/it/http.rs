@@ -28,6 +28,7 @@ mod scrapin;
 mod search;
 mod session;
 mod seventh;
+mod sheets;
 mod typed;
 mod users;
 mod versions;

@@ -4,20 +4,27 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json as Answer,
-    extract::{Path, State as Given},
+    body::Bytes,
+    extract::{FromRequest, Path, Request, State as Given},
     response::{IntoResponse, Response},
 };
+use http::HeaderMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
     State,
     error::ApiError,
-    extract::{Json, LARGE, Query},
+    extract::{self, Json, LARGE, Query},
     form::Form,
-    stream::{self, PageQuery, Part},
+    people::whole_alone,
+    stream::{self, PageQuery, Part, wants_csv},
 };
-use crate::{model::audit::Actor, people::SyncRow, store::Mapped};
+use crate::{
+    model::{Error, FieldError, audit::Actor},
+    people::{SyncRow, mapping_columns, mapping_lines},
+    store::Mapped,
+};
 
 /// The providers whose ids have a name of their own beside `external_ids`: `xero_id`, `productive_id`, `remote_id` and
 /// `google_id`. Clients of before know them by these, and this is the one place where the host names a provider.
@@ -75,9 +82,15 @@ fn as_object<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result
 }
 
 /// `GET /api/admin/connections/user-mappings`
-pub(super) async fn list(Given(state): Given<State>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    Given(state): Given<State>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let people = state.people;
+    let is_csv = wants_csv(&headers);
     match query.part()? {
+        Part::Page { .. } | Part::Found(_) if is_csv => Err(whole_alone().into()),
         Part::Page { after, limit } => {
             let page = people.mapped(after.as_deref(), limit).await?;
             let next_cursor = page.next.as_deref().map(stream::cursor);
@@ -90,10 +103,16 @@ pub(super) async fn list(Given(state): Given<State>, Query(query): Query<PageQue
             Ok(Answer(FoundView { users, total: found.total }).into_response())
         }
         Part::Whole => {
+            let providers = if is_csv { people.mapped_providers().await? } else { Vec::new() };
             let read = move |after: Option<String>| {
                 let people = people.clone();
                 async move { people.mapped(after.as_deref(), stream::PART).await }
             };
+            if is_csv {
+                let header = mapping_columns(&providers);
+                let name = "attachment; filename=\"mappings.csv\"";
+                return stream::csv(name, header, read, move |people| mapping_lines(people, &providers)).await;
+            }
             let view = |mapped: &Mapped, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, &MappedView::from(mapped));
             stream::json("users", read, view).await
         }
@@ -147,14 +166,47 @@ pub(super) struct SyncView {
     unmatched: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncQuery {
+    provider: Option<String>,
+}
+
+/// What a list comes as: JSON, or a CSV file.
+pub(super) enum List {
+    Json(SyncBody),
+    File(Bytes),
+}
+
+impl FromRequest<State> for List {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
+        if extract::media_type(&request).eq_ignore_ascii_case("text/csv") {
+            return Ok(Self::File(extract::read(request, LARGE).await?));
+        }
+        let Json(body) = Json::<_, LARGE>::from_request(request, state).await?;
+        Ok(Self::Json(body))
+    }
+}
+
 /// `POST /api/admin/connections/user-mappings/sync`
 pub(super) async fn sync(
     Given(state): Given<State>,
+    Query(query): Query<SyncQuery>,
     actor: Actor,
-    Json(body): Json<SyncBody, LARGE>,
+    list: List,
 ) -> Result<Answer<SyncView>, ApiError> {
-    let rows = body.mappings.into_iter().map(|RowBody { email, external_id }| SyncRow { email, external_id });
-    let synced = state.people.sync(&body.provider, rows.collect(), &actor).await?;
+    let wrong = |message: &str| Error::InvalidFields(vec![FieldError::new("provider", message)]);
+    let synced = match (list, query.provider) {
+        (List::Json(_), Some(_)) => return Err(wrong("stands in the body of a JSON list, not in the query").into()),
+        (List::File(_), None) => return Err(wrong("is needed in the query: ?provider=…").into()),
+        (List::File(file), Some(provider)) => state.people.sync_file(&provider, file, &actor).await?,
+        (List::Json(body), None) => {
+            let rows = body.mappings.into_iter().map(|RowBody { email, external_id }| SyncRow { email, external_id });
+            state.people.sync(&body.provider, rows.collect(), &actor).await?
+        }
+    };
     Ok(Answer(SyncView {
         ok: true,
         matched: synced.matched,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use csv::{ByteRecord, QuoteStyle, ReaderBuilder, WriterBuilder};
+use csv::ByteRecord;
 
 use super::{
     key::{email_key, sought},
@@ -11,123 +11,54 @@ use super::{
 use crate::{
     model::{Error, Person, RowError},
     store::ImportRow,
+    table::{self, Errors, Reader, error},
 };
 
 /// The columns, in the order in which they are written.
 const COLUMNS: [&str; 4] = ["name", "email", "user_id", "active"];
 
 /// Rows of one file. More than any company has people, and less than what would fill the memory.
-const MOST_ROWS: usize = 250_000;
-
-/// Errors that are told of one file; whoever has mended these is told of the next.
-const MOST_ERRORS: usize = 100;
-
-/// What makes a spreadsheet take a cell for a formula, in half and in full width.
-const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+pub(super) const MOST_ROWS: usize = 250_000;
 
 /// Reads a whole file.
 ///
 /// # Errors
 /// What is wrong, by line and column.
 pub(super) fn read(file: &[u8]) -> Result<Vec<ImportRow>, Error> {
-    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    if file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff") {
-        return Err(Error::InvalidRows(vec![error(1, "file", "is UTF-16; save it as CSV in UTF-8")]));
-    }
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
-    let mut lines = Lines { file, byte: 0, line: 1 };
+    let mut reader = Reader::new(file)?;
     let mut record = ByteRecord::new();
-    let mut next = |record: &mut ByteRecord| -> Result<Option<u64>, Error> {
-        let more = reader.read_byte_record(record).map_err(Error::internal)?;
-        Ok(more.then(|| lines.at(record.position().map_or(0, csv::Position::byte))))
-    };
-    let Some(line) = next(&mut record)? else {
-        return Err(Error::InvalidRows(vec![error(1, "file", "is empty; its first line names the columns")]));
-    };
+    let line = reader.header(&mut record)?;
     let columns = Columns::read(line, &record).map_err(Error::InvalidRows)?;
-    let mut sheet = Sheet { columns, rows: Vec::new(), lines: HashMap::new(), errors: Vec::new(), more_errors: 0 };
+    let mut sheet = Sheet { columns, rows: Vec::new(), lines: HashMap::new(), errors: Errors::default() };
     let mut count = 0;
-    while let Some(line) = next(&mut record)? {
+    while let Some(line) = reader.next(&mut record)? {
         count += 1;
         if count > MOST_ROWS {
-            let message = format!("has more than {MOST_ROWS} rows; give it in parts");
-            return Err(Error::InvalidRows(vec![error(line, "file", &message)]));
+            return Err(too_many(line));
         }
         sheet.take(line, &record);
     }
-    sheet.finish()
+    sheet.errors.finish()?;
+    Ok(sheet.rows)
+}
+
+/// Refuses a file of more rows than are taken.
+pub(super) fn too_many(line: u64) -> Error {
+    let message = format!("has more than {MOST_ROWS} rows; give it in parts");
+    Error::InvalidRows(vec![error(line, "file", &message)])
 }
 
 /// Writes the line that names the columns.
 pub(super) fn header() -> Vec<u8> {
-    write([COLUMNS])
+    table::write([COLUMNS])
 }
 
 /// Writes people, one line for each.
 pub(super) fn lines(people: &[Person]) -> Vec<u8> {
-    write(people.iter().map(|person| {
+    table::write(people.iter().map(|person| {
         let active = if person.active { "true" } else { "false" };
-        [person.name.as_str(), &person.email, person.user_id.as_deref().unwrap_or_default(), active].map(disarmed)
+        [person.name.as_str(), &person.email, person.user_id.as_deref().unwrap_or_default(), active]
     }))
-}
-
-fn write<C: AsRef<[u8]>>(rows: impl IntoIterator<Item = [C; 4]>) -> Vec<u8> {
-    // All in quotes, so that a program which splits at semicolons meets no cell of its own making.
-    let mut writer = WriterBuilder::new().quote_style(QuoteStyle::Always).from_writer(Vec::new());
-    for row in rows {
-        // Writing rows of one length to memory does not fail.
-        let _written = writer.write_record(row);
-    }
-    writer.into_inner().unwrap_or_default()
-}
-
-/// A cell as it may be given out: where a spreadsheet would take it for a formula, an apostrophe stands before it.
-fn disarmed(cell: &str) -> String {
-    if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
-}
-
-/// Takes back what [`disarmed`] did.
-fn armed(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
-        _ => cell,
-    }
-}
-
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(FORMULA)
-}
-
-fn error(line: u64, field: &str, message: &str) -> RowError {
-    RowError { line, field: field.to_owned(), message: message.to_owned() }
-}
-
-/// Where in the file a row begins, as an editor counts lines.
-struct Lines<'a> {
-    file: &'a [u8],
-    byte: usize,
-    line: u64,
-}
-
-impl Lines<'_> {
-    /// The line of a byte that is not before the last one that was asked for. The reader's own count is one off where
-    /// a line ends in CRLF, and where lines are empty.
-    fn at(&mut self, byte: u64) -> u64 {
-        let mut to = usize::try_from(byte).unwrap_or(usize::MAX).min(self.file.len());
-        // The reader's position is where it began to look; the row begins behind the line ends that it skipped.
-        while matches!(self.file.get(to), Some(b'\r' | b'\n')) {
-            to += 1;
-        }
-        let passed = self.file.get(self.byte..to).unwrap_or_default();
-        let ends = passed.iter().enumerate().filter(|(at, byte)| match byte {
-            b'\n' => true,
-            b'\r' => passed.get(at + 1).or_else(|| self.file.get(to)) != Some(&b'\n'),
-            _ => false,
-        });
-        self.line += ends.count() as u64;
-        self.byte = to;
-        self.line
-    }
 }
 
 /// Which cell of a row holds what.
@@ -177,15 +108,14 @@ struct Sheet {
     rows: Vec<ImportRow>,
     /// On which line each address stands.
     lines: HashMap<String, u64>,
-    errors: Vec<RowError>,
-    more_errors: usize,
+    errors: Errors,
 }
 
 impl Sheet {
     fn take(&mut self, line: u64, record: &ByteRecord) {
         if record.len() != self.columns.count {
             let message = format!("has {} cells, and the first line has {}", record.len(), self.columns.count);
-            return self.wrong(line, "row", &message);
+            return self.errors.add(line, "row", &message);
         }
         let name = self.cell(line, record, self.columns.name, "name", rules::name);
         let email = self.cell(line, record, self.columns.email, "email", rules::email);
@@ -201,7 +131,7 @@ impl Sheet {
         let email_key = email_key(&email);
         let first = *self.lines.entry(email_key.clone()).or_insert(line);
         if first != line {
-            return self.wrong(line, "email", &format!("stands on line {first} already"));
+            return self.errors.add(line, "email", &format!("stands on line {first} already"));
         }
         if let (Some(name), Some(user_id), Some(active)) = (name, user_id, active) {
             let sought_name = sought(&name);
@@ -217,35 +147,13 @@ impl Sheet {
         field: &str,
         rule: impl Fn(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
-        let read = str::from_utf8(record.get(at).unwrap_or_default())
-            .map_err(|_other_coding| "is not UTF-8; save the file as CSV in UTF-8".to_owned())
-            .and_then(|cell| rule(armed(cell.trim())));
-        match read {
+        match table::text(record.get(at).unwrap_or_default()).and_then(rule) {
             Ok(value) => Some(value),
             Err(message) => {
-                self.wrong(line, field, &message);
+                self.errors.add(line, field, &message);
                 None
             }
         }
-    }
-
-    fn wrong(&mut self, line: u64, field: &str, message: &str) {
-        if self.errors.len() < MOST_ERRORS {
-            self.errors.push(error(line, field, message));
-        } else {
-            self.more_errors += 1;
-        }
-    }
-
-    fn finish(mut self) -> Result<Vec<ImportRow>, Error> {
-        if self.errors.is_empty() {
-            return Ok(self.rows);
-        }
-        if self.more_errors > 0 {
-            let last = self.errors.last().map_or(1, |error| error.line);
-            self.errors.push(error(last, "file", &format!("has {} more errors below", self.more_errors)));
-        }
-        Err(Error::InvalidRows(self.errors))
     }
 }
 

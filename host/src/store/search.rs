@@ -113,6 +113,26 @@ impl Store {
         Ok(Found { items: found.items.into_iter().map(with_accounts).collect(), total: found.total })
     }
 
+    /// The providers at which anybody has an account.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn mapped_providers(&self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar("select distinct provider from mappings order by provider").fetch_all(&self.pool).await?)
+    }
+
+    /// How many people have an account at a provider.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn count_mappings(&self, provider: &ProviderId) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("select count(*) from mappings where provider = $1")
+            .bind(provider.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Reads some people of an older version, who can not be found yet: id and name.
     ///
     /// # Errors

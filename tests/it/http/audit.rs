@@ -1,8 +1,17 @@
 //! `GET /api/admin/audit`: every change and every refusal, in order, and an edit shows.
 
-use jackfield_test_support::{marked, slack::Slack};
+use http::Method;
+use jackfield_test_support::{
+    app::{Answer, Caller, TestApp},
+    marked,
+    slack::Slack,
+};
+use serde_json::json;
 
-use super::{SLACK, body, connected};
+use super::{
+    SLACK, body, connected,
+    people::{PEOPLE, person},
+};
 
 #[tokio::test]
 async fn every_change_and_refusal_is_written_down() {
@@ -42,6 +51,77 @@ async fn the_audit_is_paged() {
     let second = app.get(&format!("/api/admin/audit?limit=2&before={before}")).await.ok();
     assert_eq!(second["entries"][0]["seq"].as_i64(), Some(before - 1));
     let _ = app.get("/api/admin/audit?limit=0").await.refused(422, "invalid_request");
+}
+
+/// The actions of a page, newest first, without those of the test's own tokens.
+async fn actions(app: &TestApp, query: &str) -> Vec<String> {
+    let audit = app.get(&format!("/api/admin/audit?{query}")).await.ok();
+    let actions = audit["entries"].as_array().expect("entries").iter().filter_map(|entry| entry["action"].as_str());
+    actions.filter(|action| !action.starts_with("token.")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_audit_is_filtered() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
+    let before = app.clock.now();
+    app.clock.advance(jiff::SignedDuration::from_secs(60));
+    let _ada = person(&app, "Ada", "ada@acme.example").await;
+    let other = app.second_executive().await;
+    let made = json!({ "name": "Bob", "email": "bob@acme.example" });
+    assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(made)).await.status, 201);
+    let connects = ["connection.connect", "connection.connect"];
+    let whole = ["person.create", "person.create", "connection.connect", "connection.connect"];
+    let late = before + jiff::SignedDuration::from_secs(1);
+    for (query, expected) in [
+        ("provider=slack".to_owned(), &connects[..]),
+        ("provider=slack&outcome=refused".to_owned(), &connects[..1]),
+        ("action=person.create".to_owned(), &whole[..2]),
+        ("action=person".to_owned(), &whole[..2]),
+        ("action=perso".to_owned(), &[]),
+        ("action=%25".to_owned(), &[]),
+        ("actor=executive".to_owned(), &whole),
+        ("actor=executiv".to_owned(), &[]),
+        (format!("since={late}"), &whole[..2]),
+        (format!("until={late}&action=connection"), &connects),
+        ("outcome=done&provider=slack&actor=executive&action=connection.connect".to_owned(), &connects[..1]),
+    ] {
+        assert_eq!(actions(&app, &query).await, expected, "{query}");
+    }
+    let first = app.get("/api/admin/audit?action=person&limit=1").await.ok();
+    let next = first["next_before"].as_i64().expect("a next page");
+    let second = app.get(&format!("/api/admin/audit?action=person&limit=1&before={next}")).await.ok();
+    assert_eq!(second["entries"][0]["action"], "person.create");
+    assert_eq!(app.get("/api/admin/audit?action=person&limit=9").await.ok()["next_before"], json!(null));
+    for query in ["outcome=perhaps", "since=yesterday", "until=1", "who=ada"] {
+        let _ = app.get(&format!("/api/admin/audit?{query}")).await.refused(400, "invalid_request");
+    }
+    let _ = app.get("/api/admin/audit?actor=a%00").await.refused(422, "invalid_request");
+}
+
+async fn csv(app: &TestApp, query: &str) -> Answer {
+    let wants = |request: reqwest::RequestBuilder| request.header("accept", "text/csv");
+    app.send_made(Caller::Executive, Method::GET, &format!("/api/admin/audit?{query}"), wants).await
+}
+
+#[tokio::test]
+async fn what_the_filter_lets_through_is_given_out_as_a_file_without_a_formula() {
+    let app = TestApp::builder().start().await;
+    let _ada = person(&app, "Ada", "ada@acme.example").await;
+    let _bob = person(&app, "Bob", "bob@acme.example").await;
+    app.tamper("update audit set detail = '=cmd(\"x\")', actor = '@SUM(1)' where action = 'person.create'").await;
+    let file = csv(&app, "action=person").await;
+    assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"audit.csv\""));
+    let lines: Vec<&str> = file.text.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", file.text);
+    assert_eq!(lines[0], r#""seq","at","actor","action","provider","outcome","detail","origin","request_id""#);
+    let told = r#","'@SUM(1)","person.create","","done","'=cmd(""x"")","127.0.0.1",""#;
+    assert!(lines[1..].iter().all(|line| line.contains(told)), "{}", file.text);
+    let whole = csv(&app, "").await;
+    assert!(whole.text.lines().count() > 3, "{}", whole.text);
+    let _ = csv(&app, "limit=5").await.refused(422, "invalid_request");
 }
 
 #[tokio::test]

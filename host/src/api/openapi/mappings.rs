@@ -7,11 +7,13 @@ use super::{
     connections::{ASKING, next_cursor, page_size},
     oauth::done,
     operation::Operation,
-    people::SOUGHT,
+    people::{CSV, SOUGHT},
     schema::{Schema, count, flag, list, named, object, ok, text, word},
 };
 
 const GROUP: &str = "Mappings";
+
+const TABLE: &str = "name,email,acme-chat\nAda Okafor,ada@acme.example,U0HDYE3FJ\n";
 
 pub(super) fn operations() -> Vec<Operation> {
     let operation = |method, path: &str, id, summary| {
@@ -21,7 +23,8 @@ pub(super) fn operations() -> Vec<Operation> {
         operation(Method::GET, "/user-mappings", "list_mappings", "Lists the active people and their accounts")
             .says(
                 "Everybody, or one page where `limit` or `cursor` is given. With any of `offset`, `q`, `provider` and \
-                 `state` in the order of names, and counted in `total`.",
+                 `state` in the order of names, and counted in `total`. With `Accept: text/csv` everybody as a table, \
+                 with a column for each provider.",
             )
             .asks("cursor", "The `next_cursor` of the page before.", text())
             .asks("limit", "How many people at most.", page_size(1_000, 100))
@@ -29,7 +32,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .asks("q", SOUGHT, text().with("maxLength", 200))
             .asks("provider", "The provider by which `state` goes; any where it is left out.", named("ProviderId"))
             .asks("state", "Only who has an account, or only who has none.", word(&["mapped", "unmapped"]))
-            .answers(200, "The active people.", named("MappingList"), json!({ "users": [mapping()] })),
+            .answers(200, "The active people.", named("MappingList"), json!({ "users": [mapping()] }))
+            .answers_as(200, "The active people.", CSV, text(), json!(TABLE)),
         operation(Method::PUT, "/user-mappings/{person_id}", "map_person", "Says which account is a person's")
             .takes(named("NewMapping"), json!({ "provider": "acme-chat", "external_id": "U0HDYE3FJ" }))
             .answers(200, "It is mapped.", done(), json!({ "ok": true }))
@@ -43,7 +47,13 @@ pub(super) fn operations() -> Vec<Operation> {
         .answers(200, "There is no such mapping any more.", done(), json!({ "ok": true }))
         .fails(&["unknown_person", "unknown_provider", "sealed"]),
         operation(Method::POST, "/user-mappings/sync", "sync_mappings", "Maps many people by their e-mail addresses")
-            .says("Addresses are compared without case and blanks. An id that two people would share is refused.")
+            .says(
+                "Addresses are compared without case and blanks. An id that two people would share is refused. A table \
+                 has the columns `email` and `external_id`, and `provider` stands in the query; the table of everybody is \
+                 taken too, in which the provider's column counts where it is not empty. 32 MiB at most.",
+            )
+            .asks("provider", "Of a table alone: the provider whose accounts it holds.", named("ProviderId"))
+            .takes_as(CSV, text(), json!("email,external_id\nada@acme.example,U0HDYE3FJ\n"))
             .takes(
                 object()
                     .needs("provider", named("ProviderId"))

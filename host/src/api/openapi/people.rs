@@ -12,8 +12,8 @@ use super::{
 
 const GROUP: &str = "People";
 
-/// The type of a table of people.
-const CSV: &str = "text/csv";
+/// The type of a table.
+pub(super) const CSV: &str = "text/csv";
 
 /// What `q` of a list is.
 pub(super) const SOUGHT: &str = "A part of the name or the address, without regard to case and accents.";

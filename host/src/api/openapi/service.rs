@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     connections::page_size,
     operation::Operation,
+    people::CSV,
     schema::{Schema, count, flag, list, named, object, text, time, word},
 };
 
@@ -19,13 +20,21 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![
         get("/api/admin/audit", "list_audit", "Audit", "Lists who did what, newest first")
             .asks("before", "Rows below this number.", count())
+            .says("With `Accept: text/csv` all that the filter lets through, as a table.")
             .asks("limit", "How many rows.", page_size(1_000, 100))
+            .asks("provider", "Only of this provider.", text())
+            .asks("actor", "Only by who has this very name.", text())
+            .asks("action", "Only this action, or those that begin like it: `connection` is all of them.", text())
+            .asks("outcome", "Only what ended so.", word(&["done", "refused"]))
+            .asks("since", "Only from this moment on.", time())
+            .asks("until", "Only before this moment.", time())
             .answers(
                 200,
                 "One page of the audit.",
                 named("AuditPage"),
                 json!({ "entries": [entry()], "next_before": 2 }),
-            ),
+            )
+            .answers_as(200, "The audit.", CSV, text(), json!("seq,at,actor,action,…\n")),
         get("/api/openapi.json", "describe", "Description", "This description, with each provider's own fields")
             .says("Made when it is asked for, from the components that are approved at that moment.")
             .answers(200, "The description.", description(), begin()),

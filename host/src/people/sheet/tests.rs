@@ -100,7 +100,9 @@ fn a_cell_that_would_be_run_is_disarmed_and_reads_back_the_same() {
     .collect();
     let file = String::from_utf8([header(), lines(&people)].concat()).expect("text");
     for cell in file.lines().flat_map(|line| line.split("\",\"")) {
-        assert!(!is_formula(cell.trim_start_matches('"')) || cell.contains("\"\"="), "{cell}");
+        let is_formula =
+            cell.trim_start_matches('"').starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+        assert!(!is_formula || cell.contains("\"\"="), "{cell}");
     }
     let back: Vec<Person> = rows(&file)
         .into_iter()
