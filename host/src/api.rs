@@ -23,6 +23,7 @@ mod people;
 mod providers;
 mod request;
 pub mod serve;
+mod service;
 mod session;
 mod stream;
 
@@ -34,6 +35,7 @@ use axum::{
     routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::Method;
+use jiff::Timestamp;
 
 pub use self::{
     caller::{FailedTries, JwtCallers, Site},
@@ -71,6 +73,9 @@ pub struct State {
     pub people: People,
     pub metrics: Metrics,
     pub events: Events,
+    pub started_at: Timestamp,
+    /// Where browsers reach this service, as it is shown.
+    pub public_url: Arc<str>,
     /// The host names under which browsers and clients may call, besides loopback's.
     pub hosts: Arc<[String]>,
     /// Where browsers reach the service, for its cookies and against other sites' pages.
@@ -121,6 +126,9 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/admin/connections", Executive, || get(connections::list)),
         route(Method::PUT, "/api/admin/connections/{provider}", Executive, || put(connections::connect)),
         route(Method::DELETE, "/api/admin/connections/{provider}", Executive, || delete(connections::disconnect)),
+        route(Method::GET, "/api/admin/connections/{provider}/disconnect", Executive, || {
+            get(connections::foresee_disconnect)
+        }),
         route(Method::GET, "/api/admin/connections/{provider}/status", Executive, || get(connections::status)),
         route(Method::GET, "/api/admin/connections/{provider}/health", Executive, || get(connections::health)),
         route(Method::GET, "/api/admin/connections/{provider}/users", Executive, || get(connections::users)),
@@ -163,6 +171,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/admin/providers/{provider}/activity", Executive, || get(activity::show)),
         // ---- the audit ----
         route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
+        // ---- the service, for whoever runs it ----
+        route(Method::GET, "/api/admin/service", Executive, || get(service::show)),
         // ---- what changes, as it changes ----
         route(Method::GET, "/api/admin/events", Executive, || get(events::listen)),
         // ---- the console: its page under each of its paths, and its files ----

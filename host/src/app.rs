@@ -115,6 +115,8 @@ impl App {
             events: events.clone(),
             hosts: hosts.collect(),
             site: api::Site::new(&config.reached_at()),
+            started_at: surroundings.clock.now(),
+            public_url: config.reached_at().as_str().into(),
             failed_tries: api::FailedTries::default(),
             large_bodies: api::LargeBodies::default(),
             jwt,

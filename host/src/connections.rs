@@ -10,6 +10,7 @@ mod cursor;
 mod disconnect;
 pub mod dry_run;
 mod fields;
+mod foresight;
 mod minting;
 mod oauth;
 mod outcome;
@@ -32,6 +33,7 @@ pub use self::{
     accounts::Accounts,
     activity::Totals,
     fields::Submitted,
+    foresight::{Foreseen, Revokes},
     oauth::{Authorization, FlowState, Returned},
     walk::WALK_TIME,
 };

@@ -94,6 +94,9 @@ pub struct Call {
     pub account: Option<String>,
 }
 
+/// The versions of the contract that are served, the oldest first.
+pub const CONTRACT_VERSIONS: [&str; 2] = contract::SERVED;
+
 /// An operation of the contract.
 #[derive(Clone, Debug)]
 pub enum Operation {

@@ -191,6 +191,23 @@ impl Store {
         Ok(())
     }
 
+    /// What kind of database it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgres",
+        }
+    }
+
+    /// The number of the newest migration that its tables have.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn migration(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?)
+    }
+
     /// Why the secrets can not be opened, and what to do; none when they can.
     #[must_use]
     pub fn sealed_because(&self) -> Option<&str> {

@@ -17,7 +17,7 @@ use super::{
     extract::{Json, Query},
 };
 use crate::{
-    connections::{Connected, Submitted, Upstream},
+    connections::{Connected, Revokes, Submitted, Upstream},
     model::{Check, Connection, Error, FieldError, Status, User, audit::Actor},
 };
 
@@ -113,6 +113,28 @@ pub(super) async fn disconnect(
     Ok(Answer(json!({ "ok": true, "upstream": upstream, "note": gone.note })))
 }
 
+/// `GET /api/admin/connections/{provider}/disconnect`
+pub(super) async fn foresee_disconnect(
+    Given(state): Given<State>,
+    Path(provider): Path<String>,
+) -> Result<Answer<Value>, ApiError> {
+    let foreseen = state.connections.foresee_disconnect(&provider).await?;
+    let services: Vec<Value> = foreseen.services.iter().map(|name| json!({ "name": name })).collect();
+    Ok(Answer(json!({
+        "provider": provider,
+        "configured": foreseen.configured,
+        "org_name": foreseen.org_name,
+        "mappings": foreseen.mappings,
+        "mappings_kept": foreseen.mappings_kept,
+        "alerts": foreseen.alerts,
+        "revokes": match foreseen.revokes {
+            Revokes::Upstream => "upstream",
+            Revokes::Local => "local",
+        },
+        "services": services,
+    })))
+}
+
 /// Does a change to its end, also when the caller hangs up in the middle: what was begun at the provider is then
 /// written down here too.
 pub(super) async fn to_its_end<T: Send + 'static>(
@@ -159,12 +181,35 @@ pub(super) async fn health(
 pub(super) struct UsersQuery {
     cursor: Option<String>,
     limit: Option<u32>,
+    with: Option<With>,
+}
+
+/// What is told of each user besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum With {
+    Person,
 }
 
 #[derive(Serialize)]
 pub(super) struct UsersView {
-    users: Vec<User>,
+    users: Vec<UserView>,
     next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct UserView {
+    #[serde(flatten)]
+    user: User,
+    /// Whose account it is, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<Option<HolderView>>,
+}
+
+#[derive(Serialize)]
+struct HolderView {
+    id: String,
+    name: String,
 }
 
 /// `GET /api/admin/connections/{provider}/users`
@@ -178,5 +223,18 @@ pub(super) async fn users(
         return Err(Error::InvalidFields(vec![FieldError::new("limit", format!("must be 1 to {MOST_USERS}"))]).into());
     }
     let page = state.connections.users(&provider, query.cursor.as_deref(), limit).await?;
-    Ok(Answer(UsersView { users: page.users, next_cursor: page.next_cursor }))
+    let mut holders = match query.with {
+        None => None,
+        Some(With::Person) => {
+            let accounts: Vec<&str> = page.users.iter().map(|user| user.external_id.as_str()).collect();
+            Some(state.people.holders(&provider, &accounts).await?)
+        }
+    };
+    let with_person = |user: User| {
+        let holder = holders.as_mut().map(|holders| holders.remove(&user.external_id));
+        let person = holder.map(|holder| holder.map(|person| HolderView { id: person.id, name: person.name }));
+        UserView { user, person }
+    };
+    let users = page.users.into_iter().map(with_person).collect();
+    Ok(Answer(UsersView { users, next_cursor: page.next_cursor }))
 }

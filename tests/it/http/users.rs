@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use jackfield_test_support::slack::{MEMBERS, NOBODY, Slack};
+use serde_json::{Value, json};
 
-use super::{SLACK, connected, with_slack};
+use super::{SLACK, connected, people::person, with_slack};
 
 #[tokio::test]
 async fn every_person_is_listed_once_and_no_bot() {
@@ -31,6 +32,23 @@ async fn every_person_is_listed_once_and_no_bot() {
     assert_eq!(seen.len(), MEMBERS - NOBODY, "on {pages} pages");
     assert!(pages >= 6);
     assert!(!seen.contains("USLACKBOT"));
+}
+
+#[tokio::test]
+async fn of_each_user_it_is_told_whose_account_it_is_where_that_is_asked_for() {
+    let slack = Slack::start().await;
+    let (app, _) = connected(&slack).await;
+    let ada = person(&app, "Ada", "ada@acme.example").await;
+    let first = app.get(&format!("{SLACK}/users?limit=50")).await.ok()["users"][0].clone();
+    let account = first["external_id"].as_str().expect("an id");
+    let body = json!({ "provider": "slack", "external_id": account });
+    let _ = app.put(&format!("/api/admin/connections/user-mappings/{ada}"), body).await.ok();
+    assert_eq!(first.get("person"), None, "only where it is asked for");
+    let page = app.get(&format!("{SLACK}/users?limit=50&with=person")).await.ok();
+    let users = page["users"].as_array().expect("users");
+    assert_eq!(users[0]["person"], json!({ "id": ada, "name": "Ada" }));
+    assert!(users[1..].iter().all(|user| user["person"] == Value::Null && user.get("person").is_some()), "{page}");
+    let _ = app.get(&format!("{SLACK}/users?with=friends")).await.refused(400, "invalid_request");
 }
 
 #[tokio::test]

@@ -61,6 +61,19 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .answers(200, "There is no connection any more.", named("Disconnected"), disconnected())
             .fails(&["unknown_provider", "sealed"]),
+        operation(Method::GET, "/{provider}/disconnect", "foresee_disconnect", "Tells what a disconnect would do")
+            .says("Nothing is changed. Where the provider sends change alerts, it is asked whether they are on.")
+            .answers(
+                200,
+                "What would go.",
+                named("Foreseen"),
+                json!({
+                    "provider": "acme-chat", "configured": true, "org_name": "Acme Instruments", "mappings": 290,
+                    "mappings_kept": 0, "alerts": false, "revokes": "upstream",
+                    "services": [{ "name": "payroll export" }],
+                }),
+            )
+            .fails(&["unknown_provider"]),
         operation(Method::GET, "/{provider}/status", "connection_status", "Shows the fields that are not secret")
             .says("From the store alone; the provider is not asked.")
             .answers(
@@ -81,6 +94,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .says("Inactive people are listed, bots are not. A page may hold fewer than asked for, more, or none.")
             .asks("cursor", "The `next_cursor` of the page before.", text())
             .asks("limit", "How many users are wished for.", page_size(200, 100))
+            .asks("with", "`person`: tell of each user whose account it is.", word(&["person"]))
             .answers(200, "One page of users.", named("UserPage"), json!({ "users": [user()], "next_cursor": null }))
             .fails(&ASKING),
         operation(Method::GET, "/{provider}/alerts-config", "alert_target", "Shows where change alerts go")
@@ -153,7 +167,32 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         .needs("external_id", text().says("The provider's own id."))
         .needs("name", text())
         .needs("email", text().or_null())
-        .needs("active", flag());
+        .needs("active", flag())
+        .may_have(
+            "person",
+            named("Holder").or_null().says("With `with=person`: whose account it is; null where it is nobody's."),
+        );
+    let holder = object().says("Whose an account is.").needs("id", text()).needs("name", text());
+    let foreseen = object()
+        .says("What a disconnect would do.")
+        .needs("provider", named("ProviderId"))
+        .needs("configured", flag().says("Whether there is a connection."))
+        .needs("org_name", text().or_null())
+        .needs("mappings", count().says("How many mappings would go."))
+        .needs("mappings_kept", count().says("How many would stay, for the next connection."))
+        .needs(
+            "alerts",
+            Schema::of(json!({ "type": ["boolean", "null"] }))
+                .says("Whether change alerts are on; null where the provider did not say."),
+        )
+        .needs(
+            "revokes",
+            word(&["upstream", "local"]).says(
+                "`upstream`: the component can end the credential at the provider, as it declares; `local`: it is \
+                 forgotten here and stays good there.",
+            ),
+        )
+        .needs("services", list(object().needs("name", text())).says("The service tokens that name the provider."));
     let disconnected = object()
         .says("What became of the credential at the provider.")
         .needs("ok", ok())
@@ -173,6 +212,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         ("ConnectionHealth", health),
         ("Connected", connected_schema()),
         ("Disconnected", disconnected),
+        ("Foreseen", foreseen),
+        ("Holder", holder),
         ("User", user),
         ("UserPage", object().needs("users", list(named("User"))).needs("next_cursor", next_cursor())),
         ("AlertTarget", object().needs("configured", flag()).needs("webhook_url", text().or_null())),

@@ -35,6 +35,9 @@ pub(super) fn operations() -> Vec<Operation> {
                 json!({ "entries": [entry()], "next_before": 2 }),
             )
             .answers_as(200, "The audit.", CSV, text(), json!("seq,at,actor,action,…\n")),
+        get("/api/admin/service", "show_service", "Service", "Shows key, database, versions and components")
+            .says("An answer also where the service is sealed.")
+            .answers(200, "How the service is.", named("ServiceState"), service()),
         get("/api/openapi.json", "describe", "Description", "This description, with each provider's own fields")
             .says("Made when it is asked for, from the components that are approved at that moment.")
             .answers(200, "The description.", description(), begin()),
@@ -86,7 +89,28 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         .needs("database", text())
         .needs("key", text().says("`open`, or why it is not and what to do."))
         .needs("catalog", text());
-    vec![("AuditEntry", entry), ("AuditPage", page), ("Readiness", readiness)]
+    let key = object()
+        .needs("state", word(&["open", "sealed"]))
+        .needs("reason", text().or_null().says("Why it is sealed, and what to do."));
+    let database =
+        object().needs("kind", word(&["sqlite", "postgres"])).needs("ok", flag().says("Whether it answers.")).needs(
+            "migration",
+            Schema::of(json!({ "type": ["integer", "null"] })).says("The newest that its tables have."),
+        );
+    let providers = ["approved", "pending", "broken", "disabled"]
+        .iter()
+        .fold(object(), |providers, state| providers.needs(state, count()))
+        .needs("paused", list(text()).says("Those that failed again and again and are left alone for a while."));
+    let service = object()
+        .says("How the service is.")
+        .needs("version", text())
+        .needs("started_at", time())
+        .needs("key", key)
+        .needs("database", database)
+        .needs("providers", providers)
+        .needs("contract_versions", list(text()).says("The versions of the contract that components may have."))
+        .needs("public_url", text().with("format", "uri").says("Where browsers reach it."));
+    vec![("AuditEntry", entry), ("AuditPage", page), ("Readiness", readiness), ("ServiceState", service)]
 }
 
 fn entry() -> Value {
@@ -100,6 +124,18 @@ fn entry() -> Value {
         "detail": "Acme Instruments",
         "origin": "127.0.0.1",
         "request_id": "019ab7f1c7de7a10b6f0a1d2c3b4a596",
+    })
+}
+
+fn service() -> Value {
+    json!({
+        "version": "0.1.0",
+        "started_at": "2026-11-24T04:23:54.172863Z",
+        "key": { "state": "open", "reason": null },
+        "database": { "kind": "sqlite", "ok": true, "migration": 6 },
+        "providers": { "approved": 6, "pending": 1, "broken": 0, "disabled": 0, "paused": ["acme-chat"] },
+        "contract_versions": ["0.1.0", "0.2.0"],
+        "public_url": "https://jackfield.example.com/",
     })
 }
 

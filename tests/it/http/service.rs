@@ -1,0 +1,38 @@
+//! `GET /api/admin/service`: how the service is, also when it is sealed.
+
+use std::fs;
+
+use jackfield_test_support::{app::TestApp, slack::Slack};
+use serde_json::json;
+
+use super::{connected, with_slack};
+
+const SERVICE: &str = "/api/admin/service";
+
+#[tokio::test]
+async fn key_database_versions_and_components_are_told() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).file("broken.wasm", b"no component".to_vec()).start().await;
+    let told = app.get(SERVICE).await.ok();
+    assert_eq!(told["key"], json!({ "state": "open", "reason": null }));
+    assert_eq!(told["database"]["ok"], true);
+    assert!(told["database"]["migration"].as_i64().is_some_and(|number| number >= 6), "{told}");
+    assert!(["sqlite", "postgres"].contains(&told["database"]["kind"].as_str().expect("a kind")), "{told}");
+    let expected = json!({ "approved": 1, "pending": 0, "broken": 1, "disabled": 0, "paused": [] });
+    assert_eq!(told["providers"], expected);
+    assert_eq!(told["contract_versions"], json!(["0.1.0", "0.2.0"]));
+    assert!(told["public_url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1")), "{told}");
+}
+
+#[tokio::test]
+async fn a_sealed_service_says_why_and_what_to_do() {
+    let slack = Slack::start().await;
+    let (mut app, _) = connected(&slack).await;
+    app.stop().await;
+    fs::remove_file(app.data().join("master.key")).expect("removed");
+    let app: TestApp = app.start_again().await;
+    let told = app.get(SERVICE).await.ok();
+    assert_eq!(told["key"]["state"], "sealed");
+    assert!(told["key"]["reason"].as_str().is_some_and(|reason| reason.contains("is missing")), "{told}");
+    assert_eq!(told["database"]["ok"], true);
+}
