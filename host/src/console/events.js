@@ -67,6 +67,8 @@ function open() {
       if (data) tell(kind, data);
     });
   }
+  // This page was too slow for what was told meanwhile.
+  source.addEventListener("reload", () => tell("resync", {}));
   source.addEventListener("session", (event) => {
     if (!parsed(event.data)?.ended) return;
     close();
