@@ -1,7 +1,7 @@
 // The console: who is signed in, the frame around all pages, and which page is shown.
 import { loadSession, onSession, Problem, session } from "./api.js";
 import { preload } from "./data.js";
-import { go, Link, useRoute } from "./router.js";
+import { go, Link, pageOf, useRoute } from "./router.js";
 import { Account, Below, comeBack, rememberPage, SignIn, takeLink } from "./signin.js";
 import { Staying } from "./staying.js";
 import { Button, Icon, Notice, Page, Toasts, useSlow } from "./ui.js";
@@ -151,9 +151,15 @@ for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event
 async function start() {
   const root = document.getElementById("app");
   let failure = null;
+  const page = pageOf(location.pathname);
+  const ahead = PAGES[page] && fetchAhead(page);
   try {
     const who = await loadSession();
-    if (who.signed_in && who.level === "executive") preload();
+    if (who.signed_in && who.level === "executive") {
+      preload();
+      // Its file is there by now, or nearly: the first thing drawn is the page.
+      await ahead;
+    }
   } catch (problem) {
     failure = problem;
   }

@@ -148,7 +148,7 @@ export function useSeal() {
     look();
   }, []);
   // A restart with the right key opens it; the stream comes back then.
-  useEvents({}, () => look({ isBackground: true }));
+  useEvents({}, (_, { isFirst }) => isFirst || look({ isBackground: true }));
   return { isSealed: key?.state === "sealed", reason: key?.reason ?? null };
 }
 

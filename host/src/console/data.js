@@ -1,7 +1,7 @@
 // The two lists that many pages need, connections and providers: asked once, kept while the page lives, and live.
 import { call, onSession } from "./api.js";
 import { useEvents } from "./events.js";
-import { useCallback, useEffect, useState } from "./vendor/preact.js";
+import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
 
 const cache = {
   connection: { path: "/api/admin/connections", list: "connections", key: "provider", kept: null, asked: null },
@@ -47,7 +47,8 @@ function useList(kind) {
       set((before) => ({ ...before, problem }));
     }
   }, []);
-  useEffect(() => {
+  // Before the page is painted, not after: the answer may be there already.
+  useLayoutEffect(() => {
     reload();
   }, []);
   useEvents({ [kind]: true }, (what, change) => {

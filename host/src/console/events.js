@@ -11,6 +11,7 @@ const HIDDEN_MS = 60_000;
 const listeners = new Set();
 let source = null;
 let isLive = false;
+let wasLive = false;
 let wait = 1_000;
 let again = 0;
 let poll = 0;
@@ -48,7 +49,8 @@ function open() {
     clearInterval(poll);
     poll = 0;
     // Something may have changed between the page's own look and this moment.
-    tell("resync", {});
+    tell("resync", { isFirst: !wasLive });
+    wasLive = true;
   };
   source.onerror = () => {
     const isOver = source?.readyState === EventSource.CLOSED;
@@ -87,7 +89,8 @@ export const live = () => isLive;
 
 /**
  * Calls `handler(kind, data)` for each of the `kinds` asked for (`{connection: true, …}`), and with the kind `resync`
- * whenever changes may have been missed: then what is shown is to be loaded anew.
+ * whenever changes may have been missed: then what is shown is to be loaded anew. `isFirst` is in its data when the
+ * stream has just begun.
  */
 export function useEvents(kinds, handler) {
   const latest = useRef(handler);

@@ -31,6 +31,9 @@ function read() {
   return { page: "missing", provider: null, path, query };
 }
 
+/** The page of a path. */
+export const pageOf = (path) => ROUTES.find(([, pattern]) => pattern.test(path))?.[0] ?? "missing";
+
 let route = read();
 const listeners = new Set();
 let moves = 0;
