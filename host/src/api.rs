@@ -18,6 +18,7 @@ mod health;
 mod mappings;
 mod matching;
 mod oauth;
+mod oidc;
 pub mod openapi;
 mod people;
 mod providers;
@@ -41,6 +42,7 @@ pub use self::{
     caller::{FailedTries, JwtCallers, Site},
     events::Events,
     extract::LargeBodies,
+    oidc::{CALLBACK as OIDC_CALLBACK, Oidc},
     openapi::example_of_pattern,
 };
 use crate::{
@@ -84,6 +86,8 @@ pub struct State {
     pub large_bodies: LargeBodies,
     /// The callers by JWT, where an identity provider is set.
     pub jwt: Option<JwtCallers>,
+    /// The identity provider through which people sign in, where one is set.
+    pub oidc: Option<Oidc>,
 }
 
 /// Who may call a route.
@@ -122,6 +126,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/api/session", Open, || post(session::sign_in)),
         route(Method::DELETE, "/api/session", SignedIn, || delete(session::sign_out)),
         route(Method::DELETE, "/api/sessions", SignedIn, || delete(session::sign_out_everywhere)),
+        route(Method::GET, "/signin/oidc", Open, || get(oidc::begin)),
+        route(Method::GET, OIDC_CALLBACK, Open, || get(oidc::callback)),
         // ---- connections ----
         route(Method::GET, "/api/admin/connections", Executive, || get(connections::list)),
         route(Method::PUT, "/api/admin/connections/{provider}", Executive, || put(connections::connect)),

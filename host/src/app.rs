@@ -91,6 +91,7 @@ impl App {
         let catalog = Arc::clone(providers.catalog());
         let jwt = config.jwt.clone();
         let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
+        let oidc = open_oidc(config, &egress, &surroundings.clock).context("the public URL can not be come back to")?;
         let connections = Connections::new(Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -120,6 +121,7 @@ impl App {
             failed_tries: api::FailedTries::default(),
             large_bodies: api::LargeBodies::default(),
             jwt,
+            oidc,
         });
         Ok(Self { store, catalog, sandbox, connections, providers, events, router, _serving: serving })
     }
@@ -221,6 +223,13 @@ fn lock(path: &Path) -> io::Result<File> {
 
 fn open_lock(path: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// The identity provider through which people sign in.
+fn open_oidc(config: &Config, egress: &Egress, clock: &Clock) -> anyhow::Result<Option<api::Oidc>> {
+    let Some(provider) = config.oidc.clone() else { return Ok(None) };
+    let callback = config.reached_at().join(api::OIDC_CALLBACK)?;
+    Ok(Some(api::Oidc::new(provider, &callback, egress.clone(), clock.clone())?))
 }
 
 /// Looks at the plugins' folder and at what was decided about it.

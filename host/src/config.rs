@@ -3,6 +3,7 @@
 //! A setting that is unknown or malformed stops the start, with one message that names them all.
 
 mod jwt;
+mod oidc;
 mod source;
 mod traces;
 mod trust;
@@ -18,7 +19,7 @@ use url::Url;
 use self::source::Settings;
 pub use self::{source::ConfigError, traces::TraceExport};
 use crate::{
-    model::{OAuthApp, caller::IdentityProvider},
+    model::{OAuthApp, caller::IdentityProvider, session::SignInProvider},
     sandbox::{Limits, catalog::Trust},
     secret::Secret,
     signing::TrustedKeys,
@@ -54,6 +55,8 @@ pub struct Config {
     pub oauth_apps: BTreeMap<String, OAuthApp>,
     /// `JACKFIELD_JWT_{ISSUER,AUDIENCE,JWKS_URL,LEVEL_CLAIM}`: whose JWTs are taken besides our own tokens.
     pub jwt: Option<IdentityProvider>,
+    /// `JACKFIELD_OIDC_{ISSUER,CLIENT_ID,CLIENT_SECRET,LEVEL_CLAIM}`: through whom people sign in to the console.
+    pub oidc: Option<SignInProvider>,
     /// `JACKFIELD_LOG`: a tracing filter.
     pub log: String,
     /// `JACKFIELD_LOG_FORMAT`.
@@ -148,7 +151,7 @@ impl Config {
         let oauth_apps = oauth_apps(&mut settings);
         let jwt = jwt::identity_provider(&mut settings);
         let traces = traces::export(&mut settings);
-        settings.not_yet(&["OIDC_"]);
+        let oidc = oidc::sign_in_provider(&mut settings);
         settings.finish()?;
         Ok(Self {
             listen,
@@ -163,6 +166,7 @@ impl Config {
             egress_reroute: egress_reroute.unwrap_or_default(),
             oauth_apps,
             jwt,
+            oidc,
             log,
             log_format: log_format.unwrap_or(LogFormat::Text),
             traces,
@@ -321,6 +325,30 @@ mod tests {
         }
     }
 
+    const SIGN_IN: [(&str, &str); 4] = [
+        ("JACKFIELD_OIDC_ISSUER", "https://id.example.com/acme"),
+        ("JACKFIELD_OIDC_CLIENT_ID", "jackfield"),
+        ("JACKFIELD_OIDC_CLIENT_SECRET", "hunter2secret"),
+        ("JACKFIELD_OIDC_LEVEL_CLAIM", "level"),
+    ];
+
+    #[test]
+    fn a_way_to_sign_in_is_named_by_all_four_settings_or_none() {
+        let provider = parse("", &SIGN_IN, Dev::No).expect("parses").oidc.expect("a provider");
+        assert_eq!((provider.issuer.as_str(), provider.level_claim.as_str()), ("https://id.example.com/acme", "level"));
+        assert!(parse("", &[], Dev::No).expect("parses").oidc.is_none());
+        for (name, _) in SIGN_IN {
+            let three: Vec<_> = SIGN_IN.into_iter().filter(|(other, _)| *other != name).collect();
+            let message = parse("", &three, Dev::No).expect_err("refused").to_string();
+            assert!(message.contains(&format!("{name} is missing")), "{message}");
+        }
+        for issuer in ["http://id.example.com", "https://10.0.0.1/", "issuer"] {
+            let mut wrong = SIGN_IN;
+            wrong[0].1 = issuer;
+            assert!(parse("", &wrong, Dev::Yes).is_err(), "{issuer}");
+        }
+    }
+
     #[test]
     fn traces_go_where_the_common_variables_say() {
         let endpoint = |environment: &[(&str, &str)]| {
@@ -338,12 +366,9 @@ mod tests {
 
     #[test]
     fn a_secret_setting_is_not_printed() {
-        let config = parse(
-            "",
-            &[("JACKFIELD_MASTER_KEY", "c2VjcmV0"), ("JACKFIELD_DATABASE_URL", "postgres://u:pw@h/d")],
-            Dev::No,
-        );
+        let secrets = [("JACKFIELD_MASTER_KEY", "c2VjcmV0"), ("JACKFIELD_DATABASE_URL", "postgres://u:pw@h/d")];
+        let config = parse("", &[&secrets[..], &SIGN_IN[..]].concat(), Dev::No);
         let shown = format!("{:?}", config.expect("parses"));
-        assert!(!shown.contains("c2VjcmV0") && !shown.contains("pw@"), "{shown}");
+        assert!(!shown.contains("c2VjcmV0") && !shown.contains("pw@") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -75,12 +75,18 @@ impl Egress {
     /// Sends one request of the host's own to the very URL that it names, and follows no redirect.
     ///
     /// The URL is a setting's or an approved manifest's word, so that it needs no endpoint; it is held to the same
-    /// rules, addresses, caps and reroutes as a component's.
+    /// rules, addresses, caps and reroutes as a component's. `authorization` goes into that header, whole.
     ///
     /// # Errors
     /// As [`send`](Self::send); a redirect is [`SendError::Denied`].
-    pub async fn fetch(&self, pool: &str, deadline: Instant, request: Request) -> Result<Response, SendError> {
-        self.0.fetch(pool, deadline, request).await
+    pub async fn fetch(
+        &self,
+        pool: &str,
+        deadline: Instant,
+        request: Request,
+        authorization: Option<&Secret<String>>,
+    ) -> Result<Response, SendError> {
+        self.0.fetch(pool, deadline, request, authorization).await
     }
 
     /// Where a URL leads instead of where it says: to a stand-in, in development.

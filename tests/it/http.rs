@@ -18,6 +18,7 @@ mod key;
 mod mappings;
 mod matching;
 mod oauth;
+mod oidc;
 mod openapi;
 mod people;
 mod productive;

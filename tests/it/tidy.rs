@@ -39,7 +39,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
 const LEAVES: [&str; 6] = ["model", "secret", "mac", "table", "clock", "metrics"];
 
 /// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 15] = [
+const DOORS: [(&str, &[&str]); 17] = [
     ("axum", &["api", "app", "main"]),
     ("sqlx", &["store"]),
     ("wasmtime", &["sandbox"]),
@@ -48,6 +48,8 @@ const DOORS: [(&str, &[&str]); 15] = [
     ("reqwest", &["egress"]),
     ("aes_gcm", &["vault"]),
     ("jsonwebtoken", &["api"]),
+    ("openidconnect", &["api"]),
+    ("chrono", &["api"]),
     ("minisign", &["signing"]),
     ("minisign_verify", &["signing"]),
     ("opentelemetry", &["logging"]),

@@ -18,7 +18,7 @@ use axum::{
     response::Response,
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
-use http::{HeaderValue, Method, header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 
 pub use self::{jwt::JwtCallers, site::Site};
 pub(super) use self::{
@@ -129,23 +129,37 @@ fn access(parts: &Parts) -> Access {
         .map_or(Access::Executive, |route| route.access)
 }
 
-async fn by_bearer(state: &State, header: &HeaderValue, address: IpAddr) -> Result<Caller, ApiError> {
+async fn by_bearer(state: &State, header: &HeaderValue, address: IpAddr) -> Result<Caller, Error> {
+    match holder(state, header).await? {
+        Some(caller) => Ok(caller),
+        None => {
+            state.failed_tries.count(address)?;
+            Err(Error::Unauthenticated)
+        }
+    }
+}
+
+/// Whose bearer token it is; none where it is nobody's.
+async fn holder(state: &State, header: &HeaderValue) -> Result<Option<Caller>, Error> {
     let token = header.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
-    let found = match (token, &state.jwt) {
-        (Some(token), Some(jwt)) if !token.starts_with(TOKEN_PREFIX) => by_jwt(jwt, token).await?,
-        (Some(token), _) => state.store.find_token(token).await.map_err(Error::from)?.map(Caller::from),
-        (None, _) => None,
-    };
-    match found {
-        Some(caller) => Ok(caller),
-        None => {
-            state.failed_tries.count(address)?;
-            Err(Error::Unauthenticated.into())
-        }
+    match (token, &state.jwt) {
+        (Some(token), Some(jwt)) if !token.starts_with(TOKEN_PREFIX) => by_jwt(jwt, token).await,
+        (Some(token), _) => Ok(state.store.find_token(token).await?.map(Caller::from)),
+        (None, _) => Ok(None),
     }
+}
+
+/// Whether who sent these fields is an Executive still; for an answer that goes on and on. Counts no failed try, and is
+/// no sign of life.
+pub(super) async fn still_calls(state: &State, headers: &HeaderMap) -> Result<bool, Error> {
+    let level = match headers.get(AUTHORIZATION) {
+        Some(header) => holder(state, header).await?.map(|caller| caller.level),
+        None => session::by_cookie(state, headers).await?.map(|(session, _)| session.level),
+    };
+    Ok(level == Some(Level::Executive))
 }
 
 /// The caller of a JWT. One that could not be judged is no failed try: nobody knows yet whether it is good.

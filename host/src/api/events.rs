@@ -4,7 +4,6 @@
 //! differences: it makes none which host changed something, nor how many listen. Nothing is kept for who reads slowly:
 //! they are told to load the lists anew.
 
-mod again;
 mod listener;
 mod watch;
 

@@ -42,7 +42,7 @@ struct PersonView {
 }
 
 impl SessionView {
-    fn of(session: Option<&(Session, SessionKey)>) -> Self {
+    fn of(state: &State, session: Option<&(Session, SessionKey)>) -> Self {
         let person = session.map(|(session, key)| PersonView {
             name: session.name.clone(),
             level: session.level,
@@ -50,14 +50,14 @@ impl SessionView {
             expires_at: session.ends_at,
             idle_expires_at: session.idle_ends_at(),
         });
-        Self { signed_in: person.is_some(), person, oidc: false }
+        Self { signed_in: person.is_some(), person, oidc: state.oidc.is_some() }
     }
 }
 
 /// `GET /api/session`: looks, and does not count as a sign of life. A cookie that opens nothing any more is taken away.
 pub(super) async fn show(Given(state): Given<State>, headers: HeaderMap) -> Result<Response, ApiError> {
     let session = by_cookie(&state, &headers).await?;
-    let mut response = Answer(SessionView::of(session.as_ref())).into_response();
+    let mut response = Answer(SessionView::of(&state, session.as_ref())).into_response();
     if session.is_none() && state.site.cookie(Cookie::Session, &headers).is_some() {
         response.headers_mut().append(SET_COOKIE, state.site.unset_cookie(Cookie::Session));
     }
@@ -96,7 +96,7 @@ pub(super) async fn sign_in(
         state.failed_tries.count(arrival.address)?;
         return Err(SPENT.into());
     };
-    let mut response = Answer(SessionView::of(Some(&session))).into_response();
+    let mut response = Answer(SessionView::of(&state, Some(&session))).into_response();
     response.headers_mut().append(SET_COOKIE, state.site.set_cookie(Cookie::Session, written(&session.1).expose()));
     Ok(response)
 }

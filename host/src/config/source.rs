@@ -94,14 +94,16 @@ impl Settings {
         self.problems.push((name.to_owned(), problem.to_owned()));
     }
 
-    /// Refuses settings of parts that this version does not have, rather than ignore them.
-    pub(super) fn not_yet(&mut self, prefixes: &[&str]) {
-        let names: Vec<String> =
-            self.given.keys().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).cloned().collect();
-        for name in names {
-            self.given.remove(&name);
-            self.refuse(&name, "is not supported by this version");
+    /// Takes settings that only count together: all of them or, where none is given, none.
+    pub(super) fn all_or_none<const N: usize>(&mut self, names: [&str; N]) -> Option<[String; N]> {
+        let given = names.map(|name| self.optional(name));
+        if given.iter().all(Option::is_none) {
+            return None;
         }
+        for (name, _) in names.iter().zip(&given).filter(|(_, value)| value.is_none()) {
+            self.refuse(name, &format!("is missing: {} are needed together, or none", names.join(", ")));
+        }
+        given.iter().all(Option::is_some).then(|| given.map(Option::unwrap_or_default))
     }
 
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {

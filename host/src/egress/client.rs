@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue,
-    header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, LOCATION, USER_AGENT},
 };
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_types::CertificateDer};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -29,7 +29,7 @@ use super::{
     redirect,
     sign::Moment,
 };
-use crate::{clock::Clock, model::manifest::Method};
+use crate::{clock::Clock, model::manifest::Method, secret::Secret};
 
 /// The longest body of `wit/host.wit`.
 const REQUEST_BODY: usize = 1024 * 1024;
@@ -126,12 +126,24 @@ impl Clients {
         answer
     }
 
-    pub(super) async fn fetch(&self, pool: &str, deadline: Instant, request: Request) -> Result<Response, SendError> {
+    pub(super) async fn fetch(
+        &self,
+        pool: &str,
+        deadline: Instant,
+        request: Request,
+        authorization: Option<&Secret<String>>,
+    ) -> Result<Response, SendError> {
         let Request { method, url, headers, body } = request;
         headers::check_all(&headers)?;
         policy::url_may_be_asked(&url).map_err(|why| Denial::new("url", why))?;
         let url = Url::parse(&url).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
-        let draft = Draft { method, url, headers, body: body.map(Bytes::from), credential: None };
+        let credential = authorization.map(|value| {
+            let mut value = HeaderValue::try_from(value.expose().as_str())
+                .map_err(|_| Denial::new("header", "the credential can not stand in a header"))?;
+            value.set_sensitive(true);
+            Ok::<_, Denial>((AUTHORIZATION, value))
+        });
+        let draft = Draft { method, url, headers, body: body.map(Bytes::from), credential: credential.transpose()? };
         let nothing = Scrubber::new([]);
         let deadline = deadline.min(Instant::now() + self.limits.total);
         match timeout_at(deadline, self.exchange(pool, &nothing, draft)).await.map_err(|_| SendError::TimedOut)?? {

@@ -6,6 +6,7 @@ use super::{
     Level,
     caller::{By, Caller},
 };
+use crate::secret::Secret;
 
 /// Without a request for so long, a session ends. NIST SP 800-63B-4 §2.2.3 has an hour at most; OWASP ASVS 5.0 V7.3.1
 /// asks for such an end.
@@ -14,6 +15,17 @@ pub const IDLE: SignedDuration = SignedDuration::from_hours(1);
 /// However busy it is, a session ends after so long: a working day, of the 24 hours at most of NIST SP 800-63B-4 §2.2.3
 /// (OWASP ASVS 5.0 V7.3.2).
 pub const WHOLE: SignedDuration = SignedDuration::from_hours(12);
+
+/// An identity provider through which people sign in.
+#[derive(Clone, Debug)]
+pub struct SignInProvider {
+    /// Its issuer, below which its description is found (OpenID Connect Discovery 1.0 §4).
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Secret<String>,
+    /// The claim whose value is the access level.
+    pub level_claim: String,
+}
 
 /// A session that lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

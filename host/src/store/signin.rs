@@ -67,7 +67,7 @@ impl Store {
         if token.fetch_optional(&self.pool).await?.is_some() {
             return Ok(false);
         }
-        let session = sqlx::query("select 1 from audit where action = $1 limit 1").bind(SIGN_IN);
+        let session = sqlx::query("select 1 from audit where action = $1 and outcome = 'done' limit 1").bind(SIGN_IN);
         Ok(session.fetch_optional(&self.pool).await?.is_none())
     }
 }

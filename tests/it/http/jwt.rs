@@ -1,6 +1,6 @@
 //! Callers by a JWT of the identity provider: who is taken, each way to be turned away, and how its keys are had.
 
-mod issuer;
+pub(super) mod issuer;
 mod wrong;
 
 use http::Method;

@@ -421,6 +421,8 @@ pub fn client() -> reqwest::Client {
     // reqwest chooses no cipher suites by itself; an earlier client may have been first.
     let _chosen = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+    // What the service leads to is for a test to look at.
+    let client = client.redirect(reqwest::redirect::Policy::none());
     client.build().expect("a client")
 }
 

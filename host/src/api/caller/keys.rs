@@ -149,7 +149,7 @@ impl KeySet {
     async fn fetch(&self) -> Result<Arc<[Key]>, FetchError> {
         let headers = vec![("Accept".to_owned(), "application/jwk-set+json, application/json".to_owned())];
         let request = Request { method: Method::Get, url: self.0.url.clone(), headers, body: None };
-        let answer = self.0.egress.fetch(POOL, Instant::now() + FETCH_TIME, request).await?;
+        let answer = self.0.egress.fetch(POOL, Instant::now() + FETCH_TIME, request, None).await?;
         if answer.status != 200 {
             return Err(FetchError::Status(answer.status));
         }

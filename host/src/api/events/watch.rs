@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Told, again::still_calls};
+use super::Told;
 use crate::{
     api::{
         State,
+        caller::still_calls,
         connections::ConnectionView,
         providers::{self, ProviderView},
     },

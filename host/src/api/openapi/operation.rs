@@ -98,6 +98,16 @@ impl Operation {
         self
     }
 
+    /// Leads the browser elsewhere.
+    pub(super) fn leads(mut self, what: &str) -> Self {
+        let headers = json!({
+            "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" },
+            "Location": { "description": what, "schema": { "type": "string" } },
+        });
+        self.answers.insert(303, json!({ "description": what, "headers": headers }));
+        self
+    }
+
     /// Fails with these codes, besides those of every route.
     pub(super) fn fails(mut self, codes: &[&'static str]) -> Self {
         for wanted in codes {

@@ -42,6 +42,17 @@ pub(super) fn operations() -> Vec<Operation> {
         operation(Method::DELETE, "/api/sessions", "sign_out_everywhere", "Signs out everywhere")
             .says("Ends every session of the person who asks, on every host.")
             .answers(200, "The sessions have ended.", done(), json!({ "ok": true })),
+        operation(Method::GET, "/signin/oidc", "begin_sign_in", "Leads the browser to the identity provider")
+            .says("Where `JACKFIELD_OIDC_…` is set. What cannot be begun leads to `/signin?refused=unavailable`.")
+            .leads("To the provider's page, with `state`, `nonce` and PKCE S256.")
+            .fails(&["not_found"]),
+        operation(Method::GET, "/signin/oidc/callback", "end_sign_in", "Where the identity provider leads back to")
+            .says(
+                "Leads to `/` with the cookie of a session, or to `/signin?refused=` and one of `declined`, `expired`, \
+                 `unavailable`, `invalid`, `no_level`.",
+            )
+            .leads("To the console, or to the page that says why not.")
+            .fails(&["not_found", "overloaded"]),
     ]
 }
 

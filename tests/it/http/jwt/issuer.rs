@@ -18,24 +18,24 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-pub(super) const HOST: &str = "id.example.com";
-pub(super) const ISSUER: &str = "https://id.example.com/acme";
-pub(super) const AUDIENCE: &str = "jackfield";
+pub(in crate::http) const HOST: &str = "id.example.com";
+pub(in crate::http) const ISSUER: &str = "https://id.example.com/acme";
+pub(in crate::http) const AUDIENCE: &str = "jackfield";
 /// Where the keys are, as the service is told.
-pub(super) const JWKS: &str = "https://id.example.com/acme/keys";
+pub(in crate::http) const JWKS: &str = "https://id.example.com/acme/keys";
 
 /// An RSA key for tests alone: `ring` makes none.
 const RSA: &[u8] = include_bytes!("../../../data/rsa-test-key.der");
 
 /// A running identity provider.
-pub(super) struct Issuer {
-    pub(super) upstream: Upstream,
+pub(in crate::http) struct Issuer {
+    pub(in crate::http) upstream: Upstream,
     published: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Issuer {
     /// Starts with these public keys.
-    pub(super) async fn start(keys: &[&SigningKey]) -> Self {
+    pub(in crate::http) async fn start(keys: &[&SigningKey]) -> Self {
         let published = Arc::new(Mutex::new(keys.iter().map(|key| key.jwk()).collect::<Vec<Value>>()));
         let answered = Arc::clone(&published);
         let upstream = Upstream::start(move |request| match request.path.as_str() {
@@ -47,19 +47,19 @@ impl Issuer {
     }
 
     /// Publishes these keys and no others.
-    pub(super) fn publish(&self, keys: Vec<Value>) {
+    pub(in crate::http) fn publish(&self, keys: Vec<Value>) {
         *self.published.lock().expect("the keys") = keys;
     }
 
     /// How often its keys were asked for.
-    pub(super) fn fetches(&self) -> usize {
+    pub(in crate::http) fn fetches(&self) -> usize {
         self.upstream.requests_to("/acme/keys").len()
     }
 }
 
 /// A key that signs tokens.
-pub(super) struct SigningKey {
-    pub(super) id: String,
+pub(in crate::http) struct SigningKey {
+    pub(in crate::http) id: String,
     pair: Pair,
 }
 
@@ -71,11 +71,11 @@ enum Pair {
 }
 
 impl SigningKey {
-    pub(super) fn rsa(id: &str) -> Self {
+    pub(in crate::http) fn rsa(id: &str) -> Self {
         Self { id: id.to_owned(), pair: Pair::Rsa(RsaKeyPair::from_der(RSA).expect("an RSA key")) }
     }
 
-    pub(super) fn p256(id: &str) -> Self {
+    pub(in crate::http) fn p256(id: &str) -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
@@ -83,7 +83,7 @@ impl SigningKey {
         Self { id: id.to_owned(), pair: Pair::P256(pair) }
     }
 
-    pub(super) fn p384(id: &str) -> Self {
+    pub(in crate::http) fn p384(id: &str) -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P384_SHA384_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
@@ -91,14 +91,14 @@ impl SigningKey {
         Self { id: id.to_owned(), pair: Pair::P384(pair) }
     }
 
-    pub(super) fn ed25519(id: &str) -> Self {
+    pub(in crate::http) fn ed25519(id: &str) -> Self {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
         let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
         Self { id: id.to_owned(), pair: Pair::Ed25519(pair) }
     }
 
     /// The public key as it stands in the set.
-    pub(super) fn jwk(&self) -> Value {
+    pub(in crate::http) fn jwk(&self) -> Value {
         let id = &self.id;
         let point = |curve: &str, point: &[u8]| {
             let (x, y) = point[1..].split_at(point.len() / 2);
@@ -118,12 +118,12 @@ impl SigningKey {
     }
 
     /// A well-made token.
-    pub(super) fn token(&self, algorithm: &str, claims: &Value) -> String {
+    pub(in crate::http) fn token(&self, algorithm: &str, claims: &Value) -> String {
         self.token_with(algorithm, &json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
     }
 
     /// A token with a header of the test's own, signed by this algorithm whatever the header says.
-    pub(super) fn token_with(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
+    pub(in crate::http) fn token_with(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         assemble(header, claims, |message| self.sign(algorithm, message))
     }
 
@@ -151,18 +151,18 @@ impl SigningKey {
 }
 
 /// A token whose signature is a MAC under any bytes at all.
-pub(super) fn mac_token(header: &Value, claims: &Value, secret: &[u8]) -> String {
+pub(in crate::http) fn mac_token(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     assemble(header, claims, |message| hmac::sign(&key, message).as_ref().to_vec())
 }
 
 /// Puts a token together.
-pub(super) fn assemble(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+pub(in crate::http) fn assemble(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let message = format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(claims.to_string().as_bytes()));
     let signature = base64url(&sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
-pub(super) fn base64url(bytes: &[u8]) -> String {
+pub(in crate::http) fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -86,6 +86,9 @@ impl Described {
         if is_head {
             return Ok(());
         }
+        if response["content"].is_null() && answer.text.is_empty() {
+            return Ok(());
+        }
         let kind = essence(answer.header("content-type").unwrap_or_default());
         let media = &response["content"][kind];
         if media.is_null() {

@@ -1,0 +1,386 @@
+//! Signing in through an identity provider: there and back, who comes in at which level, and each way to be turned away.
+
+mod stand_in;
+
+use http::Method;
+use jackfield_test_support::{
+    app::{Answer, Caller, Session, TestApp},
+    marked,
+    upstream::Fail,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use self::stand_in::{Asked, CLIENT, DESCRIPTION, Provider, TOKEN};
+use super::jwt::issuer::{ISSUER, SigningKey, base64url, mac_token};
+
+const SIGN_IN: &str = "/signin/oidc";
+const CALLBACK: &str = "/signin/oidc/callback";
+
+/// A browser on its way: the cookie that it was given, and what it was led to the provider with.
+struct Away {
+    cookie: String,
+    asked: Asked,
+}
+
+async fn begin(app: &TestApp) -> Away {
+    let answer = app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let set = answer.header("set-cookie").expect("a cookie");
+    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{set}");
+    let cookie = set.split(';').next().expect("a cookie").to_owned();
+    let _noted = marked::note(cookie.split('.').nth(1).expect("a key").to_owned());
+    Away { cookie, asked: Asked::of(answer.header("location").expect("a location")) }
+}
+
+/// The claims of a good token for this way, with some of them changed; null takes one away.
+fn claims(app: &TestApp, away: &Away, changes: &Value) -> Value {
+    let now = app.clock.now().as_second();
+    let mut claims = json!({
+        "iss": ISSUER,
+        "aud": CLIENT,
+        "sub": "00u1",
+        "iat": now,
+        "exp": now + 300,
+        "nonce": away.asked.get("nonce"),
+        "email": "ada@acme.example",
+        "email_verified": true,
+        "level": "executive",
+    });
+    for (name, value) in changes.as_object().expect("an object of changes") {
+        let all = claims.as_object_mut().expect("an object");
+        match value {
+            Value::Null => all.remove(name),
+            value => all.insert(name.clone(), value.clone()),
+        };
+    }
+    claims
+}
+
+async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> Answer {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let path = format!("{CALLBACK}?{query}");
+    app.send_made(Caller::Nobody, Method::GET, &path, |request| {
+        // As a browser that comes from the provider's page.
+        request.header("cookie", cookie).header("sec-fetch-site", "cross-site")
+    })
+    .await
+}
+
+/// Comes back with a good code for this token.
+async fn come_back(app: &TestApp, provider: &Provider, away: &Away, token: String) -> Answer {
+    let code = provider.consent(&away.asked, Some(token));
+    back(app, &away.cookie, &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")]).await
+}
+
+/// Where an answer leads to; a refusal sets no session, and takes the cookie of the way.
+#[track_caller]
+fn refused(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    assert!(answer.text.is_empty());
+    let set: Vec<&str> = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok()).collect();
+    assert!(set.len() == 1 && set[0].starts_with("jackfield-away=;") && set[0].contains("Max-Age=0"), "{set:?}");
+    answer.header("location").expect("a location").to_owned()
+}
+
+/// The session that an answer sets.
+async fn session(app: &TestApp, answer: &Answer) -> Session {
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{}", answer.text);
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    let set = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok());
+    let set = set.filter(|set| set.starts_with("jackfield=")).collect::<Vec<_>>().join("");
+    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
+    let cookie = set.split(';').next().expect("a cookie").to_owned();
+    let _noted = marked::note(cookie.split_once('=').expect("a value").1.to_owned());
+    let blind = Session { cookie, csrf: String::new() };
+    let shown = app.send_in(&blind, Method::GET, "/api/session", None).await.ok();
+    Session { csrf: shown["csrf"].as_str().expect("a word").to_owned(), ..blind }
+}
+
+async fn signed_in(app: &TestApp, provider: &Provider, key: &SigningKey, algorithm: &str, changes: &Value) -> Session {
+    let away = begin(app).await;
+    let token = key.token(algorithm, &claims(app, &away, changes));
+    session(app, &come_back(app, provider, &away, token).await).await
+}
+
+#[tokio::test]
+async fn a_person_goes_to_the_provider_and_comes_back_signed_in() {
+    let (rsa, p256, ed25519) = (SigningKey::rsa("rsa"), SigningKey::p256("p256"), SigningKey::ed25519("ed25519"));
+    let provider = Provider::start(&[&rsa, &p256, &ed25519]).await;
+    let app = provider.app().await;
+    assert_eq!(app.send_as(Caller::Nobody, Method::GET, "/api/session", None).await.ok()["oidc"], true);
+    for (key, algorithm) in [(&rsa, "RS256"), (&rsa, "PS384"), (&p256, "ES256"), (&ed25519, "EdDSA")] {
+        let session = signed_in(&app, &provider, key, algorithm, &json!({})).await;
+        let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
+        assert_eq!((&shown["name"], &shown["level"]), (&json!("oidc:ada@acme.example"), &json!("executive")));
+        assert_eq!(app.send_in(&session, Method::GET, "/api/admin/audit", None).await.status, 200);
+    }
+    let entry = app.get("/api/admin/audit").await.ok()["entries"][0].clone();
+    assert_eq!(
+        (&entry["actor"], &entry["action"], &entry["detail"]),
+        (
+            &json!("oidc:ada@acme.example"),
+            &json!("session.sign_in"),
+            &json!("by the identity provider as 00u1, executive")
+        )
+    );
+    assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 1, "its description is kept");
+}
+
+#[tokio::test]
+async fn an_address_that_the_provider_has_not_checked_names_nobody() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    for changes in [
+        json!({ "email_verified": false }),
+        json!({ "email_verified": null }),
+        json!({ "email": "ada\n@acme.example" }),
+        json!({ "email": null }),
+    ] {
+        let session = signed_in(&app, &provider, &key, "ES256", &changes).await;
+        let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
+        assert_eq!(shown["name"], "oidc:00u1", "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn below_executive_a_person_is_in_and_sees_why_nothing_opens() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    for level in ["manager", "member"] {
+        let session = signed_in(&app, &provider, &key, "ES256", &json!({ "level": level })).await;
+        assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["level"], level);
+        assert_eq!(app.send_in(&session, Method::GET, "/api/admin/connections", None).await.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn without_a_level_nobody_is_in_and_the_audit_says_so() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    for level in [json!(null), json!("service"), json!("Executive"), json!("root"), json!(["executive"]), json!(3)] {
+        let away = begin(&app).await;
+        let token = key.token("ES256", &claims(&app, &away, &json!({ "level": level })));
+        let answer = come_back(&app, &provider, &away, token).await;
+        assert_eq!(refused(&answer), "/signin?refused=no_level", "{level}");
+    }
+    let entry = app.get("/api/admin/audit").await.ok()["entries"][0].clone();
+    assert_eq!((&entry["actor"], &entry["outcome"]), (&json!("oidc:ada@acme.example"), &json!("refused")));
+    app.tamper("delete from tokens where level = 'executive'").await;
+    assert!(app.store.is_untouched().await.expect("asked"), "who was refused was not in");
+}
+
+#[tokio::test]
+async fn a_token_that_can_not_be_trusted_signs_nobody_in() {
+    let (key, foreign) = (SigningKey::p256("one"), SigningKey::p256("one"));
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    let now = app.clock.now().as_second();
+    for changes in [
+        json!({ "nonce": "another" }),
+        json!({ "nonce": null }),
+        json!({ "aud": "another" }),
+        json!({ "aud": [CLIENT, "another"] }),
+        json!({ "aud": null }),
+        json!({ "azp": "another" }),
+        json!({ "iss": "https://id.example.com/other" }),
+        json!({ "iss": null }),
+        json!({ "exp": now - 61 }),
+        json!({ "exp": null }),
+        json!({ "iat": now + 61 }),
+        json!({ "sub": "" }),
+        json!({ "sub": null }),
+        json!({ "sub": "a\u{202e}b" }),
+    ] {
+        let away = begin(&app).await;
+        let token = key.token("ES256", &claims(&app, &away, &changes));
+        assert_eq!(refused(&come_back(&app, &provider, &away, token).await), "/signin?refused=invalid", "{changes}");
+    }
+    let away = begin(&app).await;
+    let good = claims(&app, &away, &json!({}));
+    let header = |algorithm: &str| json!({ "alg": algorithm, "kid": "one", "typ": "JWT" });
+    let unsigned =
+        format!("{}.{}.", base64url(header("none").to_string().as_bytes()), base64url(good.to_string().as_bytes()));
+    for token in [
+        foreign.token("ES256", &good),
+        unsigned,
+        // The client's secret is no key, whatever the provider's description offers.
+        mac_token(&header("HS256"), &good, provider.secret.as_bytes()),
+        "no.token.at-all".to_owned(),
+    ] {
+        let answer = come_back(&app, &provider, &away, token).await;
+        assert_eq!(refused(&answer), "/signin?refused=invalid");
+    }
+    let code = provider.consent(&away.asked, None);
+    let without = back(&app, &away.cookie, &[("code", &code), ("state", away.asked.get("state"))]).await;
+    assert_eq!(refused(&without), "/signin?refused=invalid", "an answer without an id token");
+}
+
+#[tokio::test]
+async fn a_way_ends_once_in_its_own_browser_and_in_time() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    let (away, other) = (begin(&app).await, begin(&app).await);
+    let token = || key.token("ES256", &claims(&app, &away, &json!({})));
+    let state = away.asked.get("state");
+    let code = provider.consent(&away.asked, Some(token()));
+    for (what, cookie, query) in [
+        ("no cookie", "x=y", vec![("code", code.as_str()), ("state", state)]),
+        ("another browser's", &other.cookie, vec![("code", code.as_str()), ("state", state)]),
+        ("another state", &away.cookie, vec![("code", code.as_str()), ("state", other.asked.get("state"))]),
+        ("no state", &away.cookie, vec![("code", code.as_str())]),
+    ] {
+        assert_eq!(refused(&back(&app, cookie, &query).await), "/signin?refused=expired", "{what}");
+    }
+    let foreign = back(&app, &away.cookie, &[("code", &code), ("state", state), ("iss", "https://evil.test")]).await;
+    assert_eq!(refused(&foreign), "/signin?refused=invalid");
+    assert!(provider.upstream.requests_to(TOKEN).is_empty(), "the code was not sent");
+
+    let in_order = [("code", code.as_str()), ("state", state), ("iss", ISSUER)];
+    let _session = session(&app, &back(&app, &away.cookie, &in_order).await).await;
+    assert_eq!(refused(&back(&app, &away.cookie, &in_order).await), "/signin?refused=expired", "the code is spent");
+    let second = come_back(&app, &provider, &away, token()).await;
+    assert_eq!(refused(&second), "/signin?refused=expired", "the state is spent, with a new code too");
+
+    let late = begin(&app).await;
+    app.clock.advance(SignedDuration::from_mins(10));
+    let late = come_back(&app, &provider, &late, key.token("ES256", &claims(&app, &late, &json!({})))).await;
+    assert_eq!(refused(&late), "/signin?refused=expired");
+}
+
+#[tokio::test]
+async fn what_the_provider_says_in_words_stays_out_of_the_address() {
+    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    let app = provider.app().await;
+    let away = begin(&app).await;
+    let state = away.asked.get("state");
+    for (error, word) in [
+        ("access_denied", "declined"),
+        ("login_required", "declined"),
+        ("<script>alert(1)</script>", "declined"),
+        ("temporarily_unavailable", "unavailable"),
+        ("server_error", "unavailable"),
+    ] {
+        let query = [("error", error), ("error_description", "//evil.test"), ("state", state)];
+        assert_eq!(refused(&back(&app, &away.cookie, &query).await), format!("/signin?refused={word}"));
+    }
+    let nothing = back(&app, &away.cookie, &[("state", state)]).await;
+    assert_eq!(refused(&nothing), "/signin?refused=invalid");
+    let twice = back(&app, &away.cookie, &[("state", state), ("state", state), ("code", "x")]).await;
+    assert_eq!(refused(&twice), "/signin?refused=invalid");
+    let made_up = back(&app, &away.cookie, &[("state", state), ("code", "made-up")]).await;
+    assert_eq!(refused(&made_up), "/signin?refused=expired");
+}
+
+#[tokio::test]
+async fn while_the_provider_is_down_the_page_says_so_and_tokens_still_sign_in() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    let unavailable = |answer: &Answer| assert_eq!(refused(answer), "/signin?refused=unavailable");
+    for fail in
+        [Fail::Status(503), Fail::Reset, Fail::Html, Fail::CutJson, Fail::RedirectTo("https://evil.test/".to_owned())]
+    {
+        provider.upstream.fail(fail);
+        unavailable(&app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await);
+        provider.upstream.mend();
+        app.clock.advance(SignedDuration::from_secs(5));
+    }
+    let away = begin(&app).await;
+    for fail in [Fail::Status(500), Fail::TooManyRequests { retry_after: None }, Fail::Reset] {
+        provider.upstream.fail(fail);
+        let token = key.token("ES256", &claims(&app, &away, &json!({})));
+        unavailable(&come_back(&app, &provider, &away, token).await);
+        provider.upstream.mend();
+    }
+    let session = app.sign_in(Caller::Executive).await;
+    assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["signed_in"], true);
+    let token = key.token("ES256", &claims(&app, &away, &json!({})));
+    let _session = self::session(&app, &come_back(&app, &provider, &away, token).await).await;
+}
+
+#[tokio::test]
+async fn many_who_come_while_the_provider_is_down_ask_it_once() {
+    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    let app = provider.app().await;
+    provider.upstream.fail(Fail::Status(503));
+    let all = (0..50).map(|_| app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None));
+    for answer in futures_util::future::join_all(all).await {
+        assert_eq!(refused(&answer), "/signin?refused=unavailable");
+    }
+    assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 1);
+}
+
+#[tokio::test]
+async fn a_description_that_lies_is_not_followed() {
+    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    for (name, value) in [
+        ("issuer", "https://id.example.com/other"),
+        ("authorization_endpoint", "http://id.example.com/acme/authorize"),
+        ("authorization_endpoint", "javascript:alert(1)"),
+    ] {
+        provider.describe("issuer", ISSUER.into());
+        provider.describe(name, value.into());
+        let app = provider.app().await;
+        let answer = app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await;
+        assert_eq!(refused(&answer), "/signin?refused=invalid", "{name} {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_at_once_and_a_withdrawn_one_ends() {
+    let (old, new) = (SigningKey::p256("old"), SigningKey::ed25519("new"));
+    let provider = Provider::start(&[&old]).await;
+    let app = provider.app().await;
+    let _ = signed_in(&app, &provider, &old, "ES256", &json!({})).await;
+    provider.publish(vec![new.jwk()]);
+    app.clock.advance(SignedDuration::from_secs(1));
+    let _ = signed_in(&app, &provider, &new, "EdDSA", &json!({})).await;
+    assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 2);
+    let away = begin(&app).await;
+    let token = old.token("ES256", &claims(&app, &away, &json!({})));
+    assert_eq!(refused(&come_back(&app, &provider, &away, token).await), "/signin?refused=invalid");
+}
+
+#[tokio::test]
+async fn a_client_shows_its_secret_where_the_provider_wants_it() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_post"]));
+    let app = provider.app().await;
+    let _ = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    assert!(provider.upstream.requests_to(TOKEN)[0].header("authorization").is_none());
+    provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_secret_post"]));
+    app.clock.advance(SignedDuration::from_mins(10));
+    let _ = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    assert!(provider.upstream.requests_to(TOKEN)[1].header("authorization").is_some());
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other() {
+    let key = SigningKey::p256("one");
+    let provider = Provider::start(&[&key]).await;
+    let app = provider.app().await;
+    let one = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    // The address may change; the person is the same.
+    let two = signed_in(&app, &provider, &key, "ES256", &json!({ "email": "ada.l@acme.example" })).await;
+    let other = signed_in(&app, &provider, &key, "ES256", &json!({ "sub": "00u2" })).await;
+    assert_eq!(app.send_in(&one, Method::DELETE, "/api/sessions", None).await.status, 200);
+    let mut statuses = Vec::new();
+    for session in [&one, &two, &other] {
+        statuses.push(app.send_in(session, Method::GET, "/api/admin/audit", None).await.status);
+    }
+    assert_eq!(statuses, [401, 401, 200]);
+}
+
+#[tokio::test]
+async fn without_a_provider_there_is_no_such_way() {
+    let app = TestApp::builder().start().await;
+    for path in [SIGN_IN, CALLBACK] {
+        let _ = app.send_as(Caller::Nobody, Method::GET, path, None).await.refused(404, "not_found");
+    }
+}
