@@ -4,6 +4,7 @@
 pub mod app;
 #[cfg(test)]
 mod ask;
+pub mod control;
 pub mod google_workspace;
 #[cfg(feature = "app")]
 pub mod guests;

@@ -1,15 +1,16 @@
-//! The providers' stand-ins as a program, for `cargo xtask run --demo`: they run until its input closes.
+//! The providers' stand-ins as a program, for the demo and the browser: they obey its input, and run until it closes.
 
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    io::{self, Read, Write},
+    io::{self, BufRead, Write},
     path::PathBuf,
 };
 
 use clap::Parser;
 use jackfield_test_support::{
+    control::Control,
     google_workspace::{self, GoogleWorkspace},
     people,
     productive::{self, Productive},
@@ -19,14 +20,10 @@ use jackfield_test_support::{
     xero::{self, Xero},
 };
 use serde_json::{Value, json};
-use tokio::{signal, sync::oneshot};
+use tokio::{signal, sync::mpsc};
 
-/// The credentials that the demo's providers know.
-const SLACK_TOKEN: &str = "xoxb-demo-acme-instruments";
-const PRODUCTIVE_TOKEN: &str = "demo-acme-instruments";
-const REMOTE_TOKEN: &str = "ra_live_demo-acme-instruments";
-const SCRAPIN_KEY: &str = "demo-acme-instruments";
-const XERO_CLIENT: (&str, &str) = ("DEMO0ACME0INSTRUMENTS", "demo-acme-instruments-secret");
+/// The id of the demo's app at Xero.
+const XERO_CLIENT: &str = "DEMO0ACME0INSTRUMENTS";
 
 /// A second organisation at Xero, so that there is a choice.
 const XERO_SECOND: &str = "0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9";
@@ -40,6 +37,9 @@ struct Arguments {
     /// Where Xero sends a browser back to.
     #[arg(long, default_value = "http://127.0.0.1:7420/oauth/callback")]
     redirect_uri: String,
+    /// What every credential holds: a test that searches for them takes a word of its own.
+    #[arg(long, default_value = "demo-acme-instruments")]
+    secret: String,
 }
 
 #[tokio::main]
@@ -50,12 +50,14 @@ async fn main() -> io::Result<()> {
     }
     let (slack, xero, google) = (Slack::start().await, Xero::start().await, GoogleWorkspace::start().await);
     let (productive, remote, scrapin) = (Productive::start().await, Remote::start().await, Scrapin::start().await);
-    slack.token(SLACK_TOKEN);
-    productive.token(PRODUCTIVE_TOKEN);
-    remote.token(REMOTE_TOKEN);
-    scrapin.token(SCRAPIN_KEY);
-    let (client_id, client_secret) = XERO_CLIENT;
-    xero.app(client_id, client_secret, &arguments.redirect_uri);
+    let secret = arguments.secret;
+    let (slack_token, remote_token) = (format!("xoxb-{secret}"), format!("ra_live_{secret}"));
+    slack.token(&slack_token);
+    productive.token(&secret);
+    remote.token(&remote_token);
+    scrapin.token(&secret);
+    let client_secret = format!("{secret}-secret");
+    xero.app(XERO_CLIENT, &client_secret, &arguments.redirect_uri);
     xero.organisation(XERO_SECOND, "Acme Instruments UK", "UK");
 
     let hosts = xero::HOSTS.map(|host| (host, xero.url())).into_iter();
@@ -72,22 +74,34 @@ async fn main() -> io::Result<()> {
     let line = json!({
         "reroutes": reroutes,
         "credentials": [
-            to_type_in("slack", &json!({"bot_token": SLACK_TOKEN, "channel_id": slack::CHANNEL})),
-            to_type_in("productive", &json!({"api_token": PRODUCTIVE_TOKEN})),
-            to_type_in("remote", &json!({"api_token": REMOTE_TOKEN})),
-            to_type_in("scrapin", &json!({"api_key": SCRAPIN_KEY, "org_name": people::COMPANY})),
+            to_type_in("slack", &json!({"bot_token": slack_token, "channel_id": slack::CHANNEL})),
+            to_type_in("productive", &json!({"api_token": secret})),
+            to_type_in("remote", &json!({"api_token": remote_token})),
+            to_type_in("scrapin", &json!({"api_key": secret, "org_name": people::COMPANY})),
             to_type_in("google-workspace", &json!({
                 "service_account_key": google.key_file(), "calendar_id": google_workspace::CALENDAR,
                 "admin_email": google_workspace::ADMIN,
             })),
         ],
         "oauth": [{
-            "provider": "xero", "client_id": client_id, "client_secret": client_secret,
+            "provider": "xero", "client_id": XERO_CLIENT, "client_secret": client_secret,
             "consent": {"at": format!("https://{}", xero::HOSTS[0]), "stand_in": xero.url()},
         }],
     });
     writeln!(io::stdout(), "{line}")?;
-    until_told_to_end().await
+    until_told_to_end(&Control {
+        upstreams: vec![
+            ("slack", &slack),
+            ("xero", &xero),
+            ("google-workspace", &google),
+            ("productive", &productive),
+            ("remote", &remote),
+            ("scrapin", &scrapin),
+        ],
+        slack: (&slack, slack_token),
+        xero: (&xero, XERO_CLIENT.to_owned()),
+    })
+    .await
 }
 
 fn to_type_in(provider: &str, fields: &Value) -> Value {
@@ -104,17 +118,20 @@ fn table() -> String {
     table
 }
 
-async fn until_told_to_end() -> io::Result<()> {
-    let (closed, when_closed) = oneshot::channel();
+/// Answers every line of the input by a line, until there is none or a signal comes.
+async fn until_told_to_end(control: &Control<'_>) -> io::Result<()> {
+    let (said, mut lines) = mpsc::unbounded_channel();
     // A thread: waiting for the input cannot be cancelled, and must not keep the program from ending.
-    std::thread::spawn(move || {
-        let ended = io::stdin().lock().read_to_end(&mut Vec::new());
-        closed.send(ended)
-    });
+    std::thread::spawn(move || io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
     let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = when_closed => Ok(()),
-        _ = terminated.recv() => Ok(()),
-        interrupted = signal::ctrl_c() => interrupted,
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => writeln!(io::stdout(), "{}", control.obey(&line))?,
+                None => return Ok(()),
+            },
+            _ = terminated.recv() => return Ok(()),
+            interrupted = signal::ctrl_c() => return interrupted,
+        }
     }
 }

@@ -1,0 +1,108 @@
+//! What running stand-ins are told, a line of JSON each: to fail, to be well again, to be slow, to end a credential.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    slack::Slack,
+    upstream::{Fail, Upstream},
+    xero::Xero,
+};
+
+/// The stand-ins that can be told something, by provider, and what they know that can end.
+#[derive(Debug)]
+pub struct Control<'a> {
+    /// Every stand-in by its provider's id.
+    pub upstreams: Vec<(&'static str, &'a Upstream)>,
+    /// Slack and its token.
+    pub slack: (&'a Slack, String),
+    /// Xero and its app's id.
+    pub xero: (&'a Xero, String),
+}
+
+impl Control<'_> {
+    /// Does what a line says, and gives the line that answers it: `{"ok":true}`, or `{"error":"…"}`.
+    ///
+    /// | line | what happens |
+    /// | --- | --- |
+    /// | `{"provider":"p","do":"fail","status":503}` | it fails every request until it is mended |
+    /// | `{"provider":"p","do":"mend"}` | it fails no more |
+    /// | `{"provider":"p","do":"latency","ms":800}` | each of its answers takes so long |
+    /// | `{"provider":"slack","do":"revoke"}` | the token is dead; Xero: all that was given to the app |
+    /// | `{"provider":"slack","do":"know"}` | the token is alive again |
+    /// | `{"provider":"xero","do":"code_lifetime","seconds":0}` | how long a code is good |
+    /// | `{"provider":"p","do":"count"}` | answers `{"ok":true,"requests":7}` |
+    #[must_use]
+    pub fn obey(&self, line: &str) -> String {
+        let answer = match serde_json::from_str(line) {
+            Ok(command) => self.perform(&command).unwrap_or_else(|why| json!({ "error": why })),
+            Err(error) => json!({ "error": error.to_string() }),
+        };
+        answer.to_string()
+    }
+
+    fn perform(&self, command: &Value) -> Result<Value, String> {
+        let text = |name: &str| command[name].as_str().unwrap_or_default();
+        let number = |name: &str| command[name].as_u64().ok_or_else(|| format!("\"{name}\" is no number"));
+        let provider = text("provider");
+        let (_, upstream) = *self
+            .upstreams
+            .iter()
+            .find(|(id, _)| *id == provider)
+            .ok_or_else(|| format!("there is no stand-in of \"{provider}\""))?;
+        match (provider, text("do")) {
+            (_, "fail") => {
+                let status = u16::try_from(number("status")?).map_err(|error| error.to_string())?;
+                upstream.fail(Fail::Status(status));
+            }
+            (_, "mend") => upstream.mend(),
+            (_, "latency") => upstream.latency(Duration::from_millis(number("ms")?)),
+            (_, "count") => return Ok(json!({ "ok": true, "requests": upstream.requests().len() })),
+            ("slack", "revoke") => {
+                self.slack.0.revoke(&self.slack.1);
+            }
+            ("slack", "know") => {
+                self.slack.0.token(&self.slack.1);
+            }
+            ("xero", "revoke") => {
+                self.xero.0.revoke(&self.xero.1);
+            }
+            ("xero", "code_lifetime") => {
+                let seconds = i64::try_from(number("seconds")?).map_err(|error| error.to_string())?;
+                self.xero.0.code_lifetime(seconds);
+            }
+            (_, other) => return Err(format!("{provider} can not be told to \"{other}\"")),
+        }
+        Ok(json!({ "ok": true }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_is_obeyed_and_a_wrong_one_is_answered_with_its_mistake() {
+        let (slack, xero) = (Slack::start().await, Xero::start().await);
+        slack.token("xoxb-1");
+        let control = Control {
+            upstreams: vec![("slack", &slack), ("xero", &xero)],
+            slack: (&slack, "xoxb-1".to_owned()),
+            xero: (&xero, "app".to_owned()),
+        };
+        assert_eq!(control.obey(r#"{"provider":"slack","do":"revoke"}"#), r#"{"ok":true}"#);
+        assert!(!slack.is_alive("xoxb-1"));
+        assert_eq!(control.obey(r#"{"provider":"slack","do":"know"}"#), r#"{"ok":true}"#);
+        assert!(slack.is_alive("xoxb-1"));
+        assert_eq!(control.obey(r#"{"provider":"slack","do":"count"}"#), r#"{"ok":true,"requests":0}"#);
+        for wrong in [
+            "no JSON",
+            r#"{"provider":"acme","do":"mend"}"#,
+            r#"{"provider":"slack","do":"dance"}"#,
+            r#"{"provider":"slack","do":"fail"}"#,
+        ] {
+            assert!(control.obey(wrong).starts_with(r#"{"error":"#), "{wrong}");
+        }
+    }
+}
