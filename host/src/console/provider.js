@@ -37,7 +37,7 @@ export default function Provider({ route }) {
     reload();
     if (!after) go("/providers", { replace: true });
   };
-  const ask = (kind, version) => () => setAsked({ kind, version });
+  const ask = (kind, version) => () => setAsked({ kind, version, entry });
   const isUsable = Boolean(entry.title);
   const actions = html`
     ${entry.previous && html`<${Button} icon="undo" onClick=${ask("back")}>Go back to ${entry.previous.version}<//>`}
@@ -74,7 +74,7 @@ export default function Provider({ route }) {
       ${isUsable && html`<section class="card stack"><h2>Activity and faults</h2><${Activity} provider=${entry.id} />
         </section>`}
       ${asked && html`<${Verdict}
-        ...${{ ...asked, entry, connection, onClose: () => setAsked(null), onDone: done }} />`}
+        ...${{ ...asked, connection, onClose: () => setAsked(null), onDone: done }} />`}
     <//>
   `;
 }

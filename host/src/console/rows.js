@@ -346,7 +346,7 @@ function Row({ index, y, row, columns, focus, editing, done }) {
       return html`<div
         key=${column.key}
         class=${classes.filter(Boolean).join(" ")}
-        role=${at === 0 ? "rowheader" : "gridcell"}
+        role=${at === 0 && row ? "rowheader" : "gridcell"}
         aria-colindex=${at + 1}
         aria-readonly=${column.edit ? "false" : null}
         tabindex=${focus === at && !isEdited ? 0 : -1}
