@@ -1,5 +1,7 @@
 //! The rules of `docs/architecture.md` that the compiler does not know, read from the sources; runs nothing else.
 
+mod vendored;
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -135,7 +135,8 @@ fn build_folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("components-build")
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what it prints is for the person who ran it")]
 
 mod bench;
+mod browser;
 mod children;
 mod components;
 mod dist;
@@ -13,6 +14,7 @@ mod steps;
 mod suite;
 mod test;
 mod tools;
+mod vendor;
 mod workspace;
 
 use std::process::ExitCode;
@@ -25,10 +27,13 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   run [--demo]                         build and start the service; --demo: against local stand-ins, with fresh data
-  test [--no-postgres] [-- FILTER…]    every check and every test; FILTER: only the tests whose names hold one of them
+  test [--no-postgres] [--no-browser] [-- FILTER…]
+                                       every check and every test; FILTER: only the tests whose names hold one of them
   dist                                 target/dist/jackfield and target/dist/plugins/*.wasm
   bench [ARGUMENT…]                    the benchmarks, their report under target/bench/
   components                           the providers, the test guests and the examples, under target/components/
+  vendor                               the console's libraries in their pinned versions, into host/src/console/vendor/
+  screenshots                          a picture of each of the console's pages, under docs/img/
   tools                                get what the other commands need";
 
 /// What was asked for.
@@ -40,6 +45,8 @@ enum Task {
     Dist,
     Bench(Vec<String>),
     Components,
+    Vendor,
+    Screenshots,
     Tools,
 }
 
@@ -74,8 +81,10 @@ impl Task {
             ("bench", ["--", ..]) => Ok(Self::Bench(rest[1..].to_vec())),
             ("bench", _) => Ok(Self::Bench(rest.to_vec())),
             ("components", []) => Ok(Self::Components),
+            ("vendor", []) => Ok(Self::Vendor),
+            ("screenshots", []) => Ok(Self::Screenshots),
             ("tools", []) => Ok(Self::Tools),
-            ("run" | "dist" | "components" | "tools", _) => {
+            ("run" | "dist" | "components" | "vendor" | "screenshots" | "tools", _) => {
                 Err(format!("`{command}` does not take `{}`", rest.join(" ")))
             }
             _ => Err(format!("there is no command `{command}`")),
@@ -102,9 +111,17 @@ impl Task {
                 steps.take("guests", || components::guests(&workspace))?;
                 steps.take("examples", || examples::build(&workspace)).map(drop)
             }
+            Self::Vendor => vendor::vendor(&workspace),
+            Self::Screenshots => {
+                tools::wasm_target(&workspace)?;
+                let digests = steps.take("components", || components::providers(&workspace))?;
+                steps.take("screenshots", || browser::screenshots(&workspace, &digests))
+            }
             Self::Tools => {
                 tools::wasm_target(&workspace)?;
                 tools::checkers(&workspace)?;
+                tools::node()?;
+                tools::browser()?;
                 tools::postgres_programs().map(drop)
             }
         }
@@ -121,7 +138,11 @@ mod tests {
 
     #[test]
     fn what_follows_the_dashes_is_a_filter() {
-        let options = test::Options { postgres: test::Postgres::LeftOut, filter: vec!["slack".to_owned()] };
+        let options = test::Options {
+            postgres: test::Postgres::LeftOut,
+            browser: test::Browser::Included,
+            filter: vec!["slack".to_owned()],
+        };
         assert_eq!(parse("test --no-postgres -- slack"), Ok(Task::Test(options)));
     }
 

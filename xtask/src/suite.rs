@@ -95,16 +95,21 @@ impl<'a> Suite<'a> {
             cargo.env("CARGO_TERM_COLOR", "always");
         }
         match selection {
-            Selection::All => cargo.args(["-E", &format!("not test(={SCAN})")]).args(self.filter),
+            Selection::All => {
+                cargo.args(["-E", &format!("not test(={SCAN})"), &self.without_tests()]).args(self.filter)
+            }
             Selection::Database => {
                 let without = WITHOUT_DATABASE.join("|");
                 cargo.args(["--test", "it", "-E", &format!("not test(/^({without})::/) - test(={SCAN})")]);
-                // A filter that names only tests without a database leaves none here.
-                let none = if self.filter.is_empty() { "fail" } else { "pass" };
-                cargo.arg(format!("--no-tests={none}")).args(self.filter)
+                cargo.arg(self.without_tests()).args(self.filter)
             }
             Selection::Scan => cargo.args(["--test", "it", "-E", &format!("test(={SCAN})")]),
         };
+    }
+
+    /// A filter that names only tests of the browser, or only tests without a database, leaves none here.
+    fn without_tests(&self) -> String {
+        format!("--no-tests={}", if self.filter.is_empty() { "fail" } else { "pass" })
     }
 
     fn cargo_test(&self, cargo: &mut Command, selection: Selection) {

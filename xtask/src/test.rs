@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
-    children,
+    browser, children,
     components::{self, Digests},
     examples::{self, LeftOut},
     postgres::Cluster,
@@ -19,6 +19,7 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) postgres: Postgres,
+    pub(crate) browser: Browser,
     /// Only tests whose names hold one of these, without the checks; everything where there is none.
     pub(crate) filter: Vec<String>,
 }
@@ -29,14 +30,21 @@ pub(crate) enum Postgres {
     LeftOut,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Browser {
+    Included,
+    LeftOut,
+}
+
 impl Options {
-    /// Reads `[--no-postgres] [-- FILTER…]`.
+    /// Reads `[--no-postgres] [--no-browser] [-- FILTER…]`.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut options = Self { postgres: Postgres::Included, filter: Vec::new() };
+        let mut options = Self { postgres: Postgres::Included, browser: Browser::Included, filter: Vec::new() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match argument.as_str() {
                 "--no-postgres" => options.postgres = Postgres::LeftOut,
+                "--no-browser" => options.browser = Browser::LeftOut,
                 "--" => options.filter.extend(rest.by_ref().cloned()),
                 other => return Err(format!("`test` does not take `{other}`; a filter comes after `--`")),
             }
@@ -64,6 +72,9 @@ fn left_out(options: &Options, examples: &[LeftOut]) -> String {
     if options.postgres == Postgres::LeftOut {
         left_out.push_str("; LEFT OUT: PostgreSQL (--no-postgres)");
     }
+    if options.browser == Browser::LeftOut {
+        left_out.push_str("; LEFT OUT: the browser (--no-browser)");
+    }
     if !options.filter.is_empty() {
         left_out.push_str("; LEFT OUT: the checks, the scan and the tests that the filter does not name");
     }
@@ -89,6 +100,15 @@ fn perform(
         Postgres::Included => Some(tools::postgres_programs()?),
         Postgres::LeftOut => None,
     };
+    let flows = match options.browser {
+        Browser::Included => {
+            Some(browser::Browser::find(workspace, &options.filter)?).filter(|flows| !flows.is_empty())
+        }
+        Browser::LeftOut => None,
+    };
+    if let Some(flows) = &flows {
+        flows.prepare()?;
+    }
 
     if whole {
         steps.take("fmt", || children::run(workspace.cargo().args(["fmt", "--all", "--check"])))?;
@@ -107,6 +127,10 @@ fn perform(
     let sqlite = environment(workspace, &sinks, "sqlite", left_out)?;
     let passed = steps.take("sqlite", || suite.run(Selection::All, &sqlite))?;
     counts.push(("sqlite", passed));
+    if let Some(flows) = flows {
+        let passed = steps.take("browser", || flows.run(&sqlite))?;
+        counts.push(("browser", passed));
+    }
     let mut scans = vec![sqlite];
 
     // Lives until the scan is over: dropping it removes its files.
@@ -125,6 +149,9 @@ fn perform(
         // So that all it holds is in its files.
         cluster.stop()?;
         scans.push(postgres);
+    }
+    if !whole && counts.iter().all(|(_, count)| *count == 0) {
+        bail!("no test's name holds {}", options.filter.join(" or "));
     }
     if whole {
         let scan = || scans.iter().map(|environment| suite.run(Selection::Scan, environment)).sum();

@@ -19,6 +19,12 @@ pub(crate) const WASM_TARGET: &str = "wasm32-wasip2";
 /// The programs of a PostgreSQL server that the tests start.
 const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
+/// The names of browsers that the console is tested in; `tests/browser/lib/chromium.js` looks for the same.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// The oldest Node.js that the browser's tests run on: that of Debian 12.
+const NODE: u32 = 18;
+
 /// A language that an example is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -112,12 +118,55 @@ pub(crate) fn language(language: Language) -> Result<()> {
     bail!("{needs} are missing: install {} with this system's packages", packages.join(" and "))
 }
 
+/// Sees to it that Node.js and npm are there, for the browser's tests.
+pub(crate) fn node() -> Result<()> {
+    if has_node(NODE) {
+        return Ok(());
+    }
+    let missing = format!("Node.js {NODE} or later and npm are missing");
+    if !on_path("apt-get") || !rustix::process::geteuid().is_root() {
+        bail!("{missing}: run `sudo apt-get install nodejs npm`, or what this system has instead, {WITHOUT_BROWSER}");
+    }
+    println!("getting Node.js and npm");
+    from_apt(&["nodejs", "npm"])?;
+    if !has_node(NODE) {
+        bail!(
+            "{missing}, although the packages nodejs and npm are installed: put a newer one on the PATH, {WITHOUT_BROWSER}"
+        );
+    }
+    Ok(())
+}
+
+/// Sees to it that a browser is there.
+pub(crate) fn browser() -> Result<()> {
+    let is_there = || variable("JACKFIELD_TEST_BROWSER").is_some() || BROWSERS.iter().any(|name| on_path(name));
+    if is_there() {
+        return Ok(());
+    }
+    let missing = format!("a browser ({}) is missing", BROWSERS.join(", "));
+    if !on_path("apt-get") || !rustix::process::geteuid().is_root() {
+        bail!("{missing}: run `sudo apt-get install chromium`, or what this system has instead, {WITHOUT_BROWSER}");
+    }
+    println!("getting Chromium");
+    from_apt(&["chromium"])?;
+    if !is_there() {
+        bail!(
+            "{missing}, although the package chromium is installed: name it in JACKFIELD_TEST_BROWSER, {WITHOUT_BROWSER}"
+        );
+    }
+    Ok(())
+}
+
+const WITHOUT_BROWSER: &str = "or leave the browser out with `cargo xtask test --no-browser`";
+
+fn has_node(oldest: u32) -> bool {
+    let recent = format!("process.exit(Number(process.versions.node.split('.')[0]) < {oldest} ? 1 : 0)");
+    succeeds(Command::new("node").args(["-e", &recent])) && succeeds(Command::new("npm").arg("--version"))
+}
+
 fn speaks(language: Language) -> bool {
     match language {
-        Language::JavaScript => {
-            let recent = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
-            succeeds(Command::new("node").args(["-e", recent])) && succeeds(Command::new("npm").arg("--version"))
-        }
+        Language::JavaScript => has_node(20),
         Language::Python => succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
     }
 }

@@ -1,0 +1,25 @@
+// Runs the browser's tests, two files at a time, and says how many passed: `node run.js [FILTER…]`.
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
+
+const folder = path.dirname(fileURLToPath(import.meta.url));
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith(".test.js"))
+  .sort();
+process.env.JACKFIELD_TEST_FILTER = JSON.stringify(process.argv.slice(2));
+
+let passed = 0;
+let failed = 0;
+const isFlow = (event) => event.name.startsWith("browser::");
+const events = run({ files: files.map((name) => path.join(folder, name)), concurrency: 2 })
+  .on("test:pass", (event) => (passed += isFlow(event) ? 1 : 0))
+  // A file that does not load is no flow, and a failure all the same.
+  .on("test:fail", () => (failed += 1));
+events.compose(new spec()).pipe(process.stdout);
+events.on("end", () => {
+  process.exitCode = failed ? 1 : 0;
+  process.on("exit", () => process.stdout.write(`browser: ${passed} passed, ${failed} failed\n`));
+});

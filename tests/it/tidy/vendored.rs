@@ -1,0 +1,35 @@
+//! That the console's libraries are, byte for byte, what their manifest says, and that nothing lies beside them.
+
+use std::{collections::BTreeSet, fs};
+
+use jackfield_test_support::app::digest;
+use serde_json::Value;
+
+use super::root;
+
+/// What is ours: the manifest, what is said of it, and the one file that binds the libraries together.
+const OURS: [&str; 3] = ["README.md", "manifest.json", "preact.js"];
+
+#[test]
+fn what_the_console_vendors_is_what_its_manifest_names() {
+    let folder = root().join("host/src/console/vendor");
+    let manifest = fs::read(folder.join("manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let mut named: BTreeSet<String> = OURS.map(str::to_owned).into();
+    for package in manifest["packages"].as_array().expect("packages") {
+        let name = package["name"].as_str().expect("a name");
+        assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{name}");
+        let files = package["files"].as_array().expect("files");
+        let licence = |file: &&Value| file["from"].as_str().is_some_and(|from| from.starts_with("LICENSE"));
+        assert_eq!(files.iter().filter(licence).count(), 1, "{name} comes with its licence");
+        for file in files {
+            let to = file["to"].as_str().expect("a name");
+            let bytes = fs::read(folder.join(to)).expect("what the manifest names is there");
+            assert_eq!(digest(&bytes), file["sha256"], "{to} was changed: `cargo xtask vendor` makes it anew");
+            named.insert(to.to_owned());
+        }
+    }
+    let there = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let there: BTreeSet<String> = there.map(|name| name.to_string_lossy().into_owned()).collect();
+    assert_eq!(there, named, "nothing lies there that the manifest does not name");
+}
