@@ -1,10 +1,11 @@
 //! The benchmarks, for `cargo xtask bench`: each is measured, shown beside its target, and written to `report.json`.
 //!
-//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh providers people catalog`);
-//! the report is written only when all were run. What each number holds is said where it is measured, and printed.
+//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh
+//! providers people catalog console scale`); the report is written only when all were run. What each number holds is said where it is measured, and printed.
 
 mod calls;
 mod catalog;
+mod console;
 mod languages;
 mod native;
 mod people;
@@ -64,6 +65,9 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("catalog") {
         catalog::all(&slack, &mut report);
+    }
+    if is_chosen("console") {
+        console::all(&slack, &mut report);
     }
     if is_chosen("scale") {
         scale::hundred(&slack, &mut report);

@@ -63,6 +63,11 @@ impl Place {
         Self { folder, address, settings }
     }
 
+    /// Where a browser finds the service.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Starts the service and waits until it is ready, in steps of half a millisecond.
     pub(crate) fn serve(&self) -> Program {
         let mut command = self.command();
@@ -117,6 +122,10 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn wire(&self) -> Wire {
         Wire::connect(self.address).expect("the service takes a connection")
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends one request and gives the body of its answer, which is a success.

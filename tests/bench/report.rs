@@ -69,7 +69,7 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut table = format!("{:<30}{:>10}{:>10}{:>12}  ok?\n", "", "median", "p99", "target");
+        let mut table = format!("{:<42}{:>10}{:>10}{:>12}  ok?\n", "", "median", "p99", "target");
         for row in &self.rows {
             let p99 = row.p99.map(|p99| rounded(p99).to_string()).unwrap_or_default();
             let (target, verdict) = match row.target {
@@ -84,7 +84,7 @@ impl Report {
             };
             let value = rounded(row.value);
             // Writing to a string does not fail.
-            let _written = writeln!(table, "{:<30}{value:>10}{p99:>10}{target:>12}  {verdict}", row.key);
+            let _written = writeln!(table, "{:<42}{value:>10}{p99:>10}{target:>12}  {verdict}", row.key);
         }
         for note in &self.notes {
             table.push_str("\n- ");

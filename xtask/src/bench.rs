@@ -2,7 +2,14 @@
 
 use anyhow::Result;
 
-use crate::{children, components, examples, postgres::Cluster, steps::Steps, tools, workspace::Workspace};
+use crate::{
+    browser::Browser,
+    children, components, examples,
+    postgres::Cluster,
+    steps::Steps,
+    tools,
+    workspace::{Workspace, variable},
+};
 
 /// Builds what the benchmarks measure and runs them; the arguments are theirs.
 pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
@@ -20,6 +27,15 @@ pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[Strin
             None
         }
     };
+    // Without a browser, what is seen of the console is left out.
+    let browser = Browser::find(workspace, &[])?;
+    let has_browser = match browser.prepare() {
+        Ok(()) => true,
+        Err(missing) => {
+            println!("the browser is left out: {missing:#}");
+            false
+        }
+    };
     let report = workspace.target.join("bench");
     steps.take("bench", || {
         let mut cargo = digests.cargo(workspace);
@@ -27,6 +43,10 @@ pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[Strin
         cargo.env("JACKFIELD_BIN", workspace.target.join("release/jackfield"));
         cargo.env("JACKFIELD_TEST_COMPONENTS", workspace.components());
         cargo.env("JACKFIELD_BENCH_REPORT", &report);
+        if has_browser {
+            cargo.env("JACKFIELD_BENCH_BROWSER", "1");
+            cargo.envs(variable("JACKFIELD_TEST_BROWSER").map(|program| ("JACKFIELD_TEST_BROWSER", program)));
+        }
         cargo.envs(cluster.as_ref().map(|cluster| ("JACKFIELD_BENCH_POSTGRES_URL", cluster.url())));
         children::run(&mut cargo)
     })?;
