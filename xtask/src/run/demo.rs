@@ -50,7 +50,11 @@ pub(super) fn demo(workspace: &Workspace) -> Result<()> {
     println!(
         r#"  jf() {{ curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' "$@"; echo; }}"#
     );
-    println!("\nWhat the stand-ins take:\n");
+    println!("\nWhat the stand-ins take, in the console (the link to sign in with is printed below):\n");
+    for credential in list(&stand_ins.said, "credentials") {
+        println!("  {}", how_to_type_in(workspace, &folder, credential)?);
+    }
+    println!("\nThe same over the API:\n");
     for credential in list(&stand_ins.said, "credentials") {
         println!("  {}", how_to_connect(workspace, &folder, credential)?);
     }
@@ -114,6 +118,23 @@ fn settings(said: &Value) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(settings)
+}
+
+/// What is typed into a provider's form; a value that is long, such as a key, is written to a file to be dropped there.
+fn how_to_type_in(workspace: &Workspace, folder: &Path, credential: &Value) -> Result<String> {
+    let provider = text(credential, "provider")?;
+    let mut parts = Vec::new();
+    for (name, value) in credential["fields"].as_object().context("a credential without fields")? {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if value.len() > LONGEST_BODY {
+            let file = folder.join(format!("{provider}-{name}.json"));
+            fs::write(&file, value).with_context(|| file.display().to_string())?;
+            parts.push(format!("{name}: the file {}", workspace.shown(&file)));
+        } else {
+            parts.push(format!("{name}: {value}"));
+        }
+    }
+    Ok(format!("{provider}  {}", parts.join("   ")))
 }
 
 /// A line that connects a provider with `{"provider":"<id>","fields":{…}}`.
@@ -189,6 +210,18 @@ mod tests {
         assert!(line(long.clone()).ends_with("/demo-test/some.json"), "{}", line(long.clone()));
         let written = fs::read_to_string(folder.join("some.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), long);
+    }
+
+    #[test]
+    fn a_key_is_dropped_as_a_file_and_all_else_typed_in() {
+        let workspace = Workspace::find().unwrap();
+        let folder = workspace.target.join("demo-test");
+        fs::create_dir_all(&folder).unwrap();
+        let key = format!("{{\"private_key\":\"{}\"}}", "k".repeat(LONGEST_BODY));
+        let credential = json!({"provider": "some", "fields": {"key": key, "team": "T1"}});
+        let line = how_to_type_in(&workspace, &folder, &credential).unwrap();
+        assert!(line.ends_with("/demo-test/some-key.json   team: T1"), "{line}");
+        assert_eq!(fs::read_to_string(folder.join("some-key.json")).unwrap(), key);
     }
 
     #[test]

@@ -1,0 +1,110 @@
+// A picture of each page, light and dark: `node screenshots.js FOLDER`. What they show is the demo's company.
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+import { launch } from "./lib/chromium.js";
+import { component, fill } from "./lib/console.js";
+import { small } from "./lib/picture.js";
+import { Service } from "./lib/program.js";
+
+const folder = process.argv[2] ?? ".";
+const VIEWPORT = { width: 1180, height: 760 };
+
+/** Takes each picture: its name, its address, and what is done before it is taken. */
+const PICTURES = [
+  ["signin", "/signin", { signedOut: true }],
+  ["connections", "/", {}],
+  [
+    "connect",
+    "/connections/slack",
+    { connected: false, act: (page, { standIns }) => fill(page, standIns.fields("slack")) },
+  ],
+  ["consent", "/connections/xero", { act: waitForConsent }],
+  [
+    "disconnect",
+    "/connections/slack",
+    { act: (page) => page.getByRole("button", { name: "Disconnect…" }).click(), has: "dialog" },
+  ],
+  ["users", "/connections/slack/users", { has: "table" }],
+  ["match", "/connections/productive/match", { has: "rowheader" }],
+  ["people", "/people", { has: "rowheader" }],
+  ["mappings", "/mappings", { has: "rowheader" }],
+  ["plugins", "/providers", {}],
+  ["plugin", "/providers/acme-hr", {}],
+  ["audit", "/audit", { has: "row" }],
+  ["service", "/service", {}],
+];
+
+async function waitForConsent(page, { context }) {
+  const opened = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Sign in at Xero" }).click();
+  const window = await opened;
+  await window.getByRole("button", { name: "Allow access" }).waitFor();
+  await page.bringToFront();
+}
+
+/** A company that is in the middle of it: some services are well, one is down, one waits for a sign-in. */
+async function prepare(service) {
+  for (const provider of ["slack", "productive", "remote", "google-workspace"]) await service.connect(provider);
+  await service.ask("POST", "/api/admin/connections/slack/match", { dry_run: false });
+  await service.ask("POST", "/api/admin/connections/remote/match", { dry_run: false });
+  await service.standIns.tell("productive", "latency", { ms: 5 });
+  await service.standIns.tell("remote", "fail", { status: 503 });
+  await service.ask("GET", "/api/admin/connections/remote/health");
+  const second = component("guests/example", { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" });
+  const answer = await fetch(`${service.url}/api/admin/providers`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${service.admin}`, "content-type": "application/wasm" },
+    body: second.buffer,
+  });
+  if (!answer.ok) throw new Error(`the second version was not taken in: ${await answer.text()}`);
+}
+
+const browser = await launch();
+const service = await Service.start({
+  settings: { JACKFIELD_PLUGINS_TRUST: "approve" },
+  components: ["google-workspace", "productive", "remote", "scrapin", "slack", "xero", "guests/example"],
+});
+try {
+  mkdirSync(folder, { recursive: true });
+  // Whose doing everything is.
+  const token = (service.admin = service.token("executive", "Ada Lovelace"));
+  const { providers } = await service.ask("GET", "/api/admin/providers");
+  for (const { id, digest, state } of providers) {
+    if (state === "pending") await service.ask("POST", `/api/admin/providers/${id}/approve`, { digest });
+  }
+  const door = await browser.newContext({ baseURL: service.url });
+  await door.request.post("/api/session", { data: { token } });
+  const storageState = await door.storageState();
+  let isPrepared = false;
+  // The form comes first, while nothing is connected.
+  const order = [...PICTURES].sort((a, b) => Number(a[2].connected !== false) - Number(b[2].connected !== false));
+  for (const [name, address, { signedOut, connected, act, has }] of order) {
+    if (connected !== false && !isPrepared) {
+      await prepare(service);
+      isPrepared = true;
+    }
+    for (const colorScheme of ["light", "dark"]) {
+      const context = await browser.newContext({
+        baseURL: service.url,
+        viewport: VIEWPORT,
+        colorScheme,
+        locale: "en-GB",
+        reducedMotion: "reduce",
+        ...(signedOut ? {} : { storageState }),
+      });
+      const page = await context.newPage();
+      await page.goto(address);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.getByRole("progressbar").waitFor({ state: "detached" });
+      await act?.(page, { context, standIns: service.standIns });
+      if (has) await page.getByRole(has).first().waitFor();
+      const picture = await page.screenshot({ animations: "disabled", caret: "hide" });
+      writeFileSync(path.join(folder, `console-${name}-${colorScheme}.png`), small(picture));
+      await context.close();
+    }
+  }
+} finally {
+  await browser.close();
+  await service.stop();
+}
