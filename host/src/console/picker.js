@@ -21,8 +21,9 @@ export function Picker({ provider, title, person, current, text, done, onPick, o
     options.push({ user: { external_id: own }, key: "own", isOwn: true });
   }
   if (current && !own) options.push({ clears: true, key: "clear" });
-  // Enter takes the likeliest user. An id that nobody has, and taking away, are chosen with the arrows or not at all.
-  const isLikely = options[0]?.user && !options[0].isOwn;
+  // Enter takes the likeliest user. Taking away, and an id that is not listed, are chosen with the arrows or not at all;
+  // but where there is no list, an id is what one types.
+  const isLikely = options[0]?.user && (!options[0].isOwn || directory.problem);
   const chosen = Math.min(at ?? (isLikely ? 0 : -1), options.length - 1);
 
   // The list lies in the browser's top layer, where no scrolling part of the page cuts it off.

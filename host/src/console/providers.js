@@ -30,7 +30,11 @@ export default function Providers() {
   const [sending, setSending] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const stop = useRef(null);
-  useEffect(() => () => stop.current?.abort(), []);
+  useEffect(() => {
+    // Where one goes from here, so that it is there at once.
+    import("./provider.js").catch(() => {});
+    return () => stop.current?.abort();
+  }, []);
 
   const take = async (file) => {
     if (sending) return;

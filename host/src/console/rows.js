@@ -29,7 +29,7 @@ export function Rows({ label, columns, load, rows, query = "", stale = 0, rowHei
     idle: 0,
     settle: 0,
   }).current;
-  const [view, setView] = useState({ first: 0, last: 30 });
+  const [view, setView] = useState({ first: 0, last: 30, base: 0 });
   const [active, setActive] = useState({ row: 0, column: 0 });
   const [editing, setEditing] = useState(null);
   const [, redraw] = useReducer((count) => count + 1, 0);
@@ -53,7 +53,9 @@ export function Rows({ label, columns, load, rows, query = "", stale = 0, rowHei
     const [step, beyond] = place.flies ? [1, 1] : [STEP, BEYOND];
     const first = Math.max(0, Math.floor(from / step) * step - beyond);
     const last = Math.min(count - 1, Math.ceil(to / step) * step + beyond);
-    setView((before) => (before.first === first && before.last === last ? before : { first, last }));
+    const { base } = place;
+    const isSame = (before) => before.first === first && before.last === last && before.base === base;
+    setView((before) => (isSame(before) ? before : { first, last, base }));
   };
 
   // Puts the top of the visible part at this pixel of the whole list.
@@ -196,19 +198,31 @@ export function Rows({ label, columns, load, rows, query = "", stale = 0, rowHei
   const body = useRef(null);
   useLayoutEffect(() => body.current?.style.setProperty("height", `${tall}px`), [tall]);
 
-  useLayoutEffect(() => {
-    if (!place.focus || editing) return;
-    const cell = scroller.current?.querySelector(`[data-at="${active.row} ${active.column}"]`);
-    if (!cell) return;
-    place.focus = false;
-    cell.focus({ preventScroll: true });
-    if (active.column === 0) return;
+  const cellAt = ({ row, column }) => scroller.current?.querySelector(`[data-at="${row} ${column}"]`);
+
+  // Scrolls sideways as far as the column that stays in place hides a cell.
+  const uncover = (cell, column) => {
+    if (column === 0) return;
     const { clientWidth, scrollLeft } = scroller.current;
     const fixed = head.current.firstElementChild.offsetWidth;
     const [left, right] = [cell.offsetLeft, cell.offsetLeft + cell.offsetWidth];
     if (left - fixed < scrollLeft) scroller.current.scrollLeft = left - fixed;
-    else if (right > scrollLeft + clientWidth)
+    else if (right > scrollLeft + clientWidth) {
       scroller.current.scrollLeft = Math.min(right - clientWidth, left - fixed);
+    }
+  };
+
+  useLayoutEffect(() => {
+    const cell = editing && cellAt(editing);
+    if (cell) uncover(cell, editing.column);
+  }, [editing]);
+
+  useLayoutEffect(() => {
+    const cell = place.focus && !editing && cellAt(active);
+    if (!cell) return;
+    place.focus = false;
+    cell.focus({ preventScroll: true });
+    uncover(cell, active.column);
   });
 
   if (handle) {
@@ -322,7 +336,7 @@ export function Rows({ label, columns, load, rows, query = "", stale = 0, rowHei
             html`<${Row}
               key=${index}
               index=${index}
-              y=${index * unit - place.base}
+              y=${index * unit - view.base}
               row=${source.row(index)}
               columns=${columns}
               focus=${active.row === index ? active.column : -1}
@@ -352,7 +366,7 @@ function Row({ index, y, row, columns, focus, editing, done }) {
         tabindex=${focus === at && !isEdited ? 0 : -1}
         data-at=${`${index} ${at}`}
       >
-        ${row ? shown : html`<span class="rows-skeleton"></span>`}
+        ${row ? shown : html`<span class="rows-skeleton"></span>${at === 0 && html`<span class="unseen">not loaded yet</span>`}`}
       </div>`;
     });
     return html`<div ref=${element} class="rows-row" role="row" aria-rowindex=${index + 2}>${cells}</div>`;

@@ -55,6 +55,14 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
       dialog.close();
     };
   }, []);
+  const body = useRef(null);
+  // What is longer than the window can be scrolled by keys, too.
+  useEffect(() => {
+    const judge = () => (body.current.tabIndex = body.current.scrollHeight > body.current.clientHeight ? 0 : -1);
+    const watch = new ResizeObserver(judge);
+    for (const part of [body.current, ...body.current.children]) watch.observe(part);
+    return () => watch.disconnect();
+  });
   const cancel = (event) => {
     event.preventDefault();
     onClose();
@@ -65,7 +73,7 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
         <h2 id=${id}>${title}</h2>
         <button type="button" class="quiet" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
       </div>
-      <div class="dialog-body">${children}</div>
+      <div class="dialog-body" ref=${body}>${children}</div>
       ${actions && html`<div class="dialog-foot">${actions}</div>`}
     </dialog>
   `;
