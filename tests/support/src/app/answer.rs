@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, io::Write, path::Path};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use serde_json::Value;
 
 /// An answer, read whole.
@@ -26,10 +26,13 @@ impl Answer {
         Self { status, headers, text }
     }
 
-    /// Keeps the answer for the search afterwards.
+    /// Keeps the answer for the search afterwards, without its cookie: that is the one way by which a session's secret
+    /// goes to its browser.
     pub(super) fn keep(&self, file: &Path) {
+        let mut headers = self.headers.clone();
+        headers.remove(SET_COOKIE);
         let mut file = OpenOptions::new().append(true).create(true).open(file).expect("the answers are kept");
-        writeln!(file, "{} {:?}\n{}", self.status, self.headers, self.text).expect("the answers are kept");
+        writeln!(file, "{} {:?}\n{}", self.status, headers, self.text).expect("the answers are kept");
     }
 
     /// The body as JSON.
