@@ -12,7 +12,12 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    SLACK, body, known_token,
+    SLACK, body,
+    jwt::{
+        self,
+        issuer::{Issuer, SigningKey},
+    },
+    known_token,
     people::{PEOPLE, person},
     with_slack,
 };
@@ -148,6 +153,18 @@ async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
     let body = json!({ "name": "Ada", "email": "ada@acme.example" });
     assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(body)).await.status, 201);
     assert_eq!(kept.next().await, Some(("mappings".to_owned(), json!({}))));
+}
+
+#[tokio::test]
+async fn a_jwt_that_ends_loses_its_stream() {
+    let key = SigningKey::ed25519("one");
+    let issuer = Issuer::start(&[&key]).await;
+    let app = jwt::started(&issuer).await;
+    let token = key.token("EdDSA", &jwt::claims(&app, &json!({})));
+    let mut stream = Stream::open_with(&app, &token).await;
+    app.clock.advance(jiff::SignedDuration::from_mins(10));
+    assert_eq!(stream.next().await, Some(("session".to_owned(), json!({ "ended": true }))));
+    assert_eq!(stream.next().await, None);
 }
 
 #[tokio::test]

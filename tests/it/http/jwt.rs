@@ -28,12 +28,12 @@ fn trusting(builder: Builder, issuer: &Upstream) -> Builder {
         .setting("JACKFIELD_JWT_LEVEL_CLAIM", "level")
 }
 
-async fn started(issuer: &Issuer) -> TestApp {
+pub(super) async fn started(issuer: &Issuer) -> TestApp {
     trusting(TestApp::builder(), &issuer.upstream).start().await
 }
 
 /// The claims of a good token, with some of them changed; null takes one away.
-fn claims(app: &TestApp, changes: &Value) -> Value {
+pub(super) fn claims(app: &TestApp, changes: &Value) -> Value {
     let now = app.clock.now().as_second();
     let mut claims = json!({
         "iss": ISSUER,
