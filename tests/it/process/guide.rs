@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use super::{
-    new::shared_target,
+    new::Target,
     program::{binary, free_port, said},
 };
 
@@ -38,13 +38,12 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     let (stand_in, service) = (free_port(), free_port());
     let folder = tempfile::tempdir().expect("a folder");
     // What other runs have built is found again; an author's folder begins empty.
-    let shared = shared_target();
-    std::fs::create_dir_all(&shared).expect("a folder of builds");
+    let target = Target::alone();
     let mut script = "set -eu\ntrap 'kill ${STAND_IN:-} ${SERVICE:-} 2>/dev/null || true' EXIT\n".to_owned();
     for (number, block) in blocks.iter().enumerate() {
         script.push_str(&format!("echo '== step {}'\n{block}\n", number + 1));
         if number == 0 {
-            script.push_str(&format!("ln -s '{}' target\n", shared.display()));
+            script.push_str(&format!("ln -s '{}' target\n", target.folder.display()));
         }
     }
     let script = script
@@ -54,7 +53,7 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     let program = binary().canonicalize().expect("the program");
     let path = std::env::var("PATH").expect("a PATH");
     let mut command = Command::new("sh");
-    // What names the tests' own surroundings is no setting of the program.
+    // What names the tests' own surroundings is not a setting of the program.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("JACKFIELD_")) {
         command.env_remove(name);
     }

@@ -1,6 +1,7 @@
 //! A provider from nothing: the folder that the program writes builds, passes its own test and its check, offline.
 
 use std::{
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -10,10 +11,10 @@ use jackfield_test_support::slack::Slack;
 use super::program::{Place, said};
 
 /// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
-fn cargo(folder: &Path, arguments: &[&str]) -> Output {
+fn cargo(folder: &Path, target: &Target, arguments: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(cargo);
-    command.args(arguments).arg("--offline").current_dir(folder).env("CARGO_TARGET_DIR", shared_target());
+    command.args(arguments).arg("--offline").current_dir(folder).env("CARGO_TARGET_DIR", &target.folder);
     // What the suite itself was started with is not the author's.
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
         command.env_remove(name);
@@ -21,10 +22,24 @@ fn cargo(folder: &Path, arguments: &[&str]) -> Output {
     command.output().expect("Cargo runs")
 }
 
-pub(super) fn shared_target() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    target.join("plugin-new")
+/// The folder of builds of providers that are made from nothing, for one test at a time: Cargo gives the crates of two
+/// such folders the same file names, and one test's build would take away what another one's is about to run.
+pub(super) struct Target {
+    pub(super) folder: PathBuf,
+    _alone: File,
+}
+
+impl Target {
+    /// Waits until no other test builds there.
+    pub(super) fn alone() -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
+        let folder = target.join("plugin-new");
+        fs::create_dir_all(&folder).expect("a folder of builds");
+        let alone = File::create(folder.join("test.lock")).expect("a file to lock");
+        alone.lock().expect("the lock");
+        Self { folder, _alone: alone }
+    }
 }
 
 #[tokio::test]
@@ -36,13 +51,14 @@ async fn a_new_provider_in_rust_builds_and_passes_its_own_test_and_the_check() {
     for file in ["Cargo.toml", "README.md", ".gitignore", "src/lib.rs", "sdk/Cargo.toml", "wit/provider.wit"] {
         assert!(folder.join(file).is_file(), "{file} is missing");
     }
-    let tested = cargo(&folder, &["test"]);
+    let target = Target::alone();
+    let tested = cargo(&folder, &target, &["test"]);
     assert!(tested.status.success(), "{}", said(&tested));
     assert!(said(&tested).contains("4 passed"), "{}", said(&tested));
     assert!(!said(&tested).contains("warning"), "{}", said(&tested));
-    let built = cargo(&folder, &["build", "--release", "--target", "wasm32-wasip2"]);
+    let built = cargo(&folder, &target, &["build", "--release", "--target", "wasm32-wasip2"]);
     assert!(built.status.success(), "{}", said(&built));
-    let component = shared_target().join("wasm32-wasip2/release/acme_people_provider.wasm").display().to_string();
+    let component = target.folder.join("wasm32-wasip2/release/acme_people_provider.wasm").display().to_string();
     let checked = place.run(&["plugin", "check", &component]);
     assert!(checked.status.success(), "{}", said(&checked));
     assert!(said(&checked).contains("acme-people 0.1.0 can be approved"), "{}", said(&checked));
