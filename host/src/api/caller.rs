@@ -7,9 +7,10 @@ mod signatures;
 mod site;
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use axum::{
@@ -118,15 +119,16 @@ fn judge_site(state: &State, parts: &Parts) -> Result<(), Error> {
     state.site.judge(&parts.method, &parts.headers, authority(&parts.uri, &parts.headers).as_ref())
 }
 
+/// What each route's line says, made once: every request asks.
+static ACCESS: LazyLock<HashMap<(&str, Method), Access>> =
+    LazyLock::new(|| routes().into_iter().map(|route| ((route.path, route.method), route.access)).collect());
+
 /// What a request needs: what its route's line says, and an Executive where there is no such line.
 fn access(parts: &Parts) -> Access {
     let Some(path) = parts.extensions.get::<MatchedPath>() else { return Access::Executive };
     // A HEAD is answered by the GET of its path.
-    let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
-    routes()
-        .iter()
-        .find(|route| route.path == path.as_str() && route.method == *method)
-        .map_or(Access::Executive, |route| route.access)
+    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    ACCESS.get(&(path.as_str(), method)).copied().unwrap_or(Access::Executive)
 }
 
 async fn by_bearer(state: &State, header: &HeaderValue, address: IpAddr) -> Result<Caller, Error> {
