@@ -2,9 +2,11 @@
 import { signedIn } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
+import { IdentityProvider } from "./lib/identity.js";
 
 const flow = flows(import.meta);
 const EMPTY = { components: ["slack"], people: false };
+const COMPANY = { ...EMPTY, identity: IdentityProvider };
 
 const heading = (page, name) => page.getByRole("heading", { level: 1, name });
 const signIn = (page) => page.getByRole("button", { name: "Sign in", exact: true });
@@ -27,7 +29,7 @@ flow(
     other.guards.expect(401, "/api/session");
     await other.page.goto(link.href);
     await signIn(other.page).click();
-    await expect(other.page.getByRole("alert")).toContain("This link is not good any more");
+    await expect(other.page.getByRole("alert")).toContain("This link no longer works");
     await other.guards.look(other.page);
   },
 );
@@ -60,7 +62,7 @@ flow("a wrong token is refused in words", { service: EMPTY }, async ({ page, gua
   await page.goto("/signin");
   await page.getByLabel("Access token").fill(`jf_${"A".repeat(43)}`);
   await signIn(page).click();
-  await expect(page.getByRole("alert")).toContain("That token is not known here");
+  await expect(page.getByRole("alert")).toContain("Jackfield does not know that token");
   await guards.look(page);
 });
 
@@ -85,7 +87,7 @@ flow("signing out here leaves the other session alone", { service: EMPTY }, asyn
   const token = await signedIn(here);
   await signedIn(there, "/", token);
   await here.page.getByRole("button", { name: /^Account/ }).click();
-  await here.page.getByRole("button", { name: "Sign out here" }).click();
+  await here.page.getByRole("button", { name: "Sign out", exact: true }).click();
   await heading(here.page, "Sign in").waitFor();
   await here.guards.look(here.page);
   await there.page.reload();
@@ -102,4 +104,42 @@ flow("signing out everywhere ends every session at once", { service: EMPTY }, as
   // By itself, without a click: the service tells the other page.
   await heading(there.page, "Sign in").waitFor();
   await expect(there.page.getByRole("status").first()).toContain("Your session ended");
+});
+
+/** Goes to the identity provider's page by the button, and takes one of its links. */
+async function atIdentityProvider({ page, context, service, guards }, link) {
+  await service.identity.meet(context);
+  await heading(page, "Sign in").waitFor();
+  await guards.look(page);
+  await page.getByRole("link", { name: "Sign in with your company account" }).click();
+  await heading(page, "Acme accounts").waitFor();
+  await page.getByRole("link", { name: link }).click();
+}
+
+flow("a company account signs in and leads back to the page", { service: COMPANY }, async (here) => {
+  const { page, guards } = here;
+  await page.goto("/audit");
+  await atIdentityProvider(here, "Continue as Ada");
+  await heading(page, "Audit").waitFor();
+  await expect(page.getByRole("button", { name: /^Account/ })).toContain("ada@acme.example");
+  await guards.look(page);
+  await page.reload();
+  await heading(page, "Audit").waitFor();
+});
+
+flow("a company account without a level is told so", { service: COMPANY }, async (here) => {
+  const { page, guards, service } = here;
+  delete service.identity.person.jackfield_level;
+  await page.goto("/");
+  await atIdentityProvider(here, "Continue as Ada");
+  await expect(page.getByRole("alert")).toContain("Your account has no access level here");
+  await guards.look(page);
+});
+
+flow("a company account that is declined is told so", { service: COMPANY }, async (here) => {
+  const { page, guards } = here;
+  await page.goto("/");
+  await atIdentityProvider(here, "Cancel");
+  await expect(page.getByRole("alert")).toContain("The sign-in was declined");
+  await guards.look(page);
 });

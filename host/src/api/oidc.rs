@@ -66,7 +66,7 @@ pub(super) async fn callback(
     let away = state.site.cookie(Cookie::Away, &headers).and_then(|cookie| Away::read(cookie, state.clock.now()));
     let returned = query.map(|axum::extract::Query(returned)| returned);
     let person = match (away, returned) {
-        (_, Err(_)) => Err(Refusal::Invalid("a query that can not be read".to_owned())),
+        (_, Err(_)) => Err(Refusal::Invalid("a query that cannot be read".to_owned())),
         (None, Ok(_)) => Err(Refusal::Expired),
         (Some(away), Ok(returned)) => found(&oidc, &away, returned).await.map(|person| (away, person)),
     };
@@ -99,7 +99,8 @@ pub(super) async fn callback(
     match session::begin(&state, arrival, &headers, new, &how).await? {
         Some((_, key)) => {
             let session = state.site.set_cookie(Cookie::Session, written(&key).expose());
-            Ok(lead("/", [session, state.site.unset_cookie(Cookie::Away)]))
+            // The page of the sign-in knows where one wanted to go before.
+            Ok(lead("/signin", [session, state.site.unset_cookie(Cookie::Away)]))
         }
         None => Ok(refused(&state, &Refusal::Expired)),
     }

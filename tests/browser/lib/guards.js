@@ -11,6 +11,9 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** Rules beyond axe-core's own choice: WCAG 2.2 asks for targets of 24 pixels. */
 const AXE_OPTIONS = { rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] };
 
+/** Where a provider's redirect brings a code. */
+const CALLBACKS = new Set(["/oauth/callback", "/signin/oidc/callback"]);
+
 const REFUSED = /^Failed to load resource: the server responded with a status of (\d+)/;
 
 /** Watches a browser's context from its beginning to [`Guards.hold`]. */
@@ -169,8 +172,7 @@ export class Guards {
   #searchWire() {
     const exchanges = this.service.wire.exchanges.slice(this.#since);
     for (const exchange of exchanges) {
-      const code =
-        exchange.path === "/oauth/callback" ? new URLSearchParams(exchange.url.split("?")[1]).get("code") : null;
+      const code = CALLBACKS.has(exchange.path) ? new URLSearchParams(exchange.url.split("?")[1]).get("code") : null;
       if (code) this.secrets.add(mark(code), "the code of an authorization", "code");
       for (const cookie of exchange.answerHeaders?.["set-cookie"] ?? []) {
         const [, value] = /^[^=]+=([^;]*)/.exec(cookie) ?? [];
@@ -186,7 +188,7 @@ export class Guards {
       const { cookie: _sent, ...headers } = exchange.headers;
       const { "set-cookie": _set, ...answerHeaders } = exchange.answerHeaders ?? {};
       // The provider's redirect brings the code in the address: that is how OAuth works.
-      found("the address", exchange.url, (kind) => kind === "code" && exchange.path === "/oauth/callback");
+      found("the address", exchange.url, (kind) => kind === "code" && CALLBACKS.has(exchange.path));
       found("a header", JSON.stringify(headers));
       found("a header of the answer", JSON.stringify(answerHeaders));
       found("the body", asked(exchange), (kind) => CARRIED[kind](exchange));

@@ -98,8 +98,8 @@ export class StandIns {
 
 /** A place with data of its own, where the service is started. */
 export class Service {
-  /** Starts the stand-ins and the service; `prepare(service)` runs before the latter. */
-  static async start({ components = SHIPPED, settings = {}, reroutes = {}, prepare, people = true } = {}) {
+  /** Starts the stand-ins, one of an `identity` provider too, and the service; `prepare(service)` runs before that. */
+  static async start({ components = SHIPPED, settings = {}, identity, prepare, people = true } = {}) {
     const service = new Service();
     service.folder = mkdtempSync(path.join(tmpdir(), "jackfield-browser-"));
     service.port = await freePort();
@@ -111,7 +111,8 @@ export class Service {
     mkdirSync(service.plugins);
     for (const id of components) service.dropIn(id);
     service.standIns = await StandIns.start(service.folder, service.url);
-    const led = { ...service.standIns.said.reroutes, ...reroutes };
+    service.identity = await identity?.start();
+    const led = { ...service.standIns.said.reroutes, ...service.identity?.reroutes };
     service.settings = {
       JACKFIELD_LISTEN: `127.0.0.1:${service.port}`,
       JACKFIELD_PUBLIC_URL: service.url,
@@ -122,6 +123,7 @@ export class Service {
         .map((pair) => pair.join("="))
         .join(","),
       JACKFIELD_LOG: "debug",
+      ...service.identity?.settings,
       ...settings,
     };
     for (const app of service.standIns.said.oauth) {
@@ -193,6 +195,7 @@ export class Service {
     await this.wire.stop();
     await this.end();
     await this.standIns.stop();
+    await this.identity?.stop();
     const sinks = process.env.JACKFIELD_TEST_SINKS;
     if (sinks) {
       // The key and the marks of the compiled cache are secrets where they lie, and no secret lies open elsewhere.

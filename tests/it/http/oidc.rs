@@ -85,7 +85,7 @@ fn refused(answer: &Answer) -> String {
 
 /// The session that an answer sets.
 async fn session(app: &TestApp, answer: &Answer) -> Session {
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{}", answer.text);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/signin")), "{}", answer.text);
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     let set = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok());
     let set = set.filter(|set| set.starts_with("jackfield=")).collect::<Vec<_>>().join("");
