@@ -71,11 +71,11 @@ flow("an empty secret field keeps what is stored", SLACK, async (here) => {
   await signedIn(here);
   await connect(here, "slack");
   await page.goto("/connections/slack");
-  await page.getByRole("button", { name: "Change the settings" }).click();
+  await page.getByRole("button", { name: "Change settings" }).click();
   const field = page.getByLabel("Bot token", { exact: true });
   await expect(field).toBeEmpty();
   await guards.look(page);
-  await page.getByRole("button", { name: "Try and save" }).click();
+  await page.getByRole("button", { name: "Test and save" }).click();
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
   const put = service.wire.exchanges.filter(({ method, path }) => method === "PUT" && path.endsWith("/slack")).at(-1);
   await expect.poll(() => Buffer.concat(put.asked).toString() === "{}", "nothing is sent that did not change");
@@ -107,11 +107,11 @@ flow("a credential that was taken back asks for a new sign-in", SLACK, async (he
   await expect(card(page, "slack")).toContain("Needs a new sign-in");
   await guards.look(page);
   await standIns.tell("slack", "know");
-  await card(page, "slack").getByRole("link", { name: "Connect again: Slack" }).click();
+  await card(page, "slack").getByRole("link", { name: "Reconnect: Slack" }).click();
   const { bot_token } = standIns.fields("slack");
   here.secrets.addFields("slack", { bot_token });
   await fill(page, { bot_token });
-  await page.getByRole("button", { name: "Try and save" }).click();
+  await page.getByRole("button", { name: "Test and save" }).click();
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
   await guards.look(page);
 });

@@ -66,7 +66,7 @@ flow("nothing of a hostile plugin runs on any page", MARKUP, async (here) => {
   await service.connect("markup", { mood: "ill" });
   await page.goto("/");
   await service.ask("GET", "/api/admin/connections/markup/health");
-  await expect(page.getByRole("article")).toContain(`Why: `);
+  await expect(page.getByRole("article")).toContain(`Reason: `);
   await shows(here, "/", `${IMAGE}${SCRIPT}${LINK}`);
   await shows(here, "/connections/markup", `${IMAGE}${SCRIPT}${LINK}`);
   await page.getByRole("button", { name: "Disconnect…" }).click();

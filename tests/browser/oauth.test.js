@@ -53,7 +53,7 @@ flow("one of two organisations is chosen", XERO, async (here) => {
   await visit(page, "Connections");
   await expect(card(page, "xero")).toContain("Choose an organisation");
   await guards.look(page);
-  await card(page, "xero").getByRole("link", { name: "Choose the organisation: Xero" }).click();
+  await card(page, "xero").getByRole("link", { name: "Choose organisation: Xero" }).click();
   await page.getByRole("radio", { name: "Acme Instruments UK" }).check();
   await page.getByRole("button", { name: "Use this organisation" }).click();
   await expect(page.getByRole("main")).toContain("Xero is connected to Acme Instruments UK");
@@ -81,7 +81,7 @@ flow("a closed window is noticed and can be opened again", XERO, async (here) =>
   await signedIn(here, "/connections/xero");
   const window = await popup(page);
   await window.close();
-  await expect(page.getByRole("main")).toContain("The window of Xero was closed");
+  await expect(page.getByRole("main")).toContain("The Xero window was closed");
   await guards.look(page);
   const opened = page.waitForEvent("popup");
   await page.getByRole("button", { name: "Open it again" }).click();
@@ -125,7 +125,7 @@ flow("a sign-in that nobody finishes runs out", XERO, async (here) => {
   await signedIn(here, "/connections/xero");
   const window = await popup(page);
   await page.clock.fastForward("10:30");
-  await expect(page.getByRole("main")).toContain("The sign-in ran out");
+  await expect(page.getByRole("main")).toContain("The sign-in expired");
   await expect.poll(() => window.isClosed(), "its window is closed");
   await guards.look(page);
 });
@@ -136,7 +136,7 @@ flow("a second tab takes over what the first one began", XERO, async (here) => {
   const window = await popup(page);
   const second = await context.newPage();
   await second.goto("/connections/xero");
-  await expect(second.getByRole("main")).toContain("A sign-in at Xero was begun already");
+  await expect(second.getByRole("main")).toContain("A sign-in at Xero is already in progress");
   await guards.look(second);
   await window.getByRole("button", { name: "Allow access" }).click();
   await second.getByRole("heading", { name: "Xero is connected" }).waitFor();

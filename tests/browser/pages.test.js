@@ -63,7 +63,7 @@ flow(
     const { page, guards } = here;
     await signedIn(here);
     await page.goto("/connections/nobody");
-    await page.getByRole("heading", { level: 1, name: "There is no such provider" }).waitFor();
+    await page.getByRole("heading", { level: 1, name: "Provider not found" }).waitFor();
     await guards.look(page);
   },
 );

@@ -19,11 +19,11 @@ flow("a match is looked at before it is applied and undone as a whole", SLACK, a
   const { page, guards, service } = here;
   await service.connect("slack");
   await signedIn(here, "/connections/slack/match");
-  await page.getByRole("grid", { name: "How people stand with Slack" }).waitFor();
+  await page.getByRole("grid", { name: "People and their accounts at Slack" }).waitFor();
   await expect.poll(async () => (await mapped(service)) === 0, "nothing is changed by looking");
   await guards.look(page);
   // What is open says why.
-  await page.getByRole("button", { name: /^For you to decide/ }).click();
+  await page.getByRole("button", { name: /^Needs a decision/ }).click();
   await page.getByRole("grid").getByRole("rowheader").first().click();
   await expect(page.getByRole("dialog")).toContain("at Slack");
   await guards.look(page);
@@ -33,8 +33,8 @@ flow("a match is looked at before it is applied and undone as a whole", SLACK, a
   const linked = await mapped(service);
   await expect.poll(() => linked > 200, `only ${linked} people are linked`);
   await guards.look(page);
-  await page.getByRole("button", { name: "Undo all of it" }).click();
-  await expect(page.getByRole("status").filter({ hasText: "taken back" })).toBeVisible();
+  await page.getByRole("button", { name: "Undo all" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "undone" })).toBeVisible();
   await expect.poll(async () => (await mapped(service)) === 0, "everything is taken back");
   await guards.look(page);
 });
@@ -47,10 +47,10 @@ flow(
     await signedIn(here, "/people");
     await guards.look(page);
     await drop(page, sheet(5_000));
-    const dialog = page.getByRole("dialog", { name: "People from a file" });
+    const dialog = page.getByRole("dialog", { name: "Import people" });
     await expect(dialog).toContain("5,000 lines");
     await guards.look(page);
-    await dialog.getByRole("button", { name: "Take 5,000 people over" }).click();
+    await dialog.getByRole("button", { name: "Import 5,000 people" }).click();
     await expect(dialog).toContain("5,000 new");
     await dialog.getByRole("button", { name: "Close" }).last().click();
     await expect(page.getByRole("main")).toContain("5,000 people");
@@ -74,7 +74,7 @@ flow(
     const file = sheet(3);
     file.buffer = Buffer.from(`${file.buffer}Nobody,no-address\n`);
     await page.getByLabel("Choose a CSV file").setInputFiles(file);
-    const dialog = page.getByRole("dialog", { name: "People from a file" });
+    const dialog = page.getByRole("dialog", { name: "Import people" });
     await expect(dialog).toContain("no-address");
     await guards.look(page);
     await dialog.getByRole("button", { name: "Cancel" }).click();

@@ -15,7 +15,7 @@ flow("a plugin is dropped and approved and a version that differs is gone back f
   await guards.look(page);
   await drop(page, component("guests/example"));
   await page.getByRole("heading", { level: 1, name: "Acme HR" }).waitFor();
-  await expect(page.getByRole("main")).toContain("Nothing of it runs before an Executive approves it");
+  await expect(page.getByRole("main")).toContain("Nothing of it runs until an Executive approves it");
   await expect(page.getByRole("main")).toContain("api.acme-hr.example");
   await guards.look(page);
   await page.getByRole("button", { name: /^Approve/ }).click();
@@ -23,16 +23,16 @@ flow("a plugin is dropped and approved and a version that differs is gone back f
   await expect(approve).toContain("Digest (SHA-256)");
   await guards.look(page);
   await approve.getByRole("button", { name: "Approve 0.1.0" }).click();
-  await expect(page.getByRole("main")).toContain("It runs, with exactly what was approved");
+  await expect(page.getByRole("main")).toContain("Running, with exactly the access that was approved");
 
   await page.getByRole("link", { name: "Plugins", exact: true }).first().click();
   await page.getByLabel("Choose a plugin").setInputFiles(component("guests/example", SECOND));
-  const waiting = page.getByRole("region", { name: "Version 0.2.0 waits" });
+  const waiting = page.getByRole("region", { name: "Version 0.2.0 is awaiting approval" });
   await expect(waiting).toContain("v1/staffs");
   await expect(waiting).toContain("v1/people");
   await guards.look(page);
   await waiting.getByRole("button", { name: /approve/ }).click();
-  await expect(page.getByRole("dialog")).toContain("in place of 0.1.0");
+  await expect(page.getByRole("dialog")).toContain("takes over from 0.1.0");
   await page.getByRole("dialog").getByRole("button", { name: "Approve 0.2.0" }).click();
   await page.getByRole("button", { name: "Go back to 0.1.0" }).click();
   await expect(page.getByRole("dialog")).toContain("0.1.0 was approved before");
@@ -51,26 +51,26 @@ flow("a plugin is paused and removed", { service: { components: ["slack"], peopl
   await guards.look(page);
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("dialog", { name: "Pause Slack?" }).getByRole("button", { name: "Pause", exact: true }).click();
-  await expect(page.getByRole("main")).toContain("It is paused: nothing of it runs");
+  await expect(page.getByRole("main")).toContain("Paused: nothing of it runs");
   await guards.look(page);
   await page.getByRole("button", { name: "Remove" }).click();
-  await expect(page.getByRole("dialog")).toContain("gone for good");
+  await expect(page.getByRole("dialog")).toContain("deleted for good");
   await guards.look(page);
   await page.keyboard.press("Escape");
   await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
-flow("a file that is no plugin is refused in words", APPROVE, async (here) => {
+flow("a file that is not a plugin is refused in words", APPROVE, async (here) => {
   const { page, guards } = here;
   await signedIn(here, "/providers");
   await drop(page, { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no component") });
-  await expect(page.getByRole("alert")).toContain("It is no WebAssembly file");
+  await expect(page.getByRole("alert")).toContain("It is not a WebAssembly file");
   guards.expect(422, "/api/admin/providers");
   await drop(page, {
     name: "cut.wasm",
     mimeType: "application/wasm",
     buffer: Buffer.from("\0asm\r\0\x01\0rest", "latin1"),
   });
-  await expect(page.getByRole("alert")).toContain("cut.wasm can not be used");
+  await expect(page.getByRole("alert")).toContain("cut.wasm cannot be used");
   await guards.look(page);
 });

@@ -8,7 +8,9 @@ import { small } from "./lib/picture.js";
 import { Service } from "./lib/program.js";
 
 const folder = process.argv[2] ?? ".";
-const VIEWPORT = { width: 1180, height: 760 };
+const VIEWPORT = { width: 1280, height: 800 };
+
+process.env.FONTCONFIG_FILE ??= path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "fonts.conf");
 
 /** Takes each picture: its name, its address, and what is done before it is taken. */
 const PICTURES = [

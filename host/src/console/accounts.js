@@ -48,11 +48,11 @@ export function Accounts({ provider, onChosen, onCancel }) {
               onChange=${() => choose(id)} /><span>${name}</span></label>
           `)}
         </fieldset>
-        ${!accounts.length && html`<p>The credential opens none. Give it access to one at ${provider.title}, then look
-          again.</p>`}
+        ${!accounts.length && html`<p>The credential has access to none. Give it access to one at
+          ${provider.title}, then try again.</p>`}
       `}
       ${isSlow && html`<${Progress}
-        label=${accounts ? "Trying the organisation…" : `Asking ${provider.title} which there are…`} />`}
+        label=${accounts ? "Testing the organisation…" : `Asking ${provider.title} for its organisations…`} />`}
       ${problem && html`<${Notice} problem=${problem} onRetry=${accounts ? undefined : load} />`}
       ${accounts && html`<div class="row">
         <${Button} type="submit" look="primary" isBusy=${isBusy} disabled=${!chosen}>Use this organisation<//>

@@ -7,9 +7,9 @@ import { html, useCallback, useEffect, useState } from "./vendor/preact.js";
 
 const EVERY_MS = 10_000;
 const DOES = {
-  connect: "Try a credential",
+  connect: "Test a credential",
   disconnect: "Disconnect",
-  health: "Check",
+  health: "Check health",
   list_users: "List users",
   alert_target: "Read where alerts go",
   set_alert_target: "Set where alerts go",
@@ -37,30 +37,30 @@ export function Activity({ provider }) {
   useEvents({ connection: true }, (kind, data) => (kind !== "connection" || data.provider === provider) && load());
   const { operations, problem } = state;
   if (problem && !operations) return html`<${Notice} problem=${problem} onRetry=${() => load(true)} />`;
-  if (!operations) return html`<p class="muted" role="status">Loading …</p>`;
-  if (!operations.length) return html`<p class="muted">It was not called since the service started.</p>`;
+  if (!operations) return html`<p class="muted" role="status">Loading…</p>`;
+  if (!operations.length) return html`<p class="muted">It has not been called since the service started.</p>`;
   const longest = Math.max(...operations.map(({ total_ms, calls }) => total_ms / calls));
   const faults = operations.reduce((sum, { errors }) => sum + (errors[FAULT] ?? 0), 0);
   return html`
     ${
       faults > 0 &&
-      html`<${Notice} kind="warn" title=${`It failed ${plural(faults, "time")} by its own fault`}
-      means="It trapped, ran out of time or memory, or broke the contract. Nothing of the connection was lost by that."
-      todo="If it goes on, go back to the version before, or tell its author." />`
+      html`<${Notice} kind="warn" title=${`It failed ${plural(faults, "time")} through its own fault`}
+      means="It trapped, ran out of time or memory, or broke the contract. The connection was not affected."
+      todo="If it continues, go back to the previous version, or tell its author." />`
     }
     <div class="scroll" role="region" aria-label="Activity" tabindex="0">
       <table class="stacked activity">
         <caption class="unseen">Calls since the service started</caption>
-        <thead><tr><th scope="col">What</th><th scope="col">Calls</th><th scope="col">Went wrong</th><th
-          scope="col">Time of a call</th>
-          <th scope="col">Used</th><th scope="col">Last</th></tr></thead>
+        <thead><tr><th scope="col">Operation</th><th scope="col">Calls</th><th scope="col">Failed</th><th
+          scope="col">Time per call</th>
+          <th scope="col">Usage</th><th scope="col">Last</th></tr></thead>
         <tbody>${operations.map((one) => html`<${Operation} key=${one.operation} one=${one}
           longest=${longest} />`)}</tbody>
       </table>
     </div>
     <p class="row small muted"><span class="key plugin" aria-hidden="true"></span> the plugin computing
       <span class="key upstream" aria-hidden="true"></span> waiting for the provider
-      <${Button} look="quiet" icon="refresh" onClick=${() => load(true)}>Look again<//></p>
+      <${Button} look="quiet" icon="refresh" onClick=${() => load(true)}>Refresh<//></p>
   `;
 }
 
@@ -96,7 +96,7 @@ function Operation({ one, longest }) {
       <span class="strip" aria-hidden="true"><i class="plugin" ref=${width(guest_ms)}></i><i class="upstream"
         ref=${width(upstream_ms)}></i></span>
       <span class="small">${duration(total_ms / calls)}<span
-        class="muted">, of it ${duration(upstream_ms / calls)} waiting</span></span>
+        class="muted">, ${duration(upstream_ms / calls)} of it waiting</span></span>
     </td>
     <td class="small">${plural(requests, "request")}${denied > 0 && html`, <span
       class="error">${number(denied)} refused</span>`};

@@ -29,7 +29,7 @@ export function Alerts({ provider }) {
     try {
       const answer = await call("POST", path, { webhook_url: url.trim() });
       take({ configured: true, ...answer });
-      toast(`${provider.title} sends its alerts there now.`);
+      toast(`${provider.title} now sends its alerts there.`);
     } catch (refusal) {
       setProblem(refusal);
     } finally {
@@ -39,14 +39,14 @@ export function Alerts({ provider }) {
   return html`
     <section class="card stack" aria-labelledby="alerts">
       <h2 id="alerts">Change alerts</h2>
-      <p class="muted">${provider.title} can tell an address of yours when something changes there.
-        ${found && !found.configured && " None is set."}</p>
-      ${isSlow && html`<${Progress} label=${isBusy ? "Setting it…" : `Asking ${provider.title}…`} />`}
+      <p class="muted">${provider.title} can call a URL of yours when something changes there.
+        ${found && !found.configured && " None is set yet."}</p>
+      ${isSlow && html`<${Progress} label=${isBusy ? "Saving…" : `Asking ${provider.title}…`} />`}
       ${problem && !wrong && html`<${Notice} problem=${problem} onRetry=${found ? undefined : look} />`}
       ${found && html`
         <form class="stack" onSubmit=${save} novalidate>
-          <${Field} label="Address" kind="url" value=${url} onInput=${setUrl} error=${wrong && `It ${wrong}.`}
-            name="webhook_url" help="Public, and by https." placeholder="https://hooks.example.com/…" />
+          <${Field} label="Webhook URL" kind="url" value=${url} onInput=${setUrl} error=${wrong && `It ${wrong}.`}
+            name="webhook_url" help="A public https URL." placeholder="https://hooks.example.com/…" />
           <div><${Button} type="submit" isBusy=${isBusy} disabled=${!url.trim() || url.trim() === found.webhook_url}>
             Send alerts there<//></div>
         </form>

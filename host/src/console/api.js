@@ -44,6 +44,13 @@ export function endSession(why = "ended") {
   if (current.signed_in) setSession({ signed_in: false, oidc: current.oidc, over: why });
 }
 
+/** What `early.js` has asked for already; each answer serves once. */
+function takeEarly(path) {
+  const answer = window.early?.get(path);
+  window.early?.delete(path);
+  return answer;
+}
+
 const CHANGES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 async function send(method, path, body, { signal, headers, isBackground } = {}) {
@@ -59,10 +66,12 @@ async function send(method, path, body, { signal, headers, isBackground } = {}) 
     fields.set("content-type", "application/json");
   }
   try {
+    const early = method === "GET" ? takeEarly(path) : null;
+    if (early) return await early;
     return await fetch(path, { method, body: content, headers: fields, signal, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { title: "No answer", detail: "The service can not be reached." });
+    throw new Problem(0, { title: "No answer", detail: "The service cannot be reached." });
   }
 }
 

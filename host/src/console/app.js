@@ -42,8 +42,8 @@ async function fetchPage(page) {
 const fetchAhead = (page) => fetchPage(page).catch(() => {});
 
 function Missing() {
-  return html`<${Page} title="There is no such page" lead="The address may be mistyped, or of an older version.">
-    <p><${Button} to="/" look="primary">To the connections<//></p>
+  return html`<${Page} title="Page not found" lead="The address may be mistyped or from an older version.">
+    <p><${Button} to="/" look="primary">Go to connections<//></p>
   <//>`;
 }
 
@@ -65,20 +65,20 @@ function Shown({ route }) {
   }, [route.page]);
   if (isMissing) return html`<${Missing} />`;
   if (broken) {
-    return html`<${Page} title="This page broke">
-      <${Notice} kind="bad" title="The page could not be shown" means="Nothing was changed by that; connections work on."
-        todo="Load it anew. If it stays, tell who runs the service what you did last."
-        action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Load anew<//>`} />
+    return html`<${Page} title="This page crashed">
+      <${Notice} kind="bad" title="The page could not be shown" means="Nothing was changed, and connections keep working."
+        todo="Reload the page. If it keeps happening, tell whoever runs the service what you did last."
+        action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Reload<//>`} />
     <//>`;
   }
   if (failure) {
-    return html`<${Page} title="Not loaded">
-      <${Notice} problem=${new Problem(0, {})} title="This page's file could not be fetched"
-        todo="The service may have been updated meanwhile: load the page anew."
-        action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Load anew<//>`} />
+    return html`<${Page} title="Page not loaded">
+      <${Notice} problem=${new Problem(0, {})} title="This page could not be loaded"
+        todo="The service may have been updated in the meantime. Reload the page."
+        action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Reload<//>`} />
     <//>`;
   }
-  if (!Body) return isSlow && html`<p class="muted" role="status">Fetching the page…</p>`;
+  if (!Body) return isSlow && html`<p class="muted" role="status">Loading the page…</p>`;
   return html`<${Body} key=${route.path} route=${route} />`;
 }
 
@@ -91,7 +91,7 @@ function Frame({ route, who }) {
     main.current.focus();
   };
   return html`
-    <a class="skip" href="#page" onClick=${skip}>Skip to the page</a>
+    <a class="skip" href="#page" onClick=${skip}>Skip to content</a>
     <div class="frame">
       <header class=${`side ${isOpen ? "open" : ""}`}>
         <${Link} to="/" class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield<//>

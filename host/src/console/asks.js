@@ -4,14 +4,14 @@ import { list, plural } from "./format.js";
 import { html } from "./vendor/preact.js";
 
 export const CAN = {
-  users: "List the people who have an account there, so that they can be mapped.",
-  alerts: "Read and set the address that the provider sends change alerts to.",
-  accounts: "Offer a choice, where one credential opens several organisations.",
+  users: "List the people who have an account there, so they can be mapped.",
+  alerts: "Read and set the URL that the provider sends change alerts to.",
+  accounts: "Offer a choice when one credential gives access to several organisations.",
 };
 const BY = {
-  fields: "by a credential that is entered in a form",
+  fields: "with a credential that is entered in a form",
   oauth2: "by signing in at the provider, which asks for consent (OAuth 2.0)",
-  service_account: "by a key file, from which Jackfield makes short-lived access tokens",
+  service_account: "with a key file, from which Jackfield makes short-lived access tokens",
 };
 
 /** Everything that a version asks for. */
@@ -32,10 +32,10 @@ export function Asks({ version }) {
           class="wrap">${words}</li>`)}</ul>
       </section>
       <section class="stack tight">
-        <h3>How one connects</h3>
-        <p>It is connected ${BY[auth] ?? auth}.</p>
+        <h3>How it connects</h3>
+        <p>It connects ${BY[auth] ?? auth}.</p>
         <${Grant} grant=${grant} />
-        ${scopes.length > 0 && html`<p>It asks for these rights: ${scopes.map((scope, at) =>
+        ${scopes.length > 0 && html`<p>It asks for these scopes: ${scopes.map((scope, at) =>
           html`${at ? ", " : ""}<code>${scope}</code>`)}.</p>`}
         ${
           fields.length > 0 &&
@@ -48,7 +48,7 @@ export function Asks({ version }) {
       <section class="stack tight">
         <h3>What it can do</h3>
         <ul class="lines">
-          <li>Try a credential, tell whether the connection is well, and disconnect.</li>
+          <li>Test a credential, check the connection's health, and disconnect.</li>
           ${can.map((key) => html`<li>${CAN[key]}</li>`)}
         </ul>
       </section>
@@ -58,8 +58,8 @@ export function Asks({ version }) {
 
 export const traits = ({ secret, required, kind }) =>
   list([
-    secret ? "secret, kept sealed" : "shown again later",
-    required ? "needed" : "optional",
+    secret ? "secret, stored sealed" : "not secret",
+    required ? "required" : "optional",
     ...(kind === "json" ? ["a JSON file"] : []),
   ]);
 

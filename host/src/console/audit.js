@@ -10,31 +10,31 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 const PATH = "/api/admin/audit";
 const PAGE = 100;
 const DID = {
-  "connection.connect": "connected",
-  "connection.update": "changed the connection",
-  "connection.account": "chose the organisation",
-  "connection.alerts": "set the alerts' address",
-  "connection.disconnect": "disconnected",
-  "provider.oauth_app": "set the OAuth app",
-  "provider.add": "sent a plugin in",
-  "provider.approve": "approved the plugin",
-  "provider.disable": "paused the plugin",
-  "provider.rollback": "went back to the version before",
-  "provider.remove": "removed the plugin",
-  "person.create": "added a person",
-  "person.update": "changed a person",
-  "person.delete": "removed a person",
-  "people.import": "took people from a file",
-  "mapping.set": "gave an account",
-  "mapping.remove": "took an account away",
-  "mappings.sync": "set accounts from a list",
-  "mappings.match": "linked by a match",
-  "mappings.undo": "took a match back",
-  "token.create": "made a token",
-  "token.revoke": "revoked a token",
-  "session.start": "signed in",
-  "session.end": "signed out",
-  "session.refuse": "was not let in",
+  "connection.connect": "Connected",
+  "connection.update": "Changed the connection",
+  "connection.account": "Chose the organisation",
+  "connection.alerts": "Set the alerts' URL",
+  "connection.disconnect": "Disconnected",
+  "provider.oauth_app": "Set up the OAuth app",
+  "provider.add": "Uploaded a plugin",
+  "provider.approve": "Approved the plugin",
+  "provider.disable": "Paused the plugin",
+  "provider.rollback": "Went back to the previous version",
+  "provider.remove": "Removed the plugin",
+  "person.create": "Added a person",
+  "person.update": "Changed a person",
+  "person.delete": "Removed a person",
+  "people.import": "Imported people",
+  "mapping.set": "Linked an account",
+  "mapping.remove": "Unlinked an account",
+  "mappings.sync": "Synced accounts from a list",
+  "mappings.match": "Applied a match",
+  "mappings.undo": "Undid a match",
+  "token.create": "Created a token",
+  "token.revoke": "Revoked a token",
+  "session.start": "Signed in",
+  "session.end": "Signed out",
+  "session.refuse": "Was refused sign-in",
 };
 const FILTERS = ["provider", "actor", "action", "outcome", "since", "until"];
 
@@ -82,17 +82,17 @@ export default function Audit({ route }) {
   const known = (providers ?? []).map(({ id, title }) => ({ value: id, label: title ?? id }));
   const all = (label) => ({ value: "all", label });
   return html`
-    <${Page} title="Audit" lead="Who did what to which connection. It can be added to and read, and never changed."
+    <${Page} title="Audit" lead="Who did what, when and from where. Entries are added and never changed."
       actions=${html`<${Button} icon="download" isBusy=${isWriting} onClick=${write}>Export CSV<//>`}>
       <div class="toolbar narrow">
-        <${Field} label="Service" kind="choice" required=${true} value=${query.provider ?? "all"}
+        <${Field} label="Provider" kind="choice" required=${true} value=${query.provider ?? "all"}
           onInput=${set("provider")} choices=${[all("All"), ...known]} />
-        <${Field} label="What" kind="choice" required=${true} value=${query.action ?? "all"} onInput=${set("action")}
-          choices=${[all("Everything"), ...Object.entries(DID).map(([value, label]) => ({ value, label }))]} />
+        <${Field} label="Action" kind="choice" required=${true} value=${query.action ?? "all"} onInput=${set("action")}
+          choices=${[all("All"), ...Object.entries(DID).map(([value, label]) => ({ value, label }))]} />
         <${Field} label="Outcome" kind="choice" required=${true} value=${query.outcome ?? "all"}
           onInput=${set("outcome")}
           choices=${[all("All"), { value: "done", label: "Done" }, { value: "refused", label: "Refused" }]} />
-        <${Field} label="Who" kind="search" value=${actor} onInput=${setActor} placeholder="Name, exactly" />
+        <${Field} label="Who" kind="search" value=${actor} onInput=${setActor} placeholder="Exact name" />
         <${Field} label="From" type="date" value=${query.since ?? ""} onInput=${set("since")} />
         <${Field} label="Until" type="date" value=${query.until ?? ""} onInput=${set("until")} />
         ${
@@ -100,14 +100,14 @@ export default function Audit({ route }) {
           html`<${Button} look="quiet" icon="close" onClick=${() => {
             setActor("");
             narrow({}, {});
-          }}>Show all<//>`
+          }}>Clear filters<//>`
         }
       </div>
       ${problem && html`<${Notice} problem=${problem} onRetry=${() => load()} />`}
       ${
         entries.length > 0 &&
         html`<div class="card flush"><div class="scroll" role="region" aria-label="Audit" tabindex="0"><table
-          class="stacked" aria-busy=${isLoading ? "true" : "false"}>
+          class="stacked audit" aria-busy=${isLoading ? "true" : "false"}>
         <caption class="unseen">Audit, newest first</caption>
         <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th
           scope="col">Service</th><th scope="col">Outcome</th><th scope="col">Where from</th></tr></thead>
@@ -119,10 +119,10 @@ export default function Audit({ route }) {
         !entries.length &&
         !isLoading &&
         !problem &&
-        html`<${Empty} icon="list" title=${isNarrowed ? "Nothing like that" : "Nothing yet"}>
-        ${isNarrowed ? "Nobody did that in this time." : "What anybody changes is written down here."}<//>`
+        html`<${Empty} icon="list" title=${isNarrowed ? "No matching entries" : "Nothing yet"}>
+        ${isNarrowed ? "Change the filters to see more." : "Every change is recorded here."}<//>`
       }
-      ${isLoading && html`<${Progress} label="Loading …" />`}
+      ${isLoading && html`<${Progress} label="Loading…" />`}
       ${!isLoading && next && html`<div class="row"><${Button} onClick=${() => load(next)}>Show older<//></div>`}
     <//>
   `;
@@ -148,10 +148,16 @@ function Line({ entry, providers }) {
   return html`<tr>
     <td class="small"><${Time} at=${at} /><span class="unseen"> ${date(at)}</span></td>
     <td class="strong">${actor}</td>
-    <td>${DID[action] ?? action}${detail && html`<br /><span class="muted small">${detail}</span>`}</td>
+    <td>${DID[action] ?? action}${detail && html`<br /><span class="muted small"><${Detail} text=${detail} /></span>`}</td>
     <td>${provider ? titleOf(providers, provider) : html`<span class="muted">–</span>`}</td>
     <td><${Status} kind=${outcome === "done" ? "ok" : "bad"} word=${outcome === "done" ? "Done" : "Refused"} /></td>
-    <td class="small muted">${origin ?? ""}${request_id && html`<br /><code
-      title="Request id">${request_id}</code>`}</td>
+    <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
+      title=${`Request id ${request_id}`}>${request_id}</code>`}</td>
   </tr>`;
 }
+
+/** What was done in detail; a digest in it takes no more room than it is worth. */
+const Detail = ({ text }) =>
+  text.split(/\b([0-9a-f]{64})\b/u).map((part, at) =>
+    at % 2 ? html`<code class="clipped" title=${part}>${part}</code>` : part,
+  );

@@ -3,25 +3,25 @@ import { CAN, GRANT, inWords, traits } from "./asks.js";
 import { html } from "./vendor/preact.js";
 
 const PARTS = [
-  ["hosts", "Hosts that it calls"],
-  ["endpoints", "Endpoints that it calls"],
+  ["hosts", "Hosts it calls"],
+  ["endpoints", "Endpoints it calls"],
   ["credentials", "Where a credential goes"],
-  ["scopes", "Rights that it asks for"],
-  ["grant", "How one connects"],
-  ["fields", "Fields of the form"],
+  ["scopes", "Scopes it asks for"],
+  ["grant", "How it connects"],
+  ["fields", "Form fields"],
   ["capabilities", "What it can do"],
   ["about", "What it says of itself"],
 ];
 const ABOUT = { title: "Title", on_disconnect: "Mappings, when it is disconnected" };
 const TRAITS = {
-  label: "is called",
-  help: "explains",
-  help_url: "leads for help to",
-  kind: "is of the kind",
-  secret: "is secret",
-  required: "is needed",
-  choices: "offers",
-  pattern: "must look like",
+  label: "label:",
+  help: "help:",
+  help_url: "help page:",
+  kind: "type:",
+  secret: "secret:",
+  required: "required:",
+  choices: "choices:",
+  pattern: "format:",
 };
 
 /** The difference between `before`, the version that runs, and `version`, which waits. */
@@ -32,7 +32,7 @@ export function Changes({ before, version }) {
     const part = changes[key];
     return part && part.added.length + part.removed.length + part.changed.length > 0;
   });
-  if (!parts.length) return html`<p>It asks for exactly what the version that runs asks for.</p>`;
+  if (!parts.length) return html`<p>It asks for exactly the same as the running version.</p>`;
   return html`
     <div class="changes">
       ${parts.map(
@@ -40,9 +40,9 @@ export function Changes({ before, version }) {
         <section key=${key}>
           <h3>${title}</h3>
           <ul class="plain-list">
-            ${changes[key].added.map((thing) => html`<li class="more"><b>New</b> <${Thing}
+            ${changes[key].added.map((thing) => html`<li class="more"><b>Added</b> <${Thing}
               ...${{ part: key, thing, of: version }} /></li>`)}
-            ${changes[key].removed.map((thing) => html`<li class="less"><b>Gone</b> <${Thing}
+            ${changes[key].removed.map((thing) => html`<li class="less"><b>Removed</b> <${Thing}
               ...${{ part: key, thing, of: before }} /></li>`)}
             ${changes[key].changed.map((one) => html`<li class="other"><b>Changed</b> <${Changed}
               ...${{ part: key, one, before, version }} /></li>`)}

@@ -58,7 +58,7 @@ function Overview({ provider, connection, stored, health }) {
       <h2 id="overview">Overview</h2>
       <div class="connection"><${Facts} connection=${connection} /></div>
       ${set.length > 0 && html`<h3>Settings</h3><${Told} entries=${set.map(([name, value]) => [label(name), value])} />`}
-      ${told.length > 0 && html`<h3>What ${provider.title} shows</h3><${Told} entries=${told} />`}
+      ${told.length > 0 && html`<h3>Details from ${provider.title}</h3><${Told} entries=${told} />`}
     </section>
   `;
 }
@@ -75,12 +75,12 @@ function Success({ provider, connection, health, isAsking }) {
       <h2 id="success" tabindex="-1" ref=${heading}>
         ${title} is connected${connection?.org_name && ` to ${connection.org_name}`}
       </h2>
-      ${isSlow && html`<${Progress} label=${`Asking ${title} what it shows…`} />`}
+      ${isSlow && html`<${Progress} label=${`Loading details from ${title}…`} />`}
       <${Told} entries=${reported(health)} />
       <div class="row">
         ${capabilities?.users && html`<${Button} look="primary" to=${connectionPath(id, "match")}>
           Match its users to people<//>`}
-        <${Button} look=${capabilities?.users ? "plain" : "primary"} to="/">To the connections<//>
+        <${Button} look=${capabilities?.users ? "plain" : "primary"} to="/">Go to connections<//>
       </div>
     </section>
   `;
@@ -91,8 +91,8 @@ function Standing({ how, connection, children }) {
   const kind = { ok: "ok", soon: "warn", wait: "warn", ask: "info", off: "warn", none: "info" }[how.kind] ?? "bad";
   const isRight = how.kind === "bad" && connection?.last_check?.code === "permission_missing";
   return html`<${Notice} kind=${kind} title=${how.word} means=${how.means}
-    todo=${isRight ? "Give the credential that right at the provider, then check again." : undefined}>
-    ${how.hasReason && connection.reason && html`<p class="wrap">Why: ${connection.reason}</p>`}
+    todo=${isRight ? "Grant the credential that permission at the provider, then check again." : undefined}>
+    ${how.hasReason && connection.reason && html`<p class="wrap">Reason: ${connection.reason}</p>`}
     ${children}
   <//>`;
 }
@@ -119,12 +119,12 @@ function Way({ provider, connection, stored, flow, onDone }) {
   }
   if (!isShown) {
     return html`<div class="row" role="group" aria-label="Changes" tabindex="-1" ref=${box}>
-      <${Button} onClick=${() => open(true)}>${isOAuth ? "Sign in again" : "Change the settings"}<//>
+      <${Button} onClick=${() => open(true)}>${isOAuth ? "Sign in again" : "Change settings"}<//>
       ${canChoose && html`<${Button} onClick=${() => setChoosing(true)}>Choose another organisation<//>`}
     </div>`;
   }
-  const change = isOAuth ? "Sign in again" : "Change the settings";
-  const title = isUpdate ? (mustConnect ? "Connect again" : change) : "Connect";
+  const change = isOAuth ? "Sign in again" : "Change settings";
+  const title = isUpdate ? (mustConnect ? "Reconnect" : change) : "Connect";
   const done = () => {
     open(false);
     onDone();
@@ -135,7 +135,7 @@ function Way({ provider, connection, stored, flow, onDone }) {
       ${isOAuth
         ? html`<${OAuth} provider=${provider} isUpdate=${isUpdate} flow=${flow} />`
         : isUpdate && stored === undefined
-          ? html`<${Progress} label="Reading what is set…" />`
+          ? html`<${Progress} label="Loading settings…" />`
           : html`<${ConnectForm} provider=${provider} stored=${stored} isUpdate=${isUpdate} isDead=${isDead}
               onDone=${done} onCancel=${mustConnect ? undefined : () => open(false)} />`}
     </section>
@@ -193,9 +193,9 @@ export default function Connect({ route }) {
     <//>`;
   }
   if (!provider && !connection) {
-    return html`<${Page} title="There is no such provider" back=${BACK}>
+    return html`<${Page} title="Provider not found" back=${BACK}>
       <${Notice} problem=${new Problem(404, { code: "unknown_provider" })}
-        action=${html`<${Button} to="/providers">To the plugins<//>`} />
+        action=${html`<${Button} to="/providers">Go to plugins<//>`} />
     <//>`;
   }
   const how = standing({ provider, connection, isSealed: seal.isSealed });
@@ -220,7 +220,7 @@ export default function Connect({ route }) {
             ${!canWork && how.action?.to && html`<div class="row">
               <${Button} to=${how.action.to}>${how.action.label}<//></div>`}
           <//>`}
-          ${isAskingSlow && html`<${Progress} label=${`Asking ${title}…`} />`}
+          ${isAskingSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
           ${way && how.kind !== "ok" && way}
           ${connection && !isWell && html`<${Overview} provider=${provider ?? { title }} connection=${connection}
             stored=${stored} health=${health?.healthy ? health : null} />`}
@@ -235,7 +235,7 @@ export default function Connect({ route }) {
             <${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>
           </div>`}
           ${provider && html`<${Button} look="quiet" icon="box" to=${`/providers/${encodeURIComponent(id)}`}>
-            About its plugin<//>`}
+            View plugin<//>`}
         </aside>
       </div>
       ${isLeaving && html`<${Disconnect} provider=${{ id, title }} onGone=${() => {

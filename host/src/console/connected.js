@@ -8,8 +8,12 @@ import { useMemo } from "./vendor/preact.js";
 export function useConnected() {
   const { connections, problem, reload } = useConnections();
   const { providers, problem: other, reload: reloadOther } = useProviders();
-  // Another organisation may be behind it now.
-  useEvents({ connection: true }, (kind, data) => kind === "connection" && forget(data.provider));
+  useEvents({ connection: true }, (kind, data) => {
+    if (kind !== "connection") return;
+    const before = connections?.find(({ provider }) => provider === data.provider);
+    // Another organisation may be behind it now.
+    if (before?.connected_at !== data.connected_at || before?.org_name !== data.org_name) forget(data.provider);
+  });
   const found =
     connections &&
     providers &&

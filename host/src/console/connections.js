@@ -12,8 +12,8 @@ import { Fragment, html, useEffect, useRef, useState } from "./vendor/preact.js"
 export async function checkNow(id, title) {
   try {
     const health = await call("GET", `/api/admin/connections/${encodeURIComponent(id)}/health`);
-    if (health.healthy) toast(`${title} answers, in ${duration(health.latency_ms)}.`);
-    else toast(`${title} is not well: ${health.reason ?? "it did not say why"}`, "bad");
+    if (health.healthy) toast(`${title} responded in ${duration(health.latency_ms)}.`);
+    else toast(`${title} has a problem: ${health.reason ?? "no reason given"}`, "bad");
     return health;
   } catch (problem) {
     toast(`${title} could not be checked: ${problem.message}`, "bad");
@@ -27,10 +27,11 @@ export function Facts({ connection }) {
   return html`
     <ul class="facts">
       <li>Connected <${Time} at=${connection.connected_at} /> by ${connection.connected_by}</li>
-      ${last && html`<li>${last.healthy ? "Checked" : "Failed"} <${Time} at=${last.at} />${" "}
+      ${last && html`<li>${last.healthy ? "Checked" : "Check failed"} <${Time} at=${last.at} />${" "}
         ${last.healthy && `in ${duration(last.latency_ms)}`}</li>`}
-      ${ends && html`<li>${Date.parse(ends) > Date.now() ? "Token ends" : "Token ended"} <${Time} at=${ends} />, ${connection.status === "expiring" ? "and is not renewed by itself" : "renewed by itself"}</li>`}
-      ${connection.status !== "connected" && html`<li>Changed <${Time} at=${connection.since} /></li>`}
+      ${ends && html`<li>${Date.parse(ends) > Date.now() ? "Token expires" : "Token expired"} <${Time} at=${ends} />,
+        ${connection.status === "expiring" ? "not renewed automatically" : "renewed automatically"}</li>`}
+      ${connection.status !== "connected" && html`<li>Status changed <${Time} at=${connection.since} /></li>`}
     </ul>
   `;
 }
@@ -74,9 +75,9 @@ function Card({ entry, onChecked, isAsked }) {
         </div>
         <p><${Status} kind=${how.kind} word=${how.word} /></p>
         ${how.means && html`<p class="means">${how.means}</p>`}
-        ${how.hasReason && connection.reason && html`<p class="means muted">Why: ${connection.reason}</p>`}
+        ${how.hasReason && connection.reason && html`<p class="means muted">Reason: ${connection.reason}</p>`}
         ${connection && html`<${Facts} connection=${connection} />`}
-        ${isSlow && html`<${Progress} label=${`Asking ${title}…`} />`}
+        ${isSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
         <div class="row apart">
           ${act}
           ${connection && provider?.capabilities?.users && how.kind === "ok" && html`
@@ -154,10 +155,10 @@ export function useSeal() {
 
 function lead(entries, isSealed) {
   const connected = entries.filter(({ connection }) => connection).length;
-  if (!connected) return "Nothing is connected yet. Start with the service that your team uses most.";
-  if (isSealed) return `${plural(connected, "service is", "services are")} connected, and none can work now.`;
+  if (!connected) return "Nothing is connected yet. Start with the service your team uses most.";
+  if (isSealed) return `${plural(connected, "service is", "services are")} connected, and none can work right now.`;
   const waiting = entries.filter(({ how }) => how.needsYou).length;
-  const rest = waiting ? `${plural(waiting, "needs", "need")} you.` : "None needs you.";
+  const rest = waiting ? `${plural(waiting, "needs", "need")} your attention.` : "Nothing needs your attention.";
   return `${plural(connected, "service is", "services are")} connected. ${rest}`;
 }
 
@@ -193,23 +194,24 @@ export default function Connections() {
     }));
     await reload();
     setAsked(null);
-    toast(`${well} of ${plural(askable.length, "service")} answered well.`, well === askable.length ? "ok" : "bad");
+    toast(`${well} of ${plural(askable.length, "service")} responded well.`, well === askable.length ? "ok" : "bad");
   };
   const actions = askable.length > 1 && !seal.isSealed && html`
     <${Button} icon="refresh" isBusy=${asked !== null} onClick=${checkAll}>Check all<//>`;
   return html`
     <${Page} title="Connections" lead=${isThere ? lead(entries, seal.isSealed) : " "} actions=${actions}>
       ${seal.isSealed && html`<${Notice} kind="bad" title="The service is sealed" means=${sentence(seal.reason)}
-        todo="No work runs and nothing is lost. Start the service with the right key."
-        action=${html`<${Button} to="/service">See what is wrong<//>`} />`}
+        todo="No work can run, but nothing is lost. Start the service with the right key."
+        action=${html`<${Button} to="/service">See details<//>`} />`}
       ${failure && html`<${Notice} problem=${failure} onRetry=${() => Promise.all([reload(), reloadProviders()])}
-        means=${isThere ? "What is shown below may be old. Connections themselves are not touched by this." : undefined} />`}
-      ${asked && html`<${Progress} value=${asked.done} max=${asked.of} label=${`${asked.done} of ${asked.of} asked`} />`}
+        means=${isThere ? "This list may be out of date. The connections themselves are not affected." : undefined} />`}
+      ${asked && html`<${Progress} value=${asked.done} max=${asked.of}
+        label=${`${asked.done} of ${asked.of} checked`} />`}
       ${isSlow && html`<ul class="cards" aria-hidden="true">${[1, 2, 3].map((key) => html`
         <li key=${key} class="card ghost"></li>`)}</ul>`}
       ${isThere && entries.length === 0 && html`<${Empty} icon="box" title="No plugin is approved yet"
-        action=${html`<${Button} look="primary" to="/providers">To the plugins<//>`}>
-        Each service is reached through a plugin. Approve one, and it can be connected here.<//>`}
+        action=${html`<${Button} look="primary" to="/providers">Go to plugins<//>`}>
+        Each service is reached through a plugin. Approve one to connect it here.<//>`}
       ${entries.length > 0 && html`<${Fragment}>
         ${connected.length > 0 && html`<ul class="cards">
           ${connected.map((entry) => html`<${Card} key=${entry.id} entry=${entry} onChecked=${reload}
@@ -222,7 +224,7 @@ export default function Connections() {
         <${Spoken} entries=${entries} />
       <//>`}
       ${pending > 0 && html`<p class="muted"><${Icon} name="box" /> <${Link} to="/providers">
-        ${plural(pending, "plugin waits", "plugins wait")} for approval<//></p>`}
+        ${plural(pending, "plugin is", "plugins are")} awaiting approval<//></p>`}
     <//>
   `;
 }

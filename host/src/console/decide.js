@@ -7,7 +7,7 @@ import { html, useState } from "./vendor/preact.js";
 
 function others({ also = [] }) {
   if (!also.length) return "";
-  return ` It also points to ${list(also.map(({ name, email }) => `${name} (${email})`))}.`;
+  return ` It also matches ${list(also.map(({ name, email }) => `${name} (${email})`))}.`;
 }
 
 /** `onClose` gets what changed about the person, with `words` that say it; nothing if nothing did. */
@@ -33,24 +33,24 @@ export function Decide({ person, title, provider, onClose }) {
       accounts: [account],
       reason: undefined,
       more_accounts: 0,
-      words: `${person.name} is ${account.name || account.external_id} at ${title}.`,
+      words: `${person.name} is now ${account.name || account.external_id} at ${title}.`,
     });
   const unlink = () =>
     act("unlink", () => call("DELETE", `${path}/${encodeURIComponent(provider)}`), {
       status: "missing",
       external_id: null,
       accounts: [],
-      words: `${person.name} has no account at ${title} any more.`,
+      words: `${person.name} is no longer mapped at ${title}.`,
     });
   const isOpen = person.status === "ambiguous";
   const isGone = person.status === "orphaned";
   const actions = html`
-    ${isGone && html`<${Button} look="danger" isBusy=${busy === "unlink"} onClick=${unlink}>Take the account away<//>`}
+    ${isGone && html`<${Button} look="danger" isBusy=${busy === "unlink"} onClick=${unlink}>Unlink account<//>`}
     <${Button} onClick=${() => onClose()}>Close<//>`;
   return html`
     <${Dialog} title=${`${person.name} at ${title}`} onClose=${() => onClose()} actions=${actions}>
       <p class="muted">${person.email}</p>
-      ${problem && html`<${Notice} problem=${problem} title="The account was not linked" />`}
+      ${problem && html`<${Notice} problem=${problem} title="The account could not be linked" />`}
       <p>${why(person, title)}</p>
       ${isGone && html`<p>Account <code>${person.external_id}</code></p>`}
       ${person.accounts.map(
@@ -58,7 +58,7 @@ export function Decide({ person, title, provider, onClose }) {
         <div key=${account.external_id} class="card stack tight">
           <h3 class="wrap">${account.name || account.external_id}${!account.active && html` <span
             class="chip">inactive there</span>`}</h3>
-          <p class="muted small wrap">${account.email ?? "no address"} · <span
+          <p class="muted small wrap">${account.email ?? "no email"} · <span
             class="mono">${account.external_id}</span></p>
           <p>${speaks(account)}${others(account)}</p>
           ${
@@ -71,8 +71,8 @@ export function Decide({ person, title, provider, onClose }) {
       )}
       ${
         person.more_accounts > 0 &&
-        html`<p class="muted">${plural(person.more_accounts, "more account points", "more accounts point")} to them.
-        Choose among all in the table of mappings.</p>`
+        html`<p class="muted">${plural(person.more_accounts, "more account matches", "more accounts match")} them.
+        Choose among all of them under Mappings.</p>`
       }
     <//>
   `;

@@ -3,6 +3,8 @@ import { call, onSession } from "./api.js";
 import { useEffect, useReducer } from "./vendor/preact.js";
 
 const PAGE = 200;
+/** Users that are read only to show names: five questions to the provider at most. */
+const NAMED = 1_000;
 const directories = new Map();
 
 // What one administrator read is not for the next.
@@ -18,7 +20,8 @@ class Directory {
   #provider;
   #cursor = "";
   #reading = false;
-  #watchers = new Set();
+  // Who is told of every page, and of how many users each wants to know.
+  #watchers = new Map();
 
   constructor(provider) {
     this.#provider = provider;
@@ -32,9 +35,9 @@ class Directory {
     return this.#reading;
   }
 
-  /** Reads on until this is taken back, and tells of every page. */
-  watch(watcher) {
-    this.#watchers.add(watcher);
+  /** Reads on until this is taken back or `most` users are known, and tells of every page. */
+  watch(watcher, most = Infinity) {
+    this.#watchers.set(watcher, most);
     this.#read();
     return () => this.#watchers.delete(watcher);
   }
@@ -72,7 +75,7 @@ class Directory {
     this.#reading = true;
     this.problem = null;
     try {
-      while (!this.isWhole && this.#watchers.size) {
+      while (!this.isWhole && Math.max(0, ...this.#watchers.values()) > this.users.length) {
         const cursor = this.#cursor ? `&cursor=${encodeURIComponent(this.#cursor)}` : "";
         const path = `/api/admin/connections/${encodeURIComponent(this.#provider)}/users`;
         const page = await call("GET", `${path}?limit=${PAGE}&with=person${cursor}`);
@@ -92,7 +95,7 @@ class Directory {
   }
 
   #tell() {
-    for (const watcher of this.#watchers) watcher();
+    for (const watcher of this.#watchers.keys()) watcher();
   }
 }
 
@@ -104,6 +107,19 @@ export function directoryOf(provider) {
 
 /** Forgets what was read of a provider: somebody connected it anew. */
 export const forget = (provider) => directories.delete(provider);
+
+/** Reads so much of each provider's directory that most accounts have a name; gives a number that changes with it. */
+export function useNames(providers) {
+  const [turn, redraw] = useReducer((count) => count + 1, 0);
+  const all = providers.filter(({ users }) => users).map(({ id }) => directoryOf(id));
+  useEffect(() => {
+    const stops = all.map((directory) => directory.watch(redraw, NAMED));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, all);
+  return turn;
+}
 
 /** Reads on in a directory for as long as the component is shown. */
 export function useDirectory(provider) {

@@ -5,18 +5,18 @@ import { Button, Dialog, Notice, Progress, useSlow } from "./ui.js";
 import { html, useEffect, useState } from "./vendor/preact.js";
 
 const AFTER = {
-  revoked: ["ok", "The credential was revoked at the provider", "Nobody can use it any more, wherever it may still lie."],
+  revoked: ["ok", "The credential was revoked at the provider", "Nobody can use it any more, even if a copy exists."],
   kept: [
     "warn",
-    "The credential stays good at the provider",
-    "It is gone from here, but could be used by whoever else has it.",
+    "The credential is still valid at the provider",
+    "It is deleted here, but anyone else who has it can still use it.",
   ],
   failed: [
     "warn",
-    "It could not be revoked upstream",
-    "It is gone from here, and may still be good at the provider. Take it back there.",
+    "It could not be revoked at the provider",
+    "It is deleted here, but may still be valid at the provider. Revoke it there.",
   ],
-  nothing: ["info", "There was no connection any more", "Somebody else may have disconnected it meanwhile."],
+  nothing: ["info", "It was already disconnected", "Someone else may have disconnected it in the meantime."],
 };
 
 /** The first names of some services. */
@@ -29,20 +29,20 @@ function named(services) {
 function Going({ title, found }) {
   const { mappings, services, alerts, revokes } = found;
   return html`
-    <p>This is what goes${found.org_name && html` with <strong class="wrap">${found.org_name}</strong>`}:</p>
+    <p>What happens${found.org_name && html` to <strong class="wrap">${found.org_name}</strong>`}:</p>
     <ul>
-      <li>The connection and its sealed secrets. Work that needs ${title} stops at once.</li>
+      <li>The connection and its sealed secrets are deleted. Work that needs ${title} stops at once.</li>
       <li>${revokes === "upstream"
         ? `The credential is revoked at ${title} too.`
-        : `The credential stays good at ${title}: it can not be revoked from here. Take it back there if nobody needs it.`}</li>
+        : `The credential stays valid at ${title}: it cannot be revoked from here. Revoke it there if nobody needs it.`}</li>
       <li>${mappings > 0
         ? `${plural(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
-        : "No mapping of people goes with it."}</li>
+        : "No mappings are affected."}</li>
       ${alerts === true && html`<li>Change alerts are switched off.</li>`}
-      ${alerts === null && html`<li>Whether change alerts are on could not be asked; none arrive after this.</li>`}
+      ${alerts === null && html`<li>Whether change alerts are on could not be determined; none arrive after this.</li>`}
       <li>${services.length
-        ? `It is used by ${plural(services.length, "service")}, whose calls fail from then on: ${named(services)}.`
-        : "No service holds a token for it."}</li>
+        ? `${plural(services.length, "service uses", "services use")} it, and their calls will fail: ${named(services)}.`
+        : "No service has a token for it."}</li>
     </ul>
   `;
 }
@@ -95,7 +95,7 @@ export function Disconnect({ provider, onGone, onClose }) {
   return html`
     <${Dialog} title=${`Disconnect ${title}?`} onClose=${() => isBusy || onClose()} actions=${actions}>
       ${found && html`<${Going} title=${title} found=${found} />`}
-      ${isSlow && html`<${Progress} label=${isBusy ? `Disconnecting ${title}…` : "Looking what would go…"} />`}
+      ${isSlow && html`<${Progress} label=${isBusy ? `Disconnecting ${title}…` : "Checking what would be removed…"} />`}
       ${problem && html`<${Notice} problem=${problem} onRetry=${found ? undefined : look} />`}
     <//>
   `;

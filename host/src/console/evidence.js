@@ -3,28 +3,28 @@ import { list, plural, sentence } from "./format.js";
 
 /** How people stand: the filter's word, the status' kind, and the word in the list. */
 export const STANDINGS = {
-  matched: { label: "Will be linked", word: "Will be linked", done: "Linked now", kind: "soon" },
-  ambiguous: { label: "For you to decide", word: "For you to decide", kind: "ask" },
+  matched: { label: "Will be linked", word: "Will be linked", done: "Linked", kind: "ready" },
+  ambiguous: { label: "Needs a decision", word: "Needs a decision", kind: "ask" },
   missing: { label: "Not found", word: "Not found", kind: "off" },
   orphaned: { label: "Account gone", word: "Account gone", kind: "bad" },
-  already_linked: { label: "Linked already", word: "Linked already", kind: "ok" },
+  already_linked: { label: "Already linked", word: "Already linked", kind: "ok" },
 };
 
 const SPEAKS = {
   linked: "it is linked to them",
-  email: "its e-mail address is theirs",
-  alias: "one of its further addresses is theirs",
+  email: "its email is theirs",
+  alias: "one of its other addresses is theirs",
   name: "its name is the same",
 };
 
 const SAME = {
   linked: "linked to them",
-  email: "same e-mail address",
-  alias: "one of its further addresses",
+  email: "same email",
+  alias: "one of its other addresses",
   name: "same name",
 };
 
-/** What speaks for an account: `Its e-mail address is theirs and its name is the same.` */
+/** What speaks for an account: `Its email address is theirs and its name is the same.` */
 export const speaks = (account) => `${sentence(list(account.evidence.map((one) => SPEAKS[one] ?? one)))}.`;
 
 /** Why a person stands so, as a sentence or two. */
@@ -33,13 +33,13 @@ export function why(person, title) {
   const inactive = account?.active === false ? " It is inactive there." : "";
   switch (person.status) {
     case "matched":
-      return `${sentence(list((account?.evidence ?? []).map((one) => SAME[one] ?? one)))}; nobody else’s.${inactive}`;
+      return `${sentence(list((account?.evidence ?? []).map((one) => SAME[one] ?? one)))}. Nobody else matches.${inactive}`;
     case "already_linked":
       return `${title} lists the account.${inactive}`;
     case "missing":
-      return `No account at ${title} has their address or name.`;
+      return `No account at ${title} has their email or name.`;
     case "orphaned":
-      return `${title} lists the account no more. It stays linked until you take it away.`;
+      return `${title} no longer lists the account. It stays linked until you unlink it.`;
     default:
       return ambiguous(person);
   }

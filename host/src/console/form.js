@@ -33,7 +33,7 @@ function One({ field, value, error, isUpdate, isDead, isCleared, onValue, onClea
   const isJson = field.kind === "json";
   const take = async (file) => {
     if (file.size > LONGEST_FILE) {
-      setFileError(`${file.name} is larger than a key file is: it has to be under 64 KiB.`);
+      setFileError(`${file.name} is too large for a key file: the limit is 64 KiB.`);
       return;
     }
     setFileError(null);
@@ -41,18 +41,18 @@ function One({ field, value, error, isUpdate, isDead, isCleared, onValue, onClea
     setRead(file.name);
   };
   const isKept = field.secret && isUpdate && !isCleared;
-  const words = isDead ? "Enter a fresh one." : "Leave it empty to keep the stored one.";
+  const words = isDead ? "Enter a new one." : "Leave empty to keep the stored one.";
   const help = [field.help, isKept && words].filter(Boolean).join(" ");
   return html`
     <${Field}
       label=${field.label || field.name} help=${help || undefined} helpUrl=${field.help_url} value=${value}
       kind=${field.kind} choices=${field.choices} lines=${isJson ? 6 : undefined} isSecret=${field.secret}
       isOptional=${!field.required} required=${field.required && !isKept} name=${field.name} disabled=${isCleared}
-      placeholder=${isKept && !isDead ? "Kept as stored" : undefined} accept=${isJson ? ".json,application/json" : undefined}
+      placeholder=${isKept && !isDead ? "Unchanged" : undefined} accept=${isJson ? ".json,application/json" : undefined}
       hint=${error ? null : hint} error=${fileError ?? error} onInput=${onValue} onFile=${isJson ? take : undefined}
       data-1p-ignore data-lpignore="true"
     >
-      ${read && value && html`<p class="help" role="status">${read} was read.</p>`}
+      ${read && value && html`<p class="help" role="status">${read} is loaded.</p>`}
       ${isUpdate && field.secret && !field.required && html`
         <label class="row small"><input type="checkbox" checked=${isCleared}
           onChange=${(event) => onClear(event.currentTarget.checked)} /> Remove the stored one</label>
@@ -78,7 +78,7 @@ function missing(fields, values, isUpdate) {
   const errors = bare();
   for (const { name, secret, required } of fields) {
     const isKept = secret && isUpdate;
-    if (required && !isKept && !(values[name] ?? "").trim()) errors[name] = "This is needed.";
+    if (required && !isKept && !(values[name] ?? "").trim()) errors[name] = "This field is required.";
   }
   return errors;
 }
@@ -161,13 +161,13 @@ export function ConnectForm({ provider, stored, isUpdate, isDead, onDone, onCanc
         onValue=${(value) => change(field.name, value)}
         onClear=${(isOn) => setCleared((before) => bare({ ...before, [field.name]: isOn }))} />`)}
       ${refusal && html`<${Notice} ...${refusal} />`}
-      ${isSlow && html`<${Progress} label=${`Trying it at ${provider.title}…`} />`}
+      ${isSlow && html`<${Progress} label=${`Testing it with ${provider.title}…`} />`}
       <div class="row">
         <${Button} type="submit" look="primary" isBusy=${isBusy}>
-          ${isUpdate ? "Try and save" : `Connect ${provider.title}`}<//>
+          ${isUpdate ? "Test and save" : `Connect ${provider.title}`}<//>
         ${onCancel && html`<${Button} onClick=${onCancel}>Cancel<//>`}
       </div>
-      <p class="muted small">It is tried at ${provider.title} first, and stored only when it works. Secrets are sealed and
+      <p class="muted small">It is tested with ${provider.title} first, and stored only if it works. Secrets are sealed and
         never shown again.</p>
     </form>
   `;

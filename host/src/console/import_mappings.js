@@ -1,4 +1,4 @@
-// A CSV file of accounts: whose they are by e-mail address, in one column for each service.
+// A CSV file of accounts: whose they are by email address, in one column for each service.
 import { list, number, plural } from "./format.js";
 import { Importing } from "./importing.js";
 import { emailKey, plain, Unreadable, wrong, wrongEmail } from "./sheet.js";
@@ -11,20 +11,20 @@ const KINDS = [
   { key: "new", label: "New" },
   { key: "changed", label: "Changed" },
   { key: "same", label: "Unchanged" },
-  { key: "unknown", label: "Nobody’s address" },
+  { key: "unknown", label: "Unknown email" },
   { key: "wrong", label: "Errors" },
 ];
 
 export function MappingsImport({ file, providers, onClose }) {
   const prepare = (options) => readAll("/api/admin/connections/user-mappings", "users", options);
   const judge = (sheet, people, choice) => judged(sheet, people, providers, choice);
-  return html`<${Importing} title="Accounts from a file" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
+  return html`<${Importing} title="Import mappings" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
 }
 
 function judged(sheet, people, providers, choice) {
   const titles = sheet.titles.map(plain);
   const email = titles.findIndex((title) => EMAILS.includes(title));
-  if (email < 0) throw new Unreadable("No column is called email. The first line has to name the columns.");
+  if (email < 0) throw new Unreadable("No column is named email. The first line has to name the columns.");
   const named = providers.flatMap((provider) => {
     const names = [plain(provider.id), plain(provider.title), `${plain(provider.id)}id`];
     const at = titles.findIndex((title) => names.includes(title));
@@ -34,7 +34,7 @@ function judged(sheet, people, providers, choice) {
   const isOpen = !named.length && id >= 0;
   if (!named.length && !isOpen) {
     throw new Unreadable(
-      "No column is called as a connected service, nor external_id. The first line has to name the columns.",
+      "No column is named after a connected service, nor external_id. The first line has to name the columns.",
     );
   }
   const chosen = providers.find((provider) => provider.id === choice);
@@ -50,12 +50,12 @@ function judged(sheet, people, providers, choice) {
   rows.sort((a, b) => a.line - b.line);
   const used = new Set([email, ...read.map(({ at }) => at), ...(isOpen ? [id] : [])]);
   const unread = sheet.titles.filter((title, at) => !used.has(at) && title && plain(title) !== "name");
-  const notes = [`${plural(sheet.rows.length, "line")}. Whose an account is goes by “${sheet.titles[email]}”.`];
+  const notes = [`${plural(sheet.rows.length, "line")}. People are identified by “${sheet.titles[email]}”.`];
   if (parts.length)
     notes.push(
-      `Accounts: ${list(parts.map((part) => `“${part.title}” at ${part.provider.title}`))}. Empty cells are passed over.`,
+      `Accounts: ${list(parts.map((part) => `“${part.title}” at ${part.provider.title}`))}. Empty cells are skipped.`,
     );
-  if (unread.length) notes.push(`Not read: ${list(unread.map((title) => `“${title}”`))}.`);
+  if (unread.length) notes.push(`Columns ignored: ${list(unread.map((title) => `“${title}”`))}.`);
   const change = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
   return {
     rows,
@@ -64,7 +64,7 @@ function judged(sheet, people, providers, choice) {
     kinds: KINDS,
     columns: COLUMNS,
     choices: isOpen && {
-      label: "Whose accounts are they?",
+      label: "Which service are the accounts from?",
       choices: providers.map(({ id: value, title }) => ({ value, label: title })),
     },
     action: () => `Set ${plural(change, "account")}`,
@@ -102,9 +102,9 @@ function hold({ provider, entries: all }, byEmail, people) {
     const badId = wrong(entry.to, 256);
     if (badEmail) entry.error = `email ${badEmail}`;
     else if (badId) entry.error = `account ${badId}`;
-    else if (first !== undefined) entry.error = `this address is on line ${first} already`;
-    else if (taken !== undefined) entry.error = `this account is on line ${taken} already`;
-    else if (isKept) entry.error = `is the account of ${owner.name} <${owner.email}> already`;
+    else if (first !== undefined) entry.error = `this email is already on line ${first}`;
+    else if (taken !== undefined) entry.error = `this account is already on line ${taken}`;
+    else if (isKept) entry.error = `already belongs to ${owner.name} <${owner.email}>`;
     if (!lineOf.email.has(key)) lineOf.email.set(key, entry.line);
     if (!lineOf.account.has(entry.to)) lineOf.account.set(entry.to, entry.line);
     if (entry.error) entry.kind = "wrong";
@@ -116,9 +116,9 @@ function hold({ provider, entries: all }, byEmail, people) {
 
 const CHANGE = {
   new: () => "is new",
-  changed: ({ from }) => `in place of ${from}`,
+  changed: ({ from }) => `replaces ${from}`,
   same: () => "unchanged",
-  unknown: () => "nobody active has this address",
+  unknown: () => "nobody active has this email",
   wrong: ({ error }) => error,
 };
 const COLUMNS = [
@@ -130,7 +130,7 @@ const COLUMNS = [
     cell: ({ name, email }) => html`<span class="two"><span>${name || email}</span>
     ${name && html`<span class="muted small">${email}</span>`}</span>`,
   },
-  { key: "title", title: "Service", width: 8, cell: ({ title }) => title },
+  { key: "title", title: "Provider", width: 8, cell: ({ title }) => title },
   { key: "to", title: "Account", width: 10, cell: ({ to }) => html`<span class="mono">${to}</span>` },
   {
     key: "change",
@@ -148,7 +148,7 @@ async function submit(judged, { signal, progress }) {
   for (const [at, part] of parts.entries()) {
     part.sent = part.entries.filter(({ kind }) => kind !== "wrong");
     if (!part.sent.length) continue;
-    const label = `Setting accounts at ${part.provider.title} …`;
+    const label = `Setting accounts at ${part.provider.title}…`;
     const body = {
       provider: part.provider.id,
       mappings: part.sent.map(({ email, to }) => ({ email, external_id: to })),
@@ -168,9 +168,9 @@ async function submit(judged, { signal, progress }) {
       throw refusal;
     }
   }
-  const few = missed.slice(0, 20).map((email) => `${email} is nobody’s address and was passed over.`);
-  if (missed.length > few.length) few.push(`${number(missed.length - few.length)} more addresses are nobody’s.`);
-  return { title: "The accounts are set", means: sent.join(" "), list: few };
+  const few = missed.slice(0, 20).map((email) => `${email} is not a known email and was skipped.`);
+  if (missed.length > few.length) few.push(`${number(missed.length - few.length)} more unknown emails were skipped.`);
+  return { title: "Import finished", means: sent.join(" "), list: few };
 }
 
 /** The service counts the rows that it was sent; a person counts the lines of the file. */

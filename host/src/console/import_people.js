@@ -23,7 +23,7 @@ const KINDS = [
 
 export function PeopleImport({ file, onClose }) {
   const prepare = (options) => readAll("/api/admin/people", "people", options);
-  return html`<${Importing} title="People from a file" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
+  return html`<${Importing} title="Import people" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
 }
 
 function judge(sheet, people) {
@@ -34,7 +34,7 @@ function judge(sheet, people) {
     if (found >= 0) at[key] = found;
   }
   for (const needed of ["name", "email"]) {
-    if (!(needed in at)) throw new Unreadable(`No column is called ${needed}. The first line has to name the columns.`);
+    if (!(needed in at)) throw new Unreadable(`No column is named ${needed}. The first line has to name the columns.`);
   }
   const known = new Map(people.map((person) => [emailKey(person.email), person]));
   const lineOf = new Map();
@@ -46,9 +46,9 @@ function judge(sheet, people) {
   const columns = Object.keys(at).map((key) => `“${sheet.titles[at[key]]}”`);
   const unread = sheet.titles.filter((title, index) => title && !Object.values(at).includes(index));
   const notes = [
-    `${plural(rows.length, "line")}. Read: ${list(columns)}. Whose a line is goes by the e-mail address.`,
+    `${plural(rows.length, "line")}. Columns used: ${list(columns)}. People are identified by email.`,
   ];
-  if (unread.length) notes.push(`Not read: ${list(unread.map((title) => `“${title}”`))}.`);
+  if (unread.length) notes.push(`Columns ignored: ${list(unread.map((title) => `“${title}”`))}.`);
   const change = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
   return {
     rows,
@@ -56,7 +56,7 @@ function judge(sheet, people) {
     at,
     kinds: KINDS,
     columns: SHOWN,
-    action: () => `Take ${plural(change, "person", "people")} over`,
+    action: () => `Import ${plural(change, "person", "people")}`,
     isReady: change > 0,
   };
 }
@@ -73,14 +73,14 @@ function held(row, known, lineOf, isLong) {
   if (isLong) row.error = "has more cells than the first line";
   else if (badName) row.error = `name ${badName}`;
   else if (wrongEmail(row.email)) row.error = `email ${wrongEmail(row.email)}`;
-  else if (first !== undefined) row.error = `this address is on line ${first} already`;
+  else if (first !== undefined) row.error = `this email is already on line ${first}`;
   else if (badId) row.error = `user_id ${badId}`;
   else if (word && !YES.includes(word) && !NO.includes(word)) row.error = "active is neither true nor false";
   if (row.error) return { ...row, kind: "wrong" };
   if (!person) return { ...row, kind: "new" };
   row.changes = [];
   if (row.name !== person.name) row.changes.push(`name was ${person.name}`);
-  if (row.email !== person.email) row.changes.push(`e-mail was ${person.email}`);
+  if (row.email !== person.email) row.changes.push(`email was ${person.email}`);
   if (row.user_id !== undefined && row.user_id !== (person.user_id ?? ""))
     row.changes.push(`id was ${person.user_id ?? "empty"}`);
   if (word && YES.includes(word) !== person.active)
@@ -103,7 +103,7 @@ const SHOWN = [
     cell: ({ name, email }) => html`<span class="two"><span>${name || "–"}</span>
     <span class="muted small">${email}</span></span>`,
   },
-  { key: "id", title: "Own id", width: 7, cell: ({ user_id }) => user_id ?? "" },
+  { key: "id", title: "Internal ID", width: 7, cell: ({ user_id }) => user_id ?? "" },
   {
     key: "change",
     title: "Change",
@@ -117,11 +117,11 @@ async function submit(judged, { signal, progress }) {
   judged.sent = judged.rows.filter(({ kind }) => kind !== "wrong");
   const text = written([keys, ...judged.sent.map((row) => keys.map((key) => armoured(row[key])))]);
   const told = (done) =>
-    progress(done < 1 ? "Sending the file …" : "The service takes them over …", done < 1 ? done : 0);
+    progress(done < 1 ? "Uploading the file…" : "Importing…", done < 1 ? done : 0);
   told(0);
   const answer = await send("POST", "/api/admin/people", text, { type: "text/csv", signal, progress: told });
   return {
-    title: "The people are taken over",
+    title: "Import finished",
     means: `${number(answer.created)} new, ${number(answer.updated)} changed, ${number(answer.unchanged)} unchanged.`,
   };
 }

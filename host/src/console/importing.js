@@ -13,7 +13,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
  * says on which line an error of the service is.
  */
 export function Importing({ title, file, prepare, judge, submit, lines, onClose }) {
-  const [state, setState] = useState({ step: "reading", label: `Reading ${file.name} …`, done: 0 });
+  const [state, setState] = useState({ step: "reading", label: `Reading ${file.name}…`, done: 0 });
   const [choice, setChoice] = useState("");
   const [kind, setKind] = useState("all");
   const [isWithout, setWithout] = useState(false);
@@ -25,8 +25,8 @@ export function Importing({ title, file, prepare, judge, submit, lines, onClose 
     const say = (label) => (done) =>
       setState((before) => (before.step === "reading" ? { step: "reading", label, done } : before));
     const read = async () => {
-      const sheet = await parse(await textOf(file), say(`Reading ${file.name} …`));
-      const compare = say("Comparing with what is there …");
+      const sheet = await parse(await textOf(file), say(`Reading ${file.name}…`));
+      const compare = say("Comparing with existing data…");
       compare(0);
       const known = await prepare({ signal, progress: (read, all) => compare(all ? read / all : 0) });
       setState({ step: "looked", sheet, known });
@@ -46,7 +46,7 @@ export function Importing({ title, file, prepare, judge, submit, lines, onClose 
   const send = async () => {
     const { signal } = stop.current;
     const { sheet, known } = state;
-    setState({ step: "sending", sheet, known, label: "Sending …", done: 0 });
+    setState({ step: "sending", sheet, known, label: "Uploading…", done: 0 });
     const progress = (label, done) =>
       setState((before) => (before.step === "sending" ? { ...before, label, done } : before));
     try {
@@ -74,8 +74,8 @@ export function Importing({ title, file, prepare, judge, submit, lines, onClose 
       ${
         problem &&
         html`<${Notice} kind="bad" problem=${problem instanceof Unreadable ? undefined : problem}
-        title=${`${file.name} can not be read`} means=${problem instanceof Unreadable ? problem.message : undefined}
-        todo="Nothing was changed. Mend the file and drop it again." />`
+        title=${`${file.name} cannot be read`} means=${problem instanceof Unreadable ? problem.message : undefined}
+        todo="Nothing was changed. Fix the file and drop it again." />`
       }
       ${
         state.step === "looked" &&
@@ -91,7 +91,7 @@ export function Importing({ title, file, prepare, judge, submit, lines, onClose 
         html`<${Notice} kind="ok" title=${state.words.title} means=${state.words.means}>
         ${
           state.words.list?.length > 0 &&
-          html`<div role="region" aria-label="Passed over" tabindex="0">
+          html`<div role="region" aria-label="Skipped" tabindex="0">
           <ul class="lines">${state.words.list.map((word) => html`<li>${word}</li>`)}</ul></div>`
         }
       <//>`
@@ -119,11 +119,11 @@ function Looked({ judged, kind, setKind, choice, setChoice, wrong, isWithout, se
     }
     <${Filters} label="Lines" all=${judged.rows.length} kinds=${kinds} chosen=${kind} onChoose=${setKind} />
     <${Rows} key=${kind} label="What the file changes" columns=${judged.columns} rows=${shown} rowHeight=${44}
-      empty=${html`<p class="muted">There is no such line.</p>`} />
+      empty=${html`<p class="muted">No such lines.</p>`} />
     ${
       wrong > 0 &&
       html`<label class="check"><input type="checkbox" checked=${isWithout}
-      onChange=${(event) => setWithout(event.currentTarget.checked)} /> Leave ${plural(wrong, "wrong line")} out</label>`
+      onChange=${(event) => setWithout(event.currentTarget.checked)} /> Skip ${plural(wrong, "line")} with errors</label>`
     }
   `;
 }

@@ -1,7 +1,7 @@
 // One table of people and their accounts: each cell is chosen by typing, and every change can be taken back.
 import { call } from "./api.js";
 import { useConnected } from "./connected.js";
-import { directoryOf } from "./directory.js";
+import { directoryOf, useNames } from "./directory.js";
 import { useEvents } from "./events.js";
 import { narrow, useDropped, useTyped } from "./filters.js";
 import { plural } from "./format.js";
@@ -22,11 +22,11 @@ export default function Mappings({ route }) {
   const isOver = useDropped(setFile);
   const empty = html`<${Empty} icon="plug" title="Nothing is connected yet"
     action=${html`<${Button} look="primary" to="/">Connect a service<//>`}>
-    Here every person stands beside their accounts, as soon as a service is connected.<//>`;
+    Once a service is connected, everyone is listed here with their accounts.<//>`;
   return html`
-    <${Page} title="Mappings" lead="Whose account is whose, in every connected service.">
+    <${Page} title="Mappings" lead="Who has which account, in every connected service.">
       ${problem && html`<${Notice} problem=${problem} onRetry=${reload} />`}
-      ${!providers && !problem && html`<${Progress} label="Loading …" />`}
+      ${!providers && !problem && html`<${Progress} label="Loading…" />`}
       ${providers && (providers.length ? html`<${Table} ...${{ providers, query, setFile, isOver }} />` : empty)}
       ${file && html`<${MappingsImport} file=${file} providers=${providers ?? []} onClose=${() => setFile(null)} />`}
     <//>
@@ -61,19 +61,20 @@ function Table({ providers, query, setFile, isOver }) {
       if (user) directory.given(user.external_id, { id: person.person_id, name: person.name });
       const undo = () => give(person, provider, before && { external_id: before }, user?.external_id ?? null);
       const words = user
-        ? `${person.name} is ${user.name || user.external_id} at ${provider.title}.`
-        : `${person.name} has no account at ${provider.title} any more.`;
+        ? `${person.name} is now ${user.name || user.external_id} at ${provider.title}.`
+        : `${person.name} is no longer mapped at ${provider.title}.`;
       toast(words, "ok", { label: "Undo", run: undo });
     } catch (refusal) {
       set(person, provider, before);
       const wanted = user
-        ? `${user.name || user.external_id} was not given to ${person.name}`
-        : `${person.name} keeps the account`;
+        ? `${user.name || user.external_id} was not mapped to ${person.name}`
+        : `${person.name} is still mapped`;
       setProblem({ refusal, title: wanted, why: user && refusal.errors?.[0]?.message });
     }
   };
 
-  const columns = useMemo(() => [PERSON, ...providers.map((provider) => column(provider, give))], [providers]);
+  const names = useNames(providers);
+  const columns = useMemo(() => [PERSON, ...providers.map((provider) => column(provider, give))], [providers, names]);
   const filter =
     query.state && providers.some(({ id }) => id === query.provider) ? `${query.state} ${query.provider}` : "all";
   const narrowed = new URLSearchParams();
@@ -87,7 +88,7 @@ function Table({ providers, query, setFile, isOver }) {
     setTotal(page.total);
     return { rows: page.users, total: page.total };
   };
-  const choices = [{ value: "all", label: "Everybody" }];
+  const choices = [{ value: "all", label: "Everyone" }];
   for (const { id, title } of providers) {
     choices.push(
       { value: `unmapped ${id}`, label: `Without ${title}` },
@@ -100,7 +101,7 @@ function Table({ providers, query, setFile, isOver }) {
   };
   const write = async () => {
     setWriting(true);
-    await download(PATH, "mappings").catch((refusal) => setProblem({ refusal, title: "The file could not be made" }));
+    await download(PATH, "mappings").catch((refusal) => setProblem({ refusal, title: "The file could not be created" }));
     setWriting(false);
   };
   const isNarrowed = [...narrowed].length > 0;
@@ -108,7 +109,7 @@ function Table({ providers, query, setFile, isOver }) {
 
   return html`
     <div class="toolbar">
-      <${Field} label="Search people" kind="search" placeholder="Name or e-mail" value=${typed} onInput=${setTyped} />
+      <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
       <${Field} label="Show" kind="choice" required=${true} choices=${choices} value=${filter} onInput=${choose} />
       <p class="count muted" role="status">${total === null ? "" : plural(total, "person", "people")}</p>
       <${Button} icon="download" isBusy=${isWriting} onClick=${write}>Export CSV<//>
@@ -116,7 +117,7 @@ function Table({ providers, query, setFile, isOver }) {
     ${
       matched.length > 0 &&
       html`<p class="row links">
-      <span class="muted">Match by e-mail address:</span>
+      <span class="muted">Match by email:</span>
       ${matched.map(
         ({ id, title }) => html`<${Button} key=${id} look="quiet" icon="link" to=${connectionPath(id, "match")}
         aria-label=${`Match ${title}`}>${title}<//>`,
@@ -127,24 +128,24 @@ function Table({ providers, query, setFile, isOver }) {
       problem &&
       html`<${Notice} problem=${problem.refusal} isBrief=${Boolean(problem.why)}
       title=${problem.title} means=${problem.why ? `This account ${problem.why}.` : undefined}
-      todo=${problem.why ? "Take it away there first, or choose another." : undefined}
+      todo=${problem.why ? "Unmap it there first, or choose another account." : undefined}
       action=${html`<${Button} onClick=${() => setProblem(null)}>Close<//>`} />`
     }
     <${Rows} label="People and their accounts" columns=${columns} load=${load} query=${narrowed.toString()}
       stale=${stale}
       handle=${rows} empty=${html`<${Nobody} isNarrowed=${isNarrowed} />`} />
-    <p class="muted small keys">Arrow keys move; typing or Enter chooses an account, Delete takes it away.</p>
+    <p class="muted small keys">Arrow keys move; typing or Enter chooses an account, Delete removes it.</p>
     <${Drop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
-      help="or drop one anywhere here: a column email, and one for each service. You see first what it changes." />
-    ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to look at what it changes</div>`}
+      help="or drop one on this page. Columns: email, and one for each service. You review the changes first." />
+    ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to review its changes</div>`}
   `;
 }
 
 function Nobody({ isNarrowed }) {
-  if (isNarrowed) return html`<${Empty} icon="search" title="Nobody like that">Change the search or what is shown.<//>`;
+  if (isNarrowed) return html`<${Empty} icon="search" title="No matches">Change the search or the filter.<//>`;
   return html`<${Empty} icon="people" title="No people yet" action=${html`<${Button} look="primary"
     to="/people">Add people<//>`}>
-    People are added one by one, or all at once from a CSV file.<//>`;
+    Add people one by one, or all at once from a CSV file.<//>`;
 }
 
 const PERSON = {
@@ -159,7 +160,7 @@ function column(provider, give) {
   return {
     key: provider.id,
     title: provider.title,
-    width: 12,
+    width: 11,
     cell: (row) => html`<${Account} id=${current(row)} provider=${provider.id} />`,
     edit: (
       row,

@@ -1,4 +1,4 @@
-// Whose the accounts of a provider are, by e-mail address: a plan that is looked at, applied, and undone as a whole.
+// Whose the accounts of a provider are, by email address: a plan that is looked at, applied, and undone as a whole.
 import { call } from "./api.js";
 import { titleOf, useConnections, useProviders } from "./data.js";
 import { STANDINGS, why } from "./evidence.js";
@@ -79,7 +79,7 @@ export default function Matching({ route }) {
   useFoundFocus(shown, step);
   const count = plan?.counts.matched ?? 0;
   const actions = html`
-    ${plan && step === "plan" && html`<${Button} icon="refresh" onClick=${() => match(false)}>Look again<//>`}
+    ${plan && step === "plan" && html`<${Button} icon="refresh" onClick=${() => match(false)}>Refresh<//>`}
     ${
       plan &&
       step === "plan" &&
@@ -89,23 +89,23 @@ export default function Matching({ route }) {
     }`;
   return html`
     <${Page} title=${`Match ${title}`} actions=${actions} back=${{ to: "/mappings", label: "Mappings" }}
-      lead=${`Finds whose the accounts at ${title} are. Nothing is changed before you have seen what would be.`}>
+      lead=${`Finds out who each account at ${title} belongs to. Nothing changes until you apply it.`}>
       <div class="stack" tabindex="-1" ref=${shown}>
       ${
         connections &&
         !isConnected &&
         html`<${Empty} icon="plug" title=${`${title} is not connected`}
         action=${html`<${Button} look="primary"
-          to=${connectionPath(provider)}>Connect it<//>`}>Its accounts can be matched once it is.<//>`
+          to=${connectionPath(provider)}>Connect it<//>`}>Its accounts can be matched once it is connected.<//>`
       }
       ${isConnected && step === "reading" && html`<${Reading}
         ...${{ title, state, onStop: () => stop.current.abort() }} />`}
       ${step === "stopped" && html`<${Notice} title="Stopped" means="Nothing was changed."
         onRetry=${() => match(false)} />`}
       ${state.refusal && html`<${Refused} ...${{ title, state, match }} />`}
-      ${problem && html`<${Notice} problem=${problem} title="The match was not undone" />`}
+      ${problem && html`<${Notice} problem=${problem} title="The match could not be undone" />`}
       ${undone !== null && html`<${Notice} kind="ok"
-        title=${undone ? `${plural(undone, "link")} taken back` : "There was nothing left to take back"} />`}
+        title=${undone ? `${plural(undone, "link")} undone` : "There was nothing left to undo"} />`}
       ${step === "applied" && html`<${Applied} ...${{ title, state, undo, isUndoing, match }} />`}
       ${plan && step === "plan" && html`<${LastMatch} key=${undone} ...${{ provider, undo, isUndoing }} />`}
       ${plan && step !== "reading" && html`<${Plan}
@@ -123,12 +123,12 @@ function Reading({ title, state, onStop }) {
   }, []);
   const seconds = Math.round((Date.now() - (state.since ?? Date.now())) / 1000);
   const words = state.isApplying
-    ? `Reading every account at ${title} once more, and linking`
+    ? `Reading every account at ${title} again, and linking`
     : `Reading every account at ${title}`;
   return html`
     <div class="card stack">
-      <${Progress} label=${`${words} …${seconds > 2 ? ` ${duration(seconds * 1000)}` : ""}`} />
-      <p class="muted small">A large directory takes its time; where ${title} asks to wait, up to ten minutes.</p>
+      <${Progress} label=${`${words}…${seconds > 2 ? ` ${duration(seconds * 1000)}` : ""}`} />
+      <p class="muted small">A large directory takes a while: up to ten minutes where ${title} limits requests.</p>
       <div class="row"><${Button} onClick=${onStop}>Stop<//></div>
     </div>
   `;
@@ -137,10 +137,10 @@ function Reading({ title, state, onStop }) {
 function Refused({ title, state, match }) {
   const { refusal, wasApplying } = state;
   if (refusal.code === "conflict") {
-    return html`<${Notice} problem=${refusal} kind="warn" title="People or mappings were changed meanwhile"
+    return html`<${Notice} problem=${refusal} kind="warn" title="People or mappings changed in the meantime"
       onRetry=${() => match(false)}
-      means="So the plan would not have been the one you looked at. Nothing was linked."
-      todo="Look again, then link." />`;
+      means="The result would have differed from the plan you reviewed. Nothing was linked."
+      todo="Refresh the plan, then link." />`;
   }
   return html`<${Notice} problem=${refusal}
     title=${wasApplying ? "Nobody was linked" : `The accounts at ${title} could not be read`}
@@ -158,15 +158,15 @@ function Applied({ title, state, undo, isUndoing, match }) {
   const less = looked.filter((id) => !linked.has(id)).length;
   const differs =
     (more || less) &&
-    `The accounts had changed since you looked: ${number(more)} more and ${number(less)} fewer were linked.`;
+    `The accounts changed since you reviewed the plan: ${number(more)} more and ${number(less)} fewer were linked.`;
   return html`
     <${Notice} kind="ok" means=${differs || undefined}
       title=${`${plural(linked.size, "person is", "people are")} linked to their accounts at ${title}`}>
       <div class="row">
         ${linked.size > 0 && html`<${Button} icon="undo" isBusy=${isUndoing}
-          onClick=${() => undo(state.plan.plan_id)}>Undo all of it<//>`}
-        <${Button} to="/mappings">To the mappings<//>
-        <${Button} look="quiet" icon="refresh" onClick=${() => match(false)}>Look again<//>
+          onClick=${() => undo(state.plan.plan_id)}>Undo all<//>`}
+        <${Button} to="/mappings">Go to mappings<//>
+        <${Button} look="quiet" icon="refresh" onClick=${() => match(false)}>Refresh<//>
       </div>
     <//>
   `;
@@ -201,7 +201,7 @@ function LastMatch({ provider, undo, isUndoing }) {
   return html`<p class="row muted">
     <span>Last match: ${plural(last.count, "person", "people")} linked by ${last.actor} <${Time}
       at=${last.at} />.</span>
-    <${Button} look="quiet" icon="undo" isBusy=${isUndoing} onClick=${() => undo(last.plan)}>Undo it<//>
+    <${Button} look="quiet" icon="undo" isBusy=${isUndoing} onClick=${() => undo(last.plan)}>Undo<//>
   </p>`;
 }
 
@@ -235,16 +235,16 @@ function Plan({ plan, title, provider, decided, isDone }) {
   };
   return html`
     <p>${plural(plan.people.length, "person", "people")} and ${plural(plan.accounts, "account")} at ${title}.
-      ${plan.unclaimed > 0 && ` ${plural(plan.unclaimed, "account points", "accounts point")} to nobody here.`}</p>
+      ${plan.unclaimed > 0 && ` ${plural(plan.unclaimed, "account matches", "accounts match")} nobody here.`}</p>
     <div class="toolbar">
-      <${Filters} label="How people stand" all=${plan.people.length} kinds=${kinds} chosen=${kind}
+      <${Filters} label="Status" all=${plan.people.length} kinds=${kinds} chosen=${kind}
         onChoose=${setKind} />
-      <${Field} label="Search people" kind="search" placeholder="Name or e-mail" value=${text} onInput=${setText} />
+      <${Field} label="Search people" kind="search" placeholder="Name or email" value=${text} onInput=${setText} />
     </div>
-    <${Rows} key=${`${kind} ${sought}`} label=${`How people stand with ${title}`} columns=${columns} rows=${shown}
+    <${Rows} key=${`${kind} ${sought}`} label=${`People and their accounts at ${title}`} columns=${columns} rows=${shown}
       rowHeight=${60} handle=${rows}
       onOpen=${setOpen} empty=${html`<${Empty} icon="search"
-        title="Nobody stands so">Choose another filter or search.<//>`} />
+        title="No matches">Change the filter or the search.<//>`} />
     <p class="muted small keys">Arrow keys move, Enter opens a person.</p>
     ${open && html`<${Decide} person=${open} title=${title} provider=${provider} onClose=${close} />`}
   `;
@@ -260,7 +260,7 @@ const columnsOf = (title, isDone) => [
   },
   {
     key: "standing",
-    title: "Stands",
+    title: "Status",
     width: 11.5,
     className: "rows-mid",
     cell: ({ status }) => {

@@ -49,7 +49,7 @@ function openWindow(provider) {
   if (!opened || opened.closed) return null;
   try {
     opened.document.title = "One moment…";
-    opened.document.body.textContent = "One moment: the provider is being asked…";
+    opened.document.body.textContent = "One moment: contacting the provider…";
   } catch {
     // A window of that name was already at the provider. It is led on from there.
   }
@@ -58,7 +58,7 @@ function openWindow(provider) {
 
 /**
  * The state of one flow: `{phase, url, expiresAt, reason, problem, begin, cancel}`. Phases: `idle`, `asking`, `waiting`
- * (with `isAway` once the window can not be seen any more, `isBlocked` where there is none), `failed`, `expired`.
+ * (with `isAway` once the window cannot be seen any more, `isBlocked` where there is none), `failed`, `expired`.
  * `onDone` is called when it succeeded.
  */
 export function useFlow(provider, onDone) {
@@ -146,11 +146,11 @@ export function useFlow(provider, onDone) {
 
 function Waiting({ title, flow }) {
   const { isBlocked, isAway, isElsewhere, url, begin, cancel, show } = flow;
-  const until = html`It runs out <${Time} at=${flow.flow.expires_at} />.`;
+  const until = html`It expires <${Time} at=${flow.flow.expires_at} />.`;
   if (isBlocked) {
     return html`
       <${Notice} kind="warn" title="Your browser blocked the window"
-        means=${`Open ${title}'s page by this link instead. This page goes on by itself when you are done there.`}>
+        means=${`Open ${title}'s page with this link instead. This page continues on its own once you are done there.`}>
         <div class="row">
           <a class="button primary" href=${url} target="_blank" rel="noopener noreferrer">Open ${title} in a new tab</a>
           <${Button} onClick=${cancel}>Cancel<//>
@@ -161,14 +161,14 @@ function Waiting({ title, flow }) {
     return html`
       <${Notice} kind="warn"
         title=${isAway
-          ? `The window of ${title} was closed, or can not be seen from here`
-          : `A sign-in at ${title} was begun already`}
+          ? `The ${title} window was closed, or cannot be seen from here`
+          : `A sign-in at ${title} is already in progress`}
         means=${isAway
           ? "If it is still open, finish there. If not, nothing has happened: open it again."
-          : "In another tab, or before this page was loaded. Finish it there, or begin anew."}>
+          : "It was started in another tab, or before this page was loaded. Finish it there, or start over."}>
         <${Progress} label="Waiting for the provider's answer…" />
         <div class="row">
-          <${Button} look="primary" onClick=${begin}>${isAway ? "Open it again" : "Begin anew"}<//>
+          <${Button} look="primary" onClick=${begin}>${isAway ? "Open it again" : "Start over"}<//>
           <${Button} onClick=${cancel}>Cancel<//>
         </div>
       <//>`;
@@ -176,9 +176,9 @@ function Waiting({ title, flow }) {
   return html`
     <div class="stack">
       <${Progress} label=${`Waiting for you at ${title}, in the other window…`} />
-      <p class="muted">Allow the access there and choose your organisation. ${until}</p>
+      <p class="muted">Allow access there and choose your organisation. ${until}</p>
       <div class="row">
-        <${Button} onClick=${show}>Show the window<//>
+        <${Button} onClick=${show}>Show window<//>
         <${Button} look="quiet" onClick=${cancel}>Cancel<//>
       </div>
     </div>`;
@@ -187,7 +187,7 @@ function Waiting({ title, flow }) {
 /** Why a flow failed, as a sentence. */
 function inWords(reason) {
   const word = wordOf(reason);
-  if (word?.startsWith("access_denied")) return "The access was declined there.";
+  if (word?.startsWith("access_denied")) return "Access was declined there.";
   return sentence(word ?? reason);
 }
 
@@ -207,17 +207,17 @@ export function OAuth({ provider, isUpdate, flow }) {
   if (flow.phase === "waiting") return html`<${Waiting} title=${title} flow=${flow} />`;
   return html`
     <div class="stack">
-      ${flow.phase === "expired" && html`<${Notice} kind="warn" title="The sign-in ran out"
-        means="It has to be finished within ten minutes. Nothing was changed." todo="Begin again." />`}
+      ${flow.phase === "expired" && html`<${Notice} kind="warn" title="The sign-in expired"
+        means="It has to be finished within ten minutes. Nothing was changed." todo="Start again." />`}
       ${flow.phase === "failed" && flow.problem && html`<${Notice} problem=${flow.problem} />`}
       ${flow.phase === "failed" && !flow.problem && html`<${Notice} kind="bad" title=${`${title} was not connected`}
-        means=${inWords(flow.reason)} todo="Nothing was changed. If you declined by mistake, begin again." />`}
-      <p>A window of ${title} opens. Sign in there and allow the access; the window closes by itself.</p>
-      ${isSlow && html`<${Progress} label=${`Preparing the way to ${title}…`} />`}
+        means=${inWords(flow.reason)} todo="Nothing was changed. If you declined by mistake, start again." />`}
+      <p>${title} opens in a new window. Sign in there and allow access; the window closes on its own.</p>
+      ${isSlow && html`<${Progress} label=${`Preparing the sign-in at ${title}…`} />`}
       <div class="row">
         <${Button} look="primary" icon="away" isBusy=${flow.phase === "asking"} onClick=${flow.begin}>
           ${isUpdate ? `Sign in at ${title} again` : `Sign in at ${title}`}<//>
-        <${Button} look="quiet" onClick=${() => setSetting(true)}>Set the OAuth app<//>
+        <${Button} look="quiet" onClick=${() => setSetting(true)}>Set up the OAuth app<//>
       </div>
     </div>
   `;
@@ -250,20 +250,20 @@ function App({ provider, isMissing, onDone, onCancel }) {
   const copy = () => navigator.clipboard.writeText(back).then(() => toast("Copied."), () => {});
   return html`
     <form class="stack" onSubmit=${save} novalidate autocomplete="off">
-      ${isMissing && html`<${Notice} kind="info" title=${`${provider.title} does not know this service yet`}
-        means=${`Make an OAuth app in ${provider.title}'s developer console, with the redirect address below.`}
-        todo="Enter here what it gives you. Once is enough." />`}
+      ${isMissing && html`<${Notice} kind="info" title=${`${provider.title} does not know this Jackfield yet`}
+        means=${`Create an OAuth app in ${provider.title}'s developer console, with the redirect URL below.`}
+        todo="Then enter its client ID and secret here. This is needed only once." />`}
       <div>
-        <p class="strong">Redirect address</p>
+        <p class="strong">Redirect URL</p>
         <p class="row"><code>${back}</code>
           ${navigator.clipboard && html`<${Button} look="quiet" onClick=${copy}>Copy<//>`}</p>
       </div>
       <${Field} label="Client ID" value=${id} onInput=${setId} required error=${wrong("client_id")} name="client_id" />
       <${Field} label="Client secret" value=${secret} onInput=${setSecret} isSecret isOptional name="client_secret"
-        error=${wrong("client_secret")} help="Sealed when it is saved, and never shown again. A public client has none." />
+        error=${wrong("client_secret")} help="Sealed when saved, and never shown again. Public clients have none." />
       ${problem && !problem.errors.length && html`<${Notice} problem=${problem} />`}
       <div class="row">
-        <${Button} type="submit" look="primary" isBusy=${isBusy} disabled=${!id.trim()}>Save the app<//>
+        <${Button} type="submit" look="primary" isBusy=${isBusy} disabled=${!id.trim()}>Save app<//>
         ${!isMissing && html`<${Button} onClick=${onCancel}>Cancel<//>`}
       </div>
     </form>

@@ -6,7 +6,7 @@ const LONGEST = 256;
 /** So many parts that repeat can be tried out on the longest value in a blink; with more it could take for ever. */
 const MOST_REPEATS = 3;
 
-/** Compiles a pattern of the service's kind for the whole value; null where this browser can not, or should not. */
+/** Compiles a pattern of the service's kind for the whole value; null where this browser cannot, or should not. */
 function compile(pattern) {
   // Classes aside: what stands in one is no repetition.
   const outside = pattern.replace(/\\./g, "_").replace(/\[(?:[^\]])*\]/g, "_");
@@ -26,7 +26,7 @@ function compile(pattern) {
 
 const compiled = new Map();
 
-/** True, false, or null where it can not be told here: the service judges in any case. */
+/** True, false, or null where it cannot be told here: the service judges in any case. */
 export function looksRight(pattern, value) {
   if (!pattern || !value || value.length > LONGEST) return null;
   if (!compiled.has(pattern)) compiled.set(pattern, compile(pattern));
@@ -43,13 +43,13 @@ export function mind(field, value) {
       JSON.parse(text);
       return null;
     } catch {
-      return "This is not JSON yet. Paste or drop the whole file as it was downloaded.";
+      return "This is not valid JSON yet. Paste or drop the whole file as you downloaded it.";
     }
   }
   const isWhole = { email: /^[^@\s]+@[^@\s]+\.[^@\s]+$/, url: /^https:\/\/[^\s/]+\.[^\s]+$/ };
-  if (field.kind === "email" && !isWhole.email.test(text)) return "This is not a whole e-mail address yet.";
-  if (field.kind === "url" && !isWhole.url.test(text)) return "This is not a whole address yet; it begins with https://";
-  if (/[\r\n]/.test(text)) return "There is a line break in it.";
+  if (field.kind === "email" && !isWhole.email.test(text)) return "This is not a complete email address yet.";
+  if (field.kind === "url" && !isWhole.url.test(text)) return "This is not a complete URL yet; it starts with https://";
+  if (/[\r\n]/.test(text)) return "It contains a line break.";
   const isWrong = looksRight(field.pattern, text) === false;
-  return isWrong ? `This does not look like one: ${field.label}. Compare it with the words above.` : null;
+  return isWrong ? `This does not look right for “${field.label}”. Compare it with the help above.` : null;
 }

@@ -46,24 +46,24 @@ export default function People({ route }) {
   };
   const add = html`<${Button} look="primary" icon="plus" onClick=${() => setOpen({ kind: "new" })}>Add a person<//>`;
   const empty = query.q
-    ? html`<${Empty} icon="search" title="Nobody like that">No name and no address has “${query.q}” in it.<//>`
+    ? html`<${Empty} icon="search" title="No matches">No name or email contains “${query.q}”.<//>`
     : html`<${Empty} icon="people" title="No people yet" action=${add}>
         Add them one by one, or drop a CSV file with the columns name and email.<//>`;
   return html`
-    <${Page} title="People" lead="Your own people, whose accounts are mapped in every service." actions=${add}>
+    <${Page} title="People" lead="The people of your company, whose accounts are mapped in each service." actions=${add}>
       <div class="toolbar">
-        <${Field} label="Search people" kind="search" placeholder="Name or e-mail" value=${typed} onInput=${setTyped} />
+        <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
         <p class="count muted" role="status">${total === null ? "" : plural(total, "person", "people")}</p>
         <${Button} icon="download" isBusy=${isWriting} onClick=${write}>Export CSV<//>
       </div>
-      ${problem && html`<${Notice} problem=${problem} title="The file could not be made" onRetry=${write} />`}
+      ${problem && html`<${Notice} problem=${problem} title="The file could not be created" onRetry=${write} />`}
       <${Rows} label="People" columns=${COLUMNS} load=${load} query=${narrowed} stale=${stale} handle=${rows}
         empty=${empty}
         onOpen=${(person) => setOpen({ kind: "change", person })} />
       ${total > 0 && html`<p class="muted small keys">Arrow keys move; Enter or a click opens a person.</p>`}
       <${Drop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
-        help="or drop one anywhere here: columns name and email; user_id, active if wanted. You see first what it changes." />
-      ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to look at what it changes</div>`}
+        help="or drop one on this page. Columns: name and email; optionally user_id, active. You review the changes first." />
+      ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to review its changes</div>`}
       ${open?.kind === "new" && html`<${Form} onDone=${done} />`}
       ${
         open?.kind === "change" &&
@@ -78,10 +78,10 @@ export default function People({ route }) {
 
 const COLUMNS = [
   { key: "name", title: "Name", width: 14, cell: ({ name }) => name },
-  { key: "email", title: "E-mail", width: 16, cell: ({ email }) => html`<span class="muted">${email}</span>` },
+  { key: "email", title: "Email", width: 16, cell: ({ email }) => html`<span class="muted">${email}</span>` },
   {
     key: "id",
-    title: "Own id",
+    title: "Internal ID",
     width: 8,
     cell: ({ user_id }) => user_id && html`<span class="mono">${user_id}</span>`,
   },
@@ -120,14 +120,14 @@ function Form({ person, onDone, onRemove }) {
       const saved = person
         ? await call("PATCH", `${PATH}/${encodeURIComponent(person.id)}`, body)
         : await call("POST", PATH, body);
-      onDone(person ? `${saved.name} is changed.` : `${saved.name} is added.`);
+      onDone(person ? `${saved.name} was saved.` : `${saved.name} was added.`);
     } catch (refusal) {
       setProblem(refusal);
       setBusy(false);
     }
   };
   const actions = html`
-    ${onRemove && html`<${Button} look="danger" icon="trash" onClick=${onRemove}>Remove …<//>`}
+    ${onRemove && html`<${Button} look="danger" icon="trash" onClick=${onRemove}>Remove…<//>`}
     <${Button} onClick=${() => onDone()}>Cancel<//>
     <${Button} look="primary" isBusy=${isBusy} onClick=${save}>${person ? "Save" : "Add"}<//>`;
   return html`
@@ -136,15 +136,15 @@ function Form({ person, onDone, onRemove }) {
         ${problem && !known && html`<${Notice} problem=${problem} />`}
         <${Field} label="Name" value=${values.name} onInput=${change("name")} error=${errorOf("name")}
           required=${true} />
-        <${Field} label="E-mail" kind="email" value=${values.email} onInput=${change("email")} error=${errorOf("email")}
-          required=${true} help="Accounts are found by it. No two people have the same." />
-        <${Field} label="Own id" isOptional=${true} value=${values.user_id} onInput=${change("user_id")}
+        <${Field} label="Email" kind="email" value=${values.email} onInput=${change("email")} error=${errorOf("email")}
+          required=${true} help="Used to match accounts. It has to be unique." />
+        <${Field} label="Internal ID" isOptional=${true} value=${values.user_id} onInput=${change("user_id")}
           error=${errorOf("user_id")}
-          help="What your own systems call this person." />
+          help="How your own systems identify this person." />
         <label class="check"><input type="checkbox" checked=${values.active}
           onChange=${(event) => change("active")(event.currentTarget.checked)} /> Active</label>
         ${!values.active && html`<p
-          class="help">Who is inactive stands in no table of mappings. Their accounts stay theirs.</p>`}
+          class="help">Inactive people are not listed under Mappings. Their mappings are kept.</p>`}
         <button class="unseen" tabindex="-1" aria-hidden="true">Save</button>
       </form>
     <//>
@@ -170,7 +170,7 @@ function Remove({ person, onDone }) {
     setBusy(true);
     try {
       await call("DELETE", `${PATH}/${encodeURIComponent(person.id)}`);
-      onDone(`${person.name} is removed.`);
+      onDone(`${person.name} was removed.`);
     } catch (refusal) {
       setProblem(refusal);
       setBusy(false);
@@ -182,18 +182,18 @@ function Remove({ person, onDone }) {
   return html`
     <${Dialog} title=${`Remove ${person.name}?`} onClose=${() => onDone()} actions=${actions}>
       ${problem && html`<${Notice} problem=${problem} />`}
-      <p>${person.email} is taken out of Jackfield, and with it whose the accounts are. This can not be undone.</p>
+      <p>${person.email} and all of their mappings are removed from Jackfield. This cannot be undone.</p>
       <p role="status">${
         mapped === null
-          ? "Looking which accounts are mapped …"
+          ? "Checking which accounts are mapped…"
           : titles.length
-            ? `Mapped now: ${list(titles)}. The accounts themselves stay as they are.`
+            ? `Currently mapped: ${list(titles)}. The accounts themselves are not changed.`
             : person.active
               ? "No account is mapped to them."
-              : "Accounts that were mapped before they became inactive go too."
+              : "Accounts that were mapped before they became inactive are unmapped too."
       }</p>
       ${person.active && html`<p
-        class="muted">If they may come back, make them inactive instead: their accounts stay theirs.</p>`}
+        class="muted">If they may come back, make them inactive instead: their mappings are kept.</p>`}
     <//>
   `;
 }

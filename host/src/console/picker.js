@@ -98,7 +98,7 @@ export function Picker({ provider, title, person, current, text, done, onPick, o
       aria-describedby=${`${id}-said`}
       autocomplete="off"
       spellcheck="false"
-      placeholder="Name, e-mail or id"
+      placeholder="Name, email or ID"
       value=${typed}
       onInput=${(event) => {
         setTyped(event.target.value);
@@ -129,23 +129,23 @@ export function Picker({ provider, title, person, current, text, done, onPick, o
 
 function Option({ option, person, current }) {
   const { user } = option;
-  if (option.clears) return html`<span class="picker-name">Take the account away</span>`;
-  if (option.isOwn) return html`<span class="picker-name">Use “${user.external_id}” as the id</span>`;
+  if (option.clears) return html`<span class="picker-name">Unlink account</span>`;
+  if (option.isOwn) return html`<span class="picker-name">Use “${user.external_id}” as the ID</span>`;
   const other = user.person && user.person.id !== person.person_id;
   return html`
     <span class="picker-name">${user.name || user.external_id}${user.active === false && " (inactive)"}</span>
     <span class="picker-more">
       ${user.email ?? user.external_id}${other && html` · <strong>is ${user.person.name}’s</strong>`}
-      ${user.external_id === current && " · now"}
+      ${user.external_id === current && " · current"}
     </span>
   `;
 }
 
 function said(directory, options, typed, title) {
-  if (directory.problem?.code === "unsupported") return `${title} has no list of users. Type the account’s id.`;
-  if (directory.problem) return `${title} could not be asked: ${directory.problem.message} An id can be typed.`;
-  if (directory.isReading) return `Reading the users of ${title}: ${number(directory.users.length)} so far …`;
+  if (directory.problem?.code === "unsupported") return `${title} does not list users. Type the account’s ID.`;
+  if (directory.problem) return `${title} could not be asked: ${directory.problem.message} You can type an ID.`;
+  if (directory.isReading) return `Reading the users of ${title}: ${number(directory.users.length)} so far…`;
   if (!directory.users.length) return `${title} lists no users.`;
   const found = options.filter((option) => option.user && !option.isOwn).length;
-  return typed && !found ? "Nobody like that." : `${plural(directory.users.length, "user")} of ${title}`;
+  return typed && !found ? "No matches." : `${plural(directory.users.length, "user")} of ${title}`;
 }

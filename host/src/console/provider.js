@@ -20,13 +20,14 @@ export default function Provider({ route }) {
   const connection = connections?.find(({ provider }) => provider === route.provider) ?? null;
   const back = { to: "/providers", label: "Plugins" };
   if (!entry) {
-    return html`<${Page} title=${providers ? "No such plugin" : "Plugin"} back=${back}>
+    return html`<${Page} title=${providers ? "Plugin not found" : "Plugin"} back=${back}>
       ${
         problem
           ? html`<${Notice} problem=${problem} onRetry=${reload} />`
           : providers
-            ? html`<${Empty} icon="box" title="There is no plugin of this name">It may have been removed meanwhile.<//>`
-            : html`<${Progress} label="Loading …" />`
+            ? html`<${Empty} icon="box" title="There is no plugin with this name">
+                It may have been removed in the meantime.<//>`
+            : html`<${Progress} label="Loading…" />`
       }
     <//>`;
   }
@@ -60,12 +61,12 @@ export default function Provider({ route }) {
           <dt>Version</dt><dd>${entry.version ?? "not known"}</dd>
           <dt>Id</dt><dd><code>${entry.id}</code></dd>
           ${entry.digest && html`<dt>Digest (SHA-256)</dt><dd><code>${entry.digest}</code></dd>`}
-          <dt>From</dt><dd>${entry.file
-            ? html`the plugins’ folder, <code>${entry.file}</code>` : "sent in, and kept in the database"}</dd>
+          <dt>Source</dt><dd>${entry.file
+            ? html`the plugins folder, <code>${entry.file}</code>` : "uploaded, kept in the database"}</dd>
           ${entry.signed_by && html`<dt>Signed by</dt><dd>${entry.signed_by}</dd>`}
           <dt>Connection</dt><dd>${connection ? (connection.org_name ?? "connected") : "none"}
             ${entry.state === "approved" && html` · <${Link}
-              to=${connectionPath(entry.id)}>${connection ? "Look at the connection" : "Connect it"}<//>`}</dd>
+              to=${connectionPath(entry.id)}>${connection ? "View connection" : "Connect it"}<//>`}</dd>
         </dl>
       </div>
       ${entry.waiting.map((version) => html`<${Waiting} key=${version.digest}
@@ -80,43 +81,43 @@ export default function Provider({ route }) {
 }
 
 const LEADS = {
-  approved: "It runs, with exactly what was approved.",
-  pending: "Nothing of it runs before an Executive approves it.",
-  disabled: "It is paused: nothing of it runs.",
-  broken: "It can not be used as it is.",
+  approved: "Running, with exactly the access that was approved.",
+  pending: "Nothing of it runs until an Executive approves it.",
+  disabled: "Paused: nothing of it runs.",
+  broken: "It cannot be used as it is.",
 };
 
 function Trouble({ entry, title }) {
   if (entry.state === "broken") {
-    return html`<${Notice} kind="bad" title="It can not be used" means=${entry.reason}
-      todo="A connection of it is kept. Drop a version that works, or go back to the one before." />`;
+    return html`<${Notice} kind="bad" title="It cannot be used" means=${entry.reason}
+      todo="Its connection is kept. Upload a version that works, or go back to the previous one." />`;
   }
   if (!entry.paused_until) return null;
   return html`<${Notice} kind="warn"
-    title=${`${title} failed again and again and is left alone until ${date(entry.paused_until)}`}
-    means="Work that needs it is refused until then, and then tried once more. The connection is not touched."
-    todo="The faults are counted below. Going back to the version before ends the pause at once." />`;
+    title=${`${title} failed repeatedly and is backing off until ${date(entry.paused_until)}`}
+    means="Work that needs it is refused until then, then tried once. The connection is not affected."
+    todo="The faults are counted below. Going back to the previous version ends this at once." />`;
 }
 
 /** A version that waits, and what is otherwise than in the one that runs. */
 function Waiting({ version, entry, onApprove }) {
   const hasOther = entry.state === "approved" || entry.state === "disabled";
   return html`
-    <section class="card stack waiting" aria-label=${`Version ${version.version} waits`}>
+    <section class="card stack waiting" aria-label=${`Version ${version.version} is awaiting approval`}>
       <div class="row apart">
         <div>
-          <h2>Version ${version.version} waits for approval</h2>
+          <h2>Version ${version.version} is awaiting approval</h2>
           <p class="muted small">SHA-256 <code>${short(version.digest)}…</code> ${version.file
-            ? html`in the plugins’ folder, <code>${version.file}</code>` : "sent in"}
+            ? html`in the plugins folder, <code>${version.file}</code>` : "uploaded"}
             ${version.signed_by && ` signed by ${version.signed_by}`}</p>
         </div>
-        <${Button} look="primary" icon="check" onClick=${onApprove}>Look at it and approve …<//>
+        <${Button} look="primary" icon="check" onClick=${onApprove}>Review and approve…<//>
       </div>
-      ${version.downgrade && html`<${Notice} kind="warn" title=${`It is lower than ${entry.version}`}
-        means="What was mended since may be broken again." />`}
-      ${hasOther && html`<p class="strong">What is otherwise than in ${entry.version}</p>`}
+      ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${entry.version}`}
+        means="Fixes that were made since may be lost." />`}
+      ${hasOther && html`<p class="strong">What changes from ${entry.version}</p>`}
       <${Changes} before=${entry} version=${version} />
-      <details><summary>All that it asks for</summary><${Asks} version=${version} /></details>
+      <details><summary>Everything it asks for</summary><${Asks} version=${version} /></details>
     </section>
   `;
 }

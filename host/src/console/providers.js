@@ -13,14 +13,14 @@ const MOST = 32 * 1024 * 1024;
 export function Standing({ entry }) {
   const [kind, word] =
     entry.state === "approved" && entry.paused_until
-      ? ["wait", "Left alone after failures"]
+      ? ["wait", "Backing off after failures"]
       : (STATES[entry.state] ?? ["none", entry.state]);
   return html`<${Status} kind=${kind} word=${word} />`;
 }
 
 const STATES = {
   approved: ["ok", "Approved"],
-  pending: ["ask", "Waits for approval"],
+  pending: ["ask", "Awaiting approval"],
   disabled: ["off", "Paused"],
   broken: ["bad", "Broken"],
 };
@@ -39,10 +39,10 @@ export default function Providers() {
   const take = async (file) => {
     if (sending) return;
     setRefusal(null);
-    if (file.size > MOST) return setRefusal({ file, words: `It has ${bytes(file.size)}; a plugin has 32 MB at most.` });
+    if (file.size > MOST) return setRefusal({ file, words: `It is ${bytes(file.size)} large; the limit is 32 MB.` });
     const head = new Uint8Array(await file.slice(0, 8).arrayBuffer());
     const isComponent = [0x00, 0x61, 0x73, 0x6d].every((byte, at) => head[at] === byte);
-    if (!isComponent) return setRefusal({ file, words: "It is no WebAssembly file." });
+    if (!isComponent) return setRefusal({ file, words: "It is not a WebAssembly file." });
     stop.current = new AbortController();
     setSending({ name: file.name, done: 0 });
     try {
@@ -56,8 +56,8 @@ export default function Providers() {
       const waits = provider.state === "pending" || provider.waiting.length > 0;
       toast(
         waits
-          ? `${provider.title ?? provider.id} is checked and waits for your approval.`
-          : `${provider.title ?? provider.id} is there already, in this very version.`,
+          ? `${provider.title ?? provider.id} was checked and is awaiting your approval.`
+          : `${provider.title ?? provider.id} is already here, in exactly this version.`,
       );
       go(`/providers/${encodeURIComponent(provider.id)}`);
     } catch (problem) {
@@ -72,28 +72,28 @@ export default function Providers() {
   );
   return html`
     <${Page} title="Plugins"
-      lead="Each service is reached by a plugin: sandboxed, without a secret, only as far as it was approved.">
+      lead="Each service is reached through a plugin: sandboxed, without a secret, calling only what you approved.">
       ${
         sending
           ? html`<${Sending} sending=${sending} onStop=${() => stop.current.abort()} />`
           : html`<${Drop} label="Choose a plugin" accept=".wasm,application/wasm" onFile=${take}
-          help="or drop a .wasm file anywhere here. It is checked; nothing of it runs before you approve it." />`
+          help="or drop a .wasm file on this page. It is checked first; nothing of it runs until you approve it." />`
       }
       ${refusal && html`<${Refused} refusal=${refusal} onClose=${() => setRefusal(null)} />`}
       ${
         folderProblem &&
-        html`<${Notice} kind="warn" title="Nothing is taken from the plugins’ folder" means=${folderProblem}
-        todo="What was approved runs on. Mend the folder, and it is looked at again." />`
+        html`<${Notice} kind="warn" title="The plugins folder cannot be used" means=${folderProblem}
+        todo="Approved plugins keep running. Fix the folder, and it is read again." />`
       }
       ${problem && html`<${Notice} problem=${problem} onRetry=${reload} />`}
-      ${!providers && !problem && html`<${Progress} label="Loading …" />`}
+      ${!providers && !problem && html`<${Progress} label="Loading…" />`}
       ${
         providers &&
         (sorted.length
           ? html`<ul class="plain-list stack">${sorted.map((entry) => html`<${Entry} key=${entry.id}
             entry=${entry} />`)}</ul>`
           : html`<${Empty} icon="box"
-            title="No plugins yet">Drop a .wasm file here, or lay it into the plugins’ folder.<//>`)
+            title="No plugins yet">Drop a .wasm file here, or put it into the plugins folder.<//>`)
       }
       ${isOver && html`<div class="veil" aria-hidden="true">Drop the plugin to have it checked</div>`}
     <//>
@@ -107,7 +107,7 @@ const rank = (entry) =>
 function Sending({ sending, onStop }) {
   const isSent = sending.done >= 1;
   return html`<div class="card stack">
-    <${Progress} label=${`${isSent ? "Checking" : "Sending"} ${sending.name} …`}
+    <${Progress} label=${`${isSent ? "Checking" : "Uploading"} ${sending.name}…`}
       value=${sending.done} max=${isSent ? undefined : 1} />
     <div class="row"><${Button} onClick=${onStop}>Stop<//></div>
   </div>`;
@@ -117,8 +117,8 @@ function Refused({ refusal, onClose }) {
   const { file, words, problem } = refusal;
   const why = words ?? problem.errors?.find(({ field }) => field === "component")?.message;
   const close = html`<${Button} onClick=${onClose}>Close<//>`;
-  if (!why) return html`<${Notice} problem=${problem} title=${`${file.name} was not taken in`} action=${close} />`;
-  return html`<${Notice} kind="bad" title=${`${file.name} can not be used`} means=${sentence(why)}
+  if (!why) return html`<${Notice} problem=${problem} title=${`${file.name} was not added`} action=${close} />`;
+  return html`<${Notice} kind="bad" title=${`${file.name} cannot be used`} means=${sentence(why)}
     todo="Nothing was changed: every plugin runs as before." action=${close}>
     ${problem?.requestId && html`<p class="small">Request id <code>${problem.requestId}</code></p>`}
   <//>`;
@@ -131,7 +131,7 @@ function calls({ hosts = [] }) {
 
 function differences({ changes }) {
   const count = changes?.words.length;
-  return count ? `${plural(count, "difference")} to look at` : "it asks for nothing else";
+  return count ? `${plural(count, "change")} to review` : "no change in what it asks for";
 }
 
 function Entry({ entry }) {
@@ -146,18 +146,18 @@ function Entry({ entry }) {
           html` · <code>${short(entry.digest)}</code>`}
           ${calls(entry)}</p>
         ${entry.state === "broken" && html`<p class="error">${entry.reason}</p>`}
-        ${entry.paused_until && html`<p class="small">It failed again and again. It is tried anew <${Time}
+        ${entry.paused_until && html`<p class="small">It failed repeatedly. It is tried again <${Time}
           at=${entry.paused_until} />.</p>`}
         ${entry.waiting.map(
           (version) => html`<p key=${version.digest} class="small strong">
-          Version ${version.version} waits: ${differences(version)}</p>`,
+          Version ${version.version} is waiting: ${differences(version)}</p>`,
         )}
       </div>
       <${Standing} entry=${entry} />
       ${
         entry.state === "pending" || entry.waiting.length > 0
-          ? html`<${Button} look="primary" to=${path}>Look and approve<span class="unseen">: ${title}</span><//>`
-          : html`<${Button} to=${path}>Look at it<span class="unseen">: ${title}</span><//>`
+          ? html`<${Button} look="primary" to=${path}>Review and approve<span class="unseen">: ${title}</span><//>`
+          : html`<${Button} to=${path}>View<span class="unseen">: ${title}</span><//>`
       }
     </article>
   </li>`;

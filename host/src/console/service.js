@@ -24,10 +24,10 @@ export default function ServicePage() {
   useEvents({ provider: true }, () => load(false));
   const { service, problem } = state;
   return html`
-    <${Page} title="Service" lead="How Jackfield itself is." actions=${html`<${Button} icon="refresh"
-      onClick=${() => load(true)}>Look again<//>`}>
+    <${Page} title="Service" lead="The health of Jackfield itself." actions=${html`<${Button} icon="refresh"
+      onClick=${() => load(true)}>Refresh<//>`}>
       ${problem && html`<${Notice} problem=${problem} onRetry=${() => load(true)} />`}
-      ${!service && !problem && html`<${Progress} label="Loading …" />`}
+      ${!service && !problem && html`<${Progress} label="Loading…" />`}
       ${service && html`<${Shown} service=${service} providers=${providers} />`}
     <//>
   `;
@@ -41,24 +41,24 @@ function Shown({ service, providers }) {
       isSealed &&
       html`<${Notice} kind="bad" title="The service is sealed"
         means=${key.reason ?? "The master key is missing or wrong."}
-      todo="Nothing is lost or changed. Start the service with the right key, and all is there as before." />`
+      todo="Nothing is lost or changed. Start the service with the right key, and everything is back." />`
     }
     ${
       !database.ok &&
-      html`<${Notice} kind="bad" title="The database does not answer"
+      html`<${Notice} kind="bad" title="The database is not responding"
         means="Nothing can be read or changed until it does."
-      todo="See whether it runs and can be reached. The service goes on by itself." />`
+      todo="Check that it is running and reachable. The service recovers on its own." />`
     }
     <div class="cards">
       <section class="card stack" aria-labelledby="key">
         <h2 id="key">Master key</h2>
         <p><${Status} kind=${isSealed ? "locked" : "ok"} word=${isSealed ? "Sealed" : "Open"} /></p>
-        <p class="muted">${isSealed ? "No stored credential opens." : "Every credential is sealed with it."}</p>
+        <p class="muted">${isSealed ? "Stored credentials cannot be opened." : "Every credential is sealed with it."}</p>
       </section>
       <section class="card stack" aria-labelledby="database">
         <h2 id="database">Database</h2>
-        <p><${Status} kind=${database.ok ? "ok" : "bad"} word=${database.ok ? "Answers" : "Does not answer"} /></p>
-        <dl class="kv"><dt>Kind</dt><dd>${database.kind}</dd><dt>Migration</dt><dd>${database.migration}</dd></dl>
+        <p><${Status} kind=${database.ok ? "ok" : "bad"} word=${database.ok ? "Responding" : "Not responding"} /></p>
+        <dl class="kv"><dt>Kind</dt><dd>${database.kind}</dd><dt>Schema version</dt><dd>${database.migration}</dd></dl>
       </section>
       <section class="card stack" aria-labelledby="plugins">
         <h2 id="plugins">Plugins</h2>
@@ -68,17 +68,17 @@ function Shown({ service, providers }) {
         <h2 id="version">Version</h2>
         <dl class="kv">
           <dt>Jackfield</dt><dd>${version}</dd>
-          <dt>Contract</dt><dd>${list(contract_versions)}</dd>
+          <dt>Plugin contract</dt><dd>${list(contract_versions)}</dd>
           <dt>Running since</dt><dd><${Time} at=${started_at} /> <span class="muted small">${date(started_at)}</span>
             </dd>
-          <dt>Address</dt><dd><code>${public_url}</code></dd>
+          <dt>URL</dt><dd><code>${public_url}</code></dd>
         </dl>
       </section>
     </div>
     <section class="stack tight" aria-labelledby="more">
-      <h2 id="more">For programs</h2>
+      <h2 id="more">For developers</h2>
       <ul class="plain-list row">
-        <li><a class="button plain" href="/docs" target="_blank" rel="noopener">The API, described <${Icon}
+        <li><a class="button plain" href="/docs" target="_blank" rel="noopener">API reference <${Icon}
           name="away" /><span class="unseen"> (opens a new tab)</span></a></li>
         <li><a class="button plain" href="/metrics" target="_blank" rel="noopener">Metrics <${Icon} name="away" />
           <span class="unseen"> (opens a new tab)</span></a></li>
@@ -91,7 +91,7 @@ function Counts({ counts, providers }) {
   const paused = counts.paused ?? [];
   const rows = [
     ["Approved", counts.approved],
-    ["Wait for approval", counts.pending],
+    ["Awaiting approval", counts.pending],
     ["Paused", counts.disabled],
     ["Broken", counts.broken],
   ];
@@ -100,9 +100,9 @@ function Counts({ counts, providers }) {
     ${
       paused.length > 0 &&
       html`<${Notice} kind="warn"
-        title=${`${plural(paused.length, "plugin is", "plugins are")} left alone after failures`}
+        title=${`${plural(paused.length, "plugin is", "plugins are")} backing off after failures`}
       means=${list(paused.map((id) => titleOf(providers, id)))} />`
     }
-    <p><${Link} to="/providers">To the plugins<//></p>
+    <p><${Link} to="/providers">Go to plugins<//></p>
   `;
 }

@@ -14,11 +14,11 @@ export class Unreadable extends Error {}
 
 /** Gives a file's text. */
 export async function textOf(file) {
-  if (file.size > MOST_BYTES) throw new Unreadable("It is larger than 32 MB. Give it in parts.");
+  if (file.size > MOST_BYTES) throw new Unreadable("It is larger than 32 MB. Split it into parts.");
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
   } catch {
-    throw new Unreadable("It is not in UTF-8. Save it once more as “CSV UTF-8”.");
+    throw new Unreadable("It is not UTF-8. Save it again as “CSV UTF-8”.");
   }
 }
 
@@ -32,7 +32,7 @@ export async function parse(text, progress = () => {}) {
     [at, line] = record(text, at, line, comma, row.cells);
     if (row.cells.length === 1 && row.cells[0].trim() === "") continue;
     rows.push(row);
-    if (rows.length > MOST_ROWS + 1) throw new Unreadable("It has more than 250,000 rows. Give it in parts.");
+    if (rows.length > MOST_ROWS + 1) throw new Unreadable("It has more than 250,000 rows. Split it into parts.");
     if (rows.length % BREATH === 0) {
       progress(at / text.length);
       await new Promise((resume) => setTimeout(resume));
@@ -91,16 +91,16 @@ export const plain = (title) => title.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "
 /** An address as it is compared here; the service has the last word. */
 export const emailKey = (email) => email.normalize("NFC").trim().toLowerCase();
 
-/** Why a text can not be stored, as a sentence's end; null where it can. */
+/** Why a text cannot be stored, as a sentence's end; null where it can. */
 export function wrong(text, most) {
-  if (/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text)) return "holds a character that can not be shown";
+  if (/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text)) return "contains a character that cannot be shown";
   return text.length > most ? `is longer than ${most} characters` : null;
 }
 
 const EMAIL = /^[^@\s]+@[^@\s]+$/u;
 
-/** Why a text is no address, as a sentence's end; null where it is one. */
+/** Why a text is not an address, as a sentence's end; null where it is one. */
 export function wrongEmail(email) {
   if (!email) return "is empty";
-  return wrong(email, 320) ?? (EMAIL.test(email) ? null : "is no e-mail address");
+  return wrong(email, 320) ?? (EMAIL.test(email) ? null : "is not an email address");
 }

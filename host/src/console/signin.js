@@ -20,42 +20,42 @@ export function comeBack() {
 
 // What a sign-in through the identity provider came to, by the fixed words that the service sends along.
 const REFUSED = {
-  declined: ["The sign-in was declined", "You or your identity provider said no. Try again if that was a mistake."],
+  declined: ["The sign-in was declined", "You or your identity provider declined it. Try again if that was a mistake."],
   expired: [
-    "The sign-in can not be used any more",
-    "It took too long, was begun in another browser, or was used already. Start it again here.",
+    "This sign-in is no longer valid",
+    "It took too long, was started in another browser, or was already used. Start again here.",
   ],
-  unavailable: ["The identity provider does not answer", "Nothing is wrong with your account. Try again in a moment."],
+  unavailable: ["The identity provider is not responding", "Nothing is wrong with your account. Try again in a moment."],
   no_level: [
     "Your account has no access level here",
-    "Your identity provider knows you, but does not say what you may do in Jackfield. Ask who administers it.",
+    "Your identity provider knows you, but does not say what you may do in Jackfield. Ask whoever administers it.",
   ],
 };
 const REFUSED_ELSE = [
   "The identity provider's answer could not be used",
-  "Try again; if it stays, tell who runs this service.",
+  "Try again. If it keeps happening, tell whoever runs this service.",
 ];
 
 const WRONG = {
   link: {
-    title: "This link is not good any more",
-    means: "A sign-in link works once, and for 15 minutes.",
-    todo: "Make a new one on the machine where Jackfield runs, with the command below.",
+    title: "This link no longer works",
+    means: "A sign-in link works once, within 15 minutes.",
+    todo: "Create a new one on the machine where Jackfield runs, with the command below.",
   },
   token: {
-    title: "That token is not known here",
-    means: "It may be revoked, have run out, or be cut off while copying.",
-    todo: "Paste the whole token, which begins with jf_, or make a new one.",
+    title: "Jackfield does not know that token",
+    means: "It may have been revoked, have expired, or have been cut off while copying.",
+    todo: "Paste the whole token, which starts with jf_, or create a new one.",
   },
 };
 
 const ENDED = {
   ended: [
     "Your session ended",
-    "It was idle for long, came to its end, or was ended elsewhere. Sign in, and you are back on your page.",
+    "It was idle too long, reached its limit, or was ended elsewhere. Sign in to return to your page.",
   ],
-  left: ["You are signed out", "The session is gone from this browser."],
-  everywhere: ["You are signed out everywhere", "Every session of yours has ended, in this browser and in all others."],
+  left: ["You are signed out", "The session in this browser has ended."],
+  everywhere: ["You are signed out everywhere", "All your sessions have ended, in this browser and in every other one."],
 };
 
 /** Takes a link's secret out of the address bar, so that it stays in no history and no screenshot. */
@@ -69,11 +69,12 @@ export function takeLink() {
 function Problems({ problem, by }) {
   if (problem.status === 401) return html`<${Notice} kind="bad" ...${WRONG[by]} />`;
   if (problem.status === 403) {
-    return html`<${Notice} kind="bad" title="That token can not sign in" means=${problem.detail}
-      todo="Use an Executive's token. Tokens for services only use connections." />`;
+    return html`<${Notice} kind="bad" title="That token cannot sign in" means=${problem.detail}
+      todo="Use an Executive's token. Service tokens can only use connections." />`;
   }
   if (problem.status === 429) {
-    return html`<${Notice} problem=${problem} title="Too many tries" means="Nobody can sign in from here for a while."
+    return html`<${Notice} problem=${problem} title="Too many attempts"
+      means="Signing in from here is blocked for a short while."
       todo=${`Try again in ${problem.retryAfter ?? 60} s.`} />`;
   }
   return html`<${Notice} problem=${problem} />`;
@@ -129,7 +130,7 @@ export function SignIn({ who, route, link, onSpent }) {
           <h1 tabindex="-1" ref=${heading}>Sign in</h1>
           <p class="muted">${hasLink
             ? "You opened a sign-in link. It works once: press the button to use it in this browser."
-            : "Connect your company's services, and see that they work."}</p>
+            : "Connect your company's services and keep them working."}</p>
         </div>
         ${over && !failed && html`<${Notice} kind="info" title=${over[0]} means=${over[1]} />`}
         ${refused && !failed && html`<${Notice} kind="bad" title=${refused[0]} means=${refused[1]} />`}
@@ -145,14 +146,14 @@ export function SignIn({ who, route, link, onSpent }) {
         ${!hasLink && html`
           <form class="stack" onSubmit=${submit} novalidate>
             <${Field} label="Access token" value=${token} onInput=${setToken} error=${wrong} isSecret
-              help="An Executive's API token. It is exchanged for a session and not kept." />
+              help="An Executive's API token. It is exchanged for a session and not stored." />
             <${Button} type="submit" class=${`button wide ${who.oidc ? "plain" : "primary"}`}
               isBusy=${busy === "token"}>Sign in<//>
           </form>
           <details class="small" open=${failed?.by === "link"}>
-            <summary>No token at hand?</summary>
+            <summary>No token?</summary>
             <p class="muted">On the machine where Jackfield runs, <code>jackfield signin-link</code> prints a link that
-              signs you in. It works once, for 15 minutes.</p>
+              signs you in. It works once, within 15 minutes.</p>
           </details>
         `}
       </div>
@@ -193,7 +194,7 @@ export function Below({ who }) {
   const { busy, problem, leave } = useSignOut();
   const heading = useRef(null);
   useEffect(() => {
-    document.title = "Not for your level · Jackfield";
+    document.title = "No access · Jackfield";
     heading.current?.focus();
   }, []);
   return html`
@@ -202,14 +203,14 @@ export function Below({ who }) {
       <div class="card stack">
         <h1 tabindex="-1" ref=${heading}>This console is for Executives</h1>
         <p>You are signed in as <strong class="wrap">${who.name}</strong>, whose level is <strong>${who.level}</strong>.
-          Connections, people and plugins are managed by Executives alone.</p>
-        <p class="muted">If you need something changed here, ask an Executive of your company; or ask who administers your
-          account to raise its level, and sign in again.</p>
+          Only Executives can manage connections, people and plugins.</p>
+        <p class="muted">If you need something changed here, ask an Executive of your company. Or ask whoever administers
+          your account to raise its level, then sign in again.</p>
         ${problem && html`<${Notice} problem=${problem} />`}
         <div class="row">
           <${Button} look="primary" icon="out" isBusy=${busy === "here"} onClick=${() => leave(false)}>Sign out<//>
           <${Button} icon="refresh" onClick=${() => loadSession().catch((failure) => toast(failure.message, "bad"))}>
-            Look again<//>
+            Check again<//>
         </div>
       </div>
     </main>
@@ -240,9 +241,9 @@ export function Account({ who }) {
     <div class="account" ref=${box} onKeyDown=${key} onFocusOut=${blur}>
       ${isOpen && html`
         <div class="account-menu" id="account">
-          <p class="muted small">Your session ends <${Time} at=${who.expires_at} />, or when idle for long.</p>
+          <p class="muted small">Your session ends <${Time} at=${who.expires_at} />, or sooner when idle.</p>
           ${problem && html`<${Notice} problem=${problem} />`}
-          <${Button} look="quiet" icon="out" isBusy=${busy === "here"} onClick=${() => leave(false)}>Sign out here<//>
+          <${Button} look="quiet" icon="out" isBusy=${busy === "here"} onClick=${() => leave(false)}>Sign out<//>
           <${Button} look="quiet" icon="lock" isBusy=${busy === "everywhere"} onClick=${() => leave(true)}>
             Sign out everywhere<//>
         </div>

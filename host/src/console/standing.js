@@ -5,25 +5,25 @@ import { connectionPath } from "./router.js";
 /** Two providers whose state is worse come before two whose state is better; what is not connected comes last. */
 const RANK = { bad: 0, locked: 0, ask: 1, soon: 2, wait: 2, off: 3, ok: 4, none: 5 };
 
-const again = (provider) => ({ label: "Connect again", to: connectionPath(provider), look: "primary" });
+const again = (provider) => ({ label: "Reconnect", to: connectionPath(provider), look: "primary" });
 const check = { label: "Check now", does: "check", look: "plain" };
 const plugin = (provider) => {
   const to = `/providers/${encodeURIComponent(provider)}`;
-  return { label: "Look at the plugin", to, look: "plain" };
+  return { label: "View plugin", to, look: "plain" };
 };
 
 const TROUBLE = {
-  rate_limited: ["Asked to wait", "The provider wants fewer questions for a while."],
-  permission_missing: ["Right missing", "What needs the right that is named fails; all else works on."],
-  provider_timeout: ["Provider slow", "It does not answer in time."],
-  provider_error: ["Provider down", "It fails, or its answers can not be used."],
+  rate_limited: ["Rate limited", "The provider asked for fewer requests for a while."],
+  permission_missing: ["Permission missing", "Work that needs it fails; everything else keeps working."],
+  provider_timeout: ["Provider slow", "It is not responding in time."],
+  provider_error: ["Provider down", "It is failing, or its answers cannot be used."],
   plugin_fault: ["Plugin failed", "The plugin itself failed, not the provider."],
 };
 
 /** When work is tried again, as a sentence. */
 function retry(connection, now) {
-  if (!connection.retry_at || Date.parse(connection.retry_at) <= now) return "Work is tried again by itself.";
-  return `Work waits, and is tried again by itself ${ago(connection.retry_at, now)}.`;
+  if (!connection.retry_at || Date.parse(connection.retry_at) <= now) return "Work is retried automatically.";
+  return `Work waits and is retried automatically ${ago(connection.retry_at, now)}.`;
 }
 
 function ofConnection(provider, connection, now) {
@@ -34,22 +34,22 @@ function ofConnection(provider, connection, now) {
       return {
         kind: "soon",
         word: "Expires soon",
-        means: "Work runs as ever until then, and stops when the credential has run out.",
+        means: "Work continues as usual until then, and stops once the credential has expired.",
         action: again(provider),
       };
     case "needs_choice":
       return {
         kind: "ask",
         word: "Choose an organisation",
-        means: "The credential opens several organisations. No work runs until you say which one this is for.",
-        action: { label: "Choose the organisation", to: connectionPath(provider), look: "primary" },
+        means: "The credential gives access to several organisations. No work runs until you choose one.",
+        action: { label: "Choose organisation", to: connectionPath(provider), look: "primary" },
         needsYou: true,
       };
     case "needs_reauth":
       return {
         kind: "bad",
         word: "Needs a new sign-in",
-        means: "The provider takes the credential no more, so work fails. Mappings and settings are kept.",
+        means: "The provider no longer accepts the credential, so work fails. Mappings and settings are kept.",
         action: again(provider),
         needsYou: true,
       };
@@ -57,12 +57,12 @@ function ofConnection(provider, connection, now) {
       return {
         kind: "locked",
         word: "Unreadable",
-        means: "What is stored does not open, so no work runs. The right master key brings it back; so does a new connect.",
+        means: "The stored credential cannot be opened, so no work runs. The right master key restores it; so does reconnecting.",
         action: again(provider),
         needsYou: true,
       };
     default: {
-      const [word, what] = TROUBLE[connection.last_check?.code] ?? ["In trouble", "The last work with it failed."];
+      const [word, what] = TROUBLE[connection.last_check?.code] ?? ["Having trouble", "The last call to it failed."];
       const needsYou = connection.last_check?.code === "permission_missing";
       return {
         kind: needsYou ? "bad" : "wait",
@@ -80,22 +80,22 @@ function ofPlugin(provider, connection) {
     return {
       kind: "off",
       word: "Plugin gone",
-      means: "Its plugin was taken out, so no work runs. Connection and mappings are kept for when it comes back.",
-      action: { label: "Look at the plugins", to: "/providers", look: "plain" },
+      means: "Its plugin was removed, so no work runs. The connection and its mappings are kept for when it comes back.",
+      action: { label: "View plugins", to: "/providers", look: "plain" },
     };
   }
   const kept = connection ? " Its connection is kept." : "";
   const action = plugin(provider.id);
   switch (provider.state) {
     case "disabled":
-      return { kind: "off", word: "Disabled", means: `Somebody took its plugin out of use, so no work runs.${kept}`, action };
+      return { kind: "off", word: "Plugin paused", means: `Its plugin was paused, so no work runs.${kept}`, action };
     case "pending":
-      return { kind: "ask", word: "Waits for approval", means: `Nobody has approved its plugin, so no work runs.${kept}`, action };
+      return { kind: "ask", word: "Awaiting approval", means: `Its plugin is not approved: no work runs.${kept}`, action };
     case "broken":
       return {
         kind: "bad",
         word: "Plugin broken",
-        means: `Its plugin can not be used, so no work runs.${kept}`,
+        means: `Its plugin cannot be used, so no work runs.${kept}`,
         action,
         needsYou: Boolean(connection),
       };
@@ -123,7 +123,7 @@ function judge({ provider, connection, isSealed, now }) {
       means: connection
         ? "The service has no key to open the credential, so no work runs. Nothing is lost."
         : "The service has no key, so nothing can be connected.",
-      action: { label: "See what is wrong", to: "/service", look: "plain" },
+      action: { label: "See details", to: "/service", look: "plain" },
     };
   }
   const plugged = ofPlugin(provider, connection);
@@ -132,8 +132,8 @@ function judge({ provider, connection, isSealed, now }) {
   if (paused > now) {
     return {
       kind: "wait",
-      word: "Paused",
-      means: `Its plugin failed again and again: it is left alone until ${date(provider.paused_until)}, and work fails.`,
+      word: "Backing off",
+      means: `Its plugin failed repeatedly and is left alone until ${date(provider.paused_until)}. Work fails till then.`,
       action: plugin(provider.id),
     };
   }

@@ -48,12 +48,12 @@ export function Staying({ who }) {
     }
   };
   const actions = isFinal
-    ? html`<${Button} look="primary" onClick=${() => pass(end)}>I see<//>`
+    ? html`<${Button} look="primary" onClick=${() => pass(end)}>OK<//>`
     : html`<${Button} look="primary" isBusy=${isBusy} onClick=${stay}>Stay signed in<//>`;
   return html`
     <${Dialog} title="Your session is about to end" onClose=${isFinal ? () => pass(end) : stay} actions=${actions}>
-      <p>${isFinal ? "A session lasts so long and no longer." : "Nothing was done here for a while."} It ends${" "}
-        <${Time} at=${end} />.${isFinal && " Save what you are at; then sign in again."}</p>
+      <p>${isFinal ? "It has reached its maximum length." : "You have been inactive for a while."} It ends${" "}
+        <${Time} at=${end} />.${isFinal && " Save your work, then sign in again."}</p>
       ${problem && html`<${Notice} problem=${problem} />`}
     <//>
   `;

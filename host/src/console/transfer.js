@@ -14,7 +14,7 @@ export async function readAll(path, key, { signal, progress = () => {} } = {}) {
   }
 }
 
-/** Sends a body and tells how far it is, from 0 to 1: `fetch` can not. Gives the answer, or throws a Problem. */
+/** Sends a body and tells how far it is, from 0 to 1: `fetch` cannot. Gives the answer, or throws a Problem. */
 export function send(method, path, body, { type, signal, progress = () => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -36,7 +36,7 @@ export function send(method, path, body, { type, signal, progress = () => {} }) 
       const wait = Number.parseInt(request.getResponseHeader("retry-after") ?? "", 10);
       return reject(new Problem(request.status, answer, Number.isFinite(wait) ? wait : null));
     };
-    request.onerror = () => reject(new Problem(0, { title: "No answer", detail: "The service can not be reached." }));
+    request.onerror = () => reject(new Problem(0, { title: "No answer", detail: "The service cannot be reached." }));
     request.onabort = () => reject(new DOMException("It was stopped.", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
     request.send(body);

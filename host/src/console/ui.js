@@ -26,10 +26,20 @@ export function Button({ look = "plain", icon, isBusy, to, onClick, children, ty
   `;
 }
 
-/** A state in a word, an icon and a colour: `kind` is `ok`, `soon`, `wait`, `bad`, `ask`, `locked`, `off` or `none`. */
+const SIGNS = {
+  ok: "check",
+  ready: "link",
+  soon: "clock",
+  wait: "wait",
+  bad: "warn",
+  ask: "choice",
+  locked: "lock",
+  off: "off",
+};
+
+/** A state in word, icon and colour: `ok`, `ready`, `soon`, `wait`, `bad`, `ask`, `locked`, `off` or `none`. */
 export function Status({ kind, word }) {
-  const icons = { ok: "check", soon: "clock", wait: "wait", bad: "warn", ask: "choice", locked: "lock", off: "off" };
-  return html`<span class=${`status ${kind}`}><${Icon} name=${icons[kind] ?? "idle"} />${word}</span>`;
+  return html`<span class=${`status ${kind}`}><${Icon} name=${SIGNS[kind] ?? "idle"} />${word}</span>`;
 }
 
 /** The letters that stand for a provider, coloured by its id. */

@@ -26,18 +26,18 @@ function Rows({ users, provider, title }) {
       <table class="stacked">
         <caption class="unseen">Users of ${title}</caption>
         <thead><tr>
-          <th scope="col">Name</th><th scope="col">E-mail</th><th scope="col">At ${title}</th><th scope="col">Person here</th>
+          <th scope="col">Name</th><th scope="col">Email</th><th scope="col">At ${title}</th><th scope="col">Person</th>
         </tr></thead>
         <tbody>
           ${users.map((user) => html`
             <tr key=${user.external_id}>
               <td><span class="strong">${user.name}</span></td>
-              <td class="muted">${user.email ?? "no address"}</td>
+              <td class="muted">${user.email ?? "no email"}</td>
               <td>${user.active ? html`<span class="muted">Active</span>` : html`<${Status} kind="off" word="Inactive" />`}</td>
               <td>${user.person
                 ? html`<${Link} to=${`/mappings?${new URLSearchParams({ q: user.person.name })}`}>${user.person.name}<//>`
                 : html`<${Link} to=${unmapped} class="muted">
-                    Not mapped<span class="unseen">: ${user.name}. Map them</span><//>`}</td>
+                    Not mapped<span class="unseen">: ${user.name}. Map this user</span><//>`}</td>
             </tr>
           `)}
         </tbody>
@@ -86,15 +86,15 @@ function Search({ provider, title, wanted, only }) {
   }, [provider, wanted, only]);
   const { found, seen, isOver, isStopped, problem } = step;
   return html`
-    ${!isOver && html`<${Progress} label=${`${number(seen)} looked through, ${number(found.length)} found…`}>
+    ${!isOver && html`<${Progress} label=${`${number(seen)} checked, ${number(found.length)} found…`}>
       <div><${Button} onClick=${() => stop.current()}>Stop<//></div><//>`}
     ${isOver && html`<p class="muted" role="status">${found.length >= MOST_FOUND
-      ? `The first ${number(MOST_FOUND)} are shown: say more of who you look for.`
-      : `${plural(found.length, "user")} found among ${number(seen)}${isStopped ? ", then stopped" : ""}.`}</p>`}
+      ? `Showing the first ${number(MOST_FOUND)}. Refine the search to narrow it down.`
+      : `${plural(found.length, "user")} found among ${number(seen)}${isStopped ? " (stopped early)" : ""}.`}</p>`}
     ${problem && html`<${Notice} problem=${problem} />`}
     ${found.length > 0 && html`<${Rows} users=${found} provider=${provider} title=${title} />`}
-    ${isOver && !found.length && !problem && html`<${Empty} icon="search" title="Nobody found">
-      Names, addresses and ids at ${title} were compared.<//>`}
+    ${isOver && !found.length && !problem && html`<${Empty} icon="search" title="No users found">
+      No name, email or ID at ${title} matches.<//>`}
   `;
 }
 
@@ -125,9 +125,9 @@ function Pages({ provider, title }) {
   };
   if (problem) {
     const action = problem.code === "unsupported" || problem.code === "unknown_provider"
-      ? html`<${Button} to="/">To the connections<//>`
+      ? html`<${Button} to="/">Go to connections<//>`
       : ["not_connected", "needs_reauth", "needs_choice", "permission_missing"].includes(problem.code) &&
-        html`<${Button} look="primary" to=${connectionPath(provider)}>To ${title}<//>`;
+        html`<${Button} look="primary" to=${connectionPath(provider)}>Go to ${title}<//>`;
     return html`<${Notice} problem=${problem} action=${action || undefined} onRetry=${() => retry(round + 1)} />`;
   }
   const users = page?.users ?? [];
@@ -139,11 +139,11 @@ function Pages({ provider, title }) {
       ${isSlow && html`<${Progress} label=${`Asking ${title} for its users…`} />`}
       ${users.length > 0 && html`<${Rows} users=${users} provider=${provider} title=${title} />`}
       ${page && !users.length && !isBusy && html`<${Empty} icon="people"
-        title=${page.next_cursor ? "This page is empty" : "Nobody there"}>
-        ${page.next_cursor ? "The provider has more pages." : `${title} lists no users to this credential.`}<//>`}
+        title=${page.next_cursor ? "This page is empty" : "No users"}>
+        ${page.next_cursor ? "The provider has more pages." : `${title} shows no users to this credential.`}<//>`}
       ${page && html`<nav class="row apart" aria-label="Pages of users">
         <${Button} icon="back" aria-disabled=${!canGoBack}
-          onClick=${() => canGoBack && turn(cursors.slice(0, -1))}>Before<//>
+          onClick=${() => canGoBack && turn(cursors.slice(0, -1))}>Previous<//>
         <span class="muted small" role="status">Page ${cursors.length}</span>
         <${Button} icon="next" aria-disabled=${!canGoOn}
           onClick=${() => canGoOn && turn([...cursors, page.next_cursor])}>Next<//>
@@ -194,17 +194,17 @@ export default function Users({ route }) {
     return html`<${Page} title=${`Users of ${title}`} back=${back}>
       ${known && html`<${Notice} kind="info" problem=${known} action=${html`<${Button} look="primary"
         to=${known.code === "not_connected" ? connectionPath(id) : "/"}>
-        ${known.code === "not_connected" ? `Connect ${title}` : "To the connections"}<//>`} />`}
+        ${known.code === "not_connected" ? `Connect ${title}` : "Go to connections"}<//>`} />`}
       ${!isThere && failure && html`<${Notice} problem=${failure} />`}
     <//>`;
   }
   const actions = html`<${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>`;
   return html`
-    <${Page} title=${`Users of ${title}`} lead="Whom the provider knows, and which person here each one is."
+    <${Page} title=${`Users of ${title}`} lead="Everyone the provider lists, and the person each one is mapped to."
       back=${back} actions=${actions}>
       <div class="toolbar" role="search">
-        <${Field} label="Search" kind="search" value=${typed} onInput=${type} placeholder="Name, e-mail or id" />
-        <${Field} label="Show" kind="choice" value=${only} choices=${[{ value: "", label: "Everybody" }, ...ONLY]} required
+        <${Field} label="Search" kind="search" value=${typed} onInput=${type} placeholder="Name, email or ID" />
+        <${Field} label="Show" kind="choice" value=${only} choices=${[{ value: "", label: "Everyone" }, ...ONLY]} required
           onInput=${(value) => seek(typed, value)} />
       </div>
       ${wanted || only

@@ -31,8 +31,8 @@ export function Verdict({ kind, entry, version, connection, onClose, onDone }) {
       ${
         version?.downgrade &&
         kind === "approve" &&
-        html`<${Notice} kind="warn" title="This is a lower version than the one that runs"
-        means="What was mended since may be broken again." />`
+        html`<${Notice} kind="warn" title="This version is older than the one running"
+        means="Fixes that were made since may be lost." />`
       }
       ${kind === "approve" && version && html`<${Changes} before=${entry} version=${version} />`}
       <ul>${decision.means.map((words) => html`<li>${words}</li>`)}</ul>
@@ -43,7 +43,7 @@ export function Verdict({ kind, entry, version, connection, onClose, onDone }) {
 const stays = (title, connection) =>
   connection
     ? `The connection with ${connection.org_name ?? title}, its credential and all mappings are kept.`
-    : `${title} is not connected, so no work is touched.`;
+    : `${title} is not connected, so no work is affected.`;
 
 const DECISIONS = {
   approve({ entry, version, title, connection }) {
@@ -59,7 +59,7 @@ const DECISIONS = {
       done: `${title} ${number} is approved.`,
       means: [
         entry.state === "approved"
-          ? `It serves from the next call on, in place of ${entry.version}. Calls under way end on theirs.`
+          ? `It takes over from ${entry.version} with the next call. Calls in progress finish on the one they began with.`
           : "It serves from the next call on, with exactly what is shown here and nothing more.",
         stays(title, connection),
         ...(entry.state === "approved" ? [`${entry.version} is kept: you can go back to it.`] : []),
@@ -73,8 +73,8 @@ const DECISIONS = {
     path: "/disable",
     done: `${title} is paused.`,
     means: [
-      `Nothing of it runs until somebody approves a version again, not even after a restart.`,
-      connection ? `Work that needs ${title} fails meanwhile.` : "",
+      `Nothing of it runs until a version is approved again, not even after a restart.`,
+      connection ? `Work that needs ${title} fails in the meantime.` : "",
       stays(title, connection),
     ].filter(Boolean),
   }),
@@ -86,8 +86,8 @@ const DECISIONS = {
     digest: entry.previous.digest,
     done: `${title} ${entry.previous.version} serves again.`,
     means: [
-      `${entry.previous.version} was approved before and serves again from the next call on.`,
-      `${entry.version ?? "The version that serves now"} waits for approval anew.`,
+      `${entry.previous.version} was approved before and takes over with the next call.`,
+      `${entry.version ?? "The version that serves now"} will await approval again.`,
       stays(title, connection),
     ],
   }),
@@ -99,13 +99,13 @@ const DECISIONS = {
     path: "",
     done: `${title} is removed.`,
     means: [
-      "All approvals of it, and every version that was sent in here, are gone for good.",
+      "All its approvals, and every version uploaded here, are deleted for good.",
       connection
-        ? `The connection with ${connection.org_name ?? title} is kept, but nothing can use it until one is approved again.`
+        ? `The connection with ${connection.org_name ?? title} is kept, but unusable until a version is approved again.`
         : stays(title, connection),
       entry.file
-        ? `The plugins’ folder is not touched: ${entry.file} lies there and waits for approval anew.`
-        : "What lies in the plugins’ folder is not touched.",
+        ? `The plugins folder is not touched: ${entry.file} stays there and will await approval again.`
+        : "Files in the plugins folder are not touched.",
     ],
   }),
 };

@@ -17,7 +17,7 @@ export const TITLES = {
 
 /** What the fields of the shipped providers are called. */
 const LABELS = {
-  admin_email: "Administrator's e-mail",
+  admin_email: "Administrator's email",
   api_key: "API key",
   api_token: "API token",
   bot_token: "Bot token",

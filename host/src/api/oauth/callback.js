@@ -59,7 +59,7 @@ function showAnswer() {
 
 /** Sends the answer on. Every outcome is one that the console can ask for by the flow's id. */
 async function redeem(flow, { csrf }) {
-  say("One moment…", body.code ? "The provider agreed. Its answer is being tried." : "The provider did not agree.");
+  say("One moment…", body.code ? "The provider agreed. Its answer is being checked." : "The provider did not agree.");
   let problem = null;
   try {
     const response = await fetch(`/api/admin/connections/${encodeURIComponent(flow.provider)}/callback`, {
@@ -69,7 +69,7 @@ async function redeem(flow, { csrf }) {
     });
     if (!response.ok) problem = await response.json().catch(() => ({ detail: `The service answered ${response.status}.` }));
   } catch {
-    problem = { detail: "The service can not be reached. Begin again in the console." };
+    problem = { detail: "The service cannot be reached. Start again in the console." };
   }
   tell(flow, problem ? "failed" : "succeeded");
   if (problem) {
