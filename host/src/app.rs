@@ -63,10 +63,10 @@ impl Default for Surroundings {
 
 impl App {
     /// Opens the database, takes the key, loads the components. A key that is missing or wrong, or a component that
-    /// can not be used, is no error: the service starts and says so.
+    /// cannot be used, is no error: the service starts and says so.
     ///
     /// # Errors
-    /// The data folder or the database can not be used.
+    /// The data folder or the database cannot be used.
     pub async fn start(config: &Config, surroundings: Surroundings) -> anyhow::Result<Self> {
         let metrics = Metrics::start();
         let store = open_store(config, surroundings.clock.clone()).await?;
@@ -86,12 +86,12 @@ impl App {
         if config.plugins_trust == Trust::Shipped(std::collections::BTreeMap::new()) {
             tracing::warn!("this program was built without the digests of its components, so it approves none");
         }
-        let (run, serving) = this_run(&config.data_dir).context("the data folder can not be written to")?;
+        let (run, serving) = this_run(&config.data_dir).context("the data folder cannot be written to")?;
         let providers = open_providers(config, &store, &sandbox, run.host.clone()).await?;
         let catalog = Arc::clone(providers.catalog());
         let jwt = config.jwt.clone();
         let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
-        let oidc = open_oidc(config, &egress, &surroundings.clock).context("the public URL can not be come back to")?;
+        let oidc = open_oidc(config, &egress, &surroundings.clock).context("the public URL cannot be come back to")?;
         let connections = Connections::new(Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -161,7 +161,7 @@ impl App {
 /// Opens the database with the master key, making both on the first start.
 ///
 /// # Errors
-/// The data folder or the database can not be used. A key that can not leaves the store sealed.
+/// The data folder or the database cannot be used. A key that cannot leaves the store sealed.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let folder = &config.data_dir;
     DirBuilder::new()
@@ -174,7 +174,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
         .with_context(|| format!("the data folder {} is not this user's own", folder.display()))?;
     // Held while tables and key are made, so that two first starts at once do not each make a key.
     let _starting = lock(&folder.join("starting.lock"))
-        .with_context(|| format!("the data folder {} can not be written to", folder.display()))?;
+        .with_context(|| format!("the data folder {} cannot be written to", folder.display()))?;
     let options = StoreOptions { url: config.database_url.expose().clone(), clock };
     let mut store = Store::open(options).await.context("the database could not be opened")?;
     let may_create = if store.has_keys().await? { MayCreate::No } else { MayCreate::Yes };
@@ -248,8 +248,8 @@ async fn open_providers(config: &Config, store: &Store, sandbox: &Sandbox, host:
 /// The catalog as a service with these settings has it, for a command that looks at it or decides something.
 ///
 /// # Errors
-/// The data folder or the database can not be used.
+/// The data folder or the database cannot be used.
 pub async fn open_catalog(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Providers> {
-    let host = this_host(&config.data_dir).context("the data folder can not be written to")?;
+    let host = this_host(&config.data_dir).context("the data folder cannot be written to")?;
     open_providers(config, store, sandbox, host).await
 }

@@ -82,7 +82,7 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let traces = logging::start(&config)?;
     let app = App::start(&config, Surroundings::default()).await?;
     let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("{} can not be listened on", config.listen))?;
+        TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
     let address = listener.local_addr()?;
     let site = config.public_url.clone().map_or_else(|| Url::parse(&format!("http://{address}")), Ok)?;
     signin_link::first(&app.store, &site).await?;

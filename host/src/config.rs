@@ -214,7 +214,7 @@ fn beside_the_binary() -> PathBuf {
 }
 
 fn public_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     let bare = matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.path() == "/"
@@ -234,7 +234,7 @@ fn parse_reroute(text: &str, dev: Dev) -> Result<BTreeMap<String, Url>, String> 
     text.split(',')
         .map(|pair| {
             let (host, url) = pair.split_once('=').ok_or("must be HOST=URL pairs, parted by commas")?;
-            let url = Url::parse(url.trim()).map_err(|error| format!("`{}` is no URL: {error}", url.trim()))?;
+            let url = Url::parse(url.trim()).map_err(|error| format!("`{}` is not a URL: {error}", url.trim()))?;
             let is_loopback = match url.host() {
                 Some(url::Host::Ipv4(address)) => address.is_loopback(),
                 Some(url::Host::Ipv6(address)) => address.is_loopback(),

@@ -274,7 +274,7 @@ impl Connections {
     ///
     /// # Errors
     /// The provider is unknown, the service is sealed or overloaded, or the database fails. A provider that fails, or
-    /// a component that can not be used, is an answer, not an error.
+    /// a component that cannot be used, is an answer, not an error.
     pub async fn health(&self, provider: &str) -> Result<Health, Error> {
         let id = self.id(provider)?;
         let Some(connection) = self.store.connection(&id).await? else {
@@ -416,7 +416,7 @@ fn missing_in_words(missing: &Error) -> String {
             format!("its component is gone; drop the component of `{provider}` in again, and approve it")
         }
         Error::PluginFault { fault, .. } => format!("its component is broken: {fault}"),
-        other => format!("its component can not be used: {other}"),
+        other => format!("its component cannot be used: {other}"),
     }
 }
 

@@ -55,7 +55,7 @@ impl Egress {
     /// Opens the way out.
     ///
     /// # Errors
-    /// When a reroute leaves this machine, or a trust anchor is no certificate.
+    /// When a reroute leaves this machine, or a trust anchor is not a certificate.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
         Ok(Self(Arc::new(client::Clients::new(config)?)))
     }
@@ -371,7 +371,7 @@ impl SendError {
 pub enum EgressError {
     #[error("reroute of {host} to {target}: only http on a loopback address with a port can be named")]
     Reroute { host: String, target: Box<Url> },
-    #[error("a trust anchor is no certificate")]
+    #[error("a trust anchor is not a certificate")]
     TrustAnchor(#[source] rustls::Error),
     #[error("the TLS settings do not fit together")]
     Tls(#[source] rustls::Error),

@@ -40,7 +40,7 @@ const HELD: [&str; 14] = [
 /// Starts the log, and the traces where they are wanted. Call [`Traces::end`] last.
 ///
 /// # Errors
-/// The filter is none, the collector can not be spoken to, or a log was started before.
+/// The filter is none, the collector cannot be spoken to, or a log was started before.
 pub fn start(config: &Config) -> anyhow::Result<Traces> {
     start_with(&config.log, config.log_format, config.traces.as_ref(), io::stderr)
 }
@@ -54,7 +54,7 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter: EnvFilter =
-        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is no tracing filter: {error}"))?;
+        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is not a tracing filter: {error}"))?;
     let filter = filter.and(filter_fn(|metadata| !is_held(metadata)));
     let traces = export.map_or_else(|| Ok(Traces::none()), Traces::start)?;
     let spans = traces.tracer().map(|tracer| {

@@ -59,7 +59,7 @@ impl fmt::Display for ProviderId {
     }
 }
 
-/// A text that is no provider id.
+/// A text that is not a provider id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter")]
 pub struct InvalidProviderId;

@@ -181,7 +181,7 @@ pub enum ProviderError {
     Http(#[source] SendError),
 }
 
-/// Why a file is no component that can be used; in words for the administrator.
+/// Why a file is not a component that can be used; in words for the administrator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct LoadError(String);
@@ -190,7 +190,7 @@ impl Sandbox {
     /// Makes the engine and what is linked into every guest; components are checked in this process.
     ///
     /// # Errors
-    /// The machine can not give what the engine needs.
+    /// The machine cannot give what the engine needs.
     pub fn new(limits: Limits, egress: Egress, cache: Cache) -> wasmtime::Result<Self> {
         Self::with_checker(limits, egress, cache, Checker::InProcess)
     }
@@ -198,7 +198,7 @@ impl Sandbox {
     /// The same, with components checked elsewhere.
     ///
     /// # Errors
-    /// The machine can not give what the engine needs.
+    /// The machine cannot give what the engine needs.
     pub fn with_checker(limits: Limits, egress: Egress, cache: Cache, checker: Checker) -> wasmtime::Result<Self> {
         let engine = engine::new(&limits)?;
         let linker = guest::linker(&engine)?;
@@ -218,7 +218,7 @@ impl Sandbox {
     /// Checks, compiles (or takes from the cache) and describes a component.
     ///
     /// # Errors
-    /// It is no component, imports what is not linked, or says of itself what may not be approved.
+    /// It is not a component, imports what is not linked, or says of itself what may not be approved.
     pub async fn load(&self, bytes: Vec<u8>) -> Result<Component, LoadError> {
         let (digest, bytes) = (compiled::digest(&bytes), Arc::new(bytes));
         let _one_at_a_time = self.0.compiling.acquire().await.map_err(|_closed| LoadError("stopping".to_owned()))?;
@@ -237,7 +237,7 @@ impl Sandbox {
                 let code = blocking(move || compiled::compile(&sandbox.0.engine, &bytes)).await?;
                 let exports = guest::exports(&self.0.engine, &self.0.linker, &code)?;
                 let manifest = judged(describe::run(self, &exports.provider).await?, &exports)?;
-                let code = code.serialize().map_err(|error| LoadError(format!("it can not be kept: {error:#}")))?;
+                let code = code.serialize().map_err(|error| LoadError(format!("it cannot be kept: {error:#}")))?;
                 self.0.cache.put(&self.0.engine, &digest, &code, &manifest);
                 Ok(self.component(digest, manifest, exports))
             }
@@ -350,7 +350,7 @@ fn judged(manifest: Manifest, exports: &Exports) -> Result<Manifest, LoadError> 
     if findings.is_empty() {
         return Ok(manifest);
     }
-    Err(LoadError(format!("its manifest can not be approved: {}", findings.join("; "))))
+    Err(LoadError(format!("its manifest cannot be approved: {}", findings.join("; "))))
 }
 
 fn in_words(time: Duration) -> String {

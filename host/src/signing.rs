@@ -60,7 +60,7 @@ impl TrustedKeys {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| format!("is no file of trusted keys: {error}"))?;
+        let file: File = toml::from_str(text).map_err(|error| format!("is not a file of trusted keys: {error}"))?;
         let mut keys: Vec<TrustedKey> = Vec::new();
         for Written { name, public_key: text, providers, hosts, oauth, service_accounts } in file.key {
             let public = public_key(&text).map_err(|why| format!("has a wrong public key under `{name}`: {why}"))?;
@@ -77,7 +77,7 @@ impl TrustedKeys {
     /// One key that may ask for everything: whoever names it on a command line wants to know who signed, no more.
     ///
     /// # Errors
-    /// The text is no public key of minisign.
+    /// The text is not a public key of minisign.
     pub fn one(name: &str, public_key_text: &str) -> Result<Self, String> {
         let public = public_key(public_key_text)?;
         Ok(Self(vec![TrustedKey { name: name.to_owned(), public, grant: KeyGrant::everything() }]))
@@ -89,7 +89,7 @@ impl TrustedKeys {
         let Some(text) = signature else { return Signer::Nobody };
         let signature = match Signature::decode(text) {
             Ok(signature) => signature,
-            Err(why) => return Signer::Broken(format!("its signature can not be read: {why}")),
+            Err(why) => return Signer::Broken(format!("its signature cannot be read: {why}")),
         };
         for key in &self.0 {
             // The old form signs the bytes themselves and not their digest; no tool of today makes it unasked.
@@ -99,7 +99,7 @@ impl TrustedKeys {
                 Err(Wrong::InvalidSignature) => {
                     return Signer::Broken(format!("its signature by `{}` is not one of these bytes", key.name));
                 }
-                Err(why) => return Signer::Broken(format!("its signature can not be used: {why}")),
+                Err(why) => return Signer::Broken(format!("its signature cannot be used: {why}")),
             }
         }
         Signer::Unknown

@@ -117,7 +117,7 @@ pub enum StoreError {
     #[error("the database could not be migrated")]
     Migrate(#[from] MigrateError),
     /// A stored value is not what this version writes.
-    #[error("a stored value can not be read: {0}")]
+    #[error("a stored value cannot be read: {0}")]
     Corrupt(&'static str),
     /// The database failed.
     #[error("the database failed")]
@@ -208,7 +208,7 @@ impl Store {
         Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?)
     }
 
-    /// Why the secrets can not be opened, and what to do; none when they can.
+    /// Why the secrets cannot be opened, and what to do; none when they can.
     #[must_use]
     pub fn sealed_because(&self) -> Option<&str> {
         match &self.keys {

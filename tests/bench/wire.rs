@@ -29,7 +29,7 @@ impl Wire {
         self.send_bytes(kind, method, path, token, body.as_bytes())
     }
 
-    /// Sends a request whose body is no text.
+    /// Sends a request whose body is not text.
     pub(crate) fn send_bytes(
         &mut self,
         kind: &str,

@@ -159,7 +159,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // A server that did not start can not be stopped either.
+        // A server that did not start cannot be stopped either.
         if let Err(error) = self.pg_ctl_stop("immediate")
             && self.data().join("postmaster.pid").exists()
         {

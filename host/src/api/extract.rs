@@ -90,12 +90,12 @@ pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Error> 
 /// Reads JSON. What is wrong with it is told without a value of it.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|error| {
-        // The parser's own message could repeat a value; its position can not, and the name of a field may be told.
+        // The parser's own message could repeat a value; its position cannot, and the name of a field may be told.
         let message = error.to_string();
         let named = |start: &str| message.strip_prefix(start).and_then(|rest: &str| rest.split_once('`'));
         let shown = |(name, _): (&str, &str)| name.chars().take(40).collect::<String>();
         let what = if let Some(field) = named("unknown field `").map(shown) {
-            format!("holds `{field}`, which is no field of it")
+            format!("holds `{field}`, which is not a field of it")
         } else if let Some(field) = named("missing field `").map(shown) {
             format!("lacks the field `{field}`")
         } else if error.is_data() {
@@ -115,7 +115,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<State> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
         let axum::extract::Query(query) = axum::extract::Query::try_from_uri(&parts.uri)
-            .map_err(|error| Error::InvalidRequest(format!("the query can not be read: {}", error.body_text())))?;
+            .map_err(|error| Error::InvalidRequest(format!("the query cannot be read: {}", error.body_text())))?;
         Ok(Self(query))
     }
 }

@@ -79,7 +79,7 @@ impl Form {
     pub(super) fn finish(mut self) -> Result<(), Error> {
         for name in self.fields.into_keys().take(UNKNOWN) {
             let name: String = name.chars().take(40).collect();
-            self.errors.push(FieldError::new(name, "is no field of this body"));
+            self.errors.push(FieldError::new(name, "is not a field of this body"));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Error::InvalidFields(self.errors)) }
     }
@@ -109,7 +109,7 @@ mod tests {
         let said: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
         assert_eq!(
             said,
-            ["a must be a text", "c must be true or false", "g is required", "f is no field of this body"]
+            ["a must be a text", "c must be true or false", "g is required", "f is not a field of this body"]
         );
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn identify(Given(state): Given<State>, mut request: Request, n
         let mut response = next.run(request).await;
         if response.status() == StatusCode::BAD_REQUEST && response.extensions().get::<Problem>().is_none() {
             // The router's own refusal, of a path that is not UTF-8.
-            response = ApiError::from(Error::InvalidRequest("the path can not be read".to_owned())).into_response();
+            response = ApiError::from(Error::InvalidRequest("the path cannot be read".to_owned())).into_response();
         }
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             response = error::write(&problem, &id.0);
@@ -92,7 +92,7 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Refuses a request that was sent to a name which is not ours: a page that rebinds its own name to this address
-/// would otherwise call us from a browser behind the firewall. An address can not be rebound, so any is taken.
+/// would otherwise call us from a browser behind the firewall. An address cannot be rebound, so any is taken.
 pub(super) async fn check_host(Given(state): Given<State>, request: Request, next: Next) -> Response {
     let ours = authority(request.uri(), request.headers()).is_some_and(|authority| {
         let host = authority.host();

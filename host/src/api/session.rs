@@ -106,7 +106,7 @@ const SPENT: Error =
 
 async fn by_token(state: &State, text: &Secret<String>) -> Result<(NewSession, String), Error> {
     let token = state.store.find_token(text.expose()).await?;
-    let token = token.ok_or(Error::NotSignedIn("this is no API token, or it was revoked, or has expired"))?;
+    let token = token.ok_or(Error::NotSignedIn("this is not an API token, or it was revoked, or has expired"))?;
     if token.level == Level::Service {
         return Err(Error::Forbidden("a token of level service is a program's and signs nobody in".to_owned()));
     }

@@ -147,7 +147,7 @@ fn opened(cursor: &str) -> Result<String, Error> {
 /// Sends a list part by part: `open`, what `write` makes of each part, `close`.
 ///
 /// # Errors
-/// The first part can not be read. Where a later one can not, the answer breaks off, and no client takes it for whole.
+/// The first part cannot be read. Where a later one cannot, the answer breaks off, and no client takes it for whole.
 pub(super) async fn parts<T, F>(
     kind: &'static str,
     open: impl Into<Vec<u8>>,

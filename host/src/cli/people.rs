@@ -41,11 +41,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
-    let length = std::fs::metadata(path).with_context(|| format!("{shown} can not be read"))?.len();
+    let length = std::fs::metadata(path).with_context(|| format!("{shown} cannot be read"))?.len();
     if length > FILE {
         bail!("{shown} is larger than {} MiB; give it in parts", FILE >> 20);
     }
-    std::fs::read(path).with_context(|| format!("{shown} can not be read"))
+    std::fs::read(path).with_context(|| format!("{shown} cannot be read"))
 }
 
 async fn import(store: &Store, file: Bytes, json: bool) -> anyhow::Result<()> {

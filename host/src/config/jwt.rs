@@ -6,7 +6,7 @@ use crate::{egress::policy, model::caller::IdentityProvider};
 pub(super) fn identity_provider(settings: &mut Settings) -> Option<IdentityProvider> {
     let given = settings.all_or_none(["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL", "JWT_LEVEL_CLAIM"])?;
     let [issuer, audience, jwks_url, level_claim] = given;
-    let fit = policy::url_may_be_asked(&jwks_url).map_err(|why| format!("can not be asked: {why}"));
+    let fit = policy::url_may_be_asked(&jwks_url).map_err(|why| format!("cannot be asked: {why}"));
     settings.check("JWT_JWKS_URL", fit)?;
     Some(IdentityProvider { issuer, audience, jwks_url, level_claim })
 }

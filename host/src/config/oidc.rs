@@ -6,7 +6,7 @@ use crate::{egress::policy, model::session::SignInProvider, secret::Secret};
 pub(super) fn sign_in_provider(settings: &mut Settings) -> Option<SignInProvider> {
     let given = settings.all_or_none(["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_LEVEL_CLAIM"])?;
     let [issuer, client_id, client_secret, level_claim] = given;
-    let fit = policy::url_may_be_asked(&issuer).map_err(|why| format!("can not be asked: {why}"));
+    let fit = policy::url_may_be_asked(&issuer).map_err(|why| format!("cannot be asked: {why}"));
     settings.check("OIDC_ISSUER", fit)?;
     Some(SignInProvider { issuer, client_id, client_secret: Secret::new(client_secret), level_claim })
 }

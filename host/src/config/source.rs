@@ -35,7 +35,7 @@ impl Settings {
         let (mut given, mut standard) = (BTreeMap::new(), BTreeMap::new());
         if let Some(text) = file {
             let table: toml::Table =
-                text.parse().map_err(|error| ConfigError(format!("the configuration file is no TOML: {error}")))?;
+                text.parse().map_err(|error| ConfigError(format!("the configuration file is not TOML: {error}")))?;
             flatten("", &table, &mut given);
         }
         for (key, value) in environment {
@@ -108,12 +108,12 @@ impl Settings {
 
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         for name in self.given.keys() {
-            self.problems.push((format!("{PREFIX}{name}"), "is no setting".to_owned()));
+            self.problems.push((format!("{PREFIX}{name}"), "is not a setting".to_owned()));
         }
         if self.problems.is_empty() {
             return Ok(());
         }
-        let mut message = "these settings can not be used:".to_owned();
+        let mut message = "these settings cannot be used:".to_owned();
         for (name, problem) in &self.problems {
             // Writing to a String does not fail.
             let _ = write!(message, "\n  {name} {problem}");

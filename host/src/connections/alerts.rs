@@ -24,7 +24,7 @@ impl Connections {
     /// As [`alert_target`](Self::alert_target), or the address is not public https.
     pub async fn set_alert_target(&self, provider: &str, url: &str, actor: &Actor) -> Result<Option<String>, Error> {
         policy::url_may_be_asked(url).map_err(|why| {
-            Error::InvalidFields(vec![FieldError::new("webhook_url", format!("is no public https address: {why}"))])
+            Error::InvalidFields(vec![FieldError::new("webhook_url", format!("is not a public https address: {why}"))])
         })?;
         let (id, component, connection) = self.with_alerts(provider).await?;
         let target =

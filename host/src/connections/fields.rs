@@ -15,7 +15,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Shorter secrets can not be taken out of an answer without taking ordinary words out too.
+/// Shorter secrets cannot be taken out of an answer without taking ordinary words out too.
 const SHORTEST_SECRET: usize = 8;
 
 /// Bytes of an ordinary value.
@@ -71,7 +71,7 @@ pub(super) fn merge(
     let mut errors: Vec<FieldError> = submitted
         .keys()
         .filter(|name| manifest.field(name).is_none())
-        .map(|name| FieldError::new(name.chars().take(100).collect::<String>(), "is no field of this provider"))
+        .map(|name| FieldError::new(name.chars().take(100).collect::<String>(), "is not a field of this provider"))
         .collect();
     let mut merged = Merged { fields: BTreeMap::new(), secrets: BTreeMap::new(), kept_stored_values: false };
     for field in &manifest.fields {
@@ -87,7 +87,7 @@ pub(super) fn merge(
                 Err(message) => errors.push(FieldError::new(name, message)),
             },
             Some(Submitted::Null) if field.required => {
-                errors.push(FieldError::new(name, "is required and can not be cleared"));
+                errors.push(FieldError::new(name, "is required and cannot be cleared"));
             }
             Some(Submitted::Null) => {}
             Some(Submitted::Other) => errors.push(FieldError::new(name, "must be a string")),
@@ -131,10 +131,10 @@ fn judge(field: &Field, text: &Secret<String>) -> Result<Secret<String>, String>
         FieldKind::Email => {
             let parts = value.split_once('@');
             if !parts.is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !value.contains(' ')) {
-                return Err("is no e-mail address".to_owned());
+                return Err("is not an email address".to_owned());
             }
         }
-        FieldKind::Url => policy::url_may_be_asked(value).map_err(|why| format!("is no address to use: {why}"))?,
+        FieldKind::Url => policy::url_may_be_asked(value).map_err(|why| format!("is not an address to use: {why}"))?,
         FieldKind::Json => {
             let mut parsed: Result<serde_json::Value, _> = serde_json::from_str(value);
             if let Ok(document) = &mut parsed {
@@ -223,7 +223,7 @@ mod tests {
     fn each_wrong_field_has_its_own_message() {
         assert_eq!(
             messages(r#"{"token": 5, "tokn": "x"}"#, Stored::default()),
-            ["tokn is no field of this provider", "token must be a string", "team is required"]
+            ["tokn is not a field of this provider", "token must be a string", "team is required"]
         );
         assert_eq!(
             messages(r#"{"token": "tok-UPPERCASE", "team": ""}"#, Stored::default()),
@@ -236,7 +236,7 @@ mod tests {
             messages(r#"{"token": "********", "team": null}"#, stored()),
             [
                 "token is a mask, not a secret; leave it out to keep what is stored",
-                "team is required and can not be cleared"
+                "team is required and cannot be cleared"
             ]
         );
         assert_eq!(

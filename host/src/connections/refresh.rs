@@ -1,4 +1,4 @@
-//! Keeps OAuth grants alive: one refresh at a time for each, over all processes, that a crash can not lose.
+//! Keeps OAuth grants alive: one refresh at a time for each, over all processes, that a crash cannot lose.
 //!
 //! 1. The intent is in the database before the request leaves; whoever wrote it holds the grant alone.
 //! 2. The new pair is sealed in the database before its access token is used. It replaces only the pair that it came
@@ -116,7 +116,7 @@ impl Connections {
         self.usable(component, connection, Arc::new(grant)).await
     }
 
-    /// A grant as it was read, or the next one where its access token can not be used now.
+    /// A grant as it was read, or the next one where its access token cannot be used now.
     ///
     /// A token that is about to end is refreshed beside; one that has ended is waited for.
     pub(super) async fn usable(

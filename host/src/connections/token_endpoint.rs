@@ -282,7 +282,7 @@ pub(super) struct Post<'a> {
 
 /// Sends one request of the host's own to the one URL that is declared for it; a redirect elsewhere is refused.
 pub(super) async fn send(egress: &Egress, pool: &str, post: Post<'_>) -> Result<crate::egress::Response, SendError> {
-    let url: url::Url = post.url.parse().map_err(|_| SendError::Malformed("the endpoint is no URL".to_owned()))?;
+    let url: url::Url = post.url.parse().map_err(|_| SendError::Malformed("the endpoint is not a URL".to_owned()))?;
     let place = Place::Header { name: "Authorization".to_owned(), format: "{}".to_owned() };
     let credential = post.credentials.first().map(|(source, _)| Attachment { source: source.clone(), place });
     let endpoint = Endpoint {

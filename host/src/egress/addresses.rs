@@ -47,7 +47,7 @@ impl fmt::Display for Network {
 
 /// The text is no block of addresses.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no network: an address, a slash and a prefix length are wanted, with no bit set after the prefix")]
+#[error("`{0}` is not a network: an address, a slash and a prefix length are wanted, with no bit set after the prefix")]
 pub struct NotANetwork(String);
 
 impl FromStr for Network {

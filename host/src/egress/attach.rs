@@ -57,7 +57,7 @@ pub fn place_may_be_asked(place: &Place) -> Result<(), String> {
         Place::Aws(place) => sign::aws_may_be_asked(place),
         Place::Jwt(place) => sign::jwt_may_be_asked(place),
     };
-    if right { Ok(()) } else { Err("a credential can not stand in this place".to_owned()) }
+    if right { Ok(()) } else { Err("a credential cannot stand in this place".to_owned()) }
 }
 
 /// Checks that what a component sent leaves the place free, in every spelling that some server reads as that place.
@@ -172,7 +172,7 @@ fn keys_are_free(wanted: &str, pairs: &[u8]) -> Result<(), Denial> {
 }
 
 /// The spellings under which servers file a key: trimmed, without case, cut at a bracket, an equals sign or a NUL, with
-/// `_` for the dots, blanks and open brackets that PHP can not keep.
+/// `_` for the dots, blanks and open brackets that PHP cannot keep.
 fn key_spellings(key: &[u8]) -> [String; 2] {
     let key = String::from_utf8_lossy(key).replace('+', " ");
     let key = json::folded(key.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control()));

@@ -106,7 +106,7 @@ fn readable(fields: &HeaderMap) -> Result<(), SendError> {
             .map(|(_, charset)| charset.trim_matches(|letter: char| letter == '"' || letter.is_whitespace()))
             .any(|charset| UNREADABLE.iter().any(|prefix| charset.starts_with(prefix)))
     });
-    if unreadable { Err(SendError::Malformed("a charset that can not be searched".to_owned())) } else { Ok(()) }
+    if unreadable { Err(SendError::Malformed("a charset that cannot be searched".to_owned())) } else { Ok(()) }
 }
 
 /// The fields that the component is shown, with secrets masked.

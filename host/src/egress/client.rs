@@ -139,7 +139,7 @@ impl Clients {
         let url = Url::parse(&url).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
         let credential = authorization.map(|value| {
             let mut value = HeaderValue::try_from(value.expose().as_str())
-                .map_err(|_| Denial::new("header", "the credential can not stand in a header"))?;
+                .map_err(|_| Denial::new("header", "the credential cannot stand in a header"))?;
             value.set_sensitive(true);
             Ok::<_, Denial>((AUTHORIZATION, value))
         });
@@ -261,7 +261,7 @@ impl Clients {
     /// Chooses the client and makes the request as it goes onto the wire.
     fn prepare(&self, pool: &str, draft: Draft) -> Result<(reqwest::Client, reqwest::Request), SendError> {
         let Draft { method, url, headers, body, credential } = draft;
-        let unfit = |_| SendError::Denied(Denial::new("header", "the field can not be sent"));
+        let unfit = |_| SendError::Denied(Denial::new("header", "the field cannot be sent"));
         let method = match method {
             Method::Get => http::Method::GET,
             Method::Head => http::Method::HEAD,
@@ -282,7 +282,7 @@ impl Clients {
         let fields = request.headers_mut();
         for (name, value) in &headers {
             let name = http::HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| Denial::new("header", "the field can not be sent"))?;
+                .map_err(|_| Denial::new("header", "the field cannot be sent"))?;
             fields.append(name, HeaderValue::from_str(value.trim()).map_err(unfit)?);
         }
         fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));

@@ -15,7 +15,7 @@ impl Collector {
     /// Makes the client: the compiled-in trust anchors, no redirect, no proxy, no second try.
     ///
     /// # Errors
-    /// The client can not be made.
+    /// The client cannot be made.
     pub fn new() -> Result<Self, EgressError> {
         let limits = EgressLimits::default();
         let client = client::bare_client(&limits)

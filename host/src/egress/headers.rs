@@ -27,7 +27,7 @@ const REFUSED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
     "via",
-    // Codings, charsets and parts: what the host can not cap or scrub.
+    // Codings, charsets and parts: what the host cannot cap or scrub.
     "a-im",
     "accept-charset",
     "accept-encoding",

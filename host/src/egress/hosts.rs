@@ -42,7 +42,7 @@ pub fn host_may_be_asked(host: &str) -> Result<(), String> {
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(format!("`{}` is not in lower case", host.escape_default()));
     }
-    is_host(name).map_err(|why| format!("`{}` is no host: {why}", host.escape_default()))?;
+    is_host(name).map_err(|why| format!("`{}` is not a host: {why}", host.escape_default()))?;
     if is_special(name) {
         return Err(format!("`{host}` is a name of special use"));
     }
@@ -100,7 +100,7 @@ fn is_label(label: &str) -> Result<(), &'static str> {
         let ascii =
             Uts46::new().to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
         if ascii.map_or(true, |ascii| ascii != label.to_ascii_lowercase()) {
-            return Err("a label that starts with xn-- is no valid A-label");
+            return Err("a label that starts with xn-- is not a valid A-label");
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ pub(super) enum Refused {
     NotOneText,
     #[error("the place is taken")]
     Taken,
-    #[error("the place lies in what is no object")]
+    #[error("the place lies in what is not an object")]
     NoObject,
     #[error("the pointer names no member of an object")]
     Pointer,

@@ -59,7 +59,7 @@ pub fn judge_url<'a>(mut hosts: impl Iterator<Item = &'a str>, raw: &str) -> Res
     if hosts.any(|approved| covers(approved, &host)) {
         return Ok(url);
     }
-    Err(Denial::new("endpoint", format!("`{host}` is no approved host")))
+    Err(Denial::new("endpoint", format!("`{host}` is not an approved host")))
 }
 
 /// Checks that an approved endpoint may have this path: the one spelling, `*` only as a whole segment, no query.
@@ -75,7 +75,7 @@ pub fn path_pattern_may_be_asked(path: &str) -> Result<(), String> {
         return Err(format!("`{shown}` does not start with a slash"));
     }
     if path.split('/').any(|segment| segment != "*" && segment.contains('*')) {
-        return Err(format!("`{shown}` has a star that is no whole segment"));
+        return Err(format!("`{shown}` has a star that is not a whole segment"));
     }
     let lower_hex =
         path.match_indices('%').any(|(at, _)| path.as_bytes().iter().skip(at + 1).take(2).any(u8::is_ascii_lowercase));
@@ -121,7 +121,7 @@ fn parse(raw: &str) -> Result<Spelled<'_>, Denial> {
 
     let url = Url::parse(raw).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
     let Some(Host::Domain(host)) = url.host() else {
-        return Err(Denial::new("url", "an address is no host"));
+        return Err(Denial::new("url", "an address is not a host"));
     };
     let host = host.to_owned();
     let written = authority.strip_suffix(":443").unwrap_or(authority);

@@ -34,7 +34,7 @@ pub fn join(before: &Url, location: &str) -> Result<String, Denial> {
     }
     let path = location.split('?').next().unwrap_or_default();
     policy::octets(&path.split('/').filter(|segment| !matches!(*segment, "." | "..")).collect::<Vec<_>>().join("/"))?;
-    let mut joined = before.join(location).map_err(|_| Denial::new("redirect", "the redirect's place is no URL"))?;
+    let mut joined = before.join(location).map_err(|_| Denial::new("redirect", "the redirect's place is not a URL"))?;
     joined.set_fragment(None);
     Ok(joined.into())
 }

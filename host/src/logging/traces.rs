@@ -47,7 +47,7 @@ impl Traces {
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(export.endpoint.as_str())
             .build()
-            .context("traces can not be sent")?;
+            .context("traces cannot be sent")?;
         let resource = Resource::builder_empty()
             .with_attributes([
                 KeyValue::new("service.name", export.service_name.clone()),

@@ -94,7 +94,7 @@ pub enum Error {
     RateLimited { what: String, retry_after: u32 },
 
     /// Return `502 Bad Gateway`, `provider_error`.
-    #[error("the provider's answer can not be used: {0}")]
+    #[error("the provider's answer cannot be used: {0}")]
     ProviderError(String),
 
     /// Return `504 Gateway Timeout`, `provider_timeout`.

@@ -33,11 +33,11 @@ pub(super) fn email(text: &str) -> Result<String, Wrong> {
     let parts = email.split_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
     match parts {
         Some((_, domain)) if !domain.contains('@') && !email.contains(char::is_whitespace) => Ok(email),
-        _ => Err("is no e-mail address".to_owned()),
+        _ => Err("is not an email address".to_owned()),
     }
 }
 
-/// An address to look somebody up by: what is no address finds nobody.
+/// An address to look somebody up by: what is not an address finds nobody.
 pub(super) fn sought_email(text: &str) -> Result<&str, Wrong> {
     let email = text.trim();
     if email.is_empty() {
@@ -70,7 +70,7 @@ fn in_one_line(text: &str) -> Result<(), Wrong> {
             || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     match text.chars().find(|letter| breaks(*letter)) {
-        Some(letter) => Err(format!("holds a character that can not be shown, U+{:04X}", u32::from(letter))),
+        Some(letter) => Err(format!("holds a character that cannot be shown, U+{:04X}", u32::from(letter))),
         None => Ok(()),
     }
 }
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn what_can_not_be_shown_is_named() {
-        assert_eq!(name("Ada\u{202e}ecaleL"), Err("holds a character that can not be shown, U+202E".to_owned()));
-        assert_eq!(id("U0\u{0}"), Err("holds a character that can not be shown, U+0000".to_owned()));
+        assert_eq!(name("Ada\u{202e}ecaleL"), Err("holds a character that cannot be shown, U+202E".to_owned()));
+        assert_eq!(id("U0\u{0}"), Err("holds a character that cannot be shown, U+0000".to_owned()));
         // Marks without which some names are not written right.
         assert!(name("محمد\u{200f} O\u{200d}").is_ok());
     }

@@ -27,7 +27,7 @@ impl People {
     /// Finds people, the inactive too.
     ///
     /// # Errors
-    /// What is looked for can not be, or the database fails.
+    /// What is looked for cannot be, or the database fails.
     pub async fn find(&self, search: &Search) -> Result<Found<Person>, Error> {
         Ok(self.store.find_people(&sought(search, Who::Everybody)?, search.offset, search.limit).await?)
     }

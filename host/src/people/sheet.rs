@@ -82,7 +82,8 @@ impl Columns {
                 Some(Some(_)) => errors.push(error(line, title.trim(), "is there twice")),
                 None => {
                     let shown: String = title.trim().chars().take(100).collect();
-                    let message = "is no column; there are name, email, user_id and active, with commas between them";
+                    let message =
+                        "is not a column; there are name, email, user_id and active, with commas between them";
                     errors.push(error(line, &shown, message));
                 }
             }

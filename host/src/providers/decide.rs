@@ -25,7 +25,7 @@ impl Providers {
     /// itself.
     ///
     /// # Errors
-    /// The signature does not hold, it is no component that could be approved, the service is sealed, or the database fails.
+    /// The signature does not hold, it is not a component that could be approved, the service is sealed, or the database fails.
     pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<Entry>, Error> {
         let (store, sandbox) = (&self.0.parts.store, &self.0.parts.sandbox);
         store.vault()?;

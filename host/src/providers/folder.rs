@@ -25,7 +25,7 @@ const OTHERS_WRITE: u32 = 0o002;
 /// Lists every `*.wasm` of a folder.
 ///
 /// # Errors
-/// In words: it can not be read, or anybody may write to it.
+/// In words: it cannot be read, or anybody may write to it.
 pub(super) fn list(folder: &Path) -> Result<Stamps, String> {
     let look = || -> io::Result<Result<Stamps, String>> {
         if std::fs::metadata(folder)?.mode() & OTHERS_WRITE != 0 {
@@ -45,7 +45,7 @@ pub(super) fn list(folder: &Path) -> Result<Stamps, String> {
         }
         Ok(Ok(found))
     };
-    look().unwrap_or_else(|error| Err(format!("it can not be read: {error}")))
+    look().unwrap_or_else(|error| Err(format!("it cannot be read: {error}")))
 }
 
 /// Where a file of the folder is.
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(list(folder.path()).map(|found| found.into_keys().collect()), Ok(vec!["a.wasm".to_owned()]));
         set(0o777);
         assert!(list(folder.path()).is_err_and(|why| why.contains("anybody")));
-        assert!(list(&folder.path().join("none")).is_err_and(|why| why.contains("can not be read")));
+        assert!(list(&folder.path().join("none")).is_err_and(|why| why.contains("cannot be read")));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) enum Found {
     },
 }
 
-/// Components by digest, or why one can not be used.
+/// Components by digest, or why one cannot be used.
 pub(super) type Loaded = BTreeMap<String, Result<Component, String>>;
 
 /// Files by the id of the provider that they are taken for.
@@ -103,7 +103,7 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Every provider as it stands, and every file that can not be used.
+    /// Every provider as it stands, and every file that cannot be used.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let decided = self.read.approvals.iter().filter(|approval| approval.decision != Some(Decision::Removed));
         let ids: BTreeSet<&str> = decided
@@ -172,7 +172,7 @@ impl Settling<'_> {
         Some(Entry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, State::Pending) })
     }
 
-    /// A provider whose approvals can not be obeyed: nothing of it runs, all of it can be looked at and approved anew.
+    /// A provider whose approvals cannot be obeyed: nothing of it runs, all of it can be looked at and approved anew.
     fn unapproved(&self, id: &str, why: String) -> Entry {
         let mut waiting = self.waiting(id, None);
         for approval in self.read.of(id) {
@@ -243,7 +243,7 @@ impl Settling<'_> {
             None => return Err("its bytes are kept no more".to_owned()),
         };
         match said {
-            None => Err("what it said of itself the first time can not be read in the database".to_owned()),
+            None => Err("what it said of itself the first time cannot be read in the database".to_owned()),
             Some(said) if said != component.manifest.as_ref() || said.id != id => {
                 Err("it describes itself otherwise than when these bytes were first seen".to_owned())
             }

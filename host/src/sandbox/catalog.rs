@@ -17,16 +17,16 @@ use crate::{
     signing::{TrustedKeys, Verdict},
 };
 
-/// Every provider, and every file that can not be used, by what it is called.
+/// Every provider, and every file that cannot be used, by what it is called.
 #[derive(Debug, Default)]
 pub struct Catalog {
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
 }
 
-/// One provider as it stands, or one file that can not be used.
+/// One provider as it stands, or one file that cannot be used.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The provider's id, or the file's name where the file is no component.
+    /// The provider's id, or the file's name where the file is not a component.
     pub id: String,
     /// The file in the plugins' folder of this host; none where it was sent in, or is gone from there.
     pub file: Option<String>,
@@ -66,7 +66,7 @@ pub enum State {
     Pending,
     /// Somebody took it out of use.
     Disabled,
-    /// It can not be used; says why.
+    /// It cannot be used; says why.
     Broken(String),
 }
 
@@ -144,7 +144,7 @@ impl Catalog {
             }
             let digest = entry.digest.as_deref().unwrap_or_default();
             match &entry.state {
-                State::Broken(why) => tracing::warn!(provider = id, digest, why, "a component can not be used"),
+                State::Broken(why) => tracing::warn!(provider = id, digest, why, "a component cannot be used"),
                 state @ (State::Approved | State::Pending | State::Disabled) => {
                     tracing::info!(provider = id, digest, ?state, "a component stands otherwise than before");
                 }

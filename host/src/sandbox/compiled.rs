@@ -112,7 +112,7 @@ pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Code, LoadError> 
 /// Takes the code that a child of this program compiled.
 pub(super) fn from_child(engine: &Engine, code: &[u8]) -> Result<Code, LoadError> {
     deserialize(engine, code).map_err(|error| {
-        LoadError(format!("its compiled code can not be used: {}", convert::clean(&format!("{error:#}"), 500)))
+        LoadError(format!("its compiled code cannot be used: {}", convert::clean(&format!("{error:#}"), 500)))
     })
 }
 

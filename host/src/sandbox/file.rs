@@ -49,12 +49,12 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         let metadata = file.metadata()?;
         Ok((file, metadata))
     };
-    let (mut file, metadata) = open().map_err(|error| format!("it can not be opened: {error}"))?;
+    let (mut file, metadata) = open().map_err(|error| format!("it cannot be opened: {error}"))?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }
     let mut bytes = Vec::new();
-    let cut = |error: io::Error| format!("it can not be read: {error}");
+    let cut = |error: io::Error| format!("it cannot be read: {error}");
     file.by_ref().take(most + 1).read_to_end(&mut bytes).map_err(cut)?;
     if bytes.len() as u64 > most {
         return Err(format!("it is larger than {} MiB", most >> 20));

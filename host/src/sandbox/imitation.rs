@@ -5,7 +5,7 @@ use unicode_security::{MixedScript, skeleton};
 /// What makes a text fit to deceive who reads it; none where nothing does.
 pub(super) fn finding(text: &str) -> Option<&'static str> {
     if text.chars().any(is_invisible) {
-        return Some("holds a character that can not be seen");
+        return Some("holds a character that cannot be seen");
     }
     // Word by word: `Яндекс Directory` is honest, a Cyrillic letter within a Latin word is not.
     let mixed = text.split(|letter: char| !letter.is_alphanumeric()).any(|word| !word.is_single_script());
@@ -60,9 +60,9 @@ mod tests {
         for (made, why) in [
             ("B\u{430}sil", "several scripts"),
             ("\u{405}adie", "several scripts"),
-            ("Ba\u{200b}sil", "can not be seen"),
-            ("Basil\u{e0041}", "can not be seen"),
-            ("Bas\u{fe0f}il", "can not be seen"),
+            ("Ba\u{200b}sil", "cannot be seen"),
+            ("Basil\u{e0041}", "cannot be seen"),
+            ("Bas\u{fe0f}il", "cannot be seen"),
         ] {
             assert!(finding(made).is_some_and(|found| found.contains(why)), "{made:?}");
         }

@@ -25,7 +25,7 @@ const NAME: usize = 500;
 const ORG_NAME: usize = 200;
 /// Bytes of an id at the provider.
 const ID: usize = 256;
-/// Bytes of an e-mail address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
+/// Bytes of an email address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
 const EMAIL: usize = 320;
 /// Further addresses of one user.
 const ALIASES: usize = 16;
@@ -154,7 +154,7 @@ fn reports_as_json(reports: Vec<types::Report>) -> Result<Map<String, Value>, Ca
             && name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if !well_named {
-            return Err(fault("it reported a fact whose name is no identifier"));
+            return Err(fault("it reported a fact whose name is not an identifier"));
         }
         let value = match value {
             types::ReportValue::Text(text) => Value::String(convert::clean(&text, REASON)),
@@ -187,11 +187,11 @@ fn users(page: types::Page) -> Result<Answer, CallError> {
                 return Err(fault("it gave a user with more addresses than are taken"));
             }
             let aliases: Result<Vec<String>, CallError> =
-                user.aliases.into_iter().map(|alias| bounded("an e-mail address", alias, EMAIL)).collect();
+                user.aliases.into_iter().map(|alias| bounded("an email address", alias, EMAIL)).collect();
             Ok(User {
                 external_id: bounded("a user's id", user.external_id, ID)?,
                 name: convert::cleaned(user.name, NAME),
-                email: user.email.map(|email| bounded("an e-mail address", email, EMAIL)).transpose()?,
+                email: user.email.map(|email| bounded("an email address", email, EMAIL)).transpose()?,
                 aliases: aliases?,
                 active: user.active,
             })

@@ -138,7 +138,7 @@ impl Findings {
         if let Some(pattern) = &field.pattern
             && (pattern.len() > 500 || whole_match(pattern).is_err())
         {
-            self.add(format!("the pattern of `{name}` is no regular expression that can be used")).cure(
+            self.add(format!("the pattern of `{name}` is not a regular expression that can be used")).cure(
                 "use the syntax of docs.rs/regex, at most 500 characters, without look-around and large repetitions",
             );
         }
@@ -166,7 +166,7 @@ impl Findings {
                 let good =
                     manifest.field(&grant.field).is_some_and(|field| field.secret && field.kind == FieldKind::Json);
                 if !good {
-                    self.add(format!("its service account's key `{}` is no secret field of JSON", grant.field))
+                    self.add(format!("its service account's key `{}` is not a secret field of JSON", grant.field))
                         .cure("declare a field of that name, of kind `json` and secret");
                 }
             }
@@ -193,12 +193,12 @@ impl Findings {
         for endpoint in &manifest.endpoints {
             let line = line(endpoint);
             if let Err(why) = policy::host_may_be_asked(&endpoint.host) {
-                self.add(format!("the host of an endpoint can not be approved: {why}"))
+                self.add(format!("the host of an endpoint cannot be approved: {why}"))
                     .cure("name one public host in lower case, or `*.` before one for exactly one label");
                 continue;
             }
             if let Err(why) = policy::path_pattern_may_be_asked(&endpoint.path) {
-                self.add(format!("the path of an endpoint at {} can not be approved: {why}", endpoint.host))
+                self.add(format!("the path of an endpoint at {} cannot be approved: {why}", endpoint.host))
                     .cure("write the path as it is sent, without a query, with `*` for one whole segment");
                 continue;
             }
@@ -216,7 +216,7 @@ impl Findings {
         match &attachment.source {
             CredentialSource::Field(name) => {
                 if !manifest.field(name).is_some_and(|field| field.secret) {
-                    self.add(format!("the credential of `{line}` is `{name}`, which is no secret field"))
+                    self.add(format!("the credential of `{line}` is `{name}`, which is not a secret field"))
                         .cure(format!("declare `{name}` as a secret field, or name the one that is meant"));
                 }
             }
@@ -233,7 +233,7 @@ impl Findings {
                 }
                 self.scopes(scopes);
                 if !subject_field.as_ref().is_none_or(plain_field) {
-                    self.add(format!("the subject of `{line}` is no field that is not secret"))
+                    self.add(format!("the subject of `{line}` is not a field that is not secret"))
                         .cure("name a declared field that is not secret");
                 }
             }

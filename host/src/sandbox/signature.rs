@@ -25,9 +25,9 @@ pub(crate) fn signer<'a>(component: &Path, bytes: &[u8], trust: &'a Trust) -> Si
         return Signer::Nobody;
     }
     let text =
-        file::read(&path, LONGEST).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is no text".to_owned()));
+        file::read(&path, LONGEST).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned()));
     match text {
         Ok(text) => keys.signer(bytes, Some(&text)),
-        Err(why) => Signer::Broken(format!("its signature can not be read: {why}")),
+        Err(why) => Signer::Broken(format!("its signature cannot be read: {why}")),
     }
 }

@@ -39,7 +39,7 @@ impl KeyGrant {
         }
         let wrong_host = |pattern: &&String| *pattern != ANY && policy::host_may_be_asked(pattern).is_err();
         match self.hosts.iter().find(wrong_host) {
-            Some(pattern) => Err(format!("`{pattern}` is no host that a component could ask")),
+            Some(pattern) => Err(format!("`{pattern}` is not a host that a component could ask")),
             None => Ok(()),
         }
     }
@@ -81,7 +81,7 @@ fn hosts(manifest: &Manifest) -> BTreeSet<String> {
         Auth::ServiceAccount(grant) => vec![&grant.token_url],
     };
     let of_url = |url: &&String| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    // What is no URL is refused by the review; here it must not pass for nothing.
+    // What is not a URL is refused by the review; here it must not pass for nothing.
     let asked = urls.iter().map(|url| of_url(url).unwrap_or_else(|| (*url).clone()));
     manifest.endpoints.iter().map(|endpoint| endpoint.host.clone()).chain(asked).collect()
 }

@@ -56,7 +56,7 @@ pub struct Approval {
     pub by: String,
     /// Microseconds since 1970; of two decisions of one provider, the later is larger.
     pub at: i64,
-    /// What was approved; none where it can not be read.
+    /// What was approved; none where it cannot be read.
     pub manifest: Option<Manifest>,
 }
 

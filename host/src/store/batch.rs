@@ -27,7 +27,7 @@ pub(super) enum Table {
 
 /// Rows, each an array of columns, as the parameter that a statement reads by `json_each($1)`.
 pub(super) fn parameter<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|_no_json| StoreError::Corrupt("a row that is no JSON"))
+    serde_json::to_string(rows).map_err(|_no_json| StoreError::Corrupt("a row that is not JSON"))
 }
 
 impl Store {

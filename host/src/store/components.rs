@@ -28,7 +28,7 @@ pub struct Offer {
     pub digest: String,
     pub provider: String,
     pub source: OfferSource,
-    /// What it said of itself the first time; none where that can not be read any more.
+    /// What it said of itself the first time; none where that cannot be read any more.
     pub manifest: Option<Manifest>,
 }
 

@@ -326,11 +326,11 @@ fn read(row: &AnyRow) -> Result<Connection, StoreError> {
         since: time(row.try_get("since")?)?,
         retry_at: optional_time(row.try_get("retry_at")?)?,
         held_until: optional_time(row.try_get("held_until")?)?,
-        // A check that this version can not read is only a memory; the next one replaces it.
+        // A check that this version cannot read is only a memory; the next one replaces it.
         last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value that is no JSON"))
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value that is not JSON"))
 }

@@ -133,7 +133,7 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Reads some people of an older version, who can not be found yet: id and name.
+    /// Reads some people of an older version, who cannot be found yet: id and name.
     ///
     /// # Errors
     /// The database fails.

@@ -23,7 +23,7 @@ pub struct SyncEntry {
     pub external_id: String,
 }
 
-/// A line of a list that can not be taken.
+/// A line of a list that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncConflict {
     /// Which line, from 0.

@@ -44,12 +44,12 @@ impl Provider for GoogleWorkspace {
                 Field::text("calendar_id", "Calendar ID")
                     .help(
                         "In Google Calendar: the calendar's settings, Integrate calendar. Share the calendar with the \
-                         administrator below, or without one with the service account's e-mail address.",
+                         administrator below, or without one with the service account's email address.",
                     )
                     .pattern("^[A-Za-z0-9_][A-Za-z0-9._+'#@-]*$"),
             )
             .field(
-                Field::email("admin_email", "Administrator's e-mail")
+                Field::email("admin_email", "Administrator's email")
                     .optional()
                     .help(
                         "Needed to list people: an administrator who may read users, and for whom the service account \
@@ -115,7 +115,7 @@ fn administrator(connection: &Connection) -> Result<Option<&str>, Error> {
     if administrator.is_some_and(|address| address.ends_with(".gserviceaccount.com")) {
         return Err(Error::invalid(
             "admin_email",
-            "This is a service account: give the e-mail address of a person who administers the Workspace.",
+            "This is a service account: give the email address of a person who administers the Workspace.",
         ));
     }
     Ok(administrator)

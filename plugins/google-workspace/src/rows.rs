@@ -61,7 +61,7 @@ pub(crate) fn calendar(id: &str, administrator: Option<&str>) -> Result<Calendar
         404 => {
             // Mostly it is there, and not shared.
             api::reasons(&response)?;
-            let whom = administrator.unwrap_or("the service account's e-mail address, `client_email` in its key file");
+            let whom = administrator.unwrap_or("the service account's email address, `client_email` in its key file");
             Err(Error::invalid(
                 "calendar_id",
                 format!("Google shows no such calendar: the ID is wrong, or share the calendar with {whom}."),

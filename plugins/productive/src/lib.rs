@@ -63,9 +63,7 @@ impl Provider for Productive {
     }
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
-        Ok(Disconnected::kept(
-            "Productive can not be asked to revoke a token: do it there, under Settings, API access.",
-        ))
+        Ok(Disconnected::kept("Productive cannot be asked to revoke a token: do it there, under Settings, API access."))
     }
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {

@@ -70,7 +70,7 @@ impl Provider for Remote {
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
         Ok(Disconnected::kept(
-            "Remote can not be asked to revoke a token: do it there, under Integrations, Remote API, Revoke token.",
+            "Remote cannot be asked to revoke a token: do it there, under Integrations, Remote API, Revoke token.",
         ))
     }
 

@@ -46,7 +46,7 @@ impl Provider for Scrapin {
         match turn_off() {
             // A key that is dead sends no alerts, nor does a workspace whose alerts are gone.
             Ok(()) | Err(Error::Unauthorized(_) | Error::Unsupported(_)) => Ok(Disconnected::kept(
-                "Scrapin can not be asked to revoke a key: delete it there, at https://app.scrapin.io/api.",
+                "Scrapin cannot be asked to revoke a key: delete it there, at https://app.scrapin.io/api.",
             )),
             Err(error) => Err(error),
         }

@@ -181,7 +181,7 @@ fn alerts_that_scrapin_has_taken_away_are_unsupported() {
     for answer in [NO_ROUTE, "404\n\n", "404\n\n{\"success\":false}", "404\n\n{\"error\":\"no route\"}", "410\n\n"] {
         assert_eq!(get_target(&answered(ALERT_ACTIVE, answer)), gone, "{answer}");
     }
-    // A target can not be missing while it is set, so even Scrapin's own 404 is about the route.
+    // A target cannot be missing while it is set, so even Scrapin's own 404 is about the route.
     for answer in [NOT_FOUND, NO_ROUTE, "404\n\n", "410\n\n"] {
         assert_eq!(set_target(Some(URL), &answered(ALERT_SET, answer)), gone, "{answer}");
     }

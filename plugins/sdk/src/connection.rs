@@ -11,7 +11,7 @@ impl Connection {
         Some(field.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Gives the value of a field that a call can not do without.
+    /// Gives the value of a field that a call cannot do without.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use serde_json::error::Category;
 
 use crate::Error;
 
-/// Reads a document, and says in words what is wrong with one that can not be read.
+/// Reads a document, and says in words what is wrong with one that cannot be read.
 pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     // The parser's own words quote what it found, and what it found may be personal or secret.
     serde_json::from_slice(body).map_err(|error| match error.classify() {

@@ -93,7 +93,7 @@ impl Field {
         Self::new(name, label, FieldKind::Text)
     }
 
-    /// Makes a required input for an e-mail address.
+    /// Makes a required input for an email address.
     #[must_use]
     pub fn email(name: &str, label: &str) -> Self {
         Self::new(name, label, FieldKind::Email)

@@ -106,13 +106,13 @@ impl Page {
 }
 
 impl User {
-    /// Starts an active user without e-mail address.
+    /// Starts an active user without email address.
     #[must_use]
     pub fn new(external_id: impl Into<String>, name: impl Into<String>) -> Self {
         Self { external_id: external_id.into(), name: name.into(), email: None, aliases: Vec::new(), active: true }
     }
 
-    /// Sets the primary e-mail address; an empty one counts as none.
+    /// Sets the primary email address; an empty one counts as none.
     #[must_use]
     pub fn email(mut self, email: Option<&str>) -> Self {
         self.email = email.filter(|email| !email.is_empty()).map(Into::into);

@@ -1,6 +1,6 @@
 //! The people of an organisation: employees of its payroll where it has one that may be read, else users of its books.
 //!
-//! Of a row nothing but id, name, e-mail and what tells whether it is active is looked at.
+//! Of a row nothing but id, name, email and what tells whether it is active is looked at.
 
 use jackfield_sdk::http::Response;
 use jackfield_sdk::{Error, Page, PageRequest, Text, User};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::api::{self, Organisation, PAYROLL_SCOPE, Resource, SETTINGS_SCOPE};
 use crate::date;
 
-/// The rows of a payroll's full page, which can not be chosen.
+/// The rows of a payroll's full page, which cannot be chosen.
 const PAYROLL_PAGE: usize = 100;
 
 /// As many users as one page may hold; Xero gives those of the books in one piece.

@@ -25,7 +25,7 @@ async fn each_wrong_field_is_named() {
     let errors = problem["errors"].as_array().expect("errors");
     let fields: Vec<&str> = errors.iter().filter_map(|error| error["field"].as_str()).collect();
     assert_eq!(fields, ["chanel_id", "bot_token", "channel_id"]);
-    assert_eq!(errors[0]["message"], "is no field of this provider");
+    assert_eq!(errors[0]["message"], "is not a field of this provider");
     assert_eq!(errors[2]["message"], "is required");
     assert!(!problem.to_string().contains(&secret));
     assert_eq!(slack.requests().len(), 0, "the provider is not asked about a wrong form");

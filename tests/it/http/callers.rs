@@ -137,7 +137,7 @@ async fn a_request_under_a_strangers_name_is_turned_away() {
         ("localhost:7420", 200),
         ("127.0.0.1", 200),
         ("[::1]:7420", 200),
-        // A probe that knows the address alone; an address can not be rebound.
+        // A probe that knows the address alone; an address cannot be rebound.
         ("192.0.2.7:7420", 200),
     ] {
         let named = |request: reqwest::RequestBuilder| request.header("host", host);

@@ -248,7 +248,7 @@ async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
         (guests::core_module(), "core module"),
         (guests::truncated(), "not a component that can be used"),
         (guests::describe_traps(), "could not describe itself"),
-        (made_as("1.0.0", |manifest| manifest["id"] = json!("Made")), "can not be approved"),
+        (made_as("1.0.0", |manifest| manifest["id"] = json!("Made")), "cannot be approved"),
     ] {
         let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
         let said = refused["errors"][0]["message"].as_str().expect("a message");

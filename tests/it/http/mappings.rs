@@ -126,9 +126,9 @@ async fn what_is_wrong_with_a_mapping_is_named() {
         (json!({ "provider": "made", "external_id": "x".repeat(257) }), vec!["external_id is longer than 256 bytes"]),
         (
             json!({ "provider": "made", "external_id": "x\u{0}" }),
-            vec!["external_id holds a character that can not be shown, U+0000"],
+            vec!["external_id holds a character that cannot be shown, U+0000"],
         ),
-        (json!({ "provider": "made", "external_id": "x", "source": "y" }), vec!["source is no field of this body"]),
+        (json!({ "provider": "made", "external_id": "x", "source": "y" }), vec!["source is not a field of this body"]),
     ] {
         let problem = put(&ada, body.clone()).await.refused(422, "invalid_request");
         assert_eq!(said(&problem), expected, "{body}");

@@ -75,8 +75,8 @@ async fn each_wrong_field_of_a_person_is_named() {
     let long = "x".repeat(400);
     for (body, expected) in [
         (json!({}), vec!["name is required", "email is required"]),
-        (json!({ "name": " ", "email": "ada" }), vec!["name is empty", "email is no e-mail address"]),
-        (json!({ "name": "A\u{0}", "email": "a@b" }), vec!["name holds a character that can not be shown, U+0000"]),
+        (json!({ "name": " ", "email": "ada" }), vec!["name is empty", "email is not an email address"]),
+        (json!({ "name": "A\u{0}", "email": "a@b" }), vec!["name holds a character that cannot be shown, U+0000"]),
         (
             json!({ "name": long, "email": "a@b", "user_id": long }),
             vec!["name is longer than 200 characters", "user_id is longer than 256 bytes"],
@@ -85,7 +85,7 @@ async fn each_wrong_field_of_a_person_is_named() {
         (json!({ "name": "A", "email": "a@b", "user_id": "" }), vec!["user_id is empty"]),
         (
             json!({ "name": 1, "email": "a@b", "active": "yes", "nick": "x" }),
-            vec!["name must be a text", "active must be true or false", "nick is no field of this body"],
+            vec!["name must be a text", "active must be true or false", "nick is not a field of this body"],
         ),
         (
             json!({ "name": "A", "email": " ADA@ACME.example" }),
@@ -151,7 +151,7 @@ async fn a_file_is_taken_in_whole_or_not_at_all() {
         problem["errors"],
         json!([
             { "line": 4, "field": "name", "message": "is empty" },
-            { "line": 4, "field": "email", "message": "is no e-mail address" },
+            { "line": 4, "field": "email", "message": "is not an email address" },
             { "line": 4, "field": "active", "message": "must be true or false" },
             { "line": 5, "field": "row", "message": "has 2 cells, and the first line has 3" },
         ])

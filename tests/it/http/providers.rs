@@ -132,7 +132,7 @@ async fn a_manifest_that_may_not_be_approved_makes_a_component_broken() {
     for provider in providers {
         assert_eq!(provider["state"], "broken", "{provider}");
         let reason = provider["reason"].as_str().expect("a reason");
-        assert!(reason.contains("can not be approved"), "{provider}");
+        assert!(reason.contains("cannot be approved"), "{provider}");
     }
 }
 

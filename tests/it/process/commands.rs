@@ -158,7 +158,7 @@ async fn people_are_imported_whole_or_not_at_all() {
     let refused = place.run(&["people", "import", &bad]);
     assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""));
     let said = text(&refused.stderr);
-    assert!(said.contains("line 3: name: is empty\nline 3: email: is no e-mail address"), "{said}");
+    assert!(said.contains("line 3: name: is empty\nline 3: email: is not an email address"), "{said}");
     let refused = place.run(&["people", "import", &bad, "--json"]);
     assert_eq!(refused.status.code(), Some(1));
     let said: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");

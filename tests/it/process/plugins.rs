@@ -30,7 +30,7 @@ async fn every_finding_of_a_file_comes_with_a_cure() {
         ("newer.wasm", guests::newer_world(), 2, "jackfield:provider/http@0.3.0"),
         ("loops.wasm", guests::describe_loops(), 1, "describe"),
         ("wrong.wasm", guests::describing(&wrong), 3, "the host of an endpoint"),
-        ("missing.wasm", Vec::new(), 1, "can not be opened"),
+        ("missing.wasm", Vec::new(), 1, "cannot be opened"),
     ];
     for (name, bytes, findings, word) in cases {
         let file = place.folder.path().join(name);

@@ -72,7 +72,7 @@ impl Control<'_> {
                 let seconds = i64::try_from(number("seconds")?).map_err(|error| error.to_string())?;
                 self.xero.0.code_lifetime(seconds);
             }
-            (_, other) => return Err(format!("{provider} can not be told to \"{other}\"")),
+            (_, other) => return Err(format!("{provider} cannot be told to \"{other}\"")),
         }
         Ok(json!({ "ok": true }))
     }

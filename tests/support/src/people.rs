@@ -6,7 +6,7 @@ pub const PEOPLE: usize = 300;
 /// The company's name.
 pub const COMPANY: &str = "Acme Instruments";
 
-/// The domain of its e-mail addresses.
+/// The domain of its email addresses.
 pub const DOMAIN: &str = "acme.example";
 
 /// One person.
@@ -18,7 +18,7 @@ pub struct Person {
     pub given: &'static str,
     /// The family name.
     pub family: &'static str,
-    /// The e-mail address in lower-case ASCII, no two alike.
+    /// The email address in lower-case ASCII, no two alike.
     pub email: String,
     /// Whether the person still works there; one in twenty has left.
     pub active: bool,

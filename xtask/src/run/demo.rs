@@ -108,7 +108,7 @@ fn settings(said: &Value) -> Result<Vec<(String, String)>> {
     let reroutes = said["reroutes"].as_object().context("the stand-ins named no \"reroutes\"")?;
     let pairs: Option<Vec<String>> =
         reroutes.iter().map(|(host, url)| Some(format!("{host}={}", url.as_str()?))).collect();
-    let pairs = pairs.context("an address of the stand-ins is no text")?;
+    let pairs = pairs.context("an address of the stand-ins is not text")?;
     let mut settings = vec![("JACKFIELD_EGRESS_REROUTE".to_owned(), pairs.join(","))];
     for app in list(said, "oauth") {
         let provider = text(app, "provider")?.to_uppercase().replace('-', "_");

@@ -39,7 +39,7 @@ pub struct JwtCallers {
 pub(super) enum Refusal {
     #[error("it is longer than {LONGEST} bytes")]
     TooLong,
-    #[error("it is no signed JWT of an algorithm that is taken")]
+    #[error("it is not a signed JWT of an algorithm that is taken")]
     Form,
     #[error("its type is another")]
     Type,

@@ -89,7 +89,7 @@ enum FetchError {
     Status(u16),
     #[error("it is larger than {SET} bytes")]
     TooLarge,
-    #[error("it is no JSON Web Key Set")]
+    #[error("it is not a JSON Web Key Set")]
     NoSet(#[source] serde_json::Error),
     #[error("none of its keys has an id and can check signatures")]
     NoKey,

@@ -1,6 +1,6 @@
 //! The service as a browser sees it: its origin, its cookies, and which requests come from its own pages. Pure.
 //!
-//! Another site makes a browser send requests, with our cookie where the browser lets it. What such a request can not
+//! Another site makes a browser send requests, with our cookie where the browser lets it. What such a request cannot
 //! have is our `Origin`, and a header of our own (OWASP CSRF Prevention Cheat Sheet; threats T39, T46).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,6 +1,6 @@
 //! One way to the identity provider and back: state, nonce and PKCE verifier, all derived from what the browser keeps.
 //!
-//! The cookie is bound to the browser; who has the URL alone can not end the way (RFC 9700 §4.7.1). No I/O.
+//! The cookie is bound to the browser; who has the URL alone cannot end the way (RFC 9700 §4.7.1). No I/O.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};

@@ -113,7 +113,7 @@ pub(super) enum Refusal {
     Expired,
     #[error("the identity provider does not answer: {0}")]
     Unavailable(String),
-    #[error("the identity provider's answer can not be trusted: {0}")]
+    #[error("the identity provider's answer cannot be trusted: {0}")]
     Invalid(String),
     #[error("the identity provider gives this person no access level")]
     NoLevel,
@@ -249,7 +249,7 @@ impl Oidc {
                 other => Refusal::Invalid(format!("it does not know this service: {other}")),
             },
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                Refusal::Invalid("its token endpoint's answer can not be read".to_owned())
+                Refusal::Invalid("its token endpoint's answer cannot be read".to_owned())
             }
         })
     }
@@ -362,8 +362,8 @@ fn undescribed(error: &DiscoveryError<WireError>) -> Refusal {
         DiscoveryError::Request(error) => unanswered(error),
         DiscoveryError::Response(status, _, _) => Refusal::Unavailable(format!("it describes itself with {status}")),
         // Their words could repeat what was answered.
-        DiscoveryError::Parse(_) => Refusal::Unavailable("its description can not be read".to_owned()),
+        DiscoveryError::Parse(_) => Refusal::Unavailable("its description cannot be read".to_owned()),
         DiscoveryError::Validation(_) => Refusal::Invalid("its description names another issuer".to_owned()),
-        _ => Refusal::Unavailable("its description can not be had".to_owned()),
+        _ => Refusal::Unavailable("its description cannot be had".to_owned()),
     }
 }

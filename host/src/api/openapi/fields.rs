@@ -126,7 +126,7 @@ fn status_example(manifest: &Manifest) -> Value {
     Value::Object([("configured".to_owned(), json!(true))].into_iter().chain(fields).collect())
 }
 
-/// A body that connects, as far as values can be made up; none where one can not.
+/// A body that connects, as far as values can be made up; none where one cannot.
 fn example(manifest: &Manifest) -> Option<Value> {
     let fields: Option<Map<String, Value>> = manifest
         .fields

@@ -46,7 +46,7 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .answers(200, "There is no such mapping any more.", done(), json!({ "ok": true }))
         .fails(&["unknown_person", "unknown_provider", "sealed"]),
-        operation(Method::POST, "/user-mappings/sync", "sync_mappings", "Maps many people by their e-mail addresses")
+        operation(Method::POST, "/user-mappings/sync", "sync_mappings", "Maps many people by their email addresses")
             .says(
                 "Addresses are compared without case and blanks. An id that two people would share is refused. A table \
                  has the columns `email` and `external_id`, and `provider` stands in the query; the table of everybody is \

@@ -39,7 +39,7 @@ pub(super) fn operations() -> Vec<Operation> {
         operation(Method::POST, "", "add_people", "Adds one person, or takes a whole table in")
             .says(
                 "A table has its columns by name in any order: `name` and `email`, and `user_id` and `active` where \
-                 wanted. The e-mail address is the key. It is taken as a whole or not at all. 32 MiB at most.",
+                 wanted. The email address is the key. It is taken as a whole or not at all. 32 MiB at most.",
             )
             .takes(named("NewPerson"), json!({ "name": "Ada Okafor", "email": "ada@acme.example" }))
             .takes_as(CSV, text(), json!(TABLE))

@@ -8,7 +8,7 @@ use super::schema::{Schema, count, list, named, object, text};
 
 /// Every outcome that is no success: code, status, when.
 pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
-    ("invalid_request", 400, "not JSON, of the wrong shape, or a query that can not be read"),
+    ("invalid_request", 400, "not JSON, of the wrong shape, or a query that cannot be read"),
     ("unauthenticated", 401, "no bearer token and no session, or none that is good"),
     (
         "forbidden",
@@ -32,7 +32,7 @@ pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("credential_rejected", 422, "the provider refused the credential; what was stored before still is"),
     ("rate_limited", 429, "too many failed tries, or the provider asked to wait; see `Retry-After`"),
     ("internal", 500, "our own trouble; the log has more under the request's id"),
-    ("provider_error", 502, "the provider's answer can not be used"),
+    ("provider_error", 502, "the provider's answer cannot be used"),
     ("plugin_fault", 502, "the component failed, or failed again and again and is paused; see `Retry-After`"),
     ("overloaded", 503, "too many calls in flight, or the thing is being changed; see `Retry-After`"),
     ("sealed", 503, "the master key is missing or wrong, or a stored credential does not open"),

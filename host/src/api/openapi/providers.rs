@@ -85,7 +85,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let provider = with_asks(
         object()
             .says("One provider as it stands, and all that an administrator approves of it.")
-            .needs("id", text().says("The provider's id, or the file's name where the file is no component."))
+            .needs("id", text().says("The provider's id, or the file's name where the file is not a component."))
             .needs("file", file())
             .needs("digest", text().or_null().says("SHA-256 of its bytes."))
             .needs(

@@ -72,7 +72,7 @@ async fn check(arguments: &Arguments) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        (1, _) => anyhow::bail!("{shown} can not be approved: there is one finding"),
-        (number, _) => anyhow::bail!("{shown} can not be approved: there are {number} findings"),
+        (1, _) => anyhow::bail!("{shown} cannot be approved: there is one finding"),
+        (number, _) => anyhow::bail!("{shown} cannot be approved: there are {number} findings"),
     }
 }

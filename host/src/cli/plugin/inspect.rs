@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let found = Inspection::of_file(&sandbox()?, &arguments.file).await;
     if !found.findings.is_empty() {
         let all: Vec<&str> = found.findings.iter().map(|finding| finding.what.as_str()).collect();
-        bail!("it can not be approved: {}\n`jackfield plugin check` says what to do", all.join("; "));
+        bail!("it cannot be approved: {}\n`jackfield plugin check` says what to do", all.join("; "));
     }
     let Some(manifest) = &found.manifest else { bail!("it did not say what it is") };
     if arguments.json {
@@ -130,7 +130,7 @@ fn in_a_line(field: &Field) -> String {
     let mut line = format!("{}: {}", field.name, field.label);
     let kind = match field.kind {
         FieldKind::Text => "",
-        FieldKind::Email => ", an e-mail address",
+        FieldKind::Email => ", an email address",
         FieldKind::Url => ", an https URL",
         FieldKind::Json => ", JSON",
         FieldKind::Choice => ", one of",

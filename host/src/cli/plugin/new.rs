@@ -42,7 +42,7 @@ enum Language {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = PathBuf::from(&arguments.name);
     let id = ProviderId::parse(&arguments.name)
-        .map_err(|error| anyhow::anyhow!("`{}` can not be the name: {error}", arguments.name))?;
+        .map_err(|error| anyhow::anyhow!("`{}` cannot be the name: {error}", arguments.name))?;
     if folder.exists() {
         bail!("{} is there already; nothing was written", folder.display());
     }

@@ -23,15 +23,15 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { file, key } = arguments;
-    let bytes = std::fs::read(file).with_context(|| format!("{} can not be read", file.display()))?;
-    let sealed = std::fs::read_to_string(key).with_context(|| format!("{} can not be read", key.display()))?;
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let sealed = std::fs::read_to_string(key).with_context(|| format!("{} cannot be read", key.display()))?;
     let key = SigningKey::open(&sealed, password)
-        .map_err(|why| anyhow::anyhow!("{} can not be used as a key: {why}", key.display()))?;
+        .map_err(|why| anyhow::anyhow!("{} cannot be used as a key: {why}", key.display()))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let now = Clock::system().now().as_second();
     let text = key.sign(&bytes, &name, now).map_err(|why| anyhow::anyhow!("it could not be signed: {why}"))?;
     let to = beside(file);
-    write(&to, &text).with_context(|| format!("{} can not be written", to.display()))?;
+    write(&to, &text).with_context(|| format!("{} cannot be written", to.display()))?;
     say(&to.display().to_string());
     Ok(())
 }

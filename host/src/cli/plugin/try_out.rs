@@ -145,7 +145,7 @@ fn value(text: &str) -> anyhow::Result<Secret<String>> {
     } else {
         std::fs::File::open(Path::new(file)).and_then(|file| file.take(VALUE).read_to_string(&mut value))
     };
-    read.with_context(|| format!("{file} can not be read"))?;
+    read.with_context(|| format!("{file} cannot be read"))?;
     // An editor ends a file with a line end, which is no part of a token.
     value.truncate(value.trim_end_matches(['\r', '\n']).len());
     Ok(Secret::new(value))
@@ -156,7 +156,7 @@ fn wrong_use(error: &Error) -> anyhow::Error {
         Error::InvalidFields(errors) => {
             let lines: Vec<String> =
                 errors.iter().map(|error| format!("  --field {}=…: {}", error.field, error.message)).collect();
-            anyhow::anyhow!("the fields can not be used\n{}", lines.join("\n"))
+            anyhow::anyhow!("the fields cannot be used\n{}", lines.join("\n"))
         }
         Error::InvalidRequest(why) => anyhow::anyhow!("{why}: --token"),
         other => anyhow::anyhow!("{other}"),

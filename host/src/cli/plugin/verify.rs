@@ -25,11 +25,12 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = &arguments.file;
-    let bytes = std::fs::read(file).with_context(|| format!("{} can not be read", file.display()))?;
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let signature = signature(file)?;
     if let Some(key) = &arguments.key {
         let text = if Path::new(key).exists() { std::fs::read_to_string(key)? } else { key.clone() };
-        let keys = TrustedKeys::one("the key", &text).map_err(|why| anyhow::anyhow!("that is no public key: {why}"))?;
+        let keys =
+            TrustedKeys::one("the key", &text).map_err(|why| anyhow::anyhow!("that is not a public key: {why}"))?;
         return match keys.signer(&bytes, Some(&signature)) {
             Signer::Trusted(_) => {
                 say("signed by the key");
@@ -46,7 +47,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let found = Inspection::of(&sandbox()?, bytes.clone()).await;
     let Some(manifest) = found.manifest.filter(|_| found.findings.is_empty()) else {
-        bail!("it can not be approved, whoever signed it; `jackfield plugin check` says why");
+        bail!("it cannot be approved, whoever signed it; `jackfield plugin check` says why");
     };
     match keys.verdict(&bytes, Some(&signature), &manifest) {
         Verdict::Granted { key } => {

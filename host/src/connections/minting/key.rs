@@ -38,7 +38,7 @@ impl Key {
     /// Reads a key file.
     ///
     /// # Errors
-    /// Why it can not be used, in words that repeat nothing secret of it.
+    /// Why it cannot be used, in words that repeat nothing secret of it.
     pub(super) fn parse(text: &Secret<String>, grant: &ServiceAccountGrant) -> Result<Self, String> {
         let file: File = serde_json::from_str(text.expose())
             .map_err(|_| "is not the JSON key file of a service account".to_owned())?;
@@ -72,7 +72,7 @@ impl Key {
                     .to_owned(),
             );
         }
-        let unusable = "has a `private_key` that is no RSA key in PKCS#8 PEM";
+        let unusable = "has a `private_key` that is not an RSA key in PKCS#8 PEM";
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable)?;
         let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| unusable)?;
         Ok(Self { client_email, key_id, pair })

@@ -101,7 +101,7 @@ fn signature(algorithm: JwtAlgorithm, coding: KeyCoding, key: &str, signed: &[u8
             let (label, der) = private_key(key)?;
             let pair =
                 if label == "RSA PRIVATE KEY" { RsaKeyPair::from_der(&der) } else { RsaKeyPair::from_pkcs8(&der) };
-            let pair = pair.map_err(|_| unsigned("the key is no RSA key of 2048 bits or more"))?;
+            let pair = pair.map_err(|_| unsigned("the key is not an RSA key of 2048 bits or more"))?;
             let mut signature = vec![0; pair.public().modulus_len()];
             pair.sign(&RSA_PKCS1_SHA256, &random, signed, &mut signature).map_err(failed)?;
             Ok(signature)
@@ -109,7 +109,7 @@ fn signature(algorithm: JwtAlgorithm, coding: KeyCoding, key: &str, signed: &[u8
         JwtAlgorithm::Es256 => {
             let (_, der) = private_key(key)?;
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random)
-                .map_err(|_| unsigned("the key is no P-256 key in PKCS#8"))?;
+                .map_err(|_| unsigned("the key is not a P-256 key in PKCS#8"))?;
             Ok(pair.sign(&random, signed).map_err(failed)?.as_ref().to_vec())
         }
     }
@@ -123,7 +123,7 @@ fn private_key(text: &str) -> Result<(&str, Zeroizing<Vec<u8>>), Denial> {
         let plain = Zeroizing::new(body.replace("\\n", "").replace(|letter: char| letter.is_whitespace(), ""));
         Some((label, Zeroizing::new(STANDARD.decode(plain.as_bytes()).ok()?)))
     };
-    read().ok_or_else(|| unsigned("the key is no private key in PEM"))
+    read().ok_or_else(|| unsigned("the key is not a private key in PEM"))
 }
 
 /// A number that nobody has had before, as 32 hexadecimal digits.

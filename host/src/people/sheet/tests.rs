@@ -39,7 +39,7 @@ fn an_empty_cell_of_an_id_is_none_and_of_a_truth_is_wrong() {
 fn what_is_wrong_with_the_first_line_is_named() {
     assert_eq!(errors(""), ["1 file: is empty; its first line names the columns"]);
     let said = errors("name,mail,name\nA,a@b,A\n");
-    assert!(said[0].starts_with("1 mail: is no column"), "{said:?}");
+    assert!(said[0].starts_with("1 mail: is not a column"), "{said:?}");
     assert_eq!(said[1..], ["1 name: is there twice", "1 email: is a column that is needed"]);
     assert!(errors("name;email\nA;a@b\n")[0].contains("with commas between them"));
     assert!(errors(b"\xff\xfen\0a\0")[0].contains("UTF-16"));
@@ -52,9 +52,9 @@ fn every_wrong_line_is_named_as_an_editor_counts_it() {
         assert_eq!(
             errors(file),
             [
-                "4 name: holds a character that can not be shown, U+000A",
+                "4 name: holds a character that cannot be shown, U+000A",
                 "6 name: is empty",
-                "6 email: is no e-mail address",
+                "6 email: is not an email address",
                 "7 row: has 3 cells, and the first line has 2",
                 "8 email: stands on line 2 already",
             ],

@@ -30,7 +30,7 @@ const POLITENESS: i32 = 10;
 /// Checks the component on the standard input, and writes code and verdict to the standard output.
 ///
 /// # Errors
-/// It can not be confined, or the parent went away.
+/// It cannot be confined, or the parent went away.
 pub async fn check_as_child() -> io::Result<()> {
     confine()?;
     let mut bytes = Vec::new();

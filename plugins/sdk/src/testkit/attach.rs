@@ -93,13 +93,13 @@ fn unsigned(format: &str) -> String {
 
 fn put_into_json(request: &mut Request, pointer: &str, secret: &str) -> Result<(), Denial> {
     let mut document: Value =
-        serde_json::from_slice(request.body.as_deref().unwrap_or(b"{}")).map_err(|_| denial("the body is no JSON"))?;
+        serde_json::from_slice(request.body.as_deref().unwrap_or(b"{}")).map_err(|_| denial("the body is not JSON"))?;
     let mut place = &mut document;
     for key in pointer.split('/').skip(1) {
         if place.is_null() {
             *place = Value::Object(Map::new());
         }
-        let object = place.as_object_mut().ok_or_else(|| denial("the way to the place is no JSON object"))?;
+        let object = place.as_object_mut().ok_or_else(|| denial("the way to the place is not JSON object"))?;
         place = object.entry(key.replace("~1", "/").replace("~0", "~")).or_insert(Value::Null);
     }
     *place = secret.into();

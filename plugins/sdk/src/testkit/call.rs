@@ -89,5 +89,5 @@ pub fn pattern_of<P: Provider>(field: &str) -> String {
     let manifest = P::describe();
     let found = manifest.fields.iter().find(|known| known.name == field);
     let pattern = found.and_then(|known| known.pattern.as_ref());
-    format!("^(?:{})$", pattern.unwrap_or_else(|| panic!("`{field}` is no field with a pattern")))
+    format!("^(?:{})$", pattern.unwrap_or_else(|| panic!("`{field}` is not a field with a pattern")))
 }

@@ -107,7 +107,7 @@ async fn links_pipes_large_files_and_second_files_are_broken_each_with_its_reaso
     fs::write(plugins.join("squatter.wasm"), wants_more("9.0.0")).expect("dropped in");
     fs::write(plugins.join("notes.txt"), made("1.0.0")).expect("no component by its name");
     for (file, why) in [
-        ("link.wasm", "can not be opened"),
+        ("link.wasm", "cannot be opened"),
         ("folder.wasm", "not a regular file"),
         ("pipe.wasm", "not a regular file"),
         ("large.wasm", "larger than 1 MiB"),

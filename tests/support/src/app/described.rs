@@ -106,7 +106,7 @@ impl Described {
         if !kind.ends_with("json") {
             return Ok(());
         }
-        let body = serde_json::from_slice(body).map_err(|why| format!("it took a body that is no JSON: {why}"))?;
+        let body = serde_json::from_slice(body).map_err(|why| format!("it took a body that is not JSON: {why}"))?;
         self.fits(&format!("{key} body"), &media["schema"], &body).map_err(|why| format!("it took a body: {why}"))
     }
 

@@ -28,7 +28,7 @@ pub fn text_format() -> Vec<u8> {
     b"(component)".to_vec()
 }
 
-/// A component's magic number, version and layer, and nothing more: it is whole, but it is no provider.
+/// A component's magic number, version and layer, and nothing more: it is whole, but it is not a provider.
 #[must_use]
 pub fn header_only() -> Vec<u8> {
     b"\0asm\x0d\0\x01\0".to_vec()

@@ -112,7 +112,7 @@ fn shown(row: &Value, query: &Query) -> Value {
     row
 }
 
-/// Whether a row passes one filter; those by which the stand-in can not tell let everything pass.
+/// Whether a row passes one filter; those by which the stand-in cannot tell let everything pass.
 fn passes(row: &Value, filter: &str, value: &str) -> bool {
     let kind = match (&row["placeholder"], &row["agent"], &row["is_user"]) {
         (Value::Bool(true), _, _) => ["3", "placeholder"],

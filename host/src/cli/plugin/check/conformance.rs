@@ -133,7 +133,7 @@ impl Runner {
             }
             counts &= cursor.as_deref().is_none_or(|before| counts_on(before, &next));
             if seen.len() == PAGES {
-                // A provider of page numbers can not tell; anything else is the component's making.
+                // A provider of page numbers cannot tell; anything else is the component's making.
                 let (what, verdict) = if counts {
                     ("page numbers count on for as long as there is another page", Verdict::Note)
                 } else {

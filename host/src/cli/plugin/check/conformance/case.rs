@@ -56,7 +56,7 @@ const fn answers(status: u16, fields: &'static str, body: &'static [u8]) -> Upst
 
 pub(super) const CASES: [Case; 18] = [
     Case { name: "recorded answers", does: Upstream::Recorded, may: May::Succeed },
-    Case { name: "users without e-mail", does: Upstream::WithoutMail, may: May::Succeed },
+    Case { name: "users without email", does: Upstream::WithoutMail, may: May::Succeed },
     Case { name: "429 with seconds", does: answers(429, "retry-after: 7\r\n", b"{}"), may: May::Wait(Some(7)) },
     Case {
         name: "429 with a date",

@@ -145,7 +145,7 @@ pub(super) fn in_words(lines: &[Line], with_recordings: bool) -> String {
     let broken = lines.iter().filter(|line| line.verdict == Verdict::Broken).count();
     let _ = write!(text, "{} cases, {broken} broken", lines.len());
     if !with_recordings {
-        text.push_str("; with --fixtures FOLDER good answers, users without e-mail and endless pages are tried too");
+        text.push_str("; with --fixtures FOLDER good answers, users without email and endless pages are tried too");
     }
     text
 }
