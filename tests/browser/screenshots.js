@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { launch } from "./lib/chromium.js";
-import { component, fill } from "./lib/console.js";
+import { card, component, fill } from "./lib/console.js";
 import { small } from "./lib/picture.js";
 import { Service } from "./lib/program.js";
 
@@ -15,7 +15,7 @@ process.env.FONTCONFIG_FILE ??= path.join(import.meta.dirname ?? path.dirname(ne
 /** Takes each picture: its name, its address, and what is done before it is taken. */
 const PICTURES = [
   ["signin", "/signin", { signedOut: true }],
-  ["connections", "/", {}],
+  ["connections", "/", { act: goDown, after: comeBack }],
   [
     "connect",
     "/connections/slack",
@@ -30,12 +30,31 @@ const PICTURES = [
   ["users", "/connections/slack/users", { has: "table" }],
   ["match", "/connections/productive/match", { has: "rowheader" }],
   ["people", "/people", { has: "rowheader" }],
-  ["mappings", "/mappings", { has: "rowheader" }],
+  ["mappings", "/mappings", { act: waitForNames }],
   ["plugins", "/providers", {}],
   ["plugin", "/providers/acme-hr", {}],
   ["audit", "/audit", { has: "row" }],
   ["service", "/service", {}],
 ];
+
+/** One provider goes down while the page is open. */
+async function goDown(page, { service }) {
+  await service.standIns.tell("remote", "fail", { status: 503 });
+  await service.ask("GET", "/api/admin/connections/remote/health");
+  await card(page, "remote").getByText("Provider down").waitFor();
+}
+
+async function comeBack(service) {
+  await service.standIns.tell("remote", "mend");
+  await service.ask("GET", "/api/admin/connections/remote/health");
+}
+
+/** Accounts get their names when the providers' users are read. */
+async function waitForNames(page) {
+  for (const account of ["U0", "1139", "f597"]) {
+    await page.getByRole("gridcell", { name: new RegExp(`^Ada .*${account}`) }).first().waitFor();
+  }
+}
 
 async function waitForConsent(page, { context }) {
   const opened = context.waitForEvent("page");
@@ -45,14 +64,12 @@ async function waitForConsent(page, { context }) {
   await page.bringToFront();
 }
 
-/** A company that is in the middle of it: some services are well, one is down, one waits for a sign-in. */
+/** A company that is in the middle of it: four services are connected, three of them matched. */
 async function prepare(service) {
   for (const provider of ["slack", "productive", "remote", "google-workspace"]) await service.connect(provider);
-  await service.ask("POST", "/api/admin/connections/slack/match", { dry_run: false });
-  await service.ask("POST", "/api/admin/connections/remote/match", { dry_run: false });
-  await service.standIns.tell("productive", "latency", { ms: 5 });
-  await service.standIns.tell("remote", "fail", { status: 503 });
-  await service.ask("GET", "/api/admin/connections/remote/health");
+  for (const provider of ["slack", "remote", "google-workspace"]) {
+    await service.ask("POST", `/api/admin/connections/${provider}/match`, { dry_run: false });
+  }
   const second = component("guests/example", { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" });
   const answer = await fetch(`${service.url}/api/admin/providers`, {
     method: "POST",
@@ -81,7 +98,7 @@ try {
   let isPrepared = false;
   // The form comes first, while nothing is connected.
   const order = [...PICTURES].sort((a, b) => Number(a[2].connected !== false) - Number(b[2].connected !== false));
-  for (const [name, address, { signedOut, connected, act, has }] of order) {
+  for (const [name, address, { signedOut, connected, act, has, after }] of order) {
     if (connected !== false && !isPrepared) {
       await prepare(service);
       isPrepared = true;
@@ -99,11 +116,12 @@ try {
       await page.goto(address);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.getByRole("progressbar").waitFor({ state: "detached" });
-      await act?.(page, { context, standIns: service.standIns });
+      await act?.(page, { context, service, standIns: service.standIns });
       if (has) await page.getByRole(has).first().waitFor();
       const picture = await page.screenshot({ animations: "disabled", caret: "hide" });
       writeFileSync(path.join(folder, `console-${name}-${colorScheme}.png`), small(picture));
       await context.close();
+      await after?.(service);
     }
   }
 } finally {

@@ -109,8 +109,8 @@ export default function Audit({ route }) {
         html`<div class="card flush"><div class="scroll" role="region" aria-label="Audit" tabindex="0"><table
           class="stacked audit" aria-busy=${isLoading ? "true" : "false"}>
         <caption class="unseen">Audit, newest first</caption>
-        <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th
-          scope="col">Service</th><th scope="col">Outcome</th><th scope="col">Where from</th></tr></thead>
+        <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Action</th><th
+          scope="col">Provider</th><th scope="col">Outcome</th><th scope="col">Origin</th></tr></thead>
         <tbody>${entries.map((entry) => html`<${Line} key=${entry.seq} entry=${entry}
           providers=${providers} />`)}</tbody>
       </table></div></div>`
@@ -156,8 +156,8 @@ function Line({ entry, providers }) {
   </tr>`;
 }
 
-/** What was done in detail; a digest in it takes no more room than it is worth. */
+/** What was done in detail; an id in it takes no more room than it is worth. */
 const Detail = ({ text }) =>
-  text.split(/\b([0-9a-f]{64})\b/u).map((part, at) =>
+  text.split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
     at % 2 ? html`<code class="clipped" title=${part}>${part}</code>` : part,
   );

@@ -57,31 +57,37 @@ function Card({ entry, onChecked, isAsked }) {
     setBusy(false);
   };
   const { action } = how;
+  // What is to be read has a line of its own; what is well is small.
+  const isWide = Boolean(how.means);
   const act = action.does === "check"
     ? html`<${Button} look=${action.look} icon="refresh" isBusy=${isBusy || isAsked} onClick=${check}
         aria-label=${`${action.label}: ${title}`}>${action.label}<//>`
     : html`<${Button} look=${action.look} to=${action.to} aria-label=${`${action.label}: ${title}`}>${action.label}<//>`;
   return html`
-    <li>
+    <li class=${isWide ? "wide" : ""}>
       <article class=${`card connection ${how.needsYou ? "needs-you" : ""} ${isFresh ? "fresh" : ""}`} data-provider=${id}
         data-status=${connection?.status ?? "none"} aria-labelledby=${`card-${id}`}>
-        <div class="connection-head">
-          <${Monogram} id=${id} title=${title} />
-          <div>
-            <h2 id=${`card-${id}`}><${Link} to=${connectionPath(id)}>${title}<//></h2>
-            <p class="muted small" title=${connection?.org_name ?? undefined}>
-              ${connection?.org_name ?? "No organisation yet"}</p>
+        <div class="connection-what">
+          <div class="connection-head">
+            <${Monogram} id=${id} title=${title} />
+            <div>
+              <h2 id=${`card-${id}`}><${Link} to=${connectionPath(id)}>${title}<//></h2>
+              <p class="muted small" title=${connection?.org_name ?? undefined}>
+                ${connection?.org_name ?? "No organisation yet"}</p>
+            </div>
           </div>
+          <p><${Status} kind=${how.kind} word=${how.word} /></p>
+          ${connection && html`<${Facts} connection=${connection} />`}
         </div>
-        <p><${Status} kind=${how.kind} word=${how.word} /></p>
-        ${how.means && html`<p class="means">${how.means}</p>`}
-        ${how.hasReason && connection.reason && html`<p class="means muted">Reason: ${connection.reason}</p>`}
-        ${connection && html`<${Facts} connection=${connection} />`}
-        ${isSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
-        <div class="row apart">
-          ${act}
-          ${connection && provider?.capabilities?.users && how.kind === "ok" && html`
-            <${Link} to=${connectionPath(id, "users")} class="small">Users<span class="unseen"> of ${title}</span><//>`}
+        <div class="connection-todo">
+          ${how.means && html`<p class="means">${how.means}</p>`}
+          ${how.hasReason && connection.reason && html`<p class="means muted">Reason: ${connection.reason}</p>`}
+          ${isSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
+          <div class="row apart">
+            ${act}
+            ${connection && provider?.capabilities?.users && how.kind === "ok" && html`
+              <${Link} to=${connectionPath(id, "users")} class="small">Users<span class="unseen"> of ${title}</span><//>`}
+          </div>
         </div>
       </article>
     </li>
@@ -158,7 +164,12 @@ function lead(entries, isSealed) {
   if (!connected) return "Nothing is connected yet. Start with the service your team uses most.";
   if (isSealed) return `${plural(connected, "service is", "services are")} connected, and none can work right now.`;
   const waiting = entries.filter(({ how }) => how.needsYou).length;
-  const rest = waiting ? `${plural(waiting, "needs", "need")} your attention.` : "Nothing needs your attention.";
+  const failing = entries.filter(({ connection, how }) => connection && how.kind === "wait").length;
+  const rest = waiting
+    ? `${plural(waiting, "needs", "need")} your attention.`
+    : failing
+      ? `${plural(failing, "is", "are")} failing at the moment and retried automatically.`
+      : "Nothing needs your attention.";
   return `${plural(connected, "service is", "services are")} connected. ${rest}`;
 }
 

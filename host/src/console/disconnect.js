@@ -29,7 +29,7 @@ function named(services) {
 function Going({ title, found }) {
   const { mappings, services, alerts, revokes } = found;
   return html`
-    <p>What happens${found.org_name && html` to <strong class="wrap">${found.org_name}</strong>`}:</p>
+    <p><strong class="wrap">${found.org_name ?? title}</strong> will be disconnected:</p>
     <ul>
       <li>The connection and its sealed secrets are deleted. Work that needs ${title} stops at once.</li>
       <li>${revokes === "upstream"
