@@ -8,6 +8,7 @@ import { Button, Icon, Notice, Page, Progress, Status, Time } from "./ui.js";
 import { html, useEffect, useState } from "./vendor/preact.js";
 
 const EVERY_MS = 15_000;
+const KINDS = { sqlite: "SQLite", postgres: "PostgreSQL" };
 
 export default function ServicePage() {
   const { providers } = useProviders();
@@ -49,7 +50,7 @@ function Shown({ service, providers }) {
         means="Nothing can be read or changed until it does."
       todo="Check that it is running and reachable. The service recovers on its own." />`
     }
-    <div class="cards">
+    <div class="cards pairs">
       <section class="card stack" aria-labelledby="key">
         <h2 id="key">Master key</h2>
         <p><${Status} kind=${isSealed ? "locked" : "ok"} word=${isSealed ? "Sealed" : "Open"} /></p>
@@ -58,7 +59,7 @@ function Shown({ service, providers }) {
       <section class="card stack" aria-labelledby="database">
         <h2 id="database">Database</h2>
         <p><${Status} kind=${database.ok ? "ok" : "bad"} word=${database.ok ? "Responding" : "Not responding"} /></p>
-        <dl class="kv"><dt>Kind</dt><dd>${database.kind}</dd><dt>Schema version</dt><dd>${database.migration}</dd></dl>
+        <dl class="kv"><dt>Kind</dt><dd>${KINDS[database.kind] ?? database.kind}</dd><dt>Schema version</dt><dd>${database.migration}</dd></dl>
       </section>
       <section class="card stack" aria-labelledby="plugins">
         <h2 id="plugins">Plugins</h2>
@@ -89,9 +90,11 @@ function Shown({ service, providers }) {
 
 function Counts({ counts, providers }) {
   const paused = counts.paused ?? [];
+  // A new version of an approved one waits, too.
+  const waiting = providers?.filter(({ state, waiting: versions }) => state === "pending" || versions?.length).length;
   const rows = [
     ["Approved", counts.approved],
-    ["Awaiting approval", counts.pending],
+    ["Awaiting approval", waiting ?? counts.pending],
     ["Paused", counts.disabled],
     ["Broken", counts.broken],
   ];
