@@ -8,6 +8,9 @@ const [url, token, what] = process.argv.slice(2);
 const LOADS = 21;
 const WARM_UP = 3;
 
+/** After so long a window that was just opened is at rest. */
+const WINDOW_RESTS_MS = 1_000;
+
 /** How long the table is scrolled, and by how much each time. */
 const SCROLL_MS = 6_000;
 const WHEEL = 900;
@@ -28,6 +31,8 @@ async function paint(browser) {
   for (let load = 0; load < WARM_UP + LOADS; load += 1) {
     const context = await signedIn(browser);
     const page = await context.newPage();
+    // What a new window itself does for a while is not the page's.
+    await page.waitForTimeout(WINDOW_RESTS_MS);
     await page.addInitScript(() => {
       const look = () => {
         if (!document.querySelector("article h2, article h3")) return requestAnimationFrame(look);

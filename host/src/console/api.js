@@ -44,11 +44,15 @@ export function endSession(why = "ended") {
   if (current.signed_in) setSession({ signed_in: false, oidc: current.oidc, over: why });
 }
 
-/** What `early.js` has asked for already; each answer serves once. */
-function takeEarly(path) {
+/** The answer that `early.js` has asked for already; each serves once. Null where there is none, or it failed. */
+async function takeEarly(path) {
   const answer = window.early?.get(path);
   window.early?.delete(path);
-  return answer;
+  try {
+    return (await answer) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 const CHANGES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
@@ -66,8 +70,8 @@ async function send(method, path, body, { signal, headers, isBackground } = {}) 
     fields.set("content-type", "application/json");
   }
   try {
-    const early = method === "GET" ? takeEarly(path) : null;
-    if (early) return await early;
+    const early = method === "GET" ? await takeEarly(path) : null;
+    if (early) return early;
     return await fetch(path, { method, body: content, headers: fields, signal, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;

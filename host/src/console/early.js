@@ -2,20 +2,14 @@
 "use strict";
 
 {
-  const asked = new Map();
-  const ask = (path) => {
-    const answer = fetch(path, { headers: { accept: "application/json" }, credentials: "same-origin" });
-    // Who takes it over hears of a failure; where nobody does, it is asked for anew.
-    answer.catch(() => {});
-    asked.set(path, answer);
-    return answer;
-  };
-  window.early = asked;
-  ask("/api/session")
-    .then((answer) => answer.clone().json())
-    .then((who) => {
-      if (!who.signed_in || who.level !== "executive") return;
-      for (const path of ["/api/admin/connections", "/api/admin/providers"]) ask(path);
-    })
-    .catch(() => {});
+  const ask = (path) => fetch(path, { headers: { accept: "application/json" }, credentials: "same-origin" });
+  const session = ask("/api/session");
+  const who = session.then((answer) => answer.clone().json());
+  const isExecutive = who.then(({ signed_in, level }) => signed_in && level === "executive");
+  window.early = new Map([["/api/session", session]]);
+  // Nothing comes of them for anybody else: then whoever needs them asks anew.
+  for (const path of ["/api/admin/connections", "/api/admin/providers"]) {
+    window.early.set(path, isExecutive.then((is) => (is ? ask(path) : null)));
+  }
+  for (const answer of window.early.values()) answer.catch(() => {});
 }
