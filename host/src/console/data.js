@@ -3,6 +3,9 @@ import { call, onSession } from "./api.js";
 import { useEvents } from "./events.js";
 import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
 
+/** So often a list is asked for while events overtake its answers; where they go on, the next one mends it. */
+const MOST_ASKED = 3;
+
 const cache = {
   connection: { path: "/api/admin/connections", list: "connections", key: "provider", kept: null, asked: null },
   provider: { path: "/api/admin/providers", list: "providers", key: "id", kept: null, asked: null },
@@ -20,10 +23,17 @@ export function preload() {
 }
 
 function load(one, isBackground = false) {
-  one.asked ??= call("GET", one.path, undefined, { isBackground })
-    .then((answer) => (one.kept = answer))
-    .finally(() => (one.asked = null));
+  one.asked ??= ask(one, isBackground).finally(() => (one.asked = null));
   return one.asked;
+}
+
+/** Asks for a list. An answer may have been read before a change that an event has told of meanwhile: then once more. */
+async function ask(one, isBackground) {
+  for (let asked = 1; ; asked += 1) {
+    one.isOvertaken = false;
+    const answer = await call("GET", one.path, undefined, { isBackground });
+    if (!one.isOvertaken || asked === MOST_ASKED) return (one.kept = answer);
+  }
 }
 
 /** The list with one entry changed, added, or taken out, as an event says. */
@@ -53,6 +63,7 @@ function useList(kind) {
   }, []);
   useEvents({ [kind]: true }, (what, change) => {
     if (what === "resync") return reload({ isBackground: true });
+    one.isOvertaken = true;
     one.kept = merge(one.kept, one, change);
     set((before) => ({ ...before, answer: merge(before.answer, one, change) }));
   });
