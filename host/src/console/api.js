@@ -44,17 +44,6 @@ export function endSession(why = "ended") {
   if (current.signed_in) setSession({ signed_in: false, oidc: current.oidc, over: why });
 }
 
-/** The answer that `early.js` has asked for already; each serves once. Null where there is none, or it failed. */
-async function takeEarly(path) {
-  const answer = window.early?.get(path);
-  window.early?.delete(path);
-  try {
-    return (await answer) ?? null;
-  } catch {
-    return null;
-  }
-}
-
 const CHANGES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 async function send(method, path, body, { signal, headers, isBackground } = {}) {
@@ -70,8 +59,6 @@ async function send(method, path, body, { signal, headers, isBackground } = {}) 
     fields.set("content-type", "application/json");
   }
   try {
-    const early = method === "GET" ? await takeEarly(path) : null;
-    if (early) return early;
     return await fetch(path, { method, body: content, headers: fields, signal, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;

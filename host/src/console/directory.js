@@ -3,7 +3,7 @@ import { call, onSession } from "./api.js";
 import { useEffect, useReducer } from "./vendor/preact.js";
 
 const PAGE = 200;
-/** Users that are read only to show names: five questions to the provider at most. */
+/** So many users are read only to show names. */
 const NAMED = 1_000;
 const directories = new Map();
 
