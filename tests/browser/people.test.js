@@ -106,3 +106,20 @@ flow("an account is chosen by the keyboard alone and taken back", SLACK, async (
   await expect(page.getByRole("main")).toContain("admin");
   await guards.look(page);
 });
+
+flow("an account in the table goes by its user's name", SLACK, async (here) => {
+  const { page, guards, service } = here;
+  await service.connect("slack");
+  const { people } = await service.ask("GET", "/api/admin/people?offset=0&limit=1");
+  const { users } = await service.ask("GET", "/api/admin/connections/slack/users?limit=200");
+  // Somebody else's account, so that the name can only come from the provider.
+  const account = users.find((user) => user.name && user.email !== people[0].email);
+  await service.ask("PUT", `/api/admin/connections/user-mappings/${people[0].id}`, {
+    provider: "slack",
+    external_id: account.external_id,
+  });
+  await signedIn(here, "/mappings");
+  const row = page.getByRole("row").filter({ hasText: people[0].email });
+  await expect(row.getByRole("gridcell").first()).toContain(`${account.name} ${account.external_id}`);
+  await guards.look(page);
+});

@@ -1,5 +1,6 @@
 // The choice between several organisations that one credential opens.
 import { call } from "./api.js";
+import { compare } from "./format.js";
 import { Button, Notice, Progress, useSlow } from "./ui.js";
 import { html, useEffect, useState } from "./vendor/preact.js";
 
@@ -15,7 +16,7 @@ export function Accounts({ provider, onChosen, onCancel }) {
     setProblem(null);
     try {
       const answer = await call("GET", `${path}/accounts`);
-      setAccounts(answer.accounts.toSorted((a, b) => a.name.localeCompare(b.name)));
+      setAccounts(answer.accounts.toSorted((a, b) => compare(a.name, b.name)));
       choose(answer.selected);
     } catch (refusal) {
       setProblem(refusal);

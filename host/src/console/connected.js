@@ -2,6 +2,7 @@
 import { useConnections, useProviders } from "./data.js";
 import { forget } from "./directory.js";
 import { useEvents } from "./events.js";
+import { compare } from "./format.js";
 import { useMemo } from "./vendor/preact.js";
 
 /** `{connected: [{id, title, users}], problem, reload}`; `connected` is null until it is known. */
@@ -21,7 +22,7 @@ export function useConnected() {
       const entry = providers.find(({ id }) => id === provider);
       return { id: provider, title: entry?.title ?? provider, users: entry?.capabilities?.users ?? false };
     });
-  found?.sort((a, b) => a.title.localeCompare(b.title));
+  found?.sort((a, b) => compare(a.title, b.title));
   // A check that changes nothing here gives the same object, so that nothing is drawn anew.
   const connected = useMemo(() => found, [JSON.stringify(found)]);
   const again = () => Promise.all([reload(), reloadOther()]);

@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { useConnections, useProviders } from "./data.js";
 import { useEvents } from "./events.js";
-import { duration, plural, sentence } from "./format.js";
+import { compare, duration, plural, sentence } from "./format.js";
 import { connectionPath, Link } from "./router.js";
 import { standing } from "./standing.js";
 import { Button, Empty, Icon, Monogram, Notice, Page, Progress, Status, Time, toast, useSlow } from "./ui.js";
@@ -129,7 +129,7 @@ function entriesOf(providers, connections, isSealed) {
       const how = standing({ provider, connection, isSealed });
       return { id, title: provider?.title ?? id, provider, connection, how };
     })
-    .sort((a, b) => a.how.rank - b.how.rank || a.title.localeCompare(b.title));
+    .sort((a, b) => a.how.rank - b.how.rank || compare(a.title, b.title));
 }
 
 /** Says aloud what changed, for who does not see the cards. */

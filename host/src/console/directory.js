@@ -1,5 +1,6 @@
 // The users of a provider: read a page at a time while somebody looks for one, and kept for the visit.
 import { call, onSession } from "./api.js";
+import { folded } from "./format.js";
 import { useEffect, useReducer } from "./vendor/preact.js";
 
 const PAGE = 200;
@@ -9,9 +10,6 @@ const directories = new Map();
 
 // What one administrator read is not for the next.
 onSession((session) => session.signed_in || directories.clear());
-
-/** Letters as they are compared: without case and accents. */
-export const folded = (text) => (text ?? "").normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 class Directory {
   users = [];

@@ -1,7 +1,7 @@
 // The plugins: what runs, what waits, what is broken; and where a new one is dropped, checked and shown.
 import { useProviders } from "./data.js";
 import { useDropped } from "./filters.js";
-import { bytes, plural, sentence, short } from "./format.js";
+import { bytes, compare, plural, sentence, short } from "./format.js";
 import { go, Link } from "./router.js";
 import { send } from "./transfer.js";
 import { Button, Drop, Empty, Monogram, Notice, Page, Progress, Status, Time, toast } from "./ui.js";
@@ -68,7 +68,7 @@ export default function Providers() {
   };
   const isOver = useDropped(take);
   const sorted = [...(providers ?? [])].sort(
-    (a, b) => rank(a) - rank(b) || (a.title ?? a.id).localeCompare(b.title ?? b.id),
+    (a, b) => rank(a) - rank(b) || compare(a.title ?? a.id, b.title ?? b.id),
   );
   return html`
     <${Page} title="Plugins"

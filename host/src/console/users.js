@@ -1,7 +1,7 @@
 // Whom a provider knows: a page at a time, searched, with who is mapped to a person here and who is not.
 import { call, Problem } from "./api.js";
 import { useConnections, useProviders } from "./data.js";
-import { number, plural } from "./format.js";
+import { folded, number, plural } from "./format.js";
 import { connectionPath, go, Link } from "./router.js";
 import { Button, Empty, Field, Notice, Page, Progress, Status, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
@@ -11,8 +11,7 @@ const WALK_LIMIT = 200;
 /** Found ones that are shown; who looks for one person needs no more. */
 const MOST_FOUND = 500;
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-const matches = (user, wanted) => fold(`${user.name} ${user.email ?? ""} ${user.external_id}`).includes(wanted);
+const matches = (user, wanted) => folded(`${user.name} ${user.email ?? ""} ${user.external_id}`).includes(wanted);
 
 function pagePath(provider, cursor, limit) {
   const query = new URLSearchParams({ limit, with: "person", ...(cursor && { cursor }) });
@@ -186,7 +185,7 @@ export default function Users({ route }) {
     const timer = setTimeout(() => seek(typed, only), 300);
     return () => clearTimeout(timer);
   }, [typed]);
-  const wanted = fold((route.query.q ?? "").trim());
+  const wanted = folded((route.query.q ?? "").trim());
   // What is known already is not asked for.
   const known = isThere && whyNot(provider, connections.some((one) => one.provider === id), title);
   const back = { to: connectionPath(id), label: title };
