@@ -98,6 +98,33 @@ flow("a provider goes down and comes back on an open page", SLACK, async (here) 
   await expect(card(page, "slack")).toContain("Connected");
 });
 
+flow("a list that was read before a change is asked for again", SLACK, async (here) => {
+  const { page, context, service } = here;
+  let release;
+  const isReleased = new Promise((resolve) => (release = resolve));
+  let asked = 0;
+  await page.route("**/api/admin/connections", async (route) => {
+    asked += 1;
+    const response = await route.fetch();
+    await isReleased;
+    await route.fulfill({ response });
+  });
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("Network.enable");
+  const isTold = new Promise((resolve) => {
+    devtools.on("Network.eventSourceMessageReceived", ({ eventName }) => eventName === "connection" && resolve());
+  });
+  const listens = page.waitForResponse("**/api/admin/events");
+  await signedIn(here);
+  await listens;
+  await service.connect("slack");
+  await isTold;
+  // Only now comes the answer that was read before.
+  release();
+  await expect(card(page, "slack")).toContain("Acme Instruments");
+  await expect.poll(() => asked === 2, "the list is asked for twice");
+});
+
 flow("a credential that was taken back asks for a new sign-in", SLACK, async (here) => {
   const { page, guards, standIns, service } = here;
   await service.connect("slack");
