@@ -182,13 +182,15 @@ struct Signing {
     place: Place,
     file: String,
     signature: std::path::PathBuf,
+    /// Where the file of keys lies.
+    _keys: tempfile::TempDir,
 }
 
 impl Signing {
     async fn new(grant: &str) -> (Self, minisign::KeyPair) {
         let folder = tempfile::tempdir().expect("a folder");
         let pair = minisign::KeyPair::generate_encrypted_keypair(Some("pass word".to_owned())).expect("a pair");
-        let keys = folder.keep().join("keys.toml");
+        let keys = folder.path().join("keys.toml");
         let text = format!("[[key]]\nname = 'acme'\npublic_key = '{}'\n{grant}\n", pair.pk.to_base64());
         fs::write(&keys, text).expect("written");
         let settings = [
@@ -198,7 +200,7 @@ impl Signing {
         let place = Place::new(&["guests/example"], &[], &settings).await;
         let path = place.folder.path().join("plugins/example.wasm");
         let signature = place.folder.path().join("plugins/example.wasm.minisig");
-        (Self { file: path.display().to_string(), place, signature }, pair)
+        (Self { file: path.display().to_string(), place, signature, _keys: folder }, pair)
     }
 
     /// Signs with the program, the password on standard input.
