@@ -1,4 +1,7 @@
-//! Embeds the console: each file named by its content, compressed once, all of them under one path with their hash.
+//! Embeds the console: its files compressed once, all of them under one path with their hash.
+
+#[path = "gather.rs"]
+mod gather;
 
 use std::{
     borrow::Cow,
@@ -13,14 +16,10 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
+use self::gather::{BASE, VENDOR};
+
 /// The one page.
 const PAGE: &str = "index.html";
-
-/// What stands in the page for the path of all other files.
-const BASE: &str = "{{base}}";
-
-/// The one folder inside the console's, for what was taken over from others.
-const VENDOR: &str = "vendor";
 
 /// What describes the files and is not one of them.
 const NOT_SERVED: [&str; 2] = ["README.md", "manifest.json"];
@@ -32,16 +31,20 @@ const DIGITS: usize = 16;
 pub(crate) fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut files = BTreeMap::new();
     read(folder, "", &mut files)?;
+    let page = files.remove(PAGE).ok_or_else(|| format!("{} has no {PAGE}", folder.display()))?;
+    let page = String::from_utf8(page)?;
+    gather::gather(&page, &mut files)?;
     let mut all = Sha256::new();
-    for (name, bytes) in &files {
+    for (name, bytes) in
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).chain([(PAGE, page.as_bytes())])
+    {
         for part in [name.as_bytes(), bytes] {
             all.update((part.len() as u64).to_be_bytes());
             all.update(part);
         }
     }
     let hash = digits(all);
-    let page = files.remove(PAGE).ok_or_else(|| format!("{} has no {PAGE}", folder.display()))?;
-    let page = String::from_utf8(page)?.replace(BASE, &format!("/console/{hash}"));
+    let page = page.replace(BASE, &format!("/console/{hash}"));
     let mut kept = Kept { folder: out.join("console"), used: BTreeSet::new() };
     fs::create_dir_all(&kept.folder)?;
     let mut table = format!("const HASH: &str = {hash:?};\n");

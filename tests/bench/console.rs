@@ -55,10 +55,11 @@ pub(crate) fn all(slack: &StandIn, report: &mut Report) {
     let paint = measured(&place, &token, "paint");
     let ms = |name: &str| paint[name].as_f64().expect("a number");
     report.time("console.first_paint_ms", ms("median"), ms("p99"), Target::AtMost(200.0));
-    report.note(
-        "console.first_paint: from the beginning of the navigation to the frame that shows the cards, signed in, in a window \
-         at rest with nothing in its cache; the p99 of 21 loads is the slowest",
-    );
+    report.note(format!(
+        "console.first_paint: from the beginning of the navigation to the frame that shows the cards, signed in, in a fresh \
+         {} at rest with nothing in its cache; the p99 of 21 loads is the slowest",
+        paint["browser"].as_str().expect("a name"),
+    ));
 
     let file = (1..=PEOPLE).map(of_a_crowd).fold("name,email\n".to_owned(), |mut file, person| {
         writeln!(file, "{},{}", person.name(), person.email).expect("writing to a string");

@@ -56,6 +56,60 @@ flow(
   },
 );
 
+flow("a service that answers slowly leaves no page empty", { service }, async (here) => {
+  const { page, guards } = here;
+  let release;
+  const isReleased = new Promise((resolve) => (release = resolve));
+  await page.route("**/api/session", async (route) => {
+    await isReleased;
+    await route.continue();
+  });
+  await page.goto("/");
+  await expect(page.getByRole("status")).toContain("Loading");
+  await guards.look(page);
+  release();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+});
+
+flow("times, numbers and lists are said in words", { service, context: { timezoneId: "Asia/Kolkata" } }, async (here) => {
+  const { page } = here;
+  await signedIn(here);
+  const said = await page.evaluate(async () => {
+    const { $format_js: format } = await import(document.querySelector("script[type=module]").src);
+    const now = Date.parse("2026-03-01T00:00:00Z");
+    const ago = (seconds) => format.ago(new Date(now + 1_000 * seconds).toISOString(), now);
+    return {
+      ago: [0, -59, -60, -7_199, -86_400, -700_000, -40_000_000, 21, 7_300, 90_000].map(ago),
+      nothing: [format.ago(null), format.date("soon")],
+      date: format.date("2026-11-04T04:03:59Z"),
+      number: [0, 999, 1_000, 1_234_567].map(format.number),
+      plural: [format.plural(1, "person", "people"), format.plural(1_500, "person", "people")],
+      list: [[], ["a"], ["a", "b"], ["a", "b", "c"]].map(format.list),
+      compare: ["éa", "Zeta", "eb", "alpha"].toSorted(format.compare),
+    };
+  });
+  assert.deepEqual(said, {
+    ago: [
+      "just now",
+      "just now",
+      "1 minute ago",
+      "1 hour ago",
+      "1 day ago",
+      "1 week ago",
+      "1 year ago",
+      "in a moment",
+      "in 2 hours",
+      "in 1 day",
+    ],
+    nothing: ["", ""],
+    date: "4 Nov 2026, 09:33",
+    number: ["0", "999", "1,000", "1,234,567"],
+    plural: ["1 person", "1,500 people"],
+    list: ["", "a", "a and b", "a, b and c"],
+    compare: ["alpha", "éa", "eb", "Zeta"],
+  });
+});
+
 flow(
   "a page that is not there says so and leads back",
   { service: { components: [], people: false } },

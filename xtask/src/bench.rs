@@ -30,7 +30,10 @@ pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[Strin
     // Without a browser, what is seen of the console is left out.
     let browser = Browser::find(workspace, &[])?;
     let has_browser = match browser.prepare() {
-        Ok(()) => true,
+        Ok(()) => {
+            tools::windowless_browser();
+            true
+        }
         Err(missing) => {
             println!("the browser is left out: {missing:#}");
             false

@@ -22,6 +22,9 @@ const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 /// The names of browsers that the console is tested in; `tests/browser/lib/chromium.js` looks for the same.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/// The engine alone, as Debian names its package and its program; `tests/browser/lib/chromium.js` prefers it for timing.
+const WINDOWLESS: &str = "chromium-headless-shell";
+
 /// The oldest Node.js that the browser's tests run on: that of Debian 12.
 const NODE: u32 = 18;
 
@@ -155,6 +158,17 @@ pub(crate) fn browser() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Gets the browser's engine without a window where this may be done, which times a page without the window's own work.
+pub(crate) fn windowless_browser() {
+    let may_get = on_path("apt-get") && rustix::process::geteuid().is_root();
+    if variable("JACKFIELD_TEST_BROWSER").is_some() || on_path(WINDOWLESS) {
+        return;
+    }
+    if !may_get || from_apt(&[WINDOWLESS]).is_err() {
+        println!("{WINDOWLESS} is missing: pages are timed in a whole browser");
+    }
 }
 
 const WITHOUT_BROWSER: &str = "or leave the browser out with `cargo xtask test --no-browser`";

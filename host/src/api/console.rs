@@ -4,6 +4,9 @@
 //! it asks of the API, as the caller that it is.
 
 mod coding;
+#[cfg(test)]
+#[path = "../../build/gather.rs"]
+mod gather;
 
 use axum::{
     body::{Body, Bytes},

@@ -31,6 +31,12 @@ const PLACES = [
   ["service", "/service", "Service", "pulse", []],
 ];
 
+/** So long the first page waits for its lists, to be drawn once and whole. */
+const WHOLE_MS = 100;
+
+/** After so long without anything to show, the page says what it is going to be. */
+const SLOW_MS = 300;
+
 const loaded = {};
 
 async function fetchPage(page) {
@@ -145,25 +151,34 @@ function App({ failure }) {
   return isAtDoor ? null : html`<${Frame} route=${route} who=${who} />`;
 }
 
+function Coming() {
+  return html`<main class="door">
+    <h1 class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield</h1>
+    <p class="muted" role="status">Loading…</p>
+  </main>`;
+}
+
 // A file that misses its place would be opened in place of the console, a key file too.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
 async function start() {
   const root = document.getElementById("app");
   let failure = null;
+  const slow = setTimeout(() => render(html`<${Coming} />`, root), SLOW_MS);
   const page = pageOf(location.pathname);
   const ahead = PAGES[page] && fetchAhead(page);
   try {
     const who = await loadSession();
     if (who.signed_in && who.level === "executive") {
-      preload();
+      const whole = Promise.race([preload(), new Promise((resolve) => setTimeout(resolve, WHOLE_MS))]);
       // Its file is there by now, or nearly: the first thing drawn is the page.
       await ahead;
+      await whole;
     }
   } catch (problem) {
     failure = problem;
   }
-  root.textContent = "";
+  clearTimeout(slow);
   render(html`<${App} failure=${failure} />`, root);
 }
 

@@ -6,11 +6,14 @@ import { chromium } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** The browser's program: `JACKFIELD_TEST_BROWSER`, or the first of its names in the PATH. */
-export function program() {
+/** The engine alone: a whole browser's window has pages of its own, which are at work while ours loads. */
+export const WINDOWLESS = "chromium-headless-shell";
+
+/** The browser's program: `JACKFIELD_TEST_BROWSER`, or the first of its names in the PATH, those asked for before others. */
+export function program(...first) {
   if (process.env.JACKFIELD_TEST_BROWSER) return process.env.JACKFIELD_TEST_BROWSER;
   const folders = (process.env.PATH ?? "").split(path.delimiter);
-  for (const file of NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name)))) {
+  for (const file of [...first, ...NAMES].flatMap((name) => folders.map((folder) => path.join(folder, name)))) {
     try {
       accessSync(file, constants.X_OK);
       return file;
@@ -22,7 +25,7 @@ export function program() {
 }
 
 /** Starts it. */
-export function launch(more = []) {
+export function launch(more = [], executablePath = program()) {
   const args = [
     "--disable-gpu",
     "--disable-background-networking",
@@ -31,5 +34,5 @@ export function launch(more = []) {
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ...more,
   ];
-  return chromium.launch({ executablePath: program(), args, chromiumSandbox: process.getuid?.() !== 0 });
+  return chromium.launch({ executablePath, args, chromiumSandbox: process.getuid?.() !== 0 });
 }

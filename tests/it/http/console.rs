@@ -1,6 +1,6 @@
 //! The console as it is served: its headers, its codings, its caching, and what is not there.
 
-use std::io::Read;
+use std::{collections::BTreeSet, io::Read};
 
 use http::Method;
 use jackfield_test_support::app::{Caller, TestApp, client};
@@ -150,6 +150,32 @@ async fn what_a_browser_has_is_not_sent_again() {
         for name in ["etag", "content-length", "content-type", "content-encoding"] {
             assert_eq!(head.header(name), first.header(name), "{path} {name}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_first_page_takes_two_scripts_and_every_module_that_one_imports_is_there() {
+    let app = TestApp::builder().start().await;
+    let named: BTreeSet<String> = named(&app).await.into_iter().filter(|path| path.ends_with(".js")).collect();
+    let base = named.first().and_then(|path| path.rsplit_once('/')).expect("a path").0.to_owned();
+    assert_eq!(named, BTreeSet::from(["app.js", "connections.js"].map(|name| format!("{base}/{name}"))));
+    let mut found = named.clone();
+    let mut left: Vec<String> = named.into_iter().collect();
+    while let Some(path) = left.pop() {
+        let script = get(&app, &path, &[]).await;
+        assert_eq!(script.status, 200, "{path}");
+        let script = String::from_utf8(script.bytes).expect("text");
+        for name in ["from \"./", "import(\"./"].iter().flat_map(|how| script.split(how).skip(1)) {
+            let path = format!("{base}/{}", name.split('"').next().expect("a name"));
+            if found.insert(path.clone()) {
+                left.push(path);
+            }
+        }
+    }
+    assert!(found.len() > 10, "{found:?}");
+    // What is part of a script is no file of its own.
+    for name in ["api.js", "vendor/preact.js"] {
+        assert_eq!(get(&app, &format!("{base}/{name}"), &[]).await.status, 404, "{name}");
     }
 }
 
