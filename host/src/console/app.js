@@ -4,7 +4,7 @@ import { preload } from "./data.js";
 import { go, Link, pageOf, useRoute } from "./router.js";
 import { Account, Below, comeBack, rememberPage, SignIn, takeLink } from "./signin.js";
 import { Staying } from "./staying.js";
-import { Button, Icon, Notice, Page, Toasts, useSlow } from "./ui.js";
+import { Button, Icon, Mark, Notice, Page, Toasts, useSlow } from "./ui.js";
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact.js";
 
 // One file per page, fetched when it is first needed. Each exports its page by `default` and gets the `route`.
@@ -100,7 +100,7 @@ function Frame({ route, who }) {
     <a class="skip" href="#page" onClick=${skip}>Skip to content</a>
     <div class="frame">
       <header class=${`side ${isOpen ? "open" : ""}`}>
-        <${Link} to="/" class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield<//>
+        <${Link} to="/" class="brand"><${Mark} />Jackfield<//>
         <button type="button" class="quiet menu-button" aria-expanded=${isOpen ? "true" : "false"} aria-controls="places"
           onClick=${() => open(!isOpen)}><${Icon} name=${isOpen ? "close" : "menu"} /> Menu</button>
         <nav id="places" aria-label="Pages">
@@ -153,7 +153,7 @@ function App({ failure }) {
 
 function Coming() {
   return html`<main class="door">
-    <h1 class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield</h1>
+    <h1 class="brand"><${Mark} />Jackfield</h1>
     <p class="muted" role="status">Loading…</p>
   </main>`;
 }

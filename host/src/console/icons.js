@@ -42,3 +42,17 @@ const PATHS = {
 export const Icon = ({ name }) => html`
   <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d=${PATHS[name] ?? PATHS.idle} /></svg>
 `;
+
+/** Our own sign, as `icon.svg` draws it too: within the page, so that nothing is fetched for it. */
+export const Mark = () => html`
+  <svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <rect width="32" height="32" rx="8" fill="#2a50d0" />
+    <g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round">
+      <path d="M8 11h7a4 4 0 0 1 4 4v6" /><path d="M24 21h-5" />
+    </g>
+    <g fill="#fff">
+      <circle cx="8" cy="11" r="2.6" /><circle cx="24" cy="21" r="2.6" />
+      <circle cx="24" cy="11" r="2.6" opacity=".45" /><circle cx="8" cy="21" r="2.6" opacity=".45" />
+    </g>
+  </svg>
+`;

@@ -1,7 +1,7 @@
 // Getting in and out: the sign-in page, the page for who may not work here, and the account's menu.
 import { call, endSession, loadSession, setSession } from "./api.js";
 import { go } from "./router.js";
-import { Button, Field, Icon, Notice, Time, toast } from "./ui.js";
+import { Button, Field, Icon, Mark, Notice, Time, toast } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 const KEPT = "jackfield.page";
@@ -124,7 +124,7 @@ export function SignIn({ who, route, link, onSpent }) {
 
   return html`
     <main class="door">
-      <p class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield</p>
+      <p class="brand"><${Mark} />Jackfield</p>
       <div class="card stack">
         <div class="stack tight">
           <h1 tabindex="-1" ref=${heading}>Sign in</h1>
@@ -199,7 +199,7 @@ export function Below({ who }) {
   }, []);
   return html`
     <main class="door">
-      <p class="brand"><span class="brand-mark" aria-hidden="true"></span>Jackfield</p>
+      <p class="brand"><${Mark} />Jackfield</p>
       <div class="card stack">
         <h1 tabindex="-1" ref=${heading}>This console is for Executives</h1>
         <p>You are signed in as <strong class="wrap">${who.name}</strong>, whose level is <strong>${who.level}</strong>.

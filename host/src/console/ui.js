@@ -6,7 +6,7 @@ import { Link, moved } from "./router.js";
 import { html, useEffect, useId, useRef, useState } from "./vendor/preact.js";
 
 export { Drop, Field, HelpLink } from "./field.js";
-export { Icon } from "./icons.js";
+export { Icon, Mark } from "./icons.js";
 
 /**
  * A button, or with `to` a link that looks like one. `look` is `primary`, `plain`, `danger` or `quiet`. While `isBusy`
