@@ -60,40 +60,20 @@ pub(crate) fn gather(page: &str, files: &mut Files) -> Outcome<()> {
     }
     order.retain(|name| !preloaded.contains(name.as_str()));
 
+    for (name, module) in &modules {
+        if order.contains(name) {
+            files.remove(name);
+        } else {
+            files.insert(name.clone(), module.outside(&order)?.into_bytes());
+        }
+    }
     let mut script = String::new();
     for name in &order {
-        let module = &modules[name];
-        writeln!(script, "const {} = (() => {{", scope(name))?;
-        for (names, from) in &module.imports {
-            if !order.contains(from) {
-                return Err(format!("{name} needs {from}, which the page preloads as a file of its own").into());
-            }
-            writeln!(script, "const {names} = {};", scope(from))?;
-        }
-        let exports: Vec<String> = module.exports.iter().map(|(name, what)| format!("{name}: {what}")).collect();
-        writeln!(script, "{}\nreturn {{ {} }};\n}})();", module.body, exports.join(", "))?;
-        files.remove(name);
+        script += &modules[name].inside(name, &order)?;
     }
     let scopes: Vec<String> = order.iter().map(|name| scope(name)).collect();
     writeln!(script, "export {{ {} }};", scopes.join(", "))?;
     files.insert(ENTRY.to_owned(), script.into_bytes());
-
-    for (name, module) in modules.iter().filter(|(name, _)| !order.contains(name)) {
-        let (gathered, others): (Vec<_>, Vec<_>) = module.imports.iter().partition(|(_, from)| order.contains(from));
-        let mut text = String::new();
-        for (names, from) in others {
-            // Names are told apart by `as` in an import, and by a colon in a pattern.
-            writeln!(text, "import {} from \"./{from}\";", names.replace(": ", " as "))?;
-        }
-        let scopes: BTreeSet<String> = gathered.iter().map(|(_, from)| scope(from)).collect();
-        let scopes: Vec<String> = scopes.into_iter().collect();
-        writeln!(text, "import {{ {} }} from \"./{ENTRY}\";", scopes.join(", "))?;
-        for (names, from) in gathered {
-            writeln!(text, "const {names} = {};", scope(from))?;
-        }
-        text.push_str(&module.rest);
-        files.insert(name.clone(), text.into_bytes());
-    }
     Ok(())
 }
 
@@ -157,6 +137,37 @@ impl Module {
             return Err("import.meta tells another address where files are gathered".into());
         }
         Ok(module)
+    }
+
+    /// The module as a part of the one script, behind all that it imports.
+    fn inside(&self, name: &str, gathered: &[String]) -> Outcome<String> {
+        let mut text = format!("const {} = (() => {{\n", scope(name));
+        for (names, from) in &self.imports {
+            if !gathered.contains(from) {
+                return Err(format!("{name} needs {from}, which the page preloads as a file of its own").into());
+            }
+            writeln!(text, "const {names} = {};", scope(from))?;
+        }
+        let exports: Vec<String> = self.exports.iter().map(|(public, own)| format!("{public}: {own}")).collect();
+        writeln!(text, "{}\nreturn {{ {} }};\n}})();", self.body, exports.join(", "))?;
+        Ok(text)
+    }
+
+    /// The module as a file of its own, which takes from the one script what was gathered there.
+    fn outside(&self, gathered: &[String]) -> Outcome<String> {
+        let (inside, others): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(_, from)| gathered.contains(from));
+        let mut text = String::new();
+        for (names, from) in others {
+            // Names are told apart by `as` in an import, and by a colon in a pattern.
+            writeln!(text, "import {} from \"./{from}\";", names.replace(": ", " as "))?;
+        }
+        let scopes: BTreeSet<String> = inside.iter().map(|(_, from)| scope(from)).collect();
+        let scopes: Vec<String> = scopes.into_iter().collect();
+        writeln!(text, "import {{ {} }} from \"./{ENTRY}\";", scopes.join(", "))?;
+        for (names, from) in inside {
+            writeln!(text, "const {names} = {};", scope(from))?;
+        }
+        Ok(text + &self.rest)
     }
 
     /// Takes what follows the word `export`, and gives what is left behind it.

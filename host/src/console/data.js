@@ -6,22 +6,29 @@ import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
 /** So often a list is asked for while events overtake its answers; where they go on, the next one mends it. */
 const MOST_ASKED = 3;
 
-/** What was read so lately is not read again by the page that shows it: the stream of events says what changed since. */
+/** So long after it was preloaded a list is not asked for again: the stream of events begins by doing that. */
 const FRESH_MS = 1_000;
 
+const NOTHING = { kept: null, asked: null, aheadAt: -Infinity };
+
 const cache = {
-  connection: { path: "/api/admin/connections", list: "connections", key: "provider", kept: null, at: 0, asked: null },
-  provider: { path: "/api/admin/providers", list: "providers", key: "id", kept: null, at: 0, asked: null },
+  connection: { path: "/api/admin/connections", list: "connections", key: "provider", ...NOTHING },
+  provider: { path: "/api/admin/providers", list: "providers", key: "id", ...NOTHING },
 };
 
 // What one person was shown is not the next one's to see.
 onSession((session) => {
   if (session.signed_in) return;
-  for (const one of Object.values(cache)) one.kept = one.asked = null;
+  for (const one of Object.values(cache)) Object.assign(one, NOTHING);
 });
 
 /** Asks for both lists at once, before a page wants them; over when both are here or have failed. */
-export const preload = () => Promise.allSettled(Object.values(cache).map((one) => load(one)));
+export const preload = () => Promise.allSettled(Object.values(cache).map(loadAhead));
+
+async function loadAhead(one) {
+  await load(one);
+  one.aheadAt = performance.now();
+}
 
 function load(one, isBackground = false) {
   one.asked ??= ask(one, isBackground).finally(() => (one.asked = null));
@@ -33,9 +40,7 @@ async function ask(one, isBackground) {
   for (let asked = 1; ; asked += 1) {
     one.isOvertaken = false;
     const answer = await call("GET", one.path, undefined, { isBackground });
-    if (one.isOvertaken && asked < MOST_ASKED) continue;
-    one.at = performance.now();
-    return (one.kept = answer);
+    if (!one.isOvertaken || asked === MOST_ASKED) return (one.kept = answer);
   }
 }
 
@@ -62,7 +67,7 @@ function useList(kind) {
   }, []);
   // Before the page is painted, not after: the answer may be there already.
   useLayoutEffect(() => {
-    if (!one.kept || performance.now() - one.at > FRESH_MS) reload();
+    if (performance.now() - one.aheadAt > FRESH_MS) reload();
   }, []);
   useEvents({ [kind]: true }, (what, change) => {
     if (what === "resync") return reload({ isBackground: true });
