@@ -1,6 +1,6 @@
 // Starts the stand-ins and the service on fresh data and free ports, and ends what it started.
 import { spawn, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { appendFileSync, cpSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -31,15 +31,19 @@ function start(program, args, options) {
   return child;
 }
 
+/** Ports that no outgoing connection is given: below those that Linux takes for them by itself. */
+const [LOWEST_PORT, HIGHEST_PORT] = [11_000, 32_000];
+
 /** A port of loopback that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    const isFree = await new Promise((resolve) => {
+      const server = createServer().once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 /** Notes a secret down, so that the search at the end of a whole run knows it. */
@@ -99,42 +103,52 @@ export class StandIns {
 /** A place with data of its own, where the service is started. */
 export class Service {
   /** Starts the stand-ins, one of an `identity` provider too, and the service; `prepare(service)` runs before that. */
-  static async start({ components = SHIPPED, settings = {}, identity, prepare, people = true } = {}) {
+  static async start(how = {}) {
     const service = new Service();
-    service.folder = mkdtempSync(path.join(tmpdir(), "jackfield-browser-"));
-    service.port = await freePort();
+    try {
+      await service.#start(how);
+    } catch (error) {
+      // What was started would keep the tests from ending.
+      await service.stop();
+      throw error;
+    }
+    return service;
+  }
+
+  async #start({ components = SHIPPED, settings = {}, identity, prepare, people = true }) {
+    this.folder = mkdtempSync(path.join(tmpdir(), "jackfield-browser-"));
+    this.port = await freePort();
     // The browser comes by the recorder, whose address is the public one.
     const front = await freePort();
-    service.wire = await record(front, service.port);
-    service.url = `http://127.0.0.1:${front}`;
-    service.plugins = path.join(service.folder, "plugins");
-    mkdirSync(service.plugins);
-    for (const id of components) service.dropIn(id);
-    service.standIns = await StandIns.start(service.folder, service.url);
-    service.identity = await identity?.start();
-    const led = { ...service.standIns.said.reroutes, ...service.identity?.reroutes };
-    service.settings = {
-      JACKFIELD_LISTEN: `127.0.0.1:${service.port}`,
-      JACKFIELD_PUBLIC_URL: service.url,
-      JACKFIELD_DATA_DIR: path.join(service.folder, "data"),
-      JACKFIELD_PLUGINS_DIR: service.plugins,
+    this.wire = await record(front, this.port);
+    this.url = `http://127.0.0.1:${front}`;
+    this.plugins = path.join(this.folder, "plugins");
+    mkdirSync(this.plugins);
+    for (const id of components) this.dropIn(id);
+    this.standIns = await StandIns.start(this.folder, this.url);
+    this.identity = await identity?.start();
+    const led = { ...this.standIns.said.reroutes, ...this.identity?.reroutes };
+    this.settings = {
+      JACKFIELD_LISTEN: `127.0.0.1:${this.port}`,
+      JACKFIELD_PUBLIC_URL: this.url,
+      JACKFIELD_DATA_DIR: path.join(this.folder, "data"),
+      JACKFIELD_PLUGINS_DIR: this.plugins,
       JACKFIELD_PLUGINS_TRUST: "all",
       JACKFIELD_EGRESS_REROUTE: Object.entries(led)
         .map((pair) => pair.join("="))
         .join(","),
       JACKFIELD_LOG: "debug",
-      ...service.identity?.settings,
+      ...this.identity?.settings,
       ...settings,
     };
-    for (const app of service.standIns.said.oauth) {
+    for (const app of this.standIns.said.oauth) {
       const prefix = `JACKFIELD_OAUTH_${app.provider.toUpperCase().replaceAll("-", "_")}`;
-      service.settings[`${prefix}_CLIENT_ID`] = app.client_id;
-      service.settings[`${prefix}_CLIENT_SECRET`] = app.client_secret;
+      this.settings[`${prefix}_CLIENT_ID`] = app.client_id;
+      this.settings[`${prefix}_CLIENT_SECRET`] = app.client_secret;
     }
-    if (people) service.run(["people", "import", path.join(service.folder, "people.csv")]);
-    await prepare?.(service);
-    await service.serve();
-    return service;
+    if (people) this.run(["people", "import", path.join(this.folder, "people.csv")]);
+    await prepare?.(this);
+    await this.serve();
   }
 
   /** Puts a built component into the plugins' folder. */
@@ -186,15 +200,15 @@ export class Service {
 
   /** Ends the program, which can be started again. */
   async end() {
-    this.child.kill("SIGTERM");
-    await this.child.ended;
+    this.child?.kill("SIGTERM");
+    await this.child?.ended;
   }
 
   /** Ends everything and removes the data; in a whole run it is kept for the search. */
   async stop() {
-    await this.wire.stop();
+    await this.wire?.stop();
     await this.end();
-    await this.standIns.stop();
+    await this.standIns?.stop();
     await this.identity?.stop();
     const sinks = process.env.JACKFIELD_TEST_SINKS;
     if (sinks) {
