@@ -1,7 +1,9 @@
-//! Rebuilds the host when a migration or the contract is added, and embeds the console and what `plugin new` writes out.
+//! Embeds the migrations, the console and what `plugin new` writes out, and rebuilds the host when one of them changes.
 
 #[path = "build/console.rs"]
 mod console;
+#[path = "build/migrations.rs"]
+mod migrations;
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -14,9 +16,12 @@ const TEMPLATES: &str = "templates";
 /// The console's files.
 const CONSOLE: &str = "src/console";
 
+/// The migrations.
+const MIGRATIONS: &str = "../migrations";
+
 #[expect(clippy::disallowed_methods, reason = "Cargo tells a build script everything by its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in ["../migrations", "../wit", "../plugins/sdk/src", TEMPLATES, CONSOLE] {
+    for path in [MIGRATIONS, "../wit", "../plugins/sdk/src", TEMPLATES, CONSOLE] {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed=JACKFIELD_BUILD_DIGESTS");
@@ -38,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("kit.rs"), list)?;
+    migrations::embed(&Path::new(&host).join(MIGRATIONS), Path::new(&out))?;
     console::embed(&Path::new(&host).join(CONSOLE), Path::new(&out))
 }
 

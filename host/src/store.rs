@@ -12,6 +12,7 @@ mod flows;
 mod grants;
 mod keyring;
 mod mappings;
+mod migrations;
 mod oauth_apps;
 mod people;
 mod plans;
@@ -162,12 +163,12 @@ impl Store {
         let connect = AnyConnectOptions::from_str(&url).map_err(|_holds_the_url| StoreError::BadUrl("is malformed"))?;
         let pool = pool(dialect, POOL).connect_with(connect.clone()).await?;
         match dialect {
-            Dialect::Sqlite => sqlx::migrate!("../migrations/sqlite").run(&pool).await?,
+            Dialect::Sqlite => migrations::migrator(dialect).run(&pool).await?,
             Dialect::Postgres => {
                 // A table that has grown large may take its time, and two hosts that start wait for each other.
                 let mut connection = pool.acquire().await?;
                 connection.execute("set lock_timeout = 0; set statement_timeout = 0;").await?;
-                sqlx::migrate!("../migrations/postgres").run(&mut *connection).await?;
+                migrations::migrator(dialect).run(&mut *connection).await?;
                 connection.close().await?;
             }
         }
