@@ -41,6 +41,14 @@ const BROKEN = {
     page("<p style='color:#ccc;background:#fff'>Hardly there</p>"),
     /axe-core on .*color-contrast/,
   ],
+  "words that run together": [
+    page("<p><span>It ends in 29 minutes</span>,<span>renewed by itself</span></p>"),
+    /words run together on .*: ,renewed by itself/,
+  ],
+  "a sentence and a name that run together": [
+    page("<p>Give it access at<b>Xero</b></p>"),
+    /words run together on .*: Give it access atXero/,
+  ],
   "a secret in the document": [page(`<p>${SECRET}</p>`), /stands in the document/],
   "a secret in a field": [page("<label>Key <input id='key'></label>", `key.value = '${SECRET}'`), /stands in a field/],
   "a secret in the local storage": [

@@ -40,6 +40,7 @@ flow("an accepted consent connects and the window closes", XERO, async (here) =>
   await guards.look(page);
   await visit(page, "Connections");
   await expect(card(page, "xero")).toContain("Acme Instruments");
+  await guards.look(page);
 });
 
 flow("one of two organisations is chosen", XERO, async (here) => {

@@ -49,7 +49,7 @@ export function Accounts({ provider, onChosen, onCancel }) {
               onChange=${() => choose(id)} /><span>${name}</span></label>
           `)}
         </fieldset>
-        ${!accounts.length && html`<p>The credential has access to none. Give it access to one at
+        ${!accounts.length && html`<p>The credential has access to none. Give it access to one at${" "}
           ${provider.title}, then try again.</p>`}
       `}
       ${isSlow && html`<${Progress}

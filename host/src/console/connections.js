@@ -29,7 +29,7 @@ export function Facts({ connection }) {
       <li>Connected <${Time} at=${connection.connected_at} /> by ${connection.connected_by}</li>
       ${last && html`<li>${last.healthy ? "Checked" : "Check failed"} <${Time} at=${last.at} />${" "}
         ${last.healthy && `in ${duration(last.latency_ms)}`}</li>`}
-      ${ends && html`<li>${Date.parse(ends) > Date.now() ? "Token expires" : "Token expired"} <${Time} at=${ends} />,
+      ${ends && html`<li>${Date.parse(ends) > Date.now() ? "Token expires" : "Token expired"} <${Time} at=${ends} />,${" "}
         ${connection.status === "expiring" ? "not renewed automatically" : "renewed automatically"}</li>`}
       ${connection.status !== "connected" && html`<li>Status changed <${Time} at=${connection.since} /></li>`}
     </ul>

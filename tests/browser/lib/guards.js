@@ -1,4 +1,5 @@
-// What no flow may do, whatever it is about: errors, requests elsewhere, findings of axe-core, secrets that show.
+// What no flow may do, whatever it is about: errors, requests elsewhere, findings of axe-core, secrets that show, words
+// that run together.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -50,10 +51,11 @@ export class Guards {
     this.#allowed.push(url);
   }
 
-  /** Looks for secrets in a page and for findings of axe-core. Call it on every page that a flow comes by. */
+  /** Looks for secrets in a page, for findings of axe-core, and at its words. Call it on every page that a flow comes by. */
   async look(page, { axe = true } = {}) {
     if (axe) await this.runAxe(page);
     await this.searchPage(page);
+    await this.#readWords(page);
   }
 
   /** Looks for secrets in all that a page and its storage hold. */
@@ -83,6 +85,34 @@ export class Guards {
     }
     const databases = await page.evaluate(async () => (await indexedDB.databases()).map((database) => database.name));
     if (databases.length) this.findings.push(`the page keeps databases: ${databases.join(", ")}`);
+  }
+
+  /** Looks for pieces of a sentence without a blank between them: a template drops one at the end of its line. */
+  async #readWords(page) {
+    const together = await page.evaluate(() => {
+      const block = (node) => {
+        let element = node.parentElement;
+        while (element && getComputedStyle(element).display === "inline") element = element.parentElement;
+        return element;
+      };
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+      const found = [];
+      let before = null;
+      for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+        // An element has no data of its own; a break parts what stands before and after it.
+        if (text.nodeName === "BR") before = null;
+        if (!text.data) continue;
+        const isNext = before && block(before) === block(text);
+        const isGlued =
+          (/[,;:.?!]$/.test(before?.data) && /^\p{L}/u.test(text.data)) ||
+          (/\p{Ll}$/u.test(before?.data) && /^\p{Lu}/u.test(text.data));
+        if (isNext && isGlued) found.push(before.data.slice(-30) + text.data.slice(0, 30));
+        before = text;
+      }
+      return found;
+    });
+    for (const words of together)
+      this.findings.push(`words run together on ${new URL(page.url()).pathname}: ${words}`);
   }
 
   /** Fails with all that was found so far. */
