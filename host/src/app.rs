@@ -53,11 +53,18 @@ pub struct Surroundings {
     pub egress: EgressConfig,
     /// Where components are checked.
     pub checker: Checker,
+    /// Where compiled components are kept: in the data folder, where nothing is said.
+    pub compiled: Option<Cache>,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { clock: Clock::system(), egress: EgressConfig::default(), checker: Checker::this_program() }
+        Self {
+            clock: Clock::system(),
+            egress: EgressConfig::default(),
+            checker: Checker::this_program(),
+            compiled: None,
+        }
     }
 }
 
@@ -73,9 +80,10 @@ impl App {
         if store.sealed_because().is_none() {
             people::make_findable(&store).await.context("the names of people could not be made findable")?;
         }
-        let cache = match store.vault() {
-            Ok(vault) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
-            Err(_sealed) => Cache::none(),
+        let cache = match (store.vault(), surroundings.compiled) {
+            (Ok(_), Some(cache)) => cache,
+            (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
+            (Err(_sealed), _) => Cache::none(),
         };
         let mut egress = surroundings.egress;
         egress.reroutes.extend(config.egress_reroute.clone());

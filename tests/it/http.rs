@@ -65,7 +65,12 @@ pub(crate) fn body(token: &str) -> Value {
 
 /// A service that is connected to Slack, and the token.
 async fn connected(slack: &Slack) -> (TestApp, String) {
-    let app = with_slack(slack).start().await;
+    connected_by(slack, with_slack(slack)).await
+}
+
+/// The same, of a service that a test has had made.
+async fn connected_by(slack: &Slack, made: Builder) -> (TestApp, String) {
+    let app = made.start().await;
     let token = known_token(slack);
     assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);
     (app, token)

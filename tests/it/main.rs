@@ -1,5 +1,7 @@
-//! Every integration test. `http` speaks to a service over a socket, on each database; `pure` and `tidy` need none.
+//! Every integration test. `http` speaks to a service over a socket and `process` starts the program, both on each
+//! database; the others need none.
 
+mod author;
 mod examples;
 mod http;
 mod process;

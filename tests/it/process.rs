@@ -2,14 +2,10 @@
 
 mod catalog;
 mod commands;
-mod conformance;
 mod documents;
 mod dropped_in;
-mod guide;
 mod kill;
-mod new;
-mod plugins;
-mod program;
+pub(crate) mod program;
 mod refresh_kill;
 mod signin;
 mod traces;

@@ -2,9 +2,13 @@
 
 use std::{
     env, fs,
+    num::NonZero,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
+use aho_corasick::AhoCorasick;
 use jackfield_test_support::{marked, upstream::dresses};
 
 #[test]
@@ -19,13 +23,28 @@ fn no_marked_secret_reaches_a_sink() {
     }
     assert!(secrets.len() > 50, "only {} secrets were marked", secrets.len());
     let patterns: Vec<String> = secrets.iter().flat_map(|secret| dresses(secret)).map(|(_, dress)| dress).collect();
-    let search = aho_corasick::AhoCorasick::new(&patterns).expect("patterns");
+    let search = AhoCorasick::new(&patterns).expect("patterns");
     let mut sinks = files(&marked::sinks().expect("a whole run names its sinks"));
     if let Some(cluster) = env::var_os("JACKFIELD_TEST_POSTGRES_DATA") {
         sinks.extend(files(Path::new(&cluster)));
     }
+    let next = AtomicUsize::new(0);
+    let searches: Vec<(Vec<String>, usize)> = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| search_through(&sinks, &next, &search))).collect();
+        started.into_iter().map(|search| search.join().expect("a search does not panic")).collect()
+    });
+    let bytes: usize = searches.iter().map(|(_, bytes)| bytes).sum();
+    let found: Vec<String> = searches.into_iter().flat_map(|(found, _)| found).collect();
+    println!("{} secrets in {} dresses, {} files, {bytes} bytes", secrets.len(), patterns.len(), sinks.len());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(sinks.len() > 20 && bytes > 100_000, "there was nothing to search");
+}
+
+/// Searches one file after the other, beside others that do the same; gives what was found, and how many bytes it read.
+fn search_through(sinks: &[PathBuf], next: &AtomicUsize, search: &AhoCorasick) -> (Vec<String>, usize) {
     let (mut found, mut bytes) = (Vec::new(), 0);
-    for sink in &sinks {
+    while let Some(sink) = sinks.get(next.fetch_add(1, Ordering::Relaxed)) {
         let content = fs::read(sink).unwrap_or_default();
         bytes += content.len();
         if let Some(hit) = search.find(&content) {
@@ -34,9 +53,7 @@ fn no_marked_secret_reaches_a_sink() {
             found.push(format!("{}: {around}", sink.display()));
         }
     }
-    println!("{} secrets in {} dresses, {} files, {bytes} bytes", secrets.len(), patterns.len(), sinks.len());
-    assert!(found.is_empty(), "{}", found.join("\n"));
-    assert!(sinks.len() > 20 && bytes > 100_000, "there was nothing to search");
+    (found, bytes)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

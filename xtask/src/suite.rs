@@ -14,7 +14,7 @@ use crate::{children, components::Digests, workspace::Workspace};
 const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
 /// The modules of the binary `it` whose tests run once: what they show depends on no database. All others run on each.
-const WITHOUT_DATABASE: [&str; 3] = ["examples", "pure", "tidy"];
+const WITHOUT_DATABASE: [&str; 4] = ["author", "examples", "pure", "tidy"];
 
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,16 @@ impl Arena {
         Self::open_with(waits, |limits| limits.call_time = Duration::from_secs(2)).await
     }
 
+    /// Opens it with time for a behaviour that does much: what ends it is not to be the clock.
+    async fn unhurried() -> Self {
+        let waits = (Duration::from_secs(10), Duration::from_secs(15));
+        Self::open_with(waits, |limits| {
+            limits.call_time = Duration::from_secs(30);
+            limits.guest_time = Duration::from_secs(15);
+        })
+        .await
+    }
+
     /// Opens it with other limits, and other waits for the first byte and the whole answer.
     async fn open_with(waits: (Duration, Duration), change: impl FnOnce(&mut Limits)) -> Self {
         let slack = Slack::start().await;

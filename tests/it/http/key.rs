@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use jackfield_test_support::{app::TestApp, slack::Slack};
 
-use super::{SLACK, connected};
+use super::{SLACK, connected, connected_by, with_slack};
 
 /// Stops the service, does something to its data folder, and starts it again.
 async fn restarted(mut app: TestApp, meanwhile: impl FnOnce(&std::path::Path)) -> TestApp {
@@ -106,7 +106,7 @@ async fn a_key_that_was_used_too_often_seals_no_more() {
 #[tokio::test]
 async fn what_is_made_is_its_owners_alone() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
     let mut seen = Vec::new();
     for entry in fs::read_dir(app.data()).expect("the data folder") {
         let entry = entry.expect("an entry");
@@ -131,7 +131,7 @@ async fn what_is_made_is_its_owners_alone() {
 #[tokio::test]
 async fn a_damaged_or_foreign_compiled_component_is_built_anew() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
     let cache = app.data().join("compiled");
     let file = fs::read_dir(&cache).expect("the cache").next().expect("a file").expect("a file").path();
     let good = fs::read(&file).expect("read");

@@ -16,7 +16,7 @@ use jackfield_test_support::{
 use tempfile::TempDir;
 
 /// The program that was built beside the tests.
-pub(super) fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let path = std::env::var_os("JACKFIELD_BIN").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")),
         PathBuf::from,
@@ -26,25 +26,25 @@ pub(super) fn binary() -> PathBuf {
 }
 
 /// All that a command printed, to both ways out.
-pub(super) fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A place where the program is started, again and again on the same data.
-pub(super) struct Place {
-    pub(super) folder: TempDir,
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
     port: u16,
 }
 
 impl Place {
     /// A place with Slack's component, whose requests go to the stand-in.
-    pub(super) async fn with_slack(slack: &Upstream) -> Self {
+    pub(crate) async fn with_slack(slack: &Upstream) -> Self {
         Self::new(&["slack"], &[slack.reroute("slack.com")], &[]).await
     }
 
     /// A place with some components, their hosts led to stand-ins, and settings of its own.
-    pub(super) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
+    pub(crate) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::make(&folder.path().join("data")).await;
         let mut place = Self { folder, settings: Vec::new(), port: free_port() };
@@ -69,7 +69,7 @@ impl Place {
     }
 
     /// Another host on the same database and key, with a data folder of its own.
-    pub(super) fn beside(&self) -> Self {
+    pub(crate) fn beside(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         fs::create_dir(folder.path().join("data")).expect("a data folder");
@@ -86,45 +86,45 @@ impl Place {
     }
 
     /// Changes a setting, before the service is started.
-    pub(super) fn set(&mut self, name: &str, value: String) {
+    pub(crate) fn set(&mut self, name: &str, value: String) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value));
     }
 
-    pub(super) fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// The program with this place's settings and nothing else in its environment.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().envs(self.settings.iter().cloned()).current_dir(self.folder.path());
         command
     }
 
     /// Runs a command of the program to its end.
-    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program runs")
     }
 
     /// Makes a token for an Executive.
-    pub(super) fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let made = self.run(&["token", "create", "--name", "admin", "--level", "executive"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         marked::note(String::from_utf8(made.stdout).expect("text").trim().to_owned())
     }
 
     /// Starts the service and waits until it is ready.
-    pub(super) async fn serve(&self) -> Service {
+    pub(crate) async fn serve(&self) -> Service {
         self.serve_to(Stdio::null()).await
     }
 
     /// Starts the service with its standard output led elsewhere, and waits until it is ready.
-    pub(super) async fn serve_to(&self, output: Stdio) -> Service {
+    pub(crate) async fn serve_to(&self, output: Stdio) -> Service {
         let log = fs::File::options().append(true).create(true).open(self.log()).expect("a log");
         let child = self
             .command(&["serve", "--dev"])
@@ -149,7 +149,7 @@ impl Place {
     }
 
     /// Where the program's log goes: among the sinks in a whole run.
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         let name = format!("program-{}.log", self.port);
         match marked::sinks() {
             Some(sinks) => {
@@ -162,17 +162,17 @@ impl Place {
 }
 
 /// A running service; dropped, it is ended as a power cut ends it.
-pub(super) struct Service(pub(super) Child);
+pub(crate) struct Service(pub(super) Child);
 
 impl Service {
     /// Ends it by SIGKILL.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.0.kill().expect("it is ended");
         self.0.wait().expect("it ended");
     }
 
     /// Asks it to stop, and waits for its end.
-    pub(super) fn stop(mut self) -> std::process::ExitStatus {
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
         assert!(asked.success());
         self.0.wait().expect("it ended")
@@ -188,12 +188,12 @@ impl Drop for Service {
 }
 
 /// A port that was free a moment ago.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
 }
 
 /// Copies the data folder among the sinks, so that the search sees what the program wrote.
-pub(super) fn keep(data: &Path) {
+pub(crate) fn keep(data: &Path) {
     let Some(sinks) = marked::sinks() else { return };
     let kept = sinks.join(format!("data-{}", std::process::id()));
     fs::create_dir_all(&kept).expect("the sinks");

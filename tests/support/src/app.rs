@@ -22,7 +22,7 @@ use jackfield::{
     egress::EgressLimits,
     logging,
     model::{Level, Outcome, audit::Actor},
-    sandbox::{Checker, Limits, Pooling, catalog::Trust},
+    sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust},
     store::{NewAudit, NewToken, Store},
 };
 use reqwest::Method;
@@ -35,7 +35,7 @@ use uuid::Uuid;
 pub use self::{answer::Answer, caller::Caller, database::Database, described::validator, session::Session};
 use self::{
     described::{Described, Sent},
-    running::Running,
+    running::{Around, Running, compiled_by_all},
 };
 use crate::{guests, marked, upstream::Upstream};
 
@@ -48,8 +48,7 @@ pub struct TestApp {
     pub base: String,
     described: Described,
     config: Config,
-    egress: EgressLimits,
-    checker: Checker,
+    around: Around,
     client: reqwest::Client,
     tokens: Vec<(Caller, String)>,
     folder: Folder,
@@ -97,6 +96,7 @@ pub struct Builder {
     trust: Trust,
     settings: Vec<(String, String)>,
     checker: Checker,
+    compiled: Option<Cache>,
 }
 
 impl TestApp {
@@ -124,6 +124,7 @@ impl TestApp {
             trust: Trust::All,
             settings: Vec::new(),
             checker: Checker::InProcess,
+            compiled: compiled_by_all(),
         }
     }
 
@@ -243,7 +244,7 @@ impl TestApp {
 
     /// Starts a stopped service again, on the same data.
     pub async fn start_again(mut self) -> Self {
-        let running = Running::start(&self.config, &self.egress, &self.checker, &self.clock).await;
+        let running = Running::start(&self.config, &self.around).await;
         self.store = running.store;
         self.connections = running.connections;
         self.base = running.base;
@@ -262,7 +263,7 @@ impl TestApp {
         config.master_key_file = data.join("master.key");
         config.data_dir = data;
         fs::copy(&self.config.master_key_file, &config.master_key_file).expect("the key is copied");
-        let running = Running::start(&config, &self.egress, &self.checker, &self.clock).await;
+        let running = Running::start(&config, &self.around).await;
         Self {
             clock: self.clock.clone(),
             store: running.store,
@@ -270,8 +271,7 @@ impl TestApp {
             base: running.base,
             described: running.described,
             config,
-            egress: self.egress.clone(),
-            checker: self.checker.clone(),
+            around: self.around.clone(),
             client: client(),
             tokens: self.tokens.clone(),
             answers: folder.path().join("answers.txt"),
@@ -352,10 +352,17 @@ impl Builder {
         self
     }
 
-    /// Has components checked in a child of this program, as the program itself does.
+    /// Has components compiled and checked in a child of this program, as the program itself does.
     #[must_use]
     pub fn checked_by(mut self, program: &Path) -> Self {
         self.checker = Checker::Child(program.to_owned());
+        self.compiling()
+    }
+
+    /// Has the service keep compiled components in its own data folder, as the program itself does.
+    #[must_use]
+    pub fn compiling(mut self) -> Self {
+        self.compiled = None;
         self
     }
 
@@ -386,7 +393,9 @@ impl Builder {
         config.limits = self.limits;
         config.plugins_trust = self.trust;
         let clock = Clock::set_to(Clock::system().now());
-        let running = Running::start(&config, &self.egress, &self.checker, &clock).await;
+        let around =
+            Around { clock: clock.clone(), egress: self.egress, checker: self.checker, compiled: self.compiled };
+        let running = Running::start(&config, &around).await;
         let tokens = tokens(&running.store, &clock).await;
         TestApp {
             clock,
@@ -395,8 +404,7 @@ impl Builder {
             base: running.base,
             described: running.described,
             config,
-            egress: self.egress,
-            checker: self.checker,
+            around,
             client: client(),
             tokens,
             answers: folder.path().join("answers.txt"),

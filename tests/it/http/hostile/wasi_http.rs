@@ -31,7 +31,7 @@ async fn what_http_libraries_set_by_themselves_is_left_out() {
 
 #[tokio::test]
 async fn the_second_door_lets_out_nothing_that_the_first_does_not() {
-    let arena = Arena::open().await;
+    let arena = Arena::unhurried().await;
     assert_eq!(arena.connect("wasi-http-undeclared").await.status, 200);
     arena.upstream.forget();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();
@@ -66,7 +66,7 @@ async fn an_echoed_credential_is_taken_out_on_the_second_door_too() {
 
 #[tokio::test]
 async fn both_doors_share_the_budget_of_a_call() {
-    let arena = Arena::open().await;
+    let arena = Arena::unhurried().await;
     assert_eq!(arena.connect("wasi-http-flood").await.status, 200);
     arena.upstream.forget();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();
@@ -93,7 +93,7 @@ async fn a_silent_provider_is_named_on_the_second_door_too() {
 
 #[tokio::test]
 async fn what_the_standard_has_beyond_a_request_is_bounded_and_goes_nowhere() {
-    let arena = Arena::open().await;
+    let arena = Arena::unhurried().await;
     assert_eq!(arena.connect("wasi-http-beyond").await.status, 200);
     arena.upstream.forget();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();

@@ -6,12 +6,14 @@ use jackfield::{
     config::Config,
     connections::Connections,
     egress::{EgressConfig, EgressLimits},
-    sandbox::Checker,
+    sandbox::{Cache, Checker},
+    secret::Secret,
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::described::Described;
+use crate::marked;
 
 /// A service that was started and answers.
 pub(super) struct Running {
@@ -23,12 +25,28 @@ pub(super) struct Running {
     pub(super) served: JoinHandle<()>,
 }
 
+/// What a service is started with beside its settings, each time alike.
+#[derive(Clone, Debug)]
+pub(super) struct Around {
+    pub(super) clock: Clock,
+    pub(super) egress: EgressLimits,
+    pub(super) checker: Checker,
+    pub(super) compiled: Option<Cache>,
+}
+
+/// Where all tests of a whole run keep what they compiled, so that each component is compiled once. It is searched for
+/// secrets like all else that they leave.
+pub(super) fn compiled_by_all() -> Option<Cache> {
+    marked::sinks().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
+}
+
 impl Running {
-    pub(super) async fn start(config: &Config, egress: &EgressLimits, checker: &Checker, clock: &Clock) -> Self {
+    pub(super) async fn start(config: &Config, around: &Around) -> Self {
         let surroundings = Surroundings {
-            clock: clock.clone(),
-            egress: EgressConfig { limits: egress.clone(), ..EgressConfig::default() },
-            checker: checker.clone(),
+            clock: around.clock.clone(),
+            egress: EgressConfig { limits: around.egress.clone(), ..EgressConfig::default() },
+            checker: around.checker.clone(),
+            compiled: around.compiled.clone(),
         };
         let app = App::start(config, surroundings).await.expect("the service starts");
         let store = app.store.clone();

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use jackfield_test_support::{guests, marked, slack::Slack, xero::Xero};
 use serde_json::{Value, json};
 
-use super::program::{Place, said};
+use crate::process::program::{Place, said};
 
 fn path(name: &str) -> String {
     guests::built_path(name).display().to_string()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jackfield_test_support::{guests, slack::Slack};
 use serde_json::Value;
 
-use super::program::{Place, said};
+use crate::process::program::{Place, said};
 
 /// The shipped providers, and the values that their recordings go with.
 const SHIPPED: [(&str, &[&str]); 6] = [

@@ -8,7 +8,7 @@ use std::{
 
 use jackfield_test_support::slack::Slack;
 
-use super::program::{Place, said};
+use crate::process::program::{Place, said};
 
 /// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
 fn cargo(folder: &Path, target: &Target, arguments: &[&str]) -> Output {

@@ -2,10 +2,8 @@
 
 use std::{path::PathBuf, process::Command};
 
-use super::{
-    new::Target,
-    program::{binary, free_port, said},
-};
+use super::new::Target;
+use crate::process::program::{binary, free_port, said};
 
 /// The blocks of commands of a page, in order.
 fn blocks(page: &str) -> Vec<String> {
