@@ -20,7 +20,7 @@ export function Alerts({ provider }) {
     call("GET", path).then(take, setProblem);
   };
   useEffect(look, [provider.id]);
-  const wrong = problem?.errors?.find(({ field }) => field === "webhook_url")?.message;
+  const wrong = problem?.errors.find(({ field }) => field === "webhook_url")?.message;
   const save = async (event) => {
     event.preventDefault();
     if (isBusy) return;

@@ -66,6 +66,16 @@ async function send(method, path, body, { signal, headers, isBackground } = {}) 
   }
 }
 
+/** The answer as JSON. One that is cut off, as by a page that is left, or that is not JSON is a problem like any other. */
+async function answerOf(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { title: "No answer", detail: "The service's answer could not be read." });
+  }
+}
+
 async function problemOf(response) {
   let body = {};
   try {
@@ -97,5 +107,5 @@ export async function call(method, path, body, options = {}) {
     throw problem;
   }
   if (options.raw) return response;
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : answerOf(response);
 }

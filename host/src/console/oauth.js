@@ -229,7 +229,7 @@ function App({ provider, isMissing, onDone, onCancel }) {
   const [secret, setSecret] = useState("");
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(false);
-  const wrong = (name) => problem?.errors?.find(({ field }) => field === name)?.message;
+  const wrong = (name) => problem?.errors.find(({ field }) => field === name)?.message;
   const save = async (event) => {
     event.preventDefault();
     if (isBusy) return;
