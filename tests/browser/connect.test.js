@@ -187,3 +187,15 @@ flow("a provider without users says so", { service: { components: ["scrapin"] } 
   await expect(page.getByRole("main")).toContain(`${TITLES.scrapin} has no users to list`);
   await guards.look(page);
 });
+
+flow("an answer that is cut off is told in words", { service: { components: ["scrapin"] } }, async (here) => {
+  const { page, guards, standIns } = here;
+  await signedIn(here, "/connections/scrapin");
+  await page.route("**/api/admin/connections/scrapin/alerts-config", (route) =>
+    route.fulfill({ status: 200, contentType: "application/json", body: '{"configured":' }),
+  );
+  await page.getByLabel("API key", { exact: true }).fill(standIns.fields("scrapin").api_key);
+  await page.getByRole("button", { name: "Connect Scrapin" }).click();
+  await expect(page.getByRole("main")).toContain("The service's answer could not be read.");
+  await guards.look(page);
+});
