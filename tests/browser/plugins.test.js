@@ -4,7 +4,9 @@ import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
 
 const flow = flows(import.meta);
-const APPROVE = { service: { components: [], people: false, settings: { JACKFIELD_PLUGINS_TRUST: "approve" } } };
+const APPROVE = {
+  service: { components: [], people: false, fresh: true, settings: { JACKFIELD_PLUGINS_TRUST: "approve" } },
+};
 
 /** The same component under another number, which asks for one endpoint otherwise. */
 const SECOND = { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" };

@@ -1,15 +1,25 @@
 // Runs the browser's tests, two files at a time, and says how many passed: `node run.js [FILTER…]`.
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
+
+import { Service } from "./lib/program.js";
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
 const files = readdirSync(folder)
   .filter((name) => name.endsWith(".test.js"))
   .sort();
 process.env.JACKFIELD_TEST_FILTER = JSON.stringify(process.argv.slice(2));
+
+const warm = mkdtempSync(path.join(tmpdir(), "jackfield-warm-"));
+process.on("exit", () => rmSync(warm, { recursive: true }));
+const first = await Service.start();
+first.warm(warm);
+await first.stop();
+process.env.JACKFIELD_TEST_WARM = warm;
 
 let passed = 0;
 let failed = 0;

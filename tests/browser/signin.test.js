@@ -13,7 +13,7 @@ const signIn = (page) => page.getByRole("button", { name: "Sign in", exact: true
 
 flow(
   "the link of the first start signs in once",
-  { service: EMPTY },
+  { service: { ...EMPTY, fresh: true } },
   async ({ page, service, guards, secrets, another }) => {
     const link = new URL(service.link);
     secrets.add(link.hash.slice(1), "the link's secret", "token");

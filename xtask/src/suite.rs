@@ -14,7 +14,9 @@ use crate::{children, components::Digests, workspace::Workspace};
 const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
 /// The modules of the binary `it` whose tests run once: what they show depends on no database. All others run on each.
-const WITHOUT_DATABASE: [&str; 4] = ["author", "examples", "pure", "tidy"];
+///
+/// `http::catalog::checked` is about the child that checks, `http::hostile` about the sandbox.
+const WITHOUT_DATABASE: [&str; 6] = ["author", "examples", "http::catalog::checked", "http::hostile", "pure", "tidy"];
 
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jackfield_test_support::{app::client, marked, slack::Slack};
@@ -29,7 +29,7 @@ fn channel(number: usize) -> String {
 
 #[tokio::test]
 async fn what_was_answered_survives_a_kill_at_any_moment() {
-    let slack = Slack::start().await;
+    let slack = Arc::new(Slack::start().await);
     let tokens: Vec<String> = (0..7).map(|_| marked::secret("xoxb-")).collect();
     for number in 0..OPERATIONS + 100 {
         slack.channel(&channel(number), "kill");
@@ -49,9 +49,14 @@ async fn what_was_answered_survives_a_kill_at_any_moment() {
         let stopped = Arc::new(AtomicBool::new(false));
         let worker = {
             let (client, url, bearer, tokens) = (client.clone(), url.clone(), bearer.clone(), tokens.clone());
+            let slack = Arc::clone(&slack);
             let (done, believed, stopped) = (Arc::clone(&done), Arc::clone(&believed), Arc::clone(&stopped));
             tokio::spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {
+                    // A token that a disconnect revoked comes back to life, so that the next connect can use it.
+                    for token in &tokens {
+                        slack.token(token);
+                    }
                     let number = done.fetch_add(1, Ordering::Relaxed);
                     let wanted = (number % 3 != 2).then_some(number);
                     believed.lock().expect("held shortly").asked = Some(wanted);
@@ -77,15 +82,7 @@ async fn what_was_answered_survives_a_kill_at_any_moment() {
         moment ^= moment << 13;
         moment ^= moment >> 7;
         moment ^= moment << 17;
-        let kill_at = Instant::now() + Duration::from_micros(20_000 + moment % 400_000);
-        // Tokens that a disconnect revoked come back to life, so that the next connect can use them.
-        while Instant::now() < kill_at {
-            for token in &tokens {
-                slack.token(token);
-            }
-            tokio::task::yield_now().await;
-        }
-        service.kill();
+        service.kill_after(Duration::from_micros(20_000 + moment % 400_000)).await;
         kills += 1;
         stopped.store(true, Ordering::Relaxed);
         worker.await.expect("the worker ends");

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -169,6 +170,15 @@ impl Service {
     pub(crate) fn kill(mut self) {
         self.0.kill().expect("it is ended");
         self.0.wait().expect("it ended");
+    }
+
+    /// Ends it by SIGKILL after a time, to which a thread keeps more closely than the runtime's timer.
+    pub(crate) async fn kill_after(self, time: Duration) {
+        let killed = tokio::task::spawn_blocking(move || {
+            thread::sleep(time);
+            self.kill();
+        });
+        killed.await.expect("it is ended");
     }
 
     /// Asks it to stop, and waits for its end.

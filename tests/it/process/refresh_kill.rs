@@ -1,10 +1,7 @@
 //! `kill -9` at any moment of a refresh that rotates: no connection is lost, and no refresh token is sent that is older
 //! than the one before.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::future::join_all;
 use jackfield_test_support::{
@@ -75,14 +72,8 @@ impl Rig {
 
     /// Asks for the health and kills the service so many microseconds later.
     async fn ask_and_kill(&self, place: &Place, service: Service, after: u64) {
-        let kill_at = Instant::now() + Duration::from_micros(after);
         let asked = self.get(place, "/health");
-        let killed = async {
-            while Instant::now() < kill_at {
-                tokio::task::yield_now().await;
-            }
-            service.kill();
-        };
+        let killed = service.kill_after(Duration::from_micros(after));
         // The answer, if one came at all, says nothing: the check afterwards does.
         let (_answer, ()) = tokio::join!(asked, killed);
     }
