@@ -1,4 +1,4 @@
-// Runs the browser's tests, two files at a time, and says how many passed: `node run.js [FILTER…]`.
+// Runs the browser's tests, three files at a time, and says how many passed: `node run.js [FILTER…]`.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -24,7 +24,7 @@ process.env.JACKFIELD_TEST_WARM = warm;
 let passed = 0;
 let failed = 0;
 const isFlow = (event) => event.name.startsWith("browser::");
-const events = run({ files: files.map((name) => path.join(folder, name)), concurrency: 2 })
+const events = run({ files: files.map((name) => path.join(folder, name)), concurrency: 3 })
   .on("test:pass", (event) => (passed += isFlow(event) ? 1 : 0))
   // A file that does not load is no flow, and a failure all the same.
   .on("test:fail", () => (failed += 1));
