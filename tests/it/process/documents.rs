@@ -159,7 +159,7 @@ fn page(name: &str) -> String {
 }
 
 fn first_session() -> Vec<Step> {
-    steps(&page("README.md"), "A first session")
+    steps(&page("README.md"), "API quick start")
 }
 
 #[tokio::test]
