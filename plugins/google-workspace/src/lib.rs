@@ -1,8 +1,11 @@
-//! Google Workspace for Jackfield: what an administrator fills in, and the four things that can be done with it.
+//! The Google Workspace plugin: its manifest and its exported functions.
 
 mod api;
-mod refusal;
-mod rows;
+mod api_errors;
+mod calendar;
+mod directory;
+mod request;
+mod token_errors;
 
 use jackfield_sdk::endpoint::get;
 use jackfield_sdk::{
@@ -10,18 +13,20 @@ use jackfield_sdk::{
     ServiceAccountGrant,
 };
 
-use crate::rows::Calendar;
+use crate::calendar::Calendar;
 
-/// One Google Workspace, by a service account that reads a calendar of it and, for an administrator, its people.
+/// Connects to one Google Workspace through a service account.
+///
+/// The service account reads one calendar and, when it acts for an administrator, the people of the directory.
 #[derive(Debug)]
 pub struct GoogleWorkspace;
 
 jackfield_sdk::export!(GoogleWorkspace);
 
-/// Where Google gives out tokens, whatever a key file says.
+/// Google's token endpoint, whatever `token_uri` a key file has.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 
-/// What key files of some years ago say instead.
+/// The `token_uri` of older key files.
 const OLD_TOKEN_URL: &str = "https://accounts.google.com/o/oauth2/token";
 
 impl Provider for GoogleWorkspace {
@@ -70,7 +75,7 @@ impl Provider for GoogleWorkspace {
     }
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
-        let calendar = try_both(connection)?;
+        let calendar = check_access(connection)?;
         let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_owned());
         let owner = connection.field("admin_email").or(calendar.data_owner.as_deref());
         Ok(Connected { org_name: owner.and_then(domain), ..Connected::new() }.into())
@@ -79,19 +84,19 @@ impl Provider for GoogleWorkspace {
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
         Ok(Disconnected::kept(
             "Delete the key in Google Cloud under IAM & Admin, Service Accounts, and the service account's entry in \
-             Google's admin console under Security, API controls, Domain-wide delegation; tokens end within the hour.",
+             Google's admin console under Security, API controls, Domain-wide delegation; tokens expire within the hour.",
         ))
     }
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {
-        let calendar = try_both(connection)?;
+        let calendar = check_access(connection)?;
         let reports = [("calendar", calendar.summary), ("time_zone", calendar.time_zone)];
         Ok(reports.into_iter().filter_map(|(name, text)| Some(Report::text(name, text?))).collect())
     }
 
     fn list_users(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
         match administrator(connection)? {
-            Some(administrator) => rows::users(administrator, page),
+            Some(administrator) => directory::list(administrator, page),
             None => Err(Error::unsupported(
                 "without an administrator: fill in admin_email, and give the service account domain-wide delegation",
             )),
@@ -99,23 +104,25 @@ impl Provider for GoogleWorkspace {
     }
 }
 
-/// Looks at the calendar and, where people can be listed, at one of them, so that a missing right shows at once.
-fn try_both(connection: &Connection) -> Result<Calendar, Error> {
+/// Reads the calendar and, if people can be listed, one of them, so that a missing permission is found at once.
+fn check_access(connection: &Connection) -> Result<Calendar, Error> {
     let administrator = administrator(connection)?;
-    let calendar = rows::calendar(connection.required("calendar_id")?, administrator)?;
+    let calendar = calendar::find(connection.required("calendar_id")?, administrator)?;
     if let Some(administrator) = administrator {
-        rows::users(administrator, &PageRequest::first(1))?;
+        directory::list(administrator, &PageRequest::first(1))?;
     }
     Ok(calendar)
 }
 
-/// Gives the administrator to act for; acting for the service account itself only looks like delegation.
+/// Returns the administrator to act for.
+///
+/// A service account is rejected, because acting for itself is not delegation.
 fn administrator(connection: &Connection) -> Result<Option<&str>, Error> {
     let administrator = connection.field("admin_email");
     if administrator.is_some_and(|address| address.ends_with(".gserviceaccount.com")) {
         return Err(Error::invalid(
             "admin_email",
-            "This is a service account: give the email address of a person who administers the Workspace.",
+            "This is a service account: enter the email address of a person who administers the Workspace.",
         ));
     }
     Ok(administrator)

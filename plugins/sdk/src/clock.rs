@@ -1,27 +1,43 @@
-//! The component's clock, for telling whether it is right. What a server dates is held against that server's own date.
+//! The component's clock, to find out whether it is right. Compare a provider's dates with the provider's own `Date`.
 
+#[cfg(not(target_family = "wasm"))]
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::date::http_date;
 
-/// Counts the seconds by which this clock is ahead of a server's `Date`; fewer than none where it is behind.
+/// Returns the seconds by which this clock is ahead of a server's `Date`; negative when it is behind.
 #[must_use]
 pub fn ahead_of(date: &str, now: i64) -> Option<i64> {
     Some(now - http_date(date)?)
 }
 
-/// Reads the clock, in seconds since the beginning of 1970.
-#[cfg(target_family = "wasm")]
+/// Reads the clock, in seconds since 1970. In a test, `testkit::at` sets it.
 #[must_use]
 pub fn now() -> i64 {
-    system()
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(seconds) = FIXED.get() {
+        return seconds;
+    }
+    read_system_clock()
 }
 
 #[cfg(not(target_family = "wasm"))]
-pub use crate::testkit::now;
+thread_local! {
+    static FIXED: Cell<Option<i64>> = const { Cell::new(None) };
+}
 
-#[expect(clippy::disallowed_methods, reason = "the one place of a component that reads the clock")]
-pub(crate) fn system() -> i64 {
+/// Runs a call while the clock of this thread shows a fixed time, in seconds since 1970.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn with_fixed_time<R>(seconds: i64, call: impl FnOnce() -> R) -> R {
+    let before = FIXED.replace(Some(seconds));
+    let outcome = call();
+    FIXED.set(before);
+    outcome
+}
+
+#[expect(clippy::disallowed_methods, reason = "a component reads the clock only here")]
+fn read_system_clock() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
@@ -29,7 +45,6 @@ pub(crate) fn system() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit;
 
     #[test]
     fn a_clock_is_ahead_or_behind_by_seconds() {
@@ -42,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_test_sets_the_clock_for_one_call() {
-        assert_eq!(testkit::at(784_111_777, now), 784_111_777);
+        assert_eq!(with_fixed_time(784_111_777, now), 784_111_777);
         assert!(now() > 1_700_000_000);
     }
 }

@@ -1,7 +1,9 @@
 //! What goes into a call and what comes out of it: fields, outcomes, reports.
 
-use crate::{Account, ConnectOutcome, Connected, Connection, Disconnected, Error, FieldValue, Report, ReportValue};
-use crate::{AlertTarget, UpstreamFate};
+use crate::types::{
+    Account, AlertTarget, ConnectOutcome, Connected, Connection, Disconnected, Error, FieldValue, Report, ReportValue,
+    UpstreamFate,
+};
 
 impl Connection {
     /// Finds the value of a field that is not secret; none where it is empty.

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::http::Method;
-use crate::{Attachment, BasicUser, CredentialSource, Endpoint, HeaderPlace, MintedToken, Place};
+use crate::types::{Attachment, BasicUser, CredentialSource, Endpoint, HeaderPlace, MintedToken, Place};
 
 /// Declares `GET` of a host and path, `*` in the path standing for one segment.
 #[must_use]

@@ -1,6 +1,7 @@
 //! How a provider says what went wrong. `?` turns a request without an answer into the error that says so.
 
-use crate::{Error, InvalidField, UpstreamError, http};
+use crate::http;
+use crate::types::{Error, InvalidField, UpstreamError};
 
 impl http::Response {
     /// Says what a failing status means where the provider gives it no other meaning.

@@ -6,12 +6,7 @@ pub use crate::bindings::component::jackfield::provider::http::{
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(target_family = "wasm")]
-use crate::bindings::component::jackfield::provider::http::send as transmit;
-#[cfg(not(target_family = "wasm"))]
-use crate::testkit::transmit;
-
-use crate::{date, encode, json, retry};
+use crate::{date, encode, json, retry, transport, types};
 
 /// Starts a `GET` of an absolute https URL.
 #[must_use]
@@ -85,7 +80,7 @@ impl Request {
     /// # Errors
     ///
     /// `malformed` where the value has no JSON form, such as a map with keys that are no strings.
-    pub fn json<T: Serialize>(mut self, value: &T) -> Result<Self, crate::Error> {
+    pub fn json<T: Serialize>(mut self, value: &T) -> Result<Self, types::Error> {
         self.body = Some(json::write(value)?);
         Ok(self.header("Content-Type", "application/json"))
     }
@@ -96,7 +91,7 @@ impl Request {
     ///
     /// Why there is no answer.
     pub fn send(self) -> Result<Response, Error> {
-        transmit(&self)
+        transport::send(&self)
     }
 }
 
@@ -119,7 +114,7 @@ impl Response {
     /// # Errors
     ///
     /// `malformed`, in words that quote nothing of the body.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, crate::Error> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, types::Error> {
         json::read(&self.body)
     }
 

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::Serialize;
 use serde_json::error::Category;
 
-use crate::Error;
+use crate::types::Error;
 
 /// Reads a document, and says in words what is wrong with one that cannot be read.
 pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {

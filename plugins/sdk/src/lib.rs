@@ -53,6 +53,8 @@ mod manifest;
 mod page;
 mod retry;
 mod signing;
+mod transport;
+mod types;
 
 #[cfg(target_family = "wasm")]
 mod heap;
@@ -65,14 +67,6 @@ pub mod testkit;
 #[doc(hidden)]
 pub mod bindings;
 
-pub use bindings::component::jackfield::provider::types::{
-    Account, AlertTarget, Attachment, Auth, AwsPlace, BasicUser, Capabilities, Choice, Claim, ClaimValue,
-    ClientAuthentication, ConnectOutcome, Connected, Connection, CredentialSource, Disconnected, Endpoint, Error,
-    Field, FieldKind, FieldValue, Given, HeaderPlace, HmacPlace, InvalidField, JwtAlgorithm, JwtPlace, KeyCoding,
-    Manifest, MappingFate, MintedToken, Oauth2Grant, Page, PageRequest, Parameter, Place, RefreshTokens, Report,
-    ReportValue, ServiceAccountGrant, SignatureCoding, SignedPart, TimeFormat, TimePlace, UpstreamError, UpstreamFate,
-    User,
-};
 pub use encode::percent_encode;
 pub use json::{Text, first_filled};
 pub use page::PageNumber;
@@ -80,3 +74,4 @@ pub use page::PageNumber;
 pub use provider::Exported;
 pub use provider::{Alerts, Provider};
 pub use retry::Unit;
+pub use types::*;

@@ -1,6 +1,6 @@
 //! The manifest written as a table: one line for each field, each endpoint and each thing that the provider can do.
 
-use crate::{
+use crate::types::{
     Auth, Capabilities, Choice, ClientAuthentication, Endpoint, Field, FieldKind, Manifest, MappingFate, Oauth2Grant,
     Parameter, RefreshTokens, ServiceAccountGrant,
 };

@@ -1,6 +1,6 @@
 //! Paging: by the provider's own cursor, or by page numbers dressed as one.
 
-use crate::{Error, Page, PageRequest, User};
+use crate::types::{Error, Page, PageRequest, User};
 
 /// One page of a list that is counted in pages, whose size may be chosen.
 ///

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::bindings::{alerts, component};
-use crate::{
+use crate::types::{
     AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Manifest, Page, PageRequest, Report, UpstreamFate,
 };
 

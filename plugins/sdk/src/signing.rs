@@ -16,7 +16,7 @@
 //! ```
 
 use crate::endpoint::Credential;
-use crate::{
+use crate::types::{
     AwsPlace, Claim, ClaimValue, Endpoint, Given, HeaderPlace, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Place,
     SignatureCoding, SignedPart, TimeFormat, TimePlace,
 };

@@ -1,8 +1,9 @@
-//! Xero for Jackfield: the OAuth grant that an administrator gives, and the four things that can be done with it.
+//! The Xero plugin: its manifest and its exported functions.
 
-mod api;
 mod date;
 mod people;
+mod request;
+mod resources;
 mod tenants;
 
 use jackfield_sdk::endpoint::{delete, get};
@@ -11,16 +12,16 @@ use jackfield_sdk::{
     RefreshTokens, Report, UpstreamFate,
 };
 
-/// One organisation in Xero, by the grant of one of its users.
+/// Connects to one organisation in Xero through the OAuth grant of one of its users.
 #[derive(Debug)]
 pub struct Xero;
 
 jackfield_sdk::export!(Xero);
 
-/// Seconds for which Xero still takes a refresh token that was used, so that a lost answer can be asked for again.
-const GRACE: u32 = 30 * 60;
+/// Seconds for which Xero accepts a refresh token again after its first use, so that a lost response can be retried.
+const REUSE_PERIOD: u32 = 30 * 60;
 
-/// Seconds after which Xero forgets a refresh token that nobody used.
+/// Seconds after which an unused refresh token expires.
 const IDLE_LIFETIME: u32 = 60 * 24 * 60 * 60;
 
 impl Provider for Xero {
@@ -34,9 +35,9 @@ impl Provider for Xero {
                 grant
                     .revocation_url("https://identity.xero.com/connect/revocation")
                     .scope("offline_access")
-                    .scope(api::SETTINGS_SCOPE)
-                    .scope(api::PAYROLL_SCOPE)
-                    .refresh(RefreshTokens::Rotating(Some(GRACE)))
+                    .scope(resources::SETTINGS_SCOPE)
+                    .scope(resources::PAYROLL_SCOPE)
+                    .refresh(RefreshTokens::Rotating(Some(REUSE_PERIOD)))
                     .idle_lifetime(IDLE_LIFETIME),
             )
             .endpoint(get("api.xero.com/connections").oauth())
@@ -50,10 +51,12 @@ impl Provider for Xero {
     }
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
-        let mut organisations = tenants::organisations()?;
+        let mut organisations = tenants::list_organisations()?;
         let tenant = match connection.account.as_deref() {
-            Some(id) => organisations.into_iter().find(|tenant| tenant.id == id).ok_or_else(tenants::cut_off)?,
-            None if organisations.len() > 1 => return Ok(tenants::to_choose_from(organisations).into()),
+            Some(id) => {
+                organisations.into_iter().find(|tenant| tenant.id == id).ok_or_else(tenants::no_longer_connected)?
+            }
+            None if organisations.len() > 1 => return Ok(tenants::to_accounts(organisations).into()),
             None => organisations.pop().ok_or_else(tenants::none_connected)?,
         };
         let connected = Connected { org_name: tenant.name, ..Connected::new() };
@@ -62,28 +65,28 @@ impl Provider for Xero {
 
     fn disconnect(connection: &Connection) -> Result<Disconnected, Error> {
         match tenants::disconnect(connection.account.as_deref()) {
-            // A grant that is dead already needs no revoking. A token that merely ran out is renewed by the host,
-            // which then calls again.
-            Err(Error::Unauthorized(word)) if word != api::TOKEN_EXPIRED => Ok(UpstreamFate::Revoked.into()),
+            // A grant that is no longer valid need not be revoked. If only the access token expired, the host refreshes
+            // it and calls again.
+            Err(Error::Unauthorized(name)) if name != request::TOKEN_EXPIRED => Ok(UpstreamFate::Revoked.into()),
             outcome => outcome,
         }
     }
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {
-        let tenant = chosen(connection)?;
-        // Tokens stay good when an organisation cuts the app off, so they alone say nothing.
-        tenants::demand(tenant)?;
-        let organisation = api::organisation(tenant)?;
+        let tenant = require_tenant(connection)?;
+        // Tokens remain valid after an organisation disconnects the app, so check the tenant first.
+        tenants::require_connected(tenant)?;
+        let organisation = resources::get_organisation(tenant)?;
         Ok(organisation.name.map(|name| Report::text("organisation", name)).into_iter().collect())
     }
 
     fn list_users(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
-        people::list(chosen(connection)?, page)
+        people::list(require_tenant(connection)?, page)
     }
 }
 
-/// Gives the tenant of the organisation that a person chose.
-fn chosen(connection: &Connection) -> Result<&str, Error> {
+/// Returns the tenant id of the organisation that a person chose.
+fn require_tenant(connection: &Connection) -> Result<&str, Error> {
     let account = connection.account.as_deref().filter(|account| !account.is_empty());
     account.ok_or_else(|| Error::unsupported("as long as no organisation is chosen"))
 }

@@ -1,35 +1,35 @@
-//! The people of an organisation: employees of its payroll where it has one that may be read, else users of its books.
+//! The people of an organisation: the employees of its payroll if that can be read, otherwise the users of its books.
 //!
-//! Of a row nothing but id, name, email and what tells whether it is active is looked at.
+//! Only id, name, email and the attributes that decide whether a person is active are read.
 
 use jackfield_sdk::http::Response;
 use jackfield_sdk::{Error, Page, PageRequest, Text, User};
 use serde::Deserialize;
 
-use crate::api::{self, Organisation, PAYROLL_SCOPE, Resource, SETTINGS_SCOPE};
 use crate::date;
+use crate::resources::{self, Organisation, PAYROLL_SCOPE, Resource, SETTINGS_SCOPE};
 
-/// The rows of a payroll's full page, which cannot be chosen.
+/// The fixed number of rows in a full page of a payroll.
 const PAYROLL_PAGE: usize = 100;
 
-/// As many users as one page may hold; Xero gives those of the books in one piece.
+/// The largest number of users in one page of the contract. Xero returns all users of the books in one response.
 const USERS_PAGE: usize = 1_000;
 
-/// Which list is walked.
+/// A list of people.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum List {
+enum PeopleList {
     /// Employees of the Australian payroll.
     Au,
-    /// Employees of the payrolls of the United Kingdom and New Zealand, which are alike.
+    /// Employees of the payroll of the United Kingdom or New Zealand, which have the same API.
     UkNz,
     /// Users of the books.
     Users,
 }
 
 #[derive(Deserialize)]
-struct Rows<'a> {
+struct PeopleResponse<'a> {
     #[serde(borrow, rename = "Employees", alias = "employees", alias = "Users")]
-    rows: Option<Vec<Row<'a>>>,
+    people: Option<Vec<PersonRow<'a>>>,
     pagination: Option<Pagination>,
 }
 
@@ -40,53 +40,54 @@ struct Pagination {
     page_count: u32,
 }
 
-/// A row of any of the lists, each of which spells its keys in its own way.
+/// A row of any of the lists. Each list has its own spelling of the keys.
 #[derive(Deserialize)]
-struct Row<'a> {
+struct PersonRow<'a> {
     #[serde(borrow, rename = "EmployeeID", alias = "employeeID", alias = "UserID")]
     id: Text<'a>,
     #[serde(borrow, rename = "FirstName", alias = "firstName")]
-    given: Option<Text<'a>>,
+    first_name: Option<Text<'a>>,
     #[serde(borrow, rename = "LastName", alias = "lastName")]
-    family: Option<Text<'a>>,
+    last_name: Option<Text<'a>>,
     #[serde(borrow, rename = "Email", alias = "email", alias = "EmailAddress")]
     email: Option<Text<'a>>,
-    /// Only of Australian employees.
+    /// Only Australian employees have one.
     #[serde(borrow, rename = "Status")]
     status: Option<Text<'a>>,
-    /// Only of employees.
+    /// Only employees have one.
     #[serde(borrow, rename = "TerminationDate", alias = "endDate")]
-    end: Option<Text<'a>>,
-    /// Only of users of the books.
+    end_date: Option<Text<'a>>,
+    /// Only users of the books have one.
     #[serde(borrow, rename = "OrganisationRole")]
     role: Option<Text<'a>>,
 }
 
-/// Gives one page of the people; its cursor says which list is walked, and how far.
+/// Lists one page of the people. Its cursor consists of the list's name and the number of the next page.
 pub(crate) fn list(tenant: &str, page: &PageRequest) -> Result<Page, Error> {
     if let Some(cursor) = &page.cursor {
         let (list, number) = cursor.split_once(':').unwrap_or((cursor, ""));
         let number = PageRequest::after(number, page.limit).number()?;
-        let list = List::named(list).ok_or_else(|| Error::malformed("the name of a list was expected as cursor"))?;
-        return list.page(tenant, number);
+        let list = PeopleList::from_name(list)
+            .ok_or_else(|| Error::malformed("the name of a list was expected in the cursor"))?;
+        return list.get_page(tenant, number);
     }
-    match List::of(&api::organisation(tenant)?) {
-        List::Users => List::Users.page(tenant, 1),
-        payroll => match payroll.page(tenant, 1) {
-            // The payroll is not used, or not for the eyes of the user who connected.
-            Err(Error::Forbidden(_)) => List::Users.page(tenant, 1),
+    match PeopleList::of_organisation(&resources::get_organisation(tenant)?) {
+        PeopleList::Users => PeopleList::Users.get_page(tenant, 1),
+        payroll => match payroll.get_page(tenant, 1) {
+            // The organisation has no payroll, or the user who connected cannot read it.
+            Err(Error::Forbidden(_)) => PeopleList::Users.get_page(tenant, 1),
             outcome => outcome,
         },
     }
 }
 
-impl List {
+impl PeopleList {
     const ALL: [Self; 3] = [Self::Au, Self::UkNz, Self::Users];
 
-    /// Finds the payroll of an organisation by its edition of Xero, or else by its country.
-    fn of(organisation: &Organisation) -> Self {
-        let said = [&organisation.version, &organisation.country_code];
-        let edition = said.into_iter().flatten().find(|text| !text.is_empty()).map_or("", String::as_str);
+    /// Selects the payroll of an organisation by its edition of Xero or, without one, by its country.
+    fn of_organisation(organisation: &Organisation) -> Self {
+        let codes = [&organisation.version, &organisation.country_code];
+        let edition = codes.into_iter().flatten().find(|text| !text.is_empty()).map_or("", String::as_str);
         match edition.strip_suffix("ONRAMP").unwrap_or(edition) {
             "AU" => Self::Au,
             "UK" | "GB" | "NZ" => Self::UkNz,
@@ -94,7 +95,7 @@ impl List {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|list| list.name() == name)
     }
 
@@ -119,46 +120,47 @@ impl List {
         }
     }
 
-    fn page(self, tenant: &str, number: u32) -> Result<Page, Error> {
+    fn get_page(self, tenant: &str, number: u32) -> Result<Page, Error> {
         let page = number.to_string();
         let query = [("page", page.as_str())];
         let query: &[_] = if self == Self::Users { &[] } else { &query };
-        let response = api::ask(&self.resource(), tenant, query)?;
-        let answer: Rows<'_> = response.json()?;
-        let mut rows = answer.rows.ok_or_else(|| Error::malformed("`Employees` or `Users` was expected"))?;
+        let response = resources::get(&self.resource(), tenant, query)?;
+        let body: PeopleResponse<'_> = response.json()?;
+        let mut people = body.people.ok_or_else(|| Error::malformed("`Employees` or `Users` was expected"))?;
 
-        let has_more = match (self, answer.pagination) {
+        let has_more = match (self, body.pagination) {
             (Self::Users, _) => {
                 let before = usize::try_from(number - 1).unwrap_or(usize::MAX).saturating_mul(USERS_PAGE);
-                rows.drain(..before.min(rows.len()));
-                rows.len() > USERS_PAGE
+                people.drain(..before.min(people.len()));
+                people.len() > USERS_PAGE
             }
             (_, Some(pagination)) => pagination.page < pagination.page_count,
-            (_, None) => rows.len() >= PAYROLL_PAGE,
+            (_, None) => people.len() >= PAYROLL_PAGE,
         };
-        rows.truncate(USERS_PAGE);
-        let users: Result<Vec<User>, Error> = rows.into_iter().map(|row| person(row, &response)).collect();
+        people.truncate(USERS_PAGE);
+        let users: Result<Vec<User>, Error> = people.into_iter().map(|person| to_user(person, &response)).collect();
         let page = Page::numbered(users?, number, has_more);
         Ok(Page { next_cursor: page.next_cursor.map(|next| format!("{}:{next}", self.name())), ..page })
     }
 }
 
-fn person(row: Row<'_>, answer: &Response) -> Result<User, Error> {
-    let active = is_active(&row, answer)?;
-    let names = [row.given, row.family].map(Option::unwrap_or_default);
+fn to_user(person: PersonRow<'_>, response: &Response) -> Result<User, Error> {
+    let active = is_active(&person, response)?;
+    let names = [person.first_name, person.last_name].map(Option::unwrap_or_default);
     let name = names.each_ref().map(|name| name.trim()).join(" ");
-    Ok(User::new(row.id, name.trim()).email(row.email.as_deref()).active(active))
+    Ok(User::new(person.id, name.trim()).email(person.email.as_deref()).active(active))
 }
 
-/// Tells whether a person is still there; a status or a role that is new says nothing against it.
-fn is_active(row: &Row<'_>, answer: &Response) -> Result<bool, Error> {
-    let end = row.end.as_deref().filter(|end| !end.is_empty());
-    match (row.status.as_deref(), row.role.as_deref(), end) {
+/// Returns whether a person is still active. An unknown status or role counts as active.
+fn is_active(person: &PersonRow<'_>, response: &Response) -> Result<bool, Error> {
+    let end = person.end_date.as_deref().filter(|end| !end.is_empty());
+    match (person.status.as_deref(), person.role.as_deref(), end) {
         (Some("TERMINATED"), ..) | (_, Some("REMOVED"), _) => Ok(false),
         (Some("ACTIVE"), ..) | (.., None) => Ok(true),
         (.., Some(end)) => {
-            let end = date::seconds(end).ok_or_else(|| Error::malformed("a date was expected as an employee's end"))?;
-            let today = answer.date().ok_or_else(|| Error::malformed("a `Date` was expected beside an end date"))?;
+            let end = date::parse_seconds(end)
+                .ok_or_else(|| Error::malformed("a date was expected as an employee's end date"))?;
+            let today = response.date().ok_or_else(|| Error::malformed("a `Date` header was expected"))?;
             Ok(end > today)
         }
     }

@@ -1,20 +1,20 @@
-//! The tenants that a grant opens: which are organisations, which one is ours, and how it is let go.
+//! The tenants of an OAuth grant: listing the organisations, checking that one is connected, and disconnecting it.
 
 use jackfield_sdk::http;
 use jackfield_sdk::{Account, Disconnected, Error, UpstreamError, UpstreamFate, percent_encode};
 use serde::Deserialize;
 
-use crate::api;
+use crate::request;
 
 const CONNECTIONS: &str = "https://api.xero.com/connections";
 
-/// As many accounts as a person may be asked to choose from.
-const MOST_ACCOUNTS: usize = 1_000;
+/// The largest number of accounts that the contract lets a person choose from.
+const MAX_ACCOUNTS: usize = 1_000;
 
 /// One tenant that the grant is connected to.
 #[derive(Deserialize)]
 pub(crate) struct Tenant {
-    /// What the connection itself is called, and deleted by.
+    /// Xero's id for the link between app and tenant, which is needed to delete it.
     #[serde(rename = "id")]
     connection_id: String,
     #[serde(rename = "tenantId")]
@@ -25,30 +25,30 @@ pub(crate) struct Tenant {
     pub(crate) name: Option<String>,
 }
 
-/// Lists the organisations; an accountant's practice is none.
-pub(crate) fn organisations() -> Result<Vec<Tenant>, Error> {
-    let mut tenants = all()?;
+/// Lists the tenants that are organisations. An accountant's practice is not one.
+pub(crate) fn list_organisations() -> Result<Vec<Tenant>, Error> {
+    let mut tenants = list()?;
     tenants.retain(|tenant| tenant.kind.as_deref() == Some("ORGANISATION"));
     Ok(tenants)
 }
 
-/// Makes a choice of organisations.
-pub(crate) fn to_choose_from(organisations: Vec<Tenant>) -> Vec<Account> {
+/// Converts organisations into the accounts that a person chooses from.
+pub(crate) fn to_accounts(organisations: Vec<Tenant>) -> Vec<Account> {
     let account = |tenant: Tenant| Account { name: tenant.name.unwrap_or_else(|| tenant.id.clone()), id: tenant.id };
-    organisations.into_iter().take(MOST_ACCOUNTS).map(account).collect()
+    organisations.into_iter().take(MAX_ACCOUNTS).map(account).collect()
 }
 
-/// Fails unless the grant is still connected to the tenant.
-pub(crate) fn demand(id: &str) -> Result<(), Error> {
-    if all()?.iter().any(|tenant| tenant.id == id) { Ok(()) } else { Err(cut_off()) }
+/// Returns an error unless the grant is still connected to the tenant.
+pub(crate) fn require_connected(id: &str) -> Result<(), Error> {
+    if list()?.iter().any(|tenant| tenant.id == id) { Ok(()) } else { Err(no_longer_connected()) }
 }
 
-/// Lets the tenant go, and the grant with it unless other tenants still use it.
+/// Disconnects the tenant, and asks the host to revoke the grant unless other tenants still use it.
 ///
-/// Revoking would cut off every tenant of the user who connected.
+/// Revoking the grant disconnects every tenant of the user who connected.
 pub(crate) fn disconnect(id: Option<&str>) -> Result<Disconnected, Error> {
     let (ours, others): (Vec<Tenant>, Vec<Tenant>) =
-        all()?.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
+        list()?.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
     for tenant in ours {
         delete(&tenant.connection_id)?;
     }
@@ -56,8 +56,8 @@ pub(crate) fn disconnect(id: Option<&str>) -> Result<Disconnected, Error> {
         return Ok(UpstreamFate::RevokeGrant.into());
     }
     Ok(Disconnected::kept(
-        "Another organisation still uses the grant, so it was not revoked: to end it, disconnect the app in Xero under \
-         Settings, Connected apps.",
+        "Another organisation still uses the grant, so it was not revoked. To revoke it, disconnect the app in Xero \
+         under Settings, Connected apps.",
     ))
 }
 
@@ -65,17 +65,17 @@ pub(crate) fn none_connected() -> Error {
     Error::unauthorized("no organisation in Xero is connected to the app: connect again and choose one")
 }
 
-pub(crate) fn cut_off() -> Error {
+pub(crate) fn no_longer_connected() -> Error {
     Error::unauthorized("the organisation in Xero is no longer connected to the app: connect again and choose it")
 }
 
-fn all() -> Result<Vec<Tenant>, Error> {
-    api::send(http::get(CONNECTIONS))?.json()
+fn list() -> Result<Vec<Tenant>, Error> {
+    request::send(http::get(CONNECTIONS))?.json()
 }
 
 fn delete(connection_id: &str) -> Result<(), Error> {
-    match api::send(http::delete(format!("{CONNECTIONS}/{}", percent_encode(connection_id)))) {
-        // Gone already.
+    match request::send(http::delete(format!("{CONNECTIONS}/{}", percent_encode(connection_id)))) {
+        // With 404 it is already deleted.
         Ok(_) | Err(Error::Upstream(UpstreamError { status: 404, .. })) => Ok(()),
         Err(error) => Err(error),
     }

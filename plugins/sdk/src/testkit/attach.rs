@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::encode::{percent_encode, push_pair};
 use crate::http::{Denial, Header, Request};
-use crate::{BasicUser, CredentialSource, Endpoint, Place, encode, percent_encode};
+use crate::types::{BasicUser, CredentialSource, Endpoint, Place};
 
 /// The fields and the token of a connection, secrets included.
 #[derive(Clone, Default)]
@@ -69,7 +70,7 @@ pub fn attach(endpoint: &Endpoint, credentials: &Credentials, request: &mut Requ
         }
         Place::Query(key) => {
             request.url.push(if request.url.contains('?') { '&' } else { '?' });
-            encode::push_pair(&mut request.url, key, secret);
+            push_pair(&mut request.url, key, secret);
         }
         Place::Form(key) => {
             let form = request.body.get_or_insert_default();
@@ -132,7 +133,8 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::endpoint::post;
-    use crate::{JwtAlgorithm, JwtPlace, http};
+    use crate::http;
+    use crate::types::{JwtAlgorithm, JwtPlace};
 
     fn attached(endpoint: &Endpoint, mut request: Request) -> Request {
         let credentials = Credentials::new().field("key", "s&cret").field("user", "kim").token("t0ken");

@@ -1,9 +1,8 @@
 //! What nearly every test of a provider does: one call, answered from a tape, and a look at what it came to.
 
-use super::Tape;
-use crate::{
-    AlertTarget, Alerts, ConnectOutcome, Connection, Disconnected, Error, Page, PageRequest, Provider, Report,
-};
+use super::tape::Tape;
+use crate::provider::{Alerts, Provider};
+use crate::types::{AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Page, PageRequest, Report};
 
 /// Calls `connect` with the answers of a tape, which has to be used up.
 ///

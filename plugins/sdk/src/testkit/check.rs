@@ -1,6 +1,6 @@
 //! What the host would refuse in a manifest, found before it is built into a component.
 
-use crate::{Auth, CredentialSource, FieldKind, Manifest};
+use crate::types::{Auth, CredentialSource, FieldKind, Manifest};
 
 /// Names everything that is wrong with a manifest, in sentences; a good one has none.
 #[must_use]
@@ -71,8 +71,8 @@ fn is_lower_or_digit(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Field;
     use crate::endpoint::get;
+    use crate::types::Field;
 
     #[test]
     fn a_good_manifest_has_no_problems() {

@@ -1,7 +1,8 @@
 //! Which endpoint of the manifest allows a request. The host judges more strictly; this is to find mistakes early.
 
+use crate::encode::percent_encode;
 use crate::http::{Denial, Method, Request};
-use crate::{Endpoint, Manifest, Place};
+use crate::types::{Endpoint, Manifest, Place};
 
 /// Finds the endpoint that allows the request and checks that the place of its credential is free.
 ///
@@ -75,7 +76,7 @@ fn path_matches(pattern: &str, path: &str) -> bool {
 fn is_taken(place: &Place, request: &Request, query: &str) -> bool {
     let sets = |name: &str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
     let has_key = |pairs: &str, key: &str| {
-        let key = crate::percent_encode(key);
+        let key = percent_encode(key);
         pairs.split('&').any(|pair| pair.split('=').next() == Some(key.as_str()))
     };
     let body = request.body.as_deref().unwrap_or_default();

@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::attach::{Credentials, attach};
 use super::judge::{judge, method_name, split};
-use super::{Credentials, Transport, attach};
-use crate::Manifest;
-use crate::http::{Error, Header, Request, Response};
+use crate::http::{Error, Header, Method, Request, Response};
+use crate::transport::Transport;
+use crate::types::Manifest;
 
 /// How long a stand-in may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,8 +51,7 @@ impl Transport for Socket {
             None => self.connect().map_err(|error| failed(&error))?,
         };
         stream.get_mut().write_all(&message).map_err(|error| failed(&error))?;
-        let (response, is_kept) =
-            read(&mut stream, request.method == crate::http::Method::Head).map_err(|error| failed(&error))?;
+        let (response, is_kept) = read(&mut stream, request.method == Method::Head).map_err(|error| failed(&error))?;
         if is_kept {
             *self.idle.borrow_mut() = Some(stream);
         }
@@ -145,7 +145,8 @@ mod tests {
 
     use super::*;
     use crate::endpoint::post;
-    use crate::{http, testkit};
+    use crate::http;
+    use crate::transport::with_transport;
 
     /// Answers one connection's requests with these answers, and gives back what it read.
     fn stand_in(answers: &'static [&str]) -> (SocketAddr, thread::JoinHandle<Vec<String>>) {
@@ -178,7 +179,7 @@ mod tests {
         let manifest = Manifest::new("acme", "Acme", "0.1.0").endpoint(post("acme.test/v1").bearer("key"));
         let socket = Rc::new(Socket::new(address, manifest, Credentials::new().field("key", "s3cret")));
 
-        let (one, two, three) = testkit::with_transport(socket, || {
+        let (one, two, three) = with_transport(socket, || {
             let send = || http::post("https://acme.test/v1").form(&[("a", "1")]).send();
             (send(), send(), http::post("https://acme.test/v2").send())
         });
@@ -198,7 +199,7 @@ mod tests {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let manifest = Manifest::new("acme", "Acme", "0.1.0").endpoint(post("acme.test/v1"));
         let socket = Rc::new(Socket::new(address, manifest, Credentials::new()));
-        let answer = testkit::with_transport(socket, || http::post("https://acme.test/v1").send());
+        let answer = with_transport(socket, || http::post("https://acme.test/v1").send());
         assert!(matches!(answer, Err(Error::Unreachable(_))));
     }
 }

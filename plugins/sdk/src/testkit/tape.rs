@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::judge::{judge, method_name};
-use super::{Transport, with_transport};
 use crate::http::{Error, Header, Request, Response};
-use crate::{Manifest, Provider};
+use crate::provider::Provider;
+use crate::transport::{Transport, with_transport};
+use crate::types::Manifest;
 
 /// Exchanges in the order in which a provider must ask for them.
 ///
