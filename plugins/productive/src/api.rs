@@ -1,4 +1,4 @@
-//! Productive's API (JSON:API): the organisations of a token, the people of one, and what a refusal means.
+//! Productive's API (JSON:API): the organisations that a token can access, their people, and the API's errors.
 
 use jackfield_sdk::http::{self, Response};
 use jackfield_sdk::{Error, Page, PageRequest, Text, Unit, User, first_filled};
@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 const BASE: &str = "https://api.productive.io/api/v2";
 
-/// What Productive takes as a page of anything.
-const MOST_ROWS: u32 = 200;
+/// The largest page that Productive returns.
+const MAX_ROWS: u32 = 200;
 
-/// An organisation that a token opens.
+/// An organisation that a token can access.
 #[derive(Debug)]
 pub(crate) struct Organization {
     pub(crate) id: String,
@@ -17,11 +17,11 @@ pub(crate) struct Organization {
 }
 
 #[derive(Deserialize)]
-struct Memberships<'a> {
+struct MembershipsResponse<'a> {
     #[serde(borrow)]
     data: Vec<Membership<'a>>,
     #[serde(borrow, default)]
-    included: Vec<Included<'a>>,
+    included: Vec<IncludedRecord<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -48,9 +48,9 @@ struct Identifier<'a> {
     id: Text<'a>,
 }
 
-/// A record that stands beside the memberships. Only an organisation's name is read.
+/// A record that accompanies the memberships. Only the name of an organisation is read.
 #[derive(Deserialize)]
-struct Included<'a> {
+struct IncludedRecord<'a> {
     #[serde(borrow, rename = "type")]
     kind: Text<'a>,
     #[serde(borrow)]
@@ -66,27 +66,27 @@ struct OrganizationAttributes<'a> {
 }
 
 #[derive(Deserialize)]
-struct People<'a> {
+struct PeopleResponse<'a> {
     #[serde(borrow)]
-    data: Vec<Person<'a>>,
-    meta: Meta,
+    data: Vec<PersonRecord<'a>>,
+    meta: PageMeta,
 }
 
 #[derive(Deserialize)]
-struct Meta {
-    /// 0 where there is nobody.
+struct PageMeta {
+    /// 0 if there is nobody.
     total_pages: u32,
 }
 
 #[derive(Deserialize)]
-struct Person<'a> {
+struct PersonRecord<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
     attributes: PersonAttributes<'a>,
 }
 
-/// What is asked of a person. There is no attribute that says `active`.
+/// The attributes that are requested. Productive has none for `active`.
 #[derive(Deserialize)]
 struct PersonAttributes<'a> {
     #[serde(borrow)]
@@ -105,14 +105,14 @@ struct PersonAttributes<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Refusal<'a> {
+struct ErrorBody<'a> {
     #[serde(borrow, default)]
-    errors: Vec<Fault<'a>>,
+    errors: Vec<ErrorEntry<'a>>,
 }
 
-/// What is wrong, in the API's own code where it has one. Its `status` is a number, a text or a slug, and is not read.
+/// One error. Its `status` is not read, because it may be a number, a text or a slug.
 #[derive(Deserialize)]
-struct Fault<'a> {
+struct ErrorEntry<'a> {
     #[serde(borrow)]
     code: Option<Text<'a>>,
     #[serde(borrow)]
@@ -121,43 +121,43 @@ struct Fault<'a> {
     title: Option<Text<'a>>,
 }
 
-/// Asks which organisations the token opens, each once.
+/// Lists the organisations that the token can access, without duplicates.
 ///
-/// Productive answers this whether it is told an organisation or not, and whichever it is told.
-pub(crate) fn organizations(id: Option<&str>) -> Result<Vec<Organization>, Error> {
-    let response = ask(
+/// Productive returns the same list whichever organisation the request names.
+pub(crate) fn list_organizations(id: Option<&str>) -> Result<Vec<Organization>, Error> {
+    let response = get(
         "organization_memberships",
         id,
         &[
             ("include", "organization"),
             ("fields[organizations]", "name"),
             ("fields[organization_memberships]", "organization"),
-            ("page[size]", &MOST_ROWS.to_string()),
+            ("page[size]", &MAX_ROWS.to_string()),
         ],
     )?;
-    let answer: Memberships<'_> = response.json()?;
-    let mut found: Vec<Organization> = Vec::new();
-    for membership in answer.data {
+    let body: MembershipsResponse<'_> = response.json()?;
+    let mut organizations: Vec<Organization> = Vec::new();
+    for membership in body.data {
         let id = membership.relationships.organization.data.id;
-        if found.iter().any(|organization| *organization.id == *id) {
+        if organizations.iter().any(|organization| *organization.id == *id) {
             continue;
         }
-        let included = answer.included.iter().find(|record| *record.kind == *"organizations" && record.id == id);
+        let included = body.included.iter().find(|record| *record.kind == *"organizations" && record.id == id);
         let name = included.and_then(|record| first_filled([&record.attributes.name])).map(Into::into);
-        found.push(Organization { id: id.into(), name });
+        organizations.push(Organization { id: id.into(), name });
     }
-    Ok(found)
+    Ok(organizations)
 }
 
-/// Asks for one person, which only a member of the organisation may.
-pub(crate) fn prove_access(organization: &str) -> Result<(), Error> {
-    ask("people", Some(organization), &[("fields[people]", "is_user"), ("page[size]", "1")]).map(drop)
+/// Requests one person of the organisation, which fails unless the token's owner is a member.
+pub(crate) fn check_access(organization: &str) -> Result<(), Error> {
+    get("people", Some(organization), &[("fields[people]", "is_user"), ("page[size]", "1")]).map(drop)
 }
 
-/// Lists one page of the people who are users, those who have left too.
-pub(crate) fn people(organization: &str, page: &PageRequest) -> Result<Page, Error> {
-    let page = page.page_number(MOST_ROWS)?;
-    let response = ask(
+/// Lists one page of the people who are users, including those who have left.
+pub(crate) fn list_people(organization: &str, page: &PageRequest) -> Result<Page, Error> {
+    let page = page.page_number(MAX_ROWS)?;
+    let response = get(
         "people",
         Some(organization),
         &[
@@ -168,25 +168,25 @@ pub(crate) fn people(organization: &str, page: &PageRequest) -> Result<Page, Err
             ("page[size]", &page.size.to_string()),
         ],
     )?;
-    let answer: People<'_> = response.json()?;
-    let has_more = page.number < answer.meta.total_pages;
-    Ok(page.page(answer.data.into_iter().filter_map(user).collect(), has_more))
+    let body: PeopleResponse<'_> = response.json()?;
+    let has_more = page.number < body.meta.total_pages;
+    Ok(page.page(body.data.into_iter().filter_map(to_user).collect(), has_more))
 }
 
-/// Turns a person into a user, unless it is none: a filter that Productive does not know may be ignored in silence.
-fn user(person: Person<'_>) -> Option<User> {
-    let of = person.attributes;
-    if of.is_user == Some(false) || of.placeholder == Some(true) || of.agent == Some(true) {
+/// Converts a person into a user. Returns `None` for anybody else, in case Productive ignores the filter.
+fn to_user(person: PersonRecord<'_>) -> Option<User> {
+    let attributes = person.attributes;
+    if attributes.is_user == Some(false) || attributes.placeholder == Some(true) || attributes.agent == Some(true) {
         return None;
     }
-    let given = of.first_name.as_deref().unwrap_or_default();
-    let family = of.last_name.as_deref().unwrap_or_default();
-    let user = User::new(person.id, format!("{given} {family}").trim()).email(of.email.as_deref());
-    Some(user.active(of.deactivated_at.is_none() && of.archived_at.is_none()))
+    let first_name = attributes.first_name.as_deref().unwrap_or_default();
+    let last_name = attributes.last_name.as_deref().unwrap_or_default();
+    let user = User::new(person.id, format!("{first_name} {last_name}").trim()).email(attributes.email.as_deref());
+    Some(user.active(attributes.deactivated_at.is_none() && attributes.archived_at.is_none()))
 }
 
-fn ask(path: &str, organization: Option<&str>, query: &[(&str, &str)]) -> Result<Response, Error> {
-    // Without the content type even a `GET` is answered with 415.
+fn get(path: &str, organization: Option<&str>, query: &[(&str, &str)]) -> Result<Response, Error> {
+    // Without a content type, Productive answers even a `GET` with 415.
     let mut request = http::get(format!("{BASE}/{path}"))
         .header("Accept", "application/vnd.api+json")
         .header("Content-Type", "application/vnd.api+json")
@@ -198,7 +198,7 @@ fn ask(path: &str, organization: Option<&str>, query: &[(&str, &str)]) -> Result
     if response.is_success() {
         return Ok(response);
     }
-    let refusal: Refusal<'_> = response.json().unwrap_or_default();
-    let said = refusal.errors.iter().find_map(|fault| first_filled([&fault.code, &fault.detail, &fault.title]));
-    Err(response.failure(said.unwrap_or_default(), response.wait_from("x-ratelimit-reset", Unit::Seconds)))
+    let body: ErrorBody<'_> = response.json().unwrap_or_default();
+    let message = body.errors.iter().find_map(|error| first_filled([&error.code, &error.detail, &error.title]));
+    Err(response.failure(message.unwrap_or_default(), response.wait_from("x-ratelimit-reset", Unit::Seconds)))
 }

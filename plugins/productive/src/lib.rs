@@ -1,4 +1,4 @@
-//! Productive for Jackfield: what an administrator fills in, and the four things that can be done with it.
+//! The Productive plugin: its manifest and its exported functions.
 
 mod api;
 
@@ -8,7 +8,7 @@ use jackfield_sdk::{
     Report,
 };
 
-/// One organisation at Productive, by a person's API token.
+/// Connects to one organisation at Productive with a person's API token.
 #[derive(Debug)]
 pub struct Productive;
 
@@ -26,8 +26,8 @@ impl Provider for Productive {
             .field(
                 Field::text("organization_id", "Organization ID")
                     .help(
-                        "The number in the address bar, after app.productive.io/. Leave it empty where the token opens \
-                         one organisation, or to choose among several.",
+                        "The number in the address bar, after app.productive.io/. Leave it empty if the token has \
+                         access to one organisation, or to choose among several.",
                     )
                     .pattern("^[0-9]+$")
                     .optional(),
@@ -43,33 +43,36 @@ impl Provider for Productive {
     }
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
-        let named = connection.field("organization_id").or(connection.account.as_deref());
-        let mut organizations = api::organizations(named)?;
+        let chosen = connection.field("organization_id").or(connection.account.as_deref());
+        let mut organizations = api::list_organizations(chosen)?;
         if organizations.is_empty() {
             return Err(Error::forbidden("membership of an organisation"));
         }
-        if let Some(id) = named {
+        if let Some(id) = chosen {
             organizations.retain(|organization| organization.id == id);
         }
         if organizations.len() > 1 {
-            return Ok(choice(organizations).into());
+            return Ok(to_accounts(organizations).into());
         }
         let organization = organizations.pop().ok_or_else(|| {
-            Error::invalid("organization_id", "The token opens no such organisation: check the ID, or clear the field.")
+            Error::invalid(
+                "organization_id",
+                "The token has no access to this organisation: check the ID, or clear the field.",
+            )
         })?;
-        api::prove_access(&organization.id)?;
+        api::check_access(&organization.id)?;
         let connected = Connected { org_name: organization.name, ..Connected::new() }.account(&*organization.id);
         Ok(connected.into())
     }
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
-        Ok(Disconnected::kept("Productive cannot be asked to revoke a token: do it there, under Settings, API access."))
+        Ok(Disconnected::kept("Productive has no API to revoke a token: revoke it there under Settings, API access."))
     }
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {
         let id = organization_id(connection)?;
-        // The answer is the token's own memberships, whatever organisation it is asked for.
-        let mut organizations = api::organizations(Some(id))?.into_iter();
+        // The list contains every organisation of the token, whichever the request names.
+        let mut organizations = api::list_organizations(Some(id))?.into_iter();
         let organization = organizations
             .find(|organization| organization.id == id)
             .ok_or_else(|| Error::forbidden(format!("membership of the organisation {id}")))?;
@@ -77,7 +80,7 @@ impl Provider for Productive {
     }
 
     fn list_users(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
-        api::people(organization_id(connection)?, page)
+        api::list_people(organization_id(connection)?, page)
     }
 }
 
@@ -88,7 +91,7 @@ fn organization_id(connection: &Connection) -> Result<&str, Error> {
     }
 }
 
-fn choice(organizations: Vec<api::Organization>) -> Vec<Account> {
+fn to_accounts(organizations: Vec<api::Organization>) -> Vec<Account> {
     let account = |organization: api::Organization| Account {
         name: organization.name.unwrap_or_else(|| organization.id.clone()),
         id: organization.id,

@@ -1,6 +1,6 @@
-//! Remote's API: who a token is, what its company is, who is employed there, and what a refusal means.
+//! Remote's API: the company of a token, its employments, and the API's errors.
 //!
-//! The same under two hosts, one for each environment. Success is any 2xx: who the token is comes with a 201.
+//! Each environment has its own host, with the same API. Any status 2xx is a success; `identity/current` returns 201.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use jackfield_sdk::{Error, Page, PageRequest, Text, Unit, User, first_filled};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// What Remote takes as a page of employments.
-const MOST_EMPLOYMENTS: u32 = 100;
+/// The largest page of employments that Remote returns.
+const MAX_EMPLOYMENTS: u32 = 100;
 
-/// Where a token is good. One for the sandbox is refused in production, and the other way round.
+/// An environment of Remote. Each rejects the tokens of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Environment {
     Production,
@@ -20,7 +20,7 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Production, Self::Sandbox].into_iter().find(|environment| environment.name() == name)
     }
 
@@ -46,7 +46,7 @@ impl Environment {
     }
 }
 
-/// The company of a token.
+/// The company that a token belongs to.
 #[derive(Debug)]
 pub(crate) struct Company {
     pub(crate) id: String,
@@ -54,40 +54,40 @@ pub(crate) struct Company {
 }
 
 #[derive(Deserialize)]
-struct Answer<T> {
+struct ResponseBody<T> {
     data: T,
 }
 
 #[derive(Deserialize)]
-struct Identity<'a> {
-    /// The token of a partner's client has none.
+struct IdentityData<'a> {
+    /// Absent for the token of a partner's client.
     #[serde(borrow)]
-    company: Option<CompanyAnswer<'a>>,
+    company: Option<IdentityCompany<'a>>,
 }
 
 #[derive(Deserialize)]
-struct CompanyAnswer<'a> {
+struct IdentityCompany<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
     name: Option<Text<'a>>,
 }
 
-/// Of all that Remote says of a company, bank account and owner included, only the status is read.
+/// The details of a company. Only the status is read; the bank account and the owner are among the others.
 #[derive(Deserialize)]
-struct Shown<'a> {
+struct CompanyData<'a> {
     #[serde(borrow)]
-    company: Status<'a>,
+    company: CompanyDetails<'a>,
 }
 
 #[derive(Deserialize)]
-struct Status<'a> {
+struct CompanyDetails<'a> {
     #[serde(borrow)]
     status: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Employments<'a> {
+struct EmploymentsData<'a> {
     total_pages: u32,
     #[serde(borrow)]
     employments: Vec<Employment<'a>>,
@@ -109,96 +109,98 @@ struct Employment<'a> {
     status: Option<Text<'a>>,
 }
 
-/// A refusal: a message in one of three shapes, or the names of fields with what is wrong with each.
+/// An error body. It has a message in one of three formats, or errors by the name of a field.
 #[derive(Default, Deserialize)]
-struct Refusal<'a> {
+struct ErrorBody<'a> {
     #[serde(borrow)]
-    message: Option<Message<'a>>,
+    message: Option<ErrorMessage<'a>>,
     errors: Option<BTreeMap<String, IgnoredAny>>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Message<'a> {
+enum ErrorMessage<'a> {
     #[serde(borrow)]
     Text(Text<'a>),
     #[serde(borrow)]
-    One(Detail<'a>),
+    One(ErrorDetail<'a>),
     #[serde(borrow)]
-    Several(Vec<Detail<'a>>),
+    Several(Vec<ErrorDetail<'a>>),
 }
 
 #[derive(Deserialize)]
-struct Detail<'a> {
+struct ErrorDetail<'a> {
     #[serde(borrow)]
     message: Option<Text<'a>>,
     #[serde(borrow)]
     code: Option<Text<'a>>,
 }
 
-/// Asks whose the token is; none for a partner's client, which is no company.
-pub(crate) fn identity(environment: Environment) -> Result<Option<Company>, Error> {
-    let response = ask(environment, "identity/current", &[])?;
-    let answer: Answer<Identity<'_>> = taken(&response)?.json()?;
-    let Some(company) = answer.data.company else { return Ok(None) };
-    // It becomes a part of a path.
+/// Gets the company of the token. Returns `None` for the token of a partner's client, which has no company.
+pub(crate) fn get_company(environment: Environment) -> Result<Option<Company>, Error> {
+    let response = get(environment, "identity/current", &[])?;
+    let body: ResponseBody<IdentityData<'_>> = require_success(&response)?.json()?;
+    let Some(company) = body.data.company else { return Ok(None) };
+    // The id becomes a path segment.
     if company.id.is_empty() || !company.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::malformed("a company's `id` of letters, digits and hyphens was expected"));
+        return Err(Error::malformed("a company's `id` that consists of letters, digits and hyphens was expected"));
     }
     let name = company.name.filter(|name| !name.is_empty()).map(Into::into);
     Ok(Some(Company { id: company.id.into(), name }))
 }
 
-/// Asks for the status of a company; none where the token may not see it, which Remote leaves open for a company's own.
-pub(crate) fn company_status(environment: Environment, id: &str) -> Result<Option<String>, Error> {
-    let response = ask(environment, &format!("companies/{id}"), &[])?;
+/// Gets the status of a company. Returns `None` if the token has no access to it.
+///
+/// Remote does not document whether a company's own token has access.
+pub(crate) fn get_company_status(environment: Environment, id: &str) -> Result<Option<String>, Error> {
+    let response = get(environment, &format!("companies/{id}"), &[])?;
     if (400..500).contains(&response.status) && response.status != 429 {
         return Ok(None);
     }
-    let answer: Answer<Shown<'_>> = taken(&response)?.json()?;
-    Ok(answer.data.company.status.filter(|status| !status.is_empty()).map(Into::into))
+    let body: ResponseBody<CompanyData<'_>> = require_success(&response)?.json()?;
+    Ok(body.data.company.status.filter(|status| !status.is_empty()).map(Into::into))
 }
 
 /// Lists one page of the people who are or were employed.
-pub(crate) fn employments(environment: Environment, page: &PageRequest) -> Result<Page, Error> {
-    let page = page.page_number(MOST_EMPLOYMENTS)?;
+pub(crate) fn list_employments(environment: Environment, page: &PageRequest) -> Result<Page, Error> {
+    let page = page.page_number(MAX_EMPLOYMENTS)?;
     let (number, size) = (page.number.to_string(), page.size.to_string());
-    let response = ask(environment, "employments", &[("page", &number), ("page_size", &size)])?;
-    let answer: Answer<Employments<'_>> = taken(&response)?.json()?;
-    let has_more = page.number < answer.data.total_pages;
-    Ok(page.page(answer.data.employments.into_iter().map(person).collect(), has_more))
+    let response = get(environment, "employments", &[("page", &number), ("page_size", &size)])?;
+    let body: ResponseBody<EmploymentsData<'_>> = require_success(&response)?.json()?;
+    let has_more = page.number < body.data.total_pages;
+    Ok(page.page(body.data.employments.into_iter().map(to_user).collect(), has_more))
 }
 
-/// Turns an employment into a user. Only one status means that somebody works there; new ones come every year.
-fn person(employment: Employment<'_>) -> User {
+/// Converts an employment into a user. Only the status `active` counts as active, because Remote keeps adding others.
+fn to_user(employment: Employment<'_>) -> User {
     let email = first_filled([&employment.work_email, &employment.login_email, &employment.personal_email]);
     User::new(employment.id, employment.full_name.as_deref().unwrap_or_default().trim())
         .email(email)
         .active(employment.status.as_deref() == Some("active"))
 }
 
-fn ask(environment: Environment, path: &str, query: &[(&str, &str)]) -> Result<Response, Error> {
+fn get(environment: Environment, path: &str, query: &[(&str, &str)]) -> Result<Response, Error> {
     let url = format!("https://{}/v1/{path}", environment.host());
     Ok(http::get(url).header("Accept", "application/json").query(query).send()?)
 }
 
-/// Gives an answer back that is a success, and says what any other means.
-fn taken(response: &Response) -> Result<&Response, Error> {
+/// Returns the response if it is a success, otherwise the error that it means.
+fn require_success(response: &Response) -> Result<&Response, Error> {
     if response.is_success() {
         return Ok(response);
     }
-    let refusal: Refusal<'_> = response.json().unwrap_or_default();
-    let said = match &refusal.message {
-        Some(Message::Text(text)) => Some(&**text),
-        Some(Message::One(detail)) => said(detail),
-        Some(Message::Several(details)) => details.iter().find_map(said),
-        None => refusal.errors.as_ref().and_then(|errors| errors.keys().next()).map(String::as_str),
+    let body: ErrorBody<'_> = response.json().unwrap_or_default();
+    let message = match &body.message {
+        Some(ErrorMessage::Text(text)) => Some(&**text),
+        Some(ErrorMessage::One(detail)) => detail_text(detail),
+        Some(ErrorMessage::Several(details)) => details.iter().find_map(detail_text),
+        None => body.errors.as_ref().and_then(|errors| errors.keys().next()).map(String::as_str),
     };
-    // Milliseconds; `Retry-After`, which one page promises and another denies, is asked where it is missing.
+    // In milliseconds. Without it `failure` reads `Retry-After`, on which Remote's documentation contradicts itself.
     let wait = response.wait_from("x-ratelimit-reset", Unit::Milliseconds);
-    Err(response.failure(said.unwrap_or_default(), wait))
+    Err(response.failure(message.unwrap_or_default(), wait))
 }
 
-fn said<'a>(detail: &'a Detail<'_>) -> Option<&'a str> {
+fn detail_text<'a>(detail: &'a ErrorDetail<'_>) -> Option<&'a str> {
     first_filled([&detail.message, &detail.code])
 }

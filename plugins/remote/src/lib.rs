@@ -1,4 +1,4 @@
-//! Remote for Jackfield: what an administrator fills in, and the four things that can be done with it.
+//! The Remote plugin: its manifest and its exported functions.
 
 mod api;
 
@@ -9,7 +9,7 @@ use jackfield_sdk::{
 
 use api::{Company, Environment};
 
-/// One company at Remote, by an API token of its own.
+/// Connects to one company at Remote with the company's API token.
 #[derive(Debug)]
 pub struct Remote;
 
@@ -29,7 +29,9 @@ impl Provider for Remote {
             )
             .field(
                 Field::text("company_id", "Company ID")
-                    .help("Leave it empty: the token tells. Given, it has to be the company of the token.")
+                    .help(
+                        "Optional: the token determines the company. If filled in, it must be the ID of that company.",
+                    )
                     .pattern("^[A-Za-z0-9-]+$")
                     .optional(),
             )
@@ -39,12 +41,12 @@ impl Provider for Remote {
                     "Environment",
                     &[(Environment::Production.name(), "Production"), (Environment::Sandbox.name(), "Sandbox")],
                 )
-                .help("Where the token is from. Left empty, it is production.")
+                .help("The environment that issued the token; production if left empty.")
                 .optional(),
             )
             .field(
                 Field::text("org_name", "Name")
-                    .help("What to call this connection. Left empty, it is the company's name at Remote.")
+                    .help("The name of this connection; the company's name at Remote if left empty.")
                     .optional(),
             )
             .endpoint(get("gateway.remote.com/v1/identity/current").bearer("api_token"))
@@ -59,9 +61,9 @@ impl Provider for Remote {
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
         let environment = environment(connection)?;
-        let company = match api::identity(environment) {
-            Err(Error::Unauthorized(word)) => return Err(refused(environment, word)),
-            company => the_company(connection, company?)?,
+        let company = match api::get_company(environment) {
+            Err(Error::Unauthorized(message)) => return Err(explain_unauthorized(environment, message)),
+            company => require_company(connection, company?)?,
         };
         let org_name = connection.field("org_name").map(Into::into).or(company.name);
         let connected = Connected { org_name, ..Connected::new() };
@@ -70,54 +72,56 @@ impl Provider for Remote {
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
         Ok(Disconnected::kept(
-            "Remote cannot be asked to revoke a token: do it there, under Integrations, Remote API, Revoke token.",
+            "Remote has no API to revoke a token: revoke it there under Integrations, Remote API, Revoke token.",
         ))
     }
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {
         let environment = environment(connection)?;
-        let company = the_company(connection, api::identity(environment)?)?;
-        let status = api::company_status(environment, &company.id)?;
+        let company = require_company(connection, api::get_company(environment)?)?;
+        let status = api::get_company_status(environment, &company.id)?;
         let name = company.name.map(|name| Report::text("company_name", name));
         let status = Report::text("company_status", status.as_deref().unwrap_or("unknown"));
         Ok(name.into_iter().chain([status, Report::text("environment", environment.name())]).collect())
     }
 
     fn list_users(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
-        api::employments(environment(connection)?, page)
+        api::list_employments(environment(connection)?, page)
     }
 }
 
 fn environment(connection: &Connection) -> Result<Environment, Error> {
     match connection.field("environment") {
         None => Ok(Environment::Production),
-        Some(name) => {
-            Environment::named(name).ok_or_else(|| Error::invalid("environment", "is neither production nor sandbox"))
-        }
+        Some(name) => Environment::from_name(name)
+            .ok_or_else(|| Error::invalid("environment", "must be `production` or `sandbox`")),
     }
 }
 
-/// The company of the token, which has to be the one that was typed in.
-fn the_company(connection: &Connection, company: Option<Company>) -> Result<Company, Error> {
+/// Returns the company of the token, or an error if `company_id` names another one.
+fn require_company(connection: &Connection, company: Option<Company>) -> Result<Company, Error> {
     let company = company.ok_or_else(|| {
-        Error::invalid("api_token", "The token is for a partner's client: use one that a company made for itself.")
+        Error::invalid(
+            "api_token",
+            "The token belongs to a partner's client: use one that the company itself generated.",
+        )
     })?;
     match connection.field("company_id") {
         Some(id) if id != company.id => Err(Error::invalid(
             "company_id",
-            format!("The token is for the company {}: give that ID, or clear the field.", company.id),
+            format!("The token belongs to the company {}: enter that ID, or clear the field.", company.id),
         )),
         _ => Ok(company),
     }
 }
 
-/// Says why a token was refused: one for the other environment looks just like one that is dead.
-fn refused(environment: Environment, word: String) -> Error {
-    match api::identity(environment.other()) {
+/// Distinguishes a token of the other environment from an invalid one, because Remote rejects both in the same way.
+fn explain_unauthorized(environment: Environment, message: String) -> Error {
+    match api::get_company(environment.other()) {
         Ok(_) => Error::invalid(
             "environment",
-            format!("Wrong environment: the token is for the {} one.", environment.other().name()),
+            format!("Wrong environment: the token belongs to {}.", environment.other().name()),
         ),
-        Err(_) => Error::Unauthorized(word),
+        Err(_) => Error::Unauthorized(message),
     }
 }

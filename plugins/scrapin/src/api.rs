@@ -1,6 +1,6 @@
-//! Scrapin's API: what is left of a workspace's credits, and where its change alerts go.
+//! Scrapin's API: the remaining credits of a workspace, the address of its change alerts, and the API's errors.
 //!
-//! The alerts have gone from Scrapin's documentation, so each call of them expects to find nothing there any more.
+//! Scrapin no longer documents the alerts, so each of their requests expects that the endpoint may not exist.
 
 use jackfield_sdk::http::{self, Response};
 use jackfield_sdk::{Error, Text, first_filled};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 const ALERTS: &str = "https://api.scrapin.io/v1/alerts/url";
 
-/// Whether alerts are sent to their address.
+/// Whether Scrapin sends alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AlertStatus {
@@ -16,25 +16,25 @@ pub(crate) enum AlertStatus {
     Inactive,
 }
 
-/// Of the quotas, which say more in each version of the API, only what all versions have.
+/// The quotas. Only the attribute that every version of the API has is read.
 #[derive(Deserialize)]
-struct Quotas {
-    data: Credits,
+struct QuotasResponse {
+    data: QuotasData,
 }
 
 #[derive(Deserialize)]
-struct Credits {
+struct QuotasData {
     credits_left: f64,
 }
 
 #[derive(Deserialize)]
-struct AlertAnswer<'a> {
+struct AlertResponse<'a> {
     #[serde(borrow)]
-    alert: Option<AlertState<'a>>,
+    alert: Option<CurrentAlert<'a>>,
 }
 
 #[derive(Deserialize)]
-struct AlertState<'a> {
+struct CurrentAlert<'a> {
     #[serde(borrow)]
     url: Text<'a>,
     #[serde(borrow)]
@@ -42,14 +42,14 @@ struct AlertState<'a> {
 }
 
 #[derive(Serialize)]
-struct AlertWish<'a> {
+struct AlertUpdate<'a> {
     url: &'a str,
     status: AlertStatus,
 }
 
-/// How Scrapin refuses. What answers without it is not Scrapin's API.
+/// An error body of Scrapin's API.
 #[derive(Default, Deserialize)]
-struct Refusal<'a> {
+struct ErrorBody<'a> {
     success: Option<bool>,
     #[serde(borrow)]
     title: Option<Text<'a>>,
@@ -57,73 +57,76 @@ struct Refusal<'a> {
     msg: Option<Text<'a>>,
 }
 
-impl Refusal<'_> {
-    fn is_scrapins(&self) -> bool {
+impl ErrorBody<'_> {
+    /// Returns whether the response came from Scrapin's API, and not from a proxy in front of it.
+    fn is_from_api(&self) -> bool {
         self.success == Some(false) && (self.title.is_some() || self.msg.is_some())
     }
 }
 
-/// Asks how many credits are left, which costs none.
-pub(crate) fn credits_left() -> Result<f64, Error> {
+/// Gets the number of remaining credits. The request itself is free.
+pub(crate) fn get_credits() -> Result<f64, Error> {
     let response = http::get("https://api.scrapin.io/v1/workspaces/quotas").send()?;
-    let quotas: Quotas = taken_bare(&response)?.json()?;
+    let quotas: QuotasResponse = require_success_without_parameters(&response)?.json()?;
     Ok(quotas.data.credits_left)
 }
 
-/// Asks where alerts go; none where they go nowhere.
-pub(crate) fn alert_url() -> Result<Option<String>, Error> {
+/// Gets the address that receives alerts; `None` if alerts are off.
+pub(crate) fn get_alert_url() -> Result<Option<String>, Error> {
     let response = http::get(ALERTS).send()?;
     match response.status {
-        // Scrapin's own 404 is about data, so here it means that no address was ever set.
-        404 if refusal(&response).is_scrapins() => Ok(None),
-        404 | 410 => Err(alerts_are_gone()),
-        _ => active(taken_bare(&response)?),
+        // The API itself answers 404 for missing data, so no address was ever set.
+        404 if parse_error(&response).is_from_api() => Ok(None),
+        404 | 410 => Err(alerts_unavailable()),
+        _ => parse_active_url(require_success_without_parameters(&response)?),
     }
 }
 
-/// Sets where alerts go, or stops them, and says where they go then.
+/// Sets the address of alerts and turns them on or off. Returns the address that receives alerts afterwards.
 pub(crate) fn set_alert_url(url: &str, status: AlertStatus) -> Result<Option<String>, Error> {
-    let response = http::post(ALERTS).json(&AlertWish { url, status })?.send()?;
+    let response = http::post(ALERTS).json(&AlertUpdate { url, status })?.send()?;
     if matches!(response.status, 404 | 410) {
-        return Err(alerts_are_gone());
+        return Err(alerts_unavailable());
     }
-    let url = active(taken(&response)?)?;
+    let url = parse_active_url(require_success(&response)?)?;
     if status == AlertStatus::Active && url.is_none() {
-        return Err(Error::malformed("an `alert` that is active was expected"));
+        return Err(Error::malformed("an active `alert` was expected"));
     }
     Ok(url)
 }
 
-fn active(response: &Response) -> Result<Option<String>, Error> {
-    let answer: AlertAnswer<'_> = response.json()?;
-    let active = answer.alert.filter(|alert| alert.status.as_deref() != Some("inactive") && !alert.url.is_empty());
+fn parse_active_url(response: &Response) -> Result<Option<String>, Error> {
+    let body: AlertResponse<'_> = response.json()?;
+    let active = body.alert.filter(|alert| alert.status.as_deref() != Some("inactive") && !alert.url.is_empty());
     Ok(active.map(|alert| alert.url.into()))
 }
 
-fn alerts_are_gone() -> Error {
+fn alerts_unavailable() -> Error {
     Error::unsupported("change alerts are not available at Scrapin")
 }
 
-/// Gives the answer to a request without parameters, with which nothing can be wrong but that its key is missing.
-fn taken_bare(response: &Response) -> Result<&Response, Error> {
+/// Returns the response to a request without parameters if it is a success.
+///
+/// Status 400 can only mean that the key is missing, because there is nothing else to validate.
+fn require_success_without_parameters(response: &Response) -> Result<&Response, Error> {
     match response.status {
-        400 if refusal(response).is_scrapins() => Err(Error::unauthorized(said(&refusal(response)))),
-        _ => taken(response),
+        400 if parse_error(response).is_from_api() => Err(Error::unauthorized(error_message(&parse_error(response)))),
+        _ => require_success(response),
     }
 }
 
-/// Gives an answer back that is a success, and says what any other means.
-fn taken(response: &Response) -> Result<&Response, Error> {
+/// Returns the response if it is a success, otherwise the error that it means.
+fn require_success(response: &Response) -> Result<&Response, Error> {
     if response.is_success() {
         return Ok(response);
     }
-    Err(response.failure(said(&refusal(response)), None))
+    Err(response.failure(error_message(&parse_error(response)), None))
 }
 
-fn said<'a>(refusal: &'a Refusal<'_>) -> &'a str {
-    first_filled([&refusal.msg, &refusal.title]).unwrap_or_default()
+fn error_message<'a>(body: &'a ErrorBody<'_>) -> &'a str {
+    first_filled([&body.msg, &body.title]).unwrap_or_default()
 }
 
-fn refusal(response: &Response) -> Refusal<'_> {
+fn parse_error(response: &Response) -> ErrorBody<'_> {
     response.json().unwrap_or_default()
 }

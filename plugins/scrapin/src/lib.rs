@@ -1,4 +1,4 @@
-//! Scrapin for Jackfield: what an administrator fills in, and what can be done with it. It has no users.
+//! The Scrapin plugin: its manifest and its exported functions. Scrapin has no users to list.
 
 mod api;
 
@@ -9,7 +9,7 @@ use jackfield_sdk::{
 
 use api::AlertStatus;
 
-/// One workspace at Scrapin, by its API key.
+/// Connects to one workspace at Scrapin with its API key.
 #[derive(Debug)]
 pub struct Scrapin;
 
@@ -20,53 +20,53 @@ impl Provider for Scrapin {
         Manifest::new("scrapin", "Scrapin", env!("CARGO_PKG_VERSION"))
             .field(
                 Field::secret("api_key", "API key")
-                    .help("In Scrapin's application, on the page API.")
+                    .help("In Scrapin's application, on the API page.")
                     .help_url("https://app.scrapin.io/api")
                     .pattern("^[!-~]+$"),
             )
             .field(
                 Field::text("org_name", "Name")
-                    .help("What to call this connection. Scrapin itself has no name for a workspace.")
+                    .help("The name of this connection, because a workspace at Scrapin has none.")
                     .optional(),
             )
             .endpoint(get("api.scrapin.io/v1/workspaces/quotas").credential("api_key").header("x-api-key", "{}"))
-            // These read the key from the query and nowhere else.
+            // These two accept the key in the query only.
             .endpoint(get("api.scrapin.io/v1/alerts/url").credential("api_key").query("apikey"))
             .endpoint(post("api.scrapin.io/v1/alerts/url").credential("api_key").query("apikey"))
             .takes_alerts()
     }
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
-        credits()?;
+        get_credits()?;
         let org_name = connection.field("org_name").map(Into::into);
         Ok(Connected { org_name, ..Connected::new() }.into())
     }
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
-        match turn_off() {
-            // A key that is dead sends no alerts, nor does a workspace whose alerts are gone.
-            Ok(()) | Err(Error::Unauthorized(_) | Error::Unsupported(_)) => Ok(Disconnected::kept(
-                "Scrapin cannot be asked to revoke a key: delete it there, at https://app.scrapin.io/api.",
-            )),
+        match turn_off_alerts() {
+            // Scrapin sends no alerts for an invalid key, or if alerts are unavailable.
+            Ok(()) | Err(Error::Unauthorized(_) | Error::Unsupported(_)) => {
+                Ok(Disconnected::kept("Scrapin has no API to revoke a key: delete it at https://app.scrapin.io/api."))
+            }
             Err(error) => Err(error),
         }
     }
 
     fn health(_: &Connection) -> Result<Vec<Report>, Error> {
-        Ok(credits()?.map(|left| Report::number("credits_left", left)).into_iter().collect())
+        Ok(get_credits()?.map(|left| Report::number("credits_left", left)).into_iter().collect())
     }
 }
 
 impl Alerts for Scrapin {
     fn get_target(_: &Connection) -> Result<AlertTarget, Error> {
-        Ok(AlertTarget { webhook_url: api::alert_url()? })
+        Ok(AlertTarget { webhook_url: api::get_alert_url()? })
     }
 
     fn set_target(_: &Connection, target: &AlertTarget) -> Result<AlertTarget, Error> {
         let webhook_url = match &target.webhook_url {
             Some(url) => api::set_alert_url(url, AlertStatus::Active)?,
             None => {
-                turn_off()?;
+                turn_off_alerts()?;
                 None
             }
         };
@@ -74,25 +74,25 @@ impl Alerts for Scrapin {
     }
 }
 
-/// Counts the credits that are left; none where the key is good and Scrapin does not say.
-fn credits() -> Result<Option<f64>, Error> {
-    match api::credits_left() {
-        Err(Error::Unauthorized(word)) => match api::alert_url() {
-            // The quotas have refused keys that were good everywhere else.
+/// Gets the number of remaining credits; `None` if the key is valid but Scrapin does not return the number.
+fn get_credits() -> Result<Option<f64>, Error> {
+    match api::get_credits() {
+        Err(Error::Unauthorized(message)) => match api::get_alert_url() {
+            // The quotas endpoint has rejected keys that all other endpoints accept.
             Ok(_) => Ok(None),
             Err(Error::Upstream(failure)) if failure.status == 402 => Ok(None),
-            // Where there are no alerts to ask for, the first answer stands.
-            Err(Error::Unauthorized(_) | Error::Unsupported(_)) => Err(Error::Unauthorized(word)),
+            // Without alerts to check the key with, the first error counts.
+            Err(Error::Unauthorized(_) | Error::Unsupported(_)) => Err(Error::Unauthorized(message)),
             Err(error) => Err(error),
         },
         Err(Error::Upstream(failure)) if failure.status == 402 => Ok(Some(0.0)),
-        left => left.map(Some),
+        credits => credits.map(Some),
     }
 }
 
-/// Stops alerts where there are any. There is no way to remove the address.
-fn turn_off() -> Result<(), Error> {
-    match api::alert_url()? {
+/// Turns alerts off if they are on. Scrapin has no request to remove the address.
+fn turn_off_alerts() -> Result<(), Error> {
+    match api::get_alert_url()? {
         Some(url) => api::set_alert_url(&url, AlertStatus::Inactive).map(drop),
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Slack for Jackfield: what an administrator fills in, and the four things that can be done with it.
+//! The Slack plugin: its manifest and its exported functions.
 
 mod api;
 
@@ -8,7 +8,7 @@ use jackfield_sdk::{
     UpstreamFate,
 };
 
-/// One Slack workspace, by the token of an app that is installed there.
+/// Connects to one Slack workspace with the bot token of an installed app.
 #[derive(Debug)]
 pub struct Slack;
 
@@ -43,15 +43,15 @@ impl Provider for Slack {
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
         let channel_id = connection.required("channel_id")?;
-        let identity = api::auth_test()?;
+        let token = api::auth_test()?;
         api::conversations_info(channel_id)?;
-        let connected = Connected { org_name: identity.team, ..Connected::new() };
-        Ok(connected.account(identity.team_id).into())
+        let connected = Connected { org_name: token.team, ..Connected::new() };
+        Ok(connected.account(token.team_id).into())
     }
 
     fn disconnect(_: &Connection) -> Result<Disconnected, Error> {
         match api::auth_revoke() {
-            // A token that is dead already needs no revoking.
+            // An invalid token need not be revoked.
             Ok(()) | Err(Error::Unauthorized(_)) => Ok(UpstreamFate::Revoked.into()),
             Err(error) => Err(error),
         }
@@ -59,13 +59,13 @@ impl Provider for Slack {
 
     fn health(connection: &Connection) -> Result<Vec<Report>, Error> {
         let channel_id = connection.required("channel_id")?;
-        let identity = api::auth_test()?;
+        let token = api::auth_test()?;
         let channel = api::conversations_info(channel_id)?;
         let reports = [
-            identity.team.map(|team| Report::text("team", team)),
+            token.team.map(|team| Report::text("team", team)),
             channel.name.map(|name| Report::text("channel", name)),
             channel.is_member.map(|is_member| Report::flag("channel_member", is_member)),
-            Some(identity.missing_scopes)
+            Some(token.missing_scopes)
                 .filter(|scopes| !scopes.is_empty())
                 .map(|scopes| Report::texts("missing_scopes", scopes)),
         ];
