@@ -1,6 +1,6 @@
-//! The Rust side of `wit/`, generated. What a provider uses of it is re-exported by hand in `lib.rs`.
+//! Rust bindings, generated from `wit/`. `types.rs` and `http.rs` re-export the part that plugins use.
 
-/// The world of a provider.
+/// The world `component`, which every plugin implements.
 pub mod component {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -11,9 +11,9 @@ pub mod component {
     });
 }
 
-/// What `component-with-alerts` has beside `component`.
+/// The part of the world `component-with-alerts` that `component` does not have.
 ///
-/// Generated twice, the shared part would define one macro twice; the linker joins the worlds of both parts instead.
+/// Generating the shared part twice would define a macro twice. Instead, the linker merges both worlds.
 pub mod alerts {
     wit_bindgen::generate!({
         path: "../../wit",

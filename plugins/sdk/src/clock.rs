@@ -1,4 +1,4 @@
-//! The component's clock, to find out whether it is right. Compare a provider's dates with the provider's own `Date`.
+//! The component's clock. Compare the dates of a provider with the provider's own `Date` instead.
 
 #[cfg(not(target_family = "wasm"))]
 use std::cell::Cell;

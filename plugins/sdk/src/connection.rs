@@ -1,4 +1,4 @@
-//! What goes into a call and what comes out of it: fields, outcomes, reports.
+//! Constructors for the arguments and results of a call: fields, outcomes and reports.
 
 use crate::types::{
     Account, AlertTarget, ConnectOutcome, Connected, Connection, Disconnected, Error, FieldValue, Report, ReportValue,
@@ -6,29 +6,29 @@ use crate::types::{
 };
 
 impl Connection {
-    /// Finds the value of a field that is not secret; none where it is empty.
+    /// Returns the value of a field that is not secret; `None` if it is empty.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|field| field.name == name)?;
         Some(field.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Gives the value of a field that a call cannot do without.
+    /// Returns the value of a field that the call needs.
     ///
     /// # Errors
     ///
-    /// `invalid` with the field's name where it has no value.
+    /// `invalid` with the field's name if it has no value.
     pub fn required(&self, name: &str) -> Result<&str, Error> {
-        self.field(name).ok_or_else(|| Error::invalid(name, "is needed"))
+        self.field(name).ok_or_else(|| Error::invalid(name, "is required"))
     }
 
-    /// Makes a connection of names and values, as the host would.
+    /// Creates a connection with these names and values, for a test.
     #[must_use]
     pub fn of(fields: &[(&str, &str)]) -> Self {
         Self { fields: fields.iter().map(|&(name, value)| FieldValue::new(name, value)).collect(), account: None }
     }
 
-    /// Sets the account that was chosen.
+    /// Sets the chosen account.
     #[must_use]
     pub fn with_account(mut self, id: &str) -> Self {
         self.account = Some(id.into());
@@ -37,7 +37,7 @@ impl Connection {
 }
 
 impl FieldValue {
-    /// Pairs a field's name with its value.
+    /// Creates the value of a field.
     #[must_use]
     pub fn new(name: &str, value: &str) -> Self {
         Self { name: name.into(), value: value.into() }
@@ -45,34 +45,34 @@ impl FieldValue {
 }
 
 impl Connected {
-    /// Starts with a credential that works and of which nothing more is known.
+    /// Creates the result for a valid credential about which nothing else is known.
     #[must_use]
     pub fn new() -> Self {
         Self { org_name: None, account: None, learned: Vec::new() }
     }
 
-    /// Says what the provider calls the organisation.
+    /// Sets the provider's name of the organisation.
     #[must_use]
     pub fn org_name(mut self, name: impl Into<String>) -> Self {
         self.org_name = Some(name.into());
         self
     }
 
-    /// Says which account the credential opens.
+    /// Sets the id of the account that the credential belongs to.
     #[must_use]
     pub fn account(mut self, id: impl Into<String>) -> Self {
         self.account = Some(id.into());
         self
     }
 
-    /// Fills in a field that was left empty.
+    /// Fills in a field that the administrator left empty.
     #[must_use]
     pub fn learned(mut self, field: &str, value: &str) -> Self {
         self.learned.push(FieldValue::new(field, value));
         self
     }
 
-    /// Fills in a field, unless somebody typed a value into it.
+    /// Fills in a field unless the administrator already did.
     #[must_use]
     pub fn learned_unless_typed(self, connection: &Connection, field: &str, value: &str) -> Self {
         if connection.field(field).is_some() { self } else { self.learned(field, value) }
@@ -98,13 +98,13 @@ impl From<Vec<Account>> for ConnectOutcome {
 }
 
 impl Disconnected {
-    /// Says that the credential stays good at the provider, and what a person still has to do there.
+    /// Reports that the credential stays valid at the provider, with a note on what a person must do there.
     #[must_use]
     pub fn kept(note: &str) -> Self {
         Self::from(UpstreamFate::Kept).note(note)
     }
 
-    /// Adds what a person still has to do there, in one sentence.
+    /// Sets the note on what a person must still do at the provider, in one sentence.
     #[must_use]
     pub fn note(mut self, note: &str) -> Self {
         self.note = Some(note.into());
@@ -119,7 +119,7 @@ impl From<UpstreamFate> for Disconnected {
 }
 
 impl AlertTarget {
-    /// Says that alerts go to this address, or nowhere.
+    /// Creates a target with this address; `None` turns alerts off.
     #[must_use]
     pub fn new(webhook_url: Option<&str>) -> Self {
         Self { webhook_url: webhook_url.map(Into::into) }
@@ -139,7 +139,7 @@ impl Report {
         Self { name: name.into(), value: ReportValue::Number(value) }
     }
 
-    /// Reports a yes or no.
+    /// Reports a boolean.
     #[must_use]
     pub fn flag(name: &str, value: bool) -> Self {
         Self { name: name.into(), value: ReportValue::Flag(value) }

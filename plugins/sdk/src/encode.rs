@@ -1,14 +1,14 @@
-//! Percent-encoding (RFC 3986 section 2.1), one rule for path segments, queries and forms.
+//! Percent-encoding (RFC 3986 section 2.1), with one rule for path segments, queries and forms.
 
-/// Encodes everything but letters, digits and `-._~`, so that the text is one path segment, key or value.
+/// Percent-encodes every byte except ASCII letters, digits and `-._~`, for a path segment, a key or a value.
 #[must_use]
 pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
-    push(&mut encoded, text);
+    push_encoded(&mut encoded, text);
     encoded
 }
 
-pub(crate) fn pairs(pairs: &[(&str, &str)]) -> String {
+pub(crate) fn encode_pairs(pairs: &[(&str, &str)]) -> String {
     let mut encoded = String::new();
     for &(key, value) in pairs {
         if !encoded.is_empty() {
@@ -20,12 +20,12 @@ pub(crate) fn pairs(pairs: &[(&str, &str)]) -> String {
 }
 
 pub(crate) fn push_pair(encoded: &mut String, key: &str, value: &str) {
-    push(encoded, key);
+    push_encoded(encoded, key);
     encoded.push('=');
-    push(encoded, value);
+    push_encoded(encoded, value);
 }
 
-fn push(encoded: &mut String, text: &str) {
+fn push_encoded(encoded: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             encoded.push(char::from(byte));
@@ -43,17 +43,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_keeps_what_its_own_signs_would_break() {
-        assert_eq!(pairs(&[("cursor", "dXNlcg=="), ("q", "a&b c+d")]), "cursor=dXNlcg%3D%3D&q=a%26b%20c%2Bd");
+    fn the_delimiters_of_a_form_are_encoded() {
+        assert_eq!(encode_pairs(&[("cursor", "dXNlcg=="), ("q", "a&b c+d")]), "cursor=dXNlcg%3D%3D&q=a%26b%20c%2Bd");
     }
 
     #[test]
-    fn a_segment_of_any_script_is_encoded_by_its_utf_8() {
+    fn other_characters_are_encoded_as_utf_8() {
         assert_eq!(percent_encode("é#holiday@group"), "%C3%A9%23holiday%40group");
     }
 
     #[test]
     fn no_pairs_make_an_empty_form() {
-        assert_eq!(pairs(&[]), "");
+        assert_eq!(encode_pairs(&[]), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Endpoints of a manifest, one line each, and where on each the host puts the credential.
+//! Builders for a manifest's endpoints and the placement of their credentials.
 //!
 //! ```
 //! use jackfield_sdk::endpoint::{get, post};
@@ -11,7 +11,7 @@
 use crate::http::Method;
 use crate::types::{Attachment, BasicUser, CredentialSource, Endpoint, HeaderPlace, MintedToken, Place};
 
-/// Declares `GET` of a host and path, `*` in the path standing for one segment.
+/// Declares `GET` of a host and path. `*` in the path matches one segment.
 #[must_use]
 pub fn get(address: &str) -> Endpoint {
     endpoint(Method::Get, address)
@@ -53,21 +53,21 @@ fn endpoint(method: Method, address: &str) -> Endpoint {
 }
 
 impl Endpoint {
-    /// Puts a secret field into `Authorization: Bearer {}`.
+    /// Sends a secret field in `Authorization: Bearer {}`.
     #[must_use]
     pub fn bearer(self, field: &str) -> Self {
         self.credential(field).header("Authorization", "Bearer {}")
     }
 
-    /// Puts the OAuth 2.0 access token into `Authorization: Bearer {}`.
+    /// Sends the OAuth 2.0 access token in `Authorization: Bearer {}`.
     #[must_use]
     pub fn oauth(self) -> Self {
         self.with(CredentialSource::OauthToken).header("Authorization", "Bearer {}")
     }
 
-    /// Puts an access token minted for these scopes into `Authorization: Bearer {}`.
+    /// Sends an access token, minted for these scopes, in `Authorization: Bearer {}`.
     ///
-    /// The user to act for is the value of `subject_field`, nobody where there is none.
+    /// The token acts for the user in `subject_field`, or for nobody without one.
     #[must_use]
     pub fn minted(self, scopes: &[&str], subject_field: Option<&str>) -> Self {
         let scopes = scopes.iter().map(|&scope| scope.into()).collect();
@@ -75,18 +75,18 @@ impl Endpoint {
         self.with(CredentialSource::Minted(token)).header("Authorization", "Bearer {}")
     }
 
-    /// Names the secret field to attach; the next call says in which place.
+    /// Selects the secret field to send. Call a placement such as [`Credential::header`] next.
     pub fn credential(self, field: &str) -> Credential {
         self.with(CredentialSource::Field(field.into()))
     }
 
-    /// Names any source of a credential; the next call says in which place.
+    /// Selects the source of the credential. Call a placement such as [`Credential::header`] next.
     pub fn with(self, source: CredentialSource) -> Credential {
         Credential { endpoint: self, source }
     }
 }
 
-/// An endpoint whose credential has a source and no place yet.
+/// An endpoint with a credential that has no placement yet.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Credential {
@@ -95,37 +95,37 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Attaches the credential as a header field, `{}` in the format standing for it.
+    /// Sends the credential in a header field. The format contains `{}` in its place.
     #[must_use]
     pub fn header(self, name: &str, format: &str) -> Endpoint {
-        self.at(Place::Header(HeaderPlace { name: name.into(), format: format.into() }))
+        self.with_placement(Place::Header(HeaderPlace { name: name.into(), format: format.into() }))
     }
 
-    /// Attaches the credential as the password of HTTP Basic.
+    /// Sends the credential as the password of HTTP Basic.
     #[must_use]
     pub fn basic(self, user: BasicUser) -> Endpoint {
-        self.at(Place::Basic(user))
+        self.with_placement(Place::Basic(user))
     }
 
-    /// Attaches the credential as a key of the query.
+    /// Sends the credential in the query, under this key.
     #[must_use]
     pub fn query(self, key: &str) -> Endpoint {
-        self.at(Place::Query(key.into()))
+        self.with_placement(Place::Query(key.into()))
     }
 
-    /// Attaches the credential as a key of the form body.
+    /// Sends the credential in the form body, under this key.
     #[must_use]
     pub fn form(self, key: &str) -> Endpoint {
-        self.at(Place::Form(key.into()))
+        self.with_placement(Place::Form(key.into()))
     }
 
-    /// Attaches the credential at a JSON pointer into the JSON body.
+    /// Sends the credential in the JSON body, at this JSON pointer.
     #[must_use]
     pub fn json(self, pointer: &str) -> Endpoint {
-        self.at(Place::Json(pointer.into()))
+        self.with_placement(Place::Json(pointer.into()))
     }
 
-    pub(crate) fn at(self, place: Place) -> Endpoint {
+    pub(crate) fn with_placement(self, place: Place) -> Endpoint {
         Endpoint { credential: Some(Attachment { source: self.source, place }), ..self.endpoint }
     }
 }

@@ -1,19 +1,19 @@
-//! How a provider says what went wrong. `?` turns a request without an answer into the error that says so.
+//! Constructors for the errors of a call. `?` converts the error of a request without a response.
 
 use crate::http;
 use crate::types::{Error, InvalidField, UpstreamError};
 
 impl http::Response {
-    /// Says what a failing status means where the provider gives it no other meaning.
+    /// Returns the error for a failing status, for providers that use the standard status codes.
     ///
-    /// 401, 403 and 429 mean what RFC 9110 and RFC 6585 say, and the provider's own word for it goes along. Without a
-    /// `wait`, `Retry-After` says for how long.
+    /// 401, 403 and 429 have the meaning of RFC 9110 and RFC 6585. `word` is the provider's own code or message. If
+    /// `wait` is `None`, the time to wait comes from `Retry-After`.
     #[must_use]
     pub fn failure(&self, word: &str, wait: Option<u32>) -> Error {
-        let said = || if word.is_empty() { format!("status {}", self.status) } else { word.to_owned() };
+        let message = || if word.is_empty() { format!("status {}", self.status) } else { word.to_owned() };
         match self.status {
-            401 => Error::unauthorized(said()),
-            403 => Error::forbidden(said()),
+            401 => Error::unauthorized(message()),
+            403 => Error::forbidden(message()),
             429 => Error::RateLimited(wait.or_else(|| self.retry_after())),
             status => Error::upstream(status, word),
         }
@@ -21,43 +21,43 @@ impl http::Response {
 }
 
 impl Error {
-    /// The provider refuses the credential, in its own word.
+    /// The provider rejects the credential. `word` is the provider's own code or message.
     #[must_use]
     pub fn unauthorized(word: impl Into<String>) -> Self {
         Self::Unauthorized(word.into())
     }
 
-    /// The credential lives but lacks the right of this name.
+    /// The credential is valid but lacks this permission.
     #[must_use]
     pub fn forbidden(right: impl Into<String>) -> Self {
         Self::Forbidden(right.into())
     }
 
-    /// The provider asks to wait this many seconds.
+    /// The provider asks to retry after this many seconds.
     #[must_use]
     pub fn rate_limited(seconds: u32) -> Self {
         Self::RateLimited(Some(seconds))
     }
 
-    /// The provider has no such operation, or not for this kind of credential.
+    /// The provider does not have this operation, or not for this kind of credential.
     #[must_use]
     pub fn unsupported(what: impl Into<String>) -> Self {
         Self::Unsupported(what.into())
     }
 
-    /// The provider failed, with this HTTP status and its own word for it, if any.
+    /// The provider failed with this HTTP status. `word` is its own code or message, or empty.
     #[must_use]
     pub fn upstream(status: u16, word: impl Into<String>) -> Self {
         Self::Upstream(UpstreamError { status, message: word.into() })
     }
 
-    /// The answer made no sense; says what was expected, and never quotes the answer.
+    /// The response could not be understood. Say what was expected, and do not quote the response.
     #[must_use]
     pub fn malformed(expected: impl Into<String>) -> Self {
         Self::Malformed(expected.into())
     }
 
-    /// A declared field is wrong; says what is wrong with it and what to do.
+    /// A declared field is wrong. Say what is wrong with it and what to do.
     #[must_use]
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::Invalid(InvalidField { field: field.into(), message: message.into() })
@@ -74,18 +74,18 @@ impl From<http::Error> for Error {
 mod tests {
     use super::*;
 
-    fn answer(status: u16) -> http::Response {
+    fn response(status: u16) -> http::Response {
         let retry_after = http::Header { name: "retry-after".into(), value: "9".into() };
         http::Response { status, headers: vec![retry_after], body: Vec::new() }
     }
 
     #[test]
     fn a_status_means_what_the_standards_say() {
-        assert_eq!(answer(401).failure("expired", None), Error::unauthorized("expired"));
-        assert_eq!(answer(403).failure("", None), Error::forbidden("status 403"));
-        assert_eq!(answer(429).failure("slow down", None), Error::rate_limited(9));
-        assert_eq!(answer(429).failure("", Some(2)), Error::rate_limited(2));
-        assert_eq!(answer(502).failure("", Some(2)), Error::upstream(502, ""));
-        assert_eq!(answer(404).failure("gone", None), Error::upstream(404, "gone"));
+        assert_eq!(response(401).failure("expired", None), Error::unauthorized("expired"));
+        assert_eq!(response(403).failure("", None), Error::forbidden("status 403"));
+        assert_eq!(response(429).failure("slow down", None), Error::rate_limited(9));
+        assert_eq!(response(429).failure("", Some(2)), Error::rate_limited(2));
+        assert_eq!(response(502).failure("", Some(2)), Error::upstream(502, ""));
+        assert_eq!(response(404).failure("gone", None), Error::upstream(404, "gone"));
     }
 }

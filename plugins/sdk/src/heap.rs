@@ -1,5 +1,5 @@
-//! The heap of a component: memory is handed out in order and given back with the instance, which lives for one call.
-#![expect(unsafe_code, reason = "a global allocator hands out raw memory")]
+//! The heap of a component. It allocates memory in order and frees almost none, because an instance runs for one call.
+#![expect(unsafe_code, reason = "a global allocator returns raw pointers")]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::arch::wasm32::memory_grow;
@@ -11,10 +11,10 @@ static HEAP: Heap = Heap { next: Cell::new(0), end: Cell::new(0) };
 
 const PAGE: usize = 64 * 1024;
 
-/// What memory grows by at least: growing is a call into the host, and pages that nobody touches cost nothing.
+/// The minimum by which memory grows, because growing calls the host and untouched pages cost nothing.
 const STEP: usize = 1024 * 1024;
 
-/// A stretch of linear memory, taken up to `next`.
+/// A range of linear memory. Everything before `next` is allocated.
 struct Heap {
     next: Cell<usize>,
     end: Cell<usize>,
@@ -24,8 +24,8 @@ struct Heap {
 unsafe impl Sync for Heap {}
 
 impl Heap {
-    /// Takes `size` bytes from `start` on where that much is left.
-    fn take(&self, start: usize, size: usize) -> bool {
+    /// Allocates `size` bytes at `start` if they fit.
+    fn try_allocate(&self, start: usize, size: usize) -> bool {
         match start.checked_add(size) {
             Some(next) if next <= self.end.get() => {
                 self.next.set(next);
@@ -35,17 +35,17 @@ impl Heap {
         }
     }
 
-    /// Adds `size` bytes, behind what is left unless somebody else grew memory meanwhile.
+    /// Grows memory by `size` bytes or more. The new bytes follow the free ones, unless other code grew memory.
     #[cold]
     fn grow(&self, size: usize) -> bool {
-        // Near the memory limit the step may be too much where the need itself is not.
+        // Near the memory limit, growing by the minimum may fail where growing by `size` does not.
         for pages in [size.max(STEP).div_ceil(PAGE), size.div_ceil(PAGE)] {
             let old = memory_grow::<0>(pages);
             if old != usize::MAX {
                 if old * PAGE != self.end.get() {
                     self.next.set(old * PAGE);
                 }
-                // All 4 GiB taken would end at 0; the last page stays unused then.
+                // With all 4 GiB allocated the end would wrap to 0, so the last page stays unused.
                 self.end.set((old + pages).min(usize::MAX / PAGE) * PAGE);
                 return true;
             }
@@ -54,14 +54,14 @@ impl Heap {
     }
 }
 
-// SAFETY: every block lies between `next` and `end` when it is taken, aligned, and `next` then moves behind it; it
-// moves back only over the block that was taken last.
+// SAFETY: every block is aligned and lies between `next` and `end` when it is allocated, and `next` then moves to its
+// end. `next` moves back only over the block that was allocated last.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Twice: once in what is left, once after growing by what certainly suffices.
+        // Try the free bytes first. The second attempt follows growth by enough bytes.
         for _ in 0..2 {
             let start = self.next.get().next_multiple_of(layout.align());
-            if self.take(start, layout.size()) {
+            if self.try_allocate(start, layout.size()) {
                 return without_provenance_mut(start);
             }
             if !self.grow(layout.size().saturating_add(layout.align())) {
@@ -79,7 +79,7 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let is_last = block.addr() + layout.size() == self.next.get();
-        if size <= layout.size() || (is_last && self.take(block.addr(), size)) {
+        if size <= layout.size() || (is_last && self.try_allocate(block.addr(), size)) {
             return block;
         }
         // SAFETY: the caller keeps `size` within what a layout can be, and the blocks do not overlap.

@@ -1,4 +1,4 @@
-//! JSON in and out. Which parser does it is this file's own business.
+//! Parses and serializes JSON. No other file depends on the JSON library for that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,28 +10,28 @@ use serde_json::error::Category;
 
 use crate::types::Error;
 
-/// Reads a document, and says in words what is wrong with one that cannot be read.
-pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
-    // The parser's own words quote what it found, and what it found may be personal or secret.
+/// Parses a document, or describes in words why that is not possible.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    // The library's messages quote the document, which may contain personal data or secrets.
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Error::malformed(format!(
-            "JSON of another shape was expected (line {}, column {})",
+            "JSON with other keys or types was expected (line {}, column {})",
             error.line(),
             error.column()
         )),
-        Category::Eof if body.is_empty() => Error::malformed("JSON was expected, and the answer is empty"),
-        Category::Eof => Error::malformed("JSON was expected, and the answer breaks off"),
+        Category::Eof if body.is_empty() => Error::malformed("JSON was expected, but the response is empty"),
+        Category::Eof => Error::malformed("JSON was expected, but the response is cut off"),
         Category::Io | Category::Syntax => Error::malformed("JSON was expected"),
     })
 }
 
-pub(crate) fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|_| Error::malformed("a value with a JSON form was expected"))
+pub(crate) fn serialize<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|_| Error::malformed("a value that can be written as JSON was expected"))
 }
 
-/// A text of an answer, borrowed from it unless it had to be unescaped.
+/// A string of a JSON document, borrowed from it unless it contains escapes.
 ///
-/// Unlike `&str` it takes every string, and unlike `Cow` it borrows inside an `Option` too. The field wants
+/// Unlike `&str` it accepts every string, and unlike `Cow` it also borrows inside an `Option`. Mark the field with
 /// `#[serde(borrow)]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
@@ -78,7 +78,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Gives the first text that is there and not empty.
+/// Returns the first text that is present and not empty.
 #[must_use]
 pub fn first_filled<'a, const N: usize>(texts: [&'a Option<Text<'_>>; N]) -> Option<&'a str> {
     texts.into_iter().flatten().map(|text| &**text).find(|text| !text.is_empty())
@@ -89,13 +89,13 @@ mod tests {
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
-    struct Row<'a> {
+    struct NamedRow<'a> {
         #[serde(borrow)]
         name: Option<Text<'a>>,
     }
 
-    fn refusal(body: &str) -> String {
-        match read::<Row<'_>>(body.as_bytes()) {
+    fn malformed_message(body: &str) -> String {
+        match parse::<NamedRow<'_>>(body.as_bytes()) {
             Err(Error::Malformed(words)) => words,
             other => panic!("{other:?}"),
         }
@@ -103,26 +103,29 @@ mod tests {
 
     #[test]
     fn a_plain_string_is_borrowed_and_an_escaped_one_is_not() {
-        let plain: Row<'_> = read(br#"{"name":"Kim Lee"}"#).unwrap();
+        let plain: NamedRow<'_> = parse(br#"{"name":"Kim Lee"}"#).unwrap();
         assert!(matches!(plain.name, Some(Text(Cow::Borrowed("Kim Lee")))));
 
-        let escaped: Row<'_> = read(br#"{"name":"Kim \"K\" L\u00e9e"}"#).unwrap();
+        let escaped: NamedRow<'_> = parse(br#"{"name":"Kim \"K\" L\u00e9e"}"#).unwrap();
         assert_eq!(escaped.name.as_deref(), Some("Kim \"K\" Lée"));
     }
 
     #[test]
     fn null_and_absent_are_the_same() {
-        assert!(read::<Row<'_>>(b"{}").unwrap().name.is_none());
-        assert!(read::<Row<'_>>(br#"{"name":null}"#).unwrap().name.is_none());
+        assert!(parse::<NamedRow<'_>>(b"{}").unwrap().name.is_none());
+        assert!(parse::<NamedRow<'_>>(br#"{"name":null}"#).unwrap().name.is_none());
     }
 
     #[test]
-    fn an_unreadable_answer_is_described_and_never_quoted() {
-        assert_eq!(refusal("<html>hunter2</html>"), "JSON was expected");
-        assert_eq!(refusal(r#"{"name":"hunter2"#), "JSON was expected, and the answer breaks off");
-        assert_eq!(refusal(""), "JSON was expected, and the answer is empty");
-        assert_eq!(refusal(r#"{"name":["hunter2"]}"#), "JSON of another shape was expected (line 1, column 8)");
-        assert_eq!(refusal(r#""hunter2""#), "JSON of another shape was expected (line 1, column 9)");
+    fn an_unreadable_document_is_described_and_never_quoted() {
+        assert_eq!(malformed_message("<html>hunter2</html>"), "JSON was expected");
+        assert_eq!(malformed_message(r#"{"name":"hunter2"#), "JSON was expected, but the response is cut off");
+        assert_eq!(malformed_message(""), "JSON was expected, but the response is empty");
+        assert_eq!(
+            malformed_message(r#"{"name":["hunter2"]}"#),
+            "JSON with other keys or types was expected (line 1, column 8)"
+        );
+        assert_eq!(malformed_message(r#""hunter2""#), "JSON with other keys or types was expected (line 1, column 9)");
     }
 
     #[test]

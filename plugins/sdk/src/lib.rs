@@ -1,4 +1,4 @@
-//! What a provider component is written with: one trait, one macro, plain requests. It knows no provider.
+//! The SDK for plugins: one trait, one macro, and plain HTTP requests.
 //!
 //! ```
 //! use jackfield_sdk::{ConnectOutcome, Connected, Connection, Error, Field, Manifest, Provider, Report, Text};
@@ -34,8 +34,9 @@
 //! jackfield_sdk::export!(Acme);
 //! ```
 //!
-//! The credential is not there: the manifest says where it goes, and the host puts it there. On the native target
-//! nothing is exported and requests go to the transport of [`testkit`], so that a provider is tested like any crate.
+//! The plugin never sees the credential: the manifest declares its placement, and the host adds it to the requests. On
+//! the native target nothing is exported and requests go to the transport of [`testkit`], so that a plugin can be
+//! tested like any crate.
 
 mod provider;
 
@@ -71,7 +72,7 @@ pub use encode::percent_encode;
 pub use json::{Text, first_filled};
 pub use page::PageNumber;
 #[doc(hidden)]
-pub use provider::Exported;
+pub use provider::ComponentExports;
 pub use provider::{Alerts, Provider};
 pub use retry::Unit;
 pub use types::*;

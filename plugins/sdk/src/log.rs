@@ -1,18 +1,18 @@
-//! Lines for the operator's log. Natively they go nowhere.
+//! Writes lines to the operator's log. On the native target they are discarded.
 
 use crate::bindings::component::jackfield::provider::log::Level;
 
-/// Writes a line that only a developer wants.
+/// Writes a line for developers.
 pub fn debug(message: &str) {
     write(Level::Debug, message);
 }
 
-/// Writes a line.
+/// Writes a line for information.
 pub fn info(message: &str) {
     write(Level::Info, message);
 }
 
-/// Writes a line about something odd that did no harm.
+/// Writes a line about something unexpected that did not fail.
 pub fn warn(message: &str) {
     write(Level::Warn, message);
 }

@@ -1,4 +1,4 @@
-//! The manifest written as a table: one line for each field, each endpoint and each thing that the provider can do.
+//! Builders for the manifest: its fields, its authorization and its capabilities.
 
 use crate::types::{
     Auth, Capabilities, Choice, ClientAuthentication, Endpoint, Field, FieldKind, Manifest, MappingFate, Oauth2Grant,
@@ -6,7 +6,7 @@ use crate::types::{
 };
 
 impl Manifest {
-    /// Starts a manifest that asks for nothing; the version is `env!("CARGO_PKG_VERSION")` of the provider's crate.
+    /// Creates a manifest without fields and endpoints. Use `env!("CARGO_PKG_VERSION")` as the version.
     #[must_use]
     pub fn new(id: &str, title: &str, version: &str) -> Self {
         Self {
@@ -21,14 +21,14 @@ impl Manifest {
         }
     }
 
-    /// Says that one connects by an OAuth 2.0 authorization code.
+    /// Connects with an OAuth 2.0 authorization code.
     #[must_use]
     pub fn oauth2(mut self, grant: Oauth2Grant) -> Self {
         self.auth = Auth::Oauth2(grant);
         self
     }
 
-    /// Says that access tokens are minted from a key file.
+    /// Mints access tokens from the key file of a service account.
     #[must_use]
     pub fn service_account(mut self, grant: ServiceAccountGrant) -> Self {
         self.auth = Auth::ServiceAccount(grant);
@@ -42,104 +42,104 @@ impl Manifest {
         self
     }
 
-    /// Adds an endpoint that the provider calls; see [`endpoint`](crate::endpoint).
+    /// Adds an endpoint that the plugin calls; see [`endpoint`](crate::endpoint).
     #[must_use]
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoints.push(endpoint);
         self
     }
 
-    /// Says that `list_users` answers.
+    /// Declares that the plugin implements `list_users`.
     #[must_use]
     pub fn lists_users(self) -> Self {
-        self.can(Capabilities::USERS)
+        self.with_capability(Capabilities::USERS)
     }
 
-    /// Says that the component exports `alerts`.
+    /// Declares that the plugin exports `alerts`.
     #[must_use]
     pub fn takes_alerts(self) -> Self {
-        self.can(Capabilities::ALERTS)
+        self.with_capability(Capabilities::ALERTS)
     }
 
-    /// Says that one credential may open several accounts, so that `connect` may ask for a choice.
+    /// Declares that a credential may belong to several accounts, so that `connect` may return a choice.
     #[must_use]
     pub fn has_accounts(self) -> Self {
-        self.can(Capabilities::ACCOUNTS)
+        self.with_capability(Capabilities::ACCOUNTS)
     }
 
-    /// Says that the people's mappings go with the connection.
+    /// Deletes the people's mappings when the connection is disconnected.
     #[must_use]
     pub fn clears_mappings(mut self) -> Self {
         self.on_disconnect = MappingFate::Clear;
         self
     }
 
-    fn can(mut self, capability: Capabilities) -> Self {
+    fn with_capability(mut self, capability: Capabilities) -> Self {
         self.capabilities = self.capabilities | capability;
         self
     }
 }
 
 impl Field {
-    /// Makes a required one-line input whose value is sealed and reaches no component.
+    /// Creates a required one-line input for a secret, which is stored encrypted and never reaches the component.
     #[must_use]
     pub fn secret(name: &str, label: &str) -> Self {
         Self { secret: true, ..Self::new(name, label, FieldKind::Text) }
     }
 
-    /// Makes a required one-line input.
+    /// Creates a required one-line input.
     #[must_use]
     pub fn text(name: &str, label: &str) -> Self {
         Self::new(name, label, FieldKind::Text)
     }
 
-    /// Makes a required input for an email address.
+    /// Creates a required input for an email address.
     #[must_use]
     pub fn email(name: &str, label: &str) -> Self {
         Self::new(name, label, FieldKind::Email)
     }
 
-    /// Makes a required input for an https URL.
+    /// Creates a required input for an https URL.
     #[must_use]
     pub fn url(name: &str, label: &str) -> Self {
         Self::new(name, label, FieldKind::Url)
     }
 
-    /// Makes a required input for a JSON document that is sealed, such as a key file.
+    /// Creates a required input for a secret JSON document, such as a key file.
     #[must_use]
     pub fn secret_json(name: &str, label: &str) -> Self {
         Self { secret: true, ..Self::new(name, label, FieldKind::Json) }
     }
 
-    /// Makes a required choice among values, each with its label.
+    /// Creates a required choice among values and their labels.
     #[must_use]
     pub fn choice(name: &str, label: &str, choices: &[(&str, &str)]) -> Self {
         let choices = choices.iter().map(|&(value, label)| Choice { value: value.into(), label: label.into() });
         Self { choices: choices.collect(), ..Self::new(name, label, FieldKind::Choice) }
     }
 
-    /// Makes the field one that may stay empty.
+    /// Allows the field to be left empty.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.required = false;
         self
     }
 
-    /// Says what the field is and where to find it.
+    /// Sets the help text: what the field is and where to find its value.
     #[must_use]
     pub fn help(mut self, help: &str) -> Self {
         self.help = help.into();
         self
     }
 
-    /// Points to the provider's own page about it, https.
+    /// Sets the https address of the provider's page about the field.
     #[must_use]
     pub fn help_url(mut self, url: &str) -> Self {
         self.help_url = Some(url.into());
         self
     }
 
-    /// Gives the regular expression that the whole value matches: prefix and alphabet, never a length.
+    /// Sets a regular expression for the whole value. Check the prefix and the alphabet, but never the length.
     #[must_use]
     pub fn pattern(mut self, pattern: &str) -> Self {
         self.pattern = Some(pattern.into());
@@ -162,7 +162,7 @@ impl Field {
 }
 
 impl Oauth2Grant {
-    /// Starts a grant without scopes, refresh tokens and revocation, whose client authenticates by HTTP Basic.
+    /// Creates a grant without scopes, refresh tokens and revocation. The client authenticates with HTTP Basic.
     #[must_use]
     pub fn new(authorize_url: &str, token_url: &str) -> Self {
         Self {
@@ -178,49 +178,49 @@ impl Oauth2Grant {
         }
     }
 
-    /// Adds a scope to ask for.
+    /// Adds a scope to request.
     #[must_use]
     pub fn scope(mut self, scope: &str) -> Self {
         self.scopes.push(scope.into());
         self
     }
 
-    /// Adds a parameter of the authorize URL that OAuth itself does not define.
+    /// Adds a parameter of the authorize URL that OAuth does not define.
     #[must_use]
     pub fn authorize_parameter(mut self, name: &str, value: &str) -> Self {
         self.authorize_parameters.push(Parameter { name: name.into(), value: value.into() });
         self
     }
 
-    /// Says where the host revokes the grant (RFC 7009).
+    /// Sets the URL where the host revokes the grant (RFC 7009).
     #[must_use]
     pub fn revocation_url(mut self, url: &str) -> Self {
         self.revocation_url = Some(url.into());
         self
     }
 
-    /// Gives the issuer to compare with `iss` (RFC 9207).
+    /// Sets the issuer that the host compares with `iss` (RFC 9207).
     #[must_use]
     pub fn issuer(mut self, issuer: &str) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Says that the client authenticates in the body instead.
+    /// Authenticates the client in the body instead of with HTTP Basic.
     #[must_use]
     pub fn client_in_body(mut self) -> Self {
         self.client_authentication = ClientAuthentication::Body;
         self
     }
 
-    /// Says what becomes of a refresh token when it is used.
+    /// Sets what happens to a refresh token when it is used.
     #[must_use]
     pub fn refresh(mut self, tokens: RefreshTokens) -> Self {
         self.refresh = tokens;
         self
     }
 
-    /// Gives the seconds after which an unused refresh token dies.
+    /// Sets the seconds after which an unused refresh token expires.
     #[must_use]
     pub fn idle_lifetime(mut self, seconds: u32) -> Self {
         self.idle_lifetime = Some(seconds);
@@ -229,7 +229,7 @@ impl Oauth2Grant {
 }
 
 impl ServiceAccountGrant {
-    /// Starts a grant whose key file may name this token URL, and whose assertion is meant for it.
+    /// Creates a grant. The token URL is also the audience of the assertion and the accepted `token_uri`.
     #[must_use]
     pub fn new(field: &str, token_url: &str) -> Self {
         Self {
@@ -241,14 +241,14 @@ impl ServiceAccountGrant {
         }
     }
 
-    /// Adds a value of `token_uri` that a key file may carry.
+    /// Accepts another `token_uri` in key files.
     #[must_use]
     pub fn token_uri(mut self, uri: &str) -> Self {
         self.token_uris.push(uri.into());
         self
     }
 
-    /// Adds a value of `universe_domain` that a key file may carry.
+    /// Accepts another `universe_domain` in key files.
     #[must_use]
     pub fn universe_domain(mut self, domain: &str) -> Self {
         self.universe_domains.push(domain.into());

@@ -1,11 +1,10 @@
-//! Paging: by the provider's own cursor, or by page numbers dressed as one.
+//! Paging, with the provider's own cursor or with page numbers that are encoded as a cursor.
 
 use crate::types::{Error, Page, PageRequest, User};
 
-/// One page of a list that is counted in pages, whose size may be chosen.
+/// One page of a list with page numbers and a page size.
 ///
-/// The size that the first request wished for holds to the end of the list: pages of another size would leave some
-/// users out and give others twice.
+/// The size of the first request applies to the whole list, because another size would skip or repeat users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageNumber {
     /// Counted from 1.
@@ -15,7 +14,7 @@ pub struct PageNumber {
 }
 
 impl PageNumber {
-    /// Makes the page, with a cursor to the next one where there is more.
+    /// Creates the page, with a cursor to the next one if there is one.
     #[must_use]
     pub fn page(self, users: Vec<User>, has_more: bool) -> Page {
         let next_cursor = has_more.then(|| format!("{}/{}", self.number.saturating_add(1), self.size));
@@ -24,47 +23,47 @@ impl PageNumber {
 }
 
 impl PageRequest {
-    /// Asks for the first page.
+    /// Requests the first page.
     #[must_use]
     pub fn first(limit: u32) -> Self {
         Self { cursor: None, limit }
     }
 
-    /// Asks for the page where another one ended.
+    /// Requests the page at a cursor.
     #[must_use]
     pub fn after(cursor: &str, limit: u32) -> Self {
         Self { cursor: Some(cursor.into()), limit }
     }
 
-    /// Gives the wish for a page's size within what the provider takes.
+    /// Returns the requested page size, at most `max`.
     #[must_use]
-    pub fn limit_up_to(&self, most: u32) -> u32 {
-        self.limit.clamp(1, most.max(1))
+    pub fn limit_up_to(&self, max: u32) -> u32 {
+        self.limit.clamp(1, max.max(1))
     }
 
-    /// Reads the cursor as the number of a page and its size, which is never more than the provider takes.
+    /// Parses the cursor into a page number and a page size of at most `max`.
     ///
     /// # Errors
     ///
-    /// `malformed` where the cursor is none that [`PageNumber::page`] gave.
-    pub fn page_number(&self, most: u32) -> Result<PageNumber, Error> {
+    /// `malformed` if the cursor does not come from [`PageNumber::page`].
+    pub fn page_number(&self, max: u32) -> Result<PageNumber, Error> {
         let Some(cursor) = &self.cursor else {
-            return Ok(PageNumber { number: 1, size: self.limit_up_to(most) });
+            return Ok(PageNumber { number: 1, size: self.limit_up_to(max) });
         };
-        let read =
+        let parse =
             |(number, size): (&str, &str)| Some(PageNumber { number: number.parse().ok()?, size: size.parse().ok()? });
         cursor
             .split_once('/')
-            .and_then(read)
-            .filter(|page| page.number > 1 && (1..=most).contains(&page.size))
-            .ok_or_else(|| Error::malformed("the number and the size of a page were expected as cursor"))
+            .and_then(parse)
+            .filter(|page| page.number > 1 && (1..=max).contains(&page.size))
+            .ok_or_else(|| Error::malformed("a cursor with the number and the size of a page was expected"))
     }
 
-    /// Reads the cursor as the number of a page, counted from 1.
+    /// Parses the cursor into a page number, counted from 1.
     ///
     /// # Errors
     ///
-    /// `malformed` where the cursor is none that [`Page::numbered`] gave.
+    /// `malformed` if the cursor does not come from [`Page::numbered`].
     pub fn number(&self) -> Result<u32, Error> {
         match &self.cursor {
             None => Ok(1),
@@ -72,32 +71,32 @@ impl PageRequest {
                 .parse()
                 .ok()
                 .filter(|&number| number > 1)
-                .ok_or_else(|| Error::malformed("the number of a page was expected as cursor")),
+                .ok_or_else(|| Error::malformed("a cursor with the number of a page was expected")),
         }
     }
 }
 
 impl Page {
-    /// Makes the last page.
+    /// Creates the last page.
     #[must_use]
     pub fn last(users: Vec<User>) -> Self {
         Self { users, next_cursor: None }
     }
 
-    /// Makes a page that the provider's own cursor leads on from; an empty one is the end.
+    /// Creates a page with the provider's own cursor to the next one. An empty cursor means the last page.
     ///
     /// # Errors
     ///
-    /// `malformed` where the cursor is the one that was asked for, since following it would never end.
+    /// `malformed` if the cursor equals the requested one, because following it would never end.
     pub fn followed(users: Vec<User>, request: &PageRequest, next: Option<&str>) -> Result<Self, Error> {
         let next = next.filter(|next| !next.is_empty());
         if next.is_some() && next == request.cursor.as_deref() {
-            return Err(Error::malformed("a cursor that moves on was expected"));
+            return Err(Error::malformed("a cursor to another page was expected"));
         }
         Ok(Self { users, next_cursor: next.map(Into::into) })
     }
 
-    /// Makes page `number` of a list that is counted in pages.
+    /// Creates page `number` of a list with page numbers.
     #[must_use]
     pub fn numbered(users: Vec<User>, number: u32, has_more: bool) -> Self {
         let next_cursor = has_more.then(|| number.saturating_add(1).to_string());
@@ -106,20 +105,20 @@ impl Page {
 }
 
 impl User {
-    /// Starts an active user without email address.
+    /// Creates an active user without an email address.
     #[must_use]
     pub fn new(external_id: impl Into<String>, name: impl Into<String>) -> Self {
         Self { external_id: external_id.into(), name: name.into(), email: None, aliases: Vec::new(), active: true }
     }
 
-    /// Sets the primary email address; an empty one counts as none.
+    /// Sets the primary email address. An empty one counts as absent.
     #[must_use]
     pub fn email(mut self, email: Option<&str>) -> Self {
         self.email = email.filter(|email| !email.is_empty()).map(Into::into);
         self
     }
 
-    /// Says whether the user can still use the account.
+    /// Sets whether the user can still use the account.
     #[must_use]
     pub fn active(mut self, active: bool) -> Self {
         self.active = active;
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_numbers_travel_as_cursors() {
+    fn page_numbers_are_encoded_as_cursors() {
         let first = PageRequest::first(100);
         assert_eq!(first.number(), Ok(1));
 
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_the_first_page_holds_for_all() {
+    fn the_size_of_the_first_page_applies_to_all_pages() {
         let first = PageRequest::first(500).page_number(100).unwrap();
         assert_eq!(first, PageNumber { number: 1, size: 100 });
 
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_is_no_number_and_size_is_malformed() {
+    fn a_cursor_without_a_number_and_size_is_malformed() {
         for cursor in ["", "2", "1/100", "0/100", "2/0", "2/101", "2/", "/2", "a/b", "2/100/1", "-2/100"] {
             let page = PageRequest::after(cursor, 1).page_number(100);
             assert!(matches!(page, Err(Error::Malformed(_))), "{cursor}: {page:?}");
@@ -162,28 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_is_no_page_number_is_malformed() {
+    fn a_cursor_that_is_not_a_page_number_is_malformed() {
         for cursor in ["", "0", "1", "-1", "two", "4294967296"] {
             assert!(matches!(PageRequest::after(cursor, 1).number(), Err(Error::Malformed(_))), "{cursor}");
         }
     }
 
     #[test]
-    fn an_empty_cursor_is_the_end() {
+    fn an_empty_cursor_means_the_last_page() {
         let request = PageRequest::first(1);
         assert_eq!(Page::followed(Vec::new(), &request, Some("")), Ok(Page::last(Vec::new())));
         assert_eq!(Page::followed(Vec::new(), &request, None), Ok(Page::last(Vec::new())));
     }
 
     #[test]
-    fn a_cursor_that_leads_to_itself_is_malformed() {
+    fn a_cursor_to_the_same_page_is_malformed() {
         let request = PageRequest::after("abc", 1);
         assert!(matches!(Page::followed(Vec::new(), &request, Some("abc")), Err(Error::Malformed(_))));
         assert!(Page::followed(Vec::new(), &request, Some("abd")).is_ok());
     }
 
     #[test]
-    fn a_wish_stays_within_what_the_provider_takes() {
+    fn a_requested_size_is_limited_to_the_providers() {
         assert_eq!([0, 50, 500].map(|limit| PageRequest::first(limit).limit_up_to(200)), [1, 50, 200]);
     }
 }

@@ -1,4 +1,4 @@
-//! The traits that a provider implements, and the macro that makes a component of it.
+//! The traits that a plugin implements, and the macro that exports them from a component.
 
 use std::marker::PhantomData;
 
@@ -7,68 +7,68 @@ use crate::types::{
     AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Manifest, Page, PageRequest, Report, UpstreamFate,
 };
 
-/// What every provider can do.
+/// The functions that every plugin exports.
 ///
-/// Each call runs in a fresh instance, so nothing that one call leaves behind is there in the next.
+/// Each call runs in a fresh instance, so state does not survive a call.
 pub trait Provider {
-    /// Says what the provider is and what it asks for. Pure: without requests, clocks and randomness.
+    /// Returns the manifest. It must not depend on requests, the clock or randomness.
     fn describe() -> Manifest;
 
-    /// Tries the credential before it is stored, and learns what it belongs to.
+    /// Checks the credential before it is stored, and finds out which organisation or account it belongs to.
     ///
     /// # Errors
     ///
-    /// `unauthorized` and `forbidden` mean that the credential is refused, `invalid` that a field is wrong.
+    /// `unauthorized` and `forbidden` reject the credential, `invalid` rejects a field.
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error>;
 
-    /// Undoes at the provider what can be undone; unless overridden, nothing, so that the credential stays good there.
+    /// Revokes the credential at the provider if possible. By default it stays valid there.
     ///
     /// # Errors
     ///
-    /// Whatever kept the provider from it. A credential that is already dead is no error.
+    /// The reason why it was not revoked. A credential that is already invalid is not an error.
     fn disconnect(connection: &Connection) -> Result<Disconnected, Error> {
         let _ = connection;
         Ok(UpstreamFate::Kept.into())
     }
 
-    /// Asks the provider whether the connection works, and reports what it says of it.
+    /// Checks with the provider whether the connection works, and returns facts about it.
     ///
     /// # Errors
     ///
-    /// Why the connection does not work.
+    /// The reason why the connection does not work.
     fn health(connection: &Connection) -> Result<Vec<Report>, Error>;
 
-    /// Lists one page of the provider's users, inactive ones too, without bots; unless overridden, `unsupported`.
+    /// Lists one page of the provider's users, including inactive ones but not bots. By default `unsupported`.
     ///
     /// # Errors
     ///
-    /// Why there is no page.
+    /// The reason why there is no page.
     fn list_users(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
         let _ = (connection, page);
         Err(Error::unsupported("the provider has no users to list"))
     }
 }
 
-/// What a provider that sends change alerts can do beside.
+/// The additional functions of a plugin for a provider that sends change alerts.
 pub trait Alerts: Provider {
-    /// Says where alerts go.
+    /// Gets the address that receives alerts.
     ///
     /// # Errors
     ///
-    /// Why the provider did not say.
+    /// The reason why the provider did not return it.
     fn get_target(connection: &Connection) -> Result<AlertTarget, Error>;
 
-    /// Sets where alerts go, and answers what the provider then says.
+    /// Sets the address that receives alerts, and returns the one that the provider then has.
     ///
     /// # Errors
     ///
-    /// Why it was not set.
+    /// The reason why it was not set.
     fn set_target(connection: &Connection, target: &AlertTarget) -> Result<AlertTarget, Error>;
 }
 
-/// Makes the component's exports of a [`Provider`]: `export!(Slack)`, or `export!(Scrapin, alerts)`.
+/// Exports a [`Provider`] from the component: `export!(Slack)`, or with [`Alerts`], `export!(Scrapin, alerts)`.
 ///
-/// Expands to nothing on the native target, whose linkers refuse the names of a component's exports.
+/// On the native target it expands to nothing, because native linkers reject the names of a component's exports.
 #[macro_export]
 macro_rules! export {
     ($provider:ty) => {
@@ -81,18 +81,18 @@ macro_rules! export {
     (@ $provider:ty, $world:ident) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Exported = $crate::Exported<$provider>;
-            $crate::bindings::$world::export!(Exported with_types_in $crate::bindings::$world);
+            type ComponentExports = $crate::ComponentExports<$provider>;
+            $crate::bindings::$world::export!(ComponentExports with_types_in $crate::bindings::$world);
         };
     };
 }
 
-/// A provider as the generated traits want it.
+/// Implements the generated traits for a [`Provider`].
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Exported<P>(PhantomData<P>);
+pub struct ComponentExports<P>(PhantomData<P>);
 
-impl<P: Provider> component::exports::jackfield::provider::provider::Guest for Exported<P> {
+impl<P: Provider> component::exports::jackfield::provider::provider::Guest for ComponentExports<P> {
     fn describe() -> Manifest {
         P::describe()
     }
@@ -114,7 +114,7 @@ impl<P: Provider> component::exports::jackfield::provider::provider::Guest for E
     }
 }
 
-impl<P: Alerts> alerts::exports::jackfield::provider::alerts::Guest for Exported<P> {
+impl<P: Alerts> alerts::exports::jackfield::provider::alerts::Guest for ComponentExports<P> {
     fn get_target(connection: Connection) -> Result<AlertTarget, Error> {
         P::get_target(&connection)
     }

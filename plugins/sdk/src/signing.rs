@@ -1,4 +1,4 @@
-//! Places for a credential that signs the request: the key stays with the host, which does the signing.
+//! Builders for the placements of a credential that signs requests. The host keeps the key and signs.
 //!
 //! ```
 //! use jackfield_sdk::endpoint::get;
@@ -22,27 +22,27 @@ use crate::types::{
 };
 
 impl Credential {
-    /// Signs declared parts of each request by HMAC-SHA256.
+    /// Signs the declared parts of each request with HMAC-SHA256.
     #[must_use]
     pub fn hmac(self, place: HmacPlace) -> Endpoint {
-        self.at(Place::Hmac(place))
+        self.with_placement(Place::Hmac(place))
     }
 
-    /// Signs each request by AWS Signature Version 4.
+    /// Signs each request with AWS Signature Version 4.
     #[must_use]
     pub fn aws(self, place: AwsPlace) -> Endpoint {
-        self.at(Place::Aws(place))
+        self.with_placement(Place::Aws(place))
     }
 
     /// Signs a JSON Web Token for each request.
     #[must_use]
     pub fn jwt(self, place: JwtPlace) -> Endpoint {
-        self.at(Place::Jwt(place))
+        self.with_placement(Place::Jwt(place))
     }
 }
 
 impl HmacPlace {
-    /// Starts with a key that is text and a signature in hexadecimal digits, without a time.
+    /// Creates a placement with a text key, a hexadecimal signature and no time.
     #[must_use]
     pub fn new(header: &str, format: &str, parts: Vec<SignedPart>) -> Self {
         Self {
@@ -54,21 +54,21 @@ impl HmacPlace {
         }
     }
 
-    /// Says how the key is written in its field.
+    /// Sets the encoding of the key in its field.
     #[must_use]
     pub fn key(mut self, coding: KeyCoding) -> Self {
         self.key = coding;
         self
     }
 
-    /// Says how the signature is written.
+    /// Sets the encoding of the signature.
     #[must_use]
     pub fn coding(mut self, coding: SignatureCoding) -> Self {
         self.coding = coding;
         self
     }
 
-    /// Says where the time goes that is among the parts.
+    /// Sets the header field that carries the signed time.
     #[must_use]
     pub fn time(mut self, header: &str, format: TimeFormat) -> Self {
         self.time = Some(TimePlace { header: header.into(), format });
@@ -77,7 +77,7 @@ impl HmacPlace {
 }
 
 impl AwsPlace {
-    /// Takes the access key's id from a field that is not secret.
+    /// Creates a placement. The id of the access key comes from a field that is not secret.
     #[must_use]
     pub fn new(access_key_field: &str, region: Given, service: &str) -> Self {
         Self { access_key: Given::Field(access_key_field.into()), region, service: service.into() }
@@ -85,7 +85,7 @@ impl AwsPlace {
 }
 
 impl JwtPlace {
-    /// Starts a token in `Authorization: Bearer {}` that is good for five minutes and claims nothing yet.
+    /// Creates a placement for a token in `Authorization: Bearer {}`, valid for five minutes and without claims.
     #[must_use]
     pub fn new(algorithm: JwtAlgorithm) -> Self {
         Self {
@@ -98,46 +98,46 @@ impl JwtPlace {
         }
     }
 
-    /// Puts the token elsewhere.
+    /// Sends the token in another header field.
     #[must_use]
     pub fn header(mut self, name: &str, format: &str) -> Self {
         self.header = HeaderPlace { name: name.into(), format: format.into() };
         self
     }
 
-    /// Says how a shared key (HS256) is written in its field.
+    /// Sets the encoding of a shared key (HS256) in its field.
     #[must_use]
     pub fn key(mut self, coding: KeyCoding) -> Self {
         self.key = coding;
         self
     }
 
-    /// Gives the `kid` of the token's header.
+    /// Sets the `kid` of the token's header.
     #[must_use]
     pub fn key_id(mut self, key_id: Given) -> Self {
         self.key_id = Some(key_id);
         self
     }
 
-    /// Adds a claim of these very words.
+    /// Adds a claim with a fixed value.
     #[must_use]
     pub fn claim(self, name: &str, value: &str) -> Self {
         self.with_claim(name, ClaimValue::Literal(value.into()))
     }
 
-    /// Adds a claim whose value is that of a field that is not secret.
+    /// Adds a claim with the value of a field that is not secret.
     #[must_use]
     pub fn field_claim(self, name: &str, field: &str) -> Self {
         self.with_claim(name, ClaimValue::Field(field.into()))
     }
 
-    /// Adds a claim that is another for each token.
+    /// Adds a claim with a new random value in each token.
     #[must_use]
     pub fn random_claim(self, name: &str) -> Self {
         self.with_claim(name, ClaimValue::Random)
     }
 
-    /// Gives the seconds for which a token is good, 60 to 3,600.
+    /// Sets how long a token is valid, 60 to 3,600 seconds.
     #[must_use]
     pub fn lifetime(mut self, seconds: u32) -> Self {
         self.lifetime = seconds;

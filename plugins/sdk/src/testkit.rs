@@ -1,4 +1,4 @@
-//! Providers on the native target: answers from a tape for tests, or from a socket for measurements.
+//! Runs plugins on the native target. A tape answers in tests, a socket in measurements.
 //!
 //! ```
 //! use jackfield_sdk::{http, testkit};
@@ -9,16 +9,16 @@
 //! ```
 
 mod attach;
-mod call;
-mod check;
-mod judge;
+mod calls;
+mod endpoint_match;
+mod manifest_problems;
 mod socket;
 mod tape;
 
 pub use attach::{Credentials, attach};
-pub use call::{answered, connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
-pub use check::problems;
-pub use judge::judge;
+pub use calls::{answered, connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
+pub use endpoint_match::find_endpoint;
+pub use manifest_problems::problems;
 pub use socket::Socket;
 pub use tape::Tape;
 

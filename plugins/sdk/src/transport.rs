@@ -1,4 +1,4 @@
-//! Where requests go: to the host in a component, to the transport of a test on the native target.
+//! Sends requests: in a component to the host, on the native target to the transport of a test.
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::component::jackfield::provider::http::send;

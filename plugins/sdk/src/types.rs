@@ -1,4 +1,4 @@
-//! The types of the contract, chosen by hand from what is generated from `wit/`.
+//! The types of the contract that plugins use, selected by hand from the generated bindings.
 
 pub use crate::bindings::component::jackfield::provider::types::{
     Account, AlertTarget, Attachment, Auth, AwsPlace, BasicUser, Capabilities, Choice, Claim, ClaimValue,

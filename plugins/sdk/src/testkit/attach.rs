@@ -1,4 +1,4 @@
-//! The credential put where the manifest says, as the host does it, for requests that leave by a [`Socket`].
+//! Attaches the credential to a request at its declared placement, as the host does, for a [`Socket`].
 //!
 //! [`Socket`]: super::Socket
 
@@ -8,7 +8,7 @@ use crate::encode::{percent_encode, push_pair};
 use crate::http::{Denial, Header, Request};
 use crate::types::{BasicUser, CredentialSource, Endpoint, Place};
 
-/// The fields and the token of a connection, secrets included.
+/// The fields and the token of a connection, including secrets.
 #[derive(Clone, Default)]
 pub struct Credentials {
     fields: Vec<(String, String)>,
@@ -22,7 +22,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Starts with none.
+    /// Creates a connection without credentials.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -35,7 +35,7 @@ impl Credentials {
         self
     }
 
-    /// Sets the access token, for an endpoint that takes one of OAuth 2.0 or a minted one.
+    /// Sets the access token for endpoints with an OAuth 2.0 or a minted token.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.into());
@@ -47,11 +47,11 @@ impl Credentials {
     }
 }
 
-/// Attaches the credential of the endpoint that [`judge`](super::judge) found.
+/// Attaches the credential of an endpoint that [`find_endpoint`](super::find_endpoint) returned.
 ///
 /// # Errors
 ///
-/// A denial by the rule `credential` where there is none, or the body is not of the kind that it goes into.
+/// A denial by the rule `credential` if there is none, or if the body has another format than the placement needs.
 pub fn attach(endpoint: &Endpoint, credentials: &Credentials, request: &mut Request) -> Result<(), Denial> {
     let Some(attachment) = &endpoint.credential else { return Ok(()) };
     let secret = match &attachment.source {
@@ -80,15 +80,15 @@ pub fn attach(endpoint: &Endpoint, credentials: &Credentials, request: &mut Requ
             form.extend(format!("{}={}", percent_encode(key), percent_encode(secret)).into_bytes());
         }
         Place::Json(pointer) => put_into_json(request, pointer, secret)?,
-        Place::Hmac(place) => push_header(request, &place.header.name, unsigned(&place.header.format)),
-        Place::Aws(_) => push_header(request, "Authorization", unsigned("AWS4-HMAC-SHA256 {}")),
-        Place::Jwt(place) => push_header(request, &place.header.name, unsigned(&place.header.format)),
+        Place::Hmac(place) => push_header(request, &place.header.name, format_dummy_signature(&place.header.format)),
+        Place::Aws(_) => push_header(request, "Authorization", format_dummy_signature("AWS4-HMAC-SHA256 {}")),
+        Place::Jwt(place) => push_header(request, &place.header.name, format_dummy_signature(&place.header.format)),
     }
     Ok(())
 }
 
-/// What stands in the place of a signature: the kit signs nothing, for the host does, and a stand-in has no key.
-fn unsigned(format: &str) -> String {
+/// Formats a header field with a dummy signature, because only the host signs and a stand-in cannot verify.
+fn format_dummy_signature(format: &str) -> String {
     format.replacen("{}", "signature", 1)
 }
 
@@ -100,7 +100,9 @@ fn put_into_json(request: &mut Request, pointer: &str, secret: &str) -> Result<(
         if place.is_null() {
             *place = Value::Object(Map::new());
         }
-        let object = place.as_object_mut().ok_or_else(|| denial("the way to the place is not JSON object"))?;
+        let object = place
+            .as_object_mut()
+            .ok_or_else(|| denial("the JSON pointer leads through a value that is not an object"))?;
         place = object.entry(key.replace("~1", "/").replace("~0", "~")).or_insert(Value::Null);
     }
     *place = secret.into();
@@ -136,7 +138,7 @@ mod tests {
     use crate::http;
     use crate::types::{JwtAlgorithm, JwtPlace};
 
-    fn attached(endpoint: &Endpoint, mut request: Request) -> Request {
+    fn attach_all(endpoint: &Endpoint, mut request: Request) -> Request {
         let credentials = Credentials::new().field("key", "s&cret").field("user", "kim").token("t0ken");
         attach(endpoint, &credentials, &mut request).unwrap();
         request
@@ -147,37 +149,37 @@ mod tests {
     }
 
     #[test]
-    fn each_place_takes_the_credential() {
+    fn the_credential_is_attached_at_each_placement() {
         let at = || post("acme.test/").credential("key");
         let plain = || http::post("https://acme.test/");
 
-        assert_eq!(attached(&at().header("X-Key", "Key {}"), plain()).headers[0].value, "Key s&cret");
-        assert_eq!(attached(&post("acme.test/").oauth(), plain()).headers[0].value, "Bearer t0ken");
-        assert_eq!(attached(&at().query("key"), plain()).url, "https://acme.test/?key=s%26cret");
-        assert_eq!(body(&attached(&at().form("key"), plain().form(&[("a", "1")]))), "a=1&key=s%26cret");
+        assert_eq!(attach_all(&at().header("X-Key", "Key {}"), plain()).headers[0].value, "Key s&cret");
+        assert_eq!(attach_all(&post("acme.test/").oauth(), plain()).headers[0].value, "Bearer t0ken");
+        assert_eq!(attach_all(&at().query("key"), plain()).url, "https://acme.test/?key=s%26cret");
+        assert_eq!(body(&attach_all(&at().form("key"), plain().form(&[("a", "1")]))), "a=1&key=s%26cret");
         assert_eq!(
-            body(&attached(&at().json("/auth/a~1b"), plain().json(&1).unwrap().json(&Map::new()).unwrap())),
+            body(&attach_all(&at().json("/auth/a~1b"), plain().json(&1).unwrap().json(&Map::new()).unwrap())),
             r#"{"auth":{"a/b":"s&cret"}}"#
         );
     }
 
     #[test]
-    fn a_credential_that_signs_stays_here() {
+    fn a_signing_key_is_not_sent() {
         let endpoint = post("acme.test/").credential("key").jwt(JwtPlace::new(JwtAlgorithm::Hs256));
-        assert_eq!(attached(&endpoint, http::post("https://acme.test/")).headers[0].value, "Bearer signature");
+        assert_eq!(attach_all(&endpoint, http::post("https://acme.test/")).headers[0].value, "Bearer signature");
     }
 
     #[test]
-    fn basic_takes_a_user_from_a_field_or_as_it_stands() {
-        let at = |user| attached(&post("acme.test/").credential("key").basic(user), http::post("https://acme.test/"));
+    fn the_user_of_basic_is_a_field_or_a_literal() {
+        let at = |user| attach_all(&post("acme.test/").credential("key").basic(user), http::post("https://acme.test/"));
         assert_eq!(at(BasicUser::Field("user".into())).headers[0].value, "Basic a2ltOnMmY3JldA==");
         assert_eq!(at(BasicUser::Literal(String::new())).headers[0].value, "Basic OnMmY3JldA==");
     }
 
     #[test]
-    fn an_endpoint_without_a_credential_goes_out_bare() {
+    fn without_a_declared_credential_nothing_is_attached() {
         let request = http::post("https://acme.test/");
-        assert_eq!(attached(&post("acme.test/"), request.clone()), request);
+        assert_eq!(attach_all(&post("acme.test/"), request.clone()), request);
     }
 
     #[test]

@@ -1,75 +1,77 @@
-//! What nearly every test of a provider does: one call, answered from a tape, and a look at what it came to.
+//! Shortcuts for tests: one call that is answered from a tape, and assertions on its result.
 
 use super::tape::Tape;
 use crate::provider::{Alerts, Provider};
 use crate::types::{AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Page, PageRequest, Report};
 
-/// Calls `connect` with the answers of a tape, which has to be used up.
+/// Calls `connect` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn connect<P: Provider>(connection: &Connection, tape: &str) -> Result<ConnectOutcome, Error> {
     Tape::of::<P>(tape).play(|| P::connect(connection))
 }
 
-/// Calls `disconnect` with the answers of a tape, which has to be used up.
+/// Calls `disconnect` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn disconnect<P: Provider>(connection: &Connection, tape: &str) -> Result<Disconnected, Error> {
     Tape::of::<P>(tape).play(|| P::disconnect(connection))
 }
 
-/// Calls `health` with the answers of a tape, which has to be used up.
+/// Calls `health` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn health<P: Provider>(connection: &Connection, tape: &str) -> Result<Vec<Report>, Error> {
     Tape::of::<P>(tape).play(|| P::health(connection))
 }
 
-/// Calls `list_users` with the answers of a tape, which has to be used up.
+/// Calls `list_users` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn list_users<P: Provider>(connection: &Connection, page: &PageRequest, tape: &str) -> Result<Page, Error> {
     Tape::of::<P>(tape).play(|| P::list_users(connection, page))
 }
 
-/// Calls `get_target` with the answers of a tape, which has to be used up.
+/// Calls `get_target` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn get_target<P: Alerts>(connection: &Connection, tape: &str) -> Result<AlertTarget, Error> {
     Tape::of::<P>(tape).play(|| P::get_target(connection))
 }
 
-/// Calls `set_target` with the answers of a tape, which has to be used up.
+/// Calls `set_target` with the responses of a tape, and checks that every exchange was used.
 ///
 /// # Errors
 ///
-/// The provider's own.
+/// The error that the plugin returned.
 pub fn set_target<P: Alerts>(connection: &Connection, url: Option<&str>, tape: &str) -> Result<AlertTarget, Error> {
     Tape::of::<P>(tape).play(|| P::set_target(connection, &AlertTarget::new(url)))
 }
 
-/// Gives the first request of a tape with another answer, such as `404`, a blank line and a body; more may follow it.
+/// Returns the first exchange of a tape with another response: a status such as `404`, headers, a blank line, a body.
+///
+/// Append further exchanges to the result if the call sends more requests.
 ///
 /// # Panics
 ///
-/// Where the text is no tape.
+/// If the tape has no response.
 #[must_use]
-pub fn answered(tape: &str, answer: &str) -> String {
-    let (request, _) = tape.split_once("\nHTTP/1.1").expect("a tape has an answer");
-    format!("{request}\nHTTP/1.1 {answer}\n###\n")
+pub fn answered(tape: &str, response: &str) -> String {
+    let (request, _) = tape.split_once("\nHTTP/1.1").expect("the tape has no response");
+    format!("{request}\nHTTP/1.1 {response}\n###\n")
 }
 
-/// Gives the field that an error calls invalid.
+/// Returns the name of the field that an error reports as invalid.
 #[must_use]
 pub fn invalid_field(error: &Error) -> Option<&str> {
     match error {
@@ -78,11 +80,11 @@ pub fn invalid_field(error: &Error) -> Option<&str> {
     }
 }
 
-/// Gives a field's pattern, made so that it has to match the whole value, as the host does.
+/// Returns a field's pattern, anchored so that it must match the whole value, as in the host.
 ///
 /// # Panics
 ///
-/// Where there is no such field, or it has no pattern.
+/// If there is no such field, or the field has no pattern.
 #[must_use]
 pub fn pattern_of<P: Provider>(field: &str) -> String {
     let manifest = P::describe();

@@ -1,17 +1,17 @@
-//! Which endpoint of the manifest allows a request. The host judges more strictly; this is to find mistakes early.
+//! Finds the endpoint of the manifest that allows a request. The host is stricter; this finds mistakes early.
 
 use crate::encode::percent_encode;
 use crate::http::{Denial, Method, Request};
 use crate::types::{Endpoint, Manifest, Place};
 
-/// Finds the endpoint that allows the request and checks that the place of its credential is free.
+/// Finds the endpoint that allows the request, and checks that the request does not set the credential itself.
 ///
 /// # Errors
 ///
-/// The rule that refuses, with the line that would have allowed the request.
-pub fn judge<'m>(manifest: &'m Manifest, request: &Request) -> Result<&'m Endpoint, Denial> {
-    let (host, path, query) = split(&request.url)
-        .ok_or_else(|| denial("url", format!("`{}` is no plain https URL of a host and a path", request.url)))?;
+/// The rule that denies the request, with the endpoint that would allow it.
+pub fn find_endpoint<'m>(manifest: &'m Manifest, request: &Request) -> Result<&'m Endpoint, Denial> {
+    let (host, path, query) = split_url(&request.url)
+        .ok_or_else(|| denial("url", format!("`{}` is not a plain https URL with a host and a path", request.url)))?;
     let endpoint = manifest
         .endpoints
         .iter()
@@ -24,13 +24,13 @@ pub fn judge<'m>(manifest: &'m Manifest, request: &Request) -> Result<&'m Endpoi
             denial("endpoint", format!("the manifest has no `{} {host}{path}`", method_name(request.method)))
         })?;
     let place = endpoint.credential.as_ref().map(|credential| &credential.place);
-    if place.is_some_and(|place| is_taken(place, request, query)) {
-        return Err(denial("place", "the request sets the place of its own credential".into()));
+    if place.is_some_and(|place| is_set_by_request(place, request, query)) {
+        return Err(denial("place", "the request sets the header field or key that the credential belongs in".into()));
     }
     Ok(endpoint)
 }
 
-/// Names a method as it goes over the wire.
+/// Returns the method's name in an HTTP request.
 pub(crate) fn method_name(method: Method) -> &'static str {
     match method {
         Method::Get => "GET",
@@ -43,7 +43,7 @@ pub(crate) fn method_name(method: Method) -> &'static str {
 }
 
 /// Splits an https URL into host, path and query.
-pub(crate) fn split(url: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn split_url(url: &str) -> Option<(&str, &str, &str)> {
     let rest = url.strip_prefix("https://")?;
     if rest.contains(['#', '\\']) || rest.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return None;
@@ -62,18 +62,18 @@ fn host_matches(pattern: &str, host: &str) -> bool {
 }
 
 fn path_matches(pattern: &str, path: &str) -> bool {
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let (mut expected, mut actual) = (pattern.split('/'), path.split('/'));
     loop {
-        match (wanted.next(), given.next()) {
+        match (expected.next(), actual.next()) {
             (None, None) => return true,
             (Some("*"), Some(segment)) if !segment.is_empty() => {}
-            (Some(wanted), Some(given)) if wanted == given => {}
+            (Some(expected), Some(actual)) if expected == actual => {}
             _ => return false,
         }
     }
 }
 
-fn is_taken(place: &Place, request: &Request, query: &str) -> bool {
+fn is_set_by_request(place: &Place, request: &Request, query: &str) -> bool {
     let sets = |name: &str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
     let has_key = |pairs: &str, key: &str| {
         let key = percent_encode(key);
@@ -104,22 +104,22 @@ mod tests {
     use crate::endpoint::{get, post};
     use crate::http;
 
-    fn rule(request: &Request) -> Option<String> {
+    fn denying_rule(request: &Request) -> Option<String> {
         let manifest = Manifest::new("acme", "Acme", "0.1.0")
             .endpoint(get("*.acme.test/v1/people/*").credential("key").query("api key"))
             .endpoint(post("acme.test/form").credential("key").form("key"))
             .endpoint(post("acme.test/json").credential("key").json("/auth/key"));
-        judge(&manifest, request).err().map(|denial| denial.rule)
+        find_endpoint(&manifest, request).err().map(|denial| denial.rule)
     }
 
     #[test]
-    fn a_declared_request_passes() {
-        assert_eq!(rule(&http::get("https://eu.acme.test/v1/people/7?page=2")), None);
-        assert_eq!(rule(&http::post("https://acme.test/form").form(&[("keys", "1")])), None);
+    fn a_declared_request_is_allowed() {
+        assert_eq!(denying_rule(&http::get("https://eu.acme.test/v1/people/7?page=2")), None);
+        assert_eq!(denying_rule(&http::post("https://acme.test/form").form(&[("keys", "1")])), None);
     }
 
     #[test]
-    fn a_star_stands_for_exactly_one_label_and_one_segment() {
+    fn a_star_matches_exactly_one_label_or_one_segment() {
         for url in [
             "https://acme.test/v1/people/7",
             "https://a.b.acme.test/v1/people/7",
@@ -127,26 +127,26 @@ mod tests {
             "https://eu.acme.test/v1/people/7/8",
             "https://eu.acme.test.evil.test/v1/people/7",
         ] {
-            assert_eq!(rule(&http::get(url)).as_deref(), Some("endpoint"), "{url}");
+            assert_eq!(denying_rule(&http::get(url)).as_deref(), Some("endpoint"), "{url}");
         }
-        assert_eq!(rule(&http::post("https://eu.acme.test/v1/people/7")).as_deref(), Some("endpoint"));
+        assert_eq!(denying_rule(&http::post("https://eu.acme.test/v1/people/7")).as_deref(), Some("endpoint"));
     }
 
     #[test]
-    fn only_a_plain_https_url_is_judged_at_all() {
+    fn any_other_url_than_plain_https_is_denied() {
         for url in ["http://acme.test/form", "https://u@acme.test/form", "https://acme.test:8443/form", "https:///form"]
         {
-            assert_eq!(rule(&http::post(url)).as_deref(), Some("url"), "{url}");
+            assert_eq!(denying_rule(&http::post(url)).as_deref(), Some("url"), "{url}");
         }
     }
 
     #[test]
-    fn a_request_may_not_set_the_place_of_its_credential() {
+    fn a_request_must_not_set_its_own_credential() {
         let query = http::get("https://eu.acme.test/v1/people/7").query(&[("api key", "mine")]);
         let form = http::post("https://acme.test/form").form(&[("key", "mine")]);
         let json = http::post("https://acme.test/json").json(&serde_json::json!({"auth": {"key": 1}})).unwrap();
         for request in [query, form, json] {
-            assert_eq!(rule(&request).as_deref(), Some("place"));
+            assert_eq!(denying_rule(&request).as_deref(), Some("place"));
         }
     }
 }
