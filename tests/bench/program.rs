@@ -99,7 +99,7 @@ impl Place {
 
     fn command(&self) -> Command {
         let binary = env::var_os("JACKFIELD_BIN").map_or_else(
-            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/jackfield")),
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/production/jackfield")),
             PathBuf::from,
         );
         assert!(binary.exists(), "{} is missing; `cargo xtask bench` builds it", binary.display());

@@ -1,58 +1,56 @@
-//! `cargo xtask bench`: runs the benchmarks against the program in release, their report under `target/bench/`.
+//! `cargo xtask bench`: runs the benchmarks against the production build and writes their report under `target/bench/`.
 
 use anyhow::Result;
 
 use crate::{
-    browser::Browser,
-    children, components, examples,
-    postgres::Cluster,
+    browser::BrowserTests,
+    checkout::{Checkout, variable},
+    components, examples, host,
+    postgres::PostgresServer,
+    process,
     steps::Steps,
     tools,
-    workspace::{Workspace, variable},
 };
 
-/// Builds what the benchmarks measure and runs them; the arguments are theirs.
-pub(crate) fn bench(workspace: &Workspace, steps: &mut Steps, arguments: &[String]) -> Result<()> {
-    tools::wasm_target(workspace)?;
-    let digests = steps.take("components", || components::providers(workspace))?;
-    // One that is not built is told beside the numbers as left out.
-    steps.take("examples", || examples::build(workspace))?;
-    steps.take("host", || children::run(digests.cargo(workspace).args(["build", "--release", "-p", "jackfield"])))?;
+/// Builds what the benchmarks measure and runs them with these arguments.
+pub(crate) fn run_benchmarks(checkout: &Checkout, steps: &mut Steps, arguments: &[String]) -> Result<()> {
+    tools::ensure_wasm_target(checkout)?;
+    let digests = steps.run("components", || components::build_plugins(checkout))?;
+    // The report marks examples that could not be built as skipped.
+    steps.run("examples", || examples::build_examples(checkout))?;
+    let program = steps.run("host", || host::build_production(checkout, &digests))?;
 
-    // Without its programs, what is measured on PostgreSQL too is measured on SQLite alone.
-    let cluster = match tools::postgres_programs() {
-        Ok(programs) => Some(steps.take("postgres server", || Cluster::start(&programs))?),
-        Err(missing) => {
-            println!("PostgreSQL is left out: {missing:#}");
+    let server = match tools::ensure_postgres() {
+        Ok(programs) => Some(steps.run("postgres server", || PostgresServer::start(&programs))?),
+        Err(error) => {
+            println!("skipped the benchmarks on PostgreSQL: {error:#}");
             None
         }
     };
-    // Without a browser, what is seen of the console is left out.
-    let browser = Browser::find(workspace, &[])?;
-    let has_browser = match browser.prepare() {
+    let has_browser = match BrowserTests::find(checkout, &[])?.prepare() {
         Ok(()) => {
-            tools::windowless_browser();
+            tools::install_headless_shell();
             true
         }
-        Err(missing) => {
-            println!("the browser is left out: {missing:#}");
+        Err(error) => {
+            println!("skipped the benchmarks in a browser: {error:#}");
             false
         }
     };
-    let report = workspace.target.join("bench");
-    steps.take("bench", || {
-        let mut cargo = digests.cargo(workspace);
+    let report = checkout.target.join("bench");
+    steps.run("bench", || {
+        let mut cargo = digests.cargo(checkout);
         cargo.args(["bench", "-p", "jackfield-tests", "--bench", "bench", "--"]).args(arguments);
-        cargo.env("JACKFIELD_BIN", workspace.target.join("release/jackfield"));
-        cargo.env("JACKFIELD_TEST_COMPONENTS", workspace.components());
+        cargo.env("JACKFIELD_BIN", &program);
+        cargo.env("JACKFIELD_TEST_COMPONENTS", checkout.components());
         cargo.env("JACKFIELD_BENCH_REPORT", &report);
         if has_browser {
             cargo.env("JACKFIELD_BENCH_BROWSER", "1");
             cargo.envs(variable("JACKFIELD_TEST_BROWSER").map(|program| ("JACKFIELD_TEST_BROWSER", program)));
         }
-        cargo.envs(cluster.as_ref().map(|cluster| ("JACKFIELD_BENCH_POSTGRES_URL", cluster.url())));
-        children::run(&mut cargo)
+        cargo.envs(server.as_ref().map(|server| ("JACKFIELD_BENCH_POSTGRES_URL", server.url())));
+        process::run(&mut cargo)
     })?;
-    println!("the report is under {}/", workspace.shown(&report));
+    println!("the report is in {}/", checkout.display(&report));
     Ok(())
 }

@@ -1,70 +1,77 @@
-//! The console's tests in a real browser, and its pictures: gets what they need, runs them, counts what ran.
+//! The console's tests in a real browser, and its screenshots.
 
 use std::{
     fs, io,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::{children, components::Digests, tools, workspace::Workspace};
+use crate::{build_progress::Build, checkout::Checkout, components::Digests, process, tools};
 
-/// The browser's tests that a filter names, ready to run.
+/// The maximum size of all screenshots in bytes: each version of them stays in the history of the repository.
+const MAX_SCREENSHOTS: u64 = 1_500_000;
+
+/// The browser tests that the filters select.
 #[derive(Debug)]
-pub(crate) struct Browser {
+pub(crate) struct BrowserTests {
     folder: PathBuf,
-    filter: Vec<String>,
-    flows: Vec<String>,
+    filters: Vec<String>,
+    names: Vec<String>,
 }
 
-impl Browser {
-    /// Reads which flows there are; none is left where the filter names none.
-    pub(crate) fn find(workspace: &Workspace, filter: &[String]) -> Result<Self> {
-        let folder = workspace.root.join("tests/browser");
-        let mut flows = Vec::new();
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+impl BrowserTests {
+    /// Reads the names of the tests from their files.
+    pub(crate) fn find(checkout: &Checkout, filters: &[String]) -> Result<Self> {
+        let folder = checkout.root.join("tests/browser");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Some(file) = name.strip_suffix(".test.js") {
-                flows.extend(named(file, &fs::read_to_string(&path)?));
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if let Some(module) = file.strip_suffix(".test.js") {
+                names.extend(test_names(module, &fs::read_to_string(&path)?));
             }
         }
-        flows.retain(|flow| filter.is_empty() || filter.iter().any(|word| flow.contains(word.as_str())));
-        Ok(Self { folder, filter: filter.to_owned(), flows })
+        names.retain(|name| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())));
+        Ok(Self { folder, filters: filters.to_owned(), names })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.names.is_empty()
     }
 
-    /// Gets Node.js, npm, a browser and the packages.
+    /// Installs Node.js, npm, a browser and the npm packages if they are missing.
     pub(crate) fn prepare(&self) -> Result<()> {
-        tools::node()?;
-        tools::browser()?;
+        tools::ensure_node()?;
+        tools::ensure_browser()?;
         let lock = fs::read_to_string(self.folder.join("package-lock.json"))?;
-        let stamp = self.folder.join("node_modules/.had");
-        if fs::read_to_string(&stamp).is_ok_and(|had| had == lock) {
+        let installed = self.folder.join("node_modules/.installed");
+        if fs::read_to_string(&installed).is_ok_and(|installed| installed == lock) {
             return Ok(());
         }
-        println!("getting what the browser's tests are written with");
+        println!("installing the npm packages of the browser tests");
         let mut npm = self.command("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-        children::run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
-        Ok(fs::write(stamp, lock)?)
+        process::run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+        Ok(fs::write(installed, lock)?)
     }
 
-    /// Runs the tests with these variables, and says how many passed.
+    /// Runs the tests with these variables, and returns how many passed.
     pub(crate) fn run(&self, environment: &[(&str, String)]) -> Result<usize> {
         let mut node = self.command("node");
-        node.arg("run.js").args(&self.filter).envs(environment.iter().map(|(name, value)| (name, value)));
+        node.arg("run.js").args(&self.filters).envs(environment.iter().map(|(name, value)| (name, value)));
         let mut passed = 0;
-        let take = |child: &mut Child| child.stdout.take();
-        children::run_and_read(node.stdout(Stdio::piped()), take, io::stdout(), |line| {
-            passed += passed_in(line).unwrap_or_default();
-        })?;
-        let named = self.flows.len();
-        ensure!(passed == named, "{passed} of the browser's {named} tests passed, and no other failed: did they run?");
+        process::run_with_output(
+            node.stdout(Stdio::piped()),
+            |child| child.stdout.take(),
+            |output| process::copy_lines(output, io::stdout(), |line| passed += parse_passed(line).unwrap_or_default()),
+        )?;
+        let expected = self.names.len();
+        ensure!(
+            passed == expected,
+            "{passed} of {expected} browser tests passed and none failed: the others did not run"
+        );
         Ok(passed)
     }
 
@@ -75,46 +82,42 @@ impl Browser {
     }
 }
 
-/// `cargo xtask screenshots`: a picture of each of the console's pages, light and dark, under `docs/img/`.
-pub(crate) fn screenshots(workspace: &Workspace, digests: &Digests) -> Result<()> {
-    let browser = Browser::find(workspace, &[])?;
+/// `cargo xtask screenshots`: takes a screenshot of each page of the console, light and dark, under `docs/img/`.
+pub(crate) fn take_screenshots(checkout: &Checkout, digests: &Digests) -> Result<()> {
+    let browser = BrowserTests::find(checkout, &[])?;
     browser.prepare()?;
-    let mut cargo = digests.cargo(workspace);
-    children::run(cargo.args(["build", "-p", "jackfield", "-p", "jackfield-test-support", "--bins"]))?;
-    let pictures = workspace.root.join("docs/img");
-    children::run(
-        browser
-            .command("node")
-            .arg("screenshots.js")
-            .arg(&pictures)
-            .env("JACKFIELD_BIN", workspace.target.join("debug/jackfield"))
-            .env("JACKFIELD_TEST_COMPONENTS", workspace.components()),
-    )?;
-    let size: u64 =
-        fs::read_dir(&pictures)?.filter_map(|entry| entry.ok()?.metadata().ok()).map(|file| file.len()).sum();
-    if size > MOST_PICTURES {
-        bail!("{} holds {size} bytes; {MOST_PICTURES} at most", workspace.shown(&pictures));
-    }
-    println!("{} holds {size} bytes", workspace.shown(&pictures));
+    let mut build = Build::start(checkout, "programs of the screenshots");
+    let packages = ["build", "-p", "jackfield", "-p", "jackfield-test-support", "--bins"];
+    build.run(None, digests.cargo(checkout).args(packages))?;
+    build.finish()?;
+    let folder = checkout.root.join("docs/img");
+    let mut node = browser.command("node");
+    node.arg("screenshots.js").arg(&folder);
+    node.env("JACKFIELD_BIN", checkout.target.join("debug/jackfield"));
+    process::run(node.env("JACKFIELD_TEST_COMPONENTS", checkout.components()))?;
+
+    let files = fs::read_dir(&folder)?.filter_map(|entry| entry.ok()?.metadata().ok());
+    let size: u64 = files.map(|file| file.len()).sum();
+    let folder = checkout.display(&folder);
+    ensure!(size <= MAX_SCREENSHOTS, "{folder} contains {size} bytes; the maximum is {MAX_SCREENSHOTS}");
+    println!("{folder} contains {size} bytes");
     Ok(())
 }
 
-/// Bytes of all pictures: each of them stays in the repository's history for ever.
-const MOST_PICTURES: u64 = 1_500_000;
-
-/// The names of a file's flows: `flow("a sentence", …` at the start of a line, on one line or on several; or `check(`.
-fn named(file: &str, text: &str) -> Vec<String> {
+/// Reads the names of tests: a line starts with `flow(` or `check(`, followed by a sentence in quotes, which may be on the
+/// next line.
+fn test_names(module: &str, text: &str) -> Vec<String> {
     let sentence = |call: &str| {
         let rest = call.strip_prefix("flow(").or_else(|| call.strip_prefix("check("))?;
         let (sentence, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
-        Some(format!("browser::{file}::{}", sentence.replace(' ', "_")))
+        Some(format!("browser::{module}::{}", sentence.replace(' ', "_")))
     };
     let calls = std::iter::once(text).chain(text.match_indices('\n').map(|(at, _)| &text[at + 1..]));
     calls.filter_map(sentence).collect()
 }
 
-/// The count in `browser: 12 passed, 0 failed`.
-fn passed_in(line: &str) -> Option<usize> {
+/// Parses the count in `browser: 12 passed, 0 failed`.
+fn parse_passed(line: &str) -> Option<usize> {
     line.strip_prefix("browser: ")?.split_once(" passed")?.0.parse().ok()
 }
 
@@ -123,11 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flows_are_read_from_their_files() {
+    fn test_names_are_read_from_their_files() {
         let text = "const flow = flows(import.meta);\n\nflow(\"the link serves once\", {}, async () => {\n});\n\
                     check(\n  \"a guard\", () => 0);\n  flow(\"nested\", () => 0);\n";
-        assert_eq!(named("signin", text), ["browser::signin::the_link_serves_once", "browser::signin::a_guard"]);
-        assert_eq!(passed_in("browser: 12 passed, 0 failed\n"), Some(12));
-        assert_eq!(passed_in("  12 passed"), None);
+        assert_eq!(test_names("signin", text), ["browser::signin::the_link_serves_once", "browser::signin::a_guard"]);
+        assert_eq!(parse_passed("browser: 12 passed, 0 failed\n"), Some(12));
+        assert_eq!(parse_passed("  12 passed"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the components: the providers that are shipped, whose digests the host is built with, and the tests' guests.
+//! Builds the components: the plugins that are shipped, whose digests are compiled into the host, and the test guests.
 
 use std::{
     collections::BTreeMap,
@@ -11,28 +11,26 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    children,
+    build_progress::Build,
+    checkout::{Checkout, ComponentPackage, variable},
     tools::{WASM_TARGET, sysroot},
-    workspace::{Package, Workspace, variable},
 };
 
-/// The shipped components by id, each with the SHA-256 of its bytes in hex.
+/// The build of the shipped plugins, by its name in the file of build times.
+pub(crate) const PLUGINS: &str = "components";
+
+/// The SHA-256 digests of the shipped plugins, in hex, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Digests(BTreeMap<String, String>);
 
 impl Digests {
-    /// A `cargo` that builds the host with these digests, which it approves from the start.
+    /// Creates a `cargo` command that compiles these digests into the host, which approves them automatically.
     ///
-    /// Every build of the host is given them: one without would compile the host again.
-    pub(crate) fn cargo(&self, workspace: &Workspace) -> Command {
-        let mut cargo = workspace.cargo();
+    /// Every build of the host needs them: one without them would compile the host again.
+    pub(crate) fn cargo(&self, checkout: &Checkout) -> Command {
+        let mut cargo = checkout.cargo();
         cargo.env("JACKFIELD_BUILD_DIGESTS", self.to_string());
         cargo
-    }
-
-    /// The ids, sorted.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
     }
 }
 
@@ -46,44 +44,53 @@ impl fmt::Display for Digests {
     }
 }
 
-/// Builds every provider into `target/components/`.
-///
-/// One at a time: built together, they would share the features of their dependencies, and one more provider would
-/// change the digest of another.
-pub(crate) fn providers(workspace: &Workspace) -> Result<Digests> {
-    let packages = workspace.providers()?;
-    for package in &packages {
-        build(workspace, package)?;
-    }
+/// Builds every shipped plugin into `target/components/`.
+pub(crate) fn build_plugins(checkout: &Checkout) -> Result<Digests> {
+    let packages = checkout.plugins()?;
+    build(checkout, PLUGINS, &packages)?;
     let mut digests = Digests::default();
-    for (id, bytes) in collect(workspace, &packages, &workspace.components())? {
-        digests.0.insert(id, hex(&Sha256::digest(&bytes)));
+    for (id, bytes) in collect(checkout, &packages, &checkout.components())? {
+        digests.0.insert(id, to_hex(&Sha256::digest(&bytes)));
     }
     Ok(digests)
 }
 
-/// Builds the guests of the tests into `target/components/guests/`.
-pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
-    let packages = workspace.guests()?;
-    for package in &packages {
-        build(workspace, package)?;
+/// Builds the test guests into `target/components/guests/`.
+pub(crate) fn build_test_guests(checkout: &Checkout) -> Result<()> {
+    let packages = checkout.test_guests()?;
+    build(checkout, "guests", &packages)?;
+    collect(checkout, &packages, &checkout.components().join("guests")).map(drop)
+}
+
+/// Copies the shipped plugins into `folder`.
+pub(crate) fn copy_plugins(checkout: &Checkout, digests: &Digests, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for id in digests.0.keys() {
+        let file = format!("{id}.wasm");
+        write_if_changed(&folder.join(&file), &fs::read(checkout.components().join(&file))?)?;
     }
-    collect(workspace, &packages, &workspace.components().join("guests")).map(drop)
+    Ok(())
 }
 
-fn build(workspace: &Workspace, package: &Package) -> Result<()> {
-    let mut cargo = workspace.cargo();
-    cargo.args(["rustc", "--profile", "component", "--target", WASM_TARGET, "--lib", "-p", &package.name]);
-    // The component alone: beside an `rlib` it would be built without link-time optimization, a quarter larger.
-    cargo.args(["--crate-type", "cdylib"]);
-    // A folder of its own, since the flags differ from those of any other build for this target.
-    cargo.arg("--target-dir").arg(build_folder(workspace));
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace)?);
-    children::run(&mut cargo)
+/// Builds packages one at a time: built together, they would share the features of their dependencies, so that a new
+/// plugin would change the digests of the others.
+fn build(checkout: &Checkout, name: &'static str, packages: &[ComponentPackage]) -> Result<()> {
+    let flags = reproducible_flags(checkout)?;
+    let mut build = Build::start(checkout, name);
+    for (index, package) in packages.iter().enumerate() {
+        let mut cargo = checkout.cargo();
+        cargo.args(["rustc", "--profile", "component", "--target", WASM_TARGET, "--lib", "-p", &package.name]);
+        // Together with an `rlib`, the component would be built without link-time optimization, and a quarter larger.
+        cargo.args(["--crate-type", "cdylib"]);
+        // These flags differ from those of other builds for this target, which would replace the results.
+        cargo.arg("--target-dir").arg(build_folder(checkout)).env("CARGO_ENCODED_RUSTFLAGS", &flags);
+        build.run(Some(&format!("{} ({} of {})", package.id, index + 1, packages.len())), &mut cargo)?;
+    }
+    build.finish()
 }
 
-/// Flags that make the bytes the same wherever the checkout, Cargo's home and the compiler lie.
-fn flags(workspace: &Workspace) -> Result<String> {
+/// Returns compiler flags that make the bytes independent of the paths of the checkout, Cargo's home and the compiler.
+fn reproducible_flags(checkout: &Checkout) -> Result<String> {
     let cargo_home = match variable("CARGO_HOME") {
         Some(folder) => PathBuf::from(folder),
         None => std::env::home_dir().context("neither CARGO_HOME nor HOME is set")?.join(".cargo"),
@@ -91,52 +98,50 @@ fn flags(workspace: &Workspace) -> Result<String> {
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let flags = [
         "-Ctarget-feature=+simd128".to_owned(),
-        remap(&workspace.root, "/jackfield"),
+        remap(&checkout.root, "/jackfield"),
         remap(&cargo_home, "/cargo"),
-        remap(&sysroot(workspace)?, "/rust"),
+        remap(&sysroot(checkout)?, "/rust"),
     ];
     Ok(flags.join("\u{1f}"))
 }
 
-/// Copies what was built to `<folder>.wasm`, takes away what is no longer built, and gives the bytes by folder.
-fn collect(workspace: &Workspace, packages: &[Package], to: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+/// Copies the built components to `<id>.wasm`, removes other components, and returns the bytes by id.
+fn collect(checkout: &Checkout, packages: &[ComponentPackage], to: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     for entry in fs::read_dir(to)? {
         let path = entry?.path();
-        let built = packages.iter().any(|package| path.file_stem().is_some_and(|stem| *stem == *package.folder));
-        if path.extension().is_some_and(|extension| extension == "wasm") && !built {
+        let is_built = packages.iter().any(|package| path.file_stem().is_some_and(|stem| *stem == *package.id));
+        if path.extension().is_some_and(|extension| extension == "wasm") && !is_built {
             fs::remove_file(path)?;
         }
     }
-    let built = build_folder(workspace).join(WASM_TARGET).join("component");
+    let built = build_folder(checkout).join(WASM_TARGET).join("component");
     let mut components = Vec::new();
     for package in packages {
         let file = built.join(format!("{}.wasm", package.library));
-        let bytes = fs::read(&file).with_context(|| {
-            format!("{}: is `crate-type` of {} a \"cdylib\"?", workspace.shown(&file), package.name)
-        })?;
-        write_if_changed(&to.join(format!("{}.wasm", package.folder)), &bytes)?;
-        components.push((package.folder.clone(), bytes));
+        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", checkout.display(&file)))?;
+        write_if_changed(&to.join(format!("{}.wasm", package.id)), &bytes)?;
+        components.push((package.id.clone(), bytes));
     }
     Ok(components)
 }
 
-/// Writes a file as a whole, and not at all where it holds these bytes already: a running service may watch it.
+/// Replaces a file atomically, but only if its content changes, because a running service may watch it.
 pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|present| present == bytes) {
         return Ok(());
     }
     let unfinished = path.with_extension("part");
-    fs::write(&unfinished, bytes).with_context(|| unfinished.display().to_string())?;
-    fs::rename(&unfinished, path).with_context(|| path.display().to_string())
+    fs::write(&unfinished, bytes).with_context(|| format!("cannot write {}", unfinished.display()))?;
+    fs::rename(&unfinished, path).with_context(|| format!("cannot replace {}", path.display()))
 }
 
-fn build_folder(workspace: &Workspace) -> PathBuf {
-    workspace.target.join("components-build")
+fn build_folder(checkout: &Checkout) -> PathBuf {
+    checkout.target.join("components-build")
 }
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Formats bytes as hexadecimal digits.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -152,6 +157,6 @@ mod tests {
 
     #[test]
     fn hex_keeps_leading_zeros() {
-        assert_eq!(hex(&[0, 10, 255]), "000aff");
+        assert_eq!(to_hex(&[0, 10, 255]), "000aff");
     }
 }

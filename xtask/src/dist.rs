@@ -1,35 +1,52 @@
-//! `cargo xtask dist`: the program in release and the shipped components, side by side under `target/dist/`.
+//! `cargo xtask dist`: the files to install, under `target/dist/`.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 
-use crate::{
-    children,
-    components::{self, Digests, write_if_changed},
-    steps::Steps,
-    tools,
-    workspace::Workspace,
-};
+use crate::{checkout::Checkout, components, host, process, steps::Steps, tools};
 
-/// Builds `target/dist/jackfield` and `target/dist/plugins/*.wasm`.
-pub(crate) fn dist(workspace: &Workspace, steps: &mut Steps) -> Result<Digests> {
-    tools::wasm_target(workspace)?;
-    let digests = steps.take("components", || components::providers(workspace))?;
-    steps.take("host", || children::run(digests.cargo(workspace).args(["build", "--release", "-p", "jackfield"])))?;
+/// Builds `target/dist/jackfield`, its debug information and `target/dist/plugins/*.wasm`.
+pub(crate) fn build_dist(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
+    tools::ensure_wasm_target(checkout)?;
+    tools::require_objcopy()?;
+    let digests = steps.run("components", || components::build_plugins(checkout))?;
+    let built = steps.run("host", || host::build_production(checkout, &digests))?;
 
-    let dist = workspace.dist();
+    let dist = checkout.dist();
     let plugins = dist.join("plugins");
-    fs::create_dir_all(&plugins).with_context(|| plugins.display().to_string())?;
-    for id in digests.ids() {
-        let file = format!("{id}.wasm");
-        write_if_changed(&plugins.join(&file), &fs::read(workspace.components().join(&file))?)?;
-    }
-    let built = workspace.target.join("release/jackfield");
-    // A copy over a program that runs is refused; one beside it, renamed, is not.
-    let unfinished = dist.join("jackfield.part");
-    fs::copy(&built, &unfinished).with_context(|| built.display().to_string())?;
-    fs::rename(&unfinished, dist.join("jackfield"))?;
-    println!("{} and {}/*.wasm are ready", workspace.shown(&dist.join("jackfield")), workspace.shown(&plugins));
-    Ok(digests)
+    components::copy_plugins(checkout, &digests, &plugins)?;
+    let (program, debug) = strip(&built, &dist)?;
+    let size = fs::metadata(&program)?.len();
+    println!("{} ({} MB)", checkout.display(&program), size / 1_000_000);
+    println!("{} (line tables, for backtraces and debuggers)", checkout.display(&debug));
+    println!("{}/*.wasm", checkout.display(&plugins));
+    Ok(())
+}
+
+/// Splits a program into one without symbols and a `.debug` file, which backtraces and debuggers find beside it.
+fn strip(built: &Path, to: &Path) -> Result<(PathBuf, PathBuf)> {
+    let name = built.file_name().context("the program has no name")?;
+    let program = to.join(name);
+    let debug = program.with_extension("debug");
+    replace(&debug, |part| objcopy(built, part, &["--only-keep-debug"]))?;
+    // The link contains the checksum of the file, so the file comes first.
+    let link = format!("--add-gnu-debuglink={}", debug.display());
+    replace(&program, |part| objcopy(built, part, &["--strip-all", &link]))?;
+    Ok((program, debug))
+}
+
+fn objcopy(from: &Path, to: &Path, options: &[&str]) -> Result<()> {
+    process::run(Command::new("objcopy").args(options).arg(from).arg(to))
+}
+
+/// Writes a file under another name first, because a program that is running cannot be written to.
+fn replace(file: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let part = file.with_added_extension("part");
+    write(&part)?;
+    fs::rename(&part, file).with_context(|| format!("cannot replace {}", file.display()))
 }

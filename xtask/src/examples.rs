@@ -1,4 +1,4 @@
-//! Builds the example providers of `docs/examples/`, in other languages than Rust, with tools that it gets itself.
+//! Builds the example plugins of `docs/examples/`, which are written in other languages than Rust.
 
 use std::{
     fmt, fs,
@@ -10,34 +10,34 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    children,
-    components::write_if_changed,
-    tools::{self, Language},
-    workspace::Workspace,
+    checkout::Checkout,
+    components::{to_hex, write_if_changed},
+    process,
+    tools::{self, ExampleLanguage},
 };
 
-/// An example and how it is built.
+/// An example plugin and the commands that build it.
 #[derive(Debug)]
-struct Example {
-    language: Language,
+struct ExamplePlugin {
+    language: ExampleLanguage,
     /// Its folder under `docs/examples/`.
     folder: &'static str,
-    /// Its provider's id.
+    /// The provider's id.
     id: &'static str,
-    /// The file that names its tools, whose change gets them anew.
-    tools: &'static str,
-    /// Gets the tools into its folder.
+    /// The file that pins its build tools. When it changes, they are installed again.
+    lock: &'static str,
+    /// Creates the command that installs the build tools into the folder.
     install: fn(&Path) -> Command,
-    /// Builds it into a file.
+    /// Creates the command that builds the component into a file.
     build: fn(&Path, &Path) -> Command,
 }
 
-const EXAMPLES: [Example; 2] = [
-    Example {
-        language: Language::JavaScript,
+const EXAMPLES: [ExamplePlugin; 2] = [
+    ExamplePlugin {
+        language: ExampleLanguage::JavaScript,
         folder: "javascript",
         id: "acme-crew",
-        tools: "package-lock.json",
+        lock: "package-lock.json",
         install: |folder| command(folder, "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]),
         build: |folder, file| {
             let mut build = command(folder, "node", &["build.mjs"]);
@@ -45,15 +45,15 @@ const EXAMPLES: [Example; 2] = [
             build
         },
     },
-    Example {
-        language: Language::Python,
+    ExamplePlugin {
+        language: ExampleLanguage::Python,
         folder: "python",
         id: "acme-desk",
-        tools: "requirements.txt",
+        lock: "requirements.txt",
         install: |folder| {
             let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"];
             let mut install = command(folder, "python3", &arguments);
-            // It goes into a folder of its own, whoever runs this.
+            // pip warns root about system packages, but this installs into `tools`.
             install.env("PIP_ROOT_USER_ACTION", "ignore").args([
                 "--target",
                 "tools",
@@ -72,77 +72,77 @@ const EXAMPLES: [Example; 2] = [
     },
 ];
 
-/// An example that was not built, and why.
+/// An example that could not be built, and the reason.
 #[derive(Debug)]
-pub(crate) struct LeftOut {
-    /// The provider's id, by which its test is left out too.
+pub(crate) struct SkippedExample {
+    /// The provider's id. The tests of this example are skipped too.
     pub(crate) id: &'static str,
-    language: Language,
-    why: String,
+    language: ExampleLanguage,
+    reason: String,
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for SkippedExample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the example in {} ({})", self.language, self.why)
+        write!(f, "the example in {} ({})", self.language, self.reason)
     }
 }
 
-/// Builds every example into `target/components/examples/`, and says which could not be for want of tools.
+/// Builds every example into `target/components/examples/`, and returns those that lack a build tool.
 ///
 /// # Errors
-/// Tools are there, and yet an example does not build.
-pub(crate) fn build(workspace: &Workspace) -> Result<Vec<LeftOut>> {
-    let mut left_out = Vec::new();
+/// The tools are installed, but an example does not build.
+pub(crate) fn build_examples(checkout: &Checkout) -> Result<Vec<SkippedExample>> {
+    let mut skipped = Vec::new();
     for example in &EXAMPLES {
-        let had = match tools::language(example.language) {
-            Ok(()) => example.build(workspace)?,
+        let built = match tools::ensure_language(example.language) {
+            Ok(()) => example.build(checkout)?,
             missing => missing,
         };
-        if let Err(why) = had {
-            let left = LeftOut { id: example.id, language: example.language, why: why.to_string() };
-            println!("LEFT OUT: {left}");
-            left_out.push(left);
+        if let Err(error) = built {
+            let example = SkippedExample { id: example.id, language: example.language, reason: error.to_string() };
+            println!("skipped {example}");
+            skipped.push(example);
         }
     }
-    Ok(left_out)
+    Ok(skipped)
 }
 
-impl Example {
-    /// Builds it where anything has changed. The inner error is that its tools could not be had.
-    fn build(&self, workspace: &Workspace) -> Result<Result<()>> {
-        // The same folders as in the checkout, for the build names the contract's by a relative path.
-        let work = workspace.target.join("examples");
+impl ExamplePlugin {
+    /// Builds the example if a file has changed. The inner error says why its tools cannot be installed.
+    fn build(&self, checkout: &Checkout) -> Result<Result<()>> {
+        // The copies have the same layout as the checkout, because the build refers to `wit/` by a relative path.
+        let work = checkout.target.join("examples");
         let folder = work.join("docs/examples").join(self.folder);
-        let mut inputs = copy(&workspace.root.join("wit"), &work.join("wit"))?;
-        inputs.extend(copy(&workspace.root.join("docs/examples").join(self.folder), &folder)?);
+        let mut inputs = copy_files(&checkout.root.join("wit"), &work.join("wit"))?;
+        inputs.extend(copy_files(&checkout.root.join("docs/examples").join(self.folder), &folder)?);
 
-        let file = workspace.components().join("examples").join(format!("{}.wasm", self.id));
-        let made_of = digest(&inputs)?;
+        let component = checkout.components().join("examples").join(format!("{}.wasm", self.id));
+        let digest = digest_files(&inputs)?;
         let stamp = folder.join(".built");
-        if file.is_file() && fs::read_to_string(&stamp).is_ok_and(|built| built == made_of) {
+        if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|built| built == digest) {
             return Ok(Ok(()));
         }
-        if let Err(missing) = self.install(&folder) {
-            return Ok(Err(missing));
+        if let Err(error) = self.install(&folder) {
+            return Ok(Err(error));
         }
-        let made = folder.join(format!("{}.wasm", self.id));
-        children::run(&mut (self.build)(&folder, &made))?;
-        let bytes = fs::read(&made).with_context(|| made.display().to_string())?;
-        fs::create_dir_all(workspace.components().join("examples"))?;
-        write_if_changed(&file, &bytes)?;
-        fs::write(&stamp, made_of)?;
+        let output = folder.join(format!("{}.wasm", self.id));
+        process::run(&mut (self.build)(&folder, &output))?;
+        let bytes = fs::read(&output).with_context(|| format!("cannot read {}", output.display()))?;
+        fs::create_dir_all(checkout.components().join("examples"))?;
+        write_if_changed(&component, &bytes)?;
+        fs::write(&stamp, digest)?;
         Ok(Ok(()))
     }
 
     fn install(&self, folder: &Path) -> Result<()> {
-        let wanted = fs::read_to_string(folder.join(self.tools))?;
+        let lock = fs::read_to_string(folder.join(self.lock))?;
         let stamp = folder.join(".tools");
-        if fs::read_to_string(&stamp).is_ok_and(|present| present == wanted) {
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
             return Ok(());
         }
-        println!("getting what the example in {} is built with", self.language);
-        children::run(&mut (self.install)(folder)).context("its tools could not be had from their registry")?;
-        Ok(fs::write(stamp, wanted)?)
+        println!("installing the build tools of the example in {}", self.language);
+        process::run(&mut (self.install)(folder)).context("cannot install its build tools from their registry")?;
+        Ok(fs::write(stamp, lock)?)
     }
 }
 
@@ -152,30 +152,30 @@ fn command(folder: &Path, program: impl AsRef<std::ffi::OsStr>, arguments: &[&st
     command
 }
 
-/// Copies the files of a folder that are no dot files, and gives their paths, sorted.
-fn copy(from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
-    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
-    let mut copied = Vec::new();
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+/// Copies the files of a folder, except dot files and components, and returns the copies, sorted.
+fn copy_files(from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry?;
-        let built = entry.path().extension().is_some_and(|extension| extension == "wasm");
-        if entry.file_type()?.is_file() && !built && !entry.file_name().to_string_lossy().starts_with('.') {
+        let is_component = entry.path().extension().is_some_and(|extension| extension == "wasm");
+        if entry.file_type()?.is_file() && !is_component && !entry.file_name().to_string_lossy().starts_with('.') {
             let path = to.join(entry.file_name());
             write_if_changed(&path, &fs::read(entry.path())?)?;
-            copied.push(path);
+            copies.push(path);
         }
     }
-    copied.sort();
-    Ok(copied)
+    copies.sort();
+    Ok(copies)
 }
 
-fn digest(files: &[PathBuf]) -> Result<String> {
+fn digest_files(files: &[PathBuf]) -> Result<String> {
     let mut hasher = Sha256::new();
     for file in files {
-        let bytes = fs::read(file).with_context(|| file.display().to_string())?;
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
         hasher.update(bytes.len().to_be_bytes());
         hasher.update(bytes);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(to_hex(&hasher.finalize()))
 }

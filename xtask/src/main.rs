@@ -1,65 +1,67 @@
-//! The repository's own commands, `cargo xtask …`: reads the arguments and hands over to one file per command.
+//! The commands of the repository, `cargo xtask …`: parses the arguments and calls one module per command.
 
-#![expect(clippy::print_stdout, reason = "what it prints is for the person who ran it")]
+#![expect(clippy::print_stdout, reason = "the output is for the person who runs a command")]
 
 mod bench;
 mod browser;
-mod children;
+mod build_progress;
+mod build_times;
+mod checkout;
 mod components;
 mod dist;
 mod examples;
+mod host;
 mod postgres;
+mod process;
 mod run;
 mod steps;
 mod suite;
+mod terminal;
 mod test;
 mod tools;
 mod vendor;
-mod workspace;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::{Parser, Subcommand};
 
-use crate::{run::Mode, steps::Steps, workspace::Workspace};
+use crate::{checkout::Checkout, run::RunArguments, steps::Steps, test::TestArguments};
 
-const USAGE: &str = "\
-usage: cargo xtask <command>
+/// Build, run and test Jackfield
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
 
-  run [--demo]                         build and start the service; --demo: against local stand-ins, with fresh data
-  test [--no-postgres] [--no-browser] [-- FILTER…]
-                                       every check and every test; FILTER: only the tests whose names hold one of them
-  dist                                 target/dist/jackfield and target/dist/plugins/*.wasm
-  bench [ARGUMENT…]                    the benchmarks, their report under target/bench/
-  components                           the providers, the test guests and the examples, under target/components/
-  vendor                               the console's libraries in their pinned versions, into host/src/console/vendor/
-  screenshots                          a picture of each of the console's pages, under docs/img/
-  tools                                get what the other commands need";
-
-/// What was asked for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Subcommand)]
 enum Task {
-    Help,
-    Run(Mode),
-    Test(test::Options),
+    /// Build and start the service
+    Run(RunArguments),
+    /// Run every check and every test
+    Test(TestArguments),
+    /// Build what is installed: target/dist/jackfield and target/dist/plugins/*.wasm
     Dist,
-    Bench(Vec<String>),
+    /// Run the benchmarks and write their report under target/bench/
+    Bench {
+        /// Arguments of the benchmarks, such as the names of those to run
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Build the plugins, the test guests and the example plugins under target/components/
     Components,
+    /// Download the console's libraries in the versions that their manifest pins
     Vendor,
+    /// Take a screenshot of each page of the console, under docs/img/
     Screenshots,
+    /// Install what the other commands need
     Tools,
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let task = match Task::parse(&arguments) {
-        Ok(task) => task,
-        Err(mistake) => {
-            eprintln!("{mistake}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match task.perform() {
+    match Xtask::parse().task.perform() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -69,60 +71,34 @@ fn main() -> ExitCode {
 }
 
 impl Task {
-    fn parse(arguments: &[String]) -> Result<Self, String> {
-        let Some((command, rest)) = arguments.split_first() else { return Err("which command?".to_owned()) };
-        let rest_text: Vec<&str> = rest.iter().map(String::as_str).collect();
-        match (command.as_str(), rest_text.as_slice()) {
-            ("help" | "-h" | "--help", _) | (_, ["-h" | "--help"]) => Ok(Self::Help),
-            ("run", []) => Ok(Self::Run(Mode::Plain)),
-            ("run", ["--demo"]) => Ok(Self::Run(Mode::Demo)),
-            ("test", _) => test::Options::parse(rest).map(Self::Test),
-            ("dist", []) => Ok(Self::Dist),
-            ("bench", ["--", ..]) => Ok(Self::Bench(rest[1..].to_vec())),
-            ("bench", _) => Ok(Self::Bench(rest.to_vec())),
-            ("components", []) => Ok(Self::Components),
-            ("vendor", []) => Ok(Self::Vendor),
-            ("screenshots", []) => Ok(Self::Screenshots),
-            ("tools", []) => Ok(Self::Tools),
-            ("run" | "dist" | "components" | "vendor" | "screenshots" | "tools", _) => {
-                Err(format!("`{command}` does not take `{}`", rest.join(" ")))
-            }
-            _ => Err(format!("there is no command `{command}`")),
-        }
-    }
-
     fn perform(self) -> Result<()> {
-        if self == Self::Help {
-            println!("{USAGE}");
-            return Ok(());
-        }
-        children::watch_signals()?;
-        let workspace = Workspace::find()?;
+        process::forward_signals()?;
+        let checkout = Checkout::find()?;
         let mut steps = Steps::default();
         match self {
-            Self::Help => Ok(()),
-            Self::Run(mode) => run::run(&workspace, &mut steps, mode),
-            Self::Test(options) => test::test(&workspace, &options),
-            Self::Dist => dist::dist(&workspace, &mut steps).map(drop),
-            Self::Bench(arguments) => bench::bench(&workspace, &mut steps, &arguments),
+            Self::Run(arguments) => run::run(&checkout, &mut steps, arguments),
+            Self::Test(arguments) => test::run_tests(&checkout, &arguments),
+            Self::Dist => dist::build_dist(&checkout, &mut steps),
+            Self::Bench { arguments } => bench::run_benchmarks(&checkout, &mut steps, &arguments),
             Self::Components => {
-                tools::wasm_target(&workspace)?;
-                steps.take("components", || components::providers(&workspace))?;
-                steps.take("guests", || components::guests(&workspace))?;
-                steps.take("examples", || examples::build(&workspace)).map(drop)
+                tools::ensure_wasm_target(&checkout)?;
+                steps.run("components", || components::build_plugins(&checkout))?;
+                steps.run("guests", || components::build_test_guests(&checkout))?;
+                steps.run("examples", || examples::build_examples(&checkout)).map(drop)
             }
-            Self::Vendor => vendor::vendor(&workspace),
+            Self::Vendor => vendor::vendor(&checkout),
             Self::Screenshots => {
-                tools::wasm_target(&workspace)?;
-                let digests = steps.take("components", || components::providers(&workspace))?;
-                steps.take("screenshots", || browser::screenshots(&workspace, &digests))
+                tools::ensure_wasm_target(&checkout)?;
+                let digests = steps.run("components", || components::build_plugins(&checkout))?;
+                steps.run("screenshots", || browser::take_screenshots(&checkout, &digests))
             }
             Self::Tools => {
-                tools::wasm_target(&workspace)?;
-                tools::checkers(&workspace)?;
-                tools::node()?;
-                tools::browser()?;
-                tools::postgres_programs().map(drop)
+                tools::ensure_wasm_target(&checkout)?;
+                tools::ensure_linters(&checkout)?;
+                tools::require_objcopy()?;
+                tools::ensure_node()?;
+                tools::ensure_browser()?;
+                tools::ensure_postgres().map(drop)
             }
         }
     }
@@ -132,24 +108,34 @@ impl Task {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Task, String> {
-        Task::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parse(line: &str) -> Result<Task, clap::Error> {
+        Xtask::try_parse_from(["cargo xtask"].into_iter().chain(line.split_whitespace())).map(|xtask| xtask.task)
     }
 
     #[test]
-    fn what_follows_the_dashes_is_a_filter() {
-        let options = test::Options {
-            postgres: test::Postgres::LeftOut,
-            browser: test::Browser::Included,
-            filter: vec!["slack".to_owned()],
-        };
-        assert_eq!(parse("test --no-postgres -- slack"), Ok(Task::Test(options)));
+    fn the_command_line_is_valid() {
+        use clap::CommandFactory;
+        Xtask::command().debug_assert();
     }
 
     #[test]
-    fn an_argument_that_nobody_takes_is_a_mistake() {
-        for line in ["", "dance", "run --fast", "dist it", "test slack"] {
-            assert!(parse(line).is_err(), "{line}");
+    fn a_filter_may_follow_dashes() {
+        let with_dashes = parse("test --no-postgres --no-browser -- slack").unwrap();
+        assert_eq!(parse("test --no-postgres --no-browser slack").unwrap(), with_dashes);
+        assert_ne!(parse("test --no-postgres --no-browser").unwrap(), with_dashes);
+    }
+
+    #[test]
+    fn arguments_of_the_benchmarks_are_passed_on() {
+        let expected = Task::Bench { arguments: vec!["sandbox".to_owned(), "--quick".to_owned()] };
+        assert_eq!(parse("bench sandbox --quick").unwrap(), expected);
+        assert_eq!(parse("bench -- sandbox --quick").unwrap(), expected);
+    }
+
+    #[test]
+    fn wrong_use_exits_with_2() {
+        for line in ["", "dance", "run --fast", "dist it", "test --no-such-flag"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }
 }

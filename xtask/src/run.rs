@@ -1,4 +1,4 @@
-//! `cargo xtask run`: builds and starts the service; with `--demo` against local stand-ins, on data of its own.
+//! `cargo xtask run`: builds and starts the service; with `--demo` against local stand-ins, with fresh data.
 
 mod demo;
 
@@ -7,79 +7,89 @@ use std::{path::Path, process::Command};
 use anyhow::{Result, bail};
 
 use crate::{
-    children::{self, quoted},
-    components::Digests,
-    dist,
+    build_times::BuildTimes,
+    checkout::{Checkout, variable, variable_names},
+    components, host,
+    process::{self, quote_for_shell},
     steps::Steps,
-    workspace::{Workspace, variable, variable_names},
+    tools,
 };
 
-/// What the service talks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The providers themselves.
-    Plain,
-    /// Stand-ins on this machine.
-    Demo,
+/// The arguments of `cargo xtask run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+pub(crate) struct RunArguments {
+    /// Start stand-ins on this machine in place of the providers, and use fresh data
+    #[arg(long)]
+    demo: bool,
 }
 
-/// The settings that may be changed in a demo; any other could point it at data that is not a demo's.
+/// How many minutes the first `cargo xtask run --demo` takes on two cores, measured by
+/// `rm -rf target && time cargo xtask run --demo` with all dependencies downloaded.
+const FIRST_BUILD_MINUTES: u32 = 10;
+
+/// The settings that a demo accepts from the environment. Any other could make it use data that is not its own.
 const DEMO_SETTINGS: [&str; 3] = ["JACKFIELD_LISTEN", "JACKFIELD_LOG", "JACKFIELD_LOG_FORMAT"];
 
-/// Builds everything, starts the service and waits for its end.
-pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, mode: Mode) -> Result<()> {
-    match mode {
-        Mode::Plain => {
-            dist::dist(workspace, steps)?;
-            plain(workspace)
-        }
-        Mode::Demo => {
-            refuse_foreign_settings()?;
-            let digests = dist::dist(workspace, steps)?;
-            steps.take("stand-ins", || build_stand_ins(workspace, &digests))?;
-            demo::demo(workspace)
-        }
+/// Builds everything, starts the service and waits until it ends.
+pub(crate) fn run(checkout: &Checkout, steps: &mut Steps, arguments: RunArguments) -> Result<()> {
+    if arguments.demo {
+        reject_foreign_settings()?;
+    }
+    tools::ensure_wasm_target(checkout)?;
+    print_build_time(checkout, arguments);
+    let digests = steps.run("components", || components::build_plugins(checkout))?;
+    let program = steps.run("host", || host::build_local(checkout, &digests))?;
+    // By default the service loads the plugins from this folder beside the program.
+    components::copy_plugins(checkout, &digests, &program.with_file_name("plugins"))?;
+    if arguments.demo {
+        let stand_ins = steps.run("stand-ins", || host::build_stand_ins(checkout, &digests))?;
+        demo::run(checkout, &program, &stand_ins)
+    } else {
+        serve(checkout, &program)
     }
 }
 
-/// Builds the providers' stand-ins in release.
-pub(crate) fn build_stand_ins(workspace: &Workspace, digests: &Digests) -> Result<()> {
-    let mut cargo = digests.cargo(workspace);
-    children::run(cargo.args(["build", "--release", "-p", "jackfield-test-support", "--bin", "jackfield-stand-ins"]))
+/// Prints how long the build will take: as measured by the last complete one, or else a typical time.
+fn print_build_time(checkout: &Checkout, arguments: RunArguments) {
+    let mut builds = vec![components::PLUGINS, host::LOCAL_HOST];
+    if arguments.demo {
+        builds.push(host::STAND_INS);
+    }
+    match BuildTimes::load(checkout).total(&builds) {
+        Some(time) => println!("Building Jackfield: {}; after a small change it takes less.", time.describe()),
+        None => println!("Building Jackfield: the first build takes about {FIRST_BUILD_MINUTES} minutes on two cores."),
+    }
 }
 
-/// Starts the service in the checkout with the settings of a person who starts it there by hand: `./jackfield.toml`,
-/// the environment, and the defaults, which are `./data` and the plugins beside the program. So the line for a token
-/// needs no setting either to find the same data.
-fn plain(workspace: &Workspace) -> Result<()> {
-    let program = workspace.dist().join("jackfield");
-    println!("\nJackfield comes up at http://{}; Ctrl-C ends it.", listen());
-    println!("The first start prints a link to sign in with. For another one, or for a token, in another terminal,");
-    println!("in {}:\n", workspace.root.display());
-    println!("  {} signin-link", typed(workspace, &program));
-    println!("  {} token create --name admin --level executive\n", typed(workspace, &program));
-    println!(
-        "They must find the same data folder: give it the JACKFIELD_… variables that this terminal has, if any.\n"
-    );
-    children::serve(Command::new(program).arg("serve").current_dir(&workspace.root))
+/// Starts the service in the checkout with the settings that it would have if it were started there by hand:
+/// `./jackfield.toml`, the environment, and the defaults. So the printed commands find the same data without settings.
+fn serve(checkout: &Checkout, program: &Path) -> Result<()> {
+    let typed = to_typed(checkout, program);
+    println!("\nListening on http://{}. Press Ctrl-C to stop.", listen_address());
+    println!("The first start prints a sign-in link. For another link, or for a token, open another terminal");
+    println!("in {} and run:\n", checkout.root.display());
+    println!("  {typed} signin-link");
+    println!("  {typed} token create --name admin --level executive\n");
+    println!("If JACKFIELD_… variables are set in this terminal, set them there too.\n");
+    process::run_until_interrupted(Command::new(program).arg("serve").current_dir(&checkout.root))
 }
 
-fn refuse_foreign_settings() -> Result<()> {
+fn reject_foreign_settings() -> Result<()> {
     let mut foreign = variable_names();
     foreign.retain(|name| name.starts_with("JACKFIELD_") && !DEMO_SETTINGS.contains(&name.as_str()));
     if foreign.is_empty() {
         return Ok(());
     }
     foreign.sort();
-    bail!("a demo brings its own settings: run `unset {}` and try again", foreign.join(" "))
+    bail!("cannot start the demo with settings from the environment: run `unset {}` and try again", foreign.join(" "))
 }
 
-fn listen() -> String {
+fn listen_address() -> String {
     variable("JACKFIELD_LISTEN").map_or_else(|| "127.0.0.1:7420".into(), |text| text.to_string_lossy().into_owned())
 }
 
-/// A program as it is typed in the checkout.
-fn typed(workspace: &Workspace, program: &Path) -> String {
-    let shown = workspace.shown(program).to_string();
-    if Path::new(&shown).is_absolute() { quoted(&shown) } else { quoted(&format!("./{shown}")) }
+/// Formats the path of a program as one types it in the checkout.
+fn to_typed(checkout: &Checkout, program: &Path) -> String {
+    let path = checkout.display(program).to_string();
+    if Path::new(&path).is_absolute() { quote_for_shell(&path) } else { quote_for_shell(&format!("./{path}")) }
 }

@@ -1,41 +1,43 @@
-//! The steps of a command: a line for each when it starts and when it ends, and all of them in one line.
+//! The steps of a command: prints a line when each starts and ends, and a summary of all of them.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// The steps that were taken, in order.
+/// The steps that have run, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    taken: Vec<(String, Duration)>,
+    finished: Vec<(String, Duration)>,
 }
 
 impl Steps {
-    /// Takes a step and tells how long it took.
-    pub(crate) fn take<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Runs a step and prints its outcome and duration.
+    pub(crate) fn run<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         println!("== {name}");
         let start = Instant::now();
         let result = step();
-        let time = start.elapsed();
-        self.taken.push((name.to_owned(), time));
+        let duration = start.elapsed();
+        self.finished.push((name.to_owned(), duration));
         let outcome = if result.is_ok() { "done" } else { "failed" };
-        println!("== {name}: {outcome} in {}", seconds(time));
-        result.with_context(|| name.to_owned())
+        println!("== {name}: {outcome} in {}", format_duration(duration));
+        result.with_context(|| format!("step `{name}` failed"))
     }
 
-    /// Every step with its time, and the sum.
+    /// Lists every step with its duration, and the total.
     pub(crate) fn summary(&self) -> String {
         let mut parts: Vec<String> =
-            self.taken.iter().map(|(name, time)| format!("{name} {}", seconds(*time))).collect();
-        parts.push(format!("in all {}", seconds(self.taken.iter().map(|(_, time)| *time).sum())));
+            self.finished.iter().map(|(name, duration)| format!("{name} {}", format_duration(*duration))).collect();
+        let total = self.finished.iter().map(|(_, duration)| *duration).sum();
+        parts.push(format!("total {}", format_duration(total)));
         parts.join(", ")
     }
 }
 
-fn seconds(time: Duration) -> String {
-    match time.as_secs() {
+/// Formats a duration as `0.3 s` or `2 min 5 s`.
+pub(crate) fn format_duration(duration: Duration) -> String {
+    match duration.as_secs() {
         seconds @ 60.. => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{:.1} s", time.as_secs_f64()),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
     }
 }
 
@@ -44,8 +46,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
-        assert_eq!(seconds(Duration::from_millis(340)), "0.3 s");
-        assert_eq!(seconds(Duration::from_secs(125)), "2 min 5 s");
+    fn durations_are_short() {
+        assert_eq!(format_duration(Duration::from_millis(340)), "0.3 s");
+        assert_eq!(format_duration(Duration::from_secs(125)), "2 min 5 s");
     }
 }

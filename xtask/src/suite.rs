@@ -1,21 +1,21 @@
-//! Runs the workspace's tests, by cargo-nextest where it is there and by `cargo test` where not, and counts them.
+//! Builds, runs and counts the workspace's tests, with cargo-nextest if it is installed and `cargo test` otherwise.
 
 use std::{
     io,
-    io::IsTerminal,
     process::{Command, Stdio},
 };
 
 use anyhow::{Result, bail};
 
-use crate::{children, components::Digests, workspace::Workspace};
+use crate::{build_progress::Build, checkout::Checkout, components::Digests, process, terminal};
 
-/// The test that searches what all others left behind, and so runs after them, alone.
+/// The test that searches the logs, databases and responses of all other tests for secrets, and so runs after them.
 const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
-/// The modules of the binary `it` whose tests run once: what they show depends on no database. All others run on each.
+/// The modules of the binary `it` whose results do not depend on the database. They run once, and all others once per
+/// database.
 ///
-/// `http::catalog::checked` is about the child that checks, `http::hostile` about the sandbox.
+/// `http::catalog::checked` tests the child process that checks components, `http::hostile` tests the sandbox.
 const WITHOUT_DATABASE: [&str; 6] = ["author", "examples", "http::catalog::checked", "http::hostile", "pure", "tidy"];
 
 /// Which tests run.
@@ -23,124 +23,129 @@ const WITHOUT_DATABASE: [&str; 6] = ["author", "examples", "http::catalog::check
 pub(crate) enum Selection {
     /// Every test of every package.
     All,
-    /// The integration tests that touch a database.
+    /// The integration tests that use a database.
     Database,
-    /// The search through what the others left behind; its variables are those of the run that left it.
+    /// The search for secrets, with the variables of the run whose output it searches.
     Scan,
 }
 
-/// The tests of this workspace, built and ready to run.
+/// The tests of this workspace.
 #[derive(Debug)]
 pub(crate) struct Suite<'a> {
-    workspace: &'a Workspace,
+    checkout: &'a Checkout,
     digests: &'a Digests,
-    runner: Runner,
-    /// Every run selects the same packages: with others, shared dependencies would have other features and be built
-    /// once more.
+    runner: TestRunner,
+    /// The arguments that select the packages. They are the same in every run: a different selection would change the
+    /// features of shared dependencies, and build them again.
     packages: Vec<String>,
-    /// Only tests whose names hold one of these run; all where there is none.
-    filter: &'a [String],
+    /// Only tests whose name contains one of these run; all tests if there are none.
+    filters: &'a [String],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Runner {
+enum TestRunner {
     Nextest,
     Cargo,
 }
 
 impl<'a> Suite<'a> {
-    /// Chooses the runner and the packages: all but the guests, which only link for wasm.
-    pub(crate) fn new(workspace: &'a Workspace, digests: &'a Digests, filter: &'a [String]) -> Result<Self> {
-        let nextest = children::succeeds(workspace.cargo().args(["nextest", "--version"]));
-        let runner = if nextest { Runner::Nextest } else { Runner::Cargo };
-        Ok(Self { workspace, digests, runner, packages: native_packages(workspace)?, filter })
+    /// Chooses the runner, and selects the packages with [`select_native_packages`].
+    pub(crate) fn new(checkout: &'a Checkout, digests: &'a Digests, filters: &'a [String]) -> Result<Self> {
+        let has_nextest = process::succeeds(checkout.cargo().args(["nextest", "--version"]));
+        let runner = if has_nextest { TestRunner::Nextest } else { TestRunner::Cargo };
+        Ok(Self { checkout, digests, runner, packages: select_native_packages(checkout)?, filters })
     }
 
-    /// Builds every test and every program in one go.
+    /// Builds every test and every program.
     pub(crate) fn build(&self) -> Result<()> {
-        let mut cargo = self.digests.cargo(self.workspace);
-        children::run(cargo.arg("build").args(&self.packages).args(["--bins", "--tests"]))
+        let mut cargo = self.digests.cargo(self.checkout);
+        let mut build = Build::start(self.checkout, "tests");
+        build.run(None, cargo.arg("build").args(&self.packages).args(["--bins", "--tests"]))?;
+        build.finish()
     }
 
-    /// Runs some of the tests with these variables, and says how many passed.
+    /// Runs the selected tests with these variables, and returns how many passed.
     pub(crate) fn run(&self, selection: Selection, environment: &[(&str, String)]) -> Result<usize> {
-        let mut cargo = self.digests.cargo(self.workspace);
+        let mut cargo = self.digests.cargo(self.checkout);
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
         if selection == Selection::Scan {
             cargo.env("JACKFIELD_TEST_SCAN", "1");
         }
         match self.runner {
-            Runner::Nextest => {
-                self.nextest(&mut cargo, selection);
+            TestRunner::Nextest => {
+                self.add_nextest_arguments(&mut cargo, selection);
                 let mut passed = 0;
-                let take = |child: &mut std::process::Child| child.stderr.take();
-                children::run_and_read(cargo.stderr(Stdio::piped()), take, io::stderr(), |line| {
-                    passed += passed_in_nextest(line).unwrap_or_default();
-                })?;
-                let documented = if selection == Selection::All { self.doctests(environment)? } else { 0 };
-                Ok(passed + documented)
+                process::run_with_output(
+                    cargo.stderr(Stdio::piped()),
+                    |child| child.stderr.take(),
+                    |output| {
+                        process::copy_lines(output, io::stderr(), |line| {
+                            passed += parse_nextest_passed(line).unwrap_or_default();
+                        })
+                    },
+                )?;
+                let doctests = if selection == Selection::All { self.run_doctests(environment)? } else { 0 };
+                Ok(passed + doctests)
             }
-            Runner::Cargo => {
-                self.cargo_test(&mut cargo, selection);
+            TestRunner::Cargo => {
+                self.add_libtest_arguments(&mut cargo, selection);
                 let passed = run_libtest(&mut cargo)?;
                 if selection == Selection::Scan && passed != 1 {
-                    bail!("the test {SCAN} was not found");
+                    bail!("the test {SCAN} does not exist: update its name in xtask/src/suite.rs");
                 }
                 Ok(passed)
             }
         }
     }
 
-    fn nextest(&self, cargo: &mut Command, selection: Selection) {
+    fn add_nextest_arguments(&self, cargo: &mut Command, selection: Selection) {
         cargo.args(["nextest", "run", "--no-fail-fast"]).args(&self.packages);
-        if io::stderr().is_terminal() {
-            cargo.env("CARGO_TERM_COLOR", "always");
-        }
+        terminal::keep_colors(cargo);
         match selection {
             Selection::All => {
-                cargo.args(["-E", &format!("not test(={SCAN})"), &self.without_tests()]).args(self.filter)
+                cargo.args(["-E", &format!("not test(={SCAN})"), &self.no_tests_argument()]).args(self.filters)
             }
             Selection::Database => {
-                let without = WITHOUT_DATABASE.join("|");
-                cargo.args(["--test", "it", "-E", &format!("not test(/^({without})::/) - test(={SCAN})")]);
-                cargo.arg(self.without_tests()).args(self.filter)
+                let excluded = WITHOUT_DATABASE.join("|");
+                cargo.args(["--test", "it", "-E", &format!("not test(/^({excluded})::/) - test(={SCAN})")]);
+                cargo.arg(self.no_tests_argument()).args(self.filters)
             }
             Selection::Scan => cargo.args(["--test", "it", "-E", &format!("test(={SCAN})")]),
         };
     }
 
-    /// A filter that names only tests of the browser, or only tests without a database, leaves none here.
-    fn without_tests(&self) -> String {
-        format!("--no-tests={}", if self.filter.is_empty() { "fail" } else { "pass" })
+    /// A run without tests is only an error if there is no filter: a filter may select only browser tests.
+    fn no_tests_argument(&self) -> String {
+        format!("--no-tests={}", if self.filters.is_empty() { "fail" } else { "pass" })
     }
 
-    fn cargo_test(&self, cargo: &mut Command, selection: Selection) {
+    fn add_libtest_arguments(&self, cargo: &mut Command, selection: Selection) {
         cargo.args(["test", "--no-fail-fast"]).args(&self.packages);
         match selection {
-            Selection::All => cargo.args(["--", "--skip", SCAN]).args(self.filter),
+            Selection::All => cargo.args(["--", "--skip", SCAN]).args(self.filters),
             Selection::Database => {
                 cargo.args(["--test", "it", "--", "--skip", SCAN]);
                 for module in WITHOUT_DATABASE {
                     cargo.args(["--skip", &format!("{module}::")]);
                 }
-                cargo.args(self.filter)
+                cargo.args(self.filters)
             }
             Selection::Scan => cargo.args(["--test", "it", "--", "--exact", SCAN]),
         };
     }
 
-    /// Runs the examples of the documentation, which nextest leaves out.
-    fn doctests(&self, environment: &[(&str, String)]) -> Result<usize> {
-        let mut cargo = self.digests.cargo(self.workspace);
+    /// Runs the examples in doc comments, which nextest does not support.
+    fn run_doctests(&self, environment: &[(&str, String)]) -> Result<usize> {
+        let mut cargo = self.digests.cargo(self.checkout);
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
-        run_libtest(cargo.args(["test", "--doc"]).args(&self.packages).arg("--").args(self.filter))
+        run_libtest(cargo.args(["test", "--doc"]).args(&self.packages).arg("--").args(self.filters))
     }
 }
 
-/// Every package of the workspace but the guests, as arguments of `cargo`.
-pub(crate) fn native_packages(workspace: &Workspace) -> Result<Vec<String>> {
+/// Returns the arguments of `cargo` that select all packages except the test guests, which only link for wasm.
+pub(crate) fn select_native_packages(checkout: &Checkout) -> Result<Vec<String>> {
     let mut arguments = vec!["--workspace".to_owned()];
-    for guest in workspace.guests()? {
+    for guest in checkout.test_guests()? {
         arguments.extend(["--exclude".to_owned(), guest.name]);
     }
     Ok(arguments)
@@ -148,35 +153,28 @@ pub(crate) fn native_packages(workspace: &Workspace) -> Result<Vec<String>> {
 
 fn run_libtest(cargo: &mut Command) -> Result<usize> {
     let mut passed = 0;
-    let take = |child: &mut std::process::Child| child.stdout.take();
-    children::run_and_read(cargo.stdout(Stdio::piped()), take, io::stdout(), |line| {
-        passed += passed_in_libtest(line).unwrap_or_default();
-    })?;
+    process::run_with_output(
+        cargo.stdout(Stdio::piped()),
+        |child| child.stdout.take(),
+        |output| {
+            process::copy_lines(output, io::stdout(), |line| passed += parse_libtest_passed(line).unwrap_or_default())
+        },
+    )?;
     Ok(passed)
 }
 
-/// The count in `Summary [ 0.1s] 12 tests run: 11 passed, 1 failed, 0 skipped`.
-fn passed_in_nextest(line: &str) -> Option<usize> {
-    let line = without_colours(line);
+/// Parses the count in `Summary [ 0.1s] 12 tests run: 11 passed, 1 failed, 0 skipped`.
+fn parse_nextest_passed(line: &str) -> Option<usize> {
+    let line = terminal::remove_colors(line);
     let (_, counts) = line.trim_start().strip_prefix("Summary ")?.split_once("run: ")?;
     counts.split_once(" passed")?.0.parse().ok()
 }
 
-/// The count in `test result: ok. 11 passed; 0 failed; …`.
-fn passed_in_libtest(line: &str) -> Option<usize> {
-    let line = without_colours(line);
+/// Parses the count in `test result: ok. 11 passed; 0 failed; …`.
+fn parse_libtest_passed(line: &str) -> Option<usize> {
+    let line = terminal::remove_colors(line);
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     counts.split_once(" passed")?.0.parse().ok()
-}
-
-/// Takes out the sequences `ESC [ … m`.
-fn without_colours(line: &str) -> String {
-    let mut parts = line.split("\u{1b}[");
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        plain.push_str(part.split_once('m').map_or("", |(_, rest)| rest));
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -185,11 +183,11 @@ mod tests {
 
     #[test]
     fn passed_tests_are_counted() {
-        let coloured = "\u{1b}[32;1m     Summary\u{1b}[0m [   0.2s] \u{1b}[1m12\u{1b}[0m tests run: \
+        let colored = "\u{1b}[32;1m     Summary\u{1b}[0m [   0.2s] \u{1b}[1m12\u{1b}[0m tests run: \
                         \u{1b}[1m11\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m (1 slow), 1 failed, 3 skipped";
-        assert_eq!(passed_in_nextest(coloured), Some(11));
-        assert_eq!(passed_in_nextest("        PASS [   0.2s] a b"), None);
-        assert_eq!(passed_in_libtest("test result: ok. 7 passed; 0 failed; 0 ignored"), Some(7));
-        assert_eq!(passed_in_libtest("test tests::x ... ok"), None);
+        assert_eq!(parse_nextest_passed(colored), Some(11));
+        assert_eq!(parse_nextest_passed("        PASS [   0.2s] a b"), None);
+        assert_eq!(parse_libtest_passed("test result: ok. 7 passed; 0 failed; 0 ignored"), Some(7));
+        assert_eq!(parse_libtest_passed("test tests::x ... ok"), None);
     }
 }

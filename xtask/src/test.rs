@@ -1,206 +1,212 @@
-//! `cargo xtask test`: every check, and every test on every database; one line at the end tells what ran.
+//! `cargo xtask test`: every check, and every test on every database; the last line summarizes what ran.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    browser, children,
+    browser::BrowserTests,
+    checkout::Checkout,
     components::{self, Digests},
-    examples::{self, LeftOut},
-    postgres::Cluster,
+    examples::{self, SkippedExample},
+    postgres::PostgresServer,
+    process,
     steps::Steps,
-    suite::{Selection, Suite, native_packages},
+    suite::{Selection, Suite, select_native_packages},
     tools,
-    workspace::Workspace,
 };
 
-/// What `cargo xtask test` was asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Options {
-    pub(crate) postgres: Postgres,
-    pub(crate) browser: Browser,
-    /// Only tests whose names hold one of these, without the checks; everything where there is none.
-    pub(crate) filter: Vec<String>,
+/// The arguments of `cargo xtask test`.
+#[derive(Debug, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct TestArguments {
+    /// Skip the tests on PostgreSQL
+    #[arg(long)]
+    no_postgres: bool,
+    /// Skip the console's tests in a browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Run only tests whose name contains one of these, without the checks
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Postgres {
-    Included,
-    LeftOut,
-}
+/// Environment variables for the tests.
+type Environment = Vec<(&'static str, String)>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Browser {
-    Included,
-    LeftOut,
-}
-
-impl Options {
-    /// Reads `[--no-postgres] [--no-browser] [-- FILTER…]`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut options = Self { postgres: Postgres::Included, browser: Browser::Included, filter: Vec::new() };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--no-postgres" => options.postgres = Postgres::LeftOut,
-                "--no-browser" => options.browser = Browser::LeftOut,
-                "--" => options.filter.extend(rest.by_ref().cloned()),
-                other => return Err(format!("`test` does not take `{other}`; a filter comes after `--`")),
-            }
-        }
-        Ok(options)
-    }
-}
-
-/// Runs the checks and the tests and says what ran, also when one of them fails.
-pub(crate) fn test(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut steps = Steps::default();
-    let mut counts = Vec::new();
-    let mut examples = Vec::new();
-    let result = perform(workspace, options, &mut steps, &mut counts, &mut examples);
-
-    let outcome = if result.is_ok() { "passed" } else { "FAILED" };
-    let sum: usize = counts.iter().map(|(_, count)| count).sum();
-    let parts: String = counts.iter().map(|(name, count)| format!(", {name} {count}")).collect();
-    println!("\n{outcome}: {sum} tests{parts}; {}{}", steps.summary(), left_out(options, &examples));
+/// Runs the checks and the tests, and prints what ran even if something fails.
+pub(crate) fn run_tests(checkout: &Checkout, arguments: &TestArguments) -> Result<()> {
+    let mut run = TestRun { checkout, arguments, steps: Steps::default(), passed: Vec::new(), skipped: Vec::new() };
+    let result = run.run();
+    println!("\n{}: {}", if result.is_ok() { "passed" } else { "FAILED" }, run.summary());
     result
 }
 
-fn left_out(options: &Options, examples: &[LeftOut]) -> String {
-    let mut left_out = String::new();
-    if options.postgres == Postgres::LeftOut {
-        left_out.push_str("; LEFT OUT: PostgreSQL (--no-postgres)");
-    }
-    if options.browser == Browser::LeftOut {
-        left_out.push_str("; LEFT OUT: the browser (--no-browser)");
-    }
-    if !options.filter.is_empty() {
-        left_out.push_str("; LEFT OUT: the checks, the scan and the tests that the filter does not name");
-    }
-    for example in examples {
-        left_out.push_str(&format!("; LEFT OUT: {example}"));
-    }
-    left_out
+/// One run of the checks and tests, and what it has done so far.
+#[derive(Debug)]
+struct TestRun<'a> {
+    checkout: &'a Checkout,
+    arguments: &'a TestArguments,
+    steps: Steps,
+    /// How many tests passed, by group.
+    passed: Vec<(&'static str, usize)>,
+    skipped: Vec<SkippedExample>,
 }
 
-fn perform(
-    workspace: &Workspace,
-    options: &Options,
-    steps: &mut Steps,
-    counts: &mut Vec<(&'static str, usize)>,
-    left_out: &mut Vec<LeftOut>,
-) -> Result<()> {
-    let whole = options.filter.is_empty();
-    tools::wasm_target(workspace)?;
-    if whole {
-        tools::checkers(workspace)?;
-    }
-    let programs = match options.postgres {
-        Postgres::Included => Some(tools::postgres_programs()?),
-        Postgres::LeftOut => None,
-    };
-    let flows = match options.browser {
-        Browser::Included => {
-            Some(browser::Browser::find(workspace, &options.filter)?).filter(|flows| !flows.is_empty())
+impl TestRun<'_> {
+    fn run(&mut self) -> Result<()> {
+        let (checkout, filters) = (self.checkout, &self.arguments.filters);
+        let is_complete = filters.is_empty();
+        tools::ensure_wasm_target(checkout)?;
+        if is_complete {
+            tools::ensure_linters(checkout)?;
         }
-        Browser::LeftOut => None,
-    };
-    if let Some(flows) = &flows {
-        flows.prepare()?;
+        let postgres = if self.arguments.no_postgres { None } else { Some(tools::ensure_postgres()?) };
+        let browser = self.prepare_browser()?;
+
+        if is_complete {
+            self.steps.run("fmt", || process::run(checkout.cargo().args(["fmt", "--all", "--check"])))?;
+        }
+        let digests = self.steps.run("components", || components::build_plugins(checkout))?;
+        self.steps.run("guests", || components::build_test_guests(checkout))?;
+        self.skipped = self.steps.run("examples", || examples::build_examples(checkout))?;
+        if is_complete {
+            self.steps.run("clippy", || run_clippy(checkout, &digests))?;
+        }
+        let suite = Suite::new(checkout, &digests, filters)?;
+        self.steps.run("build", || suite.build())?;
+
+        clear_folder(&self.sinks())?;
+        let sqlite = self.environment("sqlite")?;
+        let passed = self.steps.run("sqlite", || suite.run(Selection::All, &sqlite))?;
+        self.passed.push(("sqlite", passed));
+        if let Some(browser) = browser {
+            let passed = self.steps.run("browser", || browser.run(&sqlite))?;
+            self.passed.push(("browser", passed));
+        }
+        let mut environments = vec![sqlite];
+        // The server is kept until the end of the scan, because dropping it removes its files.
+        let mut server = None;
+        if let Some(programs) = postgres {
+            let (started, environment) = self.run_on_postgres(&suite, &programs)?;
+            server = Some(started);
+            environments.push(environment);
+        }
+        if !is_complete && self.passed.iter().all(|(_, passed)| *passed == 0) {
+            bail!("no test has a name that contains {}", filters.join(" or "));
+        }
+        if is_complete {
+            let scan = || environments.iter().map(|environment| suite.run(Selection::Scan, environment)).sum();
+            let passed = self.steps.run("scan", scan)?;
+            self.passed.push(("scan", passed));
+        }
+        drop(server);
+        Ok(())
     }
 
-    if whole {
-        steps.take("fmt", || children::run(workspace.cargo().args(["fmt", "--all", "--check"])))?;
+    /// Installs what the browser tests need; `None` if they are skipped or the filters select none of them.
+    fn prepare_browser(&self) -> Result<Option<BrowserTests>> {
+        if self.arguments.no_browser {
+            return Ok(None);
+        }
+        let tests = BrowserTests::find(self.checkout, &self.arguments.filters)?;
+        if tests.is_empty() {
+            return Ok(None);
+        }
+        tests.prepare()?;
+        Ok(Some(tests))
     }
-    let digests = steps.take("components", || components::providers(workspace))?;
-    steps.take("guests", || components::guests(workspace))?;
-    *left_out = steps.take("examples", || examples::build(workspace))?;
-    if whole {
-        steps.take("clippy", || clippy(workspace, &digests))?;
-    }
-    let suite = Suite::new(workspace, &digests, &options.filter)?;
-    steps.take("build", || suite.build())?;
 
-    let sinks = workspace.target.join("test-sinks");
-    empty(&sinks)?;
-    let sqlite = environment(workspace, &sinks, "sqlite", left_out)?;
-    let passed = steps.take("sqlite", || suite.run(Selection::All, &sqlite))?;
-    counts.push(("sqlite", passed));
-    if let Some(flows) = flows {
-        let passed = steps.take("browser", || flows.run(&sqlite))?;
-        counts.push(("browser", passed));
-    }
-    let mut scans = vec![sqlite];
-
-    // Lives until the scan is over: dropping it removes its files.
-    let mut cluster = None;
-    if let Some(programs) = programs {
-        let cluster = cluster.insert(steps.take("postgres server", || Cluster::start(&programs))?);
-        let mut postgres = environment(workspace, &sinks, "postgres", left_out)?;
-        postgres.push(("JACKFIELD_TEST_POSTGRES_URL", cluster.url()));
-        postgres.push(("JACKFIELD_TEST_POSTGRES_DATA", cluster.data().display().to_string()));
+    /// Runs the tests that use a database on a new server, and returns the stopped server and their environment.
+    fn run_on_postgres(&mut self, suite: &Suite<'_>, programs: &Path) -> Result<(PostgresServer, Environment)> {
+        let mut server = self.steps.run("postgres server", || PostgresServer::start(programs))?;
+        let mut environment = self.environment("postgres")?;
+        environment.push(("JACKFIELD_TEST_POSTGRES_URL", server.url()));
+        environment.push(("JACKFIELD_TEST_POSTGRES_DATA", server.data().display().to_string()));
         let run = || {
-            let hint = "this server is gone by then: `cargo xtask test -- NAME` starts another";
-            suite.run(Selection::Database, &postgres).context(hint)
+            let hint = "tests on PostgreSQL failed; the server has stopped, so repeat one with `cargo xtask test NAME`";
+            suite.run(Selection::Database, &environment).context(hint)
         };
-        let passed = steps.take("postgres", run)?;
-        counts.push(("postgres", passed));
-        // So that all it holds is in its files.
-        cluster.stop()?;
-        scans.push(postgres);
+        let passed = self.steps.run("postgres", run)?;
+        self.passed.push(("postgres", passed));
+        // The scan reads the server's files, and they are complete only after a shutdown.
+        server.stop()?;
+        Ok((server, environment))
     }
-    if !whole && counts.iter().all(|(_, count)| *count == 0) {
-        bail!("no test's name holds {}", options.filter.join(" or "));
+
+    /// Returns the variables of the tests on one database, and creates the folder for what the scan searches.
+    fn environment(&self, database: &str) -> Result<Environment> {
+        let sinks = self.sinks().join(database);
+        fs::create_dir(&sinks).with_context(|| format!("cannot create {}", sinks.display()))?;
+        Ok(vec![
+            ("JACKFIELD_BIN", self.checkout.target.join("debug/jackfield").display().to_string()),
+            ("JACKFIELD_TEST_COMPONENTS", self.checkout.components().display().to_string()),
+            ("JACKFIELD_TEST_DATABASE", database.to_owned()),
+            ("JACKFIELD_TEST_SINKS", sinks.display().to_string()),
+            ("JACKFIELD_TEST_LEFT_OUT", self.skipped.iter().map(|example| example.id).collect::<Vec<_>>().join(",")),
+        ])
     }
-    if whole {
-        let scan = || scans.iter().map(|environment| suite.run(Selection::Scan, environment)).sum();
-        let passed = steps.take("scan", scan)?;
-        counts.push(("scan", passed));
+
+    fn sinks(&self) -> std::path::PathBuf {
+        self.checkout.target.join("test-sinks")
     }
-    Ok(())
+
+    /// Describes what passed, how long each step took, and what was skipped.
+    fn summary(&self) -> String {
+        let total: usize = self.passed.iter().map(|(_, passed)| passed).sum();
+        let groups: String = self.passed.iter().map(|(group, passed)| format!(", {group} {passed}")).collect();
+        format!("{total} tests{groups}; {}{}", self.steps.summary(), describe_skipped(self.arguments, &self.skipped))
+    }
 }
 
-/// The variables of the tests on one database. What they leave behind goes into a folder of its own.
-fn environment(
-    workspace: &Workspace,
-    sinks: &Path,
-    database: &str,
-    left_out: &[LeftOut],
-) -> Result<Vec<(&'static str, String)>> {
-    let sinks = sinks.join(database);
-    fs::create_dir(&sinks).with_context(|| sinks.display().to_string())?;
-    Ok(vec![
-        ("JACKFIELD_BIN", workspace.target.join("debug/jackfield").display().to_string()),
-        ("JACKFIELD_TEST_COMPONENTS", workspace.components().display().to_string()),
-        ("JACKFIELD_TEST_DATABASE", database.to_owned()),
-        ("JACKFIELD_TEST_SINKS", sinks.display().to_string()),
-        ("JACKFIELD_TEST_LEFT_OUT", left_out.iter().map(|example| example.id).collect::<Vec<_>>().join(",")),
-    ])
+fn describe_skipped(arguments: &TestArguments, examples: &[SkippedExample]) -> String {
+    let mut skipped = Vec::new();
+    if arguments.no_postgres {
+        skipped.push("PostgreSQL (--no-postgres)".to_owned());
+    }
+    if arguments.no_browser {
+        skipped.push("the browser (--no-browser)".to_owned());
+    }
+    if !arguments.filters.is_empty() {
+        skipped.push("the checks, the scan and the tests that the filter does not match".to_owned());
+    }
+    skipped.extend(examples.iter().map(SkippedExample::to_string));
+    skipped.iter().map(|what| format!("; SKIPPED: {what}")).collect()
 }
 
-/// Lints everything that is native, then what only compiles for wasm: the guests, and the components' own exports.
-fn clippy(workspace: &Workspace, digests: &Digests) -> Result<()> {
-    let mut native = digests.cargo(workspace);
-    native.arg("clippy").args(native_packages(workspace)?).args(["--all-targets", "--", "-D", "warnings"]);
-    children::run(&mut native)?;
+/// Lints all native code, and then the code that only compiles for wasm: the guests and the exports of the plugins.
+fn run_clippy(checkout: &Checkout, digests: &Digests) -> Result<()> {
+    let mut native = digests.cargo(checkout);
+    native.arg("clippy").args(select_native_packages(checkout)?).args(["--all-targets", "--", "-D", "warnings"]);
+    process::run(&mut native)?;
 
-    let components: Vec<_> = workspace.providers()?.into_iter().chain(workspace.guests()?).collect();
-    if components.is_empty() {
-        return Ok(());
-    }
-    let mut wasm = workspace.cargo();
+    let mut wasm = checkout.cargo();
     wasm.args(["clippy", "--target", tools::WASM_TARGET]);
-    for package in &components {
+    for package in checkout.plugins()?.into_iter().chain(checkout.test_guests()?) {
         wasm.args(["-p", &package.name]);
     }
-    children::run(wasm.args(["--", "-D", "warnings"]))
+    process::run(wasm.args(["--", "-D", "warnings"]))
 }
 
-/// Makes a folder that holds nothing.
-fn empty(folder: &Path) -> Result<()> {
+/// Creates an empty folder, or removes the content of an existing one.
+fn clear_folder(folder: &Path) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_lists_what_was_skipped() {
+        assert_eq!(describe_skipped(&TestArguments::default(), &[]), "");
+        let arguments = TestArguments { no_postgres: true, no_browser: true, filters: vec!["slack".to_owned()] };
+        assert_eq!(
+            describe_skipped(&arguments, &[]),
+            "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \
+             SKIPPED: the checks, the scan and the tests that the filter does not match"
+        );
+    }
 }

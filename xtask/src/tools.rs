@@ -1,41 +1,41 @@
-//! Gets what the other commands need, silent about what is there; names what is missing together with its cure.
+//! The tools that the other commands need: installs what it can, and names what is missing and how to get it.
 
-use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fmt, fs, path::PathBuf, process::Command};
 
 use anyhow::{Result, bail};
 
 use crate::{
-    children::{printed_by, run, succeeds},
-    workspace::{Workspace, variable},
+    checkout::{Checkout, variable},
+    process::{read_stdout, run, succeeds},
 };
 
-/// What components are compiled for.
+/// The Rust target of components.
 pub(crate) const WASM_TARGET: &str = "wasm32-wasip2";
 
 /// The programs of a PostgreSQL server that the tests start.
 const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
-/// The names of browsers that the console is tested in; `tests/browser/lib/chromium.js` looks for the same.
+/// The browsers that can run the console's tests; `tests/browser/lib/chromium.js` looks for the same names.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// The engine alone, as Debian names its package and its program; `tests/browser/lib/chromium.js` prefers it for timing.
-const WINDOWLESS: &str = "chromium-headless-shell";
+/// Chromium without its window, a package and program of Debian; `tests/browser/lib/chromium.js` uses it to measure.
+const HEADLESS_SHELL: &str = "chromium-headless-shell";
 
-/// The oldest Node.js that the browser's tests run on: that of Debian 12.
-const NODE: u32 = 18;
+/// The oldest Node.js that runs the browser tests: the version of Debian 12.
+const OLDEST_NODE: u32 = 18;
 
-/// A language that an example is written in.
+const SKIP_BROWSER: &str = "or skip the browser tests with `cargo xtask test --no-browser`";
+
+const SKIP_POSTGRES: &str = "or skip PostgreSQL with `cargo xtask test --no-postgres`";
+
+/// A language of the example plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
+pub(crate) enum ExampleLanguage {
     JavaScript,
     Python,
 }
 
-impl fmt::Display for Language {
+impl fmt::Display for ExampleLanguage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::JavaScript => "JavaScript",
@@ -44,148 +44,162 @@ impl fmt::Display for Language {
     }
 }
 
-/// Sees to it that components can be compiled.
-pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
-    if sysroot(workspace)?.join("lib/rustlib").join(WASM_TARGET).is_dir() {
+/// Installs the Rust target of components if it is missing.
+pub(crate) fn ensure_wasm_target(checkout: &Checkout) -> Result<()> {
+    if sysroot(checkout)?.join("lib/rustlib").join(WASM_TARGET).is_dir() {
         return Ok(());
     }
     if !has_rustup() {
         bail!(
-            "the Rust target {WASM_TARGET} is missing, and so is rustup, which gets it: install rustup from \
-             https://rustup.rs, or the target's standard library from where this Rust came from"
+            "the Rust target {WASM_TARGET} is not installed: install rustup from https://rustup.rs, or the standard \
+             library of this target from the source of your Rust"
         );
     }
-    println!("getting the Rust target {WASM_TARGET}");
-    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(&workspace.root))
+    println!("installing the Rust target {WASM_TARGET}");
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(&checkout.root))
 }
 
-/// Sees to it that rustfmt and clippy are there.
-pub(crate) fn checkers(workspace: &Workspace) -> Result<()> {
+/// Installs rustfmt and clippy if they are missing.
+pub(crate) fn ensure_linters(checkout: &Checkout) -> Result<()> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        if succeeds(workspace.cargo().args([command, "--version"])) {
+        if succeeds(checkout.cargo().args([command, "--version"])) {
             continue;
         }
         if !has_rustup() {
-            bail!("`cargo {command}` is missing: install {component} from where this Rust came from");
+            bail!("`cargo {command}` is not installed: install {component} from the source of your Rust");
         }
-        println!("getting {component}");
-        run(Command::new("rustup").args(["component", "add", component]).current_dir(&workspace.root))?;
+        println!("installing {component}");
+        run(Command::new("rustup").args(["component", "add", component]).current_dir(&checkout.root))?;
     }
     Ok(())
 }
 
-/// The folder that holds PostgreSQL's server programs.
-pub(crate) fn postgres_programs() -> Result<PathBuf> {
+/// Checks that `objcopy` is installed, which is a part of every C compiler's binutils.
+pub(crate) fn require_objcopy() -> Result<()> {
+    if is_on_path("objcopy") {
+        return Ok(());
+    }
+    bail!("objcopy is not installed: install the package binutils, for example `sudo apt-get install binutils`")
+}
+
+/// Returns the folder with the programs of the PostgreSQL server, and installs them if they are missing.
+pub(crate) fn ensure_postgres() -> Result<PathBuf> {
     if let Some(folder) = find_postgres() {
         return Ok(folder);
     }
-    let missing = format!("PostgreSQL's server programs ({}) are missing", POSTGRES_PROGRAMS.join(", "));
-    let way_out = "or leave PostgreSQL out with `cargo xtask test --no-postgres`";
-    if !on_path("apt-get") {
-        let cure = if on_path("brew") {
+    let missing = format!("the programs of the PostgreSQL server ({}) are not installed", POSTGRES_PROGRAMS.join(", "));
+    if !can_install() {
+        let install = if is_on_path("apt-get") {
+            "run `sudo apt-get install postgresql`"
+        } else if is_on_path("brew") {
             "run `brew install postgresql`"
-        } else if on_path("dnf") {
+        } else if is_on_path("dnf") {
             "run `sudo dnf install postgresql-server`"
         } else {
-            "install the PostgreSQL server with this system's packages"
+            "install the PostgreSQL server from the packages of this system"
         };
-        bail!("{missing}: {cure}, {way_out}");
+        bail!("{missing}: {install}, {SKIP_POSTGRES}");
     }
-    if !rustix::process::geteuid().is_root() {
-        bail!("{missing}: run `sudo apt-get install postgresql`, {way_out}");
-    }
-    println!("getting PostgreSQL");
-    from_apt(&["postgresql"])?;
+    println!("installing PostgreSQL");
+    install(&["postgresql"])?;
     match find_postgres() {
         Some(folder) => Ok(folder),
-        None => bail!("{missing}, although the package postgresql is installed: put them on the PATH, {way_out}"),
+        None => bail!("{missing}, although the package postgresql is: add them to the PATH, {SKIP_POSTGRES}"),
     }
 }
 
-/// Sees to it that the programs of a language are there, from the system's packages where this may be done.
-pub(crate) fn language(language: Language) -> Result<()> {
-    let (packages, needs): (&[&str], _) = match language {
-        Language::JavaScript => (&["nodejs", "npm"], "Node.js 20 or later and npm"),
-        Language::Python => (&["python3", "python3-pip"], "Python 3.9 or later and pip"),
+/// Installs the programs of a language if they are missing and this program may install packages.
+pub(crate) fn ensure_language(language: ExampleLanguage) -> Result<()> {
+    let (packages, programs): (&[&str], _) = match language {
+        ExampleLanguage::JavaScript => (&["nodejs", "npm"], "Node.js 20 or later and npm"),
+        ExampleLanguage::Python => (&["python3", "python3-pip"], "Python 3.9 or later and pip"),
     };
-    if speaks(language) {
+    if has_language(language) {
         return Ok(());
     }
-    if on_path("apt-get") && rustix::process::geteuid().is_root() {
-        println!("getting {}", packages.join(" and "));
-        // What goes wrong here is told below, in words of what is missing.
-        if from_apt(packages).is_ok() && speaks(language) {
+    if can_install() {
+        println!("installing {}", packages.join(" and "));
+        // If this fails, the error below says what is missing.
+        if install(packages).is_ok() && has_language(language) {
             return Ok(());
         }
     }
-    bail!("{needs} are missing: install {} with this system's packages", packages.join(" and "))
+    bail!("{programs} are not installed: install {} from the packages of this system", packages.join(" and "))
 }
 
-/// Sees to it that Node.js and npm are there, for the browser's tests.
-pub(crate) fn node() -> Result<()> {
-    if has_node(NODE) {
+/// Installs Node.js and npm for the browser tests if they are missing.
+pub(crate) fn ensure_node() -> Result<()> {
+    if has_node(OLDEST_NODE) {
         return Ok(());
     }
-    let missing = format!("Node.js {NODE} or later and npm are missing");
-    if !on_path("apt-get") || !rustix::process::geteuid().is_root() {
-        bail!("{missing}: run `sudo apt-get install nodejs npm`, or what this system has instead, {WITHOUT_BROWSER}");
+    let missing = format!("Node.js {OLDEST_NODE} or later and npm are not installed");
+    if !can_install() {
+        bail!("{missing}: run `sudo apt-get install nodejs npm` or the equivalent of this system, {SKIP_BROWSER}");
     }
-    println!("getting Node.js and npm");
-    from_apt(&["nodejs", "npm"])?;
-    if !has_node(NODE) {
-        bail!(
-            "{missing}, although the packages nodejs and npm are installed: put a newer one on the PATH, {WITHOUT_BROWSER}"
-        );
+    println!("installing Node.js and npm");
+    install(&["nodejs", "npm"])?;
+    if !has_node(OLDEST_NODE) {
+        bail!("{missing}, although the packages nodejs and npm are: add a newer version to the PATH, {SKIP_BROWSER}");
     }
     Ok(())
 }
 
-/// Sees to it that a browser is there.
-pub(crate) fn browser() -> Result<()> {
-    let is_there = || variable("JACKFIELD_TEST_BROWSER").is_some() || BROWSERS.iter().any(|name| on_path(name));
-    if is_there() {
+/// Installs Chromium if there is no browser.
+pub(crate) fn ensure_browser() -> Result<()> {
+    let has_browser = || variable("JACKFIELD_TEST_BROWSER").is_some() || BROWSERS.iter().any(|name| is_on_path(name));
+    if has_browser() {
         return Ok(());
     }
-    let missing = format!("a browser ({}) is missing", BROWSERS.join(", "));
-    if !on_path("apt-get") || !rustix::process::geteuid().is_root() {
-        bail!("{missing}: run `sudo apt-get install chromium`, or what this system has instead, {WITHOUT_BROWSER}");
+    let missing = format!("no browser ({}) is installed", BROWSERS.join(", "));
+    if !can_install() {
+        bail!("{missing}: run `sudo apt-get install chromium` or the equivalent of this system, {SKIP_BROWSER}");
     }
-    println!("getting Chromium");
-    from_apt(&["chromium"])?;
-    if !is_there() {
-        bail!(
-            "{missing}, although the package chromium is installed: name it in JACKFIELD_TEST_BROWSER, {WITHOUT_BROWSER}"
-        );
+    println!("installing Chromium");
+    install(&["chromium"])?;
+    if !has_browser() {
+        bail!("{missing}, although the package chromium is: set JACKFIELD_TEST_BROWSER to its program, {SKIP_BROWSER}");
     }
     Ok(())
 }
 
-/// Gets the browser's engine without a window where this may be done, which times a page without the window's own work.
-pub(crate) fn windowless_browser() {
-    let may_get = on_path("apt-get") && rustix::process::geteuid().is_root();
-    if variable("JACKFIELD_TEST_BROWSER").is_some() || on_path(WINDOWLESS) {
+/// Installs Chromium's headless shell if possible. It measures a page without the work of the browser's own window.
+pub(crate) fn install_headless_shell() {
+    if variable("JACKFIELD_TEST_BROWSER").is_some() || is_on_path(HEADLESS_SHELL) {
         return;
     }
-    if !may_get || from_apt(&[WINDOWLESS]).is_err() {
-        println!("{WINDOWLESS} is missing: pages are timed in a whole browser");
+    if !can_install() || install(&[HEADLESS_SHELL]).is_err() {
+        println!("{HEADLESS_SHELL} is not installed: pages are measured in a browser with a window");
     }
 }
 
-const WITHOUT_BROWSER: &str = "or leave the browser out with `cargo xtask test --no-browser`";
+/// Returns the folder of the compiler and its standard libraries.
+pub(crate) fn sysroot(checkout: &Checkout) -> Result<PathBuf> {
+    let rustc = variable("RUSTC").unwrap_or_else(|| "rustc".into());
+    read_stdout(Command::new(rustc).args(["--print", "sysroot"]).current_dir(&checkout.root)).map(PathBuf::from)
+}
 
 fn has_node(oldest: u32) -> bool {
-    let recent = format!("process.exit(Number(process.versions.node.split('.')[0]) < {oldest} ? 1 : 0)");
-    succeeds(Command::new("node").args(["-e", &recent])) && succeeds(Command::new("npm").arg("--version"))
+    let check = format!("process.exit(Number(process.versions.node.split('.')[0]) < {oldest} ? 1 : 0)");
+    succeeds(Command::new("node").args(["-e", &check])) && succeeds(Command::new("npm").arg("--version"))
 }
 
-fn speaks(language: Language) -> bool {
+fn has_language(language: ExampleLanguage) -> bool {
     match language {
-        Language::JavaScript => has_node(20),
-        Language::Python => succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
+        ExampleLanguage::JavaScript => has_node(20),
+        ExampleLanguage::Python => succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
     }
 }
 
-fn from_apt(packages: &[&str]) -> Result<()> {
+fn has_rustup() -> bool {
+    succeeds(Command::new("rustup").arg("--version"))
+}
+
+/// Whether this program may install packages: only root, and only on Debian and its derivatives.
+fn can_install() -> bool {
+    is_on_path("apt-get") && rustix::process::geteuid().is_root()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     let apt_get = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -195,16 +209,16 @@ fn from_apt(packages: &[&str]) -> Result<()> {
     run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
-/// Looks on the PATH, where Debian keeps its versions (the newest first), then asks `pg_config`.
+/// Looks in the PATH, in the folders of Debian's versions (newest first), and where `pg_config` points to.
 fn find_postgres() -> Option<PathBuf> {
-    let complete = |folder: &PathBuf| POSTGRES_PROGRAMS.iter().all(|program| folder.join(program).is_file());
-    path_folders().into_iter().chain(debian_versions()).find(complete).or_else(|| {
-        let folder = printed_by(Command::new("pg_config").arg("--bindir")).ok()?;
-        Some(PathBuf::from(folder)).filter(complete)
+    let is_complete = |folder: &PathBuf| POSTGRES_PROGRAMS.iter().all(|program| folder.join(program).is_file());
+    path_folders().into_iter().chain(debian_postgres_folders()).find(is_complete).or_else(|| {
+        let folder = read_stdout(Command::new("pg_config").arg("--bindir")).ok()?;
+        Some(PathBuf::from(folder)).filter(is_complete)
     })
 }
 
-fn debian_versions() -> Vec<PathBuf> {
+fn debian_postgres_folders() -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir("/usr/lib/postgresql") else { return Vec::new() };
     let mut versions: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
@@ -212,25 +226,12 @@ fn debian_versions() -> Vec<PathBuf> {
     versions.iter().map(|version| version.join("bin")).collect()
 }
 
-/// Where the compiler's own files lie.
-pub(crate) fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
-    let rustc = variable("RUSTC").unwrap_or_else(|| "rustc".into());
-    printed_by(Command::new(rustc).args(["--print", "sysroot"]).current_dir(&workspace.root)).map(PathBuf::from)
-}
-
-fn has_rustup() -> bool {
-    succeeds(Command::new("rustup").arg("--version"))
-}
-
-fn on_path(program: &str) -> bool {
+fn is_on_path(program: &str) -> bool {
     path_folders().iter().any(|folder| folder.join(program).is_file())
 }
 
 fn path_folders() -> Vec<PathBuf> {
     let path = variable("PATH").unwrap_or_default();
-    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| resolved(&folder)).collect()
-}
-
-fn resolved(folder: &Path) -> PathBuf {
-    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    folders.map(|folder| folder.canonicalize().unwrap_or(folder)).collect()
 }
