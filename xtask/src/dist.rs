@@ -50,3 +50,20 @@ fn replace(file: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     write(&part)?;
     fs::rename(&part, file).with_context(|| format!("cannot replace {}", file.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stripped_program_names_the_file_with_its_debug_information() {
+        let folder = Checkout::find().unwrap().target.join("dist-test");
+        fs::create_dir_all(&folder).unwrap();
+        let built = std::env::current_exe().unwrap();
+        let (program, debug) = strip(&built, &folder).unwrap();
+        let size = |path: &Path| fs::metadata(path).unwrap().len();
+        assert!(size(&program) < size(&built));
+        let name = debug.file_name().unwrap().as_encoded_bytes();
+        assert!(fs::read(&program).unwrap().windows(name.len()).any(|bytes| bytes == name));
+    }
+}

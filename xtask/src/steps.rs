@@ -33,10 +33,11 @@ impl Steps {
     }
 }
 
-/// Formats a duration as `0.3 s` or `2 min 5 s`.
+/// Formats a duration as `0.3 s`, `31 s` or `2 min 5 s`.
 pub(crate) fn format_duration(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 60.. => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds @ 10.. => format!("{seconds} s"),
         _ => format!("{:.1} s", duration.as_secs_f64()),
     }
 }
@@ -48,6 +49,7 @@ mod tests {
     #[test]
     fn durations_are_short() {
         assert_eq!(format_duration(Duration::from_millis(340)), "0.3 s");
+        assert_eq!(format_duration(Duration::from_millis(31_900)), "31 s");
         assert_eq!(format_duration(Duration::from_secs(125)), "2 min 5 s");
     }
 }
