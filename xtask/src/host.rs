@@ -6,32 +6,37 @@ use anyhow::Result;
 
 use crate::{build_progress::Build, checkout::Checkout, components::Digests};
 
-/// The profile of the host for `cargo xtask run`.
+/// The profile of the programs for `cargo xtask run`.
 const LOCAL_PROFILE: &str = "local";
 
 /// The profile of the host that is installed.
 const PRODUCTION_PROFILE: &str = "production";
 
-/// The builds of `cargo xtask run`, by their names in the file of build times.
-pub(crate) const LOCAL_HOST: &str = "host (profile local)";
-pub(crate) const STAND_INS: &str = "stand-ins";
+/// The build of [`build_local`], by its name in the file of build times.
+pub(crate) const LOCAL_PROGRAMS: &str = "host and stand-ins";
 
-/// Builds the host for `cargo xtask run`, which is faster to build than the one to install, and slower to run.
-pub(crate) fn build_local(checkout: &Checkout, digests: &Digests) -> Result<PathBuf> {
-    build(checkout, digests, LOCAL_HOST, LOCAL_PROFILE, &["-p", "jackfield"])?;
-    Ok(checkout.target.join(LOCAL_PROFILE).join("jackfield"))
+/// The programs of `cargo xtask run`.
+#[derive(Debug)]
+pub(crate) struct LocalPrograms {
+    pub(crate) host: PathBuf,
+    /// Answers in place of the providers.
+    pub(crate) stand_ins: PathBuf,
 }
 
-/// Builds the stand-ins that answer in place of the providers.
-pub(crate) fn build_stand_ins(checkout: &Checkout, digests: &Digests) -> Result<PathBuf> {
-    let package = ["-p", "jackfield-test-support", "--bin", "jackfield-stand-ins"];
-    build(checkout, digests, STAND_INS, LOCAL_PROFILE, &package)?;
-    Ok(checkout.target.join(LOCAL_PROFILE).join("jackfield-stand-ins"))
+/// Builds the programs of `cargo xtask run`: faster to build than the host to install, and slower to run.
+///
+/// They are built together, with or without `--demo`: built separately, their common dependencies would have different
+/// features, and be compiled twice.
+pub(crate) fn build_local(checkout: &Checkout, digests: &Digests) -> Result<LocalPrograms> {
+    let packages = ["-p", "jackfield", "-p", "jackfield-test-support", "--bins"];
+    build(checkout, digests, LOCAL_PROGRAMS, LOCAL_PROFILE, &packages)?;
+    let folder = checkout.target.join(LOCAL_PROFILE);
+    Ok(LocalPrograms { host: folder.join("jackfield"), stand_ins: folder.join("jackfield-stand-ins") })
 }
 
 /// Builds the host to install and to measure, with its debug information.
 pub(crate) fn build_production(checkout: &Checkout, digests: &Digests) -> Result<PathBuf> {
-    build(checkout, digests, "host (profile production)", PRODUCTION_PROFILE, &["-p", "jackfield"])?;
+    build(checkout, digests, "host", PRODUCTION_PROFILE, &["-p", "jackfield"])?;
     Ok(checkout.target.join(PRODUCTION_PROFILE).join("jackfield"))
 }
 

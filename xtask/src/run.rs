@@ -36,26 +36,17 @@ pub(crate) fn run(checkout: &Checkout, steps: &mut Steps, arguments: RunArgument
         reject_foreign_settings()?;
     }
     tools::ensure_wasm_target(checkout)?;
-    print_build_time(checkout, arguments);
+    print_build_time(checkout);
     let digests = steps.run("components", || components::build_plugins(checkout))?;
-    let program = steps.run("host", || host::build_local(checkout, &digests))?;
+    let programs = steps.run(host::LOCAL_PROGRAMS, || host::build_local(checkout, &digests))?;
     // By default the service loads the plugins from this folder beside the program.
-    components::copy_plugins(checkout, &digests, &program.with_file_name("plugins"))?;
-    if arguments.demo {
-        let stand_ins = steps.run("stand-ins", || host::build_stand_ins(checkout, &digests))?;
-        demo::run(checkout, &program, &stand_ins)
-    } else {
-        serve(checkout, &program)
-    }
+    components::copy_plugins(checkout, &digests, &programs.host.with_file_name("plugins"))?;
+    if arguments.demo { demo::run(checkout, &programs) } else { serve(checkout, &programs.host) }
 }
 
 /// Prints how long the build will take: as measured by the last complete one, or else a typical time.
-fn print_build_time(checkout: &Checkout, arguments: RunArguments) {
-    let mut builds = vec![components::PLUGINS, host::LOCAL_HOST];
-    if arguments.demo {
-        builds.push(host::STAND_INS);
-    }
-    match BuildTimes::load(checkout).total(&builds) {
+fn print_build_time(checkout: &Checkout) {
+    match BuildTimes::load(checkout).total(&[components::PLUGINS, host::LOCAL_PROGRAMS]) {
         Some(time) => println!("Building Jackfield: {}; after a small change it takes less.", time.describe()),
         None => println!("Building Jackfield: the first build takes about {FIRST_BUILD_MINUTES} minutes on two cores."),
     }

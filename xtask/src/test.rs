@@ -31,7 +31,7 @@ pub(crate) struct TestArguments {
 }
 
 /// Environment variables for the tests.
-type Environment = Vec<(&'static str, String)>;
+type TestEnvironment = Vec<(&'static str, String)>;
 
 /// Runs the checks and the tests, and prints what ran even if something fails.
 pub(crate) fn run_tests(checkout: &Checkout, arguments: &TestArguments) -> Result<()> {
@@ -117,7 +117,7 @@ impl TestRun<'_> {
     }
 
     /// Runs the tests that use a database on a new server, and returns the stopped server and their environment.
-    fn run_on_postgres(&mut self, suite: &Suite<'_>, programs: &Path) -> Result<(PostgresServer, Environment)> {
+    fn run_on_postgres(&mut self, suite: &Suite<'_>, programs: &Path) -> Result<(PostgresServer, TestEnvironment)> {
         let mut server = self.steps.run("postgres server", || PostgresServer::start(programs))?;
         let mut environment = self.environment("postgres")?;
         environment.push(("JACKFIELD_TEST_POSTGRES_URL", server.url()));
@@ -134,7 +134,7 @@ impl TestRun<'_> {
     }
 
     /// Returns the variables of the tests on one database, and creates the folder for what the scan searches.
-    fn environment(&self, database: &str) -> Result<Environment> {
+    fn environment(&self, database: &str) -> Result<TestEnvironment> {
         let sinks = self.sinks().join(database);
         fs::create_dir(&sinks).with_context(|| format!("cannot create {}", sinks.display()))?;
         Ok(vec![

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::{listen_address, to_typed};
 use crate::{
     checkout::Checkout,
+    host::LocalPrograms,
     process::{self, quote_for_shell},
 };
 
@@ -22,14 +23,15 @@ use crate::{
 const MAX_PRINTED_VALUE: usize = 200;
 
 /// Starts everything with fresh data, prints what to type, and waits until the service ends.
-pub(super) fn run(checkout: &Checkout, program: &Path, stand_ins: &Path) -> Result<()> {
+pub(super) fn run(checkout: &Checkout, programs: &LocalPrograms) -> Result<()> {
+    let program = &programs.host;
     let folder = checkout.target.join("demo");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let (data, people) = (folder.join("data"), folder.join("people.csv"));
-    let stand_ins = StandInProcess::start(stand_ins, &people)?;
+    let stand_ins = StandInProcess::start(&programs.stand_ins, &people)?;
     let settings = to_settings(&stand_ins.description)?;
     let mut import = Command::new(program);
     import.args(["people", "import"]).arg(&people).current_dir(&folder).env("JACKFIELD_DATA_DIR", &data);
