@@ -1,4 +1,4 @@
-//! Builds the components: the plugins that are shipped, whose digests are compiled into the host, and the test guests.
+//! Builds the components: the shipped plugins, with the digests that are compiled into the host, and the test guests.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ pub(crate) struct Digests(BTreeMap<String, String>);
 impl Digests {
     /// Creates a `cargo` command that compiles these digests into the host, which approves them automatically.
     ///
-    /// Every build of the host needs them: one without them would compile the host again.
+    /// Every build of the host uses them. A build without them would compile the host again.
     pub(crate) fn cargo(&self, checkout: &Checkout) -> Command {
         let mut cargo = checkout.cargo();
         cargo.env("JACKFIELD_BUILD_DIGESTS", self.to_string());

@@ -28,7 +28,7 @@ pub(crate) fn build_dist(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     Ok(())
 }
 
-/// Splits a program into one without symbols and a `.debug` file, which backtraces and debuggers find beside it.
+/// Splits a program into one without symbols and a `.debug` file, which backtraces and debuggers find in the same folder.
 fn strip(built: &Path, to: &Path) -> Result<(PathBuf, PathBuf)> {
     let name = built.file_name().context("the program has no name")?;
     let program = to.join(name);

@@ -38,7 +38,7 @@ wal_keep_size = 1GB
 pub(crate) struct PostgresServer {
     programs: PathBuf,
     folder: PathBuf,
-    /// The user that runs it if this program runs as root, because the server refuses to.
+    /// The user that runs it if this program runs as root, because the server refuses to run as root.
     user: Option<UnixUser>,
     port: u16,
     password: String,

@@ -39,7 +39,7 @@ pub(crate) fn run(checkout: &Checkout, steps: &mut Steps, arguments: RunArgument
     print_build_time(checkout);
     let digests = steps.run("components", || components::build_plugins(checkout))?;
     let programs = steps.run(host::LOCAL_PROGRAMS, || host::build_local(checkout, &digests))?;
-    // By default the service loads the plugins from this folder beside the program.
+    // By default the service loads the plugins from the folder `plugins` next to the program.
     components::copy_plugins(checkout, &digests, &programs.host.with_file_name("plugins"))?;
     if arguments.demo { demo::run(checkout, &programs) } else { serve(checkout, &programs.host) }
 }

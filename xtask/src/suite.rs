@@ -12,8 +12,7 @@ use crate::{build_progress::Build, checkout::Checkout, components::Digests, proc
 /// The test that searches the logs, databases and responses of all other tests for secrets, and so runs after them.
 const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
-/// The modules of the binary `it` whose results do not depend on the database. They run once, and all others once per
-/// database.
+/// The modules of the binary `it` that do not depend on the database. They run once, and all others once per database.
 ///
 /// `http::catalog::checked` tests the child process that checks components, `http::hostile` tests the sandbox.
 const WITHOUT_DATABASE: [&str; 6] = ["author", "examples", "http::catalog::checked", "http::hostile", "pure", "tidy"];
@@ -25,7 +24,7 @@ pub(crate) enum Selection {
     All,
     /// The integration tests that use a database.
     Database,
-    /// The search for secrets, with the variables of the run whose output it searches.
+    /// The search for secrets in what a run has written, with the variables of that run.
     Scan,
 }
 

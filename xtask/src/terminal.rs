@@ -1,4 +1,4 @@
-//! Standard error as a terminal: whether it is one, its width, and the colors of a child whose output is read first.
+//! The terminal: its width, and the colors of Cargo where its output is read before it is shown.
 
 use std::{
     io::{self, IsTerminal},
