@@ -1,8 +1,8 @@
-//! A version of the contract that was published does not change: each is held against the copy that was kept.
+//! Published versions of the contract do not change: each is compared with the copy that was kept when it was published.
 
 use jackfield_test_support::guests;
 
-/// Version, and its text without comments as it was when it was published.
+/// Each version and its package as it was published, printed by `wit-component` without documentation.
 const PUBLISHED: [(&str, &str); 2] = [
     ("0.1.0", include_str!("../../data/wit/jackfield-provider-0.1.0.wit")),
     ("0.2.0", include_str!("../../data/wit/jackfield-provider-0.2.0.wit")),
@@ -11,21 +11,23 @@ const PUBLISHED: [(&str, &str); 2] = [
 #[test]
 fn a_published_contract_does_not_change() {
     for (version, published) in PUBLISHED {
-        let now = guests::contract(version);
-        if let Some((number, (was, is))) =
-            published.lines().zip(now.lines()).enumerate().find(|(_, (was, is))| was != is)
+        // Parsed and printed again, so that only types, functions and their order count, and documentation does not.
+        let current = guests::contract(version);
+        if let Some((number, (before, now))) =
+            published.lines().zip(current.lines()).enumerate().find(|(_, (before, now))| before != now)
         {
-            panic!("{}", told(version, number + 1, was, is));
+            panic!("{}", difference(version, number + 1, before, now));
         }
-        assert_eq!(now.lines().count(), published.lines().count(), "{}", told(version, 0, "its end", "more or less"));
+        let lines = published.lines().count();
+        assert_eq!(current.lines().count(), lines, "{}", difference(version, lines, "the last line", "more or fewer"));
     }
 }
 
-fn told(version: &str, line: usize, was: &str, is: &str) -> String {
+fn difference(version: &str, line: usize, before: &str, now: &str) -> String {
     format!(
-        "`jackfield:provider@{version}` is published, and components that were built for it are out there, but its \
-         text has changed (line {line} of tests/data/wit/jackfield-provider-{version}.wit):\n  was {was}\n  is  {is}\n\
-         Comments may change. Take any other change back, and make it in a new version beside this one: \
-         docs/plugin-guide.md, \"Versions of the contract\", says how."
+        "`jackfield:provider@{version}` is published and plugins are built for it, but it has changed (line {line} of \
+         tests/data/wit/jackfield-provider-{version}.wit):\n  published {before}\n  now       {now}\nDocumentation may \
+         change. Undo any other change and make it in a new version: see \"Versions of the contract\" in \
+         docs/plugin-guide.md."
     )
 }
