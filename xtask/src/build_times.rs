@@ -18,7 +18,8 @@ impl BuildTime {
     /// Says it in words: `compiling 455 packages took 6 min 12 s last time`.
     pub(crate) fn describe(self) -> String {
         let duration = format_duration(Duration::from_secs(self.seconds));
-        format!("compiling {} packages took {duration} last time", self.packages)
+        let plural = if self.packages == 1 { "" } else { "s" };
+        format!("compiling {} package{plural} took {duration} last time", self.packages)
     }
 }
 

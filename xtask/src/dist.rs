@@ -1,7 +1,8 @@
 //! `cargo xtask dist`: the files to install, under `target/dist/`.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -34,6 +35,7 @@ fn strip(built: &Path, to: &Path) -> Result<(PathBuf, PathBuf)> {
     let program = to.join(name);
     let debug = program.with_extension("debug");
     replace(&debug, |part| objcopy(built, part, &["--only-keep-debug"]))?;
+    fs::set_permissions(&debug, Permissions::from_mode(0o644))?;
     // The link contains the checksum of the file, so the file comes first.
     let link = format!("--add-gnu-debuglink={}", debug.display());
     replace(&program, |part| objcopy(built, part, &["--strip-all", &link]))?;
