@@ -1,4 +1,4 @@
-//! A seventh provider: what somebody writes who has never seen the host. Its folder and a line in the workspace are all.
+//! A seventh plugin, which needs nothing but this folder and a line in the workspace.
 
 use jackfield_sdk::endpoint::get;
 use jackfield_sdk::{
@@ -7,27 +7,27 @@ use jackfield_sdk::{
 };
 use serde::Deserialize;
 
-/// One company in Acme HR.
+/// Connects to one company in Acme HR.
 #[derive(Debug)]
 pub struct Example;
 
 jackfield_sdk::export!(Example);
 
 #[derive(Deserialize)]
-struct Company<'a> {
+struct CompanyResponse<'a> {
     #[serde(borrow)]
     name: Text<'a>,
 }
 
 #[derive(Deserialize)]
-struct People<'a> {
+struct PeopleResponse<'a> {
     #[serde(borrow)]
-    people: Vec<Person<'a>>,
+    people: Vec<PersonRecord<'a>>,
     more: bool,
 }
 
 #[derive(Deserialize)]
-struct Person<'a> {
+struct PersonRecord<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
@@ -46,29 +46,29 @@ impl Provider for Example {
     }
 
     fn connect(_: &Connection) -> Result<ConnectOutcome, Error> {
-        let answer = ask("company", &[])?;
-        let company: Company<'_> = answer.json()?;
+        let response = get_resource("company", &[])?;
+        let company: CompanyResponse<'_> = response.json()?;
         Ok(Connected::new().org_name(&*company.name).into())
     }
 
     fn health(_: &Connection) -> Result<Vec<Report>, Error> {
-        let answer = ask("company", &[])?;
-        let company: Company<'_> = answer.json()?;
+        let response = get_resource("company", &[])?;
+        let company: CompanyResponse<'_> = response.json()?;
         Ok(vec![Report::text("company", &*company.name)])
     }
 
     fn list_users(_: &Connection, page: &PageRequest) -> Result<Page, Error> {
         let number = page.number()?;
-        let answer = ask("people", &[("page", &number.to_string())])?;
-        let people: People<'_> = answer.json()?;
+        let response = get_resource("people", &[("page", &number.to_string())])?;
+        let people: PeopleResponse<'_> = response.json()?;
         let users =
             people.people.into_iter().map(|person| User::new(person.id, person.name).email(person.email.as_deref()));
         Ok(Page::numbered(users.collect(), number, people.more))
     }
 }
 
-fn ask(what: &str, query: &[(&str, &str)]) -> Result<http::Response, Error> {
-    let response = http::get(format!("https://api.acme-hr.example/v1/{what}")).query(query).send()?;
+fn get_resource(name: &str, query: &[(&str, &str)]) -> Result<http::Response, Error> {
+    let response = http::get(format!("https://api.acme-hr.example/v1/{name}")).query(query).send()?;
     match response.status {
         200 => Ok(response),
         401 => Err(Error::unauthorized("the key is not valid")),

@@ -1,6 +1,6 @@
-//! The contract, generated from `wit/`, and the two interfaces of WASI that `std` gives no way to.
+//! Bindings of the contract, generated from `wit/`, and of two WASI interfaces that `std` does not expose.
 //!
-//! Those two are written in full: the linker merges them with the very interfaces of `std`.
+//! Those two are written out in full. The linker merges them with the same interfaces of `std`.
 
 wit_bindgen::generate!({
     path: "../../../wit",

@@ -54,9 +54,10 @@ pub(crate) fn recursion() -> Vec<Report> {
     vec![number("depth", black_box(deeper(0)))]
 }
 
-pub(crate) fn handles(wanted: usize) -> Vec<Report> {
-    // The table's bound traps, so only a number below it is ever reported. Each handle takes two places in it.
-    let handles: Vec<_> = (0..wanted).map(|_| subscribe_duration(u64::MAX)).collect();
+pub(crate) fn handles(count: usize) -> Vec<Report> {
+    // Exceeding the limit of the handle table traps, so a report means that it was not reached. Each handle uses two
+    // entries of the table.
+    let handles: Vec<_> = (0..count).map(|_| subscribe_duration(u64::MAX)).collect();
     vec![number("handles", handles.len())]
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn flood_log(lines: usize) -> Vec<Report> {
     vec![number("lines", lines)]
 }
 
-/// Grows memory by pages of 64 KiB and says at which byte they begin.
+/// Grows memory by pages of 64 KiB and returns the address of the first one.
 pub(crate) fn grow(pages: usize) -> Option<usize> {
     #[cfg(target_arch = "wasm32")]
     {

@@ -1,14 +1,14 @@
-//! A component that attacks its host. Its field `behaviour` says how; the ids are those of the project's threat list.
+//! A component that attacks its host. Its field `behaviour` selects the attack; the ids are those of the threat list.
 //!
-//! A behaviour may carry an argument behind a colon, such as `many-records:1001` for the edge of a bound. What it
-//! found it reports in `health`. In `connect` the behaviours run under the name `connect-…`, in `disconnect` under
-//! `disconnect-…`; anything else succeeds there without a request.
+//! A behaviour may have an argument after a colon, such as `many-records:1001` to exceed a limit by one. `health`
+//! reports the result. `connect` runs the behaviours named `connect-…`, `disconnect` those named `disconnect-…`; with
+//! any other behaviour they succeed without a request.
 
-mod answers;
 mod bindings;
 mod compute;
 mod probe;
 mod requests;
+mod results;
 mod wasi_http;
 
 use bindings::{
@@ -20,19 +20,19 @@ use bindings::{
     },
 };
 
-/// The host whose endpoints carry the credential.
+/// The host of the endpoints with a credential.
 const HOST: &str = "api.hostile.example.com";
 
-/// The host whose endpoint carries none.
+/// The host of the endpoint without a credential.
 const BARE_HOST: &str = "other.hostile.example.org";
 
 /// The component.
 #[derive(Debug)]
 pub struct Hostile;
 
-// The names of these exports hold a colon, which a native linker does not take.
+// The names of these exports contain a colon, which a native linker rejects.
 #[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "what the export macro expands to reads what the host passes")]
+#[expect(unsafe_code, reason = "the export macro expands to code that reads raw arguments from the host")]
 mod export {
     use super::{Hostile, bindings};
 
@@ -57,9 +57,9 @@ impl Guest for Hostile {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             auth: Auth::Fields,
             fields: vec![
-                // T24: what is approved must not depend on the moment, so the host has to still all of these.
-                field("behaviour", &probe::what_varies(), false),
-                field("token", "Any text of eight letters or more.", true),
+                // T24: a manifest must not vary from run to run, so the host has to make all of these constant.
+                field("behaviour", &probe::varying_inputs(), false),
+                field("token", "Any text of eight characters or more.", true),
             ],
             endpoints: vec![
                 endpoint(Method::Get, HOST, "/ok", token()),
@@ -98,23 +98,25 @@ impl Guest for Hostile {
     }
 
     fn list_users(connection: Connection, page: PageRequest) -> Result<Page, Error> {
-        let (name, argument) = named(behaviour(&connection));
-        let one = |next_cursor| Page { users: vec![answers::user("1")], next_cursor };
+        let (name, argument) = split_argument(behaviour(&connection));
+        let one = |next_cursor| Page { users: vec![results::user("1")], next_cursor };
         Ok(match name {
-            // T16: a page of a million users; another count behind the colon.
-            "many-records" => Page { users: vec![answers::nobody(); count(argument, 1_000_000)], next_cursor: None },
-            // T35: a page that leads to itself.
+            // T16: a page of a million users, or of the given number.
+            "many-records" => {
+                Page { users: vec![results::minimal_user(); count(argument, 1_000_000)], next_cursor: None }
+            }
+            // T35: a page with a cursor to itself.
             "same-cursor" => one(Some(page.cursor.unwrap_or_else(|| "again".to_owned()))),
-            // T35: two pages that lead to each other.
+            // T35: two pages with cursors to each other.
             "two-page-loop" => one(Some(if page.cursor.as_deref() == Some("b") { "a" } else { "b" }.to_owned())),
-            // T16: each text of a user so long.
+            // T16: a user with texts of the given length.
             "long-fields" => {
                 let long = "l".repeat(count(argument, 1_000_000));
                 let user =
-                    User { external_id: long.clone(), name: long.clone(), email: Some(long), ..answers::user("1") };
+                    User { external_id: long.clone(), name: long.clone(), email: Some(long), ..results::user("1") };
                 Page { users: vec![user], next_cursor: None }
             }
-            // T16: a cursor so long.
+            // T16: a cursor of the given length.
             "long-cursor" => one(Some("c".repeat(count(argument, 1_000_000)))),
             "ok" => one(None),
             _ => {
@@ -125,49 +127,49 @@ impl Guest for Hostile {
     }
 }
 
-/// Does what a behaviour says.
+/// Runs a behaviour.
 fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
-    let (name, argument) = named(behaviour);
+    let (name, argument) = split_argument(behaviour);
     Ok(match name {
         "ok" => vec![text("behaviour", "ok")],
 
         // T14: an endless loop of plain instructions.
         "spin" => compute::spin(),
-        // T14: an endless loop of bulk instructions, each of which runs long.
+        // T14: an endless loop of bulk instructions that each take long.
         "spin-bulk" => compute::spin_bulk(),
         // T14: sleeps for an hour in the host.
         "sleep" => compute::sleep(),
-        // T17: ends the program.
+        // T17: exits the process.
         "exit" => std::process::exit(7),
         // T17: traps.
-        "panic" => panic!("as it was told to"),
-        // T15: takes memory until it is refused, and says how much it got.
+        "panic" => panic!("requested by the test"),
+        // T15: grows memory until that fails, and reports how much it got.
         "grow-memory" => compute::grow_memory(),
-        // T15: recursion without an end.
+        // T15: endless recursion.
         "recursion" => compute::recursion(),
-        // T15: handles of the host without an end, or so many; says how many it got.
+        // T15: a million handles of the host, or the given number; reports how many it got.
         "handles" => compute::handles(count(argument, 1_000_000)),
-        // T18: leaves a pattern in 16 MB, and says what it found there before.
+        // T18: fills 16 MB with a pattern, and reports what it found there before.
         "leftovers" => probe::leftovers(),
 
-        // T16: an error text of 100 MB, or so many bytes.
+        // T16: an error text of 100 MB, or of the given number of bytes.
         "huge-string" => return Err(Error::Malformed("h".repeat(count(argument, 100_000_000)))),
-        // T17: a number that is none, or a name or value that breaks the contract.
-        "bad-report" => answers::bad_report(argument),
-        // T16: a name and a text so long.
-        "long-fields" => answers::long_fields(count(argument, 1_000_000)),
-        // T16: so many reports.
-        "many-reports" => answers::many_reports(count(argument, 100_000)),
-        // T36: the error of this name, with words that try to look like something else.
-        "error" => return Err(answers::error(argument)),
+        // T17: a number that is not finite, or a name or value that the contract does not allow.
+        "bad-report" => results::bad_report(argument),
+        // T16: a name and a text of the given length.
+        "long-fields" => results::long_fields(count(argument, 1_000_000)),
+        // T16: the given number of reports.
+        "many-reports" => results::many_reports(count(argument, 100_000)),
+        // T36: the error with this name, and a text that imitates something else.
+        "error" => return Err(results::error(argument)),
 
-        // T20: a million requests, or so many, that only the budget stops.
+        // T20: a million requests, or the given number, until the budget is used up.
         "flood-send" => requests::flood(count(argument, 1_000_000)),
         // T20: a thousand requests.
         "thousand-requests" => requests::flood(count(argument, 1_000)),
-        // T20: a million lines, or so many, with line ends and terminal codes.
+        // T20: a million log lines, or the given number, with line breaks and terminal codes.
         "flood-log" => compute::flood_log(count(argument, 1_000_000)),
-        // T01: a path that no endpoint has, and spellings that might pass for one that does.
+        // T01: paths that no endpoint has, and other spellings of one that is declared.
         "undeclared-path" => requests::undeclared_paths(),
         // T01: a method that no endpoint has.
         "undeclared-method" => requests::undeclared_method(),
@@ -175,38 +177,38 @@ fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
         "undeclared-host" => requests::undeclared_hosts(),
         // T02: sets `Authorization` itself.
         "own-authorization" => requests::own_authorization(),
-        // T02: sets the credential's place itself, in several spellings.
+        // T02: sets the header field of the credential itself, in several spellings.
         "own-place" => requests::own_place(),
-        // T33: sets fields of framing and routing, and breaks out of a field.
+        // T33: sets header fields of framing and routing, and injects a field into another one's value.
         "header-injection" => requests::header_injection(),
         // T01: calls the endpoint that is declared without a credential.
         "bare-host" => vec![text("bare_host", &requests::get(BARE_HOST, "/bare"))],
-        // T03: returns all that the echo answered.
+        // T03: reports the whole response of the echo endpoint.
         "echo" => requests::echo(),
-        // T21: waits for an answer that does not come.
+        // T21: waits for a response that never arrives.
         "slow" => vec![text("slow", &requests::get(HOST, "/slow"))],
 
-        // The same through the second door. T33: with the fields that libraries set by themselves.
+        // The following use `wasi:http`. T33: with the header fields that libraries set by themselves.
         "wasi-http-library" => wasi_http::as_libraries_do(),
-        // T01, T02, T33: what was not approved, and what is the host's to set.
+        // T01, T02, T33: requests that no endpoint allows, and header fields that only the host may set.
         "wasi-http-undeclared" => wasi_http::undeclared(),
-        // T03: returns all that the echo answered.
+        // T03: reports the whole response of the echo endpoint.
         "wasi-http-echo" => wasi_http::echo(),
-        // T20: a thousand requests, or so many.
+        // T20: a thousand requests, or the given number.
         "wasi-http-flood" => wasi_http::flood(count(argument, 1_000)),
-        // T21: waits for an answer that does not come.
+        // T21: waits for a response that never arrives.
         "wasi-http-slow" => vec![text("slow", &wasi_http::get(HOST, "/slow"))],
-        // T15: requests that are begun and not finished.
+        // T15: requests that are started and never finished.
         "wasi-http-unfinished" => wasi_http::unfinished(count(argument, 10_000)),
-        // T15: a field set without an end.
+        // T15: header fields without a limit.
         "wasi-http-fields" => wasi_http::fields(),
-        // T23: what the standard has beyond a plain request.
+        // T23: features of the standard that `http.send` does not have.
         "wasi-http-beyond" => wasi_http::beyond(),
 
-        // T05, T23: tries all that the linked WASI could give.
+        // T05, T23: tries everything that WASI might give access to.
         "dump-environment" => probe::dump_environment(),
-        // T24: the same words as in the manifest, where they may vary.
-        "clock-and-random" => vec![text("what_varies", &probe::what_varies())],
+        // T24: the same text as in the manifest, here allowed to vary.
+        "clock-and-random" => vec![text("what_varies", &probe::varying_inputs())],
 
         _ => {
             let message = format!("there is no behaviour {behaviour}");
@@ -220,16 +222,16 @@ fn behaviour(connection: &Connection) -> &str {
     field.map_or("ok", |field| field.value.as_str())
 }
 
-fn named(behaviour: &str) -> (&str, &str) {
+fn split_argument(behaviour: &str) -> (&str, &str) {
     behaviour.split_once(':').unwrap_or((behaviour, ""))
 }
 
-fn count(argument: &str, otherwise: usize) -> usize {
-    argument.parse().unwrap_or(otherwise)
+fn count(argument: &str, default: usize) -> usize {
+    argument.parse().unwrap_or(default)
 }
 
 fn text(name: &str, value: &str) -> Report {
-    // The contract's bound on a text, in characters.
+    // The contract limits a text to 500 characters.
     Report { name: name.to_owned(), value: ReportValue::Text(value.chars().take(500).collect()) }
 }
 

@@ -1,4 +1,4 @@
-//! Attacks through `http.send`: what is asked for that was not approved, and what is set that is the host's to set.
+//! Attacks through `http.send`: requests that no endpoint allows, and header fields that only the host may set.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::{
     number, text,
 };
 
-/// Characters of one piece of a long text.
+/// The number of characters in one piece of a long text.
 const PIECE: usize = 500;
 
-/// Pieces of a long text that are reported.
+/// The largest number of pieces to report.
 const PIECES: usize = 64;
 
-/// Sends a GET and says what came of it.
+/// Sends a GET and returns its outcome.
 pub(crate) fn get(host: &str, path: &str) -> String {
-    outcome(&ask(Method::Get, &format!("https://{host}{path}"), &[]))
+    outcome(&send_request(Method::Get, &format!("https://{host}{path}"), &[]))
 }
 
-/// Sends a GET to `/ok` and passes on what a provider would.
+/// Sends a GET to `/ok` and maps the response as a real plugin would.
 pub(crate) fn ok_or_error() -> Result<(), Error> {
-    match ask(Method::Get, &format!("https://{HOST}/ok"), &[]) {
+    match send_request(Method::Get, &format!("https://{HOST}/ok"), &[]) {
         Ok(response) if response.status == 401 => Err(Error::Unauthorized("invalid_token".to_owned())),
         Ok(_) => Ok(()),
         Err(error) => Err(Error::Http(error)),
@@ -72,7 +72,7 @@ pub(crate) fn undeclared_method() -> Vec<Report> {
         ("patch", Method::Patch),
         ("delete", Method::Delete),
     ];
-    methods.into_iter().map(|(name, method)| text(name, &outcome(&ask(method, &url, &[])))).collect()
+    methods.into_iter().map(|(name, method)| text(name, &outcome(&send_request(method, &url, &[])))).collect()
 }
 
 pub(crate) fn undeclared_hosts() -> Vec<Report> {
@@ -96,7 +96,7 @@ pub(crate) fn undeclared_hosts() -> Vec<Report> {
     ];
     urls.iter()
         .enumerate()
-        .map(|(index, url)| text(&format!("host_{index}"), &outcome(&ask(Method::Get, url, &[]))))
+        .map(|(index, url)| text(&format!("host_{index}"), &outcome(&send_request(Method::Get, url, &[]))))
         .collect()
 }
 
@@ -119,8 +119,8 @@ pub(crate) fn own_place() -> Vec<Report> {
         "X-Auth-Token ",
         "X-Auth-Token:",
     ];
-    let spelt = SPELLINGS.iter().enumerate();
-    spelt.map(|(index, name)| text(&format!("place_{index}"), &with_header(HOST, "/ok", name, "own"))).collect()
+    let spellings = SPELLINGS.iter().enumerate();
+    spellings.map(|(index, name)| text(&format!("place_{index}"), &with_header(HOST, "/ok", name, "own"))).collect()
 }
 
 pub(crate) fn header_injection() -> Vec<Report> {
@@ -156,47 +156,47 @@ pub(crate) fn header_injection() -> Vec<Report> {
     let mut reports: Vec<_> =
         FIELDS.iter().map(|(what, name, value)| text(what, &with_header(HOST, "/ok", name, value))).collect();
     let many = vec![("X-Many".to_owned(), "m".to_owned()); 65];
-    reports.push(text("too_many", &outcome(&ask(Method::Get, &format!("https://{HOST}/ok"), &many))));
+    reports.push(text("too_many", &outcome(&send_request(Method::Get, &format!("https://{HOST}/ok"), &many))));
     reports.push(text("too_long", &with_header(HOST, "/ok", "X-Long", &"l".repeat((8 << 10) + 1))));
     reports
 }
 
-/// Reports what the echo answered as texts that, joined, are the whole of it, as far as the contract lets through.
+/// Reports the response of the echo endpoint in pieces, up to the limits of the contract.
 pub(crate) fn echo() -> Vec<Report> {
-    let response = match ask(Method::Post, &format!("https://{HOST}/echo"), &[]) {
+    let response = match send_request(Method::Post, &format!("https://{HOST}/echo"), &[]) {
         Ok(response) => response,
         error => return vec![text("echo", &outcome(&error))],
     };
     let headers: String = response.headers.iter().map(|Header { name, value }| format!("{name}: {value}\n")).collect();
-    vec![pieces("headers", &headers), pieces("body", &String::from_utf8_lossy(&response.body))]
+    vec![report_in_pieces("headers", &headers), report_in_pieces("body", &String::from_utf8_lossy(&response.body))]
 }
 
-pub(crate) fn pieces(name: &str, long: &str) -> Report {
-    let letters: Vec<char> = long.chars().collect();
-    let pieces = letters.chunks(PIECE).take(PIECES).map(|piece| piece.iter().collect()).collect();
+pub(crate) fn report_in_pieces(name: &str, long: &str) -> Report {
+    let characters: Vec<char> = long.chars().collect();
+    let pieces = characters.chunks(PIECE).take(PIECES).map(|piece| piece.iter().collect()).collect();
     Report { name: name.to_owned(), value: ReportValue::Texts(pieces) }
 }
 
 fn with_header(host: &str, path: &str, name: &str, value: &str) -> String {
-    outcome(&ask(Method::Get, &format!("https://{host}{path}"), &[(name.to_owned(), value.to_owned())]))
+    outcome(&send_request(Method::Get, &format!("https://{host}{path}"), &[(name.to_owned(), value.to_owned())]))
 }
 
-fn ask(method: Method, url: &str, headers: &[(String, String)]) -> Result<Response, http::Error> {
+fn send_request(method: Method, url: &str, headers: &[(String, String)]) -> Result<Response, http::Error> {
     let body = matches!(method, Method::Post).then(|| b"hello=echo".to_vec());
     let headers = headers.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect();
     send(&Request { method, url: url.to_owned(), headers, body })
 }
 
-/// What came of a request, in words that a test can compare: `sent 200`, or why not, such as `denied: endpoint`.
-fn outcome(answer: &Result<Response, http::Error>) -> String {
-    match answer {
+/// Formats the result of a request for tests: `sent 200`, or the reason, such as `denied: endpoint`.
+fn outcome(result: &Result<Response, http::Error>) -> String {
+    match result {
         Ok(response) => format!("sent {}", response.status),
         Err(http::Error::Denied(denial)) => format!("denied: {}: {}", denial.rule, denial.message),
         Err(http::Error::TimedOut) => "timed out".to_owned(),
         Err(http::Error::TooLarge) => "too large".to_owned(),
-        Err(http::Error::Unreachable(why)) => format!("unreachable: {why}"),
+        Err(http::Error::Unreachable(reason)) => format!("unreachable: {reason}"),
         Err(http::Error::RateLimited(seconds)) => format!("rate limited: {seconds}"),
-        Err(http::Error::Malformed(why)) => format!("malformed: {why}"),
+        Err(http::Error::Malformed(reason)) => format!("malformed: {reason}"),
         Err(http::Error::CredentialRefused(refusal)) => format!("credential refused: {}", refusal.status),
     }
 }

@@ -1,4 +1,4 @@
-//! Attacks through `wasi:http`: what `http.send` refuses, and what the standard has beyond it.
+//! Attacks through `wasi:http`: what `http.send` denies, and features that only the standard has.
 
 use wasip2::{
     http::{
@@ -11,10 +11,10 @@ use wasip2::{
     io::streams::{OutputStream, StreamError},
 };
 
-use crate::{BARE_HOST, HOST, bindings::jackfield::provider::types::Report, number, requests::pieces, text};
+use crate::{BARE_HOST, HOST, bindings::jackfield::provider::types::Report, number, requests::report_in_pieces, text};
 
-/// A request in the making.
-struct Attempt<'a> {
+/// A request to send through `wasi:http`.
+struct WasiRequest<'a> {
     method: Method,
     scheme: Scheme,
     authority: &'a str,
@@ -23,14 +23,14 @@ struct Attempt<'a> {
     body: &'a [u8],
 }
 
-impl Default for Attempt<'_> {
+impl Default for WasiRequest<'_> {
     fn default() -> Self {
         Self { method: Method::Get, scheme: Scheme::Https, authority: HOST, path: "/ok", fields: &[], body: &[] }
     }
 }
 
-impl Attempt<'_> {
-    fn made(&self) -> Result<(OutgoingRequest, OutgoingBody), String> {
+impl WasiRequest<'_> {
+    fn build(&self) -> Result<(OutgoingRequest, OutgoingBody), String> {
         let fields = Fields::new();
         for (name, value) in self.fields {
             fields.append(name, value.as_bytes()).map_err(|error| format!("field: {error:?}"))?;
@@ -45,42 +45,42 @@ impl Attempt<'_> {
         Ok((request, body))
     }
 
-    fn sent(&self) -> Result<IncomingResponse, String> {
-        let (request, body) = self.made()?;
+    fn send(&self) -> Result<IncomingResponse, String> {
+        let (request, body) = self.build()?;
         let options = (self.path == "/slow").then(|| {
             let options = RequestOptions::new();
-            // A library's own time-out, far beyond the call's.
-            let _taken = options.set_first_byte_timeout(Some(600_000_000_000));
+            // The timeout of a library, far longer than that of the call.
+            let _accepted = options.set_first_byte_timeout(Some(600_000_000_000));
             options
         });
-        let answer = outgoing_handler::handle(request, options).map_err(|error| told(&error))?;
+        let response = outgoing_handler::handle(request, options).map_err(|error| error_text(&error))?;
         let stream = body.write().map_err(|()| "no stream".to_owned())?;
         let written = write(&stream, self.body);
         drop(stream);
         let finished = OutgoingBody::finish(body, None);
-        let answer = waited(&answer);
-        match (answer, written, finished) {
-            (Ok(answer), Ok(()), Ok(())) => Ok(answer),
+        let response = wait_for(&response);
+        match (response, written, finished) {
+            (Ok(response), Ok(()), Ok(())) => Ok(response),
             (Err(error), ..) => Err(error),
             (_, Err(error), _) => Err(format!("write: {error:?}")),
-            (.., Err(error)) => Err(told(&error)),
+            (.., Err(error)) => Err(error_text(&error)),
         }
     }
 
     fn outcome(&self) -> String {
-        match self.sent() {
+        match self.send() {
             Ok(response) => format!("sent {}", response.status()),
             Err(error) => error,
         }
     }
 }
 
-/// Sends a GET and says what came of it.
+/// Sends a GET and returns its outcome.
 pub(crate) fn get(authority: &str, path: &str) -> String {
-    Attempt { authority, path, ..Attempt::default() }.outcome()
+    WasiRequest { authority, path, ..WasiRequest::default() }.outcome()
 }
 
-/// What a library sets by itself, which belongs to the host.
+/// Sets header fields that libraries set by themselves and that the host sets anyway.
 pub(crate) fn as_libraries_do() -> Vec<Report> {
     let fields = [
         ("Host", "undeclared.example.net"),
@@ -91,10 +91,10 @@ pub(crate) fn as_libraries_do() -> Vec<Report> {
         ("Accept-Encoding", "zstd"),
         ("User-Agent", "library/1"),
     ];
-    vec![text("library", &Attempt { fields: &fields, ..Attempt::default() }.outcome())]
+    vec![text("library", &WasiRequest { fields: &fields, ..WasiRequest::default() }.outcome())]
 }
 
-/// What no endpoint allows, and the fields that are the host's to refuse.
+/// Sends requests that no endpoint allows, and header fields that the host denies.
 pub(crate) fn undeclared() -> Vec<Report> {
     const PATHS: [&str; 8] =
         ["/undeclared", "/", "/OK", "//ok", "/ok/../undeclared", "/ok/%2e%2e/undeclared", "/%6fk", "/ok%00"];
@@ -128,28 +128,31 @@ pub(crate) fn undeclared() -> Vec<Report> {
         reports.push(text(&format!("host_{index}"), &get(authority, "/ok")));
     }
     for (index, field) in FIELDS.iter().enumerate() {
-        reports.push(text(&format!("field_{index}"), &Attempt { fields: &[*field], ..Attempt::default() }.outcome()));
+        reports.push(text(
+            &format!("field_{index}"),
+            &WasiRequest { fields: &[*field], ..WasiRequest::default() }.outcome(),
+        ));
     }
     for (index, method) in methods.into_iter().enumerate() {
-        reports.push(text(&format!("method_{index}"), &Attempt { method, ..Attempt::default() }.outcome()));
+        reports.push(text(&format!("method_{index}"), &WasiRequest { method, ..WasiRequest::default() }.outcome()));
     }
     for (name, scheme) in [("http", Scheme::Http), ("file", Scheme::Other("file".to_owned()))] {
-        reports.push(text(name, &Attempt { scheme, ..Attempt::default() }.outcome()));
+        reports.push(text(name, &WasiRequest { scheme, ..WasiRequest::default() }.outcome()));
     }
     reports
 }
 
-/// Fields without an end.
+/// Adds header fields until that fails.
 pub(crate) fn fields() -> Vec<Report> {
     let fields = Fields::new();
     let long = vec![b'l'; 8 << 10];
-    let taken = (0..1_000).take_while(|index| fields.append(&format!("x-{index}"), &long).is_ok()).count();
-    vec![number("fields_kib", taken * 8)]
+    let count = (0..1_000).take_while(|index| fields.append(&format!("x-{index}"), &long).is_ok()).count();
+    vec![number("fields_kib", count * 8)]
 }
 
-/// What the standard has beyond a plain request: large bodies, trailers, a server's side.
+/// Uses features that `http.send` does not have: large bodies, trailers, responses of a server.
 pub(crate) fn beyond() -> Vec<Report> {
-    // A server's answer, which there is nobody to give to.
+    // The response of a server, although the component does not serve requests.
     let response = OutgoingResponse::new(Fields::new());
     let status = response.set_status_code(999).is_ok();
     vec![
@@ -161,23 +164,23 @@ pub(crate) fn beyond() -> Vec<Report> {
     ]
 }
 
-/// Begins requests without an end and finishes none: bodies that stay open, answers that nobody reads.
+/// Starts many requests and finishes none: bodies stay open and responses are not read.
 pub(crate) fn unfinished(count: usize) -> Vec<Report> {
     let mut open = Vec::new();
     for _ in 0..count {
-        let attempt = Attempt { method: Method::Post, path: "/echo", ..Attempt::default() };
-        let Ok((request, body)) = attempt.made() else { break };
-        let Ok(answer) = outgoing_handler::handle(request, None) else { break };
+        let attempt = WasiRequest { method: Method::Post, path: "/echo", ..WasiRequest::default() };
+        let Ok((request, body)) = attempt.build() else { break };
+        let Ok(response) = outgoing_handler::handle(request, None) else { break };
         let Ok(stream) = body.write() else { break };
-        if stream.check_write().is_ok_and(|room| room > 0) {
-            let _held = stream.write(&[b'b'; 1 << 10]);
+        if stream.check_write().is_ok_and(|bytes| bytes > 0) {
+            let _written = stream.write(&[b'b'; 1 << 10]);
         }
-        open.push((answer, stream, body));
+        open.push((response, stream, body));
     }
     vec![number("open", open.len())]
 }
 
-/// Sends many requests, and says how many were answered.
+/// Sends many requests, and reports how many were sent.
 pub(crate) fn flood(count: usize) -> Vec<Report> {
     let outcomes: Vec<String> = (0..count).map(|_| get(HOST, "/ok")).collect();
     let sent = outcomes.iter().filter(|outcome| outcome.starts_with("sent")).count();
@@ -187,10 +190,10 @@ pub(crate) fn flood(count: usize) -> Vec<Report> {
     reports
 }
 
-/// Reports all that the echo answered.
+/// Reports the whole response of the echo endpoint.
 pub(crate) fn echo() -> Vec<Report> {
-    let attempt = Attempt { method: Method::Post, path: "/echo", body: b"hello=echo", ..Attempt::default() };
-    let response = match attempt.sent() {
+    let attempt = WasiRequest { method: Method::Post, path: "/echo", body: b"hello=echo", ..WasiRequest::default() };
+    let response = match attempt.send() {
         Ok(response) => response,
         Err(error) => return vec![text("echo", &error)],
     };
@@ -200,37 +203,37 @@ pub(crate) fn echo() -> Vec<Report> {
         .iter()
         .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value)))
         .collect();
-    vec![pieces("headers", &headers), pieces("body", &String::from_utf8_lossy(&read(&response)))]
+    vec![report_in_pieces("headers", &headers), report_in_pieces("body", &String::from_utf8_lossy(&read(&response)))]
 }
 
 fn post(body: &[u8]) -> String {
-    Attempt { method: Method::Post, path: "/echo", body, ..Attempt::default() }.outcome()
+    WasiRequest { method: Method::Post, path: "/echo", body, ..WasiRequest::default() }.outcome()
 }
 
 fn with_trailers() -> String {
-    let made = Attempt { method: Method::Post, path: "/echo", ..Attempt::default() }.made();
-    let (request, body) = match made {
-        Ok(made) => made,
+    let request = WasiRequest { method: Method::Post, path: "/echo", ..WasiRequest::default() }.build();
+    let (request, body) = match request {
+        Ok(parts) => parts,
         Err(error) => return error,
     };
-    let answer = match outgoing_handler::handle(request, None) {
-        Ok(answer) => answer,
-        Err(error) => return told(&error),
+    let response = match outgoing_handler::handle(request, None) {
+        Ok(response) => response,
+        Err(error) => return error_text(&error),
     };
     let trailers = Fields::new();
     let _set = trailers.append("x-auth-token", b"own");
     let finished = OutgoingBody::finish(body, Some(trailers));
-    match waited(&answer) {
+    match wait_for(&response) {
         Ok(response) => format!("sent {}, {finished:?}", response.status()),
         Err(error) => error,
     }
 }
 
-fn waited(answer: &FutureIncomingResponse) -> Result<IncomingResponse, String> {
-    answer.subscribe().block();
-    match answer.get() {
+fn wait_for(response: &FutureIncomingResponse) -> Result<IncomingResponse, String> {
+    response.subscribe().block();
+    match response.get() {
         Some(Ok(Ok(response))) => Ok(response),
-        Some(Ok(Err(error))) => Err(told(&error)),
+        Some(Ok(Err(error))) => Err(error_text(&error)),
         Some(Err(())) | None => Err("no answer".to_owned()),
     }
 }
@@ -249,7 +252,7 @@ fn read(response: &IncomingResponse) -> Vec<u8> {
     bytes
 }
 
-fn told(error: &ErrorCode) -> String {
+fn error_text(error: &ErrorCode) -> String {
     match error {
         ErrorCode::HttpRequestDenied => "denied".to_owned(),
         error => format!("refused: {error:?}"),

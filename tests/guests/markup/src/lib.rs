@@ -1,17 +1,17 @@
-//! A provider whose every text is markup: what a browser would run, were it ever taken for more than text.
+//! A plugin with markup in every text. A browser would run it if any text were inserted as HTML.
 
 use jackfield_sdk::endpoint::get;
 use jackfield_sdk::{
     ConnectOutcome, Connected, Connection, Error, Field, Manifest, Page, PageRequest, Provider, Report, User,
 };
 
-/// A company that is named after a script.
+/// Connects to a company with a script as its name.
 #[derive(Debug)]
 pub struct Markup;
 
 jackfield_sdk::export!(Markup);
 
-/// Leaves a trace on the page that a test looks for.
+/// Sets a variable of the page, which a test checks.
 const SCRIPT: &str = "<script>window.ran=1</script>";
 const IMAGE: &str = "<img src=x onerror=window.ran=1>";
 const LINK: &str = "<a href='javascript:window.ran=1'>click</a>";
@@ -22,7 +22,7 @@ impl Provider for Markup {
             .field(
                 Field::secret("api_key", SCRIPT)
                     .help(&format!("{IMAGE} {LINK}"))
-                    // As long as a `javascript:` URL that a test puts in its place.
+                    // Has the length of the `javascript:` URL with which a test replaces it.
                     .help_url("https://javascript.example/window.ran=1//"),
             )
             .field(Field::choice("mood", IMAGE, &[("well", SCRIPT), ("ill", IMAGE), ("wrong", LINK)]).help(SCRIPT))

@@ -1,11 +1,11 @@
-//! Answers that are too large, or that the contract does not allow.
+//! Results that are too large, or that the contract does not allow.
 
 use crate::{
     bindings::jackfield::provider::types::{Error, HttpError, InvalidField, Report, ReportValue, UpstreamError, User},
     text,
 };
 
-/// A user of this id.
+/// Creates a user with this id.
 pub(crate) fn user(id: &str) -> User {
     User {
         external_id: id.to_owned(),
@@ -16,8 +16,8 @@ pub(crate) fn user(id: &str) -> User {
     }
 }
 
-/// A user that costs next to no memory beyond its record: a million of them fit.
-pub(crate) fn nobody() -> User {
+/// Creates a user without heap memory, so that a million of them fit.
+pub(crate) fn minimal_user() -> User {
     User { external_id: "1".to_owned(), name: String::new(), email: None, aliases: Vec::new(), active: true }
 }
 
