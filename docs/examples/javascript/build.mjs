@@ -1,14 +1,14 @@
-// Makes a component of provider.js: `npm run build [FILE]`, into acme-crew.wasm where no file is named.
+// Builds provider.js into a component: `npm run build [FILE]`. The default file is acme-crew.wasm.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { componentize } from "@bytecodealliance/componentize-js";
 
 const { component } = await componentize(await readFile("provider.js", "utf8"), {
   sourceName: "provider.js",
-  // Relative to this folder: the contract, as it lies in Jackfield's repository.
+  // The contract in Jackfield's repository, relative to this folder.
   witPath: "../../../wit",
   worldName: "component",
-  // What serves HTTP and writes to a console has no use in a provider.
+  // A plugin does not serve HTTP or write to a console.
   disableFeatures: ["fetch-event", "stdio"],
 });
 await writeFile(process.argv[2] ?? "acme-crew.wasm", component);

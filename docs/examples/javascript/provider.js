@@ -1,7 +1,7 @@
-// A provider of Jackfield in JavaScript: Acme Crew, a fictional staff directory with a bearer token and pages.
+// A Jackfield plugin in JavaScript for Acme Crew, a fictional staff directory with a bearer token and paging.
 //
-// It calls `fetch` as in a browser. The token never comes in here: the host puts it into `Authorization` on the way
-// out, and only towards the endpoints that `describe` names.
+// It calls `fetch` as in a browser. The plugin never sees the token: the host adds it to `Authorization`, and only in
+// requests to the endpoints that `describe` returns.
 
 const HOST = "api.acme-crew.example";
 
@@ -15,7 +15,7 @@ const endpoint = (method, path) => ({
   },
 });
 
-// An error of the contract is thrown as it stands there: a tag and its value.
+// Creates an error of the contract, which is thrown: a tag and its value.
 const failure = (tag, val) => ({ tag, val });
 
 async function get(path) {
@@ -23,7 +23,7 @@ async function get(path) {
   try {
     response = await fetch(`https://${HOST}${path}`, { headers: { accept: "application/json" } });
   } catch (error) {
-    throw failure("upstream", { status: 502, message: `no answer: ${error}` });
+    throw failure("upstream", { status: 502, message: `no response: ${error}` });
   }
   if (response.status === 401) throw failure("unauthorized", "invalid_token");
   if (response.status === 403) throw failure("forbidden", "people:read");
@@ -49,7 +49,7 @@ export const provider = {
       {
         name: "api_token",
         label: "API token",
-        help: "Settings, API, New token; it needs the right people:read.",
+        help: "Settings, API, New token; it needs the permission people:read.",
         helpUrl: undefined,
         kind: "text",
         secret: true,

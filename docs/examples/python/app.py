@@ -1,7 +1,7 @@
-"""A provider of Jackfield in Python: Acme Desk, a fictional help desk with a bearer token and pages.
+"""A Jackfield plugin in Python for Acme Desk, a fictional help desk with a bearer token and paging.
 
-It calls `http.send`, which answers with the very words of a refusal. The token never comes in here: the host puts it
-into `Authorization` on the way out, and only towards the endpoints that `describe` names.
+It calls `http.send`, which returns the reason if a request is denied. The plugin never sees the token: the host adds
+it to `Authorization`, and only in requests to the endpoints that `describe` returns.
 """
 
 import json
@@ -17,21 +17,21 @@ HOST = "api.acme-desk.example"
 def get(path):
     headers = [http.Header("accept", "application/json")]
     try:
-        answer = http.send(http.Request(http.Method.GET, f"https://{HOST}{path}", headers, None))
+        response = http.send(http.Request(http.Method.GET, f"https://{HOST}{path}", headers, None))
     except Err as error:
-        # Timed out, refused, unreachable: the host knows best what to make of its own word.
+        # Timed out, denied, unreachable: pass the error on to the host.
         raise Err(types.Error_Http(error.value)) from None
-    if answer.status == 401:
+    if response.status == 401:
         raise Err(types.Error_Unauthorized("invalid_token"))
-    if answer.status == 403:
+    if response.status == 403:
         raise Err(types.Error_Forbidden("agents:read"))
-    if answer.status == 429:
-        waits = [header.value for header in answer.headers if header.name == "retry-after" and header.value.isdigit()]
+    if response.status == 429:
+        waits = [header.value for header in response.headers if header.name == "retry-after" and header.value.isdigit()]
         raise Err(types.Error_RateLimited(int(waits[0]) if waits else None))
-    if not 200 <= answer.status < 300:
-        raise Err(types.Error_Upstream(types.UpstreamError(answer.status, "")))
+    if not 200 <= response.status < 300:
+        raise Err(types.Error_Upstream(types.UpstreamError(response.status, "")))
     try:
-        return json.loads(answer.body)
+        return json.loads(response.body)
     except ValueError:
         raise Err(types.Error_Malformed("JSON")) from None
 
@@ -42,7 +42,7 @@ def endpoint(path):
     return types.Endpoint(http.Method.GET, HOST, path, token)
 
 
-def user(agent):
+def to_user(agent):
     return types.User(str(agent["id"]), agent.get("name") or "", agent.get("email"), [], bool(agent.get("active")))
 
 
@@ -51,7 +51,7 @@ class Provider(wit_world.exports.Provider):
         token = types.Field(
             name="api_token",
             label="API token",
-            help="Admin, Integrations, New token; it needs the right agents:read.",
+            help="Admin, Integrations, New token; it needs the permission agents:read.",
             help_url=None,
             kind=types.FieldKind.TEXT,
             secret=True,
@@ -82,8 +82,8 @@ class Provider(wit_world.exports.Provider):
 
     def list_users(self, connection, page):
         query = {"limit": page.limit} | ({"cursor": page.cursor} if page.cursor else {})
-        answer = get(f"/v1/agents?{urlencode(query)}")
+        body = get(f"/v1/agents?{urlencode(query)}")
         try:
-            return types.Page([user(agent) for agent in answer["agents"]], answer.get("next_cursor"))
+            return types.Page([to_user(agent) for agent in body["agents"]], body.get("next_cursor"))
         except (KeyError, TypeError, AttributeError):
             raise Err(types.Error_Malformed("a list of agents")) from None

@@ -1,4 +1,4 @@
-"""Acme HR: what it asks for, and how it answers. Change the host, the path and what the answer looks like."""
+"""Acme HR: its manifest and its exported functions. Change the host, the path and the parsing of the response."""
 
 import json
 
@@ -10,7 +10,7 @@ WHOAMI = "https://api.acme-hr.example/v1/whoami"
 
 
 class Provider(exports.Provider):
-    """One company in Acme HR."""
+    """Connects to one company in Acme HR."""
 
     def describe(self) -> types.Manifest:
         token = types.Field(
@@ -41,15 +41,15 @@ class Provider(exports.Provider):
 
 
 def whoami() -> str:
-    """Asks whose token it is. The host adds the token on the way out."""
+    """Requests the company of the token. The host adds the token to the request."""
     try:
-        answer = http.send(http.Request(http.Method.GET, WHOAMI, [], None))
+        response = http.send(http.Request(http.Method.GET, WHOAMI, [], None))
     except Err as error:
         raise Err(types.Error_Http(error.value)) from error
-    if answer.status != 200:
-        raise Err(failure(answer))
+    if response.status != 200:
+        raise Err(failure(response))
     try:
-        company = json.loads(answer.body)["company"]
+        company = json.loads(response.body)["company"]
     except (ValueError, KeyError, TypeError) as error:
         raise Err(types.Error_Malformed("the company's name was expected")) from error
     if not isinstance(company, str):
@@ -57,15 +57,15 @@ def whoami() -> str:
     return company
 
 
-def failure(answer: http.Response) -> types.Error:
-    """What a status means. Only 401 says that the token is dead: an outage must not look like it."""
-    match answer.status:
+def failure(response: http.Response) -> types.Error:
+    """Returns the error for a status. Only 401 rejects the token: an outage must not look like an invalid token."""
+    match response.status:
         case 401:
             return types.Error_Unauthorized("the token is not valid")
         case 403:
             return types.Error_Forbidden("status 403")
         case 429:
-            after = next((field.value for field in answer.headers if field.name.lower() == "retry-after"), "")
+            after = next((field.value for field in response.headers if field.name.lower() == "retry-after"), "")
             return types.Error_RateLimited(int(after) if after.isascii() and after.isdigit() and len(after) < 10 else None)
         case status:
             return types.Error_Upstream(types.UpstreamError(status, ""))

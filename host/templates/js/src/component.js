@@ -1,4 +1,4 @@
-// The component: the provider of provider.js, with the host's own way to send.
+// The component: the provider in provider.js, with the `send` function of the host.
 import { send } from "jackfield:provider/http@0.1.0";
 
 import { makeProvider } from "./provider.js";

@@ -1,18 +1,18 @@
-// Acme HR: what it asks for, and how it answers. Change the host, the path and what the answer looks like.
+// Acme HR: its manifest and its exported functions. Change the host, the path and the parsing of the response.
 
 const WHOAMI = "https://api.acme-hr.example/v1/whoami";
 
-/** Makes the provider. `send` is the host's: it judges the request and adds the token on the way out. */
+/** Creates the provider. `send` is a function of the host, which checks the request and adds the token to it. */
 export function makeProvider(send) {
   function whoami() {
-    // A request without an answer throws; the host takes what is thrown as this call's error.
-    const answer = sent(send, { method: "get", url: WHOAMI, headers: [], body: undefined });
-    if (answer.status !== 200) throw failure(answer);
+    // If there is no response, this throws. The host uses the thrown value as the error of the call.
+    const response = sendRequest(send, { method: "get", url: WHOAMI, headers: [], body: undefined });
+    if (response.status !== 200) throw failure(response);
     try {
-      const { company } = JSON.parse(new TextDecoder().decode(answer.body));
+      const { company } = JSON.parse(new TextDecoder().decode(response.body));
       if (typeof company === "string") return company;
     } catch {
-      // Said below.
+      // Reported below.
     }
     throw { tag: "malformed", val: "the company's name was expected" };
   }
@@ -54,7 +54,7 @@ export function makeProvider(send) {
   };
 }
 
-function sent(send, request) {
+function sendRequest(send, request) {
   try {
     return send(request);
   } catch (error) {
@@ -62,15 +62,15 @@ function sent(send, request) {
   }
 }
 
-/** What a status means. Only 401 says that the token is dead: an outage must not look like it. */
-function failure(answer) {
-  switch (answer.status) {
+/** Returns the error for a status. Only 401 rejects the token: an outage must not look like an invalid token. */
+function failure(response) {
+  switch (response.status) {
     case 401: return { tag: "unauthorized", val: "the token is not valid" };
     case 403: return { tag: "forbidden", val: "status 403" };
     case 429: {
-      const after = answer.headers.find(({ name }) => name.toLowerCase() === "retry-after")?.value ?? "";
+      const after = response.headers.find(({ name }) => name.toLowerCase() === "retry-after")?.value ?? "";
       return { tag: "rate-limited", val: /^\d{1,9}$/.test(after) ? Number(after) : undefined };
     }
-    default: return { tag: "upstream", val: { status: answer.status, message: "" } };
+    default: return { tag: "upstream", val: { status: response.status, message: "" } };
   }
 }

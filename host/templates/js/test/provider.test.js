@@ -1,18 +1,18 @@
-// What the provider makes of each answer. Nothing leaves this machine.
+// Tests how the provider handles each response. They need no network.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { makeProvider } from "../src/provider.js";
 
-const answering = (status, body, headers = []) =>
+const respondWith = (status, body, headers = []) =>
   makeProvider(() => ({ status, headers, body: new TextEncoder().encode(body) }));
 
-test("connecting learns the company", () => {
-  const outcome = answering(200, '{"company":"Acme Instruments"}').connect();
+test("connect returns the company", () => {
+  const outcome = respondWith(200, '{"company":"Acme Instruments"}').connect();
   assert.equal(outcome.val.orgName, "Acme Instruments");
 });
 
-test("each failure is told apart", () => {
+test("each failure has its own error", () => {
   for (const [status, body, headers, tag] of [
     [401, "{}", [], "unauthorized"],
     [429, "", [{ name: "Retry-After", value: "7" }], "rate-limited"],
@@ -20,11 +20,11 @@ test("each failure is told apart", () => {
     [200, "<html>", [], "malformed"],
     [200, "{}", [], "malformed"],
   ]) {
-    assert.throws(() => answering(status, body, headers).health(), (error) => error.tag === tag, `${status} ${body}`);
+    assert.throws(() => respondWith(status, body, headers).health(), (error) => error.tag === tag, `${status} ${body}`);
   }
 });
 
-test("a request without an answer keeps its reason", () => {
+test("the reason for a missing response is passed on", () => {
   const provider = makeProvider(() => {
     throw { payload: { tag: "timed-out" } };
   });

@@ -1,10 +1,10 @@
-//! Acme HR: what it asks for, and how it answers. Change the host, the path and what the answer looks like.
+//! Acme HR: its manifest and its exported functions. Change the host, the path and the parsing of the response.
 
 use jackfield_sdk::endpoint::get;
 use jackfield_sdk::{ConnectOutcome, Connected, Connection, Error, Field, Manifest, Provider, Report, Text, http};
 use serde::Deserialize;
 
-/// One company in Acme HR.
+/// Connects to one company in Acme HR.
 #[derive(Debug)]
 pub struct AcmeHr;
 
@@ -18,14 +18,14 @@ impl Provider for AcmeHr {
     }
 
     fn connect(_: &Connection) -> Result<ConnectOutcome, Error> {
-        let answer = whoami()?;
-        let who: Whoami<'_> = answer.json()?;
+        let response = get_whoami()?;
+        let who: Whoami<'_> = response.json()?;
         Ok(Connected::new().org_name(&*who.company).into())
     }
 
     fn health(_: &Connection) -> Result<Vec<Report>, Error> {
-        let answer = whoami()?;
-        let who: Whoami<'_> = answer.json()?;
+        let response = get_whoami()?;
+        let who: Whoami<'_> = response.json()?;
         Ok(vec![Report::text("company", &*who.company)])
     }
 }
@@ -36,13 +36,13 @@ struct Whoami<'a> {
     company: Text<'a>,
 }
 
-/// Asks whose token it is. The host adds the token on the way out.
-fn whoami() -> Result<http::Response, Error> {
-    let answer = http::get("https://api.acme-hr.example/v1/whoami").send()?;
-    match answer.status {
-        200 => Ok(answer),
-        // Only where the provider itself says so: an outage must not look like a dead credential.
+/// Requests the company of the token. The host adds the token to the request.
+fn get_whoami() -> Result<http::Response, Error> {
+    let response = http::get("https://api.acme-hr.example/v1/whoami").send()?;
+    match response.status {
+        200 => Ok(response),
+        // Only 401 rejects the token, because an outage must not look like an invalid token.
         401 => Err(Error::unauthorized("the token is not valid")),
-        _ => Err(answer.failure("", None)),
+        _ => Err(response.failure("", None)),
     }
 }

@@ -1,4 +1,4 @@
-//! What the provider asks, and what it makes of each answer. Nothing leaves this machine.
+//! Tests the requests of the provider, and how it handles each response. They need no network.
 
 use acme_hr_provider::AcmeHr;
 use jackfield_sdk::testkit::{self, answered};
@@ -12,7 +12,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn connecting_learns_the_company() {
+fn connect_returns_the_company() {
     let outcome = testkit::connect::<AcmeHr>(&Connection::of(&[]), WHOAMI);
     assert_eq!(outcome, Ok(Connected::new().org_name("Acme Instruments").into()));
 }
@@ -24,13 +24,13 @@ fn health_reports_the_company() {
 }
 
 #[test]
-fn each_failure_is_told_apart() {
-    for (answer, expected) in [
+fn each_failure_has_its_own_error() {
+    for (response, expected) in [
         ("401\n\n{}", Error::unauthorized("the token is not valid")),
         ("429\nretry-after: 7\n\n", Error::rate_limited(7)),
         ("503\n\n<html>", Error::upstream(503, "")),
     ] {
-        let outcome = testkit::health::<AcmeHr>(&Connection::of(&[]), &answered(WHOAMI, answer));
-        assert_eq!(outcome, Err(expected), "{answer}");
+        let outcome = testkit::health::<AcmeHr>(&Connection::of(&[]), &answered(WHOAMI, response));
+        assert_eq!(outcome, Err(expected), "{response}");
     }
 }
