@@ -1,9 +1,4 @@
-//! Embeds the migrations, the console and what `plugin new` writes out, and rebuilds the host when one of them changes.
-
-#[path = "build/console.rs"]
-mod console;
-#[path = "build/migrations.rs"]
-mod migrations;
+//! Embeds what `plugin new` writes out: the templates, the SDK and the WIT packages.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -13,15 +8,9 @@ const KIT: [(&str, &str); 2] = [("../plugins/sdk/src", "sdk/src"), ("../wit", "w
 /// The templates, one folder for each language.
 const TEMPLATES: &str = "templates";
 
-/// The console's files.
-const CONSOLE: &str = "src/console";
-
-/// The migrations.
-const MIGRATIONS: &str = "../migrations";
-
 #[expect(clippy::disallowed_methods, reason = "Cargo tells a build script everything by its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in [MIGRATIONS, "../wit", "../plugins/sdk/src", TEMPLATES, CONSOLE] {
+    for path in ["../wit", "../plugins/sdk/src", TEMPLATES] {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed=JACKFIELD_BUILD_DIGESTS");
@@ -42,9 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(list, "];")?;
     }
     let out = env::var("OUT_DIR")?;
-    fs::write(Path::new(&out).join("kit.rs"), list)?;
-    migrations::embed(&Path::new(&host).join(MIGRATIONS), Path::new(&out))?;
-    console::embed(&Path::new(&host).join(CONSOLE), Path::new(&out))
+    Ok(fs::write(Path::new(&out).join("kit.rs"), list)?)
 }
 
 /// Adds every file of a folder, in the order of their names.

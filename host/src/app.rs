@@ -10,23 +10,21 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::Router;
+use jackfield_api::{self as api};
+use jackfield_core::{clock::Clock, metrics::Metrics};
+use jackfield_egress::{Egress, EgressConfig};
+use jackfield_sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust};
+use jackfield_service::{
+    connections::{Connections, Parts},
+    people::{self, People},
+    providers::{self, Providers},
+};
+use jackfield_store::{Run, Store, StoreOptions};
+use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
 
-use crate::{
-    api::{self, serve::serve},
-    clock::Clock,
-    config::Config,
-    connections::{Connections, Parts},
-    egress::{Egress, EgressConfig},
-    metrics::Metrics,
-    people::{self, People},
-    providers::{self, Providers},
-    sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust},
-    store::{Run, Store, StoreOptions},
-    vault::{self, MayCreate, Vault},
-};
+use crate::config::Config;
 
 /// A service that is ready to be served.
 #[derive(Debug)]
@@ -36,8 +34,7 @@ pub struct App {
     pub sandbox: Sandbox,
     pub connections: Connections,
     providers: Providers,
-    events: api::Events,
-    router: Router,
+    api: api::Server,
     /// Says that this data folder has a run, for as long as it lives.
     _serving: Option<File>,
 }
@@ -112,8 +109,7 @@ impl App {
             run,
         });
         let hosts = config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned);
-        let events = api::Events::default();
-        let router = api::router(api::State {
+        let api = api::Server::new(api::State {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
             providers: providers.clone(),
@@ -121,7 +117,7 @@ impl App {
             people: People::new(store.clone(), connections.clone()),
             connections: connections.clone(),
             metrics,
-            events: events.clone(),
+            events: api::Events::default(),
             hosts: hosts.collect(),
             site: api::Site::new(&config.reached_at()),
             started_at: surroundings.clock.now(),
@@ -131,7 +127,7 @@ impl App {
             jwt,
             oidc,
         });
-        Ok(Self { store, catalog, sandbox, connections, providers, events, router, _serving: serving })
+        Ok(Self { store, catalog, sandbox, connections, providers, api, _serving: serving })
     }
 
     /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
@@ -153,13 +149,7 @@ impl App {
             }
         });
         beside.spawn(self.providers.watch());
-        let events = self.events;
-        let stop = async move {
-            stop.await;
-            // A stream ends never by itself: the stop would wait for it in vain.
-            events.close();
-        };
-        let served = serve(listener, self.router, stop).await;
+        let served = self.api.serve(listener, stop).await;
         beside.shutdown().await;
         self.store.close().await;
         served

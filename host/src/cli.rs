@@ -14,10 +14,10 @@ use jackfield::{
     app::{App, Surroundings},
     config::{Config, ConfigError, Dev},
     logging,
-    model::{Outcome, audit::Actor},
-    sandbox::check,
-    store::NewAudit,
 };
+use jackfield_core::model::{Outcome, audit::Actor};
+use jackfield_sandbox::check;
+use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 use url::Url;
 

@@ -14,16 +14,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jackfield_core::{
+    model::{OAuthApp, caller::IdentityProvider, session::SignInProvider},
+    secret::Secret,
+};
+use jackfield_sandbox::{Limits, catalog::Trust};
+use jackfield_signing::TrustedKeys;
 use url::Url;
 
 use self::source::Settings;
 pub use self::{source::ConfigError, traces::TraceExport};
-use crate::{
-    model::{OAuthApp, caller::IdentityProvider, session::SignInProvider},
-    sandbox::{Limits, catalog::Trust},
-    secret::Secret,
-    signing::TrustedKeys,
-};
 
 /// Digests of the components that were built with this program, `id=sha256,…`; set by `cargo xtask`.
 const BUILD_DIGESTS: Option<&str> = option_env!("JACKFIELD_BUILD_DIGESTS");

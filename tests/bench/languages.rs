@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use jackfield::{
-    egress::{Budget, Egress, EgressConfig, Grant},
-    sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox},
-};
+use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
+use jackfield_sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox};
 use jackfield_test_support::guests;
 use tokio::runtime::Runtime;
 

@@ -7,15 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield::{
-    egress::{Budget, Egress, EgressConfig, Grant},
-    model::manifest::CredentialSource,
-    sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox},
-    secret::Secret,
-};
+use jackfield_core::{model::manifest::CredentialSource, secret::Secret};
+use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
 use jackfield_google_workspace::GoogleWorkspace;
 use jackfield_productive::Productive;
 use jackfield_remote::Remote;
+use jackfield_sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox};
 use jackfield_scrapin::Scrapin;
 use jackfield_sdk::{
     Connection, Provider,

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jackfield::{
-    egress::{Budget, Egress, EgressConfig, Grant},
-    model::manifest::CredentialSource,
-    sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox},
-    secret::Secret,
-};
+use jackfield_core::{model::manifest::CredentialSource, secret::Secret};
+use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
+use jackfield_sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox};
 use jackfield_test_support::{guests, slack::CHANNEL};
 
 use crate::stand_in::StandIn;

@@ -1,6 +1,6 @@
 //! The examples of the documentation, in other languages than Rust: dropped in, they work, and see no secret.
 
-use jackfield::sandbox::Pooling;
+use jackfield_sandbox::Pooling;
 use jackfield_test_support::{
     app::TestApp,
     guests, marked,

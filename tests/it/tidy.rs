@@ -1,172 +1,127 @@
-//! The rules of `docs/architecture.md` that the compiler does not know, read from the sources; runs nothing else.
+//! The rules of `docs/architecture.md` that neither Cargo nor clippy checks, read from the sources and the manifests.
 
 mod vendored;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// Who may use whom, as the page on the architecture says it.
-const SENTENCE: &str = "main → app → api → { people → connections, providers } → { sandbox, store } → model; \
-                        sandbox → egress → model; sandbox → signing → egress; store → vault → secret: nothing points \
-                        up, nothing in a circle";
+use serde_json::Value;
+use wit_parser::UnresolvedPackageGroup;
 
-/// Each room of the host and the rooms right below it. A room may use what is below those as well.
-const ROOMS: [(&str, &[&str]); 20] = [
-    ("main", &["cli"]),
-    ("cli", &["app"]),
-    ("lib", &[]),
-    ("app", &["api", "config", "logging"]),
-    ("config", &["connections"]),
-    ("api", &["people", "providers"]),
-    ("people", &["connections"]),
-    ("providers", &["sandbox", "store"]),
-    ("connections", &["sandbox", "store"]),
-    ("sandbox", &["egress", "signing"]),
-    ("signing", &["egress"]),
-    ("store", &["vault"]),
-    ("egress", &[]),
-    ("vault", &[]),
-    ("logging", &["config"]),
-    ("model", &[]),
-    ("mac", &[]),
-    ("table", &[]),
-    ("clock", &[]),
-    ("metrics", &[]),
+/// Each crate of the host, and the crates of the host that it may depend on.
+const CRATES: [(&str, &[&str]); 10] = [
+    ("jackfield", &["api", "core", "egress", "sandbox", "service", "signing", "store", "vault"]),
+    ("jackfield-api", &["console", "core", "egress", "sandbox", "service", "signing", "store"]),
+    ("jackfield-service", &["core", "egress", "sandbox", "signing", "store"]),
+    ("jackfield-sandbox", &["core", "egress", "signing"]),
+    ("jackfield-signing", &["core", "egress"]),
+    ("jackfield-egress", &["core"]),
+    ("jackfield-store", &["core", "vault"]),
+    ("jackfield-vault", &["core"]),
+    ("jackfield-console", &[]),
+    ("jackfield-core", &[]),
 ];
 
-/// What every room may use.
-const LEAVES: [&str; 6] = ["model", "secret", "mac", "table", "clock", "metrics"];
-
-/// The large dependencies, and the rooms that may name them.
-const DOORS: [(&str, &[&str]); 17] = [
-    ("axum", &["api", "app", "main"]),
-    ("sqlx", &["store"]),
-    ("wasmtime", &["sandbox"]),
-    ("wasmtime_wasi", &["sandbox"]),
-    ("wasmtime_wasi_http", &["sandbox"]),
-    ("reqwest", &["egress"]),
-    ("aes_gcm", &["vault"]),
-    ("jsonwebtoken", &["api"]),
-    ("openidconnect", &["api"]),
-    ("chrono", &["api"]),
-    ("minisign", &["signing"]),
-    ("minisign_verify", &["signing"]),
-    ("opentelemetry", &["logging"]),
-    ("opentelemetry_http", &["logging"]),
-    ("opentelemetry_otlp", &["logging"]),
-    ("opentelemetry_sdk", &["logging"]),
-    ("tracing_opentelemetry", &["logging"]),
+/// The large dependencies, each with the one crate of the host that may depend on it.
+const LARGE: [(&str, &str); 16] = [
+    ("axum", "jackfield-api"),
+    ("jsonwebtoken", "jackfield-api"),
+    ("openidconnect", "jackfield-api"),
+    ("sqlx", "jackfield-store"),
+    ("wasmtime", "jackfield-sandbox"),
+    ("wasmtime-wasi", "jackfield-sandbox"),
+    ("wasmtime-wasi-http", "jackfield-sandbox"),
+    ("reqwest", "jackfield-egress"),
+    ("aes-gcm", "jackfield-vault"),
+    ("oauth2", "jackfield-service"),
+    ("minisign", "jackfield-signing"),
+    ("minisign-verify", "jackfield-signing"),
+    ("opentelemetry", "jackfield"),
+    ("opentelemetry-otlp", "jackfield"),
+    ("opentelemetry_sdk", "jackfield"),
+    ("tracing-opentelemetry", "jackfield"),
 ];
 
-/// What no word of the host may be.
+/// Words that name a provider.
 const PROVIDERS: [&str; 6] = ["slack", "xero", "productive", "google", "remote.com", "scrapin"];
 
-/// Where a word of the host is such a name and yet no provider's: file, word.
-const NO_PROVIDERS: [(&str, &str); 4] = [
-    // The ids that clients of before know by a name of their own, in one table.
-    ("host/src/api/mappings.rs", "xero"),
-    ("host/src/api/mappings.rs", "productive"),
-    ("host/src/api/mappings.rs", "google"),
-    // A header by which a cloud's metadata server knows its own callers, which egress refuses.
-    ("host/src/egress/headers.rs", "google"),
+/// The files in which such a word is allowed, with the word.
+const PROVIDER_EXCEPTIONS: [(&str, &str); 4] = [
+    // The id columns of `user-mappings`, which older clients know by these names, in one table.
+    ("host/crates/api/src/mappings.rs", "xero"),
+    ("host/crates/api/src/mappings.rs", "productive"),
+    ("host/crates/api/src/mappings.rs", "google"),
+    // The header by which a cloud's metadata server recognises its callers; egress rejects it.
+    ("host/crates/egress/src/headers.rs", "google"),
 ];
 
-/// What opens a connection or asks a resolver; the way out alone may name it. (sqlx opens its own, to the database.)
-const WAYS_OUT: [&str; 5] = ["TcpStream", "UdpSocket", "UnixStream", "lookup_host", "ToSocketAddrs"];
-
-const LONGEST_FILE: usize = 500;
+const MAX_LINES: usize = 500;
 
 #[test]
-fn no_room_uses_one_above_it() {
-    let mut broken = Vec::new();
-    for file in host_sources() {
-        for (line, used) in crate_paths(&code(&file.text), file.depth()) {
-            if !may_use(file.room(), &used) {
-                broken.push(format!("{}:{line}: `{}` uses `{used}`", file.path, file.room()));
-            }
-        }
-    }
-    none(SENTENCE, &broken);
+fn no_crate_depends_on_one_above_it() {
+    let found: BTreeMap<String, BTreeSet<String>> = host_manifests()
+        .into_iter()
+        .map(|manifest| {
+            let below = manifest.dependencies.iter().filter(|name| name.starts_with("jackfield"));
+            (manifest.name, below.cloned().collect())
+        })
+        .collect();
+    let allowed: BTreeMap<String, BTreeSet<String>> = CRATES
+        .iter()
+        .map(|(name, below)| ((*name).to_owned(), below.iter().map(|name| format!("jackfield-{name}")).collect()))
+        .collect();
+    assert_eq!(found, allowed, "the crates of the host depend on each other as CRATES says");
 }
 
 #[test]
-fn egress_is_the_only_way_out() {
-    let mut broken = Vec::new();
-    for file in host_sources().iter().filter(|file| file.room() != "egress") {
-        let code = code(&file.text);
-        for word in WAYS_OUT {
-            broken.extend(lines_with_word(&code, word).map(|line| format!("{}:{line}: `{word}`", file.path)));
-        }
+fn each_large_dependency_belongs_to_one_crate() {
+    for (dependency, owner) in LARGE {
+        let users: Vec<String> = host_manifests()
+            .into_iter()
+            .filter(|manifest| manifest.dependencies.contains(dependency))
+            .map(|manifest| manifest.name)
+            .collect();
+        assert_eq!(users, [owner], "`{dependency}` is a dependency of exactly one crate");
     }
-    none("no byte leaves the process for a component but through `egress`", &broken);
-}
-
-#[test]
-fn every_room_has_its_place_in_the_plan() {
-    let known = |room: &str| room == "secret" || ROOMS.iter().any(|(name, _)| *name == room);
-    let unknown: BTreeSet<String> =
-        host_sources().iter().map(|file| file.room().to_owned()).filter(|room| !known(room)).collect();
-    none("each room stands in ROOMS, with the rooms right below it", &unknown.into_iter().collect::<Vec<_>>());
-}
-
-#[test]
-fn each_large_dependency_lives_in_one_room() {
-    let mut broken = Vec::new();
-    for file in host_sources() {
-        let code = code(&file.text);
-        for (dependency, rooms) in DOORS.iter().filter(|(_, rooms)| !rooms.contains(&file.room())) {
-            for line in lines_with_word(&code, dependency) {
-                broken.push(format!("{}:{line}: `{dependency}` belongs in {}", file.path, rooms.join(", ")));
-            }
-        }
-    }
-    none("each large dependency lives in one room", &broken);
 }
 
 #[test]
 fn the_host_names_no_provider() {
     let mut broken = Vec::new();
-    for file in host_sources() {
+    for file in sources().iter().filter(|file| file.path.starts_with("host/")) {
         let text = file.text.to_lowercase();
-        for provider in PROVIDERS.into_iter().filter(|name| !NO_PROVIDERS.contains(&(&file.path, name))) {
+        for provider in PROVIDERS.into_iter().filter(|name| !PROVIDER_EXCEPTIONS.contains(&(&file.path, name))) {
             broken.extend(lines_with_word(&text, provider).map(|line| format!("{}:{line}: {provider}", file.path)));
         }
     }
-    none("the host knows no provider by name", &broken);
+    assert_none("the host knows no provider by name", &broken);
 }
 
 #[test]
 fn every_file_opens_by_saying_what_it_is() {
     let says = |file: &Source| file.text.lines().take(3).any(|line| line.starts_with("//!") || line.starts_with("#!["));
-    none("each file opens with one `//!` sentence", &paths(sources().iter().filter(|file| !says(file))));
+    assert_none("each file opens with one `//!` sentence", &paths(|file| !says(file)));
 }
 
 #[test]
 fn no_file_is_too_long_to_read() {
-    let long = |file: &&Source| file.text.lines().count() > LONGEST_FILE;
-    none("no file is longer than 500 lines", &paths(sources().iter().filter(long)));
+    assert_none("no file is longer than 500 lines", &paths(|file| file.text.lines().count() > MAX_LINES));
 }
 
 #[test]
-fn a_module_is_named_by_its_file() {
-    let unnamed = |file: &&Source| file.path.ends_with("/mod.rs");
-    none("foo.rs + foo/, no mod.rs", &paths(sources().iter().filter(unnamed)));
-}
-
-#[test]
-fn nothing_is_silenced_or_left_for_later() {
-    let marks = ["#[allow", "#![allow", "#[ignore", "#[should_panic", "todo!", "unimplemented!"];
+fn no_test_is_ignored_or_expected_to_panic() {
     let mut broken = Vec::new();
     for file in sources() {
-        for (index, line) in code(&file.text).lines().enumerate() {
-            let found = marks.iter().filter(|mark| line.contains(**mark));
-            broken.extend(found.map(|mark| format!("{}:{}: {mark}", file.path, index + 1)));
+        for (index, line) in file.text.lines().map(str::trim_start).enumerate() {
+            if line.starts_with("#[ignore") || line.starts_with("#[should_panic") {
+                broken.push(format!("{}:{}: {line}", file.path, index + 1));
+            }
         }
     }
-    none("`expect` with a reason, never `allow`; no test is ignored or may panic; nothing is left for later", &broken);
+    assert_none("every test runs, and asserts what it expects", &broken);
 }
 
 #[test]
@@ -174,7 +129,7 @@ fn both_databases_have_the_same_migrations() {
     let names = |database: &str| -> BTreeSet<String> { file_names(&root().join("migrations").join(database), "sql") };
     let (sqlite, postgres) = (names("sqlite"), names("postgres"));
     assert!(!sqlite.is_empty(), "there are no migrations");
-    assert_eq!(sqlite, postgres, "migrations/sqlite and migrations/postgres hold the same numbers and names");
+    assert_eq!(sqlite, postgres, "migrations/sqlite and migrations/postgres have the same numbers and names");
     for (index, name) in sqlite.iter().enumerate() {
         let number = format!("{:04}_", index + 1);
         assert!(name.starts_with(&number), "{name}: migrations are numbered from 0001 without a gap: {number}…");
@@ -183,96 +138,77 @@ fn both_databases_have_the_same_migrations() {
 
 #[test]
 fn every_item_of_the_contract_is_documented() {
-    let mut broken = Vec::new();
-    for name in file_names(&root().join("wit"), "wit") {
-        let text = read(&root().join("wit").join(&name));
-        broken.extend(undocumented(&text).iter().map(|line| format!("wit/{name}:{line}")));
-    }
-    none("every interface, type and function of the contract has a doc comment", &broken);
-}
-
-// ---- what the checks find, shown on small texts ------------------------------------------------------------------
-
-#[test]
-fn a_use_of_the_crate_is_found_however_it_is_written() {
-    let text = "use crate::{\n    api::{self, Row},\n    model,\n};\nuse super::super::store::Row;\n\
-                // crate::none\nfn f() { crate::vault::seal(\"crate::none\"); }\npub(crate) struct S;\n";
-    let found: Vec<String> = crate_paths(&code(text), 2).into_iter().map(|(_, room)| room).collect();
-    assert_eq!(found, ["api", "model", "vault", "store"]);
+    let contract = UnresolvedPackageGroup::parse_dir(root().join("wit")).expect("the WIT package");
+    let undocumented = undocumented(&contract);
+    assert_none("every interface, world, type and function of the contract has a doc comment", &undocumented);
 }
 
 #[test]
-fn a_room_may_use_all_that_is_below_it_and_nothing_beside_it() {
-    assert!(may_use("api", "store") && may_use("api", "api") && may_use("egress", "secret"));
-    assert!(!may_use("store", "api") && !may_use("store", "sandbox") && !may_use("sandbox", "store"));
-    assert!(!may_use("model", "vault") && !may_use("api", "config") && may_use("main", "config"));
-}
-
-#[test]
-fn comments_and_texts_are_no_code() {
-    let text = "a /* b /* c */ d */ \"e \\\" f\" r#\"g \" h\"# 'i' '\\'' &'j k // l\nm";
-    let left: Vec<String> = code(text).split_whitespace().map(str::to_owned).collect();
-    assert_eq!(left, ["a", "&'j", "k", "m"]);
+fn an_item_without_a_doc_comment_is_found() {
+    let text = "package a:b;\n/// An interface.\ninterface a {\n    record b {\n        c: u8,\n    }\n\n    \
+                /// A function.\n    d: func();\n    e-f: func();\n}\ninterface g {}\n";
+    let parsed = UnresolvedPackageGroup::parse("a.wit", text).expect("a WIT package");
+    assert_eq!(undocumented(&parsed), ["type b", "function e-f", "interface g"]);
 }
 
 #[test]
 fn a_word_is_found_only_as_a_word() {
     let found = |text: &str, word: &str| lines_with_word(text, word).count();
-    assert_eq!(found("use sqlx::Row;\nlet sqlx_row = 1;\nsqlx", "sqlx"), 2);
+    assert_eq!(found("use slack::Row;\nlet slack_row = 1;\nslack", "slack"), 2);
     assert_eq!(found("remote.company xremote.com", "remote.com"), 0);
 }
 
-#[test]
-fn an_item_without_a_comment_is_found() {
-    let text = "/// An interface.\ninterface a {\n    record b {\n        c: u8,\n    }\n\n    /// A function.\n    \
-                @since(version = 0.1.0)\n    d: func();\n    e-f: func();\n}\n";
-    assert_eq!(undocumented(text), [3, 10]);
-}
-
-// ---- how they look ----------------------------------------------------------------------------------------------
-
-/// One source file, its path from the root of the checkout.
+/// One source file, with its path from the root of the checkout.
 struct Source {
     path: String,
     text: String,
 }
 
-impl Source {
-    fn inside_host(&self) -> &str {
-        self.path.strip_prefix("host/src/").and_then(|path| path.strip_suffix(".rs")).expect("a file of the host")
-    }
-
-    /// The room that a file of the host belongs to.
-    fn room(&self) -> &str {
-        self.inside_host().split('/').next().unwrap_or_default()
-    }
-
-    /// How many `super` lead from a file of the host to the root of the crate.
-    fn depth(&self) -> usize {
-        self.inside_host().split('/').count()
-    }
+/// A crate of the host and everything that it depends on outside its tests.
+struct Manifest {
+    name: String,
+    dependencies: BTreeSet<String>,
 }
 
-/// Fails with the sentence that was broken, and where.
-fn none(sentence: &str, broken: &[String]) {
-    assert!(broken.is_empty(), "{sentence}\n  {}\n", broken.join("\n  "));
+/// The manifests of the crates of the host.
+fn host_manifests() -> Vec<Manifest> {
+    let metadata = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").iter();
+    let host = root().join("host").display().to_string();
+    packages
+        .filter(|package| package["manifest_path"].as_str().is_some_and(|path| path.starts_with(&host)))
+        .map(|package| {
+            let all = package["dependencies"].as_array().expect("dependencies").iter();
+            let kept = all.filter(|dependency| dependency["kind"].as_str() != Some("dev"));
+            Manifest {
+                name: package["name"].as_str().expect("a name").to_owned(),
+                dependencies: kept.filter_map(|dependency| dependency["name"].as_str().map(str::to_owned)).collect(),
+            }
+        })
+        .collect()
 }
 
-fn paths<'a>(files: impl Iterator<Item = &'a Source>) -> Vec<String> {
-    files.map(|file| format!("{} ({} lines)", file.path, file.text.lines().count())).collect()
+/// Fails with the rule that was broken, and where.
+fn assert_none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}\n  {}\n", broken.join("\n  "));
+}
+
+/// The files for which `is_broken`, each with its number of lines.
+fn paths(is_broken: impl Fn(&Source) -> bool) -> Vec<String> {
+    let broken = sources().into_iter().filter(|file| is_broken(file));
+    broken.map(|file| format!("{} ({} lines)", file.path, file.text.lines().count())).collect()
 }
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the checkout").to_owned()
 }
 
-fn host_sources() -> Vec<Source> {
-    let files: Vec<Source> = sources().into_iter().filter(|file| file.path.starts_with("host/src/")).collect();
-    assert!(!files.is_empty(), "host/src holds no file");
-    files
-}
-
-/// Every `.rs` file of the checkout, but what was built and what is hidden.
+/// Every `.rs` file of the checkout, except build output and hidden folders.
 fn sources() -> Vec<Source> {
     let root = root();
     let mut files = Vec::new();
@@ -285,10 +221,11 @@ fn sources() -> Vec<Source> {
                 folders.push(entry.path());
             } else if kind.is_file() && name.ends_with(".rs") {
                 let path = entry.path().strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
-                files.push(Source { path, text: read(&entry.path()) });
+                files.push(Source { path, text: fs::read_to_string(entry.path()).expect("a text") });
             }
         }
     }
+    assert!(!files.is_empty(), "the checkout has no Rust file");
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }
@@ -299,168 +236,42 @@ fn file_names(folder: &Path, extension: &str) -> BTreeSet<String> {
     names.filter(|name| Path::new(name).extension().is_some_and(|found| found == extension)).collect()
 }
 
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn may_use(room: &str, used: &str) -> bool {
-    if room == used || LEAVES.contains(&used) || room == "lib" {
-        return true;
-    }
-    let below = ROOMS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, below)| *below);
-    below.iter().any(|next| may_use(next, used))
-}
-
-/// The rooms that a file names, each with its line: by `crate::…`, by `jackfield::…` in the program, or by as many
-/// `super` as lead to the root.
-fn crate_paths(code: &str, depth: usize) -> Vec<(usize, String)> {
-    let up = "super::".repeat(depth);
-    let mut found = Vec::new();
-    for start in ["crate::", "jackfield::", up.as_str()] {
-        for (at, _) in code.match_indices(start) {
-            let before = code[..at].chars().next_back();
-            if before.is_some_and(|letter| is_word(letter) || letter == ':' || letter == '$') {
-                continue;
-            }
-            let line = code[..at].matches('\n').count() + 1;
-            for name in first_names(&code[at + start.len()..]) {
-                // `super` may just as well lead to an item around a nested module, and `jackfield` into the contract.
-                if start == "crate::" || ROOMS.iter().any(|(room, _)| *room == name) {
-                    found.push((line, name));
-                }
-            }
-        }
-    }
-    found.retain(|(_, name)| name.starts_with(|letter: char| letter.is_ascii_lowercase()));
-    found
-}
-
-/// The names that a path or a group of paths begins with.
-fn first_names(text: &str) -> Vec<String> {
-    let name = |text: &str| text.trim_start().chars().take_while(|letter| is_word(*letter)).collect::<String>();
-    let Some(group) = text.strip_prefix('{') else { return vec![name(text)] };
-    let (mut names, mut depth, mut start) = (Vec::new(), 0_usize, 0);
-    for (at, letter) in group.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                names.push(name(&group[start..at]));
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                names.push(name(&group[start..at]));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
+/// The numbers of the lines that contain the word, with no letter, digit or underscore next to it.
 fn lines_with_word<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
-    let whole = move |line: &str| {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let contains = move |line: &str| {
         line.match_indices(word).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let after = line[at + word.len()..].chars().next();
             !before.is_some_and(is_word) && !after.is_some_and(is_word)
         })
     };
-    text.lines().enumerate().filter(move |(_, line)| whole(line)).map(|(index, _)| index + 1)
+    text.lines().enumerate().filter(move |(_, line)| contains(line)).map(|(index, _)| index + 1)
 }
 
-fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
-}
-
-/// A Rust file with its comments and its texts blanked out, line for line.
-fn code(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        let after_word = code.chars().next_back().is_some_and(is_word);
-        let blank = match letter {
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => block_comment(rest),
-            '"' => quoted(rest, 1),
-            'r' if !after_word => raw_text(rest, 1),
-            'b' if !after_word && rest.starts_with("br") => raw_text(rest, 2),
-            '\'' => character(rest),
-            _ => 0,
-        };
-        if blank == 0 {
-            code.push(letter);
-            rest = &rest[letter.len_utf8()..];
-        } else {
-            code.push(' ');
-            code.extend(rest[..blank].chars().filter(|letter| *letter == '\n'));
-            rest = &rest[blank..];
+/// What a WIT package declares without a doc comment.
+fn undocumented(group: &UnresolvedPackageGroup) -> Vec<String> {
+    let package = &group.main;
+    let mut missing = Vec::new();
+    let mut check = |kind: &str, name: &str, docs: &wit_parser::Docs| {
+        if docs.contents.is_none() {
+            missing.push(format!("{kind} {name}"));
+        }
+    };
+    for (_, found) in &package.types {
+        // Types without a name are parts of others.
+        if let Some(name) = &found.name {
+            check("type", name, &found.docs);
         }
     }
-    code
-}
-
-/// The length of a comment that may hold others.
-fn block_comment(text: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < text.len() {
-        match text.as_bytes().get(at..at + 2) {
-            Some(b"/*") => (depth, at) = (depth + 1, at + 2),
-            Some(b"*/") if depth == 1 => return at + 2,
-            Some(b"*/") => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
+    for (_, interface) in &package.interfaces {
+        for (name, function) in &interface.functions {
+            check("function", name, &function.docs);
         }
+        check("interface", interface.name.as_deref().unwrap_or_default(), &interface.docs);
     }
-    text.len()
-}
-
-/// The length of a text that begins with `opening` bytes and ends at a quote without a backslash.
-fn quoted(text: &str, opening: usize) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(opening) {
-        match byte {
-            b'"' if !escaped => return at + 1,
-            b'\\' => escaped = !escaped,
-            _ => escaped = false,
-        }
+    for (_, world) in &package.worlds {
+        check("world", &world.name, &world.docs);
     }
-    text.len()
-}
-
-/// The length of a raw text whose `r` or `br` has this length; 0 where it is none.
-fn raw_text(text: &str, prefix: usize) -> usize {
-    let hashes = text[prefix..].bytes().take_while(|byte| *byte == b'#').count();
-    if text.as_bytes().get(prefix + hashes) != Some(&b'"') {
-        return 0;
-    }
-    let end = format!("\"{}", "#".repeat(hashes));
-    let start = prefix + hashes + 1;
-    text[start..].find(&end).map_or(text.len(), |at| start + at + end.len())
-}
-
-/// The length of a character in quotes; 0 for a lifetime.
-fn character(text: &str) -> usize {
-    let mut letters = text.char_indices().skip(1);
-    match (letters.next(), letters.next()) {
-        (Some((_, '\\')), Some(_)) => letters.find(|(_, letter)| *letter == '\'').map_or(0, |(at, _)| at + 1),
-        (Some(_), Some((at, '\''))) => at + 1,
-        _ => 0,
-    }
-}
-
-/// The lines of a WIT file that declare something without a doc comment right above.
-fn undocumented(text: &str) -> Vec<usize> {
-    let mut lines = Vec::new();
-    let mut documented = false;
-    for (index, line) in text.lines().map(str::trim).enumerate() {
-        let keyword = line.split([' ', '{']).next().unwrap_or_default();
-        let declares = ["interface", "world", "record", "variant", "enum", "flags", "resource", "type"];
-        if (declares.contains(&keyword) || line.contains(": func(")) && !documented {
-            lines.push(index + 1);
-        }
-        // An attribute stands between the comment and what it speaks of.
-        documented = line.starts_with("///") || (documented && line.starts_with('@'));
-    }
-    lines
+    missing
 }

@@ -1,6 +1,6 @@
 //! `jackfield openapi`: prints the description of the API that a service with these settings gives.
 
-use jackfield::api::openapi;
+use jackfield_api::openapi;
 
 use super::{plugin, say};
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Subcommand;
-use jackfield::{
-    app,
+use jackfield::app;
+use jackfield_core::{
     clock::Clock,
     model::{Error, RowError, audit::Actor},
-    people,
-    store::{Imported, Store},
 };
+use jackfield_service::people;
+use jackfield_store::{Imported, Store};
 use serde_json::json;
 
 use super::{say, settings};

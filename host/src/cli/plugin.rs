@@ -15,12 +15,10 @@ mod verify;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use jackfield::{
-    app,
-    clock::Clock,
-    egress::{Egress, EgressConfig},
-    sandbox::{Cache, Catalog, Limits, Pooling, Sandbox},
-};
+use jackfield::app;
+use jackfield_core::clock::Clock;
+use jackfield_egress::{Egress, EgressConfig};
+use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Sandbox};
 
 use super::{say, settings};
 

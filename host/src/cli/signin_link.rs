@@ -2,7 +2,9 @@
 
 use anyhow::bail;
 use clap::Args;
-use jackfield::{app, clock::Clock, model::Caller, store::Store};
+use jackfield::app;
+use jackfield_core::{clock::Clock, model::Caller};
+use jackfield_store::Store;
 use url::Url;
 
 use super::{by_hand, say, settings};

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use jackfield::{
-    app,
+use jackfield::app;
+use jackfield_core::{
     clock::Clock,
     model::{ApiToken, Caller, Level, ProviderId},
-    store::{NewToken, Store},
 };
+use jackfield_store::{NewToken, Store};
 
 use super::{by_hand, say, settings};
 

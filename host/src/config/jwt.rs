@@ -1,7 +1,9 @@
 //! The settings of the identity provider whose tokens are taken: all four of them, or none.
 
+use jackfield_core::model::caller::IdentityProvider;
+use jackfield_egress::policy;
+
 use super::source::Settings;
-use crate::{egress::policy, model::caller::IdentityProvider};
 
 pub(super) fn identity_provider(settings: &mut Settings) -> Option<IdentityProvider> {
     let given = settings.all_or_none(["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL", "JWT_LEVEL_CLAIM"])?;

@@ -1,7 +1,9 @@
 //! The settings of the identity provider through which people sign in: all four of them, or none.
 
+use jackfield_core::{model::session::SignInProvider, secret::Secret};
+use jackfield_egress::policy;
+
 use super::source::Settings;
-use crate::{egress::policy, model::session::SignInProvider, secret::Secret};
 
 pub(super) fn sign_in_provider(settings: &mut Settings) -> Option<SignInProvider> {
     let given = settings.all_or_none(["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_LEVEL_CLAIM"])?;

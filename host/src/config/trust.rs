@@ -2,8 +2,10 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path};
 
+use jackfield_sandbox::catalog::Trust;
+use jackfield_signing::TrustedKeys;
+
 use super::{Dev, shipped_digests, source::Settings};
-use crate::{sandbox::catalog::Trust, signing::TrustedKeys};
 
 /// The setting that names the file of keys.
 const KEYS: &str = "PLUGINS_TRUSTED_KEYS";

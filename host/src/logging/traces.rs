@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
+use jackfield_egress::Collector;
 use opentelemetry::{
     KeyValue, Value,
     trace::{SpanKind, Status, TracerProvider},
@@ -23,7 +24,7 @@ use opentelemetry_sdk::{
 };
 use tokio::runtime::Handle;
 
-use crate::{config::TraceExport, egress::Collector};
+use crate::config::TraceExport;
 
 /// How long the end waits for the last spans to arrive.
 const LAST_SPANS: Duration = Duration::from_secs(5);

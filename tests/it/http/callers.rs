@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use http::Method;
-use jackfield::api;
+use jackfield_api as api;
 use jackfield_test_support::{
     app::{Caller, TestApp},
     slack::Slack,

@@ -4,7 +4,7 @@ mod wasi_http;
 
 use std::time::{Duration, Instant};
 
-use jackfield::sandbox::{Limits, Pooling};
+use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::{Answer, TestApp},
     guests, hostile, marked,

@@ -5,13 +5,11 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use jackfield::{
-    egress::{
-        addresses,
-        attach::{self, Draft},
-        headers, policy,
-    },
-    model::manifest::{Attachment, CredentialSource, Endpoint, Method, Place},
+use jackfield_core::model::manifest::{Attachment, CredentialSource, Endpoint, Method, Place};
+use jackfield_egress::{
+    addresses,
+    attach::{self, Draft},
+    headers, policy,
 };
 
 use super::egress_way_out;

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jackfield::{
+use jackfield_core::{
     clock::Clock,
-    egress::{Budget, Egress, EgressConfig, Grant, Request, Response, SendError},
     model::manifest::{
         AwsPlace, Claim, ClaimValue, CredentialSource, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Method,
         Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
     },
-    sandbox::{Cache, Limits, Pooling, Sandbox},
     secret::Secret,
 };
+use jackfield_egress::{Budget, Egress, EgressConfig, Grant, Request, Response, SendError};
+use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};
 use jackfield_test_support::{
     guests, marked,
     upstream::{Recorded, Upstream, everything_received},

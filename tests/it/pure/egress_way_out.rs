@@ -14,13 +14,13 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use futures_util::future::BoxFuture;
-use jackfield::{
-    egress::{
-        Budget, Checked, Dialler, Egress, EgressConfig, EgressLimits, Grant, Request, Resolver, Response, SendError,
-        redirect,
-    },
+use jackfield_core::{
     model::manifest::{CredentialSource, Method, Place},
     secret::Secret,
+};
+use jackfield_egress::{
+    Budget, Checked, Dialler, Egress, EgressConfig, EgressLimits, Grant, Request, Resolver, Response, SendError,
+    redirect,
 };
 use tokio::time::Instant;
 

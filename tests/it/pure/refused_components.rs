@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use jackfield::{
-    egress::{Egress, EgressConfig},
-    sandbox::{Cache, Limits, Pooling, Sandbox},
-};
+use jackfield_egress::{Egress, EgressConfig};
+use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};
 use jackfield_test_support::guests;
 
 fn sandbox() -> Sandbox {

@@ -12,7 +12,7 @@ const OURS: [&str; 3] = ["README.md", "manifest.json", "preact.js"];
 
 #[test]
 fn what_the_console_vendors_is_what_its_manifest_names() {
-    let folder = root().join("host/src/console/vendor");
+    let folder = root().join("host/crates/console/web/vendor");
     let manifest = fs::read(folder.join("manifest.json")).expect("a manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     let mut named: BTreeSet<String> = OURS.map(str::to_owned).into();
@@ -25,7 +25,7 @@ fn what_the_console_vendors_is_what_its_manifest_names() {
         for file in files {
             let to = file["to"].as_str().expect("a name");
             let bytes = fs::read(folder.join(to)).expect("what the manifest names is there");
-            assert_eq!(digest(&bytes), file["sha256"], "{to} was changed: `cargo xtask vendor` makes it anew");
+            assert_eq!(digest(&bytes), file["sha256"], "{to} was changed: `cargo xtask vendor` restores it");
             named.insert(to.to_owned());
         }
     }

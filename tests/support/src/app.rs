@@ -16,15 +16,17 @@ use std::{
 };
 
 use jackfield::{
-    clock::Clock,
     config::{Config, Dev, LogFormat},
-    connections::Connections,
-    egress::EgressLimits,
     logging,
-    model::{Level, Outcome, audit::Actor},
-    sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust},
-    store::{NewAudit, NewToken, Store},
 };
+use jackfield_core::{
+    clock::Clock,
+    model::{Level, Outcome, audit::Actor},
+};
+use jackfield_egress::EgressLimits;
+use jackfield_sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust};
+use jackfield_service::connections::Connections;
+use jackfield_store::{NewAudit, NewToken, Store};
 use reqwest::Method;
 use serde_json::Value;
 use sha2::{Digest, Sha256};

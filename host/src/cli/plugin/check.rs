@@ -5,7 +5,7 @@ mod conformance;
 use std::path::PathBuf;
 
 use clap::Args;
-use jackfield::sandbox::Inspection;
+use jackfield_sandbox::Inspection;
 use serde_json::json;
 
 use super::{sandbox, say, try_out};

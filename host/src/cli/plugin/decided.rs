@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use jackfield::{
-    app,
-    clock::Clock,
-    model::audit::Actor,
-    providers::Providers,
-    sandbox::catalog::{Entry, State},
-};
+use jackfield::app;
+use jackfield_core::{clock::Clock, model::audit::Actor};
+use jackfield_sandbox::catalog::{Entry, State};
+use jackfield_service::providers::Providers;
 
 use super::{say, settings};
 

@@ -4,13 +4,11 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use jackfield::{
-    model::manifest::{
-        Auth, BasicUser, ClientAuthentication, CredentialSource, Field, FieldKind, Manifest, MappingFate, OAuth2Grant,
-        Place, RefreshTokens,
-    },
-    sandbox::{Inspection, catalog::endpoint_lines},
+use jackfield_core::model::manifest::{
+    Auth, BasicUser, ClientAuthentication, CredentialSource, Field, FieldKind, Manifest, MappingFate, OAuth2Grant,
+    Place, RefreshTokens,
 };
+use jackfield_sandbox::{Inspection, catalog::endpoint_lines};
 
 use super::{sandbox, say};
 

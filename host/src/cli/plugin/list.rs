@@ -1,7 +1,7 @@
 //! `jackfield plugin list`: what lies in the plugins' folder, and whether each component may run.
 
 use clap::Args;
-use jackfield::sandbox::catalog::State;
+use jackfield_sandbox::catalog::State;
 use serde_json::json;
 
 use super::{catalog, sandbox, say};

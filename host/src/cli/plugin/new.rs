@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use jackfield::model::ProviderId;
+use jackfield_core::model::ProviderId;
 
 use super::say;
 

@@ -8,7 +8,9 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use jackfield::{clock::Clock, sandbox::beside, signing::SigningKey};
+use jackfield_core::clock::Clock;
+use jackfield_sandbox::beside;
+use jackfield_signing::SigningKey;
 
 use super::say;
 

@@ -11,16 +11,13 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use jackfield::{
-    config::{Config, Dev},
-    connections::{
-        Submitted,
-        dry_run::{self, DryRun},
-    },
-    egress::{Activity, EgressConfig},
-    model::Error,
-    sandbox::{CallError, Limits, Operation, catalog::inspect},
-    secret::Secret,
+use jackfield::config::{Config, Dev};
+use jackfield_core::{model::Error, secret::Secret};
+use jackfield_egress::{Activity, EgressConfig};
+use jackfield_sandbox::{CallError, Limits, Operation, catalog::inspect};
+use jackfield_service::connections::{
+    Submitted,
+    dry_run::{self, DryRun},
 };
 
 use super::{sandbox_with, say};

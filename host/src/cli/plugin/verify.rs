@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jackfield::{
-    sandbox::{Inspection, beside},
-    signing::{Signer, TrustedKeys, Verdict},
-};
+use jackfield_sandbox::{Inspection, beside};
+use jackfield_signing::{Signer, TrustedKeys, Verdict};
 
 use super::{sandbox, say, settings};
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield::sandbox::{catalog::Trust, check};
+use jackfield_sandbox::{catalog::Trust, check};
 use jackfield_test_support::{
     app::{TestApp, digest},
     guests,

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fs};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
-use jackfield::{sandbox::catalog::Trust, signing::TrustedKeys};
+use jackfield_sandbox::catalog::Trust;
+use jackfield_signing::TrustedKeys;
 use jackfield_test_support::app::{Answer, Caller, TestApp, digest};
 use minisign::KeyPair;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Requests that another site's page makes an Executive's browser send: on every route that is no GET.
 
 use http::Method;
-use jackfield::api;
+use jackfield_api as api;
 use jackfield_test_support::{
     app::{Caller, Session, TestApp},
     slack::Slack,

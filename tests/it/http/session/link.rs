@@ -1,10 +1,8 @@
 //! The one-time link: spent by POST alone, once, within 15 minutes.
 
 use http::Method;
-use jackfield::{
-    model::{Outcome, audit::Actor},
-    store::NewAudit,
-};
+use jackfield_core::model::{Outcome, audit::Actor};
+use jackfield_store::NewAudit;
 use jackfield_test_support::{
     app::{Answer, Caller, Session, TestApp},
     marked,

@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use jackfield::{api::openapi, sandbox::Catalog};
+use jackfield_api::openapi;
+use jackfield_sandbox::Catalog;
 use jsonschema::Validator;
 use reqwest::{Method, Request, header::CONTENT_TYPE};
 use serde_json::{Value, json};

@@ -2,14 +2,13 @@
 
 use jackfield::{
     app::{App, Surroundings},
-    clock::Clock,
     config::Config,
-    connections::Connections,
-    egress::{EgressConfig, EgressLimits},
-    sandbox::{Cache, Checker},
-    secret::Secret,
-    store::Store,
 };
+use jackfield_core::{clock::Clock, secret::Secret};
+use jackfield_egress::{EgressConfig, EgressLimits};
+use jackfield_sandbox::{Cache, Checker};
+use jackfield_service::connections::Connections;
+use jackfield_store::Store;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::described::Described;

@@ -14,14 +14,14 @@ use std::{
 };
 
 use anyhow::Context;
-use jackfield::{
-    api::example_of_pattern,
-    connections::{Submitted, dry_run::DryRun},
-    egress::{Activity, EgressConfig, EgressLimits},
+use jackfield_api::example_of_pattern;
+use jackfield_core::{
     model::manifest::{Auth, Field, FieldKind, Manifest},
-    sandbox::{Answer, CallError, Component, Limits, Operation, Sandbox, catalog::inspect},
     secret::Secret,
 };
+use jackfield_egress::{Activity, EgressConfig, EgressLimits};
+use jackfield_sandbox::{Answer, CallError, Component, Limits, Operation, Sandbox, catalog::inspect};
+use jackfield_service::connections::{Submitted, dry_run::DryRun};
 
 use self::{
     case::{CASES, Case, Upstream as Does},

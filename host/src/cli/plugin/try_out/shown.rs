@@ -2,10 +2,8 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use jackfield::{
-    egress::activity::{Exchange, Received, Tally},
-    sandbox::{Answer, UpstreamFate},
-};
+use jackfield_egress::activity::{Exchange, Received, Tally};
+use jackfield_sandbox::{Answer, UpstreamFate};
 use serde_json::{Value, json};
 
 use super::Failure;

@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use jackfield::{
-    egress::SendError,
-    sandbox::{Answer, CallError, Operation, ProviderError},
-};
+use jackfield_egress::SendError;
+use jackfield_sandbox::{Answer, CallError, Operation, ProviderError};
 use serde::Serialize;
 
 use super::case::{Case, May};

@@ -1,0 +1,203 @@
+//! HMAC-SHA256 over declared parts of a request, in a header field. Pure.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jackfield_core::model::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeFormat};
+use ring::{digest, hmac};
+
+use super::{Moment, hex, is_field_format, key_bytes, unsigned};
+use crate::{Denial, attach::Draft, headers};
+
+/// Parts of what is signed; what is known of providers takes up to nine.
+const PARTS: usize = 32;
+
+/// Tells whether a credential of this place can be declared.
+pub(crate) fn may_be_asked(place: &HmacPlace) -> bool {
+    let timed = place.parts.contains(&SignedPart::Time);
+    let named = place.parts.iter().all(|part| match part {
+        SignedPart::Header(name) => headers::is_token(name),
+        SignedPart::Text(text) => text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)),
+        _ => true,
+    });
+    // A time that is signed and not sent could not be checked by anybody, and one that is only sent proves nothing.
+    let time = match &place.time {
+        Some(time) => {
+            timed && headers::may_hold_a_credential(&time.header) && !time.header.eq_ignore_ascii_case(&place.header)
+        }
+        None => !timed,
+    };
+    is_field_format(&place.header, &place.format) && (1..=PARTS).contains(&place.parts.len()) && named && time
+}
+
+/// Signs a draft, adds the field of the time, and gives the value of the signature's field.
+///
+/// # Errors
+/// A denial by rule `place` when the key or a part of the request is not as the manifest says.
+pub(crate) fn sign(place: &HmacPlace, secret: &str, moment: Moment<'_>, draft: &mut Draft) -> Result<String, Denial> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key_bytes(place.key, secret)?);
+    let time = place.time.as_ref().map(|time| match time.format {
+        TimeFormat::Seconds => moment.now.as_second().to_string(),
+        TimeFormat::Milliseconds => moment.now.as_millisecond().to_string(),
+        TimeFormat::Rfc3339 => moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    let body = draft.body.clone().unwrap_or_default();
+    let mut signing = hmac::Context::with_key(&key);
+    for part in &place.parts {
+        match part {
+            SignedPart::Text(text) => signing.update(text.as_bytes()),
+            SignedPart::Method => signing.update(draft.method.as_str().as_bytes()),
+            SignedPart::Host => signing.update(draft.url.host_str().unwrap_or_default().as_bytes()),
+            SignedPart::Path => signing.update(draft.url.path().as_bytes()),
+            SignedPart::Query => signing.update(draft.url.query().unwrap_or_default().as_bytes()),
+            SignedPart::Time => signing.update(time.as_deref().unwrap_or_default().as_bytes()),
+            SignedPart::Header(name) => signing.update(sent(draft, name)?.as_bytes()),
+            SignedPart::Field(name) => signing.update(moment.field(name)?.as_bytes()),
+            SignedPart::Body => signing.update(&body),
+            SignedPart::BodySha256 => {
+                signing.update(hex(digest::digest(&digest::SHA256, &body).as_ref()).as_bytes());
+            }
+        }
+    }
+    let signature = signing.sign();
+    if let Some((place, time)) = place.time.as_ref().zip(time) {
+        draft.headers.push((place.header.clone(), time));
+    }
+    let coded = match place.coding {
+        SignatureCoding::Hex => hex(signature.as_ref()),
+        SignatureCoding::Base64 => STANDARD.encode(signature),
+        SignatureCoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
+    };
+    Ok(place.format.replacen("{}", &coded, 1))
+}
+
+/// The one value of a field that the component set, as it goes out; nothing where it set none.
+fn sent<'a>(draft: &'a Draft, name: &str) -> Result<&'a str, Denial> {
+    let mut values = draft.headers.iter().filter(|(set, _)| set.eq_ignore_ascii_case(name));
+    let first = values.next().map_or("", |(_, value)| value.trim());
+    match values.next() {
+        Some(_) => Err(unsigned(format!("`{name}` is signed, and there is more than one"))),
+        None => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use jackfield_core::model::manifest::{KeyCoding, Method, TimePlace};
+
+    use crate::sign::unhex;
+
+    fn place(parts: Vec<SignedPart>) -> HmacPlace {
+        HmacPlace {
+            header: "X-Signature".to_owned(),
+            format: "{}".to_owned(),
+            key: KeyCoding::Hex,
+            parts,
+            coding: SignatureCoding::Hex,
+            time: None,
+        }
+    }
+
+    fn draft(url: &str, body: Vec<u8>) -> Draft {
+        Draft {
+            method: Method::Post,
+            url: url.parse().unwrap(),
+            headers: vec![("X-Nonce".to_owned(), " abc ".to_owned())],
+            body: Some(body.into()),
+            credential: None,
+        }
+    }
+
+    fn signed(place: &HmacPlace, key: &str, draft: &mut Draft) -> String {
+        let fields = BTreeMap::from([("account".to_owned(), "acme".to_owned())]);
+        sign(place, key, Moment { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, draft).unwrap()
+    }
+
+    /// RFC 4231 §4.2 to §4.8, but for §4.6, which is about a shortened one.
+    #[test]
+    fn the_body_is_signed_as_rfc_4231_has_it() {
+        let long = |byte: u8, times: usize| vec![byte; times];
+        for (key, data, expected) in [
+            ("0b".repeat(20), b"Hi There".to_vec(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+            (
+                hex(b"Jefe"),
+                b"what do ya want for nothing?".to_vec(),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            ("aa".repeat(20), long(0xdd, 50), "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+            (
+                "0102030405060708090a0b0c0d0e0f10111213141516171819".to_owned(),
+                long(0xcd, 50),
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+            ),
+            (
+                "aa".repeat(131),
+                b"Test Using Larger Than Block-Size Key - Hash Key First".to_vec(),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+            (
+                "aa".repeat(131),
+                b"This is a test using a larger than block-size key and a larger than block-size data. The key needs \
+                  to be hashed before being used by the HMAC algorithm."
+                    .to_vec(),
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+            ),
+        ] {
+            let mut draft = draft("https://api.example.com/v1", data);
+            assert_eq!(signed(&place(vec![SignedPart::Body]), &key, &mut draft), expected);
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_request_can_be_signed_in_any_order() {
+        let text = |text: &str| SignedPart::Text(text.to_owned());
+        let parts = vec![
+            text("v1\n"),
+            SignedPart::Method,
+            text("\n"),
+            SignedPart::Host,
+            SignedPart::Path,
+            text("?"),
+            SignedPart::Query,
+            text("\n"),
+            SignedPart::Time,
+            SignedPart::Header("x-nonce".to_owned()),
+            SignedPart::Field("account".to_owned()),
+            SignedPart::BodySha256,
+        ];
+        let time = Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
+        let all = HmacPlace { format: "v1={}".to_owned(), time, coding: SignatureCoding::Base64, ..place(parts) };
+        assert!(may_be_asked(&all));
+        let mut request = draft("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
+        let value = signed(&all, "00ff", &mut request);
+        assert_eq!(request.headers[1], ("X-Time".to_owned(), "1700000000000".to_owned()));
+
+        let by_hand = "v1\nPOST\napi.example.com/v1/a?b=c%20d\n1700000000000abcacme\
+                       44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &unhex("00ff").unwrap());
+        assert_eq!(value, format!("v1={}", STANDARD.encode(hmac::sign(&key, by_hand.as_bytes()))));
+    }
+
+    #[test]
+    fn a_field_that_is_signed_stands_there_once() {
+        let mut twice = draft("https://api.example.com/", Vec::new());
+        twice.headers.push(("x-nonce".to_owned(), "other".to_owned()));
+        let moment = Moment { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
+        let place = place(vec![SignedPart::Header("X-Nonce".to_owned())]);
+        assert_eq!(sign(&place, "00", moment, &mut twice).unwrap_err().rule, "place");
+    }
+
+    #[test]
+    fn a_time_is_signed_and_sent_or_neither() {
+        let time = || Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
+        assert!(!may_be_asked(&place(vec![SignedPart::Time])));
+        assert!(!may_be_asked(&HmacPlace { time: time(), ..place(vec![SignedPart::Body]) }));
+        assert!(may_be_asked(&HmacPlace { time: time(), ..place(vec![SignedPart::Time]) }));
+        assert!(!may_be_asked(&HmacPlace { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
+        assert!(!may_be_asked(&place(Vec::new())));
+    }
+}

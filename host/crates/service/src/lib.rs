@@ -1,0 +1,5 @@
+//! The use cases: what an administrator or a program can do with connections, people and plugins.
+
+pub mod connections;
+pub mod people;
+pub mod providers;

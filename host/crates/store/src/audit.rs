@@ -1,0 +1,224 @@
+//! The audit: one row for each change, in the change's own transaction, chained by hashes.
+
+use jackfield_core::model::{AuditEntry, Outcome, ProviderId, audit::Actor};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use sqlx::{Any, Row, Transaction};
+
+use super::{Store, StoreError, time};
+
+/// What a change says of itself.
+#[derive(Clone, Debug)]
+pub struct NewAudit {
+    pub actor: Actor,
+    pub action: &'static str,
+    pub provider: Option<ProviderId>,
+    pub outcome: Outcome,
+    pub detail: Option<String>,
+}
+
+/// Which rows are listed; what is none lets all through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub provider: Option<String>,
+    pub actor: Option<String>,
+    /// An action such as `connection.connect`, or all of those that begin like `connection`.
+    pub action: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub since: Option<Timestamp>,
+    /// The first moment that is not listed any more.
+    pub until: Option<Timestamp>,
+}
+
+/// The end of the chain, held for the rest of a transaction, so that writers go one by one.
+pub(super) struct Head {
+    seq: i64,
+    hash: Vec<u8>,
+}
+
+/// Takes hold of the chain's end. First statement of every audited transaction: what follows sees no other writer.
+pub(super) async fn hold_head(transaction: &mut Transaction<'static, Any>) -> Result<Head, StoreError> {
+    let row = sqlx::query("update audit_head set seq = seq + 1 where id = 1 returning seq, hash")
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(Head { seq: row.try_get("seq")?, hash: row.try_get("hash")? })
+}
+
+impl Store {
+    /// Writes an audit row that stands for itself, such as a refusal.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit(&self, entry: NewAudit) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        self.append_audit(&mut transaction, head, entry).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn append_audit(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        head: Head,
+        entry: NewAudit,
+    ) -> Result<(), StoreError> {
+        let at = self.now();
+        let provider = entry.provider.map(|provider| provider.to_string());
+        let texts = [
+            Some(entry.actor.name.as_str()),
+            Some(entry.action),
+            provider.as_deref(),
+            Some(entry.outcome.as_str()),
+            entry.detail.as_deref(),
+            entry.actor.origin.as_deref(),
+            entry.actor.request_id.as_deref(),
+        ];
+        let hash = chain(&head.hash, head.seq, at, &texts);
+        sqlx::query(
+            "insert into audit (seq, at, actor, action, provider, outcome, detail, origin, request_id, hash) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(head.seq)
+        .bind(at)
+        .bind(entry.actor.name.clone())
+        .bind(entry.action)
+        .bind(provider.clone())
+        .bind(entry.outcome.as_str())
+        .bind(entry.detail.clone())
+        .bind(entry.actor.origin.clone())
+        .bind(entry.actor.request_id.clone())
+        .bind(hash.clone())
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query("update audit_head set hash = $1 where id = 1").bind(hash).execute(&mut **transaction).await?;
+        Ok(())
+    }
+
+    /// Lists the audit, newest first: at most `limit` rows below `before` that the filter lets through.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        // What is not asked for is an empty text, which the planner strikes out.
+        let rows = sqlx::query(
+            "select seq, at, actor, action, provider, outcome, detail, origin, request_id from audit \
+             where seq < $1 and ($3 = '' or provider = $3) and ($4 = '' or actor = $4) \
+             and ($5 = '' or action = $5 or substr(action, 1, length($5) + 1) = $5 || '.') \
+             and ($6 = '' or outcome = $6) and at >= $7 and at < $8 order by seq desc limit $2",
+        )
+        .persistent(false)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .bind(filter.provider.clone().unwrap_or_default())
+        .bind(filter.actor.clone().unwrap_or_default())
+        .bind(filter.action.clone().unwrap_or_default())
+        .bind(filter.outcome.map_or("", Outcome::as_str))
+        .bind(filter.since.map_or(i64::MIN, |time| time.as_microsecond()))
+        .bind(filter.until.map_or(i64::MAX, |time| time.as_microsecond()))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let outcome: String = row.try_get("outcome")?;
+                Ok(AuditEntry {
+                    seq: row.try_get("seq")?,
+                    at: time(row.try_get("at")?)?,
+                    actor: row.try_get("actor")?,
+                    action: row.try_get("action")?,
+                    provider: row.try_get("provider")?,
+                    outcome: if outcome == Outcome::Done.as_str() { Outcome::Done } else { Outcome::Refused },
+                    detail: row.try_get("detail")?,
+                    origin: row.try_get("origin")?,
+                    request_id: row.try_get("request_id")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The number of the newest row.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_end(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)
+    }
+
+    /// Whether people or mappings were changed after the row `from`, up to the row `to`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn people_changed(&self, from: i64, to: i64) -> Result<bool, StoreError> {
+        let changes: i64 = sqlx::query_scalar(
+            // A disconnect may take mappings along.
+            "select count(*) from audit where seq > $1 and seq <= $2 and (action like 'person.%' or \
+             action like 'people.%' or action like 'mapping%' or action = 'connection.disconnect')",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(changes > 0)
+    }
+
+    /// Walks the chain and names the first row that does not follow from the one before; none when all do.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn first_broken_audit_row(&self) -> Result<Option<i64>, StoreError> {
+        let rows = sqlx::query(
+            "select seq, at, actor, action, provider, outcome, detail, origin, request_id, hash from audit \
+             order by seq",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut before = Vec::new();
+        for (row, expected) in rows.iter().zip(1_i64..) {
+            let seq: i64 = row.try_get("seq")?;
+            let column = |name: &str| row.try_get::<Option<String>, _>(name);
+            let texts = [
+                column("actor")?,
+                column("action")?,
+                column("provider")?,
+                column("outcome")?,
+                column("detail")?,
+                column("origin")?,
+                column("request_id")?,
+            ];
+            let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+            let hash: Vec<u8> = row.try_get("hash")?;
+            if seq != expected || hash != chain(&before, seq, row.try_get("at")?, &texts) {
+                return Ok(Some(expected));
+            }
+            before = hash;
+        }
+        let head: Vec<u8> =
+            sqlx::query_scalar("select hash from audit_head where id = 1").fetch_one(&self.pool).await?;
+        let end = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        Ok((head != before).then_some(end.saturating_add(1)))
+    }
+}
+
+/// The hash of a row: over the row before and every column, each with its length.
+fn chain(before: &[u8], seq: i64, at: i64, texts: &[Option<&str>]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update((before.len() as u64).to_be_bytes());
+    hash.update(before);
+    hash.update(seq.to_be_bytes());
+    hash.update(at.to_be_bytes());
+    for text in texts {
+        match text {
+            None => hash.update([0]),
+            Some(text) => {
+                hash.update([1]);
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+        }
+    }
+    hash.finalize().to_vec()
+}

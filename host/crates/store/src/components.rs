@@ -1,0 +1,181 @@
+//! Components by the digest of their bytes: what each said of itself, its bytes, and which are offered for approval.
+
+use jackfield_core::model::manifest::Manifest;
+use sqlx::{Any, Row, Transaction};
+
+use super::{NewAudit, Store, StoreError, audit::hold_head};
+
+/// A component that is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NewComponent<'a> {
+    pub digest: &'a str,
+    pub manifest: &'a Manifest,
+    pub bytes: &'a [u8],
+}
+
+/// From where a component is offered for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferSource {
+    /// An Executive sent it in.
+    Api,
+    /// It lies in the plugins' folder of a host.
+    Folder { host: String, file: String },
+}
+
+/// A component that is offered.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub digest: String,
+    pub provider: String,
+    pub source: OfferSource,
+    /// What it said of itself the first time; none where that cannot be read any more.
+    pub manifest: Option<Manifest>,
+}
+
+/// What the source of an offer begins with where it is a host.
+const HOST: &str = "host:";
+
+impl OfferSource {
+    fn stored(&self) -> (String, Option<String>) {
+        match self {
+            Self::Api => ("api".to_owned(), None),
+            Self::Folder { host, file } => (format!("{HOST}{host}"), Some(file.clone())),
+        }
+    }
+
+    fn from_stored(from: &str, file: Option<String>) -> Self {
+        match from.strip_prefix(HOST) {
+            Some(host) => Self::Folder { host: host.to_owned(), file: file.unwrap_or_default() },
+            None => Self::Api,
+        }
+    }
+}
+
+impl Store {
+    /// Keeps a component and offers it for approval; what was kept or offered before stays.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn offer(
+        &self,
+        component: NewComponent<'_>,
+        source: &OfferSource,
+        audit: Option<NewAudit>,
+    ) -> Result<(), StoreError> {
+        let manifest = serde_json::to_string(component.manifest).map_err(|_| StoreError::Corrupt("a manifest"))?;
+        let (from, file) = source.stored();
+        let mut transaction = self.begin().await?;
+        let audited = match audit {
+            Some(audit) => Some((hold_head(&mut transaction).await?, audit)),
+            None => None,
+        };
+        sqlx::query(
+            "insert into components (digest, provider, version, manifest, first_seen_at) values ($1, $2, $3, $4, $5) \
+             on conflict (digest) do nothing",
+        )
+        .bind(component.digest.to_owned())
+        .bind(component.manifest.id.clone())
+        .bind(component.manifest.version.clone())
+        .bind(manifest)
+        .bind(self.now())
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("update components set bytes = $1 where digest = $2 and bytes is null")
+            .bind(component.bytes.to_owned())
+            .bind(component.digest.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("update components set offered_from = $1, offered_file = $2 where digest = $3")
+            .bind(from)
+            .bind(file)
+            .bind(component.digest.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        count_change(&mut transaction).await?;
+        if let Some((head, audit)) = audited {
+            self.append_audit(&mut transaction, head, audit).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Ends the offer of a component by a host's folder. Its bytes go, unless somebody once decided about it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn end_offer(&self, host: &str, digest: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let ended = sqlx::query(
+            "update components set offered_from = null, offered_file = null where digest = $1 and offered_from = $2",
+        )
+        .bind(digest.to_owned())
+        .bind(format!("{HOST}{host}"))
+        .execute(&mut *transaction)
+        .await?;
+        if ended.rows_affected() > 0 {
+            drop_bytes(&mut transaction).await?;
+            count_change(&mut transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Every component that is offered.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn offers(&self) -> Result<Vec<Offer>, StoreError> {
+        let rows = sqlx::query(
+            "select digest, provider, manifest, offered_from, offered_file from components \
+             where offered_from is not null order by first_seen_at, digest",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let (from, manifest): (String, String) = (row.try_get("offered_from")?, row.try_get("manifest")?);
+                Ok(Offer {
+                    digest: row.try_get("digest")?,
+                    provider: row.try_get("provider")?,
+                    source: OfferSource::from_stored(&from, row.try_get("offered_file")?),
+                    manifest: serde_json::from_str(&manifest).ok(),
+                })
+            })
+            .collect()
+    }
+
+    /// The bytes of a component, where they are kept. They are whatever the database holds: hash them.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn component_bytes(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query("select bytes from components where digest = $1")
+            .bind(digest.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get("bytes")).transpose()?.flatten())
+    }
+
+    /// Counts up with every change of the catalog, by whichever host.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn catalog_revision(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("select revision from catalog_changes where id = 1").fetch_one(&self.pool).await?)
+    }
+}
+
+/// Notes that there is something to read.
+pub(super) async fn count_change(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+    sqlx::query("update catalog_changes set revision = revision + 1 where id = 1").execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Drops the bytes that nothing can need again: neither offered, nor ever decided about.
+pub(super) async fn drop_bytes(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+    sqlx::query(
+        "update components set bytes = null where bytes is not null and offered_from is null and not exists \
+         (select 1 from plugin_approvals where plugin_approvals.digest = components.digest)",
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

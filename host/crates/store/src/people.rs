@@ -1,0 +1,376 @@
+//! The company's people: one by one, in pages, and in batches that are taken whole or not at all.
+
+use jackfield_core::model::Person;
+use sqlx::{Any, Row, Transaction, any::AnyRow};
+use uuid::Uuid;
+
+use super::{
+    NewAudit, Store, StoreError,
+    audit::hold_head,
+    batch::{self, Table},
+};
+
+/// A person who is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    pub name: String,
+    /// The name as it is sought.
+    pub sought_name: String,
+    pub email: String,
+    /// The address as it is compared.
+    pub email_key: String,
+    pub user_id: Option<String>,
+    pub active: bool,
+}
+
+/// What is to change of a person; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct PersonChange {
+    /// The name as it is written and as it is sought.
+    pub name: Option<(String, String)>,
+    /// The address as it is written and as it is compared.
+    pub email: Option<(String, String)>,
+    pub user_id: Option<Option<String>>,
+    pub active: Option<bool>,
+}
+
+/// One row of a batch, found by its address; what is none stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportRow {
+    pub name: String,
+    /// The name as it is sought.
+    pub sought_name: String,
+    pub email: String,
+    /// The address as it is compared, which no other row of the batch has.
+    pub email_key: String,
+    pub user_id: Option<Option<String>>,
+    pub active: Option<bool>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+}
+
+/// What became of one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Done(Person),
+    /// There is no such person.
+    Unknown,
+    /// The address is this other person's.
+    EmailTaken(Person),
+}
+
+/// Whose rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Everybody,
+    Active,
+}
+
+impl Who {
+    /// The least `active` of those who are read.
+    pub(super) fn least(self) -> i64 {
+        match self {
+            Self::Everybody => 0,
+            Self::Active => 1,
+        }
+    }
+}
+
+impl Store {
+    /// Reads people in the order of their ids, which is the order in which they came: `limit` from after an id on.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn people(&self, after: Option<&str>, who: Who, limit: u32) -> Result<Vec<Person>, StoreError> {
+        let rows = sqlx::query(
+            "select id, name, email, user_id, active from people where id > $1 and active >= $2 order by id limit $3",
+        )
+        .bind(after.unwrap_or_default().to_owned())
+        .bind(who.least())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Stores a new person and the audit row, or neither.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn create_person(
+        &self,
+        new: NewPerson,
+        audit: impl FnOnce(&Person) -> NewAudit,
+    ) -> Result<Saved, StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        if let Some(other) = by_email(&mut transaction, &new.email_key).await? {
+            return Ok(Saved::EmailTaken(other));
+        }
+        let person = Person {
+            id: Uuid::now_v7().to_string(),
+            name: new.name,
+            email: new.email,
+            user_id: new.user_id,
+            active: new.active,
+        };
+        sqlx::query(
+            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
+             values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
+        )
+        .bind(person.id.clone())
+        .bind(person.name.clone())
+        .bind(person.email.clone())
+        .bind(new.email_key)
+        .bind(person.user_id.clone())
+        .bind(i64::from(person.active))
+        .bind(self.now())
+        .bind(new.sought_name)
+        .execute(&mut *transaction)
+        .await?;
+        self.append_audit(&mut transaction, head, audit(&person)).await?;
+        transaction.commit().await?;
+        Ok(Saved::Done(person))
+    }
+
+    /// Changes a person and writes the audit row, which is told what changed; writes nothing where nothing does.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn change_person(
+        &self,
+        id: &str,
+        change: PersonChange,
+        audit: impl FnOnce(&[&str]) -> NewAudit,
+    ) -> Result<Saved, StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        let Some(stored) = by_id(&mut transaction, id).await? else { return Ok(Saved::Unknown) };
+        let mut person = stored.clone();
+        let mut email_key = None;
+        if let Some((email, key)) = change.email {
+            match by_email(&mut transaction, &key).await? {
+                Some(other) if other.id != id => return Ok(Saved::EmailTaken(other)),
+                _ => (person.email, email_key) = (email, Some(key)),
+            }
+        }
+        let mut sought_name = None;
+        if let Some((name, sought)) = change.name {
+            (person.name, sought_name) = (name, Some(sought));
+        }
+        person.user_id = change.user_id.unwrap_or(person.user_id);
+        person.active = change.active.unwrap_or(person.active);
+        let changed = differences(&stored, &person);
+        if changed.is_empty() {
+            return Ok(Saved::Done(person));
+        }
+        sqlx::query(
+            "update people set name = $1, email = $2, email_key = coalesce($3, email_key), user_id = $4, active = $5, \
+             updated_at = $6, sought_name = coalesce($8, sought_name) where id = $7",
+        )
+        .bind(person.name.clone())
+        .bind(person.email.clone())
+        .bind(email_key)
+        .bind(person.user_id.clone())
+        .bind(i64::from(person.active))
+        .bind(self.now())
+        .bind(id.to_owned())
+        .bind(sought_name)
+        .execute(&mut *transaction)
+        .await?;
+        self.append_audit(&mut transaction, head, audit(&changed)).await?;
+        transaction.commit().await?;
+        Ok(Saved::Done(person))
+    }
+
+    /// Removes a person with every mapping of theirs; false when there is none.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete_person(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        let removed = sqlx::query("delete from people where id = $1")
+            .bind(id.to_owned())
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        if removed == 0 {
+            return Ok(false);
+        }
+        self.append_audit(&mut transaction, head, audit).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes a batch in, with one audit row, or nothing of it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn import_people(
+        &self,
+        rows: &[ImportRow],
+        audit: impl FnOnce(&Imported) -> NewAudit,
+    ) -> Result<Imported, StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = hold_head(&mut transaction).await?;
+        let mut imported = Imported::default();
+        for part in rows.chunks(batch::ROWS) {
+            let stored = by_emails(&mut transaction, part).await?;
+            let (mut created, mut updated) = (Vec::new(), Vec::new());
+            for (row, stored) in part.iter().zip(stored) {
+                match stored {
+                    None => {
+                        let id = Uuid::now_v7().to_string();
+                        let active = i64::from(row.active.unwrap_or(true));
+                        created.push((
+                            id,
+                            &row.name,
+                            &row.email,
+                            &row.email_key,
+                            row.user_id.clone().flatten(),
+                            active,
+                            &row.sought_name,
+                        ));
+                    }
+                    Some(stored) => {
+                        let person = Person {
+                            id: stored.id.clone(),
+                            name: row.name.clone(),
+                            email: row.email.clone(),
+                            user_id: row.user_id.clone().unwrap_or_else(|| stored.user_id.clone()),
+                            active: row.active.unwrap_or(stored.active),
+                        };
+                        if person == stored {
+                            imported.unchanged += 1;
+                        } else {
+                            let active = i64::from(person.active);
+                            updated.push((
+                                person.id,
+                                person.name,
+                                person.email,
+                                person.user_id,
+                                active,
+                                &row.sought_name,
+                            ));
+                        }
+                    }
+                }
+            }
+            imported.created += created.len() as u64;
+            imported.updated += updated.len() as u64;
+            self.insert_people(&mut transaction, batch::parameter(&created)?).await?;
+            self.update_people(&mut transaction, batch::parameter(&updated)?).await?;
+        }
+        self.took(&mut transaction, Table::People, rows.len()).await?;
+        self.append_audit(&mut transaction, head, audit(&imported)).await?;
+        transaction.commit().await?;
+        Ok(imported)
+    }
+
+    async fn insert_people(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        created: String,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
+             select e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, \
+             cast(e.value ->> 5 as bigint), $2, $2, e.value ->> 6 from json_each($1) as e",
+        )
+        .persistent(false)
+        .bind(created)
+        .bind(self.now())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    async fn update_people(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        updated: String,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "update people set name = e.value ->> 1, email = e.value ->> 2, user_id = e.value ->> 3, \
+             active = cast(e.value ->> 4 as bigint), updated_at = $2, sought_name = e.value ->> 5 from json_each($1) as e \
+             where people.id = (e.value ->> 0)",
+        )
+        .persistent(false)
+        .bind(updated)
+        .bind(self.now())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Finds a person by id.
+pub(super) async fn by_id(transaction: &mut Transaction<'static, Any>, id: &str) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("select id, name, email, user_id, active from people where id = $1")
+        .bind(id.to_owned())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+async fn by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("select id, name, email, user_id, active from people where email_key = $1")
+        .bind(key.to_owned())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds who has the address of each row, in the order of the rows.
+async fn by_emails(
+    transaction: &mut Transaction<'static, Any>,
+    rows: &[ImportRow],
+) -> Result<Vec<Option<Person>>, StoreError> {
+    let sought: Vec<(&str, usize)> = rows.iter().enumerate().map(|(at, row)| (row.email_key.as_str(), at)).collect();
+    let found = sqlx::query(
+        "select cast(e.value ->> 1 as bigint) as position, p.id, p.name, p.email, p.user_id, p.active \
+         from json_each($1) as e join people p on p.email_key = (e.value ->> 0)",
+    )
+    .persistent(false)
+    .bind(batch::parameter(&sought)?)
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut stored = vec![None; rows.len()];
+    for row in &found {
+        let at = usize::try_from(row.try_get::<i64, _>("position")?).unwrap_or(usize::MAX);
+        if let Some(place) = stored.get_mut(at) {
+            *place = Some(read(row)?);
+        }
+    }
+    Ok(stored)
+}
+
+/// The fields in which two states of a person differ.
+fn differences(before: &Person, after: &Person) -> Vec<&'static str> {
+    [
+        ("name", before.name != after.name),
+        ("email", before.email != after.email),
+        ("user_id", before.user_id != after.user_id),
+        ("active", before.active != after.active),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<Person, StoreError> {
+    Ok(Person {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        email: row.try_get("email")?,
+        user_id: row.try_get("user_id")?,
+        active: row.try_get::<i64, _>("active")? != 0,
+    })
+}
