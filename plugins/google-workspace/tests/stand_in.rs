@@ -1,4 +1,4 @@
-//! The Google Workspace provider against the stand-in, over a real socket. Tokens come from the stand-in itself.
+//! Tests the Google Workspace plugin with the stand-in over a real socket. The stand-in issues the tokens.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use jackfield_sdk::{Connected, Connection, Error, PageRequest, Provider, Report}
 use jackfield_test_support::google_workspace::{self, ADMIN, Api, CALENDAR, SCOPES};
 use jackfield_test_support::people::{PEOPLE, people};
 
-/// Makes a call for the administrator, whose requests go to the stand-in.
+/// Runs a call for the administrator and sends its requests to the stand-in.
 fn call<R>(google: &google_workspace::GoogleWorkspace, call: impl FnOnce(&Connection) -> R) -> R {
     let credentials = Credentials::new().token(&google.access_token(Some(ADMIN), &SCOPES));
     let socket = Socket::new(google.address(), GoogleWorkspace::describe(), credentials);
@@ -17,7 +17,7 @@ fn call<R>(google: &google_workspace::GoogleWorkspace, call: impl FnOnce(&Connec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workspace_connects_checks_and_lists() {
+async fn connect_health_and_users_succeed() {
     let google = google_workspace::GoogleWorkspace::start().await;
     let outcome = call(&google, GoogleWorkspace::connect);
     assert_eq!(outcome, Ok(Connected::new().org_name("acme.example").into()));
@@ -39,7 +39,7 @@ async fn a_workspace_connects_checks_and_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_google_refuses_is_told_apart() {
+async fn each_rejection_has_its_own_error() {
     let google = google_workspace::GoogleWorkspace::start().await;
     let health = || call(&google, GoogleWorkspace::health).unwrap_err();
 

@@ -1,4 +1,4 @@
-//! What the Productive provider asks, and what it makes of each answer. The facts are Productive's own.
+//! Tests the requests of the Productive plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_productive::Productive;
 use jackfield_sdk::testkit::{self, Tape, answered, invalid_field};
@@ -13,7 +13,7 @@ const ACCESS: &str = include_str!("../fixtures/access.http");
 const PEOPLE_FIRST: &str = include_str!("../fixtures/people-first.http");
 const PEOPLE_LAST: &str = include_str!("../fixtures/people-last.http");
 
-/// The memberships on a tape, and then the proof that the organisation opens.
+/// Returns a tape of the memberships and of the access check for an organisation.
 fn with_access(memberships: &str, id: &str) -> String {
     format!("{memberships}\n###\n{}", ACCESS.replace("4101", id))
 }
@@ -31,22 +31,22 @@ fn health(connection: &Connection, tape: &str) -> Result<Vec<Report>, Error> {
 }
 
 fn people(page: &PageRequest, tape: &str) -> Result<Page, Error> {
-    testkit::list_users::<Productive>(&nothing().with_account("4101"), page, tape)
+    testkit::list_users::<Productive>(&no_fields().with_account("4101"), page, tape)
 }
 
-fn nothing() -> Connection {
+fn no_fields() -> Connection {
     Connection::of(&[])
 }
 
-fn typed(id: &str) -> Connection {
+fn with_organization(id: &str) -> Connection {
     Connection::of(&[("organization_id", id)])
 }
 
-/// The error of a call that Productive answers like this.
-fn error(answer: &str) -> Error {
+/// Returns the error of a call with this response.
+fn error_for(answer: &str) -> Error {
     match people(&PageRequest::first(200), &answered(PEOPLE_FIRST, answer)) {
         Err(error) => error,
-        Ok(page) => panic!("{answer} went well: {page:?}"),
+        Ok(page) => panic!("{answer} did not fail: {page:?}"),
     }
 }
 
@@ -58,7 +58,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn nothing_but_two_lists_may_be_read_and_each_takes_the_token() {
+fn the_manifest_declares_two_lists_that_both_use_the_token() {
     let manifest = Productive::describe();
     let paths: Vec<_> = manifest.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
     assert_eq!(paths, ["/api/v2/organization_memberships", "/api/v2/people"]);
@@ -69,7 +69,7 @@ fn nothing_but_two_lists_may_be_read_and_each_takes_the_token() {
 }
 
 #[test]
-fn an_organisation_is_told_by_its_number() {
+fn an_organisation_is_identified_by_its_number() {
     let pattern = regex::Regex::new(&testkit::pattern_of::<Productive>("organization_id")).unwrap();
     assert!(pattern.is_match("4101") && pattern.is_match("1"));
     for id in ["4101-acme", "acme", "", "41 01", "https://app.productive.io/4101-acme"] {
@@ -80,15 +80,15 @@ fn an_organisation_is_told_by_its_number() {
 // ---- connect -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_only_organisation_needs_no_naming() {
+fn a_single_organisation_is_connected_at_once() {
     let connected = Connected::new().org_name("Acme Instruments").account("4101");
-    assert_eq!(connect(&nothing(), &with_access(ONE, "4101")), Ok(connected.into()));
+    assert_eq!(connect(&no_fields(), &with_access(ONE, "4101")), Ok(connected.into()));
 }
 
 #[test]
-fn an_organisation_is_named_only_when_somebody_named_one() {
+fn the_organisation_header_is_only_sent_when_the_organisation_is_known() {
     let tape = Tape::of::<Productive>(&with_access(ONE, "4101"));
-    tape.play(|| Productive::connect(&nothing())).unwrap();
+    tape.play(|| Productive::connect(&no_fields())).unwrap();
     let named = |request: &http::Request| request.headers.iter().any(|header| header.name == "X-Organization-Id");
     assert_eq!(tape.sent().iter().map(named).collect::<Vec<_>>(), [false, true]);
 }
@@ -96,68 +96,68 @@ fn an_organisation_is_named_only_when_somebody_named_one() {
 #[test]
 fn several_organisations_are_a_choice() {
     assert_eq!(
-        connect(&nothing(), SEVERAL),
+        connect(&no_fields(), SEVERAL),
         Ok(vec![account("4101", "Acme Instruments"), account("4202", "Acme \"Labs\""), account("4303", "4303")].into())
     );
 }
 
 #[test]
-fn an_organisation_that_was_typed_in_is_taken() {
+fn the_organisation_in_the_form_is_connected() {
     let connected = Connected::new().org_name("Acme \"Labs\"").account("4202");
-    assert_eq!(connect(&typed("4202"), &with_access(SEVERAL, "4202")), Ok(connected.into()));
+    assert_eq!(connect(&with_organization("4202"), &with_access(SEVERAL, "4202")), Ok(connected.into()));
     let connected = Connected::new().account("4303");
-    assert_eq!(connect(&typed("4303"), &with_access(SEVERAL, "4303")), Ok(connected.into()));
+    assert_eq!(connect(&with_organization("4303"), &with_access(SEVERAL, "4303")), Ok(connected.into()));
 }
 
 #[test]
-fn an_organisation_that_was_chosen_is_taken() {
-    let chosen = nothing().with_account("4202");
+fn the_chosen_organisation_is_connected() {
+    let chosen = no_fields().with_account("4202");
     let connected = Connected::new().org_name("Acme \"Labs\"").account("4202");
     assert_eq!(connect(&chosen, &with_access(SEVERAL, "4202")), Ok(connected.into()));
 }
 
 #[test]
-fn what_was_typed_in_wins_over_what_was_chosen_before() {
-    let both = typed("4101").with_account("4202");
+fn the_form_takes_precedence_over_an_earlier_choice() {
+    let both = with_organization("4101").with_account("4202");
     let connected = Connected::new().org_name("Acme Instruments").account("4101");
     assert_eq!(connect(&both, &with_access(SEVERAL, "4101")), Ok(connected.into()));
 }
 
 #[test]
-fn an_organisation_that_the_token_does_not_open_is_an_invalid_field() {
-    for connection in [typed("999"), nothing().with_account("999")] {
-        // The header changes nothing: the answer is the token's own memberships.
+fn an_organisation_without_access_is_an_invalid_field() {
+    for connection in [with_organization("999"), no_fields().with_account("999")] {
+        // The header has no effect: the response contains all memberships of the token.
         let error = connect(&connection, ONE).unwrap_err();
         assert_eq!(invalid_field(&error), Some("organization_id"), "{error:?}");
     }
 }
 
 #[test]
-fn a_token_without_any_organisation_is_refused() {
+fn a_token_without_an_organisation_is_forbidden() {
     let tape = answered(ONE, "200\n\n{\"data\":[],\"meta\":{\"current_page\":1,\"total_pages\":0,\"total_count\":0}}");
-    for connection in [nothing(), typed("4101")] {
+    for connection in [no_fields(), with_organization("4101")] {
         assert_eq!(connect(&connection, &tape), Err(Error::forbidden("membership of an organisation")));
     }
 }
 
 #[test]
-fn an_organisation_that_does_not_let_the_token_in_is_forbidden() {
+fn an_organisation_that_rejects_the_token_is_forbidden() {
     let no_person = "403\n\n{\"errors\":[{\"status\":\"403\",\"code\":\"no_person\",\"title\":\"Access Denied\",\
                      \"detail\":\"no person in it\",\"meta\":{},\"source\":{}}]}";
     let tape = format!("{ONE}\n###\n{}", answered(ACCESS, no_person));
-    assert_eq!(connect(&nothing(), &tape), Err(Error::forbidden("no_person")));
+    assert_eq!(connect(&no_fields(), &tape), Err(Error::forbidden("no_person")));
 }
 
 #[test]
-fn a_membership_that_does_not_say_of_what_is_malformed() {
+fn a_membership_without_an_organisation_is_malformed() {
     for relationship in ["{\"meta\":{\"included\":false}}", "{\"data\":null}", "null"] {
         let tape = ONE.replace("{\"data\":{\"type\":\"organizations\",\"id\":\"4101\"}}", relationship);
-        assert!(matches!(connect(&nothing(), &tape), Err(Error::Malformed(_))), "{relationship}");
+        assert!(matches!(connect(&no_fields(), &tape), Err(Error::Malformed(_))), "{relationship}");
     }
 }
 
 #[test]
-fn connecting_does_without_the_organisation_s_name() {
+fn connect_succeeds_without_the_organisations_name() {
     let connected = Connected::new().account("4101");
     for (name, other) in [
         (
@@ -168,34 +168,34 @@ fn connecting_does_without_the_organisation_s_name() {
         ("\"Acme Instruments\"", "\"\""),
     ] {
         let tape = with_access(&ONE.replace(name, other), "4101");
-        assert_eq!(connect(&nothing(), &tape), Ok(connected.clone().into()), "{name}");
+        assert_eq!(connect(&no_fields(), &tape), Ok(connected.clone().into()), "{name}");
     }
 }
 
 // ---- health --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn health_reports_the_organisation_that_was_chosen_else_the_one_that_was_typed_in() {
+fn health_reports_the_chosen_organisation_or_the_one_in_the_form() {
     let labs = Ok(vec![Report::text("organisation", "Acme \"Labs\"")]);
-    assert_eq!(health(&typed("4202"), SEVERAL), labs);
-    assert_eq!(health(&typed("4101").with_account("4202"), SEVERAL), labs);
-    assert_eq!(health(&typed("4303"), SEVERAL), Ok(vec![Report::text("organisation", "4303")]));
+    assert_eq!(health(&with_organization("4202"), SEVERAL), labs);
+    assert_eq!(health(&with_organization("4101").with_account("4202"), SEVERAL), labs);
+    assert_eq!(health(&with_organization("4303"), SEVERAL), Ok(vec![Report::text("organisation", "4303")]));
 }
 
 #[test]
-fn health_tells_when_the_token_has_left_the_organisation() {
-    assert_eq!(health(&typed("999"), ONE), Err(Error::forbidden("membership of the organisation 999")));
+fn health_fails_if_the_token_lost_access_to_the_organisation() {
+    assert_eq!(health(&with_organization("999"), ONE), Err(Error::forbidden("membership of the organisation 999")));
 }
 
 #[test]
-fn health_of_no_organisation_asks_for_one_and_productive_for_nothing() {
-    assert_eq!(invalid_field(&health(&nothing(), "").unwrap_err()), Some("organization_id"));
+fn health_without_an_organisation_sends_no_request() {
+    assert_eq!(invalid_field(&health(&no_fields(), "").unwrap_err()), Some("organization_id"));
 }
 
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
-fn users_are_people_who_can_sign_in_and_those_who_could() {
+fn users_are_people_who_can_or_could_sign_in() {
     let page = people(&PageRequest::first(200), PEOPLE_FIRST).unwrap();
     assert_eq!(
         page.users,
@@ -209,14 +209,14 @@ fn users_are_people_who_can_sign_in_and_those_who_could() {
 }
 
 #[test]
-fn pages_are_counted_and_the_link_to_the_next_is_not_followed() {
+fn pages_are_numbered_and_links_are_ignored() {
     let first = people(&PageRequest::first(200), PEOPLE_FIRST).unwrap();
     assert_eq!(first.next_cursor.as_deref(), Some("2/200"));
     assert_eq!(people(&PageRequest::after("2/200", 10), PEOPLE_LAST), Ok(Page::last(Vec::new())));
 }
 
 #[test]
-fn more_than_productive_gives_is_never_asked_for() {
+fn the_page_size_never_exceeds_productives_maximum() {
     assert!(people(&PageRequest::first(5000), PEOPLE_FIRST).is_ok());
 }
 
@@ -230,17 +230,17 @@ fn an_organisation_without_people_has_no_pages() {
 }
 
 #[test]
-fn a_list_that_does_not_say_how_long_it_is_is_malformed() {
+fn a_list_without_a_page_count_is_malformed() {
     for answer in ["{\"data\":[]}", "{\"data\":[],\"meta\":{\"page_size\":200,\"max_page_size\":200}}"] {
-        assert!(matches!(error(&format!("200\n\n{answer}")), Error::Malformed(_)), "{answer}");
+        assert!(matches!(error_for(&format!("200\n\n{answer}")), Error::Malformed(_)), "{answer}");
     }
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn disconnecting_asks_nothing_and_says_where_to_revoke() {
-    let done = testkit::disconnect::<Productive>(&typed("4101"), "").unwrap();
+fn disconnect_sends_no_request_and_says_where_to_revoke_the_token() {
+    let done = testkit::disconnect::<Productive>(&with_organization("4101"), "").unwrap();
     let note = done.note.clone().unwrap_or_default();
     assert_eq!(done, Disconnected::kept(&note));
     assert!(note.contains("API access"), "{note}");
@@ -249,7 +249,7 @@ fn disconnecting_asks_nothing_and_says_where_to_revoke() {
 // ---- errors --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn each_status_means_what_productive_answers_with_it() {
+fn each_status_has_the_error_that_it_means_at_productive() {
     for (answer, expected) in [
         (
             "400\n\n{\"errors\":[{\"status\":\"unprocessable_content\",\"code\":\"sort_param_unsupported\",\
@@ -291,31 +291,31 @@ fn each_status_means_what_productive_answers_with_it() {
         ("401\n\n", Error::unauthorized("status 401")),
         ("403\n\n{\"errors\":[]}", Error::forbidden("status 403")),
     ] {
-        assert_eq!(error(answer), expected, "{answer}");
+        assert_eq!(error_for(answer), expected, "{answer}");
     }
 }
 
 #[test]
-fn too_many_requests_wait_for_the_seconds_of_the_header() {
+fn rate_limiting_lasts_for_the_seconds_of_the_header() {
     let body =
         "{\"errors\":[{\"status\":429,\"title\":\"Server time limit exceeded\",\"limit\":1800,\"period\":3600}]}";
-    assert_eq!(error(&format!("429\nX-RateLimit-Reset: 2\n\n{body}")), Error::rate_limited(2));
-    assert_eq!(error(&format!("429\nx-ratelimit-reset: 2\nretry-after: 30\n\n{body}")), Error::rate_limited(2));
-    assert_eq!(error(&format!("429\nRetry-After: 30\n\n{body}")), Error::rate_limited(30));
-    assert_eq!(error("429\n\nToo many requests"), Error::RateLimited(None));
+    assert_eq!(error_for(&format!("429\nX-RateLimit-Reset: 2\n\n{body}")), Error::rate_limited(2));
+    assert_eq!(error_for(&format!("429\nx-ratelimit-reset: 2\nretry-after: 30\n\n{body}")), Error::rate_limited(2));
+    assert_eq!(error_for(&format!("429\nRetry-After: 30\n\n{body}")), Error::rate_limited(30));
+    assert_eq!(error_for("429\n\nToo many requests"), Error::RateLimited(None));
 }
 
 #[test]
-fn trouble_at_productive_never_condemns_the_token() {
-    assert_eq!(error("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
+fn an_outage_at_productive_is_never_unauthorized() {
+    assert_eq!(error_for("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
     let unauthenticated = "500\n\n{\"errors\":[{\"status\":\"401\",\"code\":\"invalid_auth_token\"}]}";
-    assert_eq!(error(unauthenticated), Error::upstream(500, "invalid_auth_token"));
+    assert_eq!(error_for(unauthenticated), Error::upstream(500, "invalid_auth_token"));
 }
 
 #[test]
-fn an_answer_that_is_none_of_productive_s_is_malformed_and_not_quoted() {
+fn any_other_response_is_malformed_and_not_quoted() {
     for body in ["<html>kim@acme.test</html>", "", "[]", "{\"data\":\"kim@acme.test\"}", "{\"data\":[{\"id\":\"88"] {
-        match error(&format!("200\n\n{body}")) {
+        match error_for(&format!("200\n\n{body}")) {
             Error::Malformed(words) => assert!(!words.contains("kim"), "{words}"),
             other => panic!("{body}: {other:?}"),
         }
@@ -323,8 +323,8 @@ fn an_answer_that_is_none_of_productive_s_is_malformed_and_not_quoted() {
 }
 
 #[test]
-fn a_request_without_an_answer_keeps_its_reason() {
+fn the_reason_for_a_missing_response_is_passed_on() {
     let offline = |_: http::Request| Err(http::Error::TimedOut);
-    let outcome = testkit::with_transport(std::rc::Rc::new(offline), || Productive::health(&typed("4101")));
+    let outcome = testkit::with_transport(std::rc::Rc::new(offline), || Productive::health(&with_organization("4101")));
     assert_eq!(outcome, Err(Error::Http(http::Error::TimedOut)));
 }

@@ -1,4 +1,4 @@
-//! What the Remote provider asks, and what it makes of each answer. The facts are Remote's; nothing leaves the process.
+//! Tests the requests of the Remote plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_remote::Remote;
 use jackfield_sdk::testkit::{self, invalid_field};
@@ -15,17 +15,17 @@ const EMPLOYMENTS_LAST: &str = include_str!("../fixtures/employments-last.http")
 const COMPANY_ID: &str = "3f1c9a52-6d0e-4b7a-9c55-0a41ce7e1d20";
 const UNAUTHORIZED: &str = "401\n\n{\"message\":\"Unauthorized\"}";
 
-/// One exchange: what production answers when it is asked who the token is.
+/// Returns an exchange of `identity/current` in production with this response.
 fn identity(answer: &str) -> String {
     format!("GET https://gateway.remote.com/v1/identity/current\n\nHTTP/1.1 {answer}\n###\n")
 }
 
-/// One exchange: what the sandbox answers to the same.
+/// Returns an exchange of `identity/current` in the sandbox with this response.
 fn sandbox_identity(answer: &str) -> String {
     identity(answer).replace("gateway.remote.com", "gateway.remote-sandbox.com")
 }
 
-/// Two exchanges: a good token, and what Remote answers about its company.
+/// Returns two exchanges: a valid token, and its company with this response.
 fn company(answer: &str) -> String {
     format!("{IDENTITY}\n###\nGET https://gateway.remote.com/v1/companies/{COMPANY_ID}\n\nHTTP/1.1 {answer}")
 }
@@ -46,11 +46,11 @@ fn list_users(page: &PageRequest, tape: &str) -> Result<Page, Error> {
     testkit::list_users::<Remote>(&Connection::of(&[("company_id", COMPANY_ID)]), page, tape)
 }
 
-/// The error of a call that Remote answers like this.
-fn error(answer: &str) -> Error {
+/// Returns the error of a call with this response.
+fn error_for(answer: &str) -> Error {
     match list_users(&PageRequest::first(100), &employments(answer)) {
         Err(error) => error,
-        Ok(page) => panic!("{answer} went well: {page:?}"),
+        Ok(page) => panic!("{answer} did not fail: {page:?}"),
     }
 }
 
@@ -62,7 +62,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn three_endpoints_may_be_read_in_each_environment_and_each_takes_the_token() {
+fn the_manifest_declares_three_endpoints_per_environment_that_all_use_the_token() {
     let manifest = Remote::describe();
     for host in ["gateway.remote.com", "gateway.remote-sandbox.com"] {
         let paths: Vec<_> =
@@ -75,12 +75,12 @@ fn three_endpoints_may_be_read_in_each_environment_and_each_takes_the_token() {
 }
 
 #[test]
-fn the_people_s_ids_at_remote_go_with_the_connection() {
+fn mappings_are_cleared_on_disconnect() {
     assert_eq!(Remote::describe().on_disconnect, MappingFate::Clear);
 }
 
 #[test]
-fn a_token_is_told_by_its_prefix_and_never_by_its_length() {
+fn a_token_is_validated_by_its_prefix_and_not_by_its_length() {
     let pattern = regex::Regex::new(&testkit::pattern_of::<Remote>("api_token")).unwrap();
     for token in ["ra_live_A1b2-c3_d4", "ra_test_1", "ra_live_a.b+c/d=", &format!("ra_live_{}", "9".repeat(900))] {
         assert!(pattern.is_match(token), "{token}");
@@ -93,13 +93,13 @@ fn a_token_is_told_by_its_prefix_and_never_by_its_length() {
 // ---- connect -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn connecting_learns_the_company() {
+fn connect_returns_the_company() {
     let connected = Connected::new().org_name("Acme Instruments").learned("company_id", COMPANY_ID);
     assert_eq!(connect(&[], IDENTITY), Ok(connected.into()));
 }
 
 #[test]
-fn any_success_will_do() {
+fn any_status_2xx_is_a_success() {
     for status in ["200", "201", "206"] {
         let tape = IDENTITY.replace("HTTP/1.1 201", &format!("HTTP/1.1 {status}"));
         assert!(connect(&[], &tape).is_ok(), "{status}");
@@ -107,13 +107,13 @@ fn any_success_will_do() {
 }
 
 #[test]
-fn a_name_that_was_typed_in_wins_over_the_company_s() {
+fn the_name_in_the_form_takes_precedence_over_the_companys() {
     let connected = Connected::new().org_name("Payroll").learned("company_id", COMPANY_ID);
     assert_eq!(connect(&[("org_name", "Payroll")], IDENTITY), Ok(connected.into()));
 }
 
 #[test]
-fn connecting_does_without_the_company_s_name() {
+fn connect_succeeds_without_the_companys_name() {
     for name in ["null", "\"\""] {
         let tape = IDENTITY.replace("\"Acme Instruments\"", name);
         assert_eq!(connect(&[], &tape), Ok(Connected::new().learned("company_id", COMPANY_ID).into()));
@@ -121,7 +121,7 @@ fn connecting_does_without_the_company_s_name() {
 }
 
 #[test]
-fn a_company_that_was_typed_in_has_to_be_the_token_s() {
+fn the_company_in_the_form_must_be_the_tokens() {
     let connected = Connected::new().org_name("Acme Instruments");
     assert_eq!(connect(&[("company_id", COMPANY_ID)], IDENTITY), Ok(connected.into()));
 
@@ -131,7 +131,7 @@ fn a_company_that_was_typed_in_has_to_be_the_token_s() {
 }
 
 #[test]
-fn a_token_of_a_company_s_oauth_app_is_one_of_the_company_too() {
+fn the_token_of_a_companys_oauth_app_is_accepted() {
     let tape = IDENTITY.replace(
         "{\"data\":{",
         "{\"data\":{\"client_id\":\"1pws\",\"integration\":{\"name\":\"x\",\"display_name\":\"X\",\"contact_email\":null},",
@@ -140,14 +140,14 @@ fn a_token_of_a_company_s_oauth_app_is_one_of_the_company_too() {
 }
 
 #[test]
-fn a_partner_s_client_credentials_are_refused() {
+fn the_token_of_a_partners_client_is_rejected() {
     let tape = identity("201\n\n{\"data\":{\"client_id\":\"1pws\",\"integration\":{\"name\":\"partner\"}}}");
     let error = connect(&[], &tape).unwrap_err();
     assert_eq!(invalid_field(&error), Some("api_token"), "{error:?}");
 }
 
 #[test]
-fn a_token_of_the_other_environment_is_told_from_a_dead_one() {
+fn a_token_of_the_other_environment_is_an_invalid_field() {
     let good = "201\n\n{\"data\":{\"company\":{\"id\":\"c-1\",\"name\":\"Acme\"}}}";
 
     let error = connect(&[], &(identity(UNAUTHORIZED) + &sandbox_identity(good))).unwrap_err();
@@ -163,7 +163,7 @@ fn a_token_of_the_other_environment_is_told_from_a_dead_one() {
 }
 
 #[test]
-fn a_token_that_neither_environment_takes_is_unauthorized() {
+fn a_token_that_both_environments_reject_is_unauthorized() {
     for other in [UNAUTHORIZED, "403\n\n{}", "502\n\n<html>", "429\nx-ratelimit-reset: 9\n\n{}"] {
         let tape = identity(UNAUTHORIZED) + &sandbox_identity(other);
         assert_eq!(connect(&[], &tape), Err(Error::unauthorized("Unauthorized")), "{other}");
@@ -171,18 +171,18 @@ fn a_token_that_neither_environment_takes_is_unauthorized() {
 }
 
 #[test]
-fn only_a_refused_token_is_shown_to_the_other_environment() {
+fn only_a_rejected_token_is_sent_to_the_other_environment() {
     assert_eq!(connect(&[], &identity("403\n\n{\"message\":\"Forbidden\"}")), Err(Error::forbidden("Forbidden")));
     assert_eq!(connect(&[], &identity("500\n\noh")), Err(Error::upstream(500, "")));
 }
 
 #[test]
-fn an_environment_that_is_none_is_invalid_and_nothing_is_asked() {
+fn an_unknown_environment_is_an_invalid_field_and_sends_no_request() {
     assert_eq!(invalid_field(&connect(&[("environment", "moon")], "").unwrap_err()), Some("environment"));
 }
 
 #[test]
-fn a_company_id_that_is_no_part_of_a_path_is_malformed() {
+fn a_company_id_that_is_not_a_path_segment_is_malformed() {
     for id in ["", "../employments", "a/b", "a?b", "a b"] {
         let tape = IDENTITY.replace(COMPANY_ID, id);
         assert!(matches!(connect(&[], &tape), Err(Error::Malformed(_))), "{id}");
@@ -204,7 +204,7 @@ fn health_reports_the_company_its_status_and_the_environment() {
 }
 
 #[test]
-fn a_status_that_the_token_may_not_see_is_unknown() {
+fn a_status_without_access_is_unknown() {
     for answer in [
         "401\n\n{\"message\":\"Unauthorized\"}",
         "403\n\n{\"message\":\"Forbidden\"}",
@@ -219,13 +219,13 @@ fn a_status_that_the_token_may_not_see_is_unknown() {
 }
 
 #[test]
-fn a_status_that_could_not_be_asked_for_fails_health() {
+fn health_fails_if_the_status_cannot_be_requested() {
     assert_eq!(health(&company("503\n\n<html>")), Err(Error::upstream(503, "")));
     assert_eq!(health(&company("429\nx-ratelimit-reset: 1500\n\n{}")), Err(Error::rate_limited(2)));
 }
 
 #[test]
-fn health_asks_the_environment_that_was_chosen() {
+fn health_uses_the_chosen_environment() {
     let connection = Connection::of(&[("environment", "sandbox")]);
     let tape = format!("{IDENTITY}\n###\n{COMPANY}").replace("gateway.remote.com", "gateway.remote-sandbox.com");
     let reports = testkit::health::<Remote>(&connection, &tape).unwrap();
@@ -233,12 +233,12 @@ fn health_asks_the_environment_that_was_chosen() {
 }
 
 #[test]
-fn health_asks_no_other_environment_when_the_token_has_died() {
+fn health_does_not_try_the_other_environment() {
     assert_eq!(health(&identity(UNAUTHORIZED)), Err(Error::unauthorized("Unauthorized")));
 }
 
 #[test]
-fn health_tells_when_the_token_is_another_company_s() {
+fn health_fails_if_the_token_belongs_to_another_company() {
     let tape = IDENTITY.replace(COMPANY_ID, "another-company");
     assert_eq!(invalid_field(&health(&tape).unwrap_err()), Some("company_id"));
 }
@@ -246,7 +246,7 @@ fn health_tells_when_the_token_is_another_company_s() {
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
-fn users_are_employments_with_the_address_that_is_most_the_company_s() {
+fn users_are_employments_with_the_work_email_if_there_is_one() {
     let id = |number: u32| format!("a0000000-0000-4000-8000-00000000000{number}");
     let page = list_users(&PageRequest::first(200), EMPLOYMENTS_FIRST).unwrap();
     assert_eq!(
@@ -266,7 +266,7 @@ fn users_are_employments_with_the_address_that_is_most_the_company_s() {
 }
 
 #[test]
-fn pages_keep_the_size_of_the_first_and_the_last_has_no_next() {
+fn pages_keep_the_size_of_the_first_one_and_the_last_has_no_cursor() {
     let page = list_users(&PageRequest::after("2/100", 7), EMPLOYMENTS_LAST);
     assert_eq!(page, Ok(Page::last(Vec::new())));
 
@@ -283,21 +283,21 @@ fn a_company_without_employments_has_no_pages() {
 }
 
 #[test]
-fn a_cursor_that_is_none_is_malformed_and_nothing_is_asked() {
+fn an_invalid_cursor_is_malformed_and_sends_no_request() {
     assert!(matches!(list_users(&PageRequest::after("next", 100), ""), Err(Error::Malformed(_))));
 }
 
 #[test]
 fn a_list_without_its_wrapper_is_malformed() {
-    assert!(matches!(error("200\n\n{\"total_pages\":1,\"employments\":[]}"), Error::Malformed(_)));
-    assert!(matches!(error("200\n\n{\"data\":{\"employments\":[]}}"), Error::Malformed(_)));
-    assert!(matches!(error("200\n\n{\"data\":{\"total_pages\":1,\"employments\":[{}]}}"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"total_pages\":1,\"employments\":[]}"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"data\":{\"employments\":[]}}"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"data\":{\"total_pages\":1,\"employments\":[{}]}}"), Error::Malformed(_)));
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn disconnecting_asks_nothing_and_says_where_to_revoke() {
+fn disconnect_sends_no_request_and_says_where_to_revoke_the_token() {
     let done: Disconnected = testkit::disconnect::<Remote>(&Connection::of(&[]), "").unwrap();
     let note = done.note.clone().unwrap_or_default();
     assert_eq!(done, Disconnected::kept(&note));
@@ -307,16 +307,16 @@ fn disconnecting_asks_nothing_and_says_where_to_revoke() {
 // ---- errors --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn each_status_means_what_remote_documents() {
-    assert_eq!(error("400\n\n{\"message\":\"invalid page\"}"), Error::upstream(400, "invalid page"));
-    assert_eq!(error(UNAUTHORIZED), Error::unauthorized("Unauthorized"));
-    assert_eq!(error("403\n\n{\"message\":\"Forbidden\"}"), Error::forbidden("Forbidden"));
-    assert_eq!(error("404\n\n{\"message\":\"Company not found\"}"), Error::upstream(404, "Company not found"));
-    assert_eq!(error("409\n\n{\"message\":\"conflict\"}"), Error::upstream(409, "conflict"));
+fn each_status_has_the_error_that_remote_documents() {
+    assert_eq!(error_for("400\n\n{\"message\":\"invalid page\"}"), Error::upstream(400, "invalid page"));
+    assert_eq!(error_for(UNAUTHORIZED), Error::unauthorized("Unauthorized"));
+    assert_eq!(error_for("403\n\n{\"message\":\"Forbidden\"}"), Error::forbidden("Forbidden"));
+    assert_eq!(error_for("404\n\n{\"message\":\"Company not found\"}"), Error::upstream(404, "Company not found"));
+    assert_eq!(error_for("409\n\n{\"message\":\"conflict\"}"), Error::upstream(409, "conflict"));
 }
 
 #[test]
-fn a_message_may_be_a_text_an_object_or_a_list() {
+fn a_message_can_be_a_text_an_object_or_a_list() {
     for (body, said) in [
         ("{\"message\":\"Invalid parameter\"}", "Invalid parameter"),
         ("{\"message\":{\"code\":\"invalid_param\",\"message\":\"Invalid page\",\"param\":\"page\"}}", "Invalid page"),
@@ -329,39 +329,39 @@ fn a_message_may_be_a_text_an_object_or_a_list() {
         ("{\"errors\":[]}", ""),
         ("{}", ""),
     ] {
-        assert_eq!(error(&format!("422\n\n{body}")), Error::upstream(422, said), "{body}");
+        assert_eq!(error_for(&format!("422\n\n{body}")), Error::upstream(422, said), "{body}");
     }
     assert_eq!(
-        error("400\n\n{\"message\":{\"code\":\"bad\",\"message\":\"Bad request\"}}"),
+        error_for("400\n\n{\"message\":{\"code\":\"bad\",\"message\":\"Bad request\"}}"),
         Error::upstream(400, "Bad request")
     );
 }
 
 #[test]
-fn too_many_requests_wait_for_the_milliseconds_of_the_header_first() {
+fn the_milliseconds_of_remotes_header_take_precedence_over_retry_after() {
     let body = "{\"message\":\"Too many requests\"}";
-    assert_eq!(error(&format!("429\nx-ratelimit-reset: 1500\n\n{body}")), Error::rate_limited(2));
-    assert_eq!(error(&format!("429\nX-RateLimit-Reset: 59871\nRetry-After: 7\n\n{body}")), Error::rate_limited(60));
-    assert_eq!(error(&format!("429\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
-    assert_eq!(error(&format!("429\nx-ratelimit-reset: soon\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
-    assert_eq!(error(&format!("429\n\n{body}")), Error::RateLimited(None));
+    assert_eq!(error_for(&format!("429\nx-ratelimit-reset: 1500\n\n{body}")), Error::rate_limited(2));
+    assert_eq!(error_for(&format!("429\nX-RateLimit-Reset: 59871\nRetry-After: 7\n\n{body}")), Error::rate_limited(60));
+    assert_eq!(error_for(&format!("429\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
+    assert_eq!(error_for(&format!("429\nx-ratelimit-reset: soon\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
+    assert_eq!(error_for(&format!("429\n\n{body}")), Error::RateLimited(None));
     assert_eq!(
-        error("429\nx-ratelimit-reset: 1\n\n{\"errors\":{\"detail\":\"Customer rate-limit exceeded.\"}}"),
+        error_for("429\nx-ratelimit-reset: 1\n\n{\"errors\":{\"detail\":\"Customer rate-limit exceeded.\"}}"),
         Error::rate_limited(1)
     );
 }
 
 #[test]
-fn trouble_at_remote_never_condemns_the_token() {
-    assert_eq!(error("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
-    assert_eq!(error("500\n\n{\"message\":\"Unauthorized\"}"), Error::upstream(500, "Unauthorized"));
-    assert_eq!(error("302\n\n"), Error::upstream(302, ""));
+fn an_outage_at_remote_is_never_unauthorized() {
+    assert_eq!(error_for("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
+    assert_eq!(error_for("500\n\n{\"message\":\"Unauthorized\"}"), Error::upstream(500, "Unauthorized"));
+    assert_eq!(error_for("302\n\n"), Error::upstream(302, ""));
 }
 
 #[test]
-fn an_answer_that_is_none_of_remote_s_is_malformed_and_not_quoted() {
+fn any_other_response_is_malformed_and_not_quoted() {
     for body in ["<html>kim@acme.test</html>", "", "[]", "{\"data\":{\"employments\":\"kim@acme.test\"}}"] {
-        match error(&format!("200\n\n{body}")) {
+        match error_for(&format!("200\n\n{body}")) {
             Error::Malformed(words) => assert!(!words.contains("kim"), "{words}"),
             other => panic!("{body}: {other:?}"),
         }
@@ -370,7 +370,7 @@ fn an_answer_that_is_none_of_remote_s_is_malformed_and_not_quoted() {
 }
 
 #[test]
-fn a_request_without_an_answer_keeps_its_reason() {
+fn the_reason_for_a_missing_response_is_passed_on() {
     let offline = |_: http::Request| Err(http::Error::TimedOut);
     let outcome = testkit::with_transport(std::rc::Rc::new(offline), || Remote::connect(&Connection::of(&[])));
     assert_eq!(outcome, Err(Error::Http(http::Error::TimedOut)));

@@ -1,4 +1,4 @@
-//! What the Scrapin provider asks, and what it makes of each answer. The facts are Scrapin's; nothing leaves here.
+//! Tests the requests of the Scrapin plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_scrapin::Scrapin;
 use jackfield_sdk::testkit::{self, answered};
@@ -23,8 +23,8 @@ const NO_CREDITS: &str = "402\n\n{\"success\":false,\"title\":\"You don't have e
 const NOT_FOUND: &str = "404\n\n{\"success\":false,\"title\":\"Not Found\",\"msg\":\"No data found\"}";
 const NO_ROUTE: &str = "404\n\n<!doctype html><title>Not found</title>";
 
-/// Two exchanges: quotas that refuse the key, and what the alerts then answer to it.
-fn refused_quotas(alerts: &str) -> String {
+/// Returns two exchanges: the quotas reject the key, then the alerts have this response.
+fn rejected_by_quotas(alerts: &str) -> String {
     answered(QUOTAS, BAD_KEY) + &answered(ALERT_ACTIVE, alerts)
 }
 
@@ -48,11 +48,11 @@ fn set_target(url: Option<&str>, tape: &str) -> Result<AlertTarget, Error> {
     testkit::set_target::<Scrapin>(&Connection::of(&[]), url, tape)
 }
 
-/// The error of a health check whose first request is answered like this.
-fn error(answer: &str) -> Error {
+/// Returns the error of a health check if its first request has this response.
+fn error_for(answer: &str) -> Error {
     match health(&answered(QUOTAS, answer)) {
         Err(error) => error,
-        Ok(reports) => panic!("{answer} went well: {reports:?}"),
+        Ok(reports) => panic!("{answer} did not fail: {reports:?}"),
     }
 }
 
@@ -65,7 +65,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn the_key_goes_into_a_header_but_for_the_alerts_which_want_it_in_the_query() {
+fn the_key_is_sent_in_a_header_and_for_alerts_in_the_query() {
     let manifest = Scrapin::describe();
     let places: Vec<_> = manifest
         .endpoints
@@ -91,7 +91,7 @@ fn a_key_is_one_word() {
 // ---- connect and health --------------------------------------------------------------------------------------------
 
 #[test]
-fn connecting_asks_for_the_quotas_and_keeps_the_name_that_was_typed_in() {
+fn connect_requests_the_quotas_and_returns_the_name_in_the_form() {
     assert_eq!(connect(QUOTAS), Ok(Connected::new().into()));
     let named = Connection::of(&[("org_name", "Acme")]);
     assert_eq!(testkit::connect::<Scrapin>(&named, QUOTAS_OLD), Ok(Connected::new().org_name("Acme").into()));
@@ -104,7 +104,7 @@ fn health_reports_the_credits_of_old_and_new_quotas() {
 }
 
 #[test]
-fn a_key_without_credits_lives() {
+fn a_key_without_credits_is_valid() {
     let none = vec![Report::number("credits_left", 0.0)];
     assert_eq!(health(&answered(QUOTAS, NO_CREDITS)), Ok(none.clone()));
     assert_eq!(health(&QUOTAS_OLD.replace("\"credits_left\":123", "\"credits_left\":0")), Ok(none));
@@ -112,49 +112,49 @@ fn a_key_without_credits_lives() {
 }
 
 #[test]
-fn a_key_that_the_quotas_refuse_and_the_alerts_take_lives() {
+fn a_key_that_only_the_quotas_reject_is_valid() {
     let active = ALERT_ACTIVE.split("HTTP/1.1 ").nth(1).unwrap();
     for alerts in [active, NOT_FOUND, NO_CREDITS, "200\n\n{\"success\":true,\"alert\":null}"] {
-        assert_eq!(health(&refused_quotas(alerts)), Ok(Vec::new()), "{alerts}");
-        assert_eq!(connect(&refused_quotas(alerts)), Ok(Connected::new().into()), "{alerts}");
+        assert_eq!(health(&rejected_by_quotas(alerts)), Ok(Vec::new()), "{alerts}");
+        assert_eq!(connect(&rejected_by_quotas(alerts)), Ok(Connected::new().into()), "{alerts}");
     }
 }
 
 #[test]
-fn a_key_that_both_refuse_is_dead_and_so_is_one_with_no_alerts_to_ask() {
+fn a_key_that_both_endpoints_reject_is_unauthorized() {
     for alerts in [BAD_KEY, NO_KEY, NO_ROUTE, "404\n\n", "404\n\n{\"message\":\"no such route\"}", "410\n\n"] {
-        assert_eq!(connect(&refused_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
-        assert_eq!(health(&refused_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
+        assert_eq!(connect(&rejected_by_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
+        assert_eq!(health(&rejected_by_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
     }
 }
 
 #[test]
-fn a_key_that_the_quotas_refuse_is_not_called_dead_while_the_alerts_can_not_answer() {
+fn a_key_is_not_unauthorized_while_the_alerts_cannot_confirm_it() {
     for (alerts, expected) in [
         ("502\n\n<html>", Error::upstream(502, "")),
         ("429\nretry-after: 4\n\n{}", Error::rate_limited(4)),
         ("403\n\n", Error::forbidden("status 403")),
     ] {
-        assert_eq!(health(&refused_quotas(alerts)), Err(expected), "{alerts}");
+        assert_eq!(health(&rejected_by_quotas(alerts)), Err(expected), "{alerts}");
     }
 }
 
 #[test]
-fn a_missing_key_comes_with_400_and_is_no_less_dead() {
+fn status_400_for_a_missing_key_is_unauthorized() {
     let tape = answered(QUOTAS, NO_KEY) + &answered(ALERT_ACTIVE, NO_KEY);
     assert_eq!(connect(&tape), Err(Error::unauthorized("The API Key is missing")));
-    assert_eq!(error("400\n\n<html>bad request</html>"), Error::upstream(400, ""));
+    assert_eq!(error_for("400\n\n<html>bad request</html>"), Error::upstream(400, ""));
 }
 
 #[test]
-fn the_older_word_for_a_bad_key_is_understood_too() {
+fn the_older_error_for_an_invalid_key_is_unauthorized() {
     let older = "401\n\n{\"success\":false,\"title\":\"An error has occurred 🚒\",\"msg\":\"Unauthorized\"}";
     let tape = answered(QUOTAS, older) + &answered(ALERT_ACTIVE, older);
     assert_eq!(connect(&tape), Err(Error::unauthorized("Unauthorized")));
 }
 
 #[test]
-fn there_are_no_users() {
+fn users_are_unsupported() {
     let page = testkit::list_users::<Scrapin>(&Connection::of(&[]), &PageRequest::first(100), "");
     assert!(matches!(page, Err(Error::Unsupported(_))), "{page:?}");
 }
@@ -162,33 +162,33 @@ fn there_are_no_users() {
 // ---- alerts --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_target_of_alerts_is_the_address_that_is_active() {
+fn the_target_of_alerts_is_the_active_address() {
     assert_eq!(get_target(ALERT_ACTIVE), Ok(AlertTarget::new(Some(URL))));
     let inactive = ALERT_ACTIVE.replace("\"active\"", "\"inactive\"");
     assert_eq!(get_target(&inactive), Ok(AlertTarget::new(None)));
 }
 
 #[test]
-fn no_target_is_set_where_scrapin_itself_finds_none() {
+fn a_404_of_scrapins_api_means_that_no_target_is_set() {
     for answer in [NOT_FOUND, "200\n\n{\"success\":true,\"alert\":null}", "200\n\n{\"success\":true}"] {
         assert_eq!(get_target(&answered(ALERT_ACTIVE, answer)), Ok(AlertTarget::new(None)), "{answer}");
     }
 }
 
 #[test]
-fn alerts_that_scrapin_has_taken_away_are_unsupported() {
+fn unavailable_alerts_are_unsupported() {
     let gone = Err(Error::unsupported("change alerts are not available at Scrapin"));
     for answer in [NO_ROUTE, "404\n\n", "404\n\n{\"success\":false}", "404\n\n{\"error\":\"no route\"}", "410\n\n"] {
         assert_eq!(get_target(&answered(ALERT_ACTIVE, answer)), gone, "{answer}");
     }
-    // A target cannot be missing while it is set, so even Scrapin's own 404 is about the route.
+    // Setting a target needs no existing one, so even a 404 of Scrapin's API means that the endpoint is gone.
     for answer in [NOT_FOUND, NO_ROUTE, "404\n\n", "410\n\n"] {
         assert_eq!(set_target(Some(URL), &answered(ALERT_SET, answer)), gone, "{answer}");
     }
 }
 
 #[test]
-fn setting_a_target_answers_what_scrapin_then_says() {
+fn setting_a_target_returns_scrapins_response() {
     assert_eq!(set_target(Some(URL), ALERT_SET), Ok(AlertTarget::new(Some(URL))));
     let elsewhere =
         ALERT_SET.replace(&format!("\"url\":\"{URL}\",\"status\":\"active\",\"c"), "\"url\":\"https://x.test/\",\"c");
@@ -196,7 +196,7 @@ fn setting_a_target_answers_what_scrapin_then_says() {
 }
 
 #[test]
-fn a_target_that_scrapin_did_not_set_is_no_success() {
+fn setting_a_target_fails_if_scrapin_did_not_set_it() {
     for answer in ["200\n\n{\"success\":true}", "200\n\n{\"success\":true,\"alert\":{\"url\":\"\"}}"] {
         let outcome = set_target(Some(URL), &answered(ALERT_SET, answer));
         assert!(matches!(outcome, Err(Error::Malformed(_))), "{answer}: {outcome:?}");
@@ -206,7 +206,7 @@ fn a_target_that_scrapin_did_not_set_is_no_success() {
 }
 
 #[test]
-fn clearing_the_target_stops_the_one_that_is_active() {
+fn clearing_the_target_turns_alerts_off() {
     assert_eq!(set_target(None, &format!("{ALERT_ACTIVE}\n###\n{ALERT_STOPPED}")), Ok(AlertTarget::new(None)));
     assert_eq!(set_target(None, &answered(ALERT_ACTIVE, NOT_FOUND)), Ok(AlertTarget::new(None)));
 }
@@ -214,7 +214,7 @@ fn clearing_the_target_stops_the_one_that_is_active() {
 // ---- disconnect ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn disconnecting_stops_the_alerts_and_says_where_the_key_is_deleted() {
+fn disconnect_turns_alerts_off_and_says_where_to_delete_the_key() {
     let done = disconnect(&format!("{ALERT_ACTIVE}\n###\n{ALERT_STOPPED}")).unwrap();
     let note = done.note.clone().unwrap_or_default();
     assert_eq!(done, Disconnected::kept(&note));
@@ -222,7 +222,7 @@ fn disconnecting_stops_the_alerts_and_says_where_the_key_is_deleted() {
 }
 
 #[test]
-fn disconnecting_writes_nothing_where_no_alerts_are_on() {
+fn disconnect_changes_nothing_if_alerts_are_off() {
     let inactive = ALERT_ACTIVE.replace("\"active\"", "\"inactive\"");
     for tape in [inactive, answered(ALERT_ACTIVE, NOT_FOUND)] {
         assert!(disconnect(&tape).is_ok(), "{tape}");
@@ -230,7 +230,7 @@ fn disconnecting_writes_nothing_where_no_alerts_are_on() {
 }
 
 #[test]
-fn a_dead_key_and_alerts_that_are_gone_keep_nobody_from_disconnecting() {
+fn disconnect_succeeds_with_an_invalid_key_and_without_alerts() {
     for answer in [BAD_KEY, NO_ROUTE, "410\n\n"] {
         assert!(disconnect(&answered(ALERT_ACTIVE, answer)).is_ok(), "{answer}");
         let tape = format!("{ALERT_ACTIVE}\n###\n{}", answered(ALERT_STOPPED, answer));
@@ -239,7 +239,7 @@ fn a_dead_key_and_alerts_that_are_gone_keep_nobody_from_disconnecting() {
 }
 
 #[test]
-fn alerts_that_could_not_be_stopped_are_told() {
+fn disconnect_fails_if_alerts_could_not_be_turned_off() {
     assert_eq!(disconnect(&answered(ALERT_ACTIVE, "503\n\n")), Err(Error::upstream(503, "")));
     let tape = format!("{ALERT_ACTIVE}\n###\n{}", answered(ALERT_STOPPED, "429\n\n{}"));
     assert_eq!(disconnect(&tape), Err(Error::RateLimited(None)));
@@ -248,27 +248,27 @@ fn alerts_that_could_not_be_stopped_are_told() {
 // ---- errors --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn each_status_means_what_scrapin_documents() {
-    assert_eq!(error("403\n\n"), Error::forbidden("status 403"));
-    assert_eq!(error(NOT_FOUND), Error::upstream(404, "No data found"));
+fn each_status_has_the_error_that_scrapin_documents() {
+    assert_eq!(error_for("403\n\n"), Error::forbidden("status 403"));
+    assert_eq!(error_for(NOT_FOUND), Error::upstream(404, "No data found"));
     assert_eq!(
-        error("429\nRetry-After: 12\n\n{\"success\":false,\"msg\":\"Too many requests\"}"),
+        error_for("429\nRetry-After: 12\n\n{\"success\":false,\"msg\":\"Too many requests\"}"),
         Error::rate_limited(12)
     );
-    assert_eq!(error("429\n\nslow down"), Error::RateLimited(None));
+    assert_eq!(error_for("429\n\nslow down"), Error::RateLimited(None));
     let trouble = "500\n\n{\"success\":false,\"title\":\"Internal Server Error\",\"msg\":\"\"}";
-    assert_eq!(error(trouble), Error::upstream(500, "Internal Server Error"));
-    assert_eq!(error("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
+    assert_eq!(error_for(trouble), Error::upstream(500, "Internal Server Error"));
+    assert_eq!(error_for("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
     let alerts = answered(ALERT_ACTIVE, NO_CREDITS);
     assert_eq!(get_target(&alerts), Err(Error::upstream(402, "You have to upgrade to continue")));
 }
 
 #[test]
-fn an_answer_that_is_none_of_scrapin_s_is_malformed_and_not_quoted() {
+fn any_other_response_is_malformed_and_not_quoted() {
     for body in
         ["<html>kim@acme.test</html>", "", "[]", "{\"data\":{\"credits_left\":\"kim@acme.test\"}}", "{\"data\":{"]
     {
-        match error(&format!("200\n\n{body}")) {
+        match error_for(&format!("200\n\n{body}")) {
             Error::Malformed(words) => assert!(!words.contains("kim"), "{words}"),
             other => panic!("{body}: {other:?}"),
         }
@@ -276,12 +276,12 @@ fn an_answer_that_is_none_of_scrapin_s_is_malformed_and_not_quoted() {
 }
 
 #[test]
-fn profiles_may_not_be_asked_for_since_they_cost_credits() {
+fn profiles_are_not_declared_because_they_cost_credits() {
     assert!(Scrapin::describe().endpoints.iter().all(|endpoint| !endpoint.path.contains("enrichment")));
 }
 
 #[test]
-fn a_request_without_an_answer_keeps_its_reason() {
+fn the_reason_for_a_missing_response_is_passed_on() {
     let offline = |_: http::Request| Err(http::Error::TimedOut);
     let outcome = testkit::with_transport(std::rc::Rc::new(offline), || Scrapin::health(&Connection::of(&[])));
     assert_eq!(outcome, Err(Error::Http(http::Error::TimedOut)));

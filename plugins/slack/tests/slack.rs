@@ -1,4 +1,4 @@
-//! What the Slack provider asks, and what it makes of each answer. The facts are Slack's; nothing leaves the process.
+//! Tests the requests of the Slack plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_sdk::testkit::{self, Tape};
 use jackfield_sdk::{
@@ -16,15 +16,15 @@ fn connection() -> Connection {
     Connection::of(&[("channel_id", "C0GENERAL")])
 }
 
-/// One exchange: what `auth.test` answers.
-fn auth_test(answer: &str) -> String {
-    format!("POST https://slack.com/api/auth.test\n\nHTTP/1.1 {answer}\n###\n")
+/// Returns an exchange of `auth.test` with this response.
+fn auth_test(response: &str) -> String {
+    format!("POST https://slack.com/api/auth.test\n\nHTTP/1.1 {response}\n###\n")
 }
 
-/// Two exchanges: a good `auth.test`, and what `conversations.info` answers.
-fn conversations_info(answer: &str) -> String {
+/// Returns two exchanges: a successful `auth.test`, and `conversations.info` with this response.
+fn conversations_info(response: &str) -> String {
     auth_test("200\n\n{\"ok\":true,\"team_id\":\"T0ACME001\",\"team\":\"Acme\"}")
-        + &format!("POST https://slack.com/api/conversations.info\n\nchannel=C0GENERAL\n\nHTTP/1.1 {answer}")
+        + &format!("POST https://slack.com/api/conversations.info\n\nchannel=C0GENERAL\n\nHTTP/1.1 {response}")
 }
 
 fn connect(tape: &str) -> Result<ConnectOutcome, Error> {
@@ -43,17 +43,17 @@ fn list_users(tape: &str, page: &PageRequest) -> Result<Page, Error> {
     Tape::of::<Slack>(tape).play(|| Slack::list_users(&connection(), page))
 }
 
-/// The error of a call that Slack answers like this.
-fn error(answer: &str) -> Error {
-    match health(&auth_test(answer)) {
+/// Returns the error of a call with this response.
+fn error_for(response: &str) -> Error {
+    match health(&auth_test(response)) {
         Err(error) => error,
-        Ok(reports) => panic!("{answer} went well: {reports:?}"),
+        Ok(reports) => panic!("{response} did not fail: {reports:?}"),
     }
 }
 
-/// The error of a call that Slack refuses with this word.
-fn refusal(word: &str) -> Error {
-    error(&format!("200\n\n{{\"ok\":false,\"error\":\"{word}\"}}"))
+/// Returns the error of a call that Slack answers with this error code.
+fn error_for_code(code: &str) -> Error {
+    error_for(&format!("200\n\n{{\"ok\":false,\"error\":\"{code}\"}}"))
 }
 
 fn invalid_field(error: Error) -> Option<String> {
@@ -71,7 +71,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn nothing_but_four_methods_may_be_called_and_each_takes_the_token() {
+fn the_manifest_declares_four_methods_that_all_use_the_token() {
     let manifest = Slack::describe();
     let paths: Vec<_> = manifest.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
     assert_eq!(paths, ["/api/auth.test", "/api/conversations.info", "/api/users.list", "/api/auth.revoke"]);
@@ -82,7 +82,7 @@ fn nothing_but_four_methods_may_be_called_and_each_takes_the_token() {
 }
 
 #[test]
-fn a_token_is_told_by_its_prefix_and_never_by_its_length() {
+fn a_token_is_validated_by_its_prefix_and_not_by_its_length() {
     let pattern = pattern_of("bot_token");
     for token in
         ["xoxb-1", "xoxp-1-2-aB3", "xoxe.xoxb-1-Mi0y", "xoxe.xoxp-1-Mi0y", &format!("xoxb-{}", "9".repeat(900))]
@@ -96,7 +96,7 @@ fn a_token_is_told_by_its_prefix_and_never_by_its_length() {
 }
 
 #[test]
-fn a_channel_is_told_by_its_id_and_never_by_its_name() {
+fn a_channel_is_identified_by_id_and_not_by_name() {
     let pattern = pattern_of("channel_id");
     for id in ["C0GENERAL", "G0PRIVATE", "D0DIRECT1"] {
         assert!(pattern.is_match(id), "{id}");
@@ -115,39 +115,39 @@ fn pattern_of(name: &str) -> regex::Regex {
 // ---- connect -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn connecting_learns_the_team_and_tries_the_channel() {
+fn connect_returns_the_team_and_checks_the_channel() {
     let connected = Connected::new().org_name("Acme").account("T0ACME001");
     assert_eq!(connect(CONNECT), Ok(connected.into()));
 }
 
 #[test]
-fn connecting_does_without_the_team_s_name() {
+fn connect_succeeds_without_the_teams_name() {
     let tape = conversations_info("200\n\n{\"ok\":true,\"channel\":{}}").replace(",\"team\":\"Acme\"", "");
     assert_eq!(connect(&tape), Ok(Connected::new().account("T0ACME001").into()));
 }
 
 #[test]
-fn a_channel_that_is_not_found_may_also_be_one_without_the_app() {
+fn the_message_for_a_missing_channel_mentions_inviting_the_app() {
     let error = connect(&conversations_info("200\n\n{\"ok\":false,\"error\":\"channel_not_found\"}")).unwrap_err();
     assert!(matches!(&error, Error::Invalid(invalid) if invalid.message.contains("invite the app")), "{error:?}");
     assert_eq!(invalid_field(error).as_deref(), Some("channel_id"));
 }
 
 #[test]
-fn an_archived_channel_is_the_wrong_one() {
+fn an_archived_channel_is_an_invalid_field() {
     let tape = conversations_info("200\n\n{\"ok\":true,\"channel\":{\"name\":\"old\",\"is_archived\":true}}");
     assert_eq!(invalid_field(connect(&tape).unwrap_err()).as_deref(), Some("channel_id"));
     assert_eq!(invalid_field(health(&tape).unwrap_err()).as_deref(), Some("channel_id"));
 }
 
 #[test]
-fn a_channel_without_its_app_still_connects() {
+fn connect_succeeds_if_the_app_is_not_in_the_channel() {
     let tape = conversations_info("200\n\n{\"ok\":true,\"channel\":{\"name\":\"open\",\"is_member\":false}}");
     assert!(connect(&tape).is_ok());
 }
 
 #[test]
-fn connecting_without_a_channel_asks_for_one_and_slack_for_nothing() {
+fn connecting_without_a_channel_is_an_invalid_field_and_sends_no_request() {
     let outcome = Tape::of::<Slack>("").play(|| Slack::connect(&Connection::of(&[])));
     assert_eq!(invalid_field(outcome.unwrap_err()).as_deref(), Some("channel_id"));
 }
@@ -167,13 +167,13 @@ fn health_reports_team_channel_and_membership() {
 }
 
 #[test]
-fn health_tells_when_the_app_is_not_in_the_channel() {
+fn health_reports_that_the_app_is_not_in_the_channel() {
     let tape = conversations_info("200\n\n{\"ok\":true,\"channel\":{\"name\":\"open\",\"is_member\":false}}");
     assert!(health(&tape).unwrap().contains(&Report::flag("channel_member", false)));
 }
 
 #[test]
-fn health_names_the_scopes_that_the_header_lacks() {
+fn health_reports_the_scopes_that_are_missing_in_the_header() {
     let missing = |scopes: &str| {
         let tape = CONNECT.replace("channels:read,users:read,users:read.email", scopes);
         let reports = health(&tape).unwrap();
@@ -186,7 +186,7 @@ fn health_names_the_scopes_that_the_header_lacks() {
 }
 
 #[test]
-fn health_says_nothing_of_scopes_without_the_header() {
+fn health_reports_no_scopes_without_the_header() {
     let reports = health(&conversations_info("200\n\n{\"ok\":true,\"channel\":{\"name\":\"general\"}}")).unwrap();
     assert_eq!(reports, [Report::text("team", "Acme"), Report::text("channel", "general")]);
 }
@@ -194,7 +194,7 @@ fn health_says_nothing_of_scopes_without_the_header() {
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
-fn users_are_people_with_the_best_name_that_slack_has() {
+fn users_are_people_with_the_best_available_name() {
     let page = list_users(USERS_FIRST, &PageRequest::first(200)).unwrap();
     assert_eq!(
         page.users,
@@ -210,13 +210,13 @@ fn users_are_people_with_the_best_name_that_slack_has() {
 }
 
 #[test]
-fn the_cursor_travels_encoded_and_an_empty_one_is_the_end() {
+fn the_cursor_is_encoded_and_an_empty_one_means_the_last_page() {
     let page = list_users(USERS_LAST, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50));
     assert_eq!(page, Ok(Page::last(Vec::new())));
 }
 
 #[test]
-fn a_missing_cursor_is_the_end_too() {
+fn a_missing_cursor_means_the_last_page() {
     for metadata in ["", ",\"response_metadata\":null", ",\"response_metadata\":{\"messages\":[\"x\"]}"] {
         let tape = USERS_LAST.replace(",\"response_metadata\":{\"next_cursor\":\"\"}", metadata);
         let page = list_users(&tape, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50)).unwrap();
@@ -225,12 +225,12 @@ fn a_missing_cursor_is_the_end_too() {
 }
 
 #[test]
-fn more_than_slack_recommends_is_never_asked_for() {
+fn the_page_size_never_exceeds_what_slack_recommends() {
     assert!(list_users(USERS_FIRST, &PageRequest::first(5000)).is_ok());
 }
 
 #[test]
-fn a_cursor_that_leads_to_itself_is_malformed() {
+fn a_cursor_to_the_same_page_is_malformed() {
     let tape = USERS_LAST.replace("\"next_cursor\":\"\"", "\"next_cursor\":\"dXNlcjpVMEtJTTAwMDI=\"");
     let page = list_users(&tape, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50));
     assert!(matches!(page, Err(Error::Malformed(_))), "{page:?}");
@@ -238,7 +238,7 @@ fn a_cursor_that_leads_to_itself_is_malformed() {
 
 #[test]
 fn a_cursor_that_slack_no_longer_knows_is_malformed() {
-    assert!(matches!(refusal("invalid_cursor"), Error::Malformed(_)));
+    assert!(matches!(error_for_code("invalid_cursor"), Error::Malformed(_)));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn disconnecting_revokes_the_token() {
 }
 
 #[test]
-fn disconnecting_a_dead_token_succeeds() {
+fn disconnecting_an_invalid_token_succeeds() {
     for word in ["invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"] {
         let tape =
             DISCONNECT.replace("{\"ok\":true,\"revoked\":true}", &format!("{{\"ok\":false,\"error\":\"{word}\"}}"));
@@ -264,7 +264,7 @@ fn disconnecting_a_dead_token_succeeds() {
 }
 
 #[test]
-fn a_token_that_slack_did_not_revoke_is_no_success() {
+fn disconnect_fails_if_slack_did_not_revoke_the_token() {
     let failing = DISCONNECT.replace("{\"ok\":true,\"revoked\":true}", "{\"ok\":false,\"error\":\"internal_error\"}");
     assert_eq!(disconnect(&failing), Err(Error::upstream(200, "internal_error")));
 
@@ -275,22 +275,22 @@ fn a_token_that_slack_did_not_revoke_is_no_success() {
 // ---- errors --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_dead_token_is_unauthorized() {
+fn an_invalid_token_is_unauthorized() {
     for word in ["invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"] {
-        assert_eq!(refusal(word), Error::unauthorized(word));
+        assert_eq!(error_for_code(word), Error::unauthorized(word));
     }
 }
 
 #[test]
-fn a_missing_scope_is_forbidden_by_its_own_name() {
+fn a_missing_scope_is_forbidden_with_its_name() {
     let answer =
         "200\n\n{\"ok\":false,\"error\":\"missing_scope\",\"needed\":\"users:read\",\"provided\":\"chat:write\"}";
-    assert_eq!(error(answer), Error::forbidden("users:read"));
-    assert_eq!(refusal("missing_scope"), Error::forbidden("missing_scope"));
+    assert_eq!(error_for(answer), Error::forbidden("users:read"));
+    assert_eq!(error_for_code("missing_scope"), Error::forbidden("missing_scope"));
 }
 
 #[test]
-fn a_missing_right_is_forbidden() {
+fn a_missing_permission_is_forbidden() {
     for word in [
         "no_permission",
         "access_denied",
@@ -300,7 +300,7 @@ fn a_missing_right_is_forbidden() {
         "two_factor_setup_required",
         "not_in_channel",
     ] {
-        assert_eq!(refusal(word), Error::forbidden(word));
+        assert_eq!(error_for_code(word), Error::forbidden(word));
     }
 }
 
@@ -314,26 +314,26 @@ fn a_token_or_method_of_the_wrong_kind_is_unsupported() {
         "method_deprecated",
         "method_not_supported_for_channel_type",
     ] {
-        assert_eq!(refusal(word), Error::unsupported(word));
+        assert_eq!(error_for_code(word), Error::unsupported(word));
     }
 }
 
 #[test]
-fn a_channel_that_will_not_do_is_an_invalid_field() {
+fn an_unsuitable_channel_is_an_invalid_field() {
     for word in ["channel_not_found", "is_archived", "invalid_types"] {
-        assert_eq!(invalid_field(refusal(word)).as_deref(), Some("channel_id"), "{word}");
+        assert_eq!(invalid_field(error_for_code(word)).as_deref(), Some("channel_id"), "{word}");
     }
 }
 
 #[test]
 fn a_token_of_a_whole_organisation_is_an_invalid_field() {
     for word in ["team_not_found", "missing_argument"] {
-        assert_eq!(invalid_field(refusal(word)).as_deref(), Some("bot_token"), "{word}");
+        assert_eq!(invalid_field(error_for_code(word)).as_deref(), Some("bot_token"), "{word}");
     }
 }
 
 #[test]
-fn trouble_at_slack_never_condemns_the_token() {
+fn an_outage_at_slack_is_never_unauthorized() {
     for word in [
         "internal_error",
         "fatal_error",
@@ -345,34 +345,34 @@ fn trouble_at_slack_never_condemns_the_token() {
         "invalid_limit",
         "a_word_that_is_new",
     ] {
-        assert_eq!(refusal(word), Error::upstream(200, word));
+        assert_eq!(error_for_code(word), Error::upstream(200, word));
     }
 }
 
 #[test]
-fn a_server_error_is_upstream_with_whatever_body() {
-    assert_eq!(error("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
-    assert_eq!(error("500\n\n{\"ok\":true,\"team_id\":\"T0ACME001\"}"), Error::upstream(500, ""));
+fn a_server_error_is_upstream_with_any_body() {
+    assert_eq!(error_for("502\n\n<html>bad gateway</html>"), Error::upstream(502, ""));
+    assert_eq!(error_for("500\n\n{\"ok\":true,\"team_id\":\"T0ACME001\"}"), Error::upstream(500, ""));
     assert_eq!(
-        error("503\n\n{\"ok\":false,\"error\":\"service_unavailable\"}"),
+        error_for("503\n\n{\"ok\":false,\"error\":\"service_unavailable\"}"),
         Error::upstream(503, "service_unavailable")
     );
-    assert_eq!(error("500\n\n{\"ok\":false,\"error\":\"invalid_auth\"}"), Error::upstream(500, "invalid_auth"));
+    assert_eq!(error_for("500\n\n{\"ok\":false,\"error\":\"invalid_auth\"}"), Error::upstream(500, "invalid_auth"));
 }
 
 #[test]
-fn too_many_requests_are_rate_limited_for_as_long_as_slack_says() {
+fn rate_limiting_lasts_as_long_as_slack_says() {
     let body = "{\"ok\":false,\"error\":\"ratelimited\"}";
-    assert_eq!(error(&format!("429\nRetry-After: 17\n\n{body}")), Error::rate_limited(17));
-    assert_eq!(error("429\nretry-after: 3\n\nslow down"), Error::rate_limited(3));
-    assert_eq!(error(&format!("429\n\n{body}")), Error::rate_limited(30));
-    assert_eq!(error(&format!("200\nRetry-After: 5\n\n{body}")), Error::rate_limited(5));
-    assert_eq!(error(&format!("503\n\n{body}")), Error::rate_limited(30));
+    assert_eq!(error_for(&format!("429\nRetry-After: 17\n\n{body}")), Error::rate_limited(17));
+    assert_eq!(error_for("429\nretry-after: 3\n\nslow down"), Error::rate_limited(3));
+    assert_eq!(error_for(&format!("429\n\n{body}")), Error::rate_limited(30));
+    assert_eq!(error_for(&format!("200\nRetry-After: 5\n\n{body}")), Error::rate_limited(5));
+    assert_eq!(error_for(&format!("503\n\n{body}")), Error::rate_limited(30));
 }
 
 #[test]
-fn an_answer_without_the_expected_key_is_malformed() {
-    assert_eq!(error("200\n\n{\"ok\":true}"), Error::malformed("`team_id` was expected"));
+fn a_response_without_the_expected_key_is_malformed() {
+    assert_eq!(error_for("200\n\n{\"ok\":true}"), Error::malformed("`team_id` was expected"));
     assert_eq!(health(&conversations_info("200\n\n{\"ok\":true}")), Err(Error::malformed("`channel` was expected")));
     let tape = USERS_LAST.replace("\"members\":[],", "");
     let page = list_users(&tape, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50));
@@ -380,19 +380,19 @@ fn an_answer_without_the_expected_key_is_malformed() {
 }
 
 #[test]
-fn an_answer_that_is_no_answer_of_slack_s_is_malformed_and_not_quoted() {
+fn any_other_response_is_malformed_and_not_quoted() {
     for body in ["<html>kim@acme.test</html>", "", "[]", "{\"team\":\"kim@acme.test\"}", "{\"ok\":\"kim@acme.test\"}"] {
-        match error(&format!("200\n\n{body}")) {
+        match error_for(&format!("200\n\n{body}")) {
             Error::Malformed(words) => assert!(!words.contains("kim"), "{words}"),
             other => panic!("{body}: {other:?}"),
         }
     }
-    assert!(matches!(error("404\n\n<html>not here</html>"), Error::Malformed(_)));
-    assert!(matches!(error("200\n\n{\"ok\":false}"), Error::Malformed(_)));
+    assert!(matches!(error_for("404\n\n<html>not here</html>"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"ok\":false}"), Error::Malformed(_)));
 }
 
 #[test]
-fn warnings_do_no_harm() {
+fn warnings_are_ignored() {
     let tape = auth_test(
         "200\n\n{\"ok\":true,\"team_id\":\"T0ACME001\",\"warning\":\"missing_charset\",\
          \"response_metadata\":{\"warnings\":[\"missing_charset\"]}}",
@@ -403,7 +403,7 @@ fn warnings_do_no_harm() {
 }
 
 #[test]
-fn a_request_without_an_answer_keeps_its_reason() {
+fn the_reason_for_a_missing_response_is_passed_on() {
     let offline = |_: http::Request| Err(http::Error::TimedOut);
     let outcome = testkit::with_transport(std::rc::Rc::new(offline), || Slack::health(&connection()));
     assert_eq!(outcome, Err(Error::Http(http::Error::TimedOut)));

@@ -1,4 +1,4 @@
-//! The Xero provider against the stand-in, over a real socket.
+//! Tests the Xero plugin with the stand-in over a real socket.
 
 use std::rc::Rc;
 
@@ -11,28 +11,28 @@ use jackfield_xero::Xero;
 
 const CALLBACK: &str = "https://jackfield.example/oauth/callback";
 
-/// A stand-in that also has an organisation in the United Kingdom and one in the United States.
-async fn stand_in() -> xero::Xero {
+/// Starts a stand-in that also has an organisation in the United Kingdom and one in the United States.
+async fn start_stand_in() -> xero::Xero {
     let xero = xero::Xero::start().await;
     xero.app("app", "s3cret", CALLBACK).organisation("t-uk", "Acme Ltd", "UK").organisation("t-us", "Acme Inc", "US");
     xero
 }
 
-/// Makes a call whose requests go to the stand-in with an access token.
+/// Runs a call and sends its requests to the stand-in with an access token.
 fn call<R>(xero: &xero::Xero, token: &str, call: impl FnOnce() -> R) -> R {
     let socket = Socket::new(xero.address(), Xero::describe(), Credentials::new().token(token));
     tokio::task::block_in_place(|| with_transport(Rc::new(socket), call))
 }
 
-fn of(tenant: &str) -> Connection {
+fn with_tenant(tenant: &str) -> Connection {
     Connection::of(&[]).with_account(tenant)
 }
 
-/// Walks all pages, and counts those who are active and all.
-fn walk(xero: &xero::Xero, token: &str, tenant: &str) -> Result<(usize, usize), Error> {
+/// Lists all pages, and counts the active users and all users.
+fn count_users(xero: &xero::Xero, token: &str, tenant: &str) -> Result<(usize, usize), Error> {
     let (mut active, mut all, mut page) = (0, 0, PageRequest::first(100));
     loop {
-        let users = call(xero, token, || Xero::list_users(&of(tenant), &page))?;
+        let users = call(xero, token, || Xero::list_users(&with_tenant(tenant), &page))?;
         active += users.users.iter().filter(|user| user.active).count();
         all += users.users.len();
         match users.next_cursor {
@@ -43,46 +43,46 @@ fn walk(xero: &xero::Xero, token: &str, tenant: &str) -> Result<(usize, usize), 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_connects_checks_lists_and_goes() {
-    let xero = stand_in().await;
+async fn connect_health_users_and_disconnect_succeed() {
+    let xero = start_stand_in().await;
     let token = xero.access_token("app", &[TENANT]);
     let outcome = call(&xero, &token, || Xero::connect(&Connection::of(&[])));
     assert_eq!(outcome, Ok(Connected::new().org_name(COMPANY).account(TENANT).into()));
-    let reports = call(&xero, &token, || Xero::health(&of(TENANT)));
+    let reports = call(&xero, &token, || Xero::health(&with_tenant(TENANT)));
     assert_eq!(reports, Ok(vec![Report::text("organisation", COMPANY)]));
 
     let active = people().iter().filter(|person| person.active).count();
-    assert_eq!(walk(&xero, &token, TENANT), Ok((active, PEOPLE)));
+    assert_eq!(count_users(&xero, &token, TENANT), Ok((active, PEOPLE)));
 
-    let outcome = call(&xero, &token, || Xero::disconnect(&of(TENANT)));
+    let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant(TENANT)));
     assert_eq!(outcome, Ok(UpstreamFate::RevokeGrant.into()));
     assert_eq!(xero.connected("app"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_organisations_are_a_choice_and_each_has_its_own_people() {
-    let xero = stand_in().await;
+    let xero = start_stand_in().await;
     let token = xero.access_token("app", &[TENANT, "t-uk", "t-us"]);
     let outcome = call(&xero, &token, || Xero::connect(&Connection::of(&[])));
     assert!(matches!(outcome, Ok(ConnectOutcome::Choose(accounts)) if accounts.len() == 3));
 
     let active = people().iter().filter(|person| person.active).count();
-    assert_eq!(walk(&xero, &token, "t-uk"), Ok((active, PEOPLE)));
-    // No payroll: the users of the books, of whom some were removed.
-    assert_eq!(walk(&xero, &token, "t-us"), Ok((10, 12)));
+    assert_eq!(count_users(&xero, &token, "t-uk"), Ok((active, PEOPLE)));
+    // Without a payroll these are the users of the books. Some of them were removed.
+    assert_eq!(count_users(&xero, &token, "t-us"), Ok((10, 12)));
     xero.without_payroll(TENANT);
-    assert_eq!(walk(&xero, &token, TENANT), Ok((10, 12)));
+    assert_eq!(count_users(&xero, &token, TENANT), Ok((10, 12)));
 
-    let outcome = call(&xero, &token, || Xero::disconnect(&of("t-uk")));
+    let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant("t-uk")));
     assert_eq!(outcome.map(|outcome| outcome.upstream), Ok(UpstreamFate::Kept));
     assert_eq!(xero.connected("app"), [TENANT, "t-us"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_way_to_lose_the_organisation_is_told_apart() {
-    let xero = stand_in().await;
+async fn each_way_to_lose_access_has_its_own_error() {
+    let xero = start_stand_in().await;
     let token = xero.access_token("app", &[TENANT, "t-uk"]);
-    let health = |tenant| call(&xero, &token, || Xero::health(&of(tenant))).unwrap_err();
+    let health = |tenant| call(&xero, &token, || Xero::health(&with_tenant(tenant))).unwrap_err();
 
     xero.take_role("t-uk");
     assert!(matches!(health("t-uk"), Error::Forbidden(_)));
@@ -94,13 +94,13 @@ async fn every_way_to_lose_the_organisation_is_told_apart() {
     assert_eq!(health(TENANT), Error::unauthorized("TokenExpired"));
     xero.revoke("app");
     assert_eq!(health(TENANT), Error::unauthorized("AuthenticationUnsuccessful"));
-    let outcome = call(&xero, &token, || Xero::disconnect(&of(TENANT)));
+    let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant(TENANT)));
     assert_eq!(outcome, Ok(UpstreamFate::Revoked.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_and_trouble_never_condemn_the_grant() {
-    let xero = stand_in().await;
+async fn limits_and_outages_are_never_unauthorized() {
+    let xero = start_stand_in().await;
     let token = xero.access_token("app", &[TENANT]);
     for (fail, expected) in [
         (xero::too_many("day", Some(43_200)), Error::rate_limited(43_200)),
@@ -108,9 +108,9 @@ async fn limits_and_trouble_never_condemn_the_grant() {
         (Fail::Status(503), Error::upstream(503, "")),
     ] {
         xero.fail_next(1, fail);
-        assert_eq!(call(&xero, &token, || Xero::health(&of(TENANT))), Err(expected));
+        assert_eq!(call(&xero, &token, || Xero::health(&with_tenant(TENANT))), Err(expected));
     }
     xero.fail_next(1, Fail::Html);
-    let outcome = call(&xero, &token, || Xero::health(&of(TENANT)));
+    let outcome = call(&xero, &token, || Xero::health(&with_tenant(TENANT)));
     assert!(matches!(outcome, Err(Error::Malformed(_))), "{outcome:?}");
 }

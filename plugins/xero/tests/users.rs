@@ -1,4 +1,4 @@
-//! Whom the Xero provider lists, of which of three lists, and what it makes of their failures.
+//! Tests which people the Xero plugin lists, from which of three lists, and how it handles their errors.
 
 use jackfield_sdk::testkit;
 use jackfield_sdk::{Connection, Error, Page, PageRequest, User};
@@ -8,7 +8,7 @@ const USERS_AU: &str = include_str!("../fixtures/users-au.http");
 const USERS_UK: &str = include_str!("../fixtures/users-uk.http");
 const USERS_BOOKS: &str = include_str!("../fixtures/users-books.http");
 
-/// How Xero tells that a scope is missing.
+/// Xero's response if a scope is missing.
 const AUTHORIZATION: &str = r#"{"type":null,"title":"Unauthorized","status":401,"detail":"AuthorizationUnsuccessful"}"#;
 
 fn users(tape: &str) -> Result<Page, Error> {
@@ -23,7 +23,7 @@ fn list_users(page: &PageRequest, tape: &str) -> Result<Page, Error> {
     testkit::list_users::<Xero>(&Connection::of(&[]).with_account("t-acme"), page, tape)
 }
 
-/// One exchange: an organisation of an edition and a country.
+/// Returns an exchange of an organisation with an edition and a country.
 fn edition(version: &str, country: &str) -> String {
     format!(
         "GET https://api.xero.com/api.xro/2.0/Organisation\n\nHTTP/1.1 200\n\n\
@@ -31,7 +31,7 @@ fn edition(version: &str, country: &str) -> String {
     )
 }
 
-/// One exchange: a page of a list at an address below `api.xero.com`.
+/// Returns an exchange of a list's page at an address on `api.xero.com`.
 fn list(address: &str, answer: &str) -> String {
     format!("GET https://api.xero.com/{address}\nxero-tenant-id: t-acme\n\nHTTP/1.1 {answer}\n###\n")
 }
@@ -56,7 +56,7 @@ fn an_australian_organisation_has_the_employees_of_its_payroll() {
 }
 
 #[test]
-fn a_british_one_has_those_whose_end_is_not_behind() {
+fn british_employees_are_active_until_their_end_date() {
     let page = users(USERS_UK).unwrap();
     assert_eq!(
         page.users,
@@ -71,7 +71,7 @@ fn a_british_one_has_those_whose_end_is_not_behind() {
 }
 
 #[test]
-fn one_without_a_payroll_has_the_users_of_its_books() {
+fn an_organisation_without_a_payroll_has_the_users_of_its_books() {
     let page = users(USERS_BOOKS).unwrap();
     assert_eq!(
         page.users,
@@ -86,7 +86,7 @@ fn one_without_a_payroll_has_the_users_of_its_books() {
 }
 
 #[test]
-fn the_payroll_is_told_by_the_edition_and_else_by_the_country() {
+fn the_payroll_is_selected_by_edition_or_country() {
     let (au, uk_nz, books) =
         ("payroll.xro/1.0/Employees?page=1", "payroll.xro/2.0/Employees?page=1", "api.xro/2.0/Users");
     for (version, country, address) in [
@@ -110,7 +110,7 @@ fn the_payroll_is_told_by_the_edition_and_else_by_the_country() {
 }
 
 #[test]
-fn a_payroll_that_is_refused_gives_way_to_the_books() {
+fn without_access_to_the_payroll_the_users_of_the_books_are_listed() {
     let books = list(
         "api.xro/2.0/Users",
         r#"200
@@ -133,19 +133,19 @@ HTTP/1.1 200
 }
 
 #[test]
-fn a_payroll_that_is_refused_halfway_is_an_error() {
+fn losing_access_to_the_payroll_between_pages_is_an_error() {
     let refused = list("payroll.xro/1.0/Employees?page=2", &format!("401\n\n{AUTHORIZATION}"));
     assert_eq!(users_after("au:2", &refused), Err(Error::forbidden("payroll.employees.read")));
 }
 
 #[test]
-fn a_payroll_that_fails_otherwise_does_not_give_way() {
+fn other_errors_of_the_payroll_are_returned() {
     let failed = edition(r#""AU""#, "null") + &list("payroll.xro/1.0/Employees?page=1", "500\n\noops");
     assert_eq!(users(&failed), Err(Error::upstream(500, "")));
 }
 
 #[test]
-fn the_cursor_says_which_list_is_walked_and_how_far() {
+fn the_cursor_contains_the_list_and_the_page() {
     let rows = |key: &str, id: &str, count: usize| {
         let rows: Vec<_> = (0..count).map(|number| format!(r#"{{"{id}":"{number}"}}"#)).collect();
         format!("200\n\n{{\"{key}\":[{}]}}", rows.join(","))
@@ -173,7 +173,7 @@ fn the_cursor_says_which_list_is_walked_and_how_far() {
 }
 
 #[test]
-fn a_cursor_that_is_none_is_malformed_and_asks_for_nothing() {
+fn an_invalid_cursor_is_malformed_and_sends_no_request() {
     for cursor in ["", "2", "au", "au:", "au:1", "au:x", "us:2", ":2", "users"] {
         let page = users_after(cursor, "");
         assert!(matches!(page, Err(Error::Malformed(_))), "{cursor}: {page:?}");
@@ -181,7 +181,7 @@ fn a_cursor_that_is_none_is_malformed_and_asks_for_nothing() {
 }
 
 #[test]
-fn rows_that_can_not_be_read_are_malformed() {
+fn unreadable_rows_are_malformed() {
     let uk = |answer: &str| users_after("uk-nz:2", &list("payroll.xro/2.0/Employees?page=2", answer));
     let ending = |date: &str| format!(r#"{{"employees":[{{"employeeID":"1","endDate":"{date}"}}]}}"#);
     let dated = "200\ndate: Mon, 21 Sep 2026 14:13:20 GMT\n\n";
@@ -201,7 +201,7 @@ fn rows_that_can_not_be_read_are_malformed() {
 }
 
 #[test]
-fn the_newer_payrolls_tell_a_failure_one_level_down() {
+fn the_newer_payrolls_nest_their_errors() {
     let nested = format!(r#"{{"id":"1","httpStatusCode":"Unauthorized","problem":{AUTHORIZATION},"employees":null}}"#);
     let tape = list("payroll.xro/2.0/Employees?page=2", &format!("401\n\n{nested}"));
     assert_eq!(users_after("uk-nz:2", &tape), Err(Error::forbidden("payroll.employees.read")));

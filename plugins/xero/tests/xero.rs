@@ -1,4 +1,4 @@
-//! What the Xero provider asks, and what it makes of each answer. The facts are Xero's; nothing leaves the process.
+//! Tests the requests of the Xero plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_sdk::testkit::{self, with_transport};
 use jackfield_sdk::{
@@ -15,13 +15,13 @@ const DISCONNECT: &str = include_str!("../fixtures/disconnect.http");
 const AUTHENTICATION: &str = r#"{"Type":null,"Title":"Unauthorized","Status":401,"Detail":"AuthenticationUnsuccessful","Instance":"1","Extensions":{}}"#;
 const AUTHORIZATION: &str = r#"{"type":null,"title":"Unauthorized","status":401,"detail":"AuthorizationUnsuccessful","instance":"1","extensions":{}}"#;
 
-/// A connection whose organisation is not chosen yet.
-fn fresh() -> Connection {
+/// Returns a connection without a chosen organisation.
+fn without_choice() -> Connection {
     Connection::of(&[])
 }
 
 fn acme() -> Connection {
-    fresh().with_account("t-acme")
+    without_choice().with_account("t-acme")
 }
 
 fn connect(connection: &Connection, tape: &str) -> Result<ConnectOutcome, Error> {
@@ -36,27 +36,27 @@ fn disconnect(connection: &Connection, tape: &str) -> Result<Disconnected, Error
     testkit::disconnect::<Xero>(connection, tape)
 }
 
-/// One exchange: what the list of tenants answers.
+/// Returns an exchange of the list of tenants with this response.
 fn connections(answer: &str) -> String {
     format!("GET https://api.xero.com/connections\n\nHTTP/1.1 {answer}\n###\n")
 }
 
-/// One exchange: our tenant and these others, each by its id.
+/// Returns an exchange of the list of tenants with these ids.
 fn connected_to(tenants: &[&str]) -> String {
     let rows = tenants.iter().map(|id| format!(r#"{{"id":"c-{id}","tenantId":"{id}","tenantType":"ORGANISATION"}}"#));
     connections(&format!("200\n\n[{}]", rows.collect::<Vec<_>>().join(",")))
 }
 
-/// One exchange: what the organisation answers.
+/// Returns an exchange of the organisation with this response.
 fn organisation(answer: &str) -> String {
     format!("GET https://api.xero.com/api.xro/2.0/Organisation\n\nHTTP/1.1 {answer}\n###\n")
 }
 
-/// The error of an organisation that answers like this.
-fn error(answer: &str) -> Error {
+/// Returns the error of an organisation with this response.
+fn error_for(answer: &str) -> Error {
     match health(&(connected_to(&["t-acme"]) + &organisation(answer))) {
         Err(error) => error,
-        Ok(reports) => panic!("{answer} went well: {reports:?}"),
+        Ok(reports) => panic!("{answer} did not fail: {reports:?}"),
     }
 }
 
@@ -68,7 +68,7 @@ fn the_manifest_has_no_problems() {
 }
 
 #[test]
-fn the_grant_is_xeros_own() {
+fn the_oauth_grant_is_that_of_xero() {
     let Auth::Oauth2(grant) = Xero::describe().auth else { panic!("a grant of OAuth 2.0 was expected") };
     assert_eq!(grant.authorize_url, "https://login.xero.com/identity/connect/authorize");
     assert_eq!(grant.token_url, "https://identity.xero.com/connect/token");
@@ -81,7 +81,7 @@ fn the_grant_is_xeros_own() {
 }
 
 #[test]
-fn every_endpoint_is_of_one_host_and_takes_the_token() {
+fn every_endpoint_is_on_one_host_and_uses_the_token() {
     for endpoint in Xero::describe().endpoints {
         assert_eq!(endpoint.host, "api.xero.com");
         let source = endpoint.credential.map(|credential| credential.source);
@@ -92,28 +92,28 @@ fn every_endpoint_is_of_one_host_and_takes_the_token() {
 // ---- connect -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn one_organisation_is_connected_at_once_and_a_practice_is_none() {
+fn a_single_organisation_is_connected_at_once_and_practices_are_ignored() {
     let connected = Connected::new().org_name("Acme Pty").account("fe79f7dd-b6d4-4a92-ba7b-538af6289c58");
-    assert_eq!(connect(&fresh(), CONNECT), Ok(connected.into()));
+    assert_eq!(connect(&without_choice(), CONNECT), Ok(connected.into()));
 }
 
 #[test]
 fn several_organisations_are_a_choice() {
     let account = |id: &str, name: &str| Account { id: id.into(), name: name.into() };
     let accounts = vec![account("t-acme", "Acme Pty"), account("t-demo", "t-demo")];
-    assert_eq!(connect(&fresh(), CHOOSE), Ok(accounts.into()));
+    assert_eq!(connect(&without_choice(), CHOOSE), Ok(accounts.into()));
 }
 
 #[test]
-fn the_one_that_was_chosen_is_connected() {
+fn the_chosen_organisation_is_connected() {
     assert_eq!(connect(&acme(), CHOOSE), Ok(Connected::new().org_name("Acme Pty").account("t-acme").into()));
-    let unnamed = connect(&fresh().with_account("t-demo"), CHOOSE);
+    let unnamed = connect(&without_choice().with_account("t-demo"), CHOOSE);
     assert_eq!(unnamed, Ok(Connected::new().account("t-demo").into()));
 }
 
 #[test]
-fn a_chosen_one_that_is_not_connected_is_unauthorized() {
-    let outcome = connect(&fresh().with_account("t-gone"), CHOOSE);
+fn a_chosen_organisation_that_is_not_connected_is_unauthorized() {
+    let outcome = connect(&without_choice().with_account("t-gone"), CHOOSE);
     assert!(matches!(outcome, Err(Error::Unauthorized(_))), "{outcome:?}");
 }
 
@@ -123,27 +123,29 @@ fn a_grant_without_an_organisation_is_unauthorized() {
 
 [{"id":"c","tenantId":"t","tenantType":"PRACTICE","tenantName":"Accountants"}]"#;
     for answer in ["200\n\n[]", practice] {
-        let outcome = connect(&fresh(), &connections(answer));
+        let outcome = connect(&without_choice(), &connections(answer));
         assert!(matches!(outcome, Err(Error::Unauthorized(_))), "{outcome:?}");
     }
 }
 
 #[test]
-fn more_organisations_than_a_choice_may_hold_are_cut() {
+fn a_choice_is_cut_to_the_maximum_number_of_accounts() {
     let ids: Vec<String> = (0..1_200).map(|number| format!("t-{number}")).collect();
     let tape = connected_to(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(matches!(connect(&fresh(), &tape), Ok(ConnectOutcome::Choose(accounts)) if accounts.len() == 1_000));
+    assert!(
+        matches!(connect(&without_choice(), &tape), Ok(ConnectOutcome::Choose(accounts)) if accounts.len() == 1_000)
+    );
 }
 
 // ---- health --------------------------------------------------------------------------------------------------------
 
 #[test]
-fn health_reports_the_organisation_and_nothing_else_of_it() {
+fn health_reports_only_the_name_of_the_organisation() {
     assert_eq!(health(HEALTH), Ok(vec![Report::text("organisation", "Acme Pty")]));
 }
 
 #[test]
-fn a_good_token_is_not_healthy_once_the_organisation_has_cut_the_app_off() {
+fn health_fails_after_the_organisation_disconnected_the_app() {
     for tape in [connections("200\n\n[]"), connected_to(&["t-other"])] {
         let outcome = health(&tape);
         assert!(matches!(outcome, Err(Error::Unauthorized(_))), "{outcome:?}");
@@ -151,22 +153,22 @@ fn a_good_token_is_not_healthy_once_the_organisation_has_cut_the_app_off() {
 }
 
 #[test]
-fn health_and_users_wait_for_a_choice() {
-    let health = testkit::health::<Xero>(&fresh(), "");
+fn health_and_users_are_unsupported_without_a_choice() {
+    let health = testkit::health::<Xero>(&without_choice(), "");
     assert!(matches!(health, Err(Error::Unsupported(_))), "{health:?}");
-    let users = testkit::list_users::<Xero>(&fresh().with_account(""), &PageRequest::first(1), "");
+    let users = testkit::list_users::<Xero>(&without_choice().with_account(""), &PageRequest::first(1), "");
     assert!(matches!(users, Err(Error::Unsupported(_))), "{users:?}");
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn disconnecting_lets_the_tenant_go_and_has_the_grant_revoked() {
+fn disconnect_deletes_the_tenant_and_revokes_the_grant() {
     assert_eq!(disconnect(&acme(), DISCONNECT), Ok(UpstreamFate::RevokeGrant.into()));
 }
 
 #[test]
-fn a_tenant_that_has_gone_already_is_no_trouble() {
+fn a_tenant_that_is_already_deleted_is_a_success() {
     let gone = DISCONNECT.replace("HTTP/1.1 204", "HTTP/1.1 404");
     assert_eq!(disconnect(&acme(), &gone), Ok(UpstreamFate::RevokeGrant.into()));
     assert_eq!(disconnect(&acme(), &connections("200\n\n[]")), Ok(UpstreamFate::RevokeGrant.into()));
@@ -179,27 +181,27 @@ fn a_grant_that_another_organisation_uses_is_kept() {
     assert_eq!(outcome.upstream, UpstreamFate::Kept);
     assert!(outcome.note.unwrap().contains("Another organisation"));
 
-    let unchosen = disconnect(&fresh(), &connected_to(&["t-other", "t-acme"])).unwrap();
+    let unchosen = disconnect(&without_choice(), &connected_to(&["t-other", "t-acme"])).unwrap();
     assert_eq!(unchosen.upstream, UpstreamFate::Kept);
 }
 
 #[test]
-fn disconnecting_a_dead_grant_succeeds() {
+fn disconnecting_an_invalid_grant_succeeds() {
     let refused = connections(&format!("401\n\n{AUTHENTICATION}"));
     assert_eq!(disconnect(&acme(), &refused), Ok(UpstreamFate::Revoked.into()));
-    let outcome = refused_by_the_token_endpoint("invalid_grant", || Xero::disconnect(&acme()));
+    let outcome = with_token_error("invalid_grant", || Xero::disconnect(&acme()));
     assert_eq!(outcome, Ok(UpstreamFate::Revoked.into()));
 }
 
 #[test]
-fn a_token_that_merely_ran_out_is_no_dead_grant() {
+fn disconnect_fails_with_an_expired_token_so_that_the_host_refreshes_it() {
     let body = r#"{"Title":"Unauthorized","Status":401,"Detail":"TokenExpired: token expired at 09/21/2026 14:13:20"}"#;
     let outcome = disconnect(&acme(), &connections(&format!("401\n\n{body}")));
     assert_eq!(outcome, Err(Error::unauthorized("TokenExpired")));
 }
 
 #[test]
-fn a_tenant_that_xero_did_not_let_go_is_no_success() {
+fn disconnect_fails_if_xero_did_not_delete_the_tenant() {
     for status in [403, 500] {
         let outcome = disconnect(&acme(), &DISCONNECT.replace("HTTP/1.1 204", &format!("HTTP/1.1 {status}")));
         assert!(matches!(outcome, Err(Error::Forbidden(_) | Error::Upstream(_))), "{outcome:?}");
@@ -208,41 +210,41 @@ fn a_tenant_that_xero_did_not_let_go_is_no_success() {
 
 // ---- errors --------------------------------------------------------------------------------------------------------
 
-fn refused_by_the_token_endpoint<R>(word: &'static str, call: impl FnOnce() -> R) -> R {
-    let refusal = http::Refusal { status: 400, error: Some(word.into()), description: None, date: None };
+fn with_token_error<R>(code: &'static str, call: impl FnOnce() -> R) -> R {
+    let refusal = http::Refusal { status: 400, error: Some(code.into()), description: None, date: None };
     let transport = move |_: http::Request| Err(http::Error::CredentialRefused(refusal.clone()));
     with_transport(std::rc::Rc::new(transport), call)
 }
 
 #[test]
-fn a_dead_grant_is_unauthorized() {
-    let outcome = refused_by_the_token_endpoint("invalid_grant", || Xero::health(&acme()));
+fn an_invalid_grant_is_unauthorized() {
+    let outcome = with_token_error("invalid_grant", || Xero::health(&acme()));
     assert_eq!(outcome, Err(Error::unauthorized("invalid_grant")));
 }
 
 #[test]
-fn a_refusal_of_our_own_app_never_condemns_the_grant() {
+fn an_error_about_the_app_is_never_unauthorized() {
     for word in ["invalid_client", "unauthorized_client", "unsupported_grant_type"] {
-        let outcome = refused_by_the_token_endpoint(word, || Xero::health(&acme()));
+        let outcome = with_token_error(word, || Xero::health(&acme()));
         assert_eq!(outcome, Err(Error::upstream(400, word)));
     }
 }
 
 #[test]
-fn a_token_that_is_not_taken_is_unauthorized_by_xeros_word() {
-    assert_eq!(error(&format!("401\n\n{AUTHENTICATION}")), Error::unauthorized("AuthenticationUnsuccessful"));
+fn a_rejected_token_is_unauthorized_with_xeros_error() {
+    assert_eq!(error_for(&format!("401\n\n{AUTHENTICATION}")), Error::unauthorized("AuthenticationUnsuccessful"));
     let expired = r#"{"title":"Unauthorized","status":401,"detail":"TokenExpired: token expired at 09/21/2026"}"#;
-    assert_eq!(error(&format!("401\n\n{expired}")), Error::unauthorized("TokenExpired"));
-    assert_eq!(error("401\n\n<html>who are you</html>"), Error::unauthorized("status 401"));
+    assert_eq!(error_for(&format!("401\n\n{expired}")), Error::unauthorized("TokenExpired"));
+    assert_eq!(error_for("401\n\n<html>who are you</html>"), Error::unauthorized("status 401"));
 }
 
 #[test]
-fn a_missing_scope_is_forbidden_by_its_name_and_never_refreshed() {
-    assert_eq!(error(&format!("401\n\n{AUTHORIZATION}")), Error::forbidden("accounting.settings.read"));
+fn a_missing_scope_is_forbidden_and_not_refreshed() {
+    assert_eq!(error_for(&format!("401\n\n{AUTHORIZATION}")), Error::forbidden("accounting.settings.read"));
 }
 
 #[test]
-fn a_403_is_held_against_the_tenants() {
+fn a_403_means_a_lost_tenant_or_a_missing_permission() {
     let refused = |tenants: &[&str]| {
         let organisation = organisation(&format!("403\n\n{AUTHENTICATION}"));
         health(&(connected_to(&["t-acme"]) + &organisation + &connected_to(tenants))).unwrap_err()
@@ -253,30 +255,30 @@ fn a_403_is_held_against_the_tenants() {
 }
 
 #[test]
-fn a_question_that_xero_does_not_take_is_upstream_by_its_word() {
+fn an_invalid_query_is_upstream_with_xeros_error() {
     let au = r#"{"ErrorNumber":16,"Type":"QueryParseException","Message":"No property or field"}"#;
-    assert_eq!(error(&format!("400\n\n{au}")), Error::upstream(400, "QueryParseException"));
+    assert_eq!(error_for(&format!("400\n\n{au}")), Error::upstream(400, "QueryParseException"));
 }
 
 #[test]
-fn too_many_requests_are_rate_limited_for_as_long_as_xero_says() {
-    let limited = |fields: &str| error(&format!("429\n{fields}\n\nslow down"));
+fn rate_limiting_lasts_as_long_as_xero_says() {
+    let limited = |fields: &str| error_for(&format!("429\n{fields}\n\nslow down"));
     assert_eq!(limited("Retry-After: 7\nX-Rate-Limit-Problem: minute"), Error::rate_limited(7));
     assert_eq!(limited("Retry-After: 43200\nX-Rate-Limit-Problem: day"), Error::rate_limited(43_200));
     assert_eq!(limited("X-Rate-Limit-Problem: concurrent"), Error::rate_limited(60));
 }
 
 #[test]
-fn trouble_at_xero_is_upstream_with_whatever_body() {
-    assert_eq!(error("503\n\nThe organisation is offline"), Error::upstream(503, ""));
-    assert_eq!(error(&format!("500\n\n{AUTHENTICATION}")), Error::upstream(500, ""));
-    assert_eq!(error("404\n\n<html>not here</html>"), Error::upstream(404, ""));
+fn an_outage_at_xero_is_upstream_with_any_body() {
+    assert_eq!(error_for("503\n\nThe organisation is offline"), Error::upstream(503, ""));
+    assert_eq!(error_for(&format!("500\n\n{AUTHENTICATION}")), Error::upstream(500, ""));
+    assert_eq!(error_for("404\n\n<html>not here</html>"), Error::upstream(404, ""));
 }
 
 #[test]
-fn an_answer_without_the_expected_key_is_malformed() {
+fn a_response_without_the_expected_key_is_malformed() {
     for body in ["<Response/>", "{}", "{\"Organisations\":[]}", "{\"Organisations\":null}", ""] {
-        let error = error(&format!("200\n\n{body}"));
+        let error = error_for(&format!("200\n\n{body}"));
         assert!(matches!(error, Error::Malformed(_)), "{body}: {error:?}");
     }
     for body in ["{}", "<Connections/>", "[{\"id\":\"c\"}]"] {
@@ -286,7 +288,7 @@ fn an_answer_without_the_expected_key_is_malformed() {
 }
 
 #[test]
-fn a_request_without_an_answer_keeps_its_reason() {
+fn the_reason_for_a_missing_response_is_passed_on() {
     let offline = |_: http::Request| Err(http::Error::TimedOut);
     let outcome = with_transport(std::rc::Rc::new(offline), || Xero::health(&acme()));
     assert_eq!(outcome, Err(Error::Http(http::Error::TimedOut)));
