@@ -1,18 +1,18 @@
--- The catalog: the bytes of components, which of them are offered for approval, and a count of its changes.
+-- The catalog: the bytes of components, which of them can be approved, and a counter of changes.
 
--- The bytes themselves, so that every host has them; null once nothing can need them again.
+-- The bytes of the component, so that every host can load it; null when they are no longer needed.
 alter table components add column bytes bytea;
--- Where it is offered from: `api`, or `host:` and the host in whose plugins' folder it lies; null where it is not.
+-- The source of the component: `api`, or `host:` and the name of the host with the file; null if it has no source.
 alter table components add column offered_from text;
--- The name of its file, where it lies in a folder.
+-- The name of its file, if it comes from a plugins folder.
 alter table components add column offered_file text;
 
 create index components_offered on components (offered_from);
 
--- `plugin_approvals.state` knows two more words: withdrawn, somebody went back from it and it waits anew; removed, its
--- provider was taken out of the catalog, and it is not approved by itself again.
+-- `plugin_approvals.state` has two more values. withdrawn: an Executive rolled the approval back, so the digest is
+-- pending again. removed: the provider was removed from the catalog, so the digest is not approved automatically again.
 
--- Counts up with every change of an approval or an offer, so that each host sees that there is something to read.
+-- Incremented with every change of an approval or a source, so that each host knows when to read them again.
 create table catalog_changes (
     id bigint not null primary key,
     revision bigint not null

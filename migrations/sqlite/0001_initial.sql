@@ -1,27 +1,27 @@
--- The tables of the service. Times are microseconds since 1970 UTC.
+-- The tables of the service. Times are microseconds since 1970 in UTC.
 
--- One row for each master key that ever sealed something.
+-- One row for each master key that has encrypted anything.
 create table keyring (
     key_id text not null primary key,
-    -- A known value sealed under the key: proof that the key at hand is the right one.
+    -- A known value, encrypted under the key. It proves whether the configured key is the right one.
     check_format bigint not null,
     check_wrapped_key blob not null,
     check_ciphertext blob not null,
-    -- How many data keys this key has wrapped; the cipher's bound is 2^32 (NIST SP 800-38D §8.3).
+    -- The number of data keys that this key has wrapped. The cipher's limit is 2^32 (NIST SP 800-38D §8.3).
     wraps bigint not null,
     created_at bigint not null
 );
 
 create table connections (
-    -- Fresh for each connect after a disconnect, so that nothing sealed for the former opens in the latter.
+    -- New for each connect after a disconnect, so that secrets of the old connection do not decrypt in the new one.
     id text not null primary key,
     provider text not null constraint connections_provider_key unique,
-    -- Counts up with every change of credential or fields; a late writer that holds an older one is refused.
+    -- Incremented with every change of credential or fields. A write that is based on an older one is rejected.
     generation bigint not null,
     org_name text,
-    -- The account behind the credential, in the provider's own id.
+    -- The provider's id of the account that the credential belongs to.
     account text,
-    -- JSON: the fields that are not secret, name to value.
+    -- JSON: an object of the fields that are not secret.
     fields text not null,
     connected_by text not null,
     connected_at bigint not null,
@@ -30,25 +30,25 @@ create table connections (
     status text not null,
     reason text,
     since bigint not null,
-    -- When background work is tried again.
+    -- When to retry background work.
     retry_at bigint,
-    -- Until when the provider itself asked us to wait.
+    -- Until when the provider asked to wait.
     held_until bigint,
-    -- JSON: what the last question to the provider came to.
+    -- JSON: the result of the last health check.
     last_check text
 );
 
--- Every secret of the service, each sealed for its very place.
+-- Every secret of the service. Each is encrypted and bound to its table, row and column.
 create table sealed_values (
-    -- The table, row and column that the value belongs to; bound into the sealing.
+    -- The table, row and column of the value. They are authenticated with the ciphertext.
     owner_table text not null,
     owner_row text not null,
     owner_column text not null,
     key_id text not null,
     format bigint not null,
-    -- Nonce and data key, wrapped by the master key.
+    -- The nonce, and the data key wrapped by the master key.
     wrapped_key blob not null,
-    -- Nonce and value, encrypted by the data key.
+    -- The nonce, and the value encrypted by the data key.
     ciphertext blob not null,
     primary key (owner_table, owner_row, owner_column)
 );
@@ -59,16 +59,16 @@ create table people (
     id text not null primary key,
     name text not null,
     email text not null,
-    -- The address as it is compared: without blanks around, in lower case.
+    -- The email address for comparison: trimmed and in lower case.
     email_key text not null constraint people_email_key unique,
-    -- The company's own id of the person.
+    -- The company's id of the person.
     user_id text,
     active bigint not null,
     created_at bigint not null,
     updated_at bigint not null
 );
 
--- Which account of a provider belongs to which person.
+-- The accounts of people at the providers.
 create table mappings (
     person_id text not null references people (id) on delete cascade,
     provider text not null,
@@ -83,18 +83,18 @@ create table mappings (
 create table tokens (
     id text not null primary key,
     name text not null,
-    -- SHA-256 of the token; the token itself is shown once and kept nowhere.
+    -- The SHA-256 of the token. The token itself is shown once and not stored.
     hash blob not null constraint tokens_hash_key unique,
     -- member, manager, executive, service
     level text not null,
-    -- JSON: the providers that a service token reaches.
+    -- JSON: the providers that a service token can access.
     providers text not null,
     created_at bigint not null,
     expires_at bigint,
     revoked_at bigint
 );
 
--- Who did what. Each row carries a hash over itself and the row before, so that an edit shows.
+-- The audit log. Each row contains a hash of itself and the previous row, so that changes can be detected.
 create table audit (
     seq bigint not null primary key,
     at bigint not null,
@@ -109,14 +109,14 @@ create table audit (
     hash blob not null
 );
 
--- The end of the audit's chain, one row: taken first by every writer, so that no number is given twice.
+-- The end of the audit log's hash chain, in one row. Every writer locks it first, so that numbers are unique.
 create table audit_head (
     id bigint not null primary key,
     seq bigint not null,
     hash blob not null
 );
 
--- What a component said of itself, by the digest of its bytes. What is stored is what holds.
+-- The manifest of each component, by the digest of its bytes. The service only uses the stored manifest.
 create table components (
     digest text not null primary key,
     provider text not null,
@@ -126,7 +126,7 @@ create table components (
     first_seen_at bigint not null
 );
 
--- Which digest an administrator approved for a provider, authenticated under a key derived from the master key.
+-- The approvals of digests. Each is authenticated with a key that is derived from the master key.
 create table plugin_approvals (
     provider text not null,
     digest text not null,

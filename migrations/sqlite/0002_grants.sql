@@ -1,32 +1,32 @@
--- OAuth: the flows that lead to a grant, the apps that ask for one, the grants themselves and the journal of their
--- refreshes. What is secret stands in `sealed_values`.
+-- OAuth: the authorization flows, the apps, the grants and the journal of their refreshes. Secrets are stored in
+-- `sealed_values`.
 
--- A grant behind a connection; its tokens are sealed under this table's name and the connection's id.
+-- The OAuth grant of a connection. Its tokens are in `sealed_values`, under this table's name and the connection's id.
 create table grants (
     connection_id text not null primary key,
-    -- Counts up with every pair of tokens; only who holds the newest may replace it.
+    -- Incremented with every new pair of tokens. Only a write that is based on the newest pair may replace it.
     generation bigint not null,
-    -- When the access token ends; null where the provider did not say.
+    -- When the access token expires; null if the provider did not say.
     expires_at bigint,
-    -- When this pair was given: a refresh token that is not used for long enough dies.
+    -- When this pair was issued, because an unused refresh token may expire.
     given_at bigint not null,
-    -- The journal. Set before a refresh request leaves, cleared by its definite answer: a value that outlives its
-    -- holder says that an answer was lost.
+    -- The journal. Set before a refresh request is sent, and cleared after its response. If the value remains after its
+    -- holder has stopped, a response was lost.
     asked_at bigint,
-    -- Who refreshes at this moment: the host, and its run.
+    -- The holder of the refresh lock: a host, and the run of its process.
     holder_host text,
     holder_run text,
-    -- Counts up while the holder lives. Who sees it stand still for some seconds may take its place.
+    -- Incremented while the holder runs. If it does not change for some seconds, another host may take over the lock.
     beat bigint not null
 );
 
--- One attempt of a person to connect by OAuth. The PKCE verifier is sealed under this table's name and the id.
+-- One attempt to connect by OAuth. The PKCE verifier is in `sealed_values`, under this table's name and the id.
 create table oauth_flows (
     id text not null primary key,
     provider text not null,
-    -- Who asked for the URL; nobody else can end the flow.
+    -- The caller who requested the URL. Nobody else can complete the flow.
     caller text not null,
-    -- SHA-256 of the state.
+    -- The SHA-256 of the state.
     state_hash blob not null constraint oauth_flows_state_key unique,
     redirect_uri text not null,
     -- pending, redeeming, succeeded, failed
@@ -38,11 +38,11 @@ create table oauth_flows (
 
 create index oauth_flows_open on oauth_flows (provider, caller, outcome);
 
--- The OAuth app of a provider, where it was set through the API; its secret is sealed under this table's name.
+-- The OAuth apps that were set through the API. Their secrets are in `sealed_values`, under this table's name.
 create table oauth_apps (
     provider text not null primary key,
     client_id text not null,
-    -- The token endpoint that the secret was given for; a component with another one does not get it.
+    -- The token endpoint that the secret was set for. It is not sent to any other one.
     token_url text not null,
     set_by text not null,
     set_at bigint not null

@@ -1,17 +1,17 @@
--- What a match linked, so that it can be undone as a whole.
+-- The mappings that a match created, so that the whole match can be undone.
 create table match_plans (
     id text not null primary key,
     provider text not null,
     applied_by text not null,
     applied_at bigint not null,
-    -- How many mappings it made.
+    -- The number of created mappings.
     links bigint not null,
     undone_at bigint
 );
 
 create table match_links (
     plan_id text not null references match_plans (id) on delete cascade,
-    -- Nothing is left to undo for somebody who is gone.
+    -- For a deleted person, there is nothing to undo.
     person_id text not null references people (id) on delete cascade,
     external_id text not null,
     primary key (plan_id, person_id)

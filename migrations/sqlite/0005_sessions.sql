@@ -1,23 +1,23 @@
--- People in a browser: their sessions, the links by which one signs in without a token, and the spent states of sign-ins
--- through an identity provider. Nothing here is a secret: each is kept as a hash of what its holder has.
+-- Browser sessions, one-time sign-in links, and the used states of sign-ins through an identity provider. None of it is
+-- secret: only hashes are stored.
 
 create table sessions (
-    -- Names the session in the log and as the owner of OAuth flows; it opens nothing.
+    -- Identifies the session in the log and as the owner of OAuth flows. It does not authenticate anybody.
     id text not null primary key,
-    -- SHA-256 of the cookie's value.
+    -- The SHA-256 of the cookie's value.
     hash blob not null constraint sessions_hash_key unique,
-    -- Who it is: all sessions of one identity can be ended at once.
+    -- The identity of the person. All sessions of an identity can be ended together.
     identity text not null,
-    -- What the audit calls them.
+    -- The name shown in the audit log.
     name text not null,
     -- member, manager, executive
     level text not null,
-    -- The API token that it was begun with; it ends with that one.
+    -- The API token that started the session, if any. The session is valid only while the token is.
     token_id text references tokens (id) on delete cascade,
     began_at bigint not null,
-    -- The last request of the person, within a minute.
+    -- The time of the last request, accurate to a minute.
     seen_at bigint not null,
-    -- It ends here however busy it is.
+    -- When the session ends, even if it is in use.
     ends_at bigint not null
 );
 
@@ -26,15 +26,15 @@ create index sessions_identity on sessions (identity);
 create index sessions_token on sessions (token_id);
 
 create table signin_links (
-    -- SHA-256 of what stands behind the link's #. The row goes when the link is spent.
+    -- The SHA-256 of the link's fragment. The row is deleted when the link is used.
     hash blob not null primary key,
-    -- What the audit will call who signs in by it.
+    -- The name that the audit log will show for the session.
     name text not null,
     ends_at bigint not null
 );
 
 create table signin_states (
-    -- SHA-256 of a state that was spent, so that it is not spent again.
+    -- The SHA-256 of a state that was used, so that it cannot be used again.
     hash blob not null primary key,
     ends_at bigint not null
 );

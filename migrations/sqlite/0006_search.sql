@@ -1,6 +1,6 @@
--- The name as it is sought and ordered: in lower case, without accents; null for who came before there was such a column,
+-- The name for search and sorting: in lower case and without accents. Null in rows that are older than this column,
 -- until the service has started once.
 alter table people add column sought_name text;
 
--- Holds all that a search looks at, so that it reads no more than this.
+-- Contains every column that a search reads, so that it does not read the table.
 create index people_sought on people (sought_name, id, active, email_key);

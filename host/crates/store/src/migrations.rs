@@ -1,6 +1,8 @@
-//! The migrations, embedded when the host is built: `migrations/README.md`.
+//! The embedded migrations. `migrations/README.md` says how to add one.
 //!
-//! sqlx has a macro for it, which builds the drivers of both databases a second time, for the compiler.
+//! sqlx has a macro for this, but it would compile the drivers of both databases a second time.
+
+use std::borrow::Cow;
 
 use sqlx::{
     SqlSafeStr,
@@ -11,14 +13,19 @@ use super::Dialect;
 
 include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// What brings a database's tables to this version.
+/// Returns the migrations of a database, with the checksums that existing databases have recorded.
 pub(super) fn migrator(dialect: Dialect) -> Migrator {
     let migrations = match dialect {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
-    let migration = |&(version, description, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let migration = |(version, description, checksum, sql): &(i64, &'static str, [u8; 48], &'static str)| Migration {
+        version: *version,
+        description: Cow::Borrowed(description),
+        migration_type: MigrationType::Simple,
+        sql: sql.into_sql_str(),
+        checksum: Cow::Owned(checksum.to_vec()),
+        no_tx: false,
     };
     Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
@@ -27,9 +34,9 @@ pub(super) fn migrator(dialect: Dialect) -> Migrator {
 mod tests {
     use super::*;
 
-    /// What databases in the field hold of the migrations that were shipped, as the library's own macro made it.
+    /// Existing databases contain these checksums, which the macro of sqlx computed for the first release.
     #[test]
-    fn what_was_shipped_is_known_by_its_old_checksum() {
+    fn a_released_migration_keeps_its_checksum() {
         let first = |dialect| {
             let migrator = migrator(dialect);
             let first = migrator.iter().next().expect("a migration");
