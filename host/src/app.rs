@@ -11,13 +11,13 @@ use std::{
 
 use anyhow::Context;
 use jackfield_api::{self as api};
-use jackfield_core::{clock::Clock, metrics::Metrics};
+use jackfield_core::{Clock, metrics::Metrics};
 use jackfield_egress::{Egress, EgressConfig};
 use jackfield_sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust};
 use jackfield_service::{
     connections::{Connections, Parts},
     people::{self, People},
-    providers::{self, Providers},
+    plugins::{Plugins, PluginsSetup},
 };
 use jackfield_store::{Run, Store, StoreOptions};
 use jackfield_vault::{self as vault, MayCreate, Vault};
@@ -33,7 +33,7 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     pub sandbox: Sandbox,
     pub connections: Connections,
-    providers: Providers,
+    plugins: Plugins,
     api: api::Server,
     /// Says that this data folder has a run, for as long as it lives.
     _serving: Option<File>,
@@ -92,8 +92,8 @@ impl App {
             tracing::warn!("this program was built without the digests of its components, so it approves none");
         }
         let (run, serving) = this_run(&config.data_dir).context("the data folder cannot be written to")?;
-        let providers = open_providers(config, &store, &sandbox, run.host.clone()).await?;
-        let catalog = Arc::clone(providers.catalog());
+        let plugins = open_plugins(config, &store, &sandbox, run.host.clone()).await?;
+        let catalog = Arc::clone(plugins.catalog());
         let jwt = config.jwt.clone();
         let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
         let oidc = open_oidc(config, &egress, &surroundings.clock).context("the public URL cannot be come back to")?;
@@ -112,7 +112,7 @@ impl App {
         let api = api::Server::new(api::State {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
-            providers: providers.clone(),
+            plugins: plugins.clone(),
             clock: surroundings.clock.clone(),
             people: People::new(store.clone(), connections.clone()),
             connections: connections.clone(),
@@ -127,7 +127,7 @@ impl App {
             jwt,
             oidc,
         });
-        Ok(Self { store, catalog, sandbox, connections, providers, api, _serving: serving })
+        Ok(Self { store, catalog, sandbox, connections, plugins, api, _serving: serving })
     }
 
     /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
@@ -148,7 +148,7 @@ impl App {
                 }
             }
         });
-        beside.spawn(self.providers.watch());
+        beside.spawn(self.plugins.watch());
         let served = self.api.serve(listener, stop).await;
         beside.shutdown().await;
         self.store.close().await;
@@ -231,8 +231,8 @@ fn open_oidc(config: &Config, egress: &Egress, clock: &Clock) -> anyhow::Result<
 }
 
 /// Looks at the plugins' folder and at what was decided about it.
-async fn open_providers(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Providers> {
-    let parts = providers::Parts {
+async fn open_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Plugins> {
+    let parts = PluginsSetup {
         store: store.clone(),
         catalog: Arc::new(Catalog::default()),
         sandbox: sandbox.clone(),
@@ -240,14 +240,14 @@ async fn open_providers(config: &Config, store: &Store, sandbox: &Sandbox, host:
         folder: config.plugins_dir.clone(),
         host,
     };
-    Providers::start(parts).await.context("the catalog could not be read")
+    Plugins::start(parts).await.context("the catalog could not be read")
 }
 
 /// The catalog as a service with these settings has it, for a command that looks at it or decides something.
 ///
 /// # Errors
 /// The data folder or the database cannot be used.
-pub async fn open_catalog(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Providers> {
+pub async fn open_catalog(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Plugins> {
     let host = this_host(&config.data_dir).context("the data folder cannot be written to")?;
-    open_providers(config, store, sandbox, host).await
+    open_plugins(config, store, sandbox, host).await
 }

@@ -15,7 +15,7 @@ use jackfield::{
     config::{Config, ConfigError, Dev},
     logging,
 };
-use jackfield_core::model::{Outcome, audit::Actor};
+use jackfield_core::{Outcome, audit::Actor};
 use jackfield_sandbox::check;
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;

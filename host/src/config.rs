@@ -14,10 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jackfield_core::{
-    model::{OAuthApp, caller::IdentityProvider, session::SignInProvider},
-    secret::Secret,
-};
+use jackfield_core::{OAuthApp, Secret, caller::IdentityProvider, session::SignInProvider};
 use jackfield_sandbox::{Limits, catalog::Trust};
 use jackfield_signing::TrustedKeys;
 use url::Url;

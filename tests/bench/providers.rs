@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_core::{model::manifest::CredentialSource, secret::Secret};
+use jackfield_core::{Secret, manifest::CredentialSource};
 use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
 use jackfield_google_workspace::GoogleWorkspace;
 use jackfield_productive::Productive;

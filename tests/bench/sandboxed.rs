@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{model::manifest::CredentialSource, secret::Secret};
+use jackfield_core::{Secret, manifest::CredentialSource};
 use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
 use jackfield_sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox};
 use jackfield_test_support::{guests, slack::CHANNEL};

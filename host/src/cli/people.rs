@@ -6,10 +6,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Subcommand;
 use jackfield::app;
-use jackfield_core::{
-    clock::Clock,
-    model::{Error, RowError, audit::Actor},
-};
+use jackfield_core::{Clock, Error, RowError, audit::Actor};
 use jackfield_service::people;
 use jackfield_store::{Imported, Store};
 use serde_json::json;

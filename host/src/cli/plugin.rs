@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use jackfield::app;
-use jackfield_core::clock::Clock;
+use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
 use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Sandbox};
 
@@ -70,9 +70,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 pub(super) async fn catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
     let config = settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
-    let providers = app::open_catalog(&config, &store, sandbox).await;
+    let plugins = app::open_catalog(&config, &store, sandbox).await;
     store.close().await;
-    Ok(Arc::clone(providers?.catalog()))
+    Ok(Arc::clone(plugins?.catalog()))
 }
 
 /// A sandbox that looks at components and runs none of their operations.

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use jackfield::app;
-use jackfield_core::{clock::Clock, model::Caller};
+use jackfield_core::{Caller, Clock};
 use jackfield_store::Store;
 use url::Url;
 

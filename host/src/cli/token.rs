@@ -5,10 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use jackfield::app;
-use jackfield_core::{
-    clock::Clock,
-    model::{ApiToken, Caller, Level, ProviderId},
-};
+use jackfield_core::{ApiToken, Caller, Clock, Level, ProviderId};
 use jackfield_store::{NewToken, Store};
 
 use super::{by_hand, say, settings};

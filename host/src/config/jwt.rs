@@ -1,6 +1,6 @@
 //! The settings of the identity provider whose tokens are taken: all four of them, or none.
 
-use jackfield_core::model::caller::IdentityProvider;
+use jackfield_core::caller::IdentityProvider;
 use jackfield_egress::policy;
 
 use super::source::Settings;

@@ -1,6 +1,6 @@
 //! The settings of the identity provider through which people sign in: all four of them, or none.
 
-use jackfield_core::{model::session::SignInProvider, secret::Secret};
+use jackfield_core::{Secret, session::SignInProvider};
 use jackfield_egress::policy;
 
 use super::source::Settings;

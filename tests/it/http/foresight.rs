@@ -1,6 +1,6 @@
 //! `GET …/{provider}/disconnect`: what a disconnect would do, and then does.
 
-use jackfield_core::model::{Level, Outcome, audit::Actor};
+use jackfield_core::{Level, Outcome, audit::Actor};
 use jackfield_store::{NewAudit, NewToken};
 use jackfield_test_support::{app::TestApp, guests, marked, slack::Slack};
 use serde_json::json;

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use jackfield_core::model::manifest::{Attachment, CredentialSource, Endpoint, Method, Place};
+use jackfield_core::manifest::{Attachment, CredentialSource, Endpoint, Method, Place};
 use jackfield_egress::{
     addresses,
     attach::{self, Draft},

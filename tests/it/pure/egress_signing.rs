@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jackfield_core::{
-    clock::Clock,
-    model::manifest::{
+    Clock, Secret,
+    manifest::{
         AwsPlace, Claim, ClaimValue, CredentialSource, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Method,
         Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
     },
-    secret::Secret,
 };
 use jackfield_egress::{Budget, Egress, EgressConfig, Grant, Request, Response, SendError};
 use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};

@@ -15,8 +15,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use futures_util::future::BoxFuture;
 use jackfield_core::{
-    model::manifest::{CredentialSource, Method, Place},
-    secret::Secret,
+    Secret,
+    manifest::{CredentialSource, Method, Place},
 };
 use jackfield_egress::{
     Budget, Checked, Dialler, Egress, EgressConfig, EgressLimits, Grant, Request, Resolver, Response, SendError,

@@ -19,10 +19,7 @@ use jackfield::{
     config::{Config, Dev, LogFormat},
     logging,
 };
-use jackfield_core::{
-    clock::Clock,
-    model::{Level, Outcome, audit::Actor},
-};
+use jackfield_core::{Clock, Level, Outcome, audit::Actor};
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust};
 use jackfield_service::connections::Connections;

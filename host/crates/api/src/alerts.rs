@@ -4,7 +4,7 @@ use axum::{
     Json as Answer,
     extract::{Path, State as Given},
 };
-use jackfield_core::model::audit::Actor;
+use jackfield_core::audit::Actor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

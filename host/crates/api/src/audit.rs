@@ -6,10 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::HeaderMap;
-use jackfield_core::{
-    csv,
-    model::{AuditEntry, Error, FieldError},
-};
+use jackfield_core::{AuditEntry, Error, FieldError, csv};
 use jackfield_service::people::Page;
 use jackfield_store::{AuditFilter, Store};
 use jiff::Timestamp;
@@ -80,8 +77,8 @@ pub(super) async fn list(
         actor: query.actor,
         action: query.action,
         outcome: query.outcome.map(|outcome| match outcome {
-            OutcomeQuery::Done => jackfield_core::model::Outcome::Done,
-            OutcomeQuery::Refused => jackfield_core::model::Outcome::Refused,
+            OutcomeQuery::Done => jackfield_core::Outcome::Done,
+            OutcomeQuery::Refused => jackfield_core::Outcome::Refused,
         }),
         since: query.since,
         until: query.until,

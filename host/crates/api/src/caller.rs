@@ -20,7 +20,7 @@ use axum::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
-use jackfield_core::model::{Caller, Error, Level, Session, audit::Actor};
+use jackfield_core::{Caller, Error, Level, Session, audit::Actor};
 use jackfield_store::TOKEN_PREFIX;
 
 pub use self::{jwt::JwtCallers, site::Site};

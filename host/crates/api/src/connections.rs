@@ -6,7 +6,7 @@ use axum::{
     Json as Answer,
     extract::{Path, State as Given},
 };
-use jackfield_core::model::{Check, Connection, Error, FieldError, Status, User, audit::Actor};
+use jackfield_core::{Check, Connection, Error, FieldError, Status, User, audit::Actor};
 use jackfield_service::connections::{Connected, Revokes, Submitted, Upstream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

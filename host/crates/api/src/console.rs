@@ -18,7 +18,7 @@ use http::{
     },
 };
 use jackfield_console::{FILES, File, HASH, PAGE};
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 
 use self::coding::Coding;
 use super::error::ApiError;

@@ -5,7 +5,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use jackfield_core::model::{Error, FieldError, RowError};
+use jackfield_core::{Error, FieldError, RowError};
 use serde::Serialize;
 
 /// A handler's failure.

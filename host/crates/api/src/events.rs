@@ -26,7 +26,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, COOKIE},
 };
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use tokio::{
     sync::{Notify, Semaphore, broadcast},
     task::JoinHandle,

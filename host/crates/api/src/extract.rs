@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use http::{header::CONTENT_TYPE, request::Parts};
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 

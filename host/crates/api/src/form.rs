@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::model::{Error, FieldError};
+use jackfield_core::{Error, FieldError};
 use serde_json::Value;
 
 /// Unknown fields that are named; the body is the caller's own.

@@ -36,12 +36,12 @@ use axum::{
     routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::Method;
-use jackfield_core::{clock::Clock, metrics::Metrics};
+use jackfield_core::{Clock, metrics::Metrics};
 use jackfield_sandbox::{Catalog, check};
 use jackfield_service::{
     connections::{Connections, WALK_TIME},
     people::People,
-    providers::Providers,
+    plugins::Plugins,
 };
 use jackfield_store::Store;
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ const PROVIDERS: &str = "/api/admin/providers";
 pub struct State {
     pub store: Store,
     pub catalog: Arc<Catalog>,
-    pub providers: Providers,
+    pub plugins: Plugins,
     pub clock: Clock,
     pub connections: Connections,
     pub people: People,

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::HeaderMap;
-use jackfield_core::model::{Error, FieldError, audit::Actor};
+use jackfield_core::{Error, FieldError, audit::Actor};
 use jackfield_service::people::{SyncRow, mapping_columns, mapping_lines};
 use jackfield_store::Mapped;
 use serde::{Deserialize, Serialize, Serializer};

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use futures_util::stream;
-use jackfield_core::model::{Error, audit::Actor};
+use jackfield_core::{Error, audit::Actor};
 use jackfield_service::people::{Account, Mode, Plan, PlannedPerson};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -9,10 +9,7 @@ use http::{
     HeaderName, HeaderValue,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS},
 };
-use jackfield_core::{
-    model::{Caller, Error, FieldError, OAuthApp, audit::Actor, caller::By},
-    secret::Secret,
-};
+use jackfield_core::{Caller, Error, FieldError, OAuthApp, Secret, audit::Actor, caller::By};
 use jackfield_service::connections::{Authorization, FlowState, Returned};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -14,10 +14,7 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{LOCATION, REFERRER_POLICY, SET_COOKIE},
 };
-use jackfield_core::{
-    model::{Caller, Error, Outcome},
-    secret::Secret,
-};
+use jackfield_core::{Caller, Error, Outcome, Secret};
 use jackfield_store::{NewAudit, NewSession, SIGN_IN, Spends};
 use serde::Deserialize;
 

@@ -22,7 +22,7 @@ mod session;
 use std::collections::BTreeSet;
 
 use axum::{Json as Answer, extract::State as Given};
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use jackfield_sandbox::{Catalog, catalog};
 use serde_json::{Map, Value, json};
 

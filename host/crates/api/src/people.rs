@@ -10,7 +10,7 @@ use axum::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, StatusCode};
-use jackfield_core::model::{Error, FieldError, Person, audit::Actor};
+use jackfield_core::{Error, FieldError, Person, audit::Actor};
 use jackfield_service::people::{Page, People, Submitted, csv_header, csv_lines};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -9,13 +9,13 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode};
-use jackfield_core::model::{
+use jackfield_core::{
     Error, FieldError,
     audit::Actor,
     manifest::{Auth, Capabilities, Field, Manifest},
 };
 use jackfield_sandbox::catalog::{Entry, Previous, State as Approval, Version, endpoint_lines};
-use jackfield_service::providers::{asks, changes::Changes, is_downgrade};
+use jackfield_service::plugins::{is_downgrade, manifest_diff::ManifestDiff, manifest_parts};
 use jackfield_signing::Verdict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ struct WaitingView {
     asks: AsksView,
     signature: Option<SignatureView>,
     downgrade: bool,
-    changes: Option<Changes>,
+    changes: Option<ManifestDiff>,
 }
 
 /// What a signature came to, where keys are trusted.
@@ -114,7 +114,7 @@ pub(super) struct DecidedView {
 pub(super) async fn list(Given(state): Given<State>) -> Answer<ListView> {
     let now = state.clock.now();
     let providers = state.catalog.entries().iter().map(|entry| view(entry, now)).collect();
-    Answer(ListView { providers, folder_problem: state.providers.folder_problem() })
+    Answer(ListView { providers, folder_problem: state.plugins.folder_problem() })
 }
 
 /// `POST /api/admin/providers`
@@ -128,7 +128,7 @@ pub(super) async fn add(Given(state): Given<State>, actor: Actor, request: Reque
     let signature = signature_of(request.headers())?;
     let bytes = extract::read(request, LARGE).await?.to_vec();
     let now = state.clock.now();
-    let added = to_its_end(async move { state.providers.add(bytes, signature.as_deref(), &actor).await }).await?;
+    let added = to_its_end(async move { state.plugins.add(bytes, signature.as_deref(), &actor).await }).await?;
     Ok((StatusCode::CREATED, Answer(DecidedView { ok: true, provider: Some(view(&added, now)) })).into_response())
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn approve(
     Json(body): Json<ApproveBody>,
 ) -> Result<Answer<DecidedView>, ApiError> {
     let now = state.clock.now();
-    let approved = async move { state.providers.approve(&provider, &body.digest, &actor).await };
+    let approved = async move { state.plugins.approve(&provider, &body.digest, &actor).await };
     Ok(decided(Some(&*to_its_end(approved).await?), now))
 }
 
@@ -167,7 +167,7 @@ pub(super) async fn disable(
     actor: Actor,
 ) -> Result<Answer<DecidedView>, ApiError> {
     let now = state.clock.now();
-    let disabled = async move { state.providers.disable(&provider, &actor).await };
+    let disabled = async move { state.plugins.disable(&provider, &actor).await };
     Ok(decided(Some(&*to_its_end(disabled).await?), now))
 }
 
@@ -178,7 +178,7 @@ pub(super) async fn rollback(
     actor: Actor,
 ) -> Result<Answer<DecidedView>, ApiError> {
     let now = state.clock.now();
-    let gone_back = async move { state.providers.rollback(&provider, &actor).await };
+    let gone_back = async move { state.plugins.rollback(&provider, &actor).await };
     Ok(decided(Some(&*to_its_end(gone_back).await?), now))
 }
 
@@ -189,7 +189,7 @@ pub(super) async fn remove(
     actor: Actor,
 ) -> Result<Answer<DecidedView>, ApiError> {
     let now = state.clock.now();
-    let removed = async move { state.providers.remove(&provider, &actor).await };
+    let removed = async move { state.plugins.remove(&provider, &actor).await };
     Ok(decided(to_its_end(removed).await?.as_deref(), now))
 }
 
@@ -221,7 +221,7 @@ fn waiting(version: &Version, approved: Option<&Manifest>) -> WaitingView {
         asks: what_it_asks(manifest),
         signature: version.signature.clone().map(SignatureView::from),
         downgrade: approved.is_some_and(|approved| is_downgrade(approved, manifest)),
-        changes: approved.map(|approved| Changes::between(approved, manifest)),
+        changes: approved.map(|approved| ManifestDiff::between(approved, manifest)),
     }
 }
 
@@ -234,12 +234,12 @@ fn what_it_asks(manifest: &Manifest) -> AsksView {
             Auth::OAuth2(_) => "oauth2",
             Auth::ServiceAccount(_) => "service_account",
         },
-        grant: asks::grant(manifest),
-        scopes: asks::scopes(manifest),
+        grant: manifest_parts::grant(manifest),
+        scopes: manifest_parts::scopes(manifest),
         fields: manifest.fields.clone(),
-        hosts: asks::hosts(manifest),
+        hosts: manifest_parts::hosts(manifest),
         endpoints: endpoint_lines(manifest),
-        credentials: asks::credentials(manifest),
+        credentials: manifest_parts::credentials(manifest),
         capabilities: manifest.capabilities,
     }
 }

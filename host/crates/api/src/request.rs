@@ -13,7 +13,7 @@ use http::{
     header::{CACHE_CONTROL, HOST, STRICT_TRANSPORT_SECURITY},
     uri::Authority,
 };
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 

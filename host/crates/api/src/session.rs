@@ -6,10 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, header::SET_COOKIE};
-use jackfield_core::{
-    model::{Error, Level, Outcome, Session, audit::Actor},
-    secret::Secret,
-};
+use jackfield_core::{Error, Level, Outcome, Secret, Session, audit::Actor};
 use jackfield_store::{NewAudit, NewSession, SIGN_IN, SessionKey, Spends};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

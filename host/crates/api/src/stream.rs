@@ -10,7 +10,7 @@ use http::{
     HeaderMap, HeaderValue,
     header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
 };
-use jackfield_core::model::{Error, FieldError};
+use jackfield_core::{Error, FieldError};
 use jackfield_service::people::{Page, Search, is_id};
 use jackfield_store::Linked;
 use serde::Deserialize;

@@ -3,7 +3,7 @@
 pub use ::csv::ByteRecord;
 use ::csv::{Position, QuoteStyle, ReaderBuilder, WriterBuilder};
 
-use crate::model::{Error, RowError};
+use crate::{Error, RowError};
 
 /// Wrong rows that are told of one table; whoever has mended these is told of the next.
 pub const MOST_ERRORS: usize = 100;

@@ -1,8 +1,27 @@
-//! Plain data, outcomes and small rules that every other crate uses. It does no I/O and has no large dependency.
+//! Plain data, errors and small rules that every other crate uses. It does no I/O and has no large dependency.
 
-pub mod clock;
+pub mod audit;
+pub mod caller;
+mod clock;
+pub mod connection;
 pub mod csv;
+mod error;
 pub mod mac;
+pub mod manifest;
 pub mod metrics;
-pub mod model;
-pub mod secret;
+mod person;
+mod provider_id;
+mod secret;
+pub mod session;
+
+pub use self::{
+    audit::{AuditEntry, Outcome},
+    caller::{ApiToken, Caller, Level},
+    clock::Clock,
+    connection::{Account, Check, Connection, OAuthApp, Status, User},
+    error::{Error, FieldError, RowError},
+    person::{Person, Source},
+    provider_id::{InvalidProviderId, ProviderId},
+    secret::Secret,
+    session::Session,
+};

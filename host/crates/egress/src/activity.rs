@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_core::model::manifest::Method;
+use jackfield_core::manifest::Method;
 use serde::Serialize;
 
 use super::{Denial, Scrubber, SendError, attach::Draft};

@@ -6,8 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use jackfield_core::{
-    model::manifest::{BasicUser, Method, Place},
-    secret::Secret,
+    Secret,
+    manifest::{BasicUser, Method, Place},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use url::Url;
@@ -255,7 +255,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{Draft, Moment, check, place_may_be_asked, put};
-    use jackfield_core::model::manifest::{BasicUser, Method, Place};
+    use jackfield_core::manifest::{BasicUser, Method, Place};
 
     fn draft(query: &str, headers: &[(&str, &str)], body: Option<&'static str>) -> Draft {
         Draft {

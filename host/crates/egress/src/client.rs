@@ -13,7 +13,7 @@ use http::{
     HeaderValue,
     header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, LOCATION, USER_AGENT},
 };
-use jackfield_core::{clock::Clock, model::manifest::Method, secret::Secret};
+use jackfield_core::{Clock, Secret, manifest::Method};
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_types::CertificateDer};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, Span, field::Empty};

@@ -31,9 +31,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jackfield_core::{
-    clock::Clock,
-    model::manifest::{CredentialSource, Endpoint, Method},
-    secret::Secret,
+    Clock, Secret,
+    manifest::{CredentialSource, Endpoint, Method},
 };
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use jackfield_core::model::manifest::{Endpoint, Method};
+use jackfield_core::manifest::{Endpoint, Method};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
@@ -217,7 +217,7 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::{judge, path_pattern_may_be_asked, url_may_be_asked};
-    use jackfield_core::model::manifest::{Endpoint, Method};
+    use jackfield_core::manifest::{Endpoint, Method};
 
     fn endpoint(method: Method, host: &str, path: &str) -> Endpoint {
         Endpoint { method, host: host.to_owned(), path: path.to_owned(), credential: None }

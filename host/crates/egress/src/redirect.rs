@@ -1,6 +1,6 @@
 //! Says where a redirect leads and what of the request goes there (rule R8). Pure; each hop is judged by `policy`.
 
-use jackfield_core::model::manifest::Method;
+use jackfield_core::manifest::Method;
 use url::Url;
 
 use super::{Denial, policy};
@@ -66,7 +66,7 @@ mod tests {
     use url::Url;
 
     use super::{join, next_method};
-    use jackfield_core::model::manifest::Method;
+    use jackfield_core::manifest::Method;
 
     #[test]
     fn a_relative_place_is_joined_and_an_absolute_one_stays_as_written() {

@@ -12,7 +12,7 @@ use base64::{
     Engine,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use jackfield_core::model::manifest::{Given, KeyCoding};
+use jackfield_core::manifest::{Given, KeyCoding};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 

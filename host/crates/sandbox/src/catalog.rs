@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use jackfield_core::model::{Error, manifest::Manifest};
+use jackfield_core::{Error, manifest::Manifest};
 use jackfield_signing::{TrustedKeys, Verdict};
 use serde::Serialize;
 

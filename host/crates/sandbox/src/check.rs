@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
 pub use self::child::check_as_child;

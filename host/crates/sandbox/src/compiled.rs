@@ -11,9 +11,9 @@ use std::{
 };
 
 use jackfield_core::{
+    Secret,
     mac::{mac, mac_holds},
-    model::manifest::Manifest,
-    secret::Secret,
+    manifest::Manifest,
 };
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component as Code};

@@ -1,6 +1,6 @@
 //! Between the contract's types and ours: requests, answers, errors, and text as it may be shown.
 
-use jackfield_core::model::manifest::Method;
+use jackfield_core::manifest::Method;
 use jackfield_egress::{Denial, Refusal, Request, Response, SendError};
 
 use super::bindings::jackfield::provider::http;

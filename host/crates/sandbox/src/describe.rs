@@ -5,7 +5,7 @@ mod place;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use jackfield_core::model::manifest::{
+use jackfield_core::manifest::{
     Attachment, Auth, Capabilities, Choice, ClientAuthentication, CredentialSource, Endpoint, Field, FieldKind,
     Manifest, MappingFate, OAuth2Grant, RefreshTokens, ServiceAccountGrant,
 };

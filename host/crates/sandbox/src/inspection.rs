@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use serde::Serialize;
 use wasmtime::component::Component as Code;
 

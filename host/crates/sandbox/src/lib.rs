@@ -27,7 +27,7 @@ mod wasi_http;
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use jackfield_core::model::{
+use jackfield_core::{
     Account, FieldError, User,
     manifest::{Endpoint, Manifest},
 };

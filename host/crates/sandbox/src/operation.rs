@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::model::{Account, FieldError, User, manifest::Manifest};
+use jackfield_core::{Account, FieldError, User, manifest::Manifest};
 use jackfield_egress::SendError;
 use serde_json::{Map, Number, Value};
 use wasmtime::Store;
@@ -268,11 +268,11 @@ mod tests {
             id: "example".to_owned(),
             title: "Example".to_owned(),
             version: "1.0.0".to_owned(),
-            auth: jackfield_core::model::manifest::Auth::Fields,
+            auth: jackfield_core::manifest::Auth::Fields,
             fields: Vec::new(),
             endpoints: Vec::new(),
-            capabilities: jackfield_core::model::manifest::Capabilities::default(),
-            on_disconnect: jackfield_core::model::manifest::MappingFate::Keep,
+            capabilities: jackfield_core::manifest::Capabilities::default(),
+            on_disconnect: jackfield_core::manifest::MappingFate::Keep,
         };
         let (mut taken, mut refused) = (0, 0);
         for _ in 0..100_000 {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jackfield_core::model::{
+use jackfield_core::{
     ProviderId,
     manifest::{Attachment, Auth, BasicUser, CredentialSource, Endpoint, Field, FieldKind, Manifest, Place},
 };
@@ -292,9 +292,7 @@ pub fn whole_match(pattern: &str) -> Result<regex::Regex, regex::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::model::manifest::{
-        Capabilities, Choice, MappingFate, Method, OAuth2Grant, ServiceAccountGrant,
-    };
+    use jackfield_core::manifest::{Capabilities, Choice, MappingFate, Method, OAuth2Grant, ServiceAccountGrant};
 
     /// A manifest in which nearly everything is wrong that can be.
     fn wrong(auth: Auth) -> Manifest {
@@ -344,8 +342,8 @@ mod tests {
             issuer: None,
             scopes: vec![String::new()],
             authorize_parameters: vec![("state".to_owned(), "x".to_owned())],
-            client_authentication: jackfield_core::model::manifest::ClientAuthentication::Basic,
-            refresh: jackfield_core::model::manifest::RefreshTokens::None,
+            client_authentication: jackfield_core::manifest::ClientAuthentication::Basic,
+            refresh: jackfield_core::manifest::RefreshTokens::None,
             idle_lifetime: None,
         });
         let account = Auth::ServiceAccount(ServiceAccountGrant {

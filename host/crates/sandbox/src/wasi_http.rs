@@ -10,7 +10,7 @@ use std::sync::{
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use jackfield_core::model::manifest::Method;
+use jackfield_core::manifest::Method;
 use jackfield_egress::{Request, Response, SendError};
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;

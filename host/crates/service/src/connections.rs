@@ -26,11 +26,8 @@ use std::{
 };
 
 use jackfield_core::{
-    clock::Clock,
-    model::{
-        Account, Check, Connection, Error, FieldError, OAuthApp, Outcome, ProviderId, Status, User, audit::Actor,
-        manifest::Auth,
-    },
+    Account, Check, Clock, Connection, Error, FieldError, OAuthApp, Outcome, ProviderId, Status, User, audit::Actor,
+    manifest::Auth,
 };
 use jackfield_egress::Egress;
 use jackfield_sandbox::{Answer, Catalog, Component, Limits, Operation, Sandbox};

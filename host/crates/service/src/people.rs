@@ -11,7 +11,7 @@ mod sheet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jackfield_core::model::{Error, FieldError, Outcome, Person, ProviderId, audit::Actor};
+use jackfield_core::{Error, FieldError, Outcome, Person, ProviderId, audit::Actor};
 use jackfield_store::{Imported, NewAudit, NewPerson, PersonChange, Saved, Store, Who};
 use tokio::sync::Semaphore;
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jackfield_core::model::manifest::{Auth, Manifest};
+use jackfield_core::manifest::{Auth, Manifest};
 use jackfield_egress::policy;
 use url::Url;
 

@@ -7,7 +7,7 @@ mod grant;
 
 use std::fmt;
 
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use minisign_verify::{Error as Wrong, PublicKey, Signature};
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! Signatures of minisign's own documentation, and signatures that were made here.
 
-use jackfield_core::model::manifest::{Auth, Capabilities, Endpoint, MappingFate, Method, ServiceAccountGrant};
+use jackfield_core::manifest::{Auth, Capabilities, Endpoint, MappingFate, Method, ServiceAccountGrant};
 
 use super::*;
 

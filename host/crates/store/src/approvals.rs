@@ -4,9 +4,9 @@
 //! whole row is gone, or an old one put back, does not show in it.
 
 use jackfield_core::{
+    ProviderId, Secret,
     mac::{mac, mac_holds},
-    model::{ProviderId, manifest::Manifest},
-    secret::Secret,
+    manifest::Manifest,
 };
 use sqlx::{Any, Row, Transaction};
 

@@ -1,6 +1,6 @@
 //! The audit: one row for each change, in the change's own transaction, chained by hashes.
 
-use jackfield_core::model::{AuditEntry, Outcome, ProviderId, audit::Actor};
+use jackfield_core::{AuditEntry, Outcome, ProviderId, audit::Actor};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};

@@ -1,6 +1,6 @@
 //! Components by the digest of their bytes: what each said of itself, its bytes, and which are offered for approval.
 
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use sqlx::{Any, Row, Transaction};
 
 use super::{NewAudit, Store, StoreError, audit::hold_head};

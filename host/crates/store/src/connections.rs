@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{
-    model::{Check, Connection, ProviderId, Status},
-    secret::Secret,
-};
+use jackfield_core::{Check, Connection, ProviderId, Secret, Status};
 use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{model::ProviderId, secret::Secret};
+use jackfield_core::{ProviderId, Secret};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};

@@ -3,7 +3,7 @@
 //! Whoever refreshes first writes down that it does (RFC 9700 §4.14 makes a lost answer dear), and then alone may
 //! replace the pair. A holder that dies stops counting; who sees the count stand still takes its place.
 
-use jackfield_core::{model::Connection, secret::Secret};
+use jackfield_core::{Connection, Secret};
 use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 

@@ -25,7 +25,7 @@ mod tokens;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use jackfield_core::{clock::Clock, model};
+use jackfield_core::Clock;
 use jackfield_vault::Vault;
 use jiff::Timestamp;
 use sqlx::{
@@ -126,7 +126,7 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
 }
 
-impl From<StoreError> for model::Error {
+impl From<StoreError> for jackfield_core::Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Sealed(reason) => Self::Sealed(reason),

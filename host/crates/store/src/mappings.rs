@@ -1,6 +1,6 @@
 //! Which account of a provider is whose: listed, given and taken away one by one.
 
-use jackfield_core::model::{Person, ProviderId, Source};
+use jackfield_core::{Person, ProviderId, Source};
 use sqlx::{Any, Row, Transaction};
 
 use super::{NewAudit, Store, StoreError, Who, audit::hold_head, people};

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{
-    model::{OAuthApp, ProviderId},
-    secret::Secret,
-};
+use jackfield_core::{OAuthApp, ProviderId, Secret};
 use sqlx::Row;
 
 use super::{NewAudit, Store, StoreError, audit::hold_head};

@@ -1,6 +1,6 @@
 //! The company's people: one by one, in pages, and in batches that are taken whole or not at all.
 
-use jackfield_core::model::Person;
+use jackfield_core::Person;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! What a match linked: applied with its mappings, undone as a whole, told apart from what was changed since.
 
-use jackfield_core::model::{Person, ProviderId, Source};
+use jackfield_core::{Person, ProviderId, Source};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

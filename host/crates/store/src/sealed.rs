@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::secret::Secret;
+use jackfield_core::Secret;
 use jackfield_vault::{Location, Sealed};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 

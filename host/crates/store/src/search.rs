@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jackfield_core::model::{Person, ProviderId};
+use jackfield_core::{Person, ProviderId};
 use sqlx::Row;
 
 use super::{Mapped, Store, StoreError, Who, batch, people};

@@ -3,11 +3,8 @@
 //! A session that was begun with an API token ends with that token, which each look-up sees for itself.
 
 use jackfield_core::{
-    model::{
-        Level, Session,
-        session::{IDLE, WHOLE},
-    },
-    secret::Secret,
+    Level, Secret, Session,
+    session::{IDLE, WHOLE},
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};

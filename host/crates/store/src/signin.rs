@@ -1,7 +1,7 @@
 //! What serves for one sign-in alone: one-time links, and the states of ways through an identity provider.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::secret::Secret;
+use jackfield_core::Secret;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};

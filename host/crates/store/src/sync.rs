@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jackfield_core::model::{Person, ProviderId, Source};
+use jackfield_core::{Person, ProviderId, Source};
 use sqlx::{Any, Row, Transaction};
 
 use super::{

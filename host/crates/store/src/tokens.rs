@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::{
-    model::{ApiToken, Level},
-    secret::Secret,
-};
+use jackfield_core::{ApiToken, Level, Secret};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};

@@ -12,7 +12,7 @@ use aes_gcm::{
     aead::{Generate, Key},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jackfield_core::secret::Secret;
+use jackfield_core::Secret;
 use zeroize::Zeroizing;
 
 use super::KeyBytes;

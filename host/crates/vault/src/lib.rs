@@ -13,7 +13,7 @@ use aes_gcm::{
     aead::{Aead, AeadCore, Generate, Key, KeyInit, Payload},
 };
 use hkdf::Hkdf;
-use jackfield_core::secret::Secret;
+use jackfield_core::Secret;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use jackfield::app;
-use jackfield_core::{clock::Clock, model::audit::Actor};
+use jackfield_core::{Clock, audit::Actor};
 use jackfield_sandbox::catalog::{Entry, State};
-use jackfield_service::providers::Providers;
+use jackfield_service::plugins::Plugins;
 
 use super::{say, settings};
 
 /// Opens the catalog, lets something be decided, and says how the provider stands then.
 pub(super) async fn with(
-    decide: impl AsyncFnOnce(&Providers, &Actor) -> anyhow::Result<Option<Arc<Entry>>>,
+    decide: impl AsyncFnOnce(&Plugins, &Actor) -> anyhow::Result<Option<Arc<Entry>>>,
 ) -> anyhow::Result<()> {
     let config = settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
@@ -20,10 +20,10 @@ pub(super) async fn with(
         if let Some(reason) = store.sealed_because() {
             bail!("{reason}");
         }
-        let providers = app::open_catalog(&config, &store, &super::sandbox()?).await?;
+        let plugins = app::open_catalog(&config, &store, &super::sandbox()?).await?;
         let name = || "command line".to_owned();
         let actor = Actor { id: name(), name: name(), origin: None, request_id: None };
-        decide(&providers, &actor).await
+        decide(&plugins, &actor).await
     };
     let done = done.await;
     store.close().await;

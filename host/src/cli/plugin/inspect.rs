@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use jackfield_core::model::manifest::{
+use jackfield_core::manifest::{
     Auth, BasicUser, ClientAuthentication, CredentialSource, Field, FieldKind, Manifest, MappingFate, OAuth2Grant,
     Place, RefreshTokens,
 };

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use jackfield_core::model::ProviderId;
+use jackfield_core::ProviderId;
 
 use super::say;
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use jackfield_core::clock::Clock;
+use jackfield_core::Clock;
 use jackfield_sandbox::beside;
 use jackfield_signing::SigningKey;
 

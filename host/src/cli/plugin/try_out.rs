@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jackfield::config::{Config, Dev};
-use jackfield_core::{model::Error, secret::Secret};
+use jackfield_core::{Error, Secret};
 use jackfield_egress::{Activity, EgressConfig};
 use jackfield_sandbox::{CallError, Limits, Operation, catalog::inspect};
 use jackfield_service::connections::{

@@ -1,7 +1,7 @@
 //! The one-time link: spent by POST alone, once, within 15 minutes.
 
 use http::Method;
-use jackfield_core::model::{Outcome, audit::Actor};
+use jackfield_core::{Outcome, audit::Actor};
 use jackfield_store::NewAudit;
 use jackfield_test_support::{
     app::{Answer, Caller, Session, TestApp},

@@ -4,7 +4,7 @@ use jackfield::{
     app::{App, Surroundings},
     config::Config,
 };
-use jackfield_core::{clock::Clock, secret::Secret};
+use jackfield_core::{Clock, Secret};
 use jackfield_egress::{EgressConfig, EgressLimits};
 use jackfield_sandbox::{Cache, Checker};
 use jackfield_service::connections::Connections;

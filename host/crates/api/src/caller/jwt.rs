@@ -1,11 +1,8 @@
 //! Judges a JWT of the configured identity provider (RFC 7519, RFC 8725), and says who it speaks for. Fetches nothing.
 
 use jackfield_core::{
-    clock::Clock,
-    model::{
-        Caller, Level,
-        caller::{By, IdentityProvider},
-    },
+    Caller, Clock, Level,
+    caller::{By, IdentityProvider},
 };
 use jackfield_egress::Egress;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, errors::ErrorKind};

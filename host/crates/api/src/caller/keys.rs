@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jackfield_core::{clock::Clock, model::manifest::Method};
+use jackfield_core::{Clock, manifest::Method};
 use jackfield_egress::{Egress, Request, SendError};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{

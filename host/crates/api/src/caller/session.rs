@@ -2,7 +2,7 @@
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, request::Parts};
-use jackfield_core::model::{Error, Session};
+use jackfield_core::{Error, Session};
 use jackfield_store::SessionKey;
 
 use super::{

@@ -5,7 +5,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};
-use jackfield_core::{mac::mac, model::Error, secret::Secret};
+use jackfield_core::{Error, Secret, mac::mac};
 use jackfield_store::SessionKey;
 use subtle::ConstantTimeEq;
 use url::Url;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use axum::body::Bytes;
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;

@@ -3,7 +3,7 @@
 //! The cookie is bound to the browser; who has the URL alone cannot end the way (RFC 9700 §4.7.1). No I/O.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::{mac::mac, secret::Secret};
+use jackfield_core::{Secret, mac::mac};
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 

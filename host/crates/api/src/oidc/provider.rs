@@ -5,11 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use jackfield_core::{
-    clock::Clock,
-    model::{Level, session::SignInProvider},
-    secret::Secret,
-};
+use jackfield_core::{Clock, Level, Secret, session::SignInProvider};
 use jackfield_egress::{Egress, policy};
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::{

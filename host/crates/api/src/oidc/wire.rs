@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{StatusCode, header::AUTHORIZATION};
-use jackfield_core::{model::manifest::Method, secret::Secret};
+use jackfield_core::{Secret, manifest::Method};
 use jackfield_egress::{Egress, Request, SendError};
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! Describes the typed body of one provider's connect, and its status, from what its component declares.
 
 use http::Method;
-use jackfield_core::model::manifest::{Auth, Field, FieldKind, Manifest};
+use jackfield_core::manifest::{Auth, Field, FieldKind, Manifest};
 use serde_json::{Map, Value, json};
 
 use super::{

@@ -118,7 +118,7 @@ fn example(status: u16, code: &str, when: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::model::{Error, FieldError};
+    use jackfield_core::{Error, FieldError};
 
     use crate::error::status;
 

@@ -1,6 +1,6 @@
 //! AWS Signature Version 4, in `Authorization`, as its documentation has it. Pure.
 
-use jackfield_core::model::manifest::{AwsPlace, Given};
+use jackfield_core::manifest::{AwsPlace, Given};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 use ring::{digest, hmac};
 
@@ -112,7 +112,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use jackfield_core::model::manifest::Method;
+    use jackfield_core::manifest::Method;
 
     struct Case {
         service: &'static str,

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jackfield_core::model::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeFormat};
+use jackfield_core::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeFormat};
 use ring::{digest, hmac};
 
 use super::{Moment, hex, is_field_format, key_bytes, unsigned};
@@ -87,7 +87,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use jackfield_core::model::manifest::{KeyCoding, Method, TimePlace};
+    use jackfield_core::manifest::{KeyCoding, Method, TimePlace};
 
     use crate::sign::unhex;
 

@@ -5,8 +5,8 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jackfield_core::{
-    model::manifest::{ClaimValue, Given, JwtAlgorithm, JwtPlace, KeyCoding},
-    secret::Secret,
+    Secret,
+    manifest::{ClaimValue, Given, JwtAlgorithm, JwtPlace, KeyCoding},
 };
 use ring::{
     hmac,
@@ -140,7 +140,7 @@ mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
     use super::*;
-    use jackfield_core::model::manifest::Claim;
+    use jackfield_core::manifest::Claim;
 
     const A2_KEY: &str = include_str!("../../../../../tests/data/rfc7515-a2.pem");
     const A3_KEY: &str = include_str!("../../../../../tests/data/rfc7515-a3.pem");

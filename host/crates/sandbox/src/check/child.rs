@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use jackfield_core::model::manifest::Manifest;
+use jackfield_core::manifest::Manifest;
 use jackfield_egress::{Egress, EgressConfig};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 

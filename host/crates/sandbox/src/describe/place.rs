@@ -1,6 +1,6 @@
 //! Where a credential goes, from the contract's types into ours. Judges nothing.
 
-use jackfield_core::model::manifest::{
+use jackfield_core::manifest::{
     AwsPlace, BasicUser, Claim, ClaimValue, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Place,
     SignatureCoding, SignedPart, TimeFormat, TimePlace,
 };

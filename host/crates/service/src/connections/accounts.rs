@@ -1,6 +1,6 @@
 //! The choice between several accounts that one credential opens: which there are, and which one it is.
 
-use jackfield_core::model::{Account, Connection, Error, FieldError, Outcome, ProviderId, audit::Actor};
+use jackfield_core::{Account, Connection, Error, FieldError, Outcome, ProviderId, audit::Actor};
 use jackfield_sandbox::{Answer, Component, Operation};
 use jackfield_store::{Choice, NewAudit, StoreError};
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use jackfield_egress::activity::Tally;
 use jiff::Timestamp;
 

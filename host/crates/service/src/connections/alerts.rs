@@ -1,6 +1,6 @@
 //! Where a provider sends its change alerts: read and set through the component that knows how.
 
-use jackfield_core::model::{Connection, Error, FieldError, Outcome, ProviderId, audit::Actor};
+use jackfield_core::{Connection, Error, FieldError, Outcome, ProviderId, audit::Actor};
 use jackfield_egress::policy;
 use jackfield_sandbox::{Answer, Component, Operation};
 use jackfield_store::NewAudit;

@@ -4,10 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jackfield_core::{
-    model::{Account, Connection, Error, Outcome, ProviderId, Status, audit::Actor},
-    secret::Secret,
-};
+use jackfield_core::{Account, Connection, Error, Outcome, ProviderId, Secret, Status, audit::Actor};
 use jackfield_sandbox::{Answer, Component, Operation};
 use jackfield_store::{Draft, Expected, NewAudit, StoreError, Tokens};
 use tokio::time::Instant;

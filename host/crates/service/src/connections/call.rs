@@ -3,11 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackfield_core::{
-    model::{
-        Connection, Error, Status,
-        manifest::{Auth, CredentialSource},
-    },
-    secret::Secret,
+    Connection, Error, Secret, Status,
+    manifest::{Auth, CredentialSource},
 };
 use jackfield_egress::{Budget, Grant, TokenSource, activity::Tally};
 use jackfield_sandbox::{Answer, Call, CallError, Component, Ended, Operation};

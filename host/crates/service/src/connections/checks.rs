@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_core::model::{Check, Connection, Error, Status};
+use jackfield_core::{Check, Connection, Error, Status};
 use jackfield_sandbox::Component;
 use jackfield_store::CheckUpdate;
 use jiff::{SignedDuration, Timestamp};

@@ -7,7 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use serde::{Deserialize, Serialize};
 
 /// Longer than any cursor of ours: the provider's 2 KiB in JSON and base64.

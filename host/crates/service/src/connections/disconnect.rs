@@ -1,6 +1,6 @@
 //! Ends a connection: revokes at the provider what can be revoked there, and removes what is stored here.
 
-use jackfield_core::model::{
+use jackfield_core::{
     Connection, Error, Outcome, ProviderId,
     audit::Actor,
     manifest::{Auth, MappingFate},

@@ -5,11 +5,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackfield_core::{
-    model::{
-        Error,
-        manifest::{Auth, CredentialSource, Manifest},
-    },
-    secret::Secret,
+    Error, Secret,
+    manifest::{Auth, CredentialSource, Manifest},
 };
 use jackfield_egress::{Activity, Budget, Grant};
 use jackfield_sandbox::{Call, CallError, Component, Operation};

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use jackfield_core::{
-    model::{
-        Error, FieldError,
-        manifest::{Field, FieldKind, Manifest},
-    },
-    secret::Secret,
+    Error, FieldError, Secret,
+    manifest::{Field, FieldKind, Manifest},
 };
 use jackfield_egress::policy;
 use jackfield_sandbox::whole_match;
@@ -169,7 +166,7 @@ fn wipe(document: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::model::manifest::{Auth, Capabilities, MappingFate};
+    use jackfield_core::manifest::{Auth, Capabilities, MappingFate};
 
     fn field(name: &str, secret: bool, required: bool) -> Field {
         Field {

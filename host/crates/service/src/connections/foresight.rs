@@ -1,6 +1,6 @@
 //! What a disconnect would do, told before anybody asks for it.
 
-use jackfield_core::model::{
+use jackfield_core::{
     Error, Level,
     manifest::{Auth, Manifest, MappingFate},
 };

@@ -12,12 +12,8 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use jackfield_core::{
-    clock::Clock,
-    model::{
-        Connection, Error, FieldError,
-        manifest::{CredentialSource, ServiceAccountGrant},
-    },
-    secret::Secret,
+    Clock, Connection, Error, FieldError, Secret,
+    manifest::{CredentialSource, ServiceAccountGrant},
 };
 use jackfield_egress::{Egress, Refusal, Response, Scrubber, SendError, TokenSource};
 use jiff::{SignedDuration, Timestamp};

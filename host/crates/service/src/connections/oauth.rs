@@ -6,12 +6,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use jackfield_core::{
-    model::{
-        Error, FieldError, OAuthApp, Outcome, ProviderId,
-        audit::Actor,
-        manifest::{Auth, OAuth2Grant},
-    },
-    secret::Secret,
+    Error, FieldError, OAuthApp, Outcome, ProviderId, Secret,
+    audit::Actor,
+    manifest::{Auth, OAuth2Grant},
 };
 use jackfield_sandbox::Component;
 use jackfield_store::{Flow, FlowOutcome, NewAudit, NewFlow};

@@ -1,6 +1,6 @@
 //! Puts a component's failure into the API's words. The same error means one thing at connect and another later.
 
-use jackfield_core::model::Error;
+use jackfield_core::Error;
 use jackfield_egress::SendError;
 use jackfield_sandbox::{CallError, ProviderError};
 

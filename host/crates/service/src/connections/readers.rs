@@ -11,10 +11,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use jackfield_core::{
-    model::{Connection, Error, ProviderId},
-    secret::Secret,
-};
+use jackfield_core::{Connection, Error, ProviderId, Secret};
 use jackfield_store::{Grant, StoreError};
 
 use super::{Connections, refresh::NotRefreshed};

@@ -20,7 +20,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use jackfield_core::model::{
+use jackfield_core::{
     Connection, Error, ProviderId,
     manifest::{Auth, OAuth2Grant, RefreshTokens},
 };
@@ -357,7 +357,7 @@ impl Connections {
             let id = self.id(&provider)?;
             let Some(connection) = self.store.connection(&id).await? else { continue };
             let may_try = connection.retry_at.is_none_or(|retry_at| retry_at <= now);
-            if may_try && connection.status != jackfield_core::model::Status::NeedsReauth {
+            if may_try && connection.status != jackfield_core::Status::NeedsReauth {
                 due.push((component, connection));
             }
         }

@@ -9,12 +9,8 @@ use std::{fmt, sync::Mutex};
 
 use futures_util::future::BoxFuture;
 use jackfield_core::{
-    clock::Clock,
-    model::{
-        Error, OAuthApp,
-        manifest::{Attachment, ClientAuthentication, CredentialSource, Endpoint, Method, OAuth2Grant, Place},
-    },
-    secret::Secret,
+    Clock, Error, OAuthApp, Secret,
+    manifest::{Attachment, ClientAuthentication, CredentialSource, Endpoint, Method, OAuth2Grant, Place},
 };
 use jackfield_egress::{Budget, Egress, Grant, Refusal, Request, Scrubber, SendError};
 use jackfield_store::Tokens;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_core::model::{Error, User};
+use jackfield_core::{Error, User};
 use jackfield_store::StoreError;
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ impl Connections {
             }
         }
         let after = self.store.connection(&id).await?;
-        let account = |connection: &Option<jackfield_core::model::Connection>| {
+        let account = |connection: &Option<jackfield_core::Connection>| {
             connection.as_ref().map(|connection| (connection.id.clone(), connection.account.clone()))
         };
         if account(&before) != account(&after) {

@@ -1,8 +1,8 @@
 //! Accounts as CSV files: one table of everybody's for reading, and a list by address that is taken in. Pure.
 
 use jackfield_core::{
+    Error, RowError,
     csv::{self, ByteRecord, Errors, Reader, error},
-    model::{Error, RowError},
 };
 use jackfield_store::Mapped;
 
@@ -122,7 +122,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::model::Person;
+    use jackfield_core::Person;
 
     fn rows(file: &str) -> Vec<(u64, String, String)> {
         let list = read(file.as_bytes(), "acme").expect("a good file");

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use jackfield_core::{
+    Error, FieldError, Person, ProviderId, Source,
+    audit::Actor,
     csv::{self, MOST_ERRORS},
-    model::{Error, FieldError, Person, ProviderId, Source, audit::Actor},
 };
 use jackfield_store::{Mapped, Mapping, Removed, SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome, Who};
 

@@ -3,7 +3,7 @@
 mod directory;
 mod lookup;
 
-use jackfield_core::model::{Error, audit::Actor};
+use jackfield_core::{Error, audit::Actor};
 use jackfield_store::{Applied, Link, Undone};
 
 use self::directory::Directory;

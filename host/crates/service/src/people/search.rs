@@ -1,6 +1,6 @@
 //! People as somebody looks for them: by a part of the name or the address, in the order of names.
 
-use jackfield_core::model::{Error, FieldError, Person, ProviderId};
+use jackfield_core::{Error, FieldError, Person, ProviderId};
 use jackfield_store::{Found, Linked, Mapped, Sought, Store, Who};
 
 use super::{People, key};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use jackfield_core::{
+    Error, Person, RowError,
     csv::{self, ByteRecord, Errors, Reader, error},
-    model::{Error, Person, RowError},
 };
 use jackfield_store::ImportRow;
 

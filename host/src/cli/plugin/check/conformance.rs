@@ -16,8 +16,8 @@ use std::{
 use anyhow::Context;
 use jackfield_api::example_of_pattern;
 use jackfield_core::{
-    model::manifest::{Auth, Field, FieldKind, Manifest},
-    secret::Secret,
+    Secret,
+    manifest::{Auth, Field, FieldKind, Manifest},
 };
 use jackfield_egress::{Activity, EgressConfig, EgressLimits};
 use jackfield_sandbox::{Answer, CallError, Component, Limits, Operation, Sandbox, catalog::inspect};

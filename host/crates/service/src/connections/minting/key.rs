@@ -5,7 +5,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::{model::manifest::ServiceAccountGrant, secret::Secret};
+use jackfield_core::{Secret, manifest::ServiceAccountGrant};
 use ring::{
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_core::secret::Secret;
+use jackfield_core::Secret;
 use jackfield_store::Tokens;
 use jiff::Timestamp;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse, basic::BasicTokenType};

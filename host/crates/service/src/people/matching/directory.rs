@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use jackfield_core::model::User;
+use jackfield_core::User;
 use jackfield_store::Candidate;
 
 use super::{Account, Evidence, Plan, PlannedPerson, Standing, Tally, lookup::Lookup};

@@ -1,25 +1,8 @@
-//! Plain data that every room may use, and the outcomes that a caller can act on. No I/O.
-
-pub mod audit;
-pub mod caller;
-pub mod connection;
-pub mod error;
-pub mod manifest;
-pub mod person;
-pub mod session;
+//! The id of a provider.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-pub use self::{
-    audit::{AuditEntry, Outcome},
-    caller::{ApiToken, Caller, Level},
-    connection::{Account, Check, Connection, OAuthApp, Status, User},
-    error::{Error, FieldError, RowError},
-    person::{Person, Source},
-    session::Session,
-};
 
 /// A provider's id, the same in the URL, the WIT manifest and every table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ProviderId;
-use crate::secret::Secret;
+use crate::{ProviderId, Secret};
 
 /// One stored connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]

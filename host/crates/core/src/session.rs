@@ -2,11 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Level,
-    caller::{By, Caller},
-};
-use crate::secret::Secret;
+use crate::{Caller, Level, Secret, caller::By};
 
 /// Without a request for so long, a session ends. NIST SP 800-63B-4 §2.2.3 has an hour at most; OWASP ASVS 5.0 V7.3.1
 /// asks for such an end.
