@@ -2,4 +2,4 @@
 
 pub mod connections;
 pub mod people;
-pub mod providers;
+pub mod plugins;

@@ -4,5 +4,5 @@ use super::decided;
 
 /// Approves it. A service that runs takes it up within a second.
 pub(super) async fn run(id: &str, digest: &str) -> anyhow::Result<()> {
-    decided::with(async |providers, actor| Ok(Some(providers.approve(id, digest, actor).await?))).await
+    decided::with(async |plugins, actor| Ok(Some(plugins.approve(id, digest, actor).await?))).await
 }

@@ -4,5 +4,5 @@ use super::decided;
 
 /// Disables it. A service that runs takes it up within a second.
 pub(super) async fn run(id: &str) -> anyhow::Result<()> {
-    decided::with(async |providers, actor| Ok(Some(providers.disable(id, actor).await?))).await
+    decided::with(async |plugins, actor| Ok(Some(plugins.disable(id, actor).await?))).await
 }

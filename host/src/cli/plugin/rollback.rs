@@ -4,5 +4,5 @@ use super::decided;
 
 /// Goes back. A service that runs takes it up within a second.
 pub(super) async fn run(id: &str) -> anyhow::Result<()> {
-    decided::with(async |providers, actor| Ok(Some(providers.rollback(id, actor).await?))).await
+    decided::with(async |plugins, actor| Ok(Some(plugins.rollback(id, actor).await?))).await
 }
