@@ -13,7 +13,7 @@ pub(crate) struct Api {
 pub(crate) const CALENDAR: Api = Api {
     name: "Google Calendar API",
     scope: "https://www.googleapis.com/auth/calendar.readonly",
-    permission: "to see the calendar: share it with the acting identity",
+    permission: "to read the calendar: share it with the acting identity",
 };
 
 pub(crate) const DIRECTORY: Api = Api {

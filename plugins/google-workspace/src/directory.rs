@@ -63,7 +63,7 @@ pub(crate) fn list(administrator: &str, page: &PageRequest) -> Result<Page, Erro
         400 if page.cursor.is_some() => Err(Error::malformed("a cursor that Google accepts was expected")),
         400 if parse_reasons(&response)?.has_any(&["badRequest"]) => Err(Error::invalid(
             "admin_email",
-            "Google knows no Workspace with this address: enter that of an administrator in the Workspace itself.",
+            "Google finds no Workspace for this address: enter the address of an administrator in the Workspace itself.",
         )),
         404 => {
             parse_reasons(&response)?;

@@ -1,4 +1,4 @@
-//! The component's clock. Compare the dates of a provider with the provider's own `Date` instead.
+//! The component's clock. To compare dates of a provider, use the `Date` of its response instead.
 
 #[cfg(not(target_family = "wasm"))]
 use std::cell::Cell;

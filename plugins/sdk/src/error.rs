@@ -6,31 +6,31 @@ use crate::types::{Error, InvalidField, UpstreamError};
 impl http::Response {
     /// Returns the error for a failing status, for providers that use the standard status codes.
     ///
-    /// 401, 403 and 429 have the meaning of RFC 9110 and RFC 6585. `word` is the provider's own code or message. If
+    /// 401, 403 and 429 have the meaning of RFC 9110 and RFC 6585. `reason` is the provider's code or message. If
     /// `wait` is `None`, the time to wait comes from `Retry-After`.
     #[must_use]
-    pub fn failure(&self, word: &str, wait: Option<u32>) -> Error {
-        let message = || if word.is_empty() { format!("status {}", self.status) } else { word.to_owned() };
+    pub fn failure(&self, reason: &str, wait: Option<u32>) -> Error {
+        let message = || if reason.is_empty() { format!("status {}", self.status) } else { reason.to_owned() };
         match self.status {
             401 => Error::unauthorized(message()),
             403 => Error::forbidden(message()),
             429 => Error::RateLimited(wait.or_else(|| self.retry_after())),
-            status => Error::upstream(status, word),
+            status => Error::upstream(status, reason),
         }
     }
 }
 
 impl Error {
-    /// The provider rejects the credential. `word` is the provider's own code or message.
+    /// The provider rejects the credential. `reason` is the provider's code or message.
     #[must_use]
-    pub fn unauthorized(word: impl Into<String>) -> Self {
-        Self::Unauthorized(word.into())
+    pub fn unauthorized(reason: impl Into<String>) -> Self {
+        Self::Unauthorized(reason.into())
     }
 
     /// The credential is valid but lacks this permission.
     #[must_use]
-    pub fn forbidden(right: impl Into<String>) -> Self {
-        Self::Forbidden(right.into())
+    pub fn forbidden(permission: impl Into<String>) -> Self {
+        Self::Forbidden(permission.into())
     }
 
     /// The provider asks to retry after this many seconds.
@@ -45,10 +45,10 @@ impl Error {
         Self::Unsupported(what.into())
     }
 
-    /// The provider failed with this HTTP status. `word` is its own code or message, or empty.
+    /// The provider failed with this HTTP status. `reason` is its code or message, or empty.
     #[must_use]
-    pub fn upstream(status: u16, word: impl Into<String>) -> Self {
-        Self::Upstream(UpstreamError { status, message: word.into() })
+    pub fn upstream(status: u16, reason: impl Into<String>) -> Self {
+        Self::Upstream(UpstreamError { status, message: reason.into() })
     }
 
     /// The response could not be understood. Say what was expected, and do not quote the response.

@@ -10,7 +10,7 @@ use serde_json::error::Category;
 
 use crate::types::Error;
 
-/// Parses a document, or describes in words why that is not possible.
+/// Parses a document. The error describes the problem without quoting the document.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     // The library's messages quote the document, which may contain personal data or secrets.
     serde_json::from_slice(body).map_err(|error| match error.classify() {

@@ -9,7 +9,7 @@ use crate::types::{Error, Page, PageRequest, User};
 pub struct PageNumber {
     /// Counted from 1.
     pub number: u32,
-    /// How many users to ask for.
+    /// The number of users to request.
     pub size: u32,
 }
 

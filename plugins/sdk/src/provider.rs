@@ -14,7 +14,7 @@ pub trait Provider {
     /// Returns the manifest. It must not depend on requests, the clock or randomness.
     fn describe() -> Manifest;
 
-    /// Checks the credential before it is stored, and finds out which organisation or account it belongs to.
+    /// Checks the credential before it is stored, and returns the organisation or account that it belongs to.
     ///
     /// # Errors
     ///

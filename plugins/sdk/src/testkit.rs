@@ -1,11 +1,11 @@
-//! Runs plugins on the native target. A tape answers in tests, a socket in measurements.
+//! Runs plugins on the native target, with recorded responses in tests or a stand-in on a socket in measurements.
 //!
 //! ```
 //! use jackfield_sdk::{http, testkit};
 //!
 //! let offline = |_: http::Request| Err(http::Error::TimedOut);
-//! let answer = testkit::with_transport(std::rc::Rc::new(offline), || http::get("https://acme.test/").send());
-//! assert_eq!(answer, Err(http::Error::TimedOut));
+//! let outcome = testkit::with_transport(std::rc::Rc::new(offline), || http::get("https://acme.test/").send());
+//! assert_eq!(outcome, Err(http::Error::TimedOut));
 //! ```
 
 mod attach;

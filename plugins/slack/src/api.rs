@@ -1,4 +1,4 @@
-//! Slack's Web API: its four methods that the plugin calls, their responses, and their errors.
+//! Slack's Web API: the four methods that the plugin calls, their responses, and their errors.
 //!
 //! Every method takes a form by `POST`. Slack answers nearly every failure with status 200 and `"ok":false`.
 
@@ -12,7 +12,7 @@ const MAX_USERS: u32 = 200;
 /// Seconds to wait when Slack does not say how long.
 const DEFAULT_WAIT: u32 = 30;
 
-/// The scopes that health checks: without them `users.list` fails, or leaves out email addresses.
+/// The scopes that health reports as missing. Without them `users.list` fails, or leaves out email addresses.
 const USER_SCOPES: [&str; 2] = ["users:read", "users:read.email"];
 
 /// The workspace and the missing scopes of a token.

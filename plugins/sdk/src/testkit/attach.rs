@@ -22,7 +22,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Creates a connection without credentials.
+    /// Creates an empty set of credentials.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
