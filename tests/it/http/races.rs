@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jackfield_test_support::{marked, slack::Slack};
 use serde_json::json;
 
-use super::{SLACK, connected, known_token, with_slack};
+use super::{SLACK, body, connected, known_token, with_slack};
 
 #[tokio::test]
 async fn two_connects_at_once_leave_one_whole_winner() {
@@ -55,6 +55,23 @@ async fn an_update_never_mixes_with_another() {
     // Whichever came last: the update on top of the whole, or the whole alone. Never the first token on channel two.
     assert!(used == second || used == first);
     assert!(!(used == first && health["channel"] == "two"), "{health}");
+}
+
+#[tokio::test]
+async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
+    let slack = Slack::start().await;
+    let app = with_slack(&slack).start().await;
+    let token = known_token(&slack);
+    let mut paused = app.store.pause_next_save();
+    let (connect, disconnect) = tokio::join!(app.put(SLACK, body(&token)), async {
+        paused.wait_for_commit().await;
+        let disconnect = app.delete(SLACK).await;
+        paused.resume();
+        disconnect
+    });
+    assert_eq!(disconnect.ok()["ok"], true);
+    assert_eq!(connect.ok()["ok"], true);
+    assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ use super::{
     sealed::remove_sealed, time,
 };
 
+#[cfg(test)]
+mod tests;
+
 const TABLE: &str = "connections";
 
 /// A connection that is about to be stored.
@@ -137,16 +140,19 @@ impl Store {
         self.open_sealed(TABLE, &connection.id).await
     }
 
-    /// Stores a connection whole: fields, secrets and audit row, or nothing.
+    /// Stores a connection with its secrets, OAuth grant and audit row in one transaction.
+    ///
+    /// After the commit it reads nothing, because another writer may already have removed the connection, and the save
+    /// has succeeded all the same.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when what the draft was made from is no longer what is stored.
+    /// [`StoreError::Conflict`] if `expected` names a generation that is not stored any more; nothing was written.
     pub async fn save_connection(
         &self,
         draft: Draft,
         expected: Expected,
         audit: NewAudit,
-    ) -> Result<Connection, StoreError> {
+    ) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let head = hold_head(&mut transaction).await?;
@@ -192,7 +198,9 @@ impl Store {
         }
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;
-        self.connection(&draft.provider).await?.ok_or(StoreError::Conflict)
+        #[cfg(any(test, feature = "testing"))]
+        self.pause.wait().await;
+        Ok(())
     }
 
     /// Removes a connection, its secrets and, where asked, the provider's mappings.

@@ -21,6 +21,8 @@ mod search;
 mod sessions;
 mod signin;
 mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tokens;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
@@ -69,6 +71,8 @@ pub struct Store {
     dialect: Dialect,
     clock: Clock,
     keys: Keys,
+    #[cfg(any(test, feature = "testing"))]
+    pause: testing::PausePoint,
 }
 
 /// Which database answers.
@@ -175,7 +179,15 @@ impl Store {
         }
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
         let journal = self::pool(dialect, JOURNAL_POOL).connect_lazy_with(connect);
-        Ok(Self { pool, journal, dialect, clock: options.clock, keys })
+        Ok(Self {
+            pool,
+            journal,
+            dialect,
+            clock: options.clock,
+            keys,
+            #[cfg(any(test, feature = "testing"))]
+            pause: testing::PausePoint::default(),
+        })
     }
 
     /// The same store, over connections that no crowd of readers takes.

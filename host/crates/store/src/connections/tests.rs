@@ -1,0 +1,55 @@
+//! Races between two writers of one connection.
+
+use jackfield_core::{Clock, Outcome, audit::Actor};
+use jackfield_vault::Vault;
+
+use super::*;
+use crate::StoreOptions;
+
+async fn store(folder: &tempfile::TempDir) -> Store {
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let mut store = Store::open(StoreOptions { url, clock: Clock::system() }).await.expect("the database opens");
+    store.unlock(Vault::new(Secret::new([7; 32]))).await.expect("the store is unlocked");
+    store
+}
+
+fn draft() -> Draft {
+    Draft {
+        provider: ProviderId::parse("acme").expect("a provider id"),
+        org_name: Some("Acme".to_owned()),
+        account: None,
+        fields: BTreeMap::new(),
+        secrets: BTreeMap::from([("api_key".to_owned(), Secret::new("secret-1".to_owned()))]),
+        tokens: None,
+        connected_by: "ada".to_owned(),
+        status: Status::Connected,
+        reason: None,
+        check: Check { at: Timestamp::UNIX_EPOCH, healthy: true, code: None, reason: None, latency_ms: 1 },
+    }
+}
+
+fn audit(action: &'static str) -> NewAudit {
+    let actor = Actor { id: "1".to_owned(), name: "ada".to_owned(), origin: None, request_id: None };
+    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
+}
+
+#[tokio::test]
+async fn a_connect_that_was_committed_succeeds_although_a_disconnect_follows_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    let mut paused = store.pause_next_save();
+    let save = store.save_connection(draft(), Expected::Anything, audit("connection.connect"));
+    let disconnect = async {
+        paused.wait_for_commit().await;
+        let provider = ProviderId::parse("acme").expect("a provider id");
+        let connection = store.connection(&provider).await.expect("the database works").expect("it is committed");
+        store
+            .delete_connection(&connection, Mappings::Keep, audit("connection.disconnect"))
+            .await
+            .expect("the connection is deleted");
+        paused.resume();
+    };
+    let (saved, ()) = tokio::join!(save, disconnect);
+    assert!(saved.is_ok(), "{saved:?}");
+    assert!(store.connections().await.expect("the database works").is_empty());
+}

@@ -1,0 +1,57 @@
+//! Lets a test pause a writer between its commit and its return.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::Store;
+
+/// Where [`Store::save_connection`] pauses if a test asks for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PausePoint(Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>);
+
+impl PausePoint {
+    /// Waits until the test resumes; returns at once if no test asked for a pause.
+    pub(super) async fn wait(&self) {
+        let requested = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((committed, resumed)) = requested {
+            // A test that dropped its end does not wait.
+            let _sent = committed.send(());
+            let _resumed = resumed.await;
+        }
+    }
+}
+
+/// A save of a connection that a test has paused.
+#[derive(Debug)]
+pub struct PausedSave {
+    committed: oneshot::Receiver<()>,
+    resume: oneshot::Sender<()>,
+}
+
+impl PausedSave {
+    /// Waits until the save has committed.
+    ///
+    /// # Panics
+    /// If the save failed before its commit.
+    pub async fn wait_for_commit(&mut self) {
+        (&mut self.committed).await.expect("the save reaches its commit");
+    }
+
+    /// Lets the save return.
+    pub fn resume(self) {
+        // The caller of the save may be gone.
+        let _sent = self.resume.send(());
+    }
+}
+
+impl Store {
+    /// Pauses the next save of a connection, by this store or a clone of it, after its commit.
+    #[must_use]
+    pub fn pause_next_save(&self) -> PausedSave {
+        let (committed_sender, committed) = oneshot::channel();
+        let (resume, resumed) = oneshot::channel();
+        *self.pause.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((committed_sender, resumed));
+        PausedSave { committed, resume }
+    }
+}
