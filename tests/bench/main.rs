@@ -54,7 +54,7 @@ fn main() -> std::io::Result<()> {
         service::overhead(&slack, &mut report);
     }
     if is_chosen("refresh") {
-        refresh::readers(&mut report);
+        refresh::requests(&mut report);
     }
     if is_chosen("providers") {
         providers::load_warm(&mut report);

@@ -14,7 +14,6 @@ mod foresight;
 mod minting;
 mod oauth;
 mod outcome;
-mod readers;
 mod refresh;
 mod token_endpoint;
 mod walk;
@@ -36,6 +35,8 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::retry::{ChangeError, retry_overtaken};
+
 pub use self::{
     accounts::Accounts,
     activity::Totals,
@@ -49,12 +50,8 @@ use self::{
     attempt::{Kept, Trial},
     checks::{lacks_a_secret, tells_of_the_connection},
     minting::Minted,
-    readers::Readers,
     refresh::Refreshes,
 };
-
-/// How often a change starts over because somebody else changed the connection meanwhile.
-const TRIES: u32 = 3;
 
 /// Everything that is done with connections.
 #[derive(Clone, Debug)]
@@ -68,7 +65,6 @@ pub struct Connections {
     redirect_uri: Arc<str>,
     oauth_apps: Arc<BTreeMap<String, OAuthApp>>,
     refreshes: Refreshes,
-    readers: Readers,
     minted: Minted,
     activities: Activities,
 }
@@ -143,7 +139,6 @@ impl Connections {
         let redirect_uri = parts.public_url.join("oauth/callback").map_or_else(|_| String::new(), Into::into);
         Self {
             refreshes: Refreshes::new(parts.run, &parts.store),
-            readers: Readers::default(),
             store: parts.store,
             catalog: parts.catalog,
             sandbox: parts.sandbox,
@@ -229,17 +224,11 @@ impl Connections {
                 component.manifest.title
             )));
         }
-        for _ in 0..TRIES {
-            match self.connect_once(&id, &component, &submitted, actor).await {
-                Err(Attempt::Overtaken) => {}
-                Err(Attempt::Failed(error)) => {
-                    self.audit_refusal(actor, "connection.connect", &id, &error).await;
-                    return Err(error);
-                }
-                Ok(connected) => return Ok(connected),
-            }
+        let connected = retry_overtaken(async || self.connect_once(&id, &component, &submitted, actor).await).await;
+        if let Err(error) = &connected {
+            self.audit_refusal(actor, "connection.connect", &id, error).await;
         }
-        Err(StoreError::Conflict.into())
+        connected
     }
 
     async fn connect_once(
@@ -248,16 +237,16 @@ impl Connections {
         component: &Component,
         submitted: &BTreeMap<String, Submitted>,
         actor: &Actor,
-    ) -> Result<Connected, Attempt> {
+    ) -> Result<Connected, ChangeError> {
         let manifest = &component.manifest;
-        let stored = self.store.connection(id).await.map_err(Error::from)?;
+        let stored = self.store.connection(id).await?;
         let merged = match &stored {
             None => fields::merge(manifest, submitted, fields::Stored::default())?,
             Some(connection) => {
                 // A credential that no longer opens must not stand in the way of a fresh one.
                 let secrets = match self.store.connection_secrets(connection).await {
                     Err(StoreError::Unreadable) => BTreeMap::new(),
-                    other => other.map_err(Error::from)?,
+                    other => other?,
                 };
                 fields::merge(manifest, submitted, fields::Stored { fields: connection.fields.clone(), secrets })?
             }
@@ -390,19 +379,6 @@ impl Connections {
         if let Err(error) = self.store.audit(audit).await {
             tracing::error!(%error, "a refusal could not be written to the audit");
         }
-    }
-}
-
-/// Why a connect is not done.
-enum Attempt {
-    /// What it was made from changed meanwhile; another try may do.
-    Overtaken,
-    Failed(Error),
-}
-
-impl From<Error> for Attempt {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 

@@ -3,3 +3,5 @@
 pub mod connections;
 pub mod people;
 pub mod plugins;
+
+mod retry;

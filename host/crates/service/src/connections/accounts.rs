@@ -2,9 +2,10 @@
 
 use jackfield_core::{Account, Connection, Error, FieldError, Outcome, ProviderId, audit::Actor};
 use jackfield_sandbox::{Answer, Component, Operation};
-use jackfield_store::{Choice, NewAudit, StoreError};
+use jackfield_store::{Choice, NewAudit};
 
-use super::{Attempt, Connections};
+use super::Connections;
+use crate::retry::{ChangeError, retry_overtaken};
 
 /// The accounts behind a connection's credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,20 +31,16 @@ impl Connections {
     /// # Errors
     /// As [`accounts`](Self::accounts), or the id is none of them.
     pub async fn choose_account(&self, provider: &str, account: &str, actor: &Actor) -> Result<Option<String>, Error> {
-        for _ in 0..super::TRIES {
+        retry_overtaken(async || {
             let (id, component, connection) = self.with_accounts(provider).await?;
             let accounts = self.accounts_now(&component, &connection).await?;
             if !accounts.iter().any(|known| known.id == account) {
                 let message = "is none of the accounts that the credential opens";
-                return Err(Error::InvalidFields(vec![FieldError::new("id", message)]));
+                return Err(Error::InvalidFields(vec![FieldError::new("id", message)]).into());
             }
-            match self.choose_once(&id, &component, &connection, account, actor).await {
-                Err(Attempt::Overtaken) => {}
-                Err(Attempt::Failed(error)) => return Err(error),
-                Ok(org_name) => return Ok(org_name),
-            }
-        }
-        Err(StoreError::Conflict.into())
+            self.choose_once(&id, &component, &connection, account, actor).await
+        })
+        .await
     }
 
     async fn choose_once(
@@ -53,7 +50,7 @@ impl Connections {
         connection: &Connection,
         account: &str,
         actor: &Actor,
-    ) -> Result<Option<String>, Attempt> {
+    ) -> Result<Option<String>, ChangeError> {
         let with_account = Connection { account: Some(account.to_owned()), ..connection.clone() };
         let started = tokio::time::Instant::now();
         let answer = self.run_stored(component, &with_account, Operation::Connect).await?;
@@ -81,10 +78,8 @@ impl Connections {
             outcome: Outcome::Done,
             detail: org_name.clone(),
         };
-        match self.store.choose_account(connection, choice, audit).await {
-            Err(StoreError::Conflict) => Err(Attempt::Overtaken),
-            other => Ok(other.map(|()| org_name).map_err(Error::from)?),
-        }
+        self.store.choose_account(connection, choice, audit).await?;
+        Ok(org_name)
     }
 
     async fn with_accounts(&self, provider: &str) -> Result<(ProviderId, Component, Connection), Error> {

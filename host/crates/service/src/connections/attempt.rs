@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jackfield_core::{Account, Connection, Error, Outcome, ProviderId, Secret, Status, audit::Actor};
 use jackfield_sandbox::{Answer, Component, Operation};
-use jackfield_store::{Draft, Expected, NewAudit, StoreError, Tokens};
+use jackfield_store::{Draft, Expected, NewAudit, Tokens};
 use tokio::time::Instant;
 
-use super::{Attempt, Connected, Connections, call::Credentials, outcome::Phase, pool_of};
+use super::{Connected, Connections, call::Credentials, outcome::Phase, pool_of};
+use crate::retry::ChangeError;
 
 /// A credential that is to be tried, and what goes with it.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Connections {
         trial: Trial,
         kept: Kept,
         actor: &Actor,
-    ) -> Result<Connected, Attempt> {
+    ) -> Result<Connected, ChangeError> {
         let opened = self.open(component, stored, &trial).await?;
         let mut fields = trial.fields;
         for (name, value) in opened.learned {
@@ -78,10 +79,7 @@ impl Connections {
             outcome: Outcome::Done,
             detail: opened.org_name.clone(),
         };
-        match self.store.save_connection(draft, expected, audit).await {
-            Err(StoreError::Conflict) => return Err(Attempt::Overtaken),
-            other => other.map_err(Error::from)?,
-        };
+        self.store.save_connection(draft, expected, audit).await?;
         if let Some(connection) = stored {
             self.egress.forget(&pool_of(component, connection));
             self.minted.forget(&connection.id);

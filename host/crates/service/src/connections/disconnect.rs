@@ -6,9 +6,10 @@ use jackfield_core::{
     manifest::{Auth, MappingFate},
 };
 use jackfield_sandbox::{Answer, Component, Operation, UpstreamFate};
-use jackfield_store::{Mappings, NewAudit, StoreError};
+use jackfield_store::{Mappings, NewAudit};
 
-use super::{Attempt, Connections, Disconnected, TRIES, Upstream, pool_of, token_endpoint::TokenEndpoint};
+use super::{Connections, Disconnected, Upstream, pool_of, token_endpoint::TokenEndpoint};
+use crate::retry::{ChangeError, retry_overtaken};
 
 impl Connections {
     /// Revokes at the provider what can be revoked, and removes the connection with its secrets in any case.
@@ -18,19 +19,15 @@ impl Connections {
     pub async fn disconnect(&self, provider: &str, actor: &Actor) -> Result<Disconnected, Error> {
         self.store.vault()?;
         let id = self.id(provider)?;
-        for _ in 0..TRIES {
-            let Some(connection) = self.store.connection(&id).await? else {
+        // A connect that overtakes the disconnect stores another credential, which has to be revoked too.
+        retry_overtaken(async || match self.store.connection(&id).await? {
+            Some(connection) => self.disconnect_once(&id, &connection, actor).await,
+            None => {
                 self.known(provider)?;
-                return Ok(Disconnected { upstream: Upstream::Nothing, note: None });
-            };
-            match self.disconnect_once(&id, &connection, actor).await {
-                // Somebody connected anew meanwhile: that credential is to be revoked too.
-                Err(Attempt::Overtaken) => {}
-                Err(Attempt::Failed(error)) => return Err(error),
-                Ok(disconnected) => return Ok(disconnected),
+                Ok(Disconnected { upstream: Upstream::Nothing, note: None })
             }
-        }
-        Err(StoreError::Conflict.into())
+        })
+        .await
     }
 
     async fn disconnect_once(
@@ -38,7 +35,7 @@ impl Connections {
         id: &ProviderId,
         connection: &Connection,
         actor: &Actor,
-    ) -> Result<Disconnected, Attempt> {
+    ) -> Result<Disconnected, ChangeError> {
         let component = self.catalog.component(id.as_str());
         let (upstream, note) = match &component {
             Ok(component) => self.revoke(component, connection).await,
@@ -55,10 +52,7 @@ impl Connections {
             outcome: Outcome::Done,
             detail: note.clone(),
         };
-        match self.store.delete_connection(connection, mappings, audit).await {
-            Err(StoreError::Conflict) => return Err(Attempt::Overtaken),
-            other => other.map_err(Error::from)?,
-        }
+        self.store.delete_connection(connection, mappings, audit).await?;
         if let Ok(component) = &component {
             self.egress.forget(&pool_of(component, connection));
         }

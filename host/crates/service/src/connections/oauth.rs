@@ -17,11 +17,12 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope
 use uuid::Uuid;
 
 use super::{
-    Attempt, Connected, Connections,
+    Connected, Connections,
     attempt::Trial,
     outcome,
     token_endpoint::{TokenEndpoint, TokenError},
 };
+use crate::retry::retry_overtaken;
 
 /// How long a person has for the provider's consent page.
 const FLOW_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -194,17 +195,13 @@ impl Connections {
         let endpoint =
             TokenEndpoint { egress: &self.egress, clock: &self.clock, provider: id.as_str(), grant: oauth2, app: &app };
         let tokens = endpoint.exchange(&code, &verifier, &flow.redirect_uri).await.map_err(refused)?;
-        for _ in 0..super::TRIES {
+        retry_overtaken(async || {
             let stored = self.store.connection(id).await?;
             let fields = stored.as_ref().map(|connection| connection.fields.clone()).unwrap_or_default();
             let trial = Trial { fields, secrets: BTreeMap::new(), tokens: Some(tokens.clone()) };
-            match self.attempt(id, component, stored.as_ref(), trial, super::Kept::Nothing, actor).await {
-                Err(Attempt::Overtaken) => {}
-                Err(Attempt::Failed(error)) => return Err(error),
-                Ok(connected) => return Ok(connected),
-            }
-        }
-        Err(jackfield_store::StoreError::Conflict.into())
+            self.attempt(id, component, stored.as_ref(), trial, super::Kept::Nothing, actor).await
+        })
+        .await
     }
 
     /// The OAuth app of a provider: from the settings, else as it was set through the API for this very endpoint.
