@@ -51,9 +51,9 @@ const PROVIDERS: [&str; 6] = ["slack", "xero", "productive", "google", "remote.c
 /// The files in which such a word is allowed, with the word.
 const PROVIDER_EXCEPTIONS: [(&str, &str); 4] = [
     // The id columns of `user-mappings`, which older clients know by these names, in one table.
-    ("host/crates/api/src/mappings.rs", "xero"),
-    ("host/crates/api/src/mappings.rs", "productive"),
-    ("host/crates/api/src/mappings.rs", "google"),
+    ("host/crates/api/src/routes/mappings.rs", "xero"),
+    ("host/crates/api/src/routes/mappings.rs", "productive"),
+    ("host/crates/api/src/routes/mappings.rs", "google"),
     // The header by which a cloud's metadata server recognises its callers; egress rejects it.
     ("host/crates/egress/src/headers.rs", "google"),
 ];

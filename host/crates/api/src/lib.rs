@@ -2,31 +2,9 @@
 //!
 //! A route is open only when its line here says so; whatever path nobody wrote down needs an Executive too.
 
-mod accounts;
-mod activity;
-mod alerts;
-mod audit;
-mod caller;
-mod connections;
-mod console;
-mod docs;
-mod error;
-mod events;
-mod extract;
-mod form;
-mod health;
-mod mappings;
-mod matching;
-mod oauth;
-mod oidc;
+mod http;
 pub mod openapi;
-mod people;
-mod providers;
-mod request;
-mod serve;
-mod service;
-mod session;
-mod stream;
+mod routes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,7 +13,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, delete, get, patch, post, put},
 };
-use http::Method;
+use ::http::Method;
 use jackfield_core::{Clock, metrics::Metrics};
 use jackfield_sandbox::{Catalog, check};
 use jackfield_service::{
@@ -46,13 +24,23 @@ use jackfield_service::{
 use jackfield_store::Store;
 use jiff::Timestamp;
 
+use self::{
+    http::{
+        callers as caller, errors as error, extractors as extract, json_fields as form, middleware as request,
+        streaming as stream,
+    },
+    routes::{
+        accounts, activity, alerts, audit, connections, console, docs, events, health, mappings, matching, oauth, oidc,
+        people, providers, service, session,
+    },
+};
 pub use self::{
-    caller::{FailedTries, JwtCallers, Site},
-    events::Events,
-    extract::LargeBodies,
-    oidc::{CALLBACK as OIDC_CALLBACK, Oidc},
+    http::callers::{FailedTries, JwtCallers, Site},
+    routes::events::Events,
+    http::extractors::LargeBodies,
+    routes::oidc::{CALLBACK as OIDC_CALLBACK, Oidc},
     openapi::example_of_pattern,
-    serve::Server,
+    http::serving::Server,
 };
 
 /// How long an answer may take in all: a call's own bound, and some for the database.

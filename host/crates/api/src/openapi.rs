@@ -7,11 +7,11 @@ mod activity;
 mod connections;
 mod console;
 mod events;
-mod fields;
+mod provider_fields;
 mod mappings;
 mod oauth;
 mod operation;
-mod pattern;
+mod pattern_example;
 mod people;
 mod problems;
 mod providers;
@@ -26,7 +26,7 @@ use jackfield_core::manifest::Manifest;
 use jackfield_sandbox::{Catalog, catalog};
 use serde_json::{Map, Value, json};
 
-pub use self::pattern::example as example_of_pattern;
+pub use self::pattern_example::example as example_of_pattern;
 use self::{operation::Operation, schema::Schema};
 use super::{Access, Route, State, routes};
 
@@ -53,12 +53,12 @@ const GROUPS: [(&str, &str); 12] = [
 ];
 
 /// `GET /api/openapi.json`: with the fields of each provider that may run.
-pub(super) async fn whole(Given(state): Given<State>) -> Answer<Value> {
+pub(crate) async fn whole(Given(state): Given<State>) -> Answer<Value> {
     Answer(of_catalog(&state.catalog))
 }
 
 /// `GET /docs/openapi.json`: the same of every service of this version, so that it tells nothing of this one.
-pub(super) async fn general() -> Answer<Value> {
+pub(crate) async fn general() -> Answer<Value> {
     Answer(document([]))
 }
 
@@ -83,8 +83,8 @@ pub fn document<'a>(providers: impl IntoIterator<Item = &'a Manifest>) -> Value 
         }
     }
     for manifest in providers {
-        schemas.push((fields::body_name(manifest), fields::body(manifest)));
-        for operation in fields::operations(manifest) {
+        schemas.push((provider_fields::body_name(manifest), provider_fields::body(manifest)));
+        for operation in provider_fields::operations(manifest) {
             paths.add(operation, Access::Executive);
         }
     }

@@ -8,7 +8,7 @@ use super::{
     schema::{Schema, count, list, named, number, object, text, time},
 };
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let example = json!({
         "provider": "acme-chat",
         "operations": [{
@@ -40,7 +40,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let operation = object()
         .says("The calls of one operation.")
         .needs("operation", text())

@@ -11,7 +11,7 @@ use super::{
 const GROUP: &str = "Connections";
 
 /// What any question to a provider with its stored credential may come to.
-pub(super) const ASKING: [&str; 11] = [
+pub(crate) const ASKING: [&str; 11] = [
     "unknown_provider",
     "plugin_not_approved",
     "plugin_fault",
@@ -26,7 +26,7 @@ pub(super) const ASKING: [&str; 11] = [
 ];
 
 /// What trying a new credential may come to.
-pub(super) const CONNECTING: [&str; 7] = [
+pub(crate) const CONNECTING: [&str; 7] = [
     "unknown_provider",
     "plugin_not_approved",
     "plugin_fault",
@@ -41,7 +41,7 @@ const ANY_FIELDS: &str = "The provider's own fields, as `GET /api/admin/provider
     that is left out keeps its value, a secret too; null clears an optional one. No mask is given out or taken. The \
     credential is tried before anything is stored.";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let operation = |method, path: &str, id, summary| {
         Operation::new(method, &format!("/api/admin/connections{path}"), id, GROUP, summary)
     };
@@ -120,7 +120,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let provider_id = text()
         .with("pattern", "^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
         .with("minLength", 2)
@@ -221,17 +221,17 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
 }
 
 /// A number of things on a page.
-pub(super) fn page_size(most: u32, usual: u32) -> Schema {
+pub(crate) fn page_size(most: u32, usual: u32) -> Schema {
     Schema::of(json!({ "type": "integer", "minimum": 1, "maximum": most, "default": usual }))
 }
 
 /// An example of what a connect answers.
-pub(super) fn connected() -> serde_json::Value {
+pub(crate) fn connected() -> serde_json::Value {
     json!({ "ok": true, "org_name": "Acme Instruments" })
 }
 
 /// An example of what a disconnect answers.
-pub(super) fn disconnected() -> serde_json::Value {
+pub(crate) fn disconnected() -> serde_json::Value {
     json!({ "ok": true, "upstream": "revoked", "note": null })
 }
 
@@ -244,7 +244,7 @@ fn connected_schema() -> Schema {
 }
 
 /// Where the next page begins.
-pub(super) fn next_cursor() -> Schema {
+pub(crate) fn next_cursor() -> Schema {
     text().or_null().says("What to ask for as `cursor` to go on; null at the end.")
 }
 

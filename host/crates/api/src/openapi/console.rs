@@ -37,7 +37,7 @@ const KINDS: [(&str, &str); 8] = [
     ("font/woff2", "…"),
 ];
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let page = |(path, id, what)| {
         Operation::new(Method::GET, path, id, GROUP, &format!("The console, at {what}"))
             .says("The same page at each of its paths. With `ETag`, and compressed where the caller takes that.")

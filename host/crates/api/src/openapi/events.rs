@@ -15,7 +15,7 @@ const ABOUT: &str = "Server-sent events, for as long as the caller listens; a co
     Told within about a second, whichever host of the database was asked to change something. Whoever opens the stream \
     first and loads the lists then misses nothing.";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let example = "event: mappings\ndata: {}\n\n";
     vec![
         Operation::new(Method::GET, "/api/admin/events", "listen", "Events", "Tells what changes, as it changes")

@@ -15,7 +15,7 @@ const GROUP: &str = "Mappings";
 
 const TABLE: &str = "name,email,acme-chat\nAda Okafor,ada@acme.example,U0HDYE3FJ\n";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let operation = |method, path: &str, id, summary| {
         Operation::new(method, &format!("/api/admin/connections{path}"), id, GROUP, summary)
     };
@@ -85,7 +85,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let view = || text().or_null().says("A view of the mapping of that name.");
     let mapping = object()
         .says("One person and their account at each provider.")

@@ -11,7 +11,7 @@ use super::{
 
 const GROUP: &str = "OAuth";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let operation = |method, path: &str, id, summary| {
         Operation::new(method, &format!("/api/admin/connections/{{provider}}{path}"), id, GROUP, summary)
     };
@@ -110,7 +110,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let flow = object()
         .says("A flow that was begun.")
         .needs("url", text().with("format", "uri").says("Where to send the browser."))
@@ -130,6 +130,6 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
 }
 
 /// An answer that says only that it was done, and perhaps a word more.
-pub(super) fn done() -> Schema {
+pub(crate) fn done() -> Schema {
     object().needs("ok", ok()).and_any(Schema::of(json!({})))
 }

@@ -15,12 +15,12 @@ const JSON: &str = "application/json";
 
 /// The description of one operation.
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) method: Method,
-    pub(super) path: String,
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: String,
     /// A name for programs, the only one of its kind.
-    pub(super) id: String,
-    pub(super) group: &'static str,
+    pub(crate) id: String,
+    pub(crate) group: &'static str,
     summary: String,
     description: Option<String>,
     /// Of the query and of header fields; those of the path come from the path.
@@ -32,7 +32,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    pub(super) fn new(method: Method, path: &str, id: &str, group: &'static str, summary: &str) -> Self {
+    pub(crate) fn new(method: Method, path: &str, id: &str, group: &'static str, summary: &str) -> Self {
         Self {
             method,
             path: path.to_owned(),
@@ -48,48 +48,48 @@ impl Operation {
     }
 
     /// Says the same of this path, whose parameters may be called otherwise.
-    pub(super) fn at(self, path: &str) -> Self {
+    pub(crate) fn at(self, path: &str) -> Self {
         Self { path: path.to_owned(), ..self }
     }
 
     /// Says more than the summary.
-    pub(super) fn says(mut self, description: impl Into<String>) -> Self {
+    pub(crate) fn says(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
     /// Takes a parameter of the query.
-    pub(super) fn asks(mut self, name: &str, what: &str, schema: Schema) -> Self {
+    pub(crate) fn asks(mut self, name: &str, what: &str, schema: Schema) -> Self {
         self.parameters.push(json!({ "name": name, "in": "query", "description": what, "schema": schema.value() }));
         self.fails.extend([(400, "invalid_request"), (422, "invalid_request")]);
         self
     }
 
     /// Takes a header field that may be left out.
-    pub(super) fn asks_in_header(mut self, name: &str, what: &str, schema: Schema) -> Self {
+    pub(crate) fn asks_in_header(mut self, name: &str, what: &str, schema: Schema) -> Self {
         self.parameters.push(json!({ "name": name, "in": "header", "description": what, "schema": schema.value() }));
         self
     }
 
     /// Takes a JSON body.
-    pub(super) fn takes(self, schema: Schema, example: impl Into<Option<Value>>) -> Self {
+    pub(crate) fn takes(self, schema: Schema, example: impl Into<Option<Value>>) -> Self {
         self.takes_as(JSON, schema, example)
     }
 
     /// Takes a body of some type.
-    pub(super) fn takes_as(mut self, kind: &str, schema: Schema, example: impl Into<Option<Value>>) -> Self {
+    pub(crate) fn takes_as(mut self, kind: &str, schema: Schema, example: impl Into<Option<Value>>) -> Self {
         self.takes.insert(kind.to_owned(), media(schema, example.into()));
         self.fails.extend([(400, "invalid_request"), (413, "invalid_request"), (422, "invalid_request")]);
         self
     }
 
     /// Answers with JSON.
-    pub(super) fn answers(self, status: u16, what: &str, schema: Schema, example: Value) -> Self {
+    pub(crate) fn answers(self, status: u16, what: &str, schema: Schema, example: Value) -> Self {
         self.answers_as(status, what, JSON, schema, example)
     }
 
     /// Answers with a body of some type; several types of one status add up.
-    pub(super) fn answers_as(mut self, status: u16, what: &str, kind: &str, schema: Schema, example: Value) -> Self {
+    pub(crate) fn answers_as(mut self, status: u16, what: &str, kind: &str, schema: Schema, example: Value) -> Self {
         let answer = self.answers.entry(status).or_insert_with(|| {
             let headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
             json!({ "description": what, "headers": headers, "content": {} })
@@ -99,7 +99,7 @@ impl Operation {
     }
 
     /// Leads the browser elsewhere.
-    pub(super) fn leads(mut self, what: &str) -> Self {
+    pub(crate) fn leads(mut self, what: &str) -> Self {
         let headers = json!({
             "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" },
             "Location": { "description": what, "schema": { "type": "string" } },
@@ -109,7 +109,7 @@ impl Operation {
     }
 
     /// Fails with these codes, besides those of every route.
-    pub(super) fn fails(mut self, codes: &[&'static str]) -> Self {
+    pub(crate) fn fails(mut self, codes: &[&'static str]) -> Self {
         for wanted in codes {
             self.fails.extend(PROBLEMS.iter().filter(|(code, _, _)| code == wanted).map(|(code, of, _)| (*of, *code)));
         }
@@ -117,7 +117,7 @@ impl Operation {
     }
 
     /// The operation as a path item holds it, and the responses that it shares with others, by name.
-    pub(super) fn written(self, access: Access) -> (Value, Vec<(String, Value)>) {
+    pub(crate) fn written(self, access: Access) -> (Value, Vec<(String, Value)>) {
         let mut fails = self.fails;
         let mut parameters = path_parameters(&self.path);
         if !parameters.is_empty() {

@@ -13,14 +13,14 @@ use super::{
 const GROUP: &str = "People";
 
 /// The type of a table.
-pub(super) const CSV: &str = "text/csv";
+pub(crate) const CSV: &str = "text/csv";
 
 /// What `q` of a list is.
-pub(super) const SOUGHT: &str = "A part of the name or the address, without regard to case and accents.";
+pub(crate) const SOUGHT: &str = "A part of the name or the address, without regard to case and accents.";
 
 const TABLE: &str = "name,email\nAda Okafor,ada@acme.example\n";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let operation = |method, path: &str, id, summary| {
         Operation::new(method, &format!("/api/admin/people{path}"), id, GROUP, summary)
     };
@@ -64,7 +64,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let user_id = || text().or_null().says("Their id in the company's own systems.");
     let person = object()
         .says("One person of the company.")

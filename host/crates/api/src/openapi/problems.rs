@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::schema::{Schema, count, list, named, object, text};
 
 /// Every outcome that is no success: code, status, when.
-pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
+pub(crate) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("invalid_request", 400, "not JSON, of the wrong shape, or a query that cannot be read"),
     ("unauthenticated", 401, "no bearer token and no session, or none that is good"),
     (
@@ -40,13 +40,13 @@ pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
 ];
 
 /// The codes that any route may answer.
-pub(super) const EVERYWHERE: [&str; 3] = ["misdirected", "internal", "provider_timeout"];
+pub(crate) const EVERYWHERE: [&str; 3] = ["misdirected", "internal", "provider_timeout"];
 
 /// The codes of a route that demands a level.
-pub(super) const WITH_A_LEVEL: [&str; 4] = ["unauthenticated", "forbidden", "rate_limited", "overloaded"];
+pub(crate) const WITH_A_LEVEL: [&str; 4] = ["unauthenticated", "forbidden", "rate_limited", "overloaded"];
 
 /// The schema of every problem (RFC 9457).
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let codes: BTreeSet<&str> = PROBLEMS.iter().map(|(code, _, _)| *code).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     let problem = object()
@@ -67,13 +67,13 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
 }
 
 /// The name of the response for these codes of one status, under which the document keeps it once.
-pub(super) fn response_name(status: u16, codes: &BTreeSet<&str>) -> String {
+pub(crate) fn response_name(status: u16, codes: &BTreeSet<&str>) -> String {
     let codes: Vec<&str> = codes.iter().copied().collect();
     format!("{status}.{}", codes.join("."))
 }
 
 /// The response for these codes of one status.
-pub(super) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
+pub(crate) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
     let words: Vec<(&str, &str)> = PROBLEMS
         .iter()
         .filter(|(code, of, _)| *of == status && codes.contains(code))

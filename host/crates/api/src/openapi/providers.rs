@@ -10,7 +10,7 @@ use super::{
 
 const GROUP: &str = "Providers";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let at = |method, path: &str, id, summary| {
         let path = format!("/api/admin/providers{path}");
         Operation::new(method, &path, id, GROUP, summary)
@@ -68,7 +68,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let field = object()
         .says("One input of the connect form.")
         .needs("name", text().says("The key in the body of a connect."))

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 /// The schema of one value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Schema(Map<String, Value>);
+pub(crate) struct Schema(Map<String, Value>);
 
 impl Schema {
     /// Takes a schema that is written out.
-    pub(super) fn of(schema: Value) -> Self {
+    pub(crate) fn of(schema: Value) -> Self {
         match schema {
             Value::Object(schema) => Self(schema),
             // `true` takes everything, and so does the empty schema.
@@ -17,18 +17,18 @@ impl Schema {
     }
 
     /// Says what the value is.
-    pub(super) fn says(self, description: impl Into<String>) -> Self {
+    pub(crate) fn says(self, description: impl Into<String>) -> Self {
         self.with("description", description.into())
     }
 
     /// Sets a keyword.
-    pub(super) fn with(mut self, keyword: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, keyword: &str, value: impl Into<Value>) -> Self {
         self.0.insert(keyword.to_owned(), value.into());
         self
     }
 
     /// Takes null too.
-    pub(super) fn or_null(mut self) -> Self {
+    pub(crate) fn or_null(mut self) -> Self {
         let Some(Value::String(kind)) = self.0.remove("type") else {
             return Self::of(json!({ "anyOf": [self.value(), { "type": "null" }] }));
         };
@@ -38,12 +38,12 @@ impl Schema {
         self.with("type", json!([kind, "null"]))
     }
 
-    pub(super) fn value(self) -> Value {
+    pub(crate) fn value(self) -> Value {
         Value::Object(self.0)
     }
 
     /// Adds a property that is always there.
-    pub(super) fn needs(mut self, name: &str, schema: Self) -> Self {
+    pub(crate) fn needs(mut self, name: &str, schema: Self) -> Self {
         if let Value::Array(required) = self.0.entry("required").or_insert_with(|| json!([])) {
             required.push(name.into());
         }
@@ -51,7 +51,7 @@ impl Schema {
     }
 
     /// Adds a property that is there at times.
-    pub(super) fn may_have(mut self, name: &str, schema: Self) -> Self {
+    pub(crate) fn may_have(mut self, name: &str, schema: Self) -> Self {
         if let Value::Object(properties) = self.0.entry("properties").or_insert_with(|| json!({})) {
             properties.insert(name.to_owned(), schema.value());
         }
@@ -59,55 +59,55 @@ impl Schema {
     }
 
     /// Takes further properties of this schema.
-    pub(super) fn and_any(self, others: Self) -> Self {
+    pub(crate) fn and_any(self, others: Self) -> Self {
         self.with("additionalProperties", others.value())
     }
 }
 
 /// An object of the properties that are added to it, and of no others.
-pub(super) fn object() -> Schema {
+pub(crate) fn object() -> Schema {
     Schema::of(json!({ "type": "object", "additionalProperties": false }))
 }
 
 /// A schema of the components, by its name.
-pub(super) fn named(name: &str) -> Schema {
+pub(crate) fn named(name: &str) -> Schema {
     Schema::of(json!({ "$ref": format!("#/components/schemas/{name}") }))
 }
 
-pub(super) fn text() -> Schema {
+pub(crate) fn text() -> Schema {
     Schema::of(json!({ "type": "string" }))
 }
 
-pub(super) fn flag() -> Schema {
+pub(crate) fn flag() -> Schema {
     Schema::of(json!({ "type": "boolean" }))
 }
 
 /// A whole number that is not negative.
-pub(super) fn count() -> Schema {
+pub(crate) fn count() -> Schema {
     Schema::of(json!({ "type": "integer", "minimum": 0 }))
 }
 
 /// A number that is not negative.
-pub(super) fn number() -> Schema {
+pub(crate) fn number() -> Schema {
     Schema::of(json!({ "type": "number", "minimum": 0 }))
 }
 
 /// A moment, RFC 3339 in UTC.
-pub(super) fn time() -> Schema {
+pub(crate) fn time() -> Schema {
     text().with("format", "date-time")
 }
 
 /// Always true: the word of an answer that something was done.
-pub(super) fn ok() -> Schema {
+pub(crate) fn ok() -> Schema {
     Schema::of(json!({ "const": true })).says("It was done.")
 }
 
 /// One of these words.
-pub(super) fn word(words: &[&str]) -> Schema {
+pub(crate) fn word(words: &[&str]) -> Schema {
     text().with("enum", words)
 }
 
-pub(super) fn list(items: Schema) -> Schema {
+pub(crate) fn list(items: Schema) -> Schema {
     Schema::of(json!({ "type": "array", "items": items.value() }))
 }
 

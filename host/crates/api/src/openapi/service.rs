@@ -10,7 +10,7 @@ use super::{
     schema::{Schema, count, flag, list, named, object, text, time, word},
 };
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let get = |path, id, group, summary| Operation::new(Method::GET, path, id, group, summary);
     let description = || Schema::of(json!({ "type": "object" })).says("An OpenAPI 3.1 document.");
     let begin = || json!({ "openapi": "3.1.1", "info": { "title": "Jackfield", "version": "0.1.0" }, "paths": {} });
@@ -69,7 +69,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let entry = object()
         .says("One line of the audit.")
         .needs("seq", count().says("Counts up without a gap."))

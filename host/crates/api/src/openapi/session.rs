@@ -11,7 +11,7 @@ use super::{
 
 const GROUP: &str = "Session";
 
-pub(super) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let operation = |method, path, id, summary| Operation::new(method, path, id, GROUP, summary);
     vec![
         operation(Method::GET, "/api/session", "show_session", "Tells who is signed in by the request's cookie")
@@ -56,7 +56,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
     let session = object()
         .says("Who is signed in. All but `signed_in` and `oidc` is there where somebody is.")
         .needs("signed_in", flag())

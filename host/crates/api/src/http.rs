@@ -1,0 +1,9 @@
+//! What every route uses: callers, extractors, errors, middleware, streaming, and the server.
+
+pub(crate) mod callers;
+pub(crate) mod errors;
+pub(crate) mod extractors;
+pub(crate) mod json_fields;
+pub(crate) mod middleware;
+pub(crate) mod serving;
+pub(crate) mod streaming;
