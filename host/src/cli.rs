@@ -15,7 +15,7 @@ use jackfield::{
     config::{Config, ConfigError, Dev},
     logging,
 };
-use jackfield_core::{Outcome, audit::Actor};
+use jackfield_core::audit::{Action, Actor};
 use jackfield_sandbox::check;
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
@@ -98,10 +98,8 @@ fn settings() -> anyhow::Result<Config> {
 }
 
 /// What the audit is told of a command.
-fn by_hand(action: &'static str, detail: String) -> NewAudit {
-    let actor =
-        Actor { id: "command line".to_owned(), name: "command line".to_owned(), origin: None, request_id: None };
-    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: Some(detail) }
+fn by_hand(action: Action, detail: String) -> NewAudit {
+    NewAudit::done(&Actor::named("command line"), action).with_detail(detail)
 }
 
 async fn told_to_stop() {

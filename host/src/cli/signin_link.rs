@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use jackfield::app;
-use jackfield_core::{Caller, Clock};
+use jackfield_core::{Caller, Clock, audit::Action};
 use jackfield_store::Store;
 use url::Url;
 
@@ -39,7 +39,7 @@ pub(super) async fn first(store: &Store, site: &Url) -> anyhow::Result<()> {
 }
 
 async fn make(store: &Store, site: &Url, name: &str) -> anyhow::Result<Url> {
-    let secret = store.create_signin_link(name, by_hand("signin_link.create", name.to_owned())).await?;
+    let secret = store.create_signin_link(name, by_hand(Action::SigninLinkCreate, name.to_owned())).await?;
     let mut link = site.join("signin")?;
     // What stands behind the # stays in the browser: it is in no log on the way.
     link.set_fragment(Some(secret.expose()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use jackfield::app;
-use jackfield_core::{ApiToken, Caller, Clock, Level, ProviderId};
+use jackfield_core::{ApiToken, Caller, Clock, Level, ProviderId, audit::Action};
 use jackfield_store::{NewToken, Store};
 
 use super::{by_hand, say, settings};
@@ -86,7 +86,7 @@ async fn create(
     for provider in &providers {
         ProviderId::parse(provider).with_context(|| format!("`{provider}`"))?;
     }
-    let audit = by_hand("token.create", format!("{name}, {}", level.as_str()));
+    let audit = by_hand(Action::TokenCreate, format!("{name}, {}", level.as_str()));
     let lifetime = expires.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     let (_, text) = store.create_token(NewToken { name, level, providers, lifetime }, audit).await?;
     say(text.expose());
@@ -115,7 +115,7 @@ fn state(token: &ApiToken) -> &'static str {
 }
 
 async fn revoke(store: &Store, id: &str) -> anyhow::Result<()> {
-    if store.revoke_token(id, by_hand("token.revoke", id.to_owned())).await? {
+    if store.revoke_token(id, by_hand(Action::TokenRevoke, id.to_owned())).await? {
         return Ok(());
     }
     bail!("there is no token `{id}` that is not revoked; `jackfield token list` shows them")

@@ -1,6 +1,9 @@
 //! `GET …/{provider}/disconnect`: what a disconnect would do, and then does.
 
-use jackfield_core::{Level, Outcome, audit::Actor};
+use jackfield_core::{
+    Level,
+    audit::{Action, Actor},
+};
 use jackfield_store::{NewAudit, NewToken};
 use jackfield_test_support::{app::TestApp, guests, marked, slack::Slack};
 use serde_json::json;
@@ -8,17 +11,10 @@ use serde_json::json;
 use super::{SLACK, connected, people::person, with_slack};
 
 async fn service_token(app: &TestApp, name: &str, providers: &[&str]) -> String {
-    let actor = Actor { id: "test".to_owned(), name: "test".to_owned(), origin: None, request_id: None };
-    let audit = || NewAudit {
-        actor: actor.clone(),
-        action: "token.create",
-        provider: None,
-        outcome: Outcome::Done,
-        detail: None,
-    };
+    let audit = NewAudit::done(&Actor::named("test"), Action::TokenCreate);
     let providers = providers.iter().map(|provider| (*provider).to_owned()).collect();
     let new = NewToken { name: name.to_owned(), level: Level::Service, providers, lifetime: None };
-    let (token, text) = app.store.create_token(new, audit()).await.expect("a token is made");
+    let (token, text) = app.store.create_token(new, audit).await.expect("a token is made");
     let _noted = marked::note(text.expose().clone());
     token.id
 }

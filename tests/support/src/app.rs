@@ -19,7 +19,10 @@ use jackfield::{
     config::{Config, Dev, LogFormat},
     logging,
 };
-use jackfield_core::{Clock, Level, Outcome, audit::Actor};
+use jackfield_core::{
+    Clock, Level,
+    audit::{Action, Actor},
+};
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust};
 use jackfield_service::connections::Connections;
@@ -183,7 +186,7 @@ impl TestApp {
     pub async fn second_executive(&self) -> String {
         let new =
             NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
-        let (_, text) = self.store.create_token(new, by_hand("token.create")).await.expect("a token is made");
+        let (_, text) = self.store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
         marked::note(text.expose().clone())
     }
 
@@ -455,9 +458,9 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(Caller, String)> {
         let name = format!("{caller:?}").to_lowercase();
         let lifetime = (caller == Caller::Expired).then_some(Duration::from_secs(1));
         let new = NewToken { name, level, providers: Vec::new(), lifetime };
-        let (token, text) = store.create_token(new, by_hand("token.create")).await.expect("a token is made");
+        let (token, text) = store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
         if caller == Caller::Revoked {
-            assert!(store.revoke_token(&token.id, by_hand("token.revoke")).await.expect("a token is revoked"));
+            assert!(store.revoke_token(&token.id, by_hand(Action::TokenRevoke)).await.expect("a token is revoked"));
         }
         tokens.push((caller, marked::note(text.expose().clone())));
     }
@@ -465,9 +468,8 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(Caller, String)> {
     tokens
 }
 
-fn by_hand(action: &'static str) -> NewAudit {
-    let actor = Actor { id: "test".to_owned(), name: "test".to_owned(), origin: None, request_id: None };
-    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
+fn by_hand(action: Action) -> NewAudit {
+    NewAudit::done(&Actor::named("test"), action)
 }
 
 /// The log of this process.

@@ -1,27 +1,150 @@
-//! One line of the audit: who did what to which connection, when, from where, with what outcome.
+//! The audit: who did what, to which connection, when, from where, and with what outcome.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// One line of the audit as it is listed.
+/// One row of the audit, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {
-    /// Counts up without a gap.
+    /// The number of the row: one more than that of the row before.
     pub seq: i64,
     pub at: Timestamp,
+    /// The name of who acted.
     pub actor: String,
-    /// What was done, such as `connection.connect`.
+    /// The stored name of an [`Action`], possibly one of another version.
     pub action: String,
     pub provider: Option<String>,
     pub outcome: Outcome,
-    /// What more there is to say, in words, without a secret.
+    /// Details in words, without a secret.
     pub detail: Option<String>,
-    /// The address of the caller.
+    /// The IP address of the caller.
     pub origin: Option<String>,
     pub request_id: Option<String>,
 }
 
-/// How an audited act ended.
+/// What was done. Each action has a stable name, which is stored and part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Stored a new connection.
+    ConnectionConnect,
+    /// Replaced the credential or fields of a connection.
+    ConnectionUpdate,
+    /// Chose the account of a connection.
+    ConnectionAccount,
+    /// Set where a provider sends its change alerts.
+    ConnectionAlerts,
+    /// Removed a connection.
+    ConnectionDisconnect,
+    /// Set the OAuth app of a provider.
+    ProviderOAuthApp,
+    /// Uploaded a plugin.
+    ProviderAdd,
+    /// Approved a version of a plugin.
+    ProviderApprove,
+    /// Took a plugin out of use.
+    ProviderDisable,
+    /// Went back to the version that was approved before.
+    ProviderRollback,
+    /// Removed a plugin and all decisions about it.
+    ProviderRemove,
+    /// Added a person.
+    PersonCreate,
+    /// Changed a person.
+    PersonUpdate,
+    /// Removed a person.
+    PersonDelete,
+    /// Imported a file of people.
+    PeopleImport,
+    /// Mapped a person to an account.
+    MappingSet,
+    /// Removed a mapping.
+    MappingRemove,
+    /// Set mappings from a list of email addresses.
+    MappingsSync,
+    /// Applied the plan of a match.
+    MappingsMatch,
+    /// Undid the plan of a match.
+    MappingsUndo,
+    /// Created an API token.
+    TokenCreate,
+    /// Revoked an API token.
+    TokenRevoke,
+    /// Created a sign-in link.
+    SigninLinkCreate,
+    /// Signed in.
+    SessionSignIn,
+    /// Signed out.
+    SessionSignOut,
+    /// Ended all sessions of an identity.
+    SessionSignOutEverywhere,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 26] = [
+        Self::ConnectionConnect,
+        Self::ConnectionUpdate,
+        Self::ConnectionAccount,
+        Self::ConnectionAlerts,
+        Self::ConnectionDisconnect,
+        Self::ProviderOAuthApp,
+        Self::ProviderAdd,
+        Self::ProviderApprove,
+        Self::ProviderDisable,
+        Self::ProviderRollback,
+        Self::ProviderRemove,
+        Self::PersonCreate,
+        Self::PersonUpdate,
+        Self::PersonDelete,
+        Self::PeopleImport,
+        Self::MappingSet,
+        Self::MappingRemove,
+        Self::MappingsSync,
+        Self::MappingsMatch,
+        Self::MappingsUndo,
+        Self::TokenCreate,
+        Self::TokenRevoke,
+        Self::SigninLinkCreate,
+        Self::SessionSignIn,
+        Self::SessionSignOut,
+        Self::SessionSignOutEverywhere,
+    ];
+
+    /// Returns the name as it is stored and listed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionConnect => "connection.connect",
+            Self::ConnectionUpdate => "connection.update",
+            Self::ConnectionAccount => "connection.account",
+            Self::ConnectionAlerts => "connection.alerts",
+            Self::ConnectionDisconnect => "connection.disconnect",
+            Self::ProviderOAuthApp => "provider.oauth_app",
+            Self::ProviderAdd => "provider.add",
+            Self::ProviderApprove => "provider.approve",
+            Self::ProviderDisable => "provider.disable",
+            Self::ProviderRollback => "provider.rollback",
+            Self::ProviderRemove => "provider.remove",
+            Self::PersonCreate => "person.create",
+            Self::PersonUpdate => "person.update",
+            Self::PersonDelete => "person.delete",
+            Self::PeopleImport => "people.import",
+            Self::MappingSet => "mapping.set",
+            Self::MappingRemove => "mapping.remove",
+            Self::MappingsSync => "mappings.sync",
+            Self::MappingsMatch => "mappings.match",
+            Self::MappingsUndo => "mappings.undo",
+            Self::TokenCreate => "token.create",
+            Self::TokenRevoke => "token.revoke",
+            Self::SigninLinkCreate => "signin_link.create",
+            Self::SessionSignIn => "session.sign_in",
+            Self::SessionSignOut => "session.sign_out",
+            Self::SessionSignOutEverywhere => "session.sign_out_everywhere",
+        }
+    }
+}
+
+/// The result of an audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -30,7 +153,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome as it is stored and shown.
+    /// Returns the outcome as it is stored and listed.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,12 +163,22 @@ impl Outcome {
     }
 }
 
-/// Who acts, from where, in which request: what every audited use case is told.
+/// Who acts, from where, and in which request. Every audited use case takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// Tells this caller from every other, also from one of the same name.
+    /// Identifies the caller: two callers with the same name have different ids.
     pub id: String,
     pub name: String,
+    /// The IP address of the caller.
     pub origin: Option<String>,
     pub request_id: Option<String>,
+}
+
+impl Actor {
+    /// Creates an actor outside of any request, such as the command line. The name is also its id.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { id: name.clone(), name, origin: None, request_id: None }
+    }
 }

@@ -1,20 +1,46 @@
 //! The audit: one row for each change, in the change's own transaction, chained by hashes.
 
-use jackfield_core::{AuditEntry, Outcome, ProviderId, audit::Actor};
+use jackfield_core::{AuditEntry, Outcome, ProviderId, audit::{Action, Actor}};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Store, StoreError, time};
 
-/// What a change says of itself.
+/// An audit row that is about to be written.
 #[derive(Clone, Debug)]
 pub struct NewAudit {
-    pub actor: Actor,
-    pub action: &'static str,
-    pub provider: Option<ProviderId>,
-    pub outcome: Outcome,
-    pub detail: Option<String>,
+    pub(super) actor: Actor,
+    action: Action,
+    provider: Option<ProviderId>,
+    outcome: Outcome,
+    detail: Option<String>,
+}
+
+impl NewAudit {
+    /// Describes an action that was done.
+    #[must_use]
+    pub fn done(actor: &Actor, action: Action) -> Self {
+        Self { actor: actor.clone(), action, provider: None, outcome: Outcome::Done, detail: None }
+    }
+
+    /// Describes an action that was refused.
+    #[must_use]
+    pub fn refused(actor: &Actor, action: Action) -> Self {
+        Self { outcome: Outcome::Refused, ..Self::done(actor, action) }
+    }
+
+    /// Adds the provider that the action concerns.
+    #[must_use]
+    pub fn with_provider(self, provider: &ProviderId) -> Self {
+        Self { provider: Some(provider.clone()), ..self }
+    }
+
+    /// Adds details in words. They must not contain a secret.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<Option<String>>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
 }
 
 /// Which rows are listed; what is none lets all through.
@@ -66,7 +92,7 @@ impl Store {
         let provider = entry.provider.map(|provider| provider.to_string());
         let texts = [
             Some(entry.actor.name.as_str()),
-            Some(entry.action),
+            Some(entry.action.as_str()),
             provider.as_deref(),
             Some(entry.outcome.as_str()),
             entry.detail.as_deref(),
@@ -81,7 +107,7 @@ impl Store {
         .bind(head.seq)
         .bind(at)
         .bind(entry.actor.name.clone())
-        .bind(entry.action)
+        .bind(entry.action.as_str())
         .bind(provider.clone())
         .bind(entry.outcome.as_str())
         .bind(entry.detail.clone())

@@ -47,7 +47,7 @@ pub use self::{
     people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
     plans::{Applied, Candidate, Link, Undone},
     search::{Found, Linked, Sought},
-    sessions::{NewSession, SIGN_IN, SessionKey, Spends},
+    sessions::{NewSession, SessionKey, Spends},
     signin::{LINK_LIFE, LinkText, SigninLink},
     sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
     tokens::{NewToken, TOKEN_PREFIX, TokenText},

@@ -17,9 +17,6 @@ use super::{NewAudit, SigninLink, Store, StoreError, audit::hold_head, random, s
 /// What the cookie of a session holds.
 pub type SessionKey = Secret<[u8; 32]>;
 
-/// The audit's word for the begin of a session.
-pub const SIGN_IN: &str = "session.sign_in";
-
 /// How often at most the last request is written down, in microseconds.
 const BETWEEN_NOTES: i64 = 60 * 1_000_000;
 

@@ -1,12 +1,12 @@
 //! What serves for one sign-in alone: one-time links, and the states of ways through an identity provider.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_core::Secret;
+use jackfield_core::{Secret, audit::Action};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{NewAudit, SIGN_IN, Spends, Store, StoreError, audit::hold_head, random};
+use super::{NewAudit, Spends, Store, StoreError, audit::hold_head, random};
 
 /// How long a link may be spent: time to walk over to a browser.
 pub const LINK_LIFE: SignedDuration = SignedDuration::from_mins(15);
@@ -67,7 +67,7 @@ impl Store {
         if token.fetch_optional(&self.pool).await?.is_some() {
             return Ok(false);
         }
-        let session = sqlx::query("select 1 from audit where action = $1 and outcome = 'done' limit 1").bind(SIGN_IN);
+        let session = sqlx::query("select 1 from audit where action = $1 and outcome = 'done' limit 1").bind(Action::SessionSignIn.as_str());
         Ok(session.fetch_optional(&self.pool).await?.is_none())
     }
 }

@@ -1,7 +1,7 @@
 //! The one-time link: spent by POST alone, once, within 15 minutes.
 
 use http::Method;
-use jackfield_core::{Outcome, audit::Actor};
+use jackfield_core::audit::{Action, Actor};
 use jackfield_store::NewAudit;
 use jackfield_test_support::{
     app::{Answer, Caller, Session, TestApp},
@@ -13,8 +13,7 @@ use serde_json::json;
 use super::{AUDIT, SESSION, status};
 
 async fn link(app: &TestApp, name: &str) -> String {
-    let actor = Actor { id: "test".to_owned(), name: "test".to_owned(), origin: None, request_id: None };
-    let audit = NewAudit { actor, action: "signin_link.create", provider: None, outcome: Outcome::Done, detail: None };
+    let audit = NewAudit::done(&Actor::named("test"), Action::SigninLinkCreate);
     let text = app.store.create_signin_link(name, audit).await.expect("a link is made");
     marked::note(text.expose().clone())
 }

@@ -1,6 +1,9 @@
 //! Races between two writers of one connection.
 
-use jackfield_core::{Clock, Outcome, audit::Actor};
+use jackfield_core::{
+    Clock, ProviderId,
+    audit::{Action, Actor},
+};
 use jackfield_vault::Vault;
 
 use super::*;
@@ -28,9 +31,8 @@ fn draft() -> Draft {
     }
 }
 
-fn audit(action: &'static str) -> NewAudit {
-    let actor = Actor { id: "1".to_owned(), name: "ada".to_owned(), origin: None, request_id: None };
-    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
+fn audit(action: Action) -> NewAudit {
+    NewAudit::done(&Actor::named("ada"), action)
 }
 
 #[tokio::test]
@@ -38,13 +40,13 @@ async fn a_connect_that_was_committed_succeeds_although_a_disconnect_follows_at_
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(&folder).await;
     let mut paused = store.pause_next_save();
-    let save = store.save_connection(draft(), Expected::Anything, audit("connection.connect"));
+    let save = store.save_connection(draft(), Expected::Anything, audit(Action::ConnectionConnect));
     let disconnect = async {
         paused.wait_for_commit().await;
         let provider = ProviderId::parse("acme").expect("a provider id");
         let connection = store.connection(&provider).await.expect("the database works").expect("it is committed");
         store
-            .delete_connection(&connection, Mappings::Keep, audit("connection.disconnect"))
+            .delete_connection(&connection, Mappings::Keep, audit(Action::ConnectionDisconnect))
             .await
             .expect("the connection is deleted");
         paused.resume();
