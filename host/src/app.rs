@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use jackfield_api::{self as api};
-use jackfield_core::{Clock, metrics::Metrics};
+use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
 use jackfield_sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust};
 use jackfield_service::{
@@ -24,7 +24,7 @@ use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::{config::Config, prometheus};
 
 /// A service that is ready to be served.
 #[derive(Debug)]
@@ -72,10 +72,10 @@ impl App {
     /// # Errors
     /// The data folder or the database cannot be used.
     pub async fn start(config: &Config, surroundings: Surroundings) -> anyhow::Result<Self> {
-        let metrics = Metrics::start();
+        let metrics = prometheus::install();
         let store = open_store(config, surroundings.clock.clone()).await?;
         if store.sealed_because().is_none() {
-            people::make_findable(&store).await.context("the names of people could not be made findable")?;
+            people::update_search_names(&store).await.context("cannot update the search names of people")?;
         }
         let cache = match (store.vault(), surroundings.compiled) {
             (Ok(_), Some(cache)) => cache,

@@ -217,5 +217,5 @@ fn media_type(name: &str) -> Result<&'static str, String> {
 }
 
 fn digits(hash: Sha256) -> String {
-    hash.finalize().iter().take(DIGITS / 2).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+    hex::encode(&hash.finalize()[..DIGITS / 2])
 }

@@ -73,9 +73,9 @@ fn recorded_checksum(
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let path = file.strip_prefix(folder)?.to_str().ok_or("the path is not UTF-8")?;
     let sql = fs::read_to_string(file)?;
-    let statements = to_hex(&Sha256::digest(without_comments(&sql)));
+    let statements = hex::encode(&Sha256::digest(without_comments(&sql)));
     let Some(checksums) = checksums.get(path) else {
-        let recorded = to_hex(&Sha384::digest(&sql));
+        let recorded = hex::encode(&Sha384::digest(&sql));
         return Err(format!(
             "{path} is new: add this line to migrations/checksums.txt: {path} {recorded} {statements}"
         )
@@ -84,7 +84,8 @@ fn recorded_checksum(
     if statements != checksums.statements {
         return Err(format!("the statements of {path} have changed: undo that, and write a new migration").into());
     }
-    from_hex(checksums.recorded).ok_or_else(|| format!("checksums.txt: not a SHA-384 checksum of {path}").into())
+    let recorded = hex::decode(checksums.recorded).ok().filter(|checksum| checksum.len() == 48);
+    recorded.ok_or_else(|| format!("checksums.txt: not a SHA-384 checksum of {path}").into())
 }
 
 /// Removes the comment lines and the blank lines. No statement contains a line that starts like a comment.
@@ -98,14 +99,4 @@ fn parse_name(file: &Path) -> Option<(i64, String)> {
     let name = file.file_name()?.to_str()?.strip_suffix(".sql")?;
     let (version, words) = name.split_once('_')?;
     Some((version.parse().ok()?, words.replace('_', " ")))
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Parses 48 bytes of hexadecimal digits.
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    let pairs = (0..digits.len()).step_by(2).map(|start| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok());
-    pairs.collect::<Option<Vec<u8>>>().filter(|bytes| bytes.len() == 48)
 }

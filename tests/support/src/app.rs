@@ -440,7 +440,7 @@ pub fn client() -> reqwest::Client {
 /// The digest by which a component is approved: SHA-256 in hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Makes a token for every kind of caller that has one.

@@ -128,6 +128,12 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// Creates the error for a single invalid field.
+    #[must_use]
+    pub fn field(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::InvalidFields(vec![FieldError::new(name, message)])
+    }
+
     /// The stable code of this outcome.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -118,7 +118,7 @@ pub(super) fn from_child(engine: &Engine, code: &[u8]) -> Result<Code, LoadError
 
 /// The digest that names a component: SHA-256 of its bytes, in hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn file_name(engine: &Engine, digest: &str) -> String {

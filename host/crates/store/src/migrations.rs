@@ -40,7 +40,7 @@ mod tests {
         let first = |dialect| {
             let migrator = migrator(dialect);
             let first = migrator.iter().next().expect("a migration");
-            let checksum: String = first.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+            let checksum = hex::encode(&first.checksum);
             (first.version, first.description.to_string(), checksum)
         };
         for (dialect, checksum) in [

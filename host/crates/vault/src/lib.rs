@@ -71,7 +71,7 @@ impl Vault {
     pub fn new(master: Secret<KeyBytes>) -> Self {
         let mut id = [0_u8; 8];
         expand(&master, b"key id", &mut id);
-        Self { master, key_id: hex(&id) }
+        Self { master, key_id: hex::encode(id) }
     }
 
     /// The id of the master key: 16 hexadecimal digits that tell keys apart and nothing of the key.
@@ -169,10 +169,6 @@ fn binding(what: &str, location: Location<'_>, key_id: &str, format: i64) -> Vec
     }
     binding.extend_from_slice(&format.to_be_bytes());
     binding
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
