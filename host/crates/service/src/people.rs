@@ -1,32 +1,45 @@
-//! The use cases about the company's people: who they are, and which account of a provider is whose. No HTTP, no SQL.
+//! The use cases about the company's people and their accounts at the providers. No HTTP, no SQL.
 
-mod accounts;
-mod key;
+mod field_rules;
 mod mappings;
+mod mappings_csv;
 mod matching;
-mod rules;
+mod normalize;
+mod people_csv;
+mod person_input;
 mod search;
-mod sheet;
+mod sync_list;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jackfield_core::{Error, FieldError, Outcome, Person, ProviderId, audit::Actor};
-use jackfield_store::{Imported, NewAudit, NewPerson, PersonChange, Saved, Store, Who};
+use jackfield_core::{
+    Error, Person,
+    audit::{Action, Actor},
+};
+use jackfield_store::{ImportCounts, NewAudit, NewPerson, PeopleFilter, SavePersonResult, Store};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use self::person_input::RequiredFields;
 pub use self::{
-    mappings::{SyncRow, Synced, mapping_columns, mapping_lines},
-    matching::{Account, Evidence, Mode, Plan, PlannedPerson, Standing, Tally},
-    search::{Search, make_findable},
+    mappings::Synced,
+    mappings_csv::{header as mappings_csv_header, rows as mappings_csv_rows},
+    matching::{Evidence, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson},
+    people_csv::{header as people_csv_header, rows as people_csv_rows},
+    person_input::PersonInput,
+    search::{PeopleSearch, update_search_names},
+    sync_list::SyncRow,
 };
 use crate::connections::Connections;
 
-/// Matches at once: each holds an index of all people.
-const MATCHES: usize = 2;
+/// Matches that may run at once. Each keeps an index of all people in memory.
+const CONCURRENT_MATCHES: usize = 2;
 
-/// Everything that is done with people.
+/// Longest piece of an unknown person's id that an error repeats, in characters.
+const UNKNOWN_ID: usize = 40;
+
+/// Reads and changes people and their mappings.
 #[derive(Clone, Debug)]
 pub struct People {
     store: Store,
@@ -34,27 +47,17 @@ pub struct People {
     matches: Arc<Semaphore>,
 }
 
-/// Part of a list, and where the next part starts.
+/// One page of a list, and where the next page starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// The id after which the next page starts; none at the end.
+    /// The id after which the next page starts; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// What a caller says of a person, unjudged. What is none was not said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Submitted {
-    pub name: Option<String>,
-    pub email: Option<String>,
-    /// `Some(None)` takes the id away.
-    pub user_id: Option<Option<String>>,
-    pub active: Option<bool>,
-}
-
 impl<T> Page<T> {
-    /// A page of at most so many items, from one more where there are more.
-    fn of(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> &String) -> Self {
+    /// Makes a page of at most `limit` items; a further item in `items` means that there is a next page.
+    fn from_items(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> &String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
         items.truncate(limit);
@@ -64,176 +67,124 @@ impl<T> Page<T> {
 }
 
 impl People {
-    /// Wires the use cases.
+    /// Makes the use cases from what they work with.
     #[must_use]
     pub fn new(store: Store, connections: Connections) -> Self {
-        Self { store, connections, matches: Arc::new(Semaphore::new(MATCHES)) }
+        Self { store, connections, matches: Arc::new(Semaphore::new(CONCURRENT_MATCHES)) }
     }
 
-    /// Reads some people in the order in which they came, from after an id on.
+    /// Lists people in the order in which they were added, starting after the id `after`.
     ///
     /// # Errors
     /// The database fails.
     pub async fn page(&self, after: Option<&str>, limit: u32) -> Result<Page<Person>, Error> {
-        let items = self.store.people(after, Who::Everybody, limit.saturating_add(1)).await?;
-        Ok(Page::of(items, limit, |person| &person.id))
+        let items = self.store.people(after, PeopleFilter::All, limit.saturating_add(1)).await?;
+        Ok(Page::from_items(items, limit, |person| &person.id))
     }
 
-    /// Takes a new person in.
+    /// Adds a person.
     ///
     /// # Errors
-    /// A field fails its rule, or the address is another person's.
-    pub async fn create(&self, submitted: Submitted, actor: &Actor) -> Result<Person, Error> {
-        self.store.vault()?;
-        let change = judge(submitted, Needed::NameAndEmail)?;
-        let (Some((name, sought_name)), Some((email, email_key))) = (change.name, change.email) else {
-            return Err(Error::internal("a person without a name or an address passed the rules"));
+    /// [`Error::InvalidFields`] if a field is missing or not valid, or if another person has this email address.
+    pub async fn create(&self, input: PersonInput, actor: &Actor) -> Result<Person, Error> {
+        self.store.require_unsealed()?;
+        let change = input.validate(RequiredFields::NameAndEmail)?;
+        let (Some((name, search_name)), Some((email, email_key))) = (change.name, change.email) else {
+            return Err(Error::internal("a person without a name or an email address passed validation"));
         };
         let new = NewPerson {
             name,
-            sought_name,
+            search_name,
             email,
             email_key,
             user_id: change.user_id.flatten(),
             active: change.active.unwrap_or(true),
         };
-        let saved = self.store.create_person(new, |person| audit(actor, "person.create", None, person.id.clone()));
-        settled(saved.await?, "")
+        let saved = self
+            .store
+            .create_person(new, |person| NewAudit::done(actor, Action::PersonCreate).with_detail(person.id.clone()));
+        require_saved(saved.await?, "")
     }
 
-    /// Changes what is given of a person, and leaves the rest.
+    /// Changes the fields of a person that `input` contains, and keeps the others.
     ///
     /// # Errors
-    /// There is no such person, a field fails its rule, or the address is another person's.
-    pub async fn change(&self, id: &str, submitted: Submitted, actor: &Actor) -> Result<Person, Error> {
-        self.store.vault()?;
-        known_form(id)?;
-        let change = judge(submitted, Needed::Nothing)?;
+    /// [`Error::UnknownPerson`]; [`Error::InvalidFields`] if a field is not valid, or if another person has this email
+    /// address.
+    pub async fn change(&self, id: &str, input: PersonInput, actor: &Actor) -> Result<Person, Error> {
+        self.store.require_unsealed()?;
+        require_person_id(id)?;
+        let change = input.validate(RequiredFields::None)?;
         let saved = self.store.change_person(id, change, |changed| {
-            audit(actor, "person.update", None, format!("{id}: {}", changed.join(", ")))
+            NewAudit::done(actor, Action::PersonUpdate).with_detail(format!("{id}: {}", changed.join(", ")))
         });
-        settled(saved.await?, id)
+        require_saved(saved.await?, id)
     }
 
-    /// Removes a person and every mapping of theirs.
+    /// Removes a person and their mappings.
     ///
     /// # Errors
-    /// There is no such person, or the database fails.
+    /// [`Error::UnknownPerson`], or the database fails.
     pub async fn remove(&self, id: &str, actor: &Actor) -> Result<(), Error> {
-        self.store.vault()?;
-        known_form(id)?;
-        if self.store.delete_person(id, audit(actor, "person.delete", None, id.to_owned())).await? {
+        self.store.require_unsealed()?;
+        require_person_id(id)?;
+        if self.store.delete_person(id, NewAudit::done(actor, Action::PersonDelete).with_detail(id.to_owned())).await? {
             return Ok(());
         }
-        Err(unknown(id))
+        Err(unknown_person(id))
     }
 
-    /// Takes a CSV file in: whole, or not at all.
+    /// Imports a CSV file of people: all of its rows, or none.
     ///
     /// # Errors
-    /// What is wrong with the file, by line and column.
-    pub async fn import(&self, file: Bytes, actor: &Actor) -> Result<Imported, Error> {
+    /// [`Error::InvalidRows`] with every problem, by line and column.
+    pub async fn import(&self, file: Bytes, actor: &Actor) -> Result<ImportCounts, Error> {
         import(&self.store, file, actor).await
     }
 }
 
-/// Takes a CSV file of people in, for who has a database and no service: whole, or not at all.
+/// Imports a CSV file of people into a database without a running service: all of its rows, or none.
 ///
 /// # Errors
-/// What is wrong with the file, by line and column.
-pub async fn import(store: &Store, file: Bytes, actor: &Actor) -> Result<Imported, Error> {
-    store.vault()?;
-    // A large file takes a while, in which this thread has others to serve.
-    let rows = tokio::task::spawn_blocking(move || sheet::read(&file)).await.map_err(Error::internal)??;
+/// [`Error::InvalidRows`] with every problem, by line and column.
+pub async fn import(store: &Store, file: Bytes, actor: &Actor) -> Result<ImportCounts, Error> {
+    store.require_unsealed()?;
+    // Parsing a large file takes seconds, and this thread also serves other requests.
+    let rows = tokio::task::spawn_blocking(move || people_csv::parse(&file)).await.map_err(Error::internal)??;
     let imported = store.import_people(&rows, |imported| {
-        let Imported { created, updated, unchanged } = imported;
-        audit(actor, "people.import", None, format!("{created} created, {updated} updated, {unchanged} unchanged"))
+        let ImportCounts { created, updated, unchanged } = imported;
+        NewAudit::done(actor, Action::PeopleImport)
+            .with_detail(format!("{created} created, {updated} updated, {unchanged} unchanged"))
     });
     Ok(imported.await?)
 }
 
-/// The line of a CSV file that names the columns.
-#[must_use]
-pub fn csv_header() -> Vec<u8> {
-    sheet::header()
-}
-
-/// People as lines of a CSV file, which [`People::import`] reads back.
-#[must_use]
-pub fn csv_lines(people: &[Person]) -> Vec<u8> {
-    sheet::lines(people)
-}
-
-/// Which fields a caller has to give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needed {
-    NameAndEmail,
-    Nothing,
-}
-
-/// Holds every field against its rule, and names each that fails.
-fn judge(submitted: Submitted, needed: Needed) -> Result<PersonChange, Error> {
-    let mut errors = Vec::new();
-    let mut take = |field: &str, judged: Option<Result<String, rules::Wrong>>| match judged {
-        Some(Ok(value)) => Some(value),
-        Some(Err(message)) => {
-            errors.push(FieldError::new(field, message));
-            None
-        }
-        None => None,
-    };
-    let required = || (needed == Needed::NameAndEmail).then(|| Err("is required".to_owned()));
-    let name = take("name", submitted.name.map_or_else(required, |name| Some(rules::name(&name))));
-    let email = take("email", submitted.email.map_or_else(required, |email| Some(rules::email(&email))));
-    let user_id = match submitted.user_id {
-        Some(Some(id)) => take("user_id", Some(rules::id(&id).map(str::to_owned))).map(Some),
-        other => other,
-    };
-    if !errors.is_empty() {
-        return Err(Error::InvalidFields(errors));
-    }
-    let name = name.map(|name| {
-        let sought = key::sought(&name);
-        (name, sought)
-    });
-    let email = email.map(|email| {
-        let key = key::email_key(&email);
-        (email, key)
-    });
-    Ok(PersonChange { name, email, user_id, active: submitted.active })
-}
-
-fn settled(saved: Saved, id: &str) -> Result<Person, Error> {
-    match saved {
-        Saved::Done(person) => Ok(person),
-        Saved::Unknown => Err(unknown(id)),
-        Saved::EmailTaken(other) => {
-            let message = format!("is the address of {} already", named(&other));
-            Err(Error::InvalidFields(vec![FieldError::new("email", message)]))
-        }
-    }
-}
-
-/// A person as a message names one.
-fn named(person: &Person) -> String {
-    format!("{} <{}>", person.name, person.email)
-}
-
-/// Whether a text is an id of ours; no other reaches the database.
+/// Whether `text` has the form of a person's or a plan's id. Nothing else is looked up in the database.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id.to_string() == text)
 }
 
-/// Refuses what is nobody's id without asking the database.
-fn known_form(id: &str) -> Result<(), Error> {
-    if is_id(id) { Ok(()) } else { Err(unknown(id)) }
+fn require_person_id(id: &str) -> Result<(), Error> {
+    if is_id(id) { Ok(()) } else { Err(unknown_person(id)) }
 }
 
-fn unknown(id: &str) -> Error {
-    Error::UnknownPerson(id.chars().take(40).collect())
+fn require_saved(saved: SavePersonResult, id: &str) -> Result<Person, Error> {
+    match saved {
+        SavePersonResult::Done(person) => Ok(person),
+        SavePersonResult::Unknown => Err(unknown_person(id)),
+        SavePersonResult::EmailTaken(other) => {
+            let message = format!("is already the email address of {}", display_person(&other));
+            Err(Error::field("email", message))
+        }
+    }
 }
 
-fn audit(actor: &Actor, action: &'static str, provider: Option<ProviderId>, detail: String) -> NewAudit {
-    NewAudit { actor: actor.clone(), action, provider, outcome: Outcome::Done, detail: Some(detail) }
+fn unknown_person(id: &str) -> Error {
+    Error::UnknownPerson(id.chars().take(UNKNOWN_ID).collect())
+}
+
+/// Formats a person for an error message: `Ada Lovelace <ada@acme.example>`.
+fn display_person(person: &Person) -> String {
+    format!("{} <{}>", person.name, person.email)
 }

@@ -10,9 +10,9 @@ use http::{
     HeaderMap, HeaderValue,
     header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
 };
-use jackfield_core::{Error, FieldError};
-use jackfield_service::people::{Page, Search, is_id};
-use jackfield_store::Linked;
+use jackfield_core::Error;
+use jackfield_service::people::{Page, PeopleSearch, is_id};
+use jackfield_store::LinkedFilter;
 use serde::Deserialize;
 
 use crate::error::ApiError;
@@ -59,7 +59,7 @@ pub(crate) enum Part {
         limit: u32,
     },
     /// In the order of names, and counted.
-    Found(Search),
+    Found(PeopleSearch),
 }
 
 impl PageQuery {
@@ -68,7 +68,7 @@ impl PageQuery {
     /// # Errors
     /// A cursor that no page gave, a number out of bounds, or what does not go together.
     pub(crate) fn part(self) -> Result<Part, Error> {
-        let wrong = |field: &str, message: String| Error::InvalidFields(vec![FieldError::new(field, message)]);
+        let wrong = |field: &str, message: String| Error::field(field, message);
         let limit = self.limit.unwrap_or(LIMIT);
         if !(1..=MOST).contains(&limit) {
             return Err(wrong("limit", format!("must be 1 to {MOST}")));
@@ -78,12 +78,12 @@ impl PageQuery {
                 return Err(wrong("cursor", "leads through the whole list; with these, give an offset".to_owned()));
             }
             let linked = match self.state {
-                None => Linked::Whatever,
-                Some(MappingState::Mapped) => Linked::Yes,
-                Some(MappingState::Unmapped) => Linked::No,
+                None => LinkedFilter::Any,
+                Some(MappingState::Mapped) => LinkedFilter::Linked,
+                Some(MappingState::Unmapped) => LinkedFilter::Unlinked,
             };
             let (text, offset) = (self.q.unwrap_or_default(), self.offset.unwrap_or_default());
-            return Ok(Part::Found(Search { text, linked, provider: self.provider, offset, limit }));
+            return Ok(Part::Found(PeopleSearch { text, linked, provider: self.provider, offset, limit }));
         }
         if self.cursor.is_none() && self.limit.is_none() {
             return Ok(Part::Whole);
@@ -139,7 +139,7 @@ pub(crate) fn cursor(id: &str) -> String {
 fn opened(cursor: &str) -> Result<String, Error> {
     let id = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     id.filter(|id| is_id(id))
-        .ok_or_else(|| Error::InvalidFields(vec![FieldError::new("cursor", "is none that a page before gave")]))
+        .ok_or_else(|| Error::field("cursor", "is none that a page before gave"))
 }
 
 /// Sends a list part by part: `open`, what `write` makes of each part, `close`.

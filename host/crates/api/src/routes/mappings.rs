@@ -9,9 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::HeaderMap;
-use jackfield_core::{Error, FieldError, audit::Actor};
-use jackfield_service::people::{SyncRow, mapping_columns, mapping_lines};
-use jackfield_store::Mapped;
+use jackfield_core::{Error, audit::Actor};
+use jackfield_service::people::{SyncRow, mappings_csv_header, mappings_csv_rows};
+use jackfield_store::PersonWithAccounts;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -54,8 +54,8 @@ struct FoundView<'a> {
     total: u64,
 }
 
-impl<'a> From<&'a Mapped> for MappedView<'a> {
-    fn from(mapped: &'a Mapped) -> Self {
+impl<'a> From<&'a PersonWithAccounts> for MappedView<'a> {
+    fn from(mapped: &'a PersonWithAccounts) -> Self {
         let id_at = |sought: &str| {
             let found = mapped.external_ids.iter().find(|(provider, _)| provider == sought);
             found.map(|(_, external_id)| external_id.as_str())
@@ -96,7 +96,7 @@ pub(crate) async fn list(
             Ok(Answer(PageView { users, next_cursor }).into_response())
         }
         Part::Found(search) => {
-            let found = people.find_mapped(&search).await?;
+            let found = people.find_people_with_accounts(&search).await?;
             let users = found.items.iter().map(MappedView::from).collect();
             Ok(Answer(FoundView { users, total: found.total }).into_response())
         }
@@ -107,11 +107,11 @@ pub(crate) async fn list(
                 async move { people.mapped(after.as_deref(), stream::PART).await }
             };
             if is_csv {
-                let header = mapping_columns(&providers);
+                let header = mappings_csv_header(&providers);
                 let name = "attachment; filename=\"mappings.csv\"";
-                return stream::csv(name, header, read, move |people| mapping_lines(people, &providers)).await;
+                return stream::csv(name, header, read, move |people| mappings_csv_rows(people, &providers)).await;
             }
-            let view = |mapped: &Mapped, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, &MappedView::from(mapped));
+            let view = |mapped: &PersonWithAccounts, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, &MappedView::from(mapped));
             stream::json("users", read, view).await
         }
     }
@@ -195,7 +195,7 @@ pub(crate) async fn sync(
     actor: Actor,
     list: List,
 ) -> Result<Answer<SyncView>, ApiError> {
-    let wrong = |message: &str| Error::InvalidFields(vec![FieldError::new("provider", message)]);
+    let wrong = |message: &str| Error::field("provider", message);
     let synced = match (list, query.provider) {
         (List::Json(_), Some(_)) => return Err(wrong("stands in the body of a JSON list, not in the query").into()),
         (List::File(_), None) => return Err(wrong("is needed in the query: ?provider=…").into()),

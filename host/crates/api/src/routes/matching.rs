@@ -10,7 +10,7 @@ use axum::{
 };
 use futures_util::stream;
 use jackfield_core::{Error, audit::Actor};
-use jackfield_service::people::{Account, Mode, Plan, PlannedPerson};
+use jackfield_service::people::{MatchMode, MatchPlan, MatchedAccount, PlannedPerson};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub(crate) async fn start(
     Json(fields): Json<BTreeMap<String, Value>>,
 ) -> Result<Response, ApiError> {
     let mut form = Form::new(fields);
-    let mode = if form.flag("dry_run") { Mode::DryRun } else { Mode::Apply };
+    let mode = if form.flag("dry_run") { MatchMode::DryRun } else { MatchMode::Apply };
     form.finish()?;
     let plan = state.people.match_accounts(&provider, mode, &actor).await?;
     let head = head(&plan, mode).map_err(Error::internal)?;
@@ -118,21 +118,21 @@ pub(crate) async fn undo(
 }
 
 /// The answer up to its people.
-fn head(plan: &Plan, mode: Mode) -> serde_json::Result<Vec<u8>> {
-    let tally = plan.tally;
+fn head(plan: &MatchPlan, mode: MatchMode) -> serde_json::Result<Vec<u8>> {
+    let counts = plan.counts;
     let mut head = serde_json::to_vec(&HeadView {
         ok: true,
         provider: &plan.provider,
-        dry_run: mode == Mode::DryRun,
+        dry_run: mode == MatchMode::DryRun,
         plan_id: plan.id.as_deref(),
         accounts: plan.accounts,
         unclaimed: plan.unclaimed,
         counts: CountsView {
-            matched: tally.matched,
-            already_linked: tally.already_linked,
-            ambiguous: tally.ambiguous,
-            missing: tally.missing,
-            orphaned: tally.orphaned,
+            matched: counts.matched,
+            already_linked: counts.already_linked,
+            ambiguous: counts.ambiguous,
+            missing: counts.missing,
+            orphaned: counts.orphaned,
         },
     })?;
     head.pop();
@@ -140,13 +140,13 @@ fn head(plan: &Plan, mode: Mode) -> serde_json::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn person_view<'a>(plan: &'a Plan, person: &'a PlannedPerson) -> PersonView<'a> {
+fn person_view<'a>(plan: &'a MatchPlan, person: &'a PlannedPerson) -> PersonView<'a> {
     PersonView {
         person_id: &person.id,
         name: &person.name,
         email: &person.email,
         active: person.active,
-        status: person.standing.as_str(),
+        status: person.status.as_str(),
         external_id: person.external_id.as_deref(),
         reason: person.reason,
         accounts: person.accounts.iter().map(|account| account_view(plan, account)).collect(),
@@ -154,7 +154,7 @@ fn person_view<'a>(plan: &'a Plan, person: &'a PlannedPerson) -> PersonView<'a> 
     }
 }
 
-fn account_view<'a>(plan: &'a Plan, account: &'a Account) -> AccountView<'a> {
+fn account_view<'a>(plan: &'a MatchPlan, account: &'a MatchedAccount) -> AccountView<'a> {
     let others = account.others.iter().filter_map(|place| plan.people.get(usize::try_from(*place).ok()?));
     AccountView {
         external_id: &account.external_id,

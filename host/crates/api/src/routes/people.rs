@@ -10,8 +10,8 @@ use axum::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, StatusCode};
-use jackfield_core::{Error, FieldError, Person, audit::Actor};
-use jackfield_service::people::{Page, People, Submitted, csv_header, csv_lines};
+use jackfield_core::{Error, Person, audit::Actor};
+use jackfield_service::people::{Page, People, PersonInput, people_csv_header, people_csv_rows};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,12 +44,12 @@ pub(crate) async fn list(
     let people = state.people;
     if query.is_narrowed() {
         let message = "and `state` are of user-mappings";
-        return Err(Error::InvalidFields(vec![FieldError::new("provider", message)]).into());
+        return Err(Error::field("provider", message).into());
     }
     match query.part()? {
         Part::Whole if wants_csv(&headers) => {
             let name = "attachment; filename=\"people.csv\"";
-            stream::csv(name, csv_header(), read_all(people), csv_lines).await
+            stream::csv(name, people_csv_header(), read_all(people), people_csv_rows).await
         }
         _ if wants_csv(&headers) => Err(whole_alone().into()),
         Part::Page { after, limit } => {
@@ -70,7 +70,7 @@ pub(crate) async fn list(
 
 /// A CSV file is asked for, and a part of it.
 pub(crate) fn whole_alone() -> Error {
-    Error::InvalidFields(vec![FieldError::new("limit", "is for JSON; a CSV file is given whole")])
+    Error::field("limit", "is for JSON; a CSV file is given whole")
 }
 
 /// Reads part after part of everybody.
@@ -140,9 +140,9 @@ pub(crate) async fn remove(
     Ok(Answer(json!({ "ok": true })))
 }
 
-fn submitted(fields: BTreeMap<String, Value>) -> Result<Submitted, Error> {
+fn submitted(fields: BTreeMap<String, Value>) -> Result<PersonInput, Error> {
     let mut form = Form::new(fields);
-    let submitted = Submitted {
+    let submitted = PersonInput {
         name: form.optional_text("name"),
         email: form.optional_text("email"),
         user_id: form.clearable_text("user_id"),

@@ -1,59 +1,52 @@
-//! Whose an account of a provider is: listed, given and taken away by hand, and taken over from a caller's list.
+//! Which account of a provider belongs to which person: listed, set and removed by hand, and synced from a list.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 use jackfield_core::{
-    Error, FieldError, Person, ProviderId, Source,
-    audit::Actor,
-    csv::{self, MOST_ERRORS},
+    Error, Person, ProviderId, Source,
+    audit::{Action, Actor},
 };
-use jackfield_store::{Mapped, Mapping, Removed, SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome, Who};
+use jackfield_store::{NewAudit, PeopleFilter, PersonWithAccounts, RemoveMappingResult, SetMappingResult, SyncOutcome};
 
 use super::{
-    Page, People,
-    accounts::{self, List},
-    audit,
-    key::email_key,
-    known_form, named, rules,
-    sheet::MOST_ROWS,
-    unknown,
+    Page, People, display_person,
+    field_rules::validate_id,
+    mappings_csv,
+    people_csv::MAX_ROWS,
+    require_person_id,
+    sync_list::{SyncList, SyncRow},
+    unknown_person,
 };
 
-/// One row of a caller's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncRow {
-    pub email: String,
-    pub external_id: String,
-}
-
-/// What became of a list.
+/// The result of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synced {
-    /// Rows whose address is somebody's.
+    /// Rows with the email address of a person.
     pub matched: usize,
     /// All rows.
     pub total: usize,
-    /// Mappings that are other than before.
+    /// Mappings that were added or changed.
     pub changed: usize,
-    /// The addresses that are nobody's, as they were given.
+    /// The email addresses that belong to nobody, as the caller wrote them.
     pub unmatched: Vec<String>,
 }
 
 impl People {
-    /// Reads some active people with their accounts, in the order in which they came, from after an id on.
+    /// Lists active people with their accounts in the order in which they were added, starting after the id `after`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn mapped(&self, after: Option<&str>, limit: u32) -> Result<Page<Mapped>, Error> {
-        let items = self.store.mapped_people(after, Who::Active, limit.saturating_add(1)).await?;
-        Ok(Page::of(items, limit, |mapped| &mapped.person.id))
+    pub async fn mapped(&self, after: Option<&str>, limit: u32) -> Result<Page<PersonWithAccounts>, Error> {
+        let items = self.store.people_with_accounts(after, PeopleFilter::Active, limit.saturating_add(1)).await?;
+        Ok(Page::from_items(items, limit, |mapped| &mapped.person.id))
     }
 
-    /// Gives an account to a person, in place of what they had at this provider.
+    /// Maps a person to an account of a provider, in place of the account they had there.
     ///
     /// # Errors
-    /// There is no such person or provider, the id fails its rule, or the account is another person's.
+    /// [`Error::UnknownPerson`], [`Error::UnknownProvider`]; [`Error::InvalidFields`] if the id is not valid or the
+    /// account is another person's.
     pub async fn set_mapping(
         &self,
         person_id: &str,
@@ -61,90 +54,95 @@ impl People {
         external_id: &str,
         actor: &Actor,
     ) -> Result<(), Error> {
-        self.store.vault()?;
+        self.store.require_unsealed()?;
         let id = self.connections.known_provider(provider)?;
-        known_form(person_id)?;
-        let external_id = rules::id(external_id)
-            .map_err(|message| Error::InvalidFields(vec![FieldError::new("external_id", message)]))?;
+        require_person_id(person_id)?;
+        let invalid = |message: String| Error::field("external_id", message);
+        let external_id = validate_id(external_id).map_err(invalid)?;
         let set = self.store.set_mapping(person_id, &id, external_id, Source::Manual, |before| {
             let detail = match before {
                 Some(before) => format!("{person_id}: {external_id} in place of {before}"),
                 None => format!("{person_id}: {external_id}"),
             };
-            audit(actor, "mapping.set", Some(id.clone()), detail)
+            NewAudit::done(actor, Action::MappingSet).with_provider(&id).with_detail(detail)
         });
         match set.await? {
-            Mapping::Done => Ok(()),
-            Mapping::UnknownPerson => Err(unknown(person_id)),
-            Mapping::Taken(other) => {
-                let message = format!("is the account of {} already", named(&other));
-                Err(Error::InvalidFields(vec![FieldError::new("external_id", message)]))
+            SetMappingResult::Done => Ok(()),
+            SetMappingResult::UnknownPerson => Err(unknown_person(person_id)),
+            SetMappingResult::Taken(other) => {
+                Err(invalid(format!("is already the account of {}", display_person(&other))))
             }
         }
     }
 
-    /// Takes a person's account at a provider away. Where there is none, nothing is to be done.
+    /// Removes a person's mapping at a provider, if there is one.
     ///
     /// # Errors
-    /// There is no such person, or neither such a provider nor a mapping of it.
+    /// [`Error::UnknownPerson`]; [`Error::UnknownProvider`] if there is neither such a provider nor such a mapping.
     pub async fn remove_mapping(&self, person_id: &str, provider: &str, actor: &Actor) -> Result<(), Error> {
-        self.store.vault()?;
-        known_form(person_id)?;
-        // A provider whose component is gone may have left mappings behind.
-        let id = ProviderId::parse(provider).or_else(|_no_id| self.connections.known_provider(provider))?;
+        self.store.require_unsealed()?;
+        require_person_id(person_id)?;
+        // A provider that was removed can have left mappings behind, so its id need not be known.
+        let id = ProviderId::parse(provider).or_else(|_invalid| self.connections.known_provider(provider))?;
         let removed = self.store.remove_mapping(person_id, &id, |before| {
-            audit(actor, "mapping.remove", Some(id.clone()), format!("{person_id}: {before}"))
+            NewAudit::done(actor, Action::MappingRemove)
+                .with_provider(&id)
+                .with_detail(format!("{person_id}: {before}"))
         });
         match removed.await? {
-            Removed::Done => Ok(()),
-            Removed::Nothing => self.connections.known_provider(provider).map(drop),
-            Removed::UnknownPerson => Err(unknown(person_id)),
+            RemoveMappingResult::Done => Ok(()),
+            RemoveMappingResult::Nothing => self.connections.known_provider(provider).map(drop),
+            RemoveMappingResult::UnknownPerson => Err(unknown_person(person_id)),
         }
     }
 
-    /// Takes a list of accounts by address over: whole, or not at all. Who is not in the list keeps what they have.
+    /// Sets mappings from a list of accounts by email address: all of its rows, or none.
+    ///
+    /// People who are not in the list keep their mappings.
     ///
     /// # Errors
-    /// There is no such provider; rows fail their rules; two people would share an account, or one would have two.
+    /// [`Error::UnknownProvider`]; [`Error::InvalidFields`] if rows are not valid, or if two people would share an
+    /// account or one person would have two.
     pub async fn sync(&self, provider: &str, rows: Vec<SyncRow>, actor: &Actor) -> Result<Synced, Error> {
-        if rows.len() > MOST_ROWS {
-            let message = format!("has more than {MOST_ROWS} rows; give it in parts");
-            return Err(Error::InvalidFields(vec![FieldError::new("mappings", message)]));
+        if rows.len() > MAX_ROWS {
+            let message = format!("has more than {MAX_ROWS} rows; split it into several requests");
+            return Err(Error::field("mappings", message));
         }
-        self.sync_list(provider, Given { rows, lines: None }, actor).await
+        self.sync_list(provider, SyncList { rows, lines: None }, actor).await
     }
 
-    /// The same of a CSV file, whose errors name the line.
+    /// Sets mappings from a CSV file, like [`sync`](Self::sync).
     ///
     /// # Errors
-    /// As [`sync`](Self::sync), or what is wrong with the file.
+    /// [`Error::UnknownProvider`]; [`Error::InvalidRows`] with the line of each problem.
     pub async fn sync_file(&self, provider: &str, file: Bytes, actor: &Actor) -> Result<Synced, Error> {
-        self.store.vault()?;
+        self.store.require_unsealed()?;
         let id = self.connections.known_provider(provider)?;
-        let read = tokio::task::spawn_blocking(move || accounts::read(&file, id.as_str()));
-        let List { rows, lines } = read.await.map_err(Error::internal)??;
-        self.sync_list(provider, Given { rows, lines: Some(lines) }, actor).await
+        let parsed = tokio::task::spawn_blocking(move || mappings_csv::parse(&file, id.as_str()));
+        self.sync_list(provider, parsed.await.map_err(Error::internal)??, actor).await
     }
 
-    async fn sync_list(&self, provider: &str, given: Given, actor: &Actor) -> Result<Synced, Error> {
-        self.store.vault()?;
+    async fn sync_list(&self, provider: &str, list: SyncList, actor: &Actor) -> Result<Synced, Error> {
+        self.store.require_unsealed()?;
         let id = self.connections.known_provider(provider)?;
-        let entries = given.judge()?;
-        let total = given.rows.len();
+        let entries = list.validate()?;
+        let total = list.rows.len();
         let outcome = self.store.sync_mappings(&id, &entries, |matched, changed| {
-            audit(actor, "mappings.sync", Some(id.clone()), format!("{matched} of {total} matched, {changed} changed"))
+            NewAudit::done(actor, Action::MappingsSync)
+                .with_provider(&id)
+                .with_detail(format!("{matched} of {total} matched, {changed} changed"))
         });
         match outcome.await? {
-            SyncOutcome::Refused(conflicts) => Err(given.refusal(&conflicts)),
+            SyncOutcome::Refused(conflicts) => Err(list.conflict_error(&conflicts)),
             SyncOutcome::Done { found, changed } => {
-                let rows = given.rows.into_iter().zip(found);
+                let rows = list.rows.into_iter().zip(found);
                 let unmatched: Vec<String> = rows.filter_map(|(row, found)| (!found).then_some(row.email)).collect();
                 Ok(Synced { matched: total - unmatched.len(), total, changed, unmatched })
             }
         }
     }
 
-    /// The providers that a table of mappings has a column for: those with a component, and those with a mapping.
+    /// Lists the providers that a table of mappings has a column for: those with a plugin, and those with a mapping.
     ///
     /// # Errors
     /// The database fails.
@@ -154,104 +152,12 @@ impl People {
         Ok(providers.into_iter().collect())
     }
 
-    /// Whose some accounts of a provider are, by the accounts.
+    /// Finds the people that some accounts of a provider belong to, by account.
     ///
     /// # Errors
-    /// There is no such provider, or the database fails.
+    /// [`Error::UnknownProvider`], or the database fails.
     pub async fn holders(&self, provider: &str, accounts: &[&str]) -> Result<HashMap<String, Person>, Error> {
         let id = self.connections.known_provider(provider)?;
-        Ok(self.store.holders(&id, accounts).await?)
-    }
-}
-
-/// The line of a CSV file of mappings that names the columns.
-#[must_use]
-pub fn mapping_columns(providers: &[String]) -> Vec<u8> {
-    accounts::header(providers)
-}
-
-/// People with their accounts as lines of a CSV file.
-#[must_use]
-pub fn mapping_lines(people: &[Mapped], providers: &[String]) -> Vec<u8> {
-    accounts::lines(people, providers)
-}
-
-/// A caller's list as it was given: in JSON, or as a file with the line of each row.
-struct Given {
-    rows: Vec<SyncRow>,
-    lines: Option<Vec<u64>>,
-}
-
-/// What is wrong with a row: its place, the field, the message.
-type WrongRow = (usize, &'static str, String);
-
-impl Given {
-    /// How a message names a row.
-    fn named(&self, at: usize) -> String {
-        match self.line(at) {
-            Some(line) => format!("on line {line}"),
-            None => format!("in mappings[{at}]"),
-        }
-    }
-
-    fn line(&self, at: usize) -> Option<u64> {
-        self.lines.as_ref().and_then(|lines| lines.get(at)).copied()
-    }
-
-    /// Holds every row against the rules, and names each that fails.
-    fn judge(&self) -> Result<Vec<SyncEntry>, Error> {
-        let mut entries = Vec::with_capacity(self.rows.len());
-        let (mut wrong, mut more): (Vec<WrongRow>, usize) = (Vec::new(), 0);
-        for (at, row) in self.rows.iter().enumerate() {
-            let email = rules::sought_email(&row.email).map_err(|message| (at, "email", message));
-            let external_id = rules::id(&row.external_id).map_err(|message| (at, "external_id", message));
-            match (email, external_id) {
-                (Ok(email), Ok(external_id)) => {
-                    entries.push(SyncEntry { email_key: email_key(email), external_id: external_id.to_owned() });
-                }
-                (email, external_id) if wrong.len() < MOST_ERRORS => {
-                    wrong.extend(email.err());
-                    wrong.extend(external_id.err());
-                }
-                _ => more += 1,
-            }
-        }
-        if wrong.is_empty() {
-            return Ok(entries);
-        }
-        Err(self.refused(wrong, (more > 0).then(|| format!("has {more} more rows that are wrong"))))
-    }
-
-    fn refusal(&self, conflicts: &[SyncConflict]) -> Error {
-        let wrong = conflicts
-            .iter()
-            .map(|SyncConflict { at, why }| match why {
-                Shared::AccountWithLine(first) => {
-                    let other = self.rows.get(*first).map_or("", |row| row.email.trim());
-                    (*at, "external_id", format!("is given to {other} {} already", self.named(*first)))
-                }
-                Shared::AccountWithPerson(person) => {
-                    (*at, "external_id", format!("is the account of {} already", named(person)))
-                }
-                Shared::PersonWithLine(first) => {
-                    (*at, "email", format!("has another account {} already", self.named(*first)))
-                }
-            })
-            .collect();
-        let more = conflicts.len() >= SYNC_CONFLICTS;
-        self.refused(wrong, more.then(|| "may have more conflicts; these are the first".to_owned()))
-    }
-
-    /// The refusal of rows, and a word about those that are not told.
-    fn refused(&self, wrong: Vec<WrongRow>, more: Option<String>) -> Error {
-        if self.lines.is_some() {
-            let line = |at| self.line(at).unwrap_or(1);
-            let last = wrong.last().map_or(1, |(at, _, _)| line(*at));
-            let rows = wrong.into_iter().map(|(at, field, message)| csv::error(line(at), field, &message));
-            return Error::InvalidRows(rows.chain(more.map(|more| csv::error(last, "file", &more))).collect());
-        }
-        let fields =
-            wrong.into_iter().map(|(at, field, message)| FieldError::new(format!("mappings[{at}].{field}"), message));
-        Error::InvalidFields(fields.chain(more.map(|more| FieldError::new("mappings", more))).collect())
+        Ok(self.store.people_by_account(&id, accounts).await?)
     }
 }

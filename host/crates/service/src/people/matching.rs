@@ -1,44 +1,50 @@
-//! Finds whose the accounts of a provider are, by what the provider says of them; links, and undoes, as a whole.
+//! Matches the accounts of a provider to people, links the matched ones, and undoes a match.
 
-mod directory;
-mod lookup;
+mod hash_index;
+mod matcher;
 
-use jackfield_core::{Error, audit::Actor};
-use jackfield_store::{Applied, Link, Undone};
+use jackfield_core::{
+    Error,
+    audit::{Action, Actor},
+};
+use jackfield_store::{ApplyPlanResult, NewAudit, PlannedLink, UndoPlanResult};
 
-use self::directory::Directory;
-use super::{People, audit, is_id, named};
+use self::matcher::Matcher;
+use super::{People, display_person, is_id};
 
-/// People that are read from the database at once.
-const PEOPLE: u32 = 2_000;
+/// People read from the database in one query.
+const BATCH: u32 = 2_000;
 
-/// Whether a plan is only to be looked at.
+/// How long a caller should wait if too many matches are running, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// Whether a match stores mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing changes.
+pub enum MatchMode {
+    /// Only shows the plan.
     DryRun,
-    /// Who is matched is linked.
+    /// Links the people that are matched.
     Apply,
 }
 
-/// What a match came to.
+/// The result of a match.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct MatchPlan {
     pub provider: String,
-    /// By which it is undone; none of a dry run.
+    /// The id by which the match can be undone; `None` for a dry run.
     pub id: Option<String>,
     /// Accounts that the provider listed.
     pub accounts: usize,
-    /// Accounts in which nothing points to anybody.
+    /// Accounts that match nobody.
     pub unclaimed: usize,
-    pub tally: Tally,
-    /// Everybody, the inactive too.
+    pub counts: MatchCounts,
+    /// All people, also the inactive ones.
     pub people: Vec<PlannedPerson>,
 }
 
-/// How many people stand how.
+/// How many people have each [`MatchStatus`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct MatchCounts {
     pub matched: usize,
     pub already_linked: usize,
     pub ambiguous: usize,
@@ -46,103 +52,104 @@ pub struct Tally {
     pub orphaned: usize,
 }
 
-/// One person, how they stand with the provider, and why.
+/// One person of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedPerson {
     pub id: Box<str>,
     pub name: Box<str>,
     pub email: Box<str>,
-    /// The address as it is compared.
+    /// The email address in the form in which it is compared.
     pub(crate) email_key: Box<str>,
     pub active: bool,
-    pub standing: Standing,
-    /// The account that is theirs, or will be, or was and is gone.
+    pub status: MatchStatus,
+    /// The person's account: linked already, to be linked, or no longer listed.
     pub external_id: Option<Box<str>>,
-    /// Why it is ambiguous or orphaned, as a sentence.
+    /// Why the person is ambiguous or orphaned.
     pub reason: Option<&'static str>,
-    /// The accounts in which something points to this person; the first few.
-    pub accounts: Vec<Account>,
-    /// How many there are beyond those.
+    /// The first few accounts that match this person.
+    pub accounts: Vec<MatchedAccount>,
+    /// How many other accounts match this person.
     pub more_accounts: u32,
 }
 
-/// How a person stands with a provider.
+/// What a match found for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// One account has their address, and nobody else's.
+pub enum MatchStatus {
+    /// Exactly one account has their email address, and it matches nobody else.
     Matched,
-    /// They have an account, and the provider lists it.
+    /// They are linked to an account that the provider lists.
     AlreadyLinked,
-    /// Something points to an account, and a person has to decide.
+    /// One or more accounts match, but somebody has to decide.
     Ambiguous,
-    /// No account points to them.
+    /// No account matches.
     Missing,
-    /// They have an account that the provider does not list.
+    /// They are linked to an account that the provider does not list.
     Orphaned,
 }
 
-/// An account of the provider, as far as it says whose it is.
+/// An account of the provider that matches a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct MatchedAccount {
     pub external_id: Box<str>,
     pub name: Box<str>,
     pub email: Option<Box<str>>,
     pub active: bool,
     pub evidence: Evidence,
-    /// The other people to whom it points, by their place in [`Plan::people`]; the first few.
+    /// The first few other people that it matches, as indexes into [`MatchPlan::people`].
     pub others: Vec<u32>,
 }
 
-/// What points from an account to a person.
+/// Why an account matches a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// It is linked to them.
     pub linked: bool,
-    /// Its primary address is theirs.
+    /// Its primary email address is theirs.
     pub email: bool,
-    /// One of its further addresses is theirs.
+    /// One of its other email addresses is theirs.
     pub alias: bool,
-    /// Its name is theirs, which alone links nobody.
+    /// Its name is theirs. A name alone links nobody.
     pub name: bool,
 }
 
 impl People {
-    /// Reads the provider's users page by page and finds whose they are. Where asked to, links who is matched; that
-    /// can be undone as a whole.
+    /// Reads all users of a provider and matches them to people. In [`MatchMode::Apply`], links who is matched.
     ///
     /// # Errors
-    /// Whatever the provider answers; `conflict` where people or mappings changed while it was read. Nothing is then
-    /// linked.
-    pub async fn match_accounts(&self, provider: &str, mode: Mode, actor: &Actor) -> Result<Plan, Error> {
-        self.store.vault()?;
+    /// Every error of the provider. [`Error::Conflict`] if people or mappings changed while its users were read;
+    /// nothing is linked then. [`Error::Overloaded`] if too many matches are running.
+    pub async fn match_accounts(&self, provider: &str, mode: MatchMode, actor: &Actor) -> Result<MatchPlan, Error> {
+        self.store.require_unsealed()?;
         let id = self.connections.known_provider(provider)?;
-        let _place = self.matches.try_acquire().map_err(|_all_taken| Error::Overloaded {
-            what: "other matches are under way".to_owned(),
-            retry_after: 5,
+        let _permit = self.matches.try_acquire().map_err(|_none_free| Error::Overloaded {
+            what: "too many matches are running".to_owned(),
+            retry_after: RETRY_AFTER,
         })?;
-        let mut directory = Directory::default();
+        let mut matcher = Matcher::default();
         let mut after: Option<String> = None;
         loop {
-            let part = self.store.candidates(&id, after.as_deref(), PEOPLE).await?;
-            let Some(last) = part.last() else { break };
+            let batch = self.store.candidates(&id, after.as_deref(), BATCH).await?;
+            let Some(last) = batch.last() else { break };
             after = Some(last.id.clone());
-            part.into_iter().for_each(|person| directory.add(person));
+            batch.into_iter().for_each(|person| matcher.add_person(person));
         }
-        directory.close();
+        matcher.build_indexes();
         self.connections
-            .walk_users(provider, |users| users.into_iter().for_each(|user| directory.consider(&user)))
+            .walk_users(provider, |users| users.into_iter().for_each(|user| matcher.add_user(&user)))
             .await?;
-        let mut plan = directory.plan(provider);
-        if mode == Mode::Apply {
+        let mut plan = matcher.into_plan(provider);
+        if mode == MatchMode::Apply {
             let links = plan.links();
             let applied = self.store.apply_plan(&id, &links, &actor.name, |plan| {
-                audit(actor, "mappings.match", Some(id.clone()), format!("plan {plan}: {} linked", links.len()))
+                NewAudit::done(actor, Action::MappingsMatch)
+                    .with_provider(&id)
+                    .with_detail(format!("plan {plan}: {} linked", links.len()))
             });
             match applied.await? {
-                Applied::Done(id) => plan.id = Some(id),
-                Applied::Overtaken => {
+                ApplyPlanResult::Done(id) => plan.id = Some(id),
+                ApplyPlanResult::Overtaken => {
                     return Err(Error::Conflict(
-                        "people or mappings were changed while the provider was read; nothing was linked, ask again"
+                        "people or mappings changed while the provider's users were read; nothing was linked, try again"
                             .to_owned(),
                     ));
                 }
@@ -151,31 +158,34 @@ impl People {
         Ok(plan)
     }
 
-    /// Takes every mapping of a plan away again; gives how many. A second time changes nothing.
+    /// Removes every mapping that a match made, and returns how many. A second call removes nothing.
     ///
     /// # Errors
-    /// There is no such plan; or mappings of it were changed since, and nothing is undone.
+    /// [`Error::NotFound`] if there is no such match. [`Error::Conflict`] if one of its mappings has changed since;
+    /// nothing is removed then.
     pub async fn undo_match(&self, provider: &str, plan_id: &str, actor: &Actor) -> Result<u64, Error> {
-        self.store.vault()?;
+        self.store.require_unsealed()?;
         let id = self.connections.known_provider(provider)?;
-        let unknown = || Error::NotFound("there is no such plan of this provider".to_owned());
+        let unknown = || Error::NotFound("this provider has no match with that id".to_owned());
         if !is_id(plan_id) {
             return Err(unknown());
         }
         let undone = self.store.undo_plan(&id, plan_id, |links| {
-            audit(actor, "mappings.undo", Some(id.clone()), format!("plan {plan_id}: {links} taken away"))
+            NewAudit::done(actor, Action::MappingsUndo)
+                .with_provider(&id)
+                .with_detail(format!("plan {plan_id}: {links} removed"))
         });
         match undone.await? {
-            Undone::Done(links) => Ok(links),
-            Undone::Unknown => Err(unknown()),
-            Undone::Changed { some, count } => {
-                let mut people: Vec<String> = some.iter().map(named).collect();
+            UndoPlanResult::Done(links) => Ok(links),
+            UndoPlanResult::Unknown => Err(unknown()),
+            UndoPlanResult::Changed { some, count } => {
+                let mut people: Vec<String> = some.iter().map(display_person).collect();
                 let more = count.saturating_sub(people.len() as u64);
                 if more > 0 {
                     people.push(format!("{more} more"));
                 }
                 Err(Error::Conflict(format!(
-                    "mappings of this plan were changed since, and nothing was undone: {}",
+                    "mappings of this match have changed since, so nothing was undone: {}",
                     people.join(", ")
                 )))
             }
@@ -183,13 +193,13 @@ impl People {
     }
 }
 
-impl Plan {
-    /// The mappings that the plan makes.
-    fn links(&self) -> Vec<Link> {
-        let matched = self.people.iter().filter(|person| person.standing == Standing::Matched);
+impl MatchPlan {
+    /// Lists the mappings that the plan adds.
+    fn links(&self) -> Vec<PlannedLink> {
+        let matched = self.people.iter().filter(|person| person.status == MatchStatus::Matched);
         matched
             .filter_map(|person| {
-                Some(Link {
+                Some(PlannedLink {
                     person_id: person.id.to_string(),
                     external_id: person.external_id.as_deref()?.to_owned(),
                     email_key: person.email_key.to_string(),
@@ -199,8 +209,8 @@ impl Plan {
     }
 }
 
-impl Standing {
-    /// The standing as it is shown.
+impl MatchStatus {
+    /// Returns the status as the API writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -214,17 +224,17 @@ impl Standing {
 }
 
 impl Evidence {
-    /// Whether an address points to the person.
-    pub(super) fn address(self) -> bool {
+    /// Whether the account has an email address of the person.
+    pub(super) fn has_address(self) -> bool {
         self.email || self.alias
     }
 
-    /// What points to the person, as it is shown.
+    /// Returns the kinds of evidence as the API writes them.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
         [("linked", self.linked), ("email", self.email), ("alias", self.alias), ("name", self.name)]
             .into_iter()
-            .filter_map(|(name, holds)| holds.then_some(name))
+            .filter_map(|(name, is_given)| is_given.then_some(name))
             .collect()
     }
 }

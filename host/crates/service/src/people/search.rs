@@ -1,70 +1,77 @@
-//! People as somebody looks for them: by a part of the name or the address, in the order of names.
+//! Searches people by a part of their name or email address.
 
-use jackfield_core::{Error, FieldError, Person, ProviderId};
-use jackfield_store::{Found, Linked, Mapped, Sought, Store, Who};
+use jackfield_core::{Error, Person, ProviderId};
+use jackfield_store::{LinkedFilter, PeopleFilter, PeopleQuery, PersonWithAccounts, SearchPage, Store};
 
-use super::{People, key};
+use super::{
+    People,
+    normalize::{to_email_key, to_search_text},
+};
 
-/// Characters of what is looked for.
-const LOOKED_FOR: usize = 200;
+/// Longest search text, in characters.
+const MAX_SEARCH_TEXT: usize = 200;
 
-/// People who are made findable at once.
-const AT_ONCE: u32 = 5_000;
+/// People whose search names are written in one transaction.
+const BATCH: u32 = 5_000;
 
-/// What somebody looks for, unjudged.
+/// A search as a caller sent it, not validated.
 #[derive(Clone, Debug)]
-pub struct Search {
-    /// A part of the name or the address; empty for everybody.
+pub struct PeopleSearch {
+    /// A part of the name or the email address; empty finds everybody.
     pub text: String,
-    pub linked: Linked,
+    pub linked: LinkedFilter,
     pub provider: Option<String>,
     pub offset: u32,
     pub limit: u32,
 }
 
 impl People {
-    /// Finds people, the inactive too.
+    /// Finds people, also inactive ones, in the order of their names.
     ///
     /// # Errors
-    /// What is looked for cannot be, or the database fails.
-    pub async fn find(&self, search: &Search) -> Result<Found<Person>, Error> {
-        Ok(self.store.find_people(&sought(search, Who::Everybody)?, search.offset, search.limit).await?)
+    /// [`Error::InvalidFields`] if the text or the provider is not valid, or the database fails.
+    pub async fn find(&self, search: &PeopleSearch) -> Result<SearchPage<Person>, Error> {
+        Ok(self.store.find_people(&validate(search, PeopleFilter::All)?, search.offset, search.limit).await?)
     }
 
-    /// Finds active people with their accounts.
+    /// Finds active people with their accounts, in the order of their names.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
-    pub async fn find_mapped(&self, search: &Search) -> Result<Found<Mapped>, Error> {
-        Ok(self.store.find_mapped(&sought(search, Who::Active)?, search.offset, search.limit).await?)
+    /// See [`find`](Self::find).
+    pub async fn find_mapped(&self, search: &PeopleSearch) -> Result<SearchPage<PersonWithAccounts>, Error> {
+        Ok(self
+            .store
+            .find_people_with_accounts(&validate(search, PeopleFilter::Active)?, search.offset, search.limit)
+            .await?)
     }
 }
 
-fn sought(search: &Search, who: Who) -> Result<Sought, Error> {
-    let wrong = |field: &str, message: String| Error::InvalidFields(vec![FieldError::new(field, message)]);
+fn validate(search: &PeopleSearch, who: PeopleFilter) -> Result<PeopleQuery, Error> {
+    let invalid = |field: &str, message: String| Error::field(field, message);
     let text = search.text.trim();
-    if text.chars().count() > LOOKED_FOR {
-        return Err(wrong("q", format!("is longer than {LOOKED_FOR} characters")));
+    if text.chars().count() > MAX_SEARCH_TEXT {
+        return Err(invalid("q", format!("is longer than {MAX_SEARCH_TEXT} characters")));
     }
     if text.contains(char::is_control) {
-        return Err(wrong("q", "holds a character that no name has".to_owned()));
+        return Err(invalid("q", "contains a control character".to_owned()));
     }
     let provider = search.provider.as_deref().map(ProviderId::parse).transpose();
-    let provider = provider.map_err(|why| wrong("provider", format!("is none: {why}")))?;
-    Ok(Sought { who, name: key::sought(text), email: key::email_key(text), linked: search.linked, provider })
+    let provider = provider.map_err(|error| invalid("provider", format!("is not a provider id: {error}")))?;
+    let (name, email) = (to_search_text(text), to_email_key(text));
+    Ok(PeopleQuery { who, name, email, linked: search.linked, provider })
 }
 
-/// Makes people findable who came with an older version of this program.
+/// Adds the search form of the name to people that an older version of this program stored without it.
 ///
 /// # Errors
 /// The database fails.
-pub async fn make_findable(store: &Store) -> Result<(), Error> {
+pub async fn update_search_names(store: &Store) -> Result<(), Error> {
     loop {
-        let people = store.unsought_people(AT_ONCE).await?;
+        let people = store.people_without_search_name(BATCH).await?;
         if people.is_empty() {
             return Ok(());
         }
-        let names: Vec<(String, String)> = people.into_iter().map(|(id, name)| (id, key::sought(&name))).collect();
-        store.set_sought_names(&names).await?;
+        let names: Vec<(String, String)> = people.into_iter().map(|(id, name)| (id, to_search_text(&name))).collect();
+        store.set_search_names(&names).await?;
     }
 }

@@ -1,4 +1,4 @@
-//! The difference between what was approved and what asks for approval, complete, in words and part by part. Pure.
+//! The differences between an approved manifest and one that waits for approval, in sentences and part by part. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::manifest_parts;
 
-/// What a version asks for otherwise than the approved one.
+/// The differences between two manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ManifestDiff {
     /// Each difference as a sentence.
@@ -16,15 +16,15 @@ pub struct ManifestDiff {
     pub endpoints: PartDiff,
     pub credentials: PartDiff,
     pub scopes: PartDiff,
-    /// How one connects: URLs, audiences, parameters.
+    /// How the plugin is authorized: URLs, audiences, parameters.
     pub grant: PartDiff,
     pub fields: PartDiff,
     pub capabilities: PartDiff,
-    /// Title, and what a disconnect does to the mappings.
+    /// The title, and what a disconnect does to the mappings.
     pub about: PartDiff,
 }
 
-/// What is there more, less, or otherwise.
+/// The differences in one part of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PartDiff {
     pub added: Vec<String>,
@@ -32,7 +32,7 @@ pub struct PartDiff {
     pub changed: Vec<ChangedPart>,
 }
 
-/// One thing that is there before and after, and not the same.
+/// An item that both manifests have, with different values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangedPart {
     pub what: String,
@@ -41,41 +41,42 @@ pub struct ChangedPart {
 }
 
 impl ManifestDiff {
-    /// Compares the approved manifest with another.
+    /// Compares an approved manifest with one that waits for approval.
     #[must_use]
-    pub fn between(approved: &Manifest, asking: &Manifest) -> Self {
+    pub fn between(approved: &Manifest, waiting: &Manifest) -> Self {
         let lines = |manifest: &Manifest| jackfield_sandbox::catalog::endpoint_lines(manifest).into_iter().collect();
         let mut changes = Self {
             words: Vec::new(),
-            hosts: sets(&manifest_parts::hosts(approved), &manifest_parts::hosts(asking)),
-            endpoints: sets(&lines(approved), &lines(asking)),
-            credentials: maps(&manifest_parts::credentials(approved), &manifest_parts::credentials(asking)),
-            scopes: sets(&manifest_parts::scopes(approved), &manifest_parts::scopes(asking)),
-            grant: maps(&manifest_parts::grant(approved), &manifest_parts::grant(asking)),
-            fields: maps(&manifest_parts::fields(approved), &manifest_parts::fields(asking)),
-            capabilities: sets(&manifest_parts::capabilities(approved), &manifest_parts::capabilities(asking)),
-            about: maps(&manifest_parts::about(approved), &manifest_parts::about(asking)),
+            hosts: diff_sets(&manifest_parts::hosts(approved), &manifest_parts::hosts(waiting)),
+            endpoints: diff_sets(&lines(approved), &lines(waiting)),
+            credentials: diff_maps(&manifest_parts::credentials(approved), &manifest_parts::credentials(waiting)),
+            scopes: diff_sets(&manifest_parts::scopes(approved), &manifest_parts::scopes(waiting)),
+            grant: diff_maps(&manifest_parts::grant(approved), &manifest_parts::grant(waiting)),
+            fields: diff_maps(&manifest_parts::fields(approved), &manifest_parts::fields(waiting)),
+            capabilities: diff_sets(&manifest_parts::capabilities(approved), &manifest_parts::capabilities(waiting)),
+            about: diff_maps(&manifest_parts::others(approved), &manifest_parts::others(waiting)),
         };
         let parts = [
             ("the host", &changes.hosts),
             ("the endpoint", &changes.endpoints),
             ("a credential at", &changes.credentials),
             ("the scope", &changes.scopes),
-            ("in how it connects,", &changes.grant),
+            ("the authorization setting", &changes.grant),
             ("the field", &changes.fields),
             ("the capability", &changes.capabilities),
             ("its", &changes.about),
         ];
-        let words: Vec<String> = parts.into_iter().flat_map(|(what, difference)| difference.words(what)).collect();
+        let words: Vec<String> =
+            parts.into_iter().flat_map(|(what, difference)| difference.to_sentences(what)).collect();
         changes.words = words;
         changes
     }
 }
 
 impl PartDiff {
-    fn words(&self, what: &str) -> Vec<String> {
-        let added = self.added.iter().map(|thing| format!("adds {what} {thing}"));
-        let removed = self.removed.iter().map(|thing| format!("no longer has {what} {thing}"));
+    fn to_sentences(&self, what: &str) -> Vec<String> {
+        let added = self.added.iter().map(|item| format!("adds {what} {item}"));
+        let removed = self.removed.iter().map(|item| format!("no longer has {what} {item}"));
         let changed = self.changed.iter();
         let changed =
             changed.map(|ChangedPart { what: name, from, to }| format!("changes {what} {name}: from {from} to {to}"));
@@ -83,7 +84,7 @@ impl PartDiff {
     }
 }
 
-fn sets(before: &BTreeSet<String>, after: &BTreeSet<String>) -> PartDiff {
+fn diff_sets(before: &BTreeSet<String>, after: &BTreeSet<String>) -> PartDiff {
     PartDiff {
         added: after.difference(before).cloned().collect(),
         removed: before.difference(after).cloned().collect(),
@@ -91,7 +92,7 @@ fn sets(before: &BTreeSet<String>, after: &BTreeSet<String>) -> PartDiff {
     }
 }
 
-fn maps(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> PartDiff {
+fn diff_maps(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> PartDiff {
     let only = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| -> Vec<String> {
         let alone = one.iter().filter(|(name, _)| !other.contains_key(*name));
         alone.map(|(name, value)| format!("{name}: {value}")).collect()
@@ -133,7 +134,7 @@ mod tests {
         })
     }
 
-    fn words(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    fn sentences(change: impl FnOnce(&mut Value)) -> Vec<String> {
         let mut other = full();
         change(&mut other);
         let manifest = |json: Value| serde_json::from_value(json).expect("a manifest");
@@ -141,24 +142,32 @@ mod tests {
     }
 
     #[test]
-    fn the_same_manifest_changes_nothing() {
-        assert_eq!(words(|manifest| manifest["version"] = json!("2.0.0")), Vec::<String>::new());
+    fn a_new_version_alone_is_not_a_change() {
+        assert_eq!(sentences(|manifest| manifest["version"] = json!("2.0.0")), Vec::<String>::new());
     }
 
     #[test]
-    fn whatever_is_changed_is_said_in_words() {
+    fn every_change_has_a_sentence() {
         let more = json!({ "method": "POST", "host": "hooks.acme.example", "path": "/x", "credential": null });
         assert_eq!(
-            words(|manifest| manifest["endpoints"].as_array_mut().expect("endpoints").push(more)),
+            sentences(|manifest| manifest["endpoints"].as_array_mut().expect("endpoints").push(more)),
             ["adds the host hooks.acme.example", "adds the endpoint POST hooks.acme.example/x"]
         );
-        for (pointer, value, said) in [
+        for (pointer, value, expected) in [
             ("/auth/oauth2/scopes", json!(["read", "write"]), "adds the scope write"),
-            ("/auth/oauth2/token_url", json!("https://x.example/t"), "changes in how it connects, token_url: from"),
-            ("/auth/oauth2/issuer", json!("https://x.example"), "changes in how it connects, issuer: from none"),
-            ("/auth/oauth2/authorize_parameters", json!([["a", "b"]]), "changes in how it connects, authorize_param"),
-            ("/auth/oauth2/client_authentication", json!("body"), "changes in how it connects, client_auth"),
-            ("/auth/oauth2/refresh", json!({ "rotating": 60 }), "changes in how it connects, refresh"),
+            (
+                "/auth/oauth2/token_url",
+                json!("https://x.example/t"),
+                "changes the authorization setting token_url: from",
+            ),
+            ("/auth/oauth2/issuer", json!("https://x.example"), "changes the authorization setting issuer: from none"),
+            (
+                "/auth/oauth2/authorize_parameters",
+                json!([["a", "b"]]),
+                "changes the authorization setting authorize_param",
+            ),
+            ("/auth/oauth2/client_authentication", json!("body"), "changes the authorization setting client_auth"),
+            ("/auth/oauth2/refresh", json!({ "rotating": 60 }), "changes the authorization setting refresh"),
             ("/fields/0/secret", json!(true), "changes the field team: from"),
             ("/fields/0/label", json!("Group"), "changes the field team: from"),
             ("/endpoints/0/path", json!("/all"), "adds the endpoint GET api.acme.example/all"),
@@ -173,16 +182,16 @@ mod tests {
             ("/title", json!("Acme Pay"), "changes its title: from Acme to Acme Pay"),
             ("/on_disconnect", json!("clear"), "changes its on_disconnect: from keep to clear"),
         ] {
-            let found = words(|manifest| *manifest.pointer_mut(pointer).expect("a part") = value);
-            assert!(found.iter().any(|line| line.starts_with(said)), "{pointer}: {found:?}");
+            let found = sentences(|manifest| *manifest.pointer_mut(pointer).expect("a part of the manifest") = value);
+            assert!(found.iter().any(|line| line.starts_with(expected)), "{pointer}: {found:?}");
         }
-        let fields = words(|manifest| manifest["auth"] = json!("fields"));
+        let fields = sentences(|manifest| manifest["auth"] = json!("fields"));
         assert!(fields.iter().any(|line| line == "no longer has the scope read"), "{fields:?}");
         assert!(fields.iter().any(|line| line.contains("by: from oauth2 to fields")), "{fields:?}");
     }
 
     #[test]
-    fn a_change_in_any_part_of_the_manifest_is_noticed() {
+    fn a_change_of_any_part_has_a_sentence() {
         fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
             match value {
                 Value::Object(parts) => {
@@ -205,7 +214,7 @@ mod tests {
                     continue;
                 }
                 *leaf = other;
-                // What is of another type is no manifest.
+                // A value of another type is not a manifest.
                 let Ok(changed) = serde_json::from_value::<Manifest>(manifest) else { continue };
                 let original: Manifest = serde_json::from_value(full()).expect("a manifest");
                 tried += 1;

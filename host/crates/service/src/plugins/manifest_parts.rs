@@ -1,4 +1,4 @@
-//! What a component asks for, in words that can be listed and compared, whatever its contract adds later. Pure.
+//! The parts of a manifest as texts that can be listed and compared, also parts that a later contract adds. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,96 +6,92 @@ use jackfield_core::manifest::{CredentialSource, Manifest};
 use jackfield_sandbox::catalog::endpoint_lines;
 use serde_json::Value;
 
-/// Every host that it calls.
+/// Returns the hosts that the plugin calls.
 #[must_use]
 pub fn hosts(manifest: &Manifest) -> BTreeSet<String> {
     manifest.endpoints.iter().map(|endpoint| endpoint.host.clone()).collect()
 }
 
-/// Which credential goes to each endpoint, and in which place; endpoints without one are left out.
+/// Returns the credential and its placement for each endpoint that has one.
 #[must_use]
 pub fn credentials(manifest: &Manifest) -> BTreeMap<String, String> {
     let lines = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
-    lines.filter_map(|(line, endpoint)| Some((line, words(endpoint.credential.as_ref()?)))).collect()
+    lines.filter_map(|(line, endpoint)| Some((line, to_text(&to_json(endpoint.credential.as_ref()?))))).collect()
 }
 
-/// Every scope that it has a token made for.
+/// Returns the scopes that it requests, from OAuth and from service accounts.
 #[must_use]
 pub fn scopes(manifest: &Manifest) -> BTreeSet<String> {
     let minted = manifest.endpoints.iter().filter_map(|endpoint| match &endpoint.credential.as_ref()?.source {
         CredentialSource::Minted { scopes, .. } => Some(scopes.clone()),
         _ => None,
     });
-    let asked = json(&manifest.auth);
+    let asked = to_json(&manifest.auth);
     let asked = asked.as_object().into_iter().flat_map(|grant| grant.values()).filter_map(|grant| grant.get("scopes"));
     let asked = asked.filter_map(Value::as_array).flatten().filter_map(Value::as_str).map(str::to_owned);
     minted.flatten().chain(asked).collect()
 }
 
-/// How one connects: the kind of grant, and each of its parts but the scopes.
+/// Returns how it is authorized: the kind, as `by`, and every setting except the scopes.
 #[must_use]
 pub fn grant(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
-    match json(&manifest.auth) {
+    match to_json(&manifest.auth) {
         Value::Object(kinds) => {
             for (kind, grant) in kinds {
                 parts.insert("by".to_owned(), kind);
                 for (name, value) in grant.as_object().into_iter().flatten().filter(|(name, _)| *name != "scopes") {
-                    parts.insert(name.clone(), in_words(value));
+                    parts.insert(name.clone(), to_text(value));
                 }
             }
         }
-        kind => drop(parts.insert("by".to_owned(), in_words(&kind))),
+        kind => drop(parts.insert("by".to_owned(), to_text(&kind))),
     }
     parts
 }
 
-/// Every field of the connect form, with all that is said of it.
+/// Returns the fields of the connect form with their settings.
 #[must_use]
 pub fn fields(manifest: &Manifest) -> BTreeMap<String, String> {
     manifest
         .fields
         .iter()
         .map(|field| {
-            let mut said = json(field);
-            if let Some(said) = said.as_object_mut() {
-                said.remove("name");
+            let mut settings = to_json(field);
+            if let Some(settings) = settings.as_object_mut() {
+                settings.remove("name");
             }
-            (field.name.clone(), in_words(&said))
+            (field.name.clone(), to_text(&settings))
         })
         .collect()
 }
 
-/// What it can do beyond connect, disconnect and health.
+/// Returns the capabilities that it has besides connect, disconnect and health.
 #[must_use]
 pub fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
-    let all = json(&manifest.capabilities);
+    let all = to_json(&manifest.capabilities);
     let named = all.as_object().into_iter().flatten().filter(|(_, has)| **has == Value::Bool(true));
     named.map(|(name, _)| name.clone()).collect()
 }
 
-/// What else it says of itself: its title, what a disconnect does, and whatever a later contract adds.
-pub(super) fn about(manifest: &Manifest) -> BTreeMap<String, String> {
+/// Returns the other parts: the title, what a disconnect does, and whatever a later contract adds.
+pub(super) fn others(manifest: &Manifest) -> BTreeMap<String, String> {
     const ELSEWHERE: [&str; 6] = ["id", "version", "auth", "fields", "endpoints", "capabilities"];
-    let all = json(manifest);
+    let all = to_json(manifest);
     let rest = all.as_object().into_iter().flatten().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str()));
-    rest.map(|(name, value)| (name.clone(), in_words(value))).collect()
+    rest.map(|(name, value)| (name.clone(), to_text(value))).collect()
 }
 
-fn words(thing: &impl serde::Serialize) -> String {
-    in_words(&json(thing))
+/// Returns the stored form, which names every part. Serializing these types cannot fail.
+fn to_json(part: &impl serde::Serialize) -> Value {
+    serde_json::to_value(part).unwrap_or_default()
 }
 
-/// The stored form, which names every part. These types hold nothing that could not be written.
-fn json(thing: &impl serde::Serialize) -> Value {
-    serde_json::to_value(thing).unwrap_or_default()
-}
-
-/// A value as a person reads it: `source field api_token, place header (name Authorization, format Bearer {})`.
-fn in_words(value: &Value) -> String {
+/// Formats a value for people: `source field api_token, place header (name Authorization, format Bearer {})`.
+fn to_text(value: &Value) -> String {
     let nested = |value: &Value| match value {
-        Value::Object(parts) if parts.len() > 1 => format!("({})", in_words(value)),
-        other => in_words(other),
+        Value::Object(parts) if parts.len() > 1 => format!("({})", to_text(value)),
+        other => to_text(other),
     };
     match value {
         Value::Null => "none".to_owned(),
@@ -103,8 +99,8 @@ fn in_words(value: &Value) -> String {
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(nested).collect::<Vec<_>>().join(" "),
         Value::Object(parts) => {
-            let said: Vec<String> = parts.iter().map(|(name, value)| format!("{name} {}", nested(value))).collect();
-            said.join(", ")
+            let texts: Vec<String> = parts.iter().map(|(name, value)| format!("{name} {}", nested(value))).collect();
+            texts.join(", ")
         }
         other => other.to_string(),
     }

@@ -1,13 +1,13 @@
-//! Files as spreadsheets write them, files that are wrong, and cells that would be run.
+//! CSV files from spreadsheets, invalid files, and cells that a spreadsheet would evaluate.
 
 use super::*;
 
-fn rows(file: &str) -> Vec<ImportRow> {
-    read(file.as_bytes()).expect("a good file")
+fn parse_valid(file: &str) -> Vec<ImportRow> {
+    parse(file.as_bytes()).expect("a valid file")
 }
 
 fn errors(file: impl AsRef<[u8]>) -> Vec<String> {
-    match read(file.as_ref()) {
+    match parse(file.as_ref()) {
         Err(Error::InvalidRows(errors)) => {
             errors.iter().map(|error| format!("{} {}: {}", error.line, error.field, error.message)).collect()
         }
@@ -23,40 +23,40 @@ fn person(name: &str, email: &str, user_id: Option<&str>) -> Person {
 #[test]
 fn columns_are_found_by_name_in_any_order() {
     let file = "\u{feff}Active, EMAIL ,\"name\"\r\nyes,Ada@acme.example,\"Lovelace, Ada\"\r\n\r\n0,b@acme.example,\"B \"\"b\"\"\"\r\n";
-    let rows = rows(file);
+    let rows = parse_valid(file);
     assert_eq!((rows[0].name.as_str(), rows[0].email_key.as_str()), ("Lovelace, Ada", "ada@acme.example"));
-    assert_eq!((rows[0].active, &rows[0].user_id), (Some(true), &None), "a column that is left out says nothing");
+    assert_eq!((rows[0].active, &rows[0].user_id), (Some(true), &None), "a missing column leaves the field unchanged");
     assert_eq!((rows[1].name.as_str(), rows[1].active), ("B \"b\"", Some(false)));
 }
 
 #[test]
-fn an_empty_cell_of_an_id_is_none_and_of_a_truth_is_wrong() {
-    assert_eq!(rows("name,email,user_id\nA,a@b,\n")[0].user_id, Some(None));
+fn an_empty_cell_removes_an_id_and_is_not_a_bool() {
+    assert_eq!(parse_valid("name,email,user_id\nA,a@b,\n")[0].user_id, Some(None));
     assert_eq!(errors("name,email,active\nA,a@b,\n"), ["2 active: must be true or false"]);
 }
 
 #[test]
-fn what_is_wrong_with_the_first_line_is_named() {
+fn every_problem_of_the_header_is_reported() {
     assert_eq!(errors(""), ["1 file: is empty; its first line names the columns"]);
-    let said = errors("name,mail,name\nA,a@b,A\n");
-    assert!(said[0].starts_with("1 mail: is not a column"), "{said:?}");
-    assert_eq!(said[1..], ["1 name: is there twice", "1 email: is a column that is needed"]);
-    assert!(errors("name;email\nA;a@b\n")[0].contains("with commas between them"));
+    let found = errors("name,mail,name\nA,a@b,A\n");
+    assert!(found[0].starts_with("1 mail: is not a column"), "{found:?}");
+    assert_eq!(found[1..], ["1 name: appears twice in the header", "1 email: is a required column"]);
+    assert!(errors("name;email\nA;a@b\n")[0].contains("separated by commas"));
     assert!(errors(b"\xff\xfen\0a\0")[0].contains("UTF-16"));
 }
 
 #[test]
-fn every_wrong_line_is_named_as_an_editor_counts_it() {
+fn problems_have_the_line_number_that_an_editor_shows() {
     for end in ["\n", "\r\n"] {
         let file = ["name,email", "A,a@b", "", "\"two\nlines\",c@d", ",e", "F,f@g,x", "H,A@B"].join(end);
         assert_eq!(
             errors(file),
             [
-                "4 name: holds a character that cannot be shown, U+000A",
+                "4 name: contains a character that is not allowed: U+000A",
                 "6 name: is empty",
                 "6 email: is not an email address",
-                "7 row: has 3 cells, and the first line has 2",
-                "8 email: stands on line 2 already",
+                "7 row: has 3 cells, but the header has 2",
+                "8 email: is already on line 2",
             ],
             "{end:?}"
         );
@@ -65,29 +65,29 @@ fn every_wrong_line_is_named_as_an_editor_counts_it() {
 }
 
 #[test]
-fn old_line_ends_are_counted_too() {
+fn a_carriage_return_alone_ends_a_line() {
     assert_eq!(errors("name,email\rA,a@b\rB,\r"), ["3 email: is empty"]);
 }
 
 #[test]
-fn a_hundred_errors_are_told_and_the_others_counted() {
+fn a_hundred_problems_are_listed_and_the_others_counted() {
     let file = format!("name,email\n{}", "x,\n".repeat(130));
-    let said = errors(file);
-    assert_eq!(said.len(), 101);
-    assert_eq!(said[100], "101 file: has 30 more errors below");
+    let found = errors(file);
+    assert_eq!(found.len(), 101);
+    assert_eq!(found[100], "101 file: has 30 more errors below");
 }
 
 #[test]
-fn a_file_of_more_rows_than_are_taken_is_refused() {
+fn a_file_with_too_many_rows_is_rejected() {
     let mut file = String::from("name,email\n");
-    for number in 0..=MOST_ROWS {
+    for number in 0..=MAX_ROWS {
         file.push_str(&format!("x,{number}@x\n"));
     }
     assert!(errors(file)[0].contains("has more than 250000 rows"));
 }
 
 #[test]
-fn a_cell_that_would_be_run_is_disarmed_and_reads_back_the_same() {
+fn a_formula_is_escaped_and_parses_to_the_same_text() {
     let people: Vec<Person> = [
         "=cmd()", "+1", "-2+3", "@SUM(A1)", "＝cmd()", "'=cmd()", "''+1", "'t Hooft", "O'Brien", "a=b", "a;=cmd()",
         "\"=1",
@@ -98,13 +98,13 @@ fn a_cell_that_would_be_run_is_disarmed_and_reads_back_the_same() {
         person(name, &format!("{}{number}@acme.example", name.replace([' ', '(', ')', '@'], "")), Some(name))
     })
     .collect();
-    let file = String::from_utf8([header(), lines(&people)].concat()).expect("text");
+    let file = String::from_utf8([header(), rows(&people)].concat()).expect("text");
     for cell in file.lines().flat_map(|line| line.split("\",\"")) {
         let is_formula =
             cell.trim_start_matches('"').starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
         assert!(!is_formula || cell.contains("\"\"="), "{cell}");
     }
-    let back: Vec<Person> = rows(&file)
+    let back: Vec<Person> = parse_valid(&file)
         .into_iter()
         .map(|row| Person {
             id: String::new(),

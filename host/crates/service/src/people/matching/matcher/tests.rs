@@ -1,4 +1,4 @@
-//! Who stands how: each case a few people, a few users, and what is made of them.
+//! Each test matches a few users to a few people and checks the plan.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn person(number: u32, name: &str, email: &str, linked: Option<&str>) -> Candida
         id: number.to_string(),
         name: name.to_owned(),
         email: email.to_owned(),
-        email_key: email_key(email),
+        email_key: to_email_key(email),
         active: true,
         linked: linked.map(str::to_owned),
     }
@@ -23,35 +23,35 @@ fn user(id: &str, name: &str, email: Option<&str>, aliases: &[&str]) -> User {
     }
 }
 
-fn plan(people: &[(&str, &str, Option<&str>)], users: Vec<User>) -> Plan {
-    let mut directory = Directory::default();
+fn plan(people: &[(&str, &str, Option<&str>)], users: Vec<User>) -> MatchPlan {
+    let mut matcher = Matcher::default();
     for (number, (name, email, linked)) in (0..).zip(people) {
-        directory.add(person(number, name, email, *linked));
+        matcher.add_person(person(number, name, email, *linked));
     }
-    directory.close();
-    users.into_iter().for_each(|user| directory.consider(&user));
-    directory.plan("made")
+    matcher.build_indexes();
+    users.into_iter().for_each(|user| matcher.add_user(&user));
+    matcher.into_plan("made")
 }
 
-/// Everybody in one line: standing, account, and what points to them from where.
-fn lines(plan: &Plan) -> Vec<String> {
-    let account = |account: &Account| format!("{}[{}]", account.external_id, account.evidence.names().join("+"));
+/// Formats each person in one line: status, account, and the evidence of each account.
+fn lines(plan: &MatchPlan) -> Vec<String> {
+    let account = |account: &MatchedAccount| format!("{}[{}]", account.external_id, account.evidence.names().join("+"));
     let line = |person: &PlannedPerson| {
         let accounts: Vec<String> = person.accounts.iter().map(account).collect();
         let id = person.external_id.as_deref().unwrap_or("-");
-        format!("{} {} {id} {}", person.name, person.standing.as_str(), accounts.join(" "))
+        format!("{} {} {id} {}", person.name, person.status.as_str(), accounts.join(" "))
     };
     plan.people.iter().map(|person| line(person).trim_end().to_owned()).collect()
 }
 
 #[test]
-fn an_address_links_whatever_its_case_and_form() {
+fn an_address_matches_in_any_case_and_encoding() {
     let plan = plan(
         &[("Zoë", "ZOE\u{308}@Acme.example", None), ("Ada", "ada@acme.example", None)],
         vec![user("u1", "Z.", Some(" zoë@acme.EXAMPLE "), &[]), user("u2", "ADA", Some("x@y"), &["Ada@acme.example"])],
     );
     assert_eq!(lines(&plan), ["Zoë matched u1 u1[email]", "Ada matched u2 u2[alias+name]"]);
-    assert_eq!((plan.accounts, plan.unclaimed, plan.tally.matched), (2, 0, 2));
+    assert_eq!((plan.accounts, plan.unclaimed, plan.counts.matched), (2, 0, 2));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_name_alone_links_nobody() {
 }
 
 #[test]
-fn two_accounts_with_one_address_are_for_a_person_to_decide() {
+fn two_accounts_with_one_address_are_ambiguous() {
     let plan = plan(
         &[("Ada", "ada@acme.example", None)],
         vec![user("u1", "Ada", Some("ada@acme.example"), &[]), user("u2", "Ada", None, &["ADA@acme.example"])],
@@ -76,7 +76,7 @@ fn two_accounts_with_one_address_are_for_a_person_to_decide() {
 }
 
 #[test]
-fn one_account_with_two_peoples_addresses_is_neithers() {
+fn an_account_with_the_addresses_of_two_people_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
     let plan = plan(&people, vec![user("u1", "Ada", Some("ada@acme.example"), &["bob@acme.example"])]);
     assert_eq!(lines(&plan), ["Ada ambiguous - u1[email+name]", "Bob ambiguous - u1[alias]"]);
@@ -85,16 +85,16 @@ fn one_account_with_two_peoples_addresses_is_neithers() {
 }
 
 #[test]
-fn one_account_that_is_listed_under_two_addresses_is_neithers() {
+fn an_account_that_is_listed_under_two_addresses_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
     let users = vec![user("u1", "", Some("ada@acme.example"), &[]), user("u1", "", Some("bob@acme.example"), &[])];
     let plan = plan(&people, users);
     assert_eq!(lines(&plan), ["Ada ambiguous - u1[email]", "Bob ambiguous - u1[email]"]);
-    assert_eq!((plan.people[0].accounts[0].others.as_slice(), plan.tally.matched), ([1].as_slice(), 0));
+    assert_eq!((plan.people[0].accounts[0].others.as_slice(), plan.counts.matched), ([1].as_slice(), 0));
 }
 
 #[test]
-fn an_account_that_is_somebody_elses_is_not_taken_over() {
+fn an_account_that_is_linked_to_somebody_else_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Eve", "eve@acme.example", Some("u1"))];
     let plan = plan(&people, vec![user("u1", "Ada", Some("ada@acme.example"), &[])]);
     assert_eq!(lines(&plan), ["Ada ambiguous - u1[email+name]", "Eve already_linked u1 u1[linked]"]);
@@ -102,7 +102,7 @@ fn an_account_that_is_somebody_elses_is_not_taken_over() {
 }
 
 #[test]
-fn a_link_stays_whatever_the_address_says_and_one_that_is_gone_is_told() {
+fn a_link_is_kept_and_is_orphaned_if_its_account_is_not_listed() {
     let people = [("Ada", "ada@acme.example", Some("u1")), ("Bob", "bob@acme.example", Some("u9"))];
     let users = vec![
         user("u2", "Ada", Some("ada@acme.example"), &[]),
@@ -111,28 +111,28 @@ fn a_link_stays_whatever_the_address_says_and_one_that_is_gone_is_told() {
     ];
     let plan = plan(&people, users);
     assert_eq!(lines(&plan), ["Ada already_linked u1 u2[email+name] u1[linked]", "Bob orphaned u9 u3[email]"]);
-    assert_eq!(plan.people[1].reason, Some(GONE));
+    assert_eq!(plan.people[1].reason, Some(NOT_LISTED));
 }
 
 #[test]
-fn an_account_that_is_listed_twice_is_one() {
+fn an_account_that_is_listed_twice_counts_once() {
     let ada = || user("u1", "Ada", Some("ada@acme.example"), &[]);
     let plan = plan(&[("Ada", "ada@acme.example", None)], vec![ada(), ada()]);
     assert_eq!(lines(&plan), ["Ada matched u1 u1[email+name]"]);
 }
 
 #[test]
-fn of_many_accounts_the_telling_ones_are_kept() {
+fn accounts_with_an_address_replace_those_with_a_name_alone() {
     let mut users: Vec<User> = (0..10).map(|number| user(&format!("n{number}"), "Ada", None, &[])).collect();
     users.push(user("own", "", Some("ada@acme.example"), &[]));
     let plan = plan(&[("Ada", "ada@acme.example", None)], users);
     let ada = &plan.people[0];
-    assert_eq!((ada.standing, ada.external_id.as_deref()), (Standing::Matched, Some("own")));
-    assert_eq!((ada.accounts.len(), ada.more_accounts), (ACCOUNTS, 8));
+    assert_eq!((ada.status, ada.external_id.as_deref()), (MatchStatus::Matched, Some("own")));
+    assert_eq!((ada.accounts.len(), ada.more_accounts), (MAX_ACCOUNTS, 8));
 }
 
 #[test]
-fn an_id_that_could_not_be_stored_is_nobodys() {
+fn an_id_that_cannot_be_stored_matches_nobody() {
     let users = ["", " u1", "u\0", "\u{202e}u"].map(|id| user(id, "Ada", Some("ada@acme.example"), &[]));
     let plan = plan(&[("Ada", "ada@acme.example", None)], users.into());
     assert_eq!(lines(&plan), ["Ada missing -"]);
@@ -140,11 +140,11 @@ fn an_id_that_could_not_be_stored_is_nobodys() {
 }
 
 #[test]
-fn a_crowd_of_one_name_is_not_walked_for_each_of_its_users() {
+fn a_user_is_compared_with_few_people_of_the_same_name() {
     let people: Vec<(&str, String)> = (0..5_000).map(|number| ("Kim", format!("{number}@acme.example"))).collect();
     let people: Vec<(&str, &str, Option<&str>)> =
         people.iter().map(|(name, email)| (*name, email.as_str(), None)).collect();
     let users = (0..5_000).map(|number| user(&format!("u{number}"), "Kim", None, &[])).collect();
     let plan = plan(&people, users);
-    assert_eq!((plan.tally.ambiguous, plan.tally.missing), (NAMESAKES, 5_000 - NAMESAKES));
+    assert_eq!((plan.counts.ambiguous, plan.counts.missing), (MAX_NAMESAKES, 5_000 - MAX_NAMESAKES));
 }

@@ -1,38 +1,41 @@
-//! How addresses and names are compared: what is the same to a person has the same key. Pure.
+//! Normal forms of names and email addresses: texts that are the same to a person have the same form. Pure.
 //!
-//! Two texts are the same when they are canonical caseless matches (The Unicode Standard, 3.13, D145), so neither case
-//! nor the form in which a letter and its accent are written counts. Look-alikes stay apart, as `a` and Cyrillic `а`.
+//! Two texts are the same if they are canonical caseless matches (The Unicode Standard, 3.13, D145): neither case nor
+//! the encoding of an accented character counts. Characters that only look alike stay different: Latin and Cyrillic `a`.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-/// The form in which people's names and addresses are stored: Unicode's NFC.
-pub(super) fn composed(text: &str) -> String {
+/// Returns the form in which names and email addresses are stored: Unicode's NFC.
+pub(super) fn to_nfc(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
-/// What two addresses have in common when they are the same: the blanks around them, case and form do not count, and
-/// an international domain is the same in either of its spellings (UTS #46).
-pub(super) fn email_key(email: &str) -> String {
+/// Returns the form by which email addresses are compared.
+///
+/// White space around it, case and encoding do not count, and an international domain is the same in either spelling
+/// (UTS #46).
+pub(super) fn to_email_key(email: &str) -> String {
     let email = email.trim();
-    if email.is_ascii() && !holds_punycode(email) {
+    if email.is_ascii() && !has_punycode(email) {
         return email.to_ascii_lowercase();
     }
     match email.rsplit_once('@') {
-        Some((local, domain)) => format!("{}@{}", folded(local), domain_key(domain)),
-        None => folded(email),
+        Some((local, domain)) => format!("{}@{}", fold(local), to_domain_key(domain)),
+        None => fold(email),
     }
 }
 
-/// What two names have in common when they are the same: case, form and the width of blanks do not count.
-pub(super) fn name_key(name: &str) -> String {
+/// Returns the form by which names are compared: case, encoding and the amount of white space do not count.
+pub(super) fn to_name_key(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
-    folded(&words.join(" "))
+    fold(&words.join(" "))
 }
 
-/// A name as it is sought and ordered: what is typed in another case, or without the accents, finds it. Two people may
-/// have the same.
-pub(super) fn sought(text: &str) -> String {
+/// Returns the form by which names are searched and sorted: neither case nor accents count.
+///
+/// Different names can have the same form.
+pub(super) fn to_search_text(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
     if text.is_ascii() {
@@ -40,11 +43,11 @@ pub(super) fn sought(text: &str) -> String {
     }
     let folded = CaseMapper::new().fold_string(&DecomposingNormalizerBorrowed::new_nfd().normalize(&text)).into_owned();
     let mut plain = String::with_capacity(folded.len());
-    for letter in DecomposingNormalizerBorrowed::new_nfd().normalize(&folded).chars() {
-        match letter {
-            // The accents of Latin, Greek and Cyrillic letters.
+    for character in DecomposingNormalizerBorrowed::new_nfd().normalize(&folded).chars() {
+        match character {
+            // Combining accents of Latin, Greek and Cyrillic characters.
             '\u{300}'..='\u{36f}' => {}
-            // What no accent makes, and a keyboard may not have.
+            // Characters that do not decompose and that many keyboards lack.
             'ø' => plain.push('o'),
             'ł' => plain.push('l'),
             'đ' | 'ð' => plain.push('d'),
@@ -56,28 +59,28 @@ pub(super) fn sought(text: &str) -> String {
             other => plain.push(other),
         }
     }
-    composed(&plain)
+    to_nfc(&plain)
 }
 
-fn holds_punycode(text: &str) -> bool {
+fn has_punycode(text: &str) -> bool {
     text.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
 
-fn domain_key(domain: &str) -> String {
+fn to_domain_key(domain: &str) -> String {
     match idna::domain_to_unicode(domain) {
-        // Not folded: `ß` and `ss` are two domains.
+        // Not folded, because `ß` and `ss` are two domains.
         (unicode, Ok(())) => unicode,
-        // No domain that could be looked up; it is compared as any text.
-        (_, Err(_)) => folded(domain),
+        // Not a valid domain, so it is compared like any other text.
+        (_, Err(_)) => fold(domain),
     }
 }
 
-fn folded(text: &str) -> String {
+fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
-    composed(&CaseMapper::new().fold_string(&decomposed))
+    to_nfc(&CaseMapper::new().fold_string(&decomposed))
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_blanks_and_form_do_not_count_in_an_address() {
+    fn case_white_space_and_encoding_do_not_count_in_an_address() {
         for (a, b) in [
             (" Ada@Acme.Example\t", "ada@acme.example"),
             ("ZOË@acme.example", "zoe\u{308}@acme.example"),
@@ -95,12 +98,12 @@ mod tests {
             ("ada@XN--BCHER-KVA.example", "ada@bu\u{308}cher.example"),
             ("\u{212b}ngstrom@acme.example", "ångstrom@acme.example"),
         ] {
-            assert_eq!(email_key(a), email_key(b), "{a} and {b}");
+            assert_eq!(to_email_key(a), to_email_key(b), "{a} and {b}");
         }
     }
 
     #[test]
-    fn what_only_looks_alike_is_another_address() {
+    fn an_address_that_only_looks_alike_is_different() {
         for (a, b) in [
             ("ada@acme.example", "аda@acme.example"),
             ("ada@acme.example", "ada+x@acme.example"),
@@ -111,16 +114,16 @@ mod tests {
             ("ada@strasse.example", "ada@straße.example"),
             ("ada@acme.example", "ada@acme.example.evil.test"),
         ] {
-            assert_ne!(email_key(a), email_key(b), "{a} and {b}");
+            assert_ne!(to_email_key(a), to_email_key(b), "{a} and {b}");
         }
     }
 
     #[test]
-    fn a_key_is_its_own_key() {
+    fn the_key_of_a_key_is_the_same() {
         for text in ["Ada@Acme.example", "İPEK@Acme.example", "ᾳ\u{345}@ﬃ.example", "no address", "@", "a@b@c", ""]
         {
-            let key = email_key(text);
-            assert_eq!(email_key(&key), key, "{text}");
+            let key = to_email_key(text);
+            assert_eq!(to_email_key(&key), key, "{text}");
         }
     }
 
@@ -137,16 +140,16 @@ mod tests {
             ("Nguye\u{302}\u{303}n", "nguyen"),
             ("김", "\u{1100}\u{1175}\u{11b7}"),
         ] {
-            assert_eq!(sought(name), sought(typed), "{name}");
-            assert_eq!(sought(&sought(name)), sought(name), "{name}");
+            assert_eq!(to_search_text(name), to_search_text(typed), "{name}");
+            assert_eq!(to_search_text(&to_search_text(name)), to_search_text(name), "{name}");
         }
-        assert_ne!(sought("Ada"), sought("Аda"), "another script stays another");
+        assert_ne!(to_search_text("Ada"), to_search_text("Аda"), "characters of different scripts stay different");
     }
 
     #[test]
-    fn a_name_is_the_same_however_it_is_typed() {
-        assert_eq!(name_key("  Zoë\u{a0} LEE "), name_key("zoe\u{308} lee"));
-        assert_ne!(name_key("Zoë Lee"), name_key("Zoe Lee"));
-        assert_eq!(name_key(" \t "), "");
+    fn case_and_white_space_do_not_count_in_a_name() {
+        assert_eq!(to_name_key("  Zoë\u{a0} LEE "), to_name_key("zoe\u{308} lee"));
+        assert_ne!(to_name_key("Zoë Lee"), to_name_key("Zoe Lee"));
+        assert_eq!(to_name_key(" \t "), "");
     }
 }

@@ -1,0 +1,92 @@
+//! Approves what needs no Executive: the plugins built with this program, and those that a trusted key signed.
+
+use jackfield_core::{
+    Error, ProviderId,
+    audit::{Action, Actor},
+};
+use jackfield_sandbox::catalog::{Entry, State, Trust};
+use jackfield_signing::Verdict;
+use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, Offer, StoreError};
+
+use super::{Plugins, catalog_entries::is_downgrade, catalog_inputs::CatalogInputs};
+
+/// The name in the audit log of whoever approves the plugins that were built with this program.
+const THIS_PROGRAM: &str = "this program";
+
+impl Plugins {
+    /// Returns who approves a version automatically: this program, or a key. `None` if an Executive has to.
+    pub(super) fn auto_approver(&self, inputs: &CatalogInputs, id: &str, digest: &str) -> Option<String> {
+        let shipped = match &self.0.setup.trust {
+            Trust::Shipped(shipped) | Trust::Signed { shipped, .. } => shipped.get(id),
+            // For development only: every plugin runs, and no approval is stored.
+            Trust::All => None,
+        };
+        if shipped.is_some_and(|shipped| shipped == digest) {
+            return Some(THIS_PROGRAM.to_owned());
+        }
+        let mut verdicts = inputs.file_signatures(digest).chain(inputs.uploaded.get(digest));
+        verdicts.find_map(|verdict| match verdict {
+            Verdict::Granted { key } => Some(format!("the key {key}")),
+            Verdict::AsksMore { .. } | Verdict::UnknownKey | Verdict::Broken(_) | Verdict::Unsigned => None,
+        })
+    }
+
+    /// Approves every offer that needs no Executive. Returns whether the approvals changed.
+    pub(super) async fn auto_approve(&self, inputs: &CatalogInputs) -> Result<bool, Error> {
+        let mut seen = inputs.database.revision;
+        for offer in &inputs.database.offers {
+            let Some(by) = self.auto_approver(inputs, &offer.provider, &offer.digest) else { continue };
+            let Ok(provider) = ProviderId::parse(&offer.provider) else { continue };
+            if !may_auto_approve(inputs, offer, &by) {
+                continue;
+            }
+            let approvals = inputs.database.approvals_of(&offer.provider);
+            let mut decisions: Vec<(String, Decision)> = approvals
+                .filter(|approval| approval.decision == Some(Decision::Approved))
+                .map(|approval| (approval.digest.clone(), Decision::Superseded))
+                .collect();
+            decisions.push((offer.digest.clone(), Decision::Approved));
+            let audit = NewAudit::done(&Actor::named(by), Action::ProviderApprove)
+                .with_provider(&provider)
+                .with_detail(format!("sha256 {}", offer.digest));
+            let change = ApprovalChange { decisions, earlier: EarlierDecisions::Keep, seen_revision: seen };
+            match self.0.setup.store.decide(&provider, change, audit).await {
+                Ok(()) => seen += 1,
+                // Another host decided first. Its decisions are read with the next revision.
+                Err(StoreError::Conflict) => return Ok(true),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(seen != inputs.database.revision)
+    }
+
+    /// Approves the plugins that were built with this program, in the catalog alone, while no approval can be read.
+    pub(super) fn approve_shipped(&self, inputs: &CatalogInputs, entries: &mut [Entry]) {
+        for entry in entries.iter_mut().filter(|entry| entry.state == State::Pending) {
+            if entry.digest.as_deref().is_some_and(|digest| self.auto_approver(inputs, &entry.id, digest).is_some()) {
+                entry.state = State::Approved;
+            }
+        }
+    }
+}
+
+/// Whether `by` may approve an offer automatically: nobody decided otherwise, and the version can run.
+fn may_auto_approve(inputs: &CatalogInputs, offer: &Offer, by: &str) -> bool {
+    let approvals: Vec<_> = inputs.database.approvals_of(&offer.provider).collect();
+    let is_decided = approvals.iter().any(|approval| approval.digest == offer.digest);
+    let is_overruled = approvals.iter().any(|approval| match approval.decision {
+        Some(Decision::Approved) => approval.by != by,
+        Some(Decision::Disabled) | None => true,
+        Some(Decision::Superseded | Decision::Withdrawn | Decision::Removed) => false,
+    });
+    let component = inputs.usable_component(&offer.digest);
+    let is_usable = component.is_some_and(|component| offer.manifest.as_ref() == Some(component.manifest.as_ref()));
+    if is_decided || is_overruled || !is_usable {
+        return false;
+    }
+    // An old signature says nothing about flaws found since, so a key cannot approve a lower version.
+    let running = approvals.iter().find(|approval| approval.decision == Some(Decision::Approved));
+    let running = running.and_then(|approval| inputs.usable_component(&approval.digest));
+    let is_lower = running.zip(offer.manifest.as_ref()).is_some_and(|(from, to)| is_downgrade(&from.manifest, to));
+    by == THIS_PROGRAM || !is_lower
+}

@@ -1,0 +1,228 @@
+//! Derives the catalog's entries, each a plugin with its state, from the inputs. Pure.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use jackfield_core::manifest::Manifest;
+use jackfield_sandbox::{
+    Component,
+    catalog::{Entry, Previous, State, Trust, Version},
+    imitation::looks_like,
+};
+use jackfield_signing::Verdict;
+use jackfield_store::{Approval, Decision};
+use semver::Version as Semver;
+
+use super::catalog_inputs::{CatalogInputs, FileContent, PluginFile};
+
+/// Derives entries from the inputs.
+pub(super) struct CatalogEntries<'a> {
+    pub(super) inputs: &'a CatalogInputs,
+    pub(super) trust: &'a Trust,
+}
+
+impl CatalogEntries<'_> {
+    /// Returns an entry for each plugin, and one for each file that cannot be used.
+    pub(super) fn build(&self) -> Vec<Entry> {
+        let database = &self.inputs.database;
+        let decided = database.approvals.iter().filter(|approval| approval.decision != Some(Decision::Removed));
+        let ids: BTreeSet<&str> = decided
+            .map(|approval| approval.provider.as_str())
+            .chain(database.offers.iter().map(|offer| offer.provider.as_str()))
+            .collect();
+        let mut entries: Vec<Entry> = ids.into_iter().filter_map(|id| self.plugin(id)).collect();
+        reject_imitations(&mut entries);
+        entries.extend(self.inputs.files.iter().filter_map(|(name, file)| self.unusable_file(name, file)));
+        entries
+    }
+
+    fn unusable_file(&self, name: &str, file: &PluginFile) -> Option<Entry> {
+        let (digest, why) = match &file.content {
+            FileContent::Broken { digest, why } => (digest.clone(), why.clone()),
+            FileContent::Component { id, digest, .. } => {
+                let owner = self.inputs.owners.get(id).filter(|owner| *owner != name)?;
+                (Some(digest.clone()), format!("{owner} already has the id `{id}`"))
+            }
+        };
+        Some(Entry::broken(name, Some(name.to_owned()), digest, why))
+    }
+
+    fn plugin(&self, id: &str) -> Option<Entry> {
+        if let Some(why) = self.approvals_problem(id) {
+            return Some(self.without_approvals(id, format!("{why}; approve a version again")));
+        }
+        let database = &self.inputs.database;
+        let decided = match database.latest(id, Decision::Approved) {
+            Some(approved) => Some((approved, State::Approved)),
+            None => database.latest(id, Decision::Disabled).map(|disabled| (disabled, State::Disabled)),
+        };
+        if let Some((approval, state)) = decided {
+            let mut entry = match self.usable(id, &approval.digest, approval.manifest.as_ref()) {
+                Ok(component) => self.entry(id, component, state),
+                Err(why) => Entry::broken(id, self.file(&approval.digest), Some(approval.digest.clone()), why),
+            };
+            entry.waiting = self.waiting(id, Some(&approval.digest));
+            entry.previous = self.previous(id);
+            return Some(entry);
+        }
+        let mut waiting = self.waiting(id, None);
+        if let Trust::All = self.trust
+            && let Some(at) = waiting.iter().position(|version| !database.is_decided(id, &version.component.digest))
+        {
+            let running = waiting.remove(at);
+            return Some(Entry { waiting, ..self.entry(id, &running.component, State::Approved) });
+        }
+        if waiting.is_empty() {
+            return self.unusable_offer(id);
+        }
+        let first = waiting.remove(0);
+        Some(Entry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, State::Pending) })
+    }
+
+    /// Returns why the stored approvals of a plugin cannot be followed, if they cannot.
+    fn approvals_problem(&self, id: &str) -> Option<String> {
+        let database = &self.inputs.database;
+        if let Some(approval) = database.approvals_of(id).find(|approval| approval.decision.is_none()) {
+            return Some(format!(
+                "its approval in the database was changed by hand, in the row of {}",
+                approval.digest
+            ));
+        }
+        let approved = database.approvals_of(id).filter(|approval| approval.decision == Some(Decision::Approved));
+        // Jackfield never approves a second version without superseding the first.
+        (approved.count() > 1).then(|| "the database was changed by hand: two versions are approved".to_owned())
+    }
+
+    /// Makes the entry of a plugin with approvals that cannot be followed: no version runs, and each can be approved.
+    fn without_approvals(&self, id: &str, why: String) -> Entry {
+        let mut waiting = self.waiting(id, None);
+        for approval in self.inputs.database.approvals_of(id) {
+            let is_listed = waiting.iter().any(|version| version.component.digest == approval.digest);
+            if !is_listed && let Ok(component) = self.usable(id, &approval.digest, approval.manifest.as_ref()) {
+                waiting.push(self.version(component));
+            }
+        }
+        Entry { waiting, ..Entry::broken(id, None, None, why) }
+    }
+
+    /// Makes the entry of a plugin with offers that cannot be used.
+    fn unusable_offer(&self, id: &str) -> Option<Entry> {
+        self.inputs.database.offers.iter().filter(|offer| offer.provider == id).find_map(|offer| {
+            let why = self.usable(id, &offer.digest, offer.manifest.as_ref()).err()?;
+            Some(Entry::broken(id, self.file(&offer.digest), Some(offer.digest.clone()), why))
+        })
+    }
+
+    /// Lists the versions that wait for approval, the highest first.
+    fn waiting(&self, id: &str, running: Option<&str>) -> Vec<Version> {
+        let database = &self.inputs.database;
+        let offered = database.offers.iter().filter(|offer| offer.provider == id);
+        let offered = offered.map(|offer| (offer.digest.as_str(), offer.manifest.as_ref()));
+        let withdrawn = database.approvals_of(id).filter(|approval| approval.decision == Some(Decision::Withdrawn));
+        let withdrawn = withdrawn.map(|approval| (approval.digest.as_str(), approval.manifest.as_ref()));
+        let digests: BTreeMap<&str, Option<&Manifest>> =
+            offered.chain(withdrawn).filter(|(digest, _)| Some(*digest) != running).collect();
+        let mut versions: Vec<Version> = digests
+            .into_iter()
+            .filter_map(|(digest, manifest)| Some(self.version(self.usable(id, digest, manifest).ok()?)))
+            .collect();
+        versions.sort_by(|one, other| compare_versions(&other.component.manifest, &one.component.manifest));
+        versions
+    }
+
+    fn previous(&self, id: &str) -> Option<Previous> {
+        let approval: &Approval = self.inputs.database.latest(id, Decision::Superseded)?;
+        Some(Previous { digest: approval.digest.clone(), version: approval.version.clone() })
+    }
+
+    fn version(&self, component: &Component) -> Version {
+        let (file, signature) = (self.file(&component.digest), self.signature(&component.digest));
+        Version { file, signature, component: component.clone() }
+    }
+
+    fn entry(&self, id: &str, component: &Component, state: State) -> Entry {
+        Entry {
+            id: id.to_owned(),
+            file: self.file(&component.digest),
+            digest: Some(component.digest.clone()),
+            state,
+            signature: self.signature(&component.digest),
+            waiting: Vec::new(),
+            previous: None,
+            component: Some(component.clone()),
+        }
+    }
+
+    /// Returns the component of a digest, if its manifest is still the one that was recorded for the digest.
+    fn usable(&self, id: &str, digest: &str, recorded: Option<&Manifest>) -> Result<&Component, String> {
+        let component = match self.inputs.loaded.get(digest) {
+            Some(Ok(component)) => component,
+            Some(Err(why)) => return Err(why.clone()),
+            None => return Err("the bytes of this version are no longer stored".to_owned()),
+        };
+        match recorded {
+            None => Err("the manifest recorded for this digest cannot be read from the database".to_owned()),
+            Some(recorded) if recorded != component.manifest.as_ref() || recorded.id != id => {
+                Err("its manifest differs from the one recorded for the same digest".to_owned())
+            }
+            Some(_) => Ok(component),
+        }
+    }
+
+    /// Returns the verdict on the signature of a digest, if keys are trusted.
+    fn signature(&self, digest: &str) -> Option<Verdict> {
+        let Trust::Signed { .. } = self.trust else { return None };
+        // The signature of the file counts first, unless there is none and one was uploaded.
+        let of_file = self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != Verdict::Unsigned);
+        Some(of_file.or_else(|| self.inputs.uploaded.get(digest)).cloned().unwrap_or(Verdict::Unsigned))
+    }
+
+    /// Returns the file of this host's folder that has a digest, if one has.
+    fn file(&self, digest: &str) -> Option<String> {
+        self.inputs.owners.values().find_map(|name| {
+            let FileContent::Component { digest: of_file, .. } = &self.inputs.files.get(name)?.content else {
+                return None;
+            };
+            (of_file == digest).then(|| name.clone())
+        })
+    }
+}
+
+/// Whether the version of `to` is lower than that of `from`.
+#[must_use]
+pub fn is_downgrade(from: &Manifest, to: &Manifest) -> bool {
+    compare_versions(to, from) == Ordering::Less
+}
+
+fn compare_versions(one: &Manifest, other: &Manifest) -> Ordering {
+    let version = |manifest: &Manifest| Semver::parse(&manifest.version).ok();
+    version(one).cmp(&version(other))
+}
+
+/// Rejects waiting plugins with an id or a title that looks like that of a plugin somebody has approved.
+fn reject_imitations(entries: &mut [Entry]) {
+    let approved: Vec<(String, String)> = entries
+        .iter()
+        .filter(|entry| matches!(entry.state, State::Approved | State::Disabled))
+        .filter_map(|entry| Some((entry.id.clone(), entry.manifest()?.title.clone())))
+        .collect();
+    for entry in entries.iter_mut().filter(|entry| entry.state == State::Pending) {
+        let Some(title) = entry.manifest().map(|manifest| manifest.title.clone()) else { continue };
+        let why = approved.iter().find_map(|(id, approved_title)| {
+            let part = if looks_like(&entry.id, id) {
+                "id"
+            } else if looks_like(&title, approved_title) {
+                "title"
+            } else {
+                return None;
+            };
+            Some(format!("its {part} looks like that of `{id}`"))
+        });
+        if let Some(why) = why {
+            entry.state = State::Broken(why);
+            entry.waiting.clear();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the catalog is derived from: the files of the plugins folder, and the offers and approvals in the database. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jackfield_sandbox::Component;
+use jackfield_signing::Verdict;
+use jackfield_store::{Approval, Decision, Offer};
+
+use super::folder::PluginStamp;
+
+/// Everything that the catalog is derived from.
+#[derive(Debug, Default)]
+pub(super) struct CatalogInputs {
+    /// The files of the plugins folder by name.
+    pub(super) files: BTreeMap<String, PluginFile>,
+    pub(super) owners: FileOwners,
+    pub(super) loaded: LoadedComponents,
+    /// The verdicts on signatures that were uploaded with a component, by digest.
+    pub(super) uploaded: BTreeMap<String, Verdict>,
+    pub(super) database: DatabaseState,
+    /// Whether the catalog shows these inputs. False after a refresh that failed half-way.
+    pub(super) is_current: bool,
+}
+
+/// Components by digest, or why they cannot be used.
+pub(super) type LoadedComponents = BTreeMap<String, Result<Component, String>>;
+
+/// The file that is used for each plugin id.
+pub(super) type FileOwners = BTreeMap<String, String>;
+
+/// A file of the plugins folder as it was last read.
+#[derive(Debug)]
+pub(super) struct PluginFile {
+    pub(super) stamp: PluginStamp,
+    pub(super) content: FileContent,
+}
+
+/// What a file of the plugins folder contains.
+#[derive(Debug)]
+pub(super) enum FileContent {
+    Component {
+        id: String,
+        digest: String,
+        signature: Verdict,
+        /// The component's bytes, until they are stored in the database.
+        bytes: Option<Vec<u8>>,
+    },
+    Broken {
+        digest: Option<String>,
+        why: String,
+    },
+}
+
+/// What the database contained at one revision of the catalog.
+#[derive(Debug, Default)]
+pub(super) struct DatabaseState {
+    pub(super) revision: i64,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) offers: Vec<Offer>,
+}
+
+impl CatalogInputs {
+    /// Lists the verdicts on the signatures of files with this digest.
+    pub(super) fn file_signatures(&self, digest: &str) -> impl Iterator<Item = &Verdict> {
+        self.files.values().filter_map(move |file| match &file.content {
+            FileContent::Component { digest: of_file, signature, .. } if of_file == digest => Some(signature),
+            FileContent::Component { .. } | FileContent::Broken { .. } => None,
+        })
+    }
+
+    /// Returns the component of a digest, if it is loaded and can be used.
+    pub(super) fn usable_component(&self, digest: &str) -> Option<&Component> {
+        self.loaded.get(digest)?.as_ref().ok()
+    }
+}
+
+impl DatabaseState {
+    /// Returns the digests of the components that the catalog needs.
+    pub(super) fn needed_digests(&self) -> BTreeSet<String> {
+        let approvals = self
+            .approvals
+            .iter()
+            .filter(|approval| !matches!(approval.decision, Some(Decision::Superseded | Decision::Removed)));
+        let approved = approvals.map(|approval| approval.digest.clone());
+        approved.chain(self.offers.iter().map(|offer| offer.digest.clone())).collect()
+    }
+
+    /// Lists the decisions about the versions of a plugin.
+    pub(super) fn approvals_of<'a, 'b>(&'a self, plugin: &'b str) -> impl Iterator<Item = &'a Approval> + use<'a, 'b> {
+        self.approvals.iter().filter(move |approval| approval.provider == plugin)
+    }
+
+    /// Returns the latest version of a plugin with this decision.
+    pub(super) fn latest(&self, plugin: &str, decision: Decision) -> Option<&Approval> {
+        self.approvals_of(plugin)
+            .filter(|approval| approval.decision == Some(decision))
+            .max_by_key(|approval| approval.at)
+    }
+
+    /// Whether somebody decided about this version of a plugin.
+    pub(super) fn is_decided(&self, plugin: &str, digest: &str) -> bool {
+        self.approvals_of(plugin).any(|approval| approval.digest == digest)
+    }
+}
+
+/// Chooses the file that is used for each id, if several files have the same.
+///
+/// A file with a known digest comes first, then the file that was used before, then the first by name.
+pub(super) fn choose_owners(
+    files: &BTreeMap<String, PluginFile>,
+    before: &FileOwners,
+    is_known: impl Fn(&str, &str) -> bool,
+) -> FileOwners {
+    let mut owners: BTreeMap<String, (bool, bool, String)> = BTreeMap::new();
+    for (name, file) in files {
+        let FileContent::Component { id, digest, .. } = &file.content else { continue };
+        let claim = (is_known(id, digest), before.get(id) == Some(name), name.clone());
+        let is_stronger = |owner: &(bool, bool, String)| (claim.0, claim.1) > (owner.0, owner.1);
+        if owners.get(id).is_none_or(is_stronger) {
+            owners.insert(id.clone(), claim);
+        }
+    }
+    owners.into_iter().map(|(id, (_, _, name))| (id, name)).collect()
+}

@@ -1,0 +1,74 @@
+//! Derives the catalog from the plugins folder and the database.
+
+use std::collections::btree_map::Entry;
+
+use jackfield_core::Error;
+use jackfield_sandbox::Component;
+
+use super::{
+    Plugins,
+    catalog_entries::CatalogEntries,
+    catalog_inputs::{CatalogInputs, DatabaseState, choose_owners},
+};
+
+impl Plugins {
+    /// Brings the database and the catalog up to date with the inputs.
+    pub(super) async fn refresh(&self, inputs: &mut CatalogInputs) -> Result<(), Error> {
+        inputs.is_current = false;
+        if !self.is_sealed() {
+            // Read first, because the owners of files depend on the approvals.
+            inputs.database.approvals = self.0.setup.store.approvals().await?;
+        }
+        let is_known = |id: &str, digest: &str| {
+            self.auto_approver(inputs, id, digest).is_some() || inputs.database.is_decided(id, digest)
+        };
+        inputs.owners = choose_owners(&inputs.files, &inputs.owners, is_known);
+        if self.is_sealed() {
+            // Without the master key, approvals cannot be authenticated, and nothing is written.
+            inputs.database = DatabaseState { offers: self.folder_offers(inputs), ..DatabaseState::default() };
+        } else {
+            self.store_folder_offers(inputs).await?;
+            self.read_database(inputs).await?;
+            if self.auto_approve(inputs).await? {
+                self.read_database(inputs).await?;
+            }
+        }
+        let mut entries = CatalogEntries { inputs, trust: &self.0.setup.trust }.build();
+        if self.is_sealed() {
+            self.approve_shipped(inputs, &mut entries);
+        }
+        self.0.setup.catalog.replace(entries);
+        inputs.is_current = true;
+        Ok(())
+    }
+
+    /// Reads the database, and loads the components that are needed.
+    async fn read_database(&self, inputs: &mut CatalogInputs) -> Result<(), Error> {
+        let store = &self.0.setup.store;
+        // The revision is read first, so that a change in between is read again and not missed.
+        let revision = store.catalog_revision().await?;
+        inputs.database =
+            DatabaseState { revision, approvals: store.approvals().await?, offers: store.offers().await? };
+        let needed = inputs.database.needed_digests();
+        inputs.loaded.retain(|digest, _| needed.contains(digest));
+        for digest in needed {
+            if let Entry::Vacant(entry) = inputs.loaded.entry(digest) {
+                let loaded = self.load_stored(entry.key()).await?;
+                entry.insert(loaded);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a component from the database, or says why it cannot be used.
+    async fn load_stored(&self, digest: &str) -> Result<Result<Component, String>, Error> {
+        let Some(bytes) = self.0.setup.store.component_bytes(digest).await? else {
+            return Ok(Err("the bytes of this version are no longer stored".to_owned()));
+        };
+        // The database is not trusted: somebody who can write to it must not be able to replace a component.
+        if jackfield_sandbox::digest(&bytes) != digest {
+            return Ok(Err(format!("its bytes in the database were changed: they do not have the digest {digest}")));
+        }
+        Ok(self.0.setup.sandbox.load(bytes).await.map_err(|error| error.to_string()))
+    }
+}
