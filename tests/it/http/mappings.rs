@@ -96,7 +96,7 @@ async fn an_account_is_one_persons() {
     set(&app, &ada, "made", " m-1 ").await;
     let body = json!({ "provider": "made", "external_id": "m-1" });
     let problem = app.put(&format!("{MAPPINGS}/{bob}"), body).await.refused(422, "invalid_request");
-    assert_eq!(said(&problem), ["external_id is the account of Ada <ada@acme.example> already"]);
+    assert_eq!(said(&problem), ["external_id is already the account of Ada <ada@acme.example>"]);
     set(&app, &ada, "made", "m-1").await;
     assert_eq!(actions(&app).await[0], "mapping.set");
     assert_eq!(actions(&app).await.len(), 3, "what changes nothing is no change");
@@ -126,7 +126,7 @@ async fn what_is_wrong_with_a_mapping_is_named() {
         (json!({ "provider": "made", "external_id": "x".repeat(257) }), vec!["external_id is longer than 256 bytes"]),
         (
             json!({ "provider": "made", "external_id": "x\u{0}" }),
-            vec!["external_id holds a character that cannot be shown, U+0000"],
+            vec!["external_id contains a character that is not allowed: U+0000"],
         ),
         (json!({ "provider": "made", "external_id": "x", "source": "y" }), vec!["source is not a field of this body"]),
     ] {
@@ -181,19 +181,19 @@ async fn a_list_by_which_two_would_share_is_taken_not_at_all() {
     for (rows, expected) in [
         (
             vec![("ada@acme.example", "m-1"), ("Bob@acme.example", "m-1")],
-            "mappings[1].external_id is given to ada@acme.example in mappings[0] already",
+            "mappings[1].external_id is already given to ada@acme.example in mappings[0]",
         ),
         (
             vec![("ada@acme.example", "m-1"), ("bob@acme.example", "m-9")],
-            "mappings[1].external_id is the account of Eve <eve@acme.example> already",
+            "mappings[1].external_id is already the account of Eve <eve@acme.example>",
         ),
         (
             vec![("bob@acme.example", "m-9"), ("eve@acme.example", "m-9")],
-            "mappings[1].external_id is given to bob@acme.example in mappings[0] already",
+            "mappings[1].external_id is already given to bob@acme.example in mappings[0]",
         ),
         (
             vec![("ada@acme.example", "m-1"), ("ADA@acme.example", "m-2")],
-            "mappings[1].email has another account in mappings[0] already",
+            "mappings[1].email already has another account in mappings[0]",
         ),
         (vec![("ada@acme.example", "m-1"), ("", "m-2")], "mappings[1].email is empty"),
         (vec![("ada@acme.example", "m-1"), ("bob@acme.example", "")], "mappings[1].external_id is empty"),
@@ -245,7 +245,7 @@ async fn a_list_of_more_than_one_statement_holds_is_one_list() {
     assert_eq!(sync(&app, "made", &rows).await.ok()["changed"], 6_000);
     rows[5_999].1 = "1";
     let problem = sync(&app, "made", &rows).await.refused(422, "invalid_request");
-    assert_eq!(said(&problem), ["mappings[5999].external_id is given to P0@acme.example in mappings[0] already"]);
+    assert_eq!(said(&problem), ["mappings[5999].external_id is already given to P0@acme.example in mappings[0]"]);
     let listed = accounts(&app, "made").await;
     assert_eq!(listed.len(), 6_000);
     assert!(listed.contains(&("P5999".to_owned(), "0".to_owned())));

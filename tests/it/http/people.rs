@@ -76,7 +76,7 @@ async fn each_wrong_field_of_a_person_is_named() {
     for (body, expected) in [
         (json!({}), vec!["name is required", "email is required"]),
         (json!({ "name": " ", "email": "ada" }), vec!["name is empty", "email is not an email address"]),
-        (json!({ "name": "A\u{0}", "email": "a@b" }), vec!["name holds a character that cannot be shown, U+0000"]),
+        (json!({ "name": "A\u{0}", "email": "a@b" }), vec!["name contains a character that is not allowed: U+0000"]),
         (
             json!({ "name": long, "email": "a@b", "user_id": long }),
             vec!["name is longer than 200 characters", "user_id is longer than 256 bytes"],
@@ -89,7 +89,7 @@ async fn each_wrong_field_of_a_person_is_named() {
         ),
         (
             json!({ "name": "A", "email": " ADA@ACME.example" }),
-            vec!["email is the address of Ada <ada@acme.example> already"],
+            vec!["email is already the email address of Ada <ada@acme.example>"],
         ),
     ] {
         let problem = app.send(Method::POST, PEOPLE, Some(body.clone())).await.refused(422, "invalid_request");
@@ -124,7 +124,7 @@ async fn an_address_is_one_persons_whatever_its_case_and_form() {
         let taken = app.send(Method::PATCH, &patch(&other), Some(json!({ "email": same }))).await;
         assert_eq!(
             said(&taken.refused(422, "invalid_request")),
-            ["email is the address of Zoë <zoë@acme.example> already"]
+            ["email is already the email address of Zoë <zoë@acme.example>"]
         );
     }
     let own = app.send(Method::PATCH, &patch(&other), Some(json!({ "email": "ZOE@acme.example" }))).await.ok();
@@ -153,7 +153,7 @@ async fn a_file_is_taken_in_whole_or_not_at_all() {
             { "line": 4, "field": "name", "message": "is empty" },
             { "line": 4, "field": "email", "message": "is not an email address" },
             { "line": 4, "field": "active", "message": "must be true or false" },
-            { "line": 5, "field": "row", "message": "has 2 cells, and the first line has 3" },
+            { "line": 5, "field": "row", "message": "has 2 cells, but the header has 3" },
         ])
     );
     assert_eq!(everybody(&app).await[0]["name"], "Ada", "nothing of it was stored");

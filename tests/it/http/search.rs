@@ -135,7 +135,7 @@ async fn what_can_not_be_looked_for_is_named() {
         ("offset=0&limit=1001", "limit must be 1 to 1000"),
         ("q=a&cursor=x", "cursor leads through the whole list; with these, give an offset"),
         (long.as_str(), "q is longer than 200 characters"),
-        ("q=a%00", "q holds a character that no name has"),
+        ("q=a%00", "q contains a control character"),
         (
             "provider=No%20One&state=mapped",
             "provider is none: a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter",

@@ -79,23 +79,23 @@ async fn what_is_wrong_with_a_file_is_named_by_its_line_and_nothing_is_taken() {
     let _ = app.put(&format!("{MAPPINGS}/{eve}"), held).await.ok();
     for (file, expected) in [
         ("", vec!["1 file is empty; its first line names the columns"]),
-        ("email\n", vec!["1 external_id is a column that is needed, or `made` of a table that was given out"]),
+        ("email\n", vec!["1 external_id is a required column, unless the file is an exported table with `made`"]),
         (
             "email,external_id\nada@acme.example,\n\n,U2\nbob@acme.example\n",
-            vec!["5 row has 1 cells, and the first line has 2"],
+            vec!["5 row has 1 cells, but the header has 2"],
         ),
         ("email,external_id\nada@acme.example,\n\n,U2\n", vec!["2 external_id is empty", "4 email is empty"]),
         (
             "email,external_id\nada@acme.example,U1\n\nbob@acme.example,U1\n",
-            vec!["4 external_id is given to ada@acme.example on line 2 already"],
+            vec!["4 external_id is already given to ada@acme.example on line 2"],
         ),
         (
             "email,external_id\nada@acme.example,U9\n",
-            vec!["2 external_id is the account of Eve <eve@acme.example> already"],
+            vec!["2 external_id is already the account of Eve <eve@acme.example>"],
         ),
         (
             "email,external_id\nada@acme.example,U1\nAda@acme.example,U2\n",
-            vec!["3 email has another account on line 2 already"],
+            vec!["3 email already has another account on line 2"],
         ),
     ] {
         let problem = sync(&app, "?provider=made", file).await.refused(422, "invalid_request");
