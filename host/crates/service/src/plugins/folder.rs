@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, os::unix::fs::MetadataExt, path::Path};
 
-use jackfield_sandbox::{beside, file::Stamp};
+use jackfield_sandbox::{FileStamp, signature_path};
 
 /// The files of the plugins folder by name.
 pub(super) type FolderListing = BTreeMap<String, PluginStamp>;
@@ -10,8 +10,8 @@ pub(super) type FolderListing = BTreeMap<String, PluginStamp>;
 /// Changes whenever a component or its signature is written, replaced or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PluginStamp {
-    component: Stamp,
-    signature: Option<Stamp>,
+    component: FileStamp,
+    signature: Option<FileStamp>,
 }
 
 /// The permission bit that lets everybody write.
@@ -24,7 +24,7 @@ const OTHERS_WRITE: u32 = 0o002;
 pub(super) fn list(folder: &Path) -> Result<FolderListing, String> {
     let read = || -> io::Result<Result<FolderListing, String>> {
         if std::fs::metadata(folder)?.mode() & OTHERS_WRITE != 0 {
-            return Ok(Err("everybody may write to it; run `chmod o-w` on it".to_owned()));
+            return Ok(Err("everybody may write to the folder; run `chmod o-w` on it".to_owned()));
         }
         let mut listing = FolderListing::new();
         for entry in std::fs::read_dir(folder)? {
@@ -34,13 +34,13 @@ pub(super) fn list(folder: &Path) -> Result<FolderListing, String> {
             }
             let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
             // A file that was removed meanwhile is left out.
-            if let Ok(component) = Stamp::of(&path) {
-                listing.insert(name, PluginStamp { component, signature: Stamp::of(&beside(&path)).ok() });
+            if let Ok(component) = FileStamp::read(&path) {
+                listing.insert(name, PluginStamp { component, signature: FileStamp::read(&signature_path(&path)).ok() });
             }
         }
         Ok(Ok(listing))
     };
-    read().unwrap_or_else(|error| Err(format!("cannot read it: {error}")))
+    read().unwrap_or_else(|error| Err(format!("cannot read the folder: {error}")))
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
         std::fs::write(&file, b"three").expect("written");
         let unsigned = list(folder.path());
         assert_ne!(before, unsigned);
-        std::fs::write(beside(&file), b"signature").expect("written");
+        std::fs::write(signature_path(&file), b"signature").expect("written");
         assert_ne!(unsigned, list(folder.path()), "a signature that is added later is noticed");
     }
 }
