@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
+use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
 use jackfield_sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox};
 use jackfield_test_support::guests;
 use tokio::runtime::Runtime;
@@ -56,6 +56,6 @@ pub(crate) fn fresh_calls(report: &mut Report) {
 
 fn call(component: &Component) -> Call {
     let endpoints = component.endpoints.clone();
-    let grant = Grant::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), Budget::new(1));
+    let grant = CallPermissions::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), RequestBudget::new(1));
     Call { grant, fields: BTreeMap::new(), account: None }
 }

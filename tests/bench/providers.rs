@@ -8,7 +8,7 @@ use std::{
 };
 
 use jackfield_core::{Secret, manifest::CredentialSource};
-use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
+use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
 use jackfield_google_workspace::GoogleWorkspace;
 use jackfield_productive::Productive;
 use jackfield_remote::Remote;
@@ -295,6 +295,6 @@ fn call(component: &Component, case: &Case) -> Call {
     let fields: BTreeMap<String, String> =
         case.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let grant =
-        Grant::new(case.id.to_owned(), component.endpoints.clone(), credentials, fields.clone(), Budget::new(32));
+        CallPermissions::new(case.id.to_owned(), component.endpoints.clone(), credentials, fields.clone(), RequestBudget::new(32));
     Call { grant, fields, account: case.account.map(str::to_owned) }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jackfield_core::{Secret, manifest::CredentialSource};
-use jackfield_egress::{Budget, Egress, EgressConfig, Grant};
+use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
 use jackfield_sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox};
 use jackfield_test_support::{guests, slack::CHANNEL};
 
@@ -60,7 +60,7 @@ impl Sandboxed {
     fn call(&self, fields: BTreeMap<String, String>) -> Call {
         let credentials = vec![(CredentialSource::Field("bot_token".to_owned()), Secret::new(self.token.clone()))];
         let endpoints = self.component.endpoints.clone();
-        let grant = Grant::new("bench".to_owned(), endpoints, credentials, fields.clone(), Budget::new(self.requests));
+        let grant = CallPermissions::new("bench".to_owned(), endpoints, credentials, fields.clone(), RequestBudget::new(self.requests));
         Call { grant, fields, account: None }
     }
 }

@@ -1,9 +1,6 @@
-//! Without a database: the egress policy and the way out, components that are refused.
+//! Tests without a database: signed requests, the frozen contract, components that are rejected.
 
-mod egress_cases;
 mod egress_signing;
-mod egress_stand_in;
-mod egress_way_out;
 mod frozen_contract;
 mod refused_components;
 mod shipped_components;

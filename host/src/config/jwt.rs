@@ -8,7 +8,7 @@ use super::source::Settings;
 pub(super) fn identity_provider(settings: &mut Settings) -> Option<IdentityProvider> {
     let given = settings.all_or_none(["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL", "JWT_LEVEL_CLAIM"])?;
     let [issuer, audience, jwks_url, level_claim] = given;
-    let fit = policy::url_may_be_asked(&jwks_url).map_err(|why| format!("cannot be asked: {why}"));
+    let fit = policy::validate_url(&jwks_url).map_err(|why| format!("cannot be asked: {why}"));
     settings.check("JWT_JWKS_URL", fit)?;
     Some(IdentityProvider { issuer, audience, jwks_url, level_claim })
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
-use jackfield_egress::Collector;
+use jackfield_egress::TraceCollectorClient;
 use opentelemetry::{
     KeyValue, Value,
     trace::{SpanKind, Status, TracerProvider},
@@ -41,7 +41,7 @@ impl Traces {
 
     /// Starts to send. Wants a runtime of tokio's around it.
     pub(super) fn start(export: &TraceExport) -> anyhow::Result<Self> {
-        let client = Sending { collector: Collector::new()?, runtime: Handle::current() };
+        let client = Sending { collector: TraceCollectorClient::new()?, runtime: Handle::current() };
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(client)
@@ -78,7 +78,7 @@ impl Traces {
 /// The client of the exporter, whose own thread has no runtime: requests run on the service's.
 #[derive(Debug)]
 struct Sending {
-    collector: Collector,
+    collector: TraceCollectorClient,
     runtime: Handle,
 }
 

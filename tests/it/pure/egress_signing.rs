@@ -1,15 +1,15 @@
-//! Credentials that sign, through the way out: the signature arrives, the key does not, and nobody else sets its place.
+//! Credentials that sign requests: the signature is sent, the key is not, and the component cannot set its headers.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jackfield_core::{
     Clock, Secret,
     manifest::{
-        AwsPlace, Claim, ClaimValue, CredentialSource, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Method,
-        Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
+        Attachment, AwsPlace, Claim, ClaimValue, CredentialSource, Endpoint, Given, HmacPlace, JwtAlgorithm, JwtPlace,
+        KeyCoding, Method, Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
     },
 };
-use jackfield_egress::{Budget, Egress, EgressConfig, Grant, Request, Response, SendError};
+use jackfield_egress::{CallPermissions, Egress, EgressConfig, Request, RequestBudget, Response, SendError};
 use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};
 use jackfield_test_support::{
     guests, marked,
@@ -17,8 +17,6 @@ use jackfield_test_support::{
 };
 use serde_json::json;
 use tokio::time::Instant;
-
-use super::egress_cases::endpoint;
 
 const HOST: &str = "api.acme.example";
 
@@ -54,25 +52,32 @@ fn jwt() -> Place {
 }
 
 struct Sent {
-    answer: Result<Response, SendError>,
-    arrived: Vec<Recorded>,
+    response: Result<Response, SendError>,
+    requests: Vec<Recorded>,
 }
 
-/// Sends a POST, whose answer echoes all of it, at 2023-11-14T22:13:20Z.
-async fn sent(place: Place, key: &str, headers: &[(&str, &str)]) -> Sent {
+/// Sends a POST at 2023-11-14T22:13:20Z to a server that echoes the whole request.
+async fn send(place: Place, key: &str, headers: &[(&str, &str)]) -> Sent {
     let upstream = Upstream::start(everything_received).await;
     let egress = Egress::new(EgressConfig {
         reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
         clock: Clock::set_to("2023-11-14T22:13:20Z".parse().expect("a time")),
         ..EgressConfig::default()
     })
-    .expect("a way out");
-    let grant = Grant::new(
+    .expect("an egress");
+    let attachment = Attachment { source: CredentialSource::Field("token".to_owned()), place };
+    let endpoint = Endpoint {
+        method: Method::Post,
+        host: HOST.to_owned(),
+        path: "/v1/users".to_owned(),
+        credential: Some(attachment),
+    };
+    let permissions = CallPermissions::new(
         "pool".to_owned(),
-        vec![endpoint(Method::Post, HOST, "/v1/users", Some(place))].into(),
+        vec![endpoint].into(),
         vec![(CredentialSource::Field("token".to_owned()), Secret::new(key.to_owned()))],
         BTreeMap::from([("key_id".to_owned(), "KEYID".to_owned())]),
-        Budget::new(1),
+        RequestBudget::new(1),
     );
     let request = Request {
         method: Method::Post,
@@ -80,56 +85,52 @@ async fn sent(place: Place, key: &str, headers: &[(&str, &str)]) -> Sent {
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         body: Some(b"{}".to_vec()),
     };
-    let answer = egress.send(&grant, Instant::now() + Duration::from_secs(10), request).await;
-    Sent { answer, arrived: upstream.requests() }
+    let response = egress.send(&permissions, Instant::now() + Duration::from_secs(10), request).await;
+    Sent { response, requests: upstream.requests() }
 }
 
 #[tokio::test]
-async fn a_signature_arrives_and_its_key_stays() {
+async fn a_signature_is_sent_and_its_key_is_not() {
     let key = marked::secret("key-");
     for (place, field, begins) in [
         (hmac(), "x-signature", "v1="),
         (aws(), "authorization", "AWS4-HMAC-SHA256 Credential=KEYID/20231114/eu-central-1/execute-api/aws4_request, "),
         (jwt(), "authorization", "Bearer eyJ"),
     ] {
-        let sent = sent(place, &key, &[]).await;
-        let [arrived] = sent.arrived.as_slice() else { panic!("{:?}", sent.arrived) };
-        assert!(arrived.header(field).is_some_and(|value| value.starts_with(begins)), "{arrived:?}");
-        assert!(!format!("{arrived:?}").contains(&key), "{arrived:?}");
-        assert_eq!(sent.answer.expect("an answer").status, 200);
+        let sent = send(place, &key, &[]).await;
+        let [request] = sent.requests.as_slice() else { panic!("{:?}", sent.requests) };
+        assert!(request.header(field).is_some_and(|value| value.starts_with(begins)), "{request:?}");
+        assert!(!format!("{request:?}").contains(&key), "{request:?}");
+        assert_eq!(sent.response.expect("a response").status, 200);
     }
 }
 
 #[tokio::test]
-async fn a_signature_is_of_the_moment_and_of_all_that_was_declared() {
-    let sent = sent(hmac(), "key", &[]).await;
-    let [arrived] = sent.arrived.as_slice() else { panic!("{:?}", sent.arrived) };
-    assert_eq!(arrived.header("x-time"), Some("1700000000"));
+async fn a_signature_covers_the_time_and_everything_that_is_declared() {
+    let sent = send(hmac(), "key", &[]).await;
+    let [request] = sent.requests.as_slice() else { panic!("{:?}", sent.requests) };
+    assert_eq!(request.header("x-time"), Some("1700000000"));
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
-    let by_hand: String = ring::hmac::sign(&key, b"1700000000POST/v1/users{}")
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(arrived.header("x-signature"), Some(format!("v1={by_hand}").as_str()));
+    let expected = hex::encode(ring::hmac::sign(&key, b"1700000000POST/v1/users{}"));
+    assert_eq!(request.header("x-signature"), Some(format!("v1={expected}").as_str()));
 }
 
 #[tokio::test]
-async fn a_token_is_taken_out_of_an_echo_and_a_signature_is_not() {
-    let signed = sent(hmac(), "0123456789abcdef", &[]).await;
-    let signature = signed.arrived[0].header("x-signature").expect("a signature").to_owned();
-    let body = String::from_utf8_lossy(&signed.answer.expect("an answer").body).into_owned();
+async fn an_echoed_token_is_masked_and_a_signature_is_not() {
+    let sent = send(hmac(), "0123456789abcdef", &[]).await;
+    let signature = sent.requests[0].header("x-signature").expect("a signature").to_owned();
+    let body = String::from_utf8_lossy(&sent.response.expect("a response").body).into_owned();
     assert!(body.contains(&signature), "{body}");
 
-    let signed = sent(jwt(), "0123456789abcdef", &[]).await;
-    let token = signed.arrived[0].header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let sent = send(jwt(), "0123456789abcdef", &[]).await;
+    let token = sent.requests[0].header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let token = token.expect("a token").to_owned();
-    let body = String::from_utf8_lossy(&signed.answer.expect("an answer").body).into_owned();
+    let body = String::from_utf8_lossy(&sent.response.expect("a response").body).into_owned();
     assert!(body.contains("[secret]") && !body.contains(&token), "{body}");
 }
 
 #[tokio::test]
-async fn the_fields_of_a_signature_are_not_the_components() {
+async fn a_component_cannot_set_the_headers_of_a_signature() {
     for (place, name) in [
         (hmac(), "x_signature"),
         (hmac(), "X-Time"),
@@ -138,16 +139,16 @@ async fn the_fields_of_a_signature_are_not_the_components() {
         (aws(), "X-Amz-Security-Token"),
         (aws(), "Date"),
     ] {
-        let sent = sent(place, "key", &[(name, "own")]).await;
-        assert!(matches!(&sent.answer, Err(SendError::Denied(denial)) if denial.rule == "place"), "{name}");
-        assert!(sent.arrived.is_empty(), "{name}");
+        let sent = send(place, "key", &[(name, "own")]).await;
+        assert!(matches!(&sent.response, Err(SendError::Denied(denial)) if denial.rule == "place"), "{name}");
+        assert!(sent.requests.is_empty(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_component_declares_what_signs_and_only_by_fields_that_it_has() {
+async fn a_signing_placement_may_only_use_declared_fields() {
     let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
-    let egress = Egress::new(EgressConfig::default()).expect("a way out");
+    let egress = Egress::new(EgressConfig::default()).expect("an egress");
     let sandbox = Sandbox::new(limits, egress, Cache::none()).expect("a sandbox");
     let header = json!({ "name": "X-Signature", "format": "{}" });
     let field = json!({

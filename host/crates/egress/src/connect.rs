@@ -1,4 +1,4 @@
-//! Leads a judged host to the socket addresses that are connected to, each of them checked. Opens no connection itself.
+//! Looks up a host and drops every address that is not public, before the HTTP client connects to the rest.
 
 use std::{
     error::Error,
@@ -9,96 +9,110 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::CertificateDer;
 
-use super::{Checked, Network, addresses};
+use crate::addresses;
 
-/// Looks names up.
-pub trait Resolver: Send + Sync {
-    /// Gives every address of an absolute host name; it is asked once for each connection.
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
+/// How names are looked up, which sockets are connected to, and whose certificates are trusted.
+///
+/// The default uses the system's resolver, the addresses that it returns, and the public trust anchors alone. Only
+/// tests use anything else.
+pub(crate) struct NetworkAccess {
+    pub(crate) names: Arc<dyn NameLookup>,
+    pub(crate) sockets: Arc<dyn SocketSelection>,
+    /// Trust anchors in addition to the public ones.
+    pub(crate) trust_anchors: Vec<CertificateDer<'static>>,
 }
 
-/// Says which sockets are connected to for a host whose addresses were checked.
-pub trait Dialler: Send + Sync {
-    /// Gives the sockets, tried in this order. Port 0 stands for the port of the URL.
+impl Default for NetworkAccess {
+    fn default() -> Self {
+        Self { names: Arc::new(SystemResolver), sockets: Arc::new(CheckedAddresses), trust_anchors: Vec::new() }
+    }
+}
+
+/// Looks up host names.
+pub(crate) trait NameLookup: Send + Sync {
+    /// Returns every address of a host. It is called once for each HTTP connection.
+    fn look_up<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
+}
+
+/// Selects the sockets to connect to.
+pub(crate) trait SocketSelection: Send + Sync {
+    /// Returns the sockets for a host's public addresses, in the order in which to try them.
     ///
-    /// # Errors
-    /// When none is to be connected to.
-    fn dial(&self, checked: Checked<'_>) -> io::Result<Vec<SocketAddr>>;
+    /// Port 0 stands for the port of the URL.
+    fn select(&self, addresses: &[IpAddr]) -> io::Result<Vec<SocketAddr>>;
 }
 
-/// The machine's own resolver.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemResolver;
+/// The system's resolver.
+struct SystemResolver;
 
-impl Resolver for SystemResolver {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine's resolver")]
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+impl NameLookup for SystemResolver {
+    #[expect(clippy::disallowed_methods, reason = "the only call of the system's resolver")]
+    fn look_up<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
         Box::pin(async move {
-            // The dot at the end keeps the machine's search suffixes away.
-            let found = tokio::net::lookup_host((format!("{host}."), 0)).await?;
-            Ok(found.map(|socket| socket.ip()).collect())
+            // The dot at the end prevents the search suffixes of the machine from being tried.
+            let sockets = tokio::net::lookup_host((format!("{host}."), 0)).await?;
+            Ok(sockets.map(|socket| socket.ip()).collect())
         })
     }
 }
 
-/// Connects to the very addresses that were checked.
-#[derive(Clone, Copy, Debug)]
-pub struct RealDialler;
+/// Selects exactly the addresses that were checked.
+struct CheckedAddresses;
 
-impl Dialler for RealDialler {
-    fn dial(&self, checked: Checked<'_>) -> io::Result<Vec<SocketAddr>> {
-        Ok(checked.addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect())
+impl SocketSelection for CheckedAddresses {
+    fn select(&self, addresses: &[IpAddr]) -> io::Result<Vec<SocketAddr>> {
+        Ok(addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect())
     }
 }
 
-/// Why a host was not dialled. None of the texts holds an address.
+/// Why a host cannot be connected to. No text contains an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotDialled {
-    #[error("the name could not be looked up")]
-    LookUp,
+pub(crate) enum ResolveError {
+    #[error("the name lookup failed")]
+    LookupFailed,
     #[error("the name has no address")]
     NoAddress,
     #[error("the name has no public address")]
     NoPublicAddress,
-    #[error("no address could be dialled")]
-    Refused,
+    #[error("no address can be connected to")]
+    NoSocket,
 }
 
-/// The look-up that the HTTP client is given instead of its own: once, checked, and handed on as it was checked.
+/// The resolver of the HTTP clients: one lookup, whose addresses are checked before they are used.
 #[derive(Clone)]
-pub(super) struct CheckedNames {
-    pub(super) resolver: Arc<dyn Resolver>,
-    pub(super) dialler: Arc<dyn Dialler>,
-    pub(super) refused: Arc<[Network]>,
+pub(crate) struct CheckedResolver {
+    pub(crate) names: Arc<dyn NameLookup>,
+    pub(crate) sockets: Arc<dyn SocketSelection>,
 }
 
-impl CheckedNames {
-    async fn sockets(&self, host: &str) -> Result<Vec<SocketAddr>, NotDialled> {
-        let found = self.resolver.resolve(host).await.map_err(|why| {
-            tracing::debug!(host, kind = %why.kind(), "look-up failed");
-            NotDialled::LookUp
+impl CheckedResolver {
+    async fn public_sockets(&self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+        let found = self.names.look_up(host).await.map_err(|error| {
+            tracing::debug!(host, kind = %error.kind(), "name lookup failed");
+            ResolveError::LookupFailed
         })?;
         if found.is_empty() {
-            return Err(NotDialled::NoAddress);
+            return Err(ResolveError::NoAddress);
         }
         let public: Vec<IpAddr> =
-            found.iter().copied().filter(|address| addresses::check(*address, &self.refused).is_ok()).collect();
+            found.iter().copied().filter(|address| addresses::require_public(*address).is_ok()).collect();
         if public.len() < found.len() {
-            tracing::debug!(host, dropped = found.len() - public.len(), "addresses that are not public were dropped");
+            tracing::debug!(host, dropped = found.len() - public.len(), "addresses dropped that are not public");
         }
         if public.is_empty() {
-            return Err(NotDialled::NoPublicAddress);
+            return Err(ResolveError::NoPublicAddress);
         }
-        self.dialler.dial(Checked { host, addresses: &public }).map_err(|_| NotDialled::Refused)
+        self.sockets.select(&public).map_err(|_| ResolveError::NoSocket)
     }
 }
 
-impl Resolve for CheckedNames {
+impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let names = self.clone();
+        let resolver = self.clone();
         Box::pin(async move {
-            let sockets = names.sockets(name.as_str()).await.map_err(Box::<dyn Error + Send + Sync>::from)?;
+            let sockets = resolver.public_sockets(name.as_str()).await.map_err(Box::<dyn Error + Send + Sync>::from)?;
             Ok(Box::new(sockets.into_iter()) as Addrs)
         })
     }

@@ -1,17 +1,17 @@
-//! Says which header fields a component may set (rule R10) and which of an answer it is shown. Pure.
+//! Which header fields a component may set (rule R10), and which fields of a response it may see.
 
-use super::Denial;
+use crate::Denial;
 
-/// As many fields as `wit/host.wit` lets a request have.
-const REQUEST_FIELDS: usize = 64;
-/// The longest name of `wit/host.wit`.
-const NAME: usize = 128;
-/// The longest value of `wit/host.wit`: what most servers take as one line.
-const VALUE: usize = 8 * 1024;
+/// Header fields of a request, as `wit/host.wit` promises.
+const MAX_REQUEST_FIELDS: usize = 64;
+/// Characters of a name, as `wit/host.wit` promises.
+const MAX_NAME: usize = 128;
+/// Bytes of a value, as `wit/host.wit` promises. Most servers accept no longer line.
+const MAX_VALUE: usize = 8 * 1024;
 
-/// Names that are refused, in lower case with hyphens.
-const REFUSED: &[&str] = &[
-    // Framing, routing and what holds for one hop only (RFC 9110 §7.6, RFC 9112 §6).
+/// Names that a component may not set, in normalized form.
+const FORBIDDEN: &[&str] = &[
+    // Framing, routing, and fields for a single hop (RFC 9110 §7.6, RFC 9112 §6).
     "alt-used",
     "connection",
     "content-length",
@@ -27,7 +27,7 @@ const REFUSED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
     "via",
-    // Codings, charsets and parts: what the host cannot cap or scrub.
+    // Encodings, charsets and ranges that the host could not limit or scrub.
     "a-im",
     "accept-charset",
     "accept-encoding",
@@ -38,7 +38,7 @@ const REFUSED: &[&str] = &[
     "cookie",
     "cookie2",
     "set-cookie",
-    // Another method, path or host than was approved.
+    // Overrides of the approved method, path or host.
     "x-host",
     "x-http-host-override",
     "x-http-method",
@@ -52,13 +52,13 @@ const REFUSED: &[&str] = &[
     "x-client-ip",
     "x-cluster-client-ip",
     "x-real-ip",
-    // Keys to a cloud's metadata service.
+    // Fields that unlock a cloud's metadata service.
     "metadata",
     "x-google-metadata-request",
 ];
 
-/// Beginnings of names that are refused.
-const REFUSED_PREFIXES: &[&str] = &[
+/// Prefixes of names that a component may not set.
+const FORBIDDEN_PREFIXES: &[&str] = &[
     "metadata-",
     "proxy-",
     "x-aws-ec2-metadata-",
@@ -69,7 +69,7 @@ const REFUSED_PREFIXES: &[&str] = &[
     "x-rewrite-",
 ];
 
-/// Fields of an answer that end at the host: framing, one hop's own, cookies, and the coding that was undone.
+/// Response fields that a component does not see: framing, single hop, cookies, and the encoding that was decoded.
 const WITHHELD: &[&str] = &[
     "alt-svc",
     "connection",
@@ -87,96 +87,96 @@ const WITHHELD: &[&str] = &[
     "upgrade",
 ];
 
-/// Brings a name to the one spelling in which names are compared: lower case, with hyphens for underscores and dots.
-#[must_use]
-pub fn spelling(name: &str) -> String {
+/// Returns the form in which names are compared: lower case, with hyphens instead of underscores and dots.
+///
+/// Some servers and gateways treat these spellings as the same name.
+pub(crate) fn normalize_name(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
-/// Checks all header fields that a component sets.
+/// Checks all header fields of a request.
 ///
 /// # Errors
 /// A denial by rule `header` that names the field.
-pub fn check_all(fields: &[(String, String)]) -> Result<(), Denial> {
-    if fields.len() > REQUEST_FIELDS {
-        return Err(Denial::new("header", format!("a request has at most {REQUEST_FIELDS} header fields")));
+pub(crate) fn validate_all(fields: &[(String, String)]) -> Result<(), Denial> {
+    if fields.len() > MAX_REQUEST_FIELDS {
+        return Err(Denial::new("header", format!("a request has at most {MAX_REQUEST_FIELDS} header fields")));
     }
-    fields.iter().try_for_each(|(name, value)| check(name, value))
+    fields.iter().try_for_each(|(name, value)| validate(name, value))
 }
 
-/// Checks one header field that a component sets.
+/// Checks one header field of a request.
 ///
 /// # Errors
 /// A denial by rule `header` that names the field.
-pub fn check(name: &str, value: &str) -> Result<(), Denial> {
-    if !is_token(name) || name.len() > NAME {
-        return Err(Denial::new("header", format!("a field's name is a token of at most {NAME} letters")));
+pub(crate) fn validate(name: &str, value: &str) -> Result<(), Denial> {
+    if !is_token(name) || name.len() > MAX_NAME {
+        return Err(Denial::new("header", format!("a header name is a token of at most {MAX_NAME} characters")));
     }
-    if is_refused(name) {
-        return Err(Denial::new("header", format!("`{name}` is set by the host or not at all")));
+    if is_forbidden(name) {
+        return Err(Denial::new("header", format!("a component cannot set the header `{name}`")));
     }
-    if !is_value(value) || value.len() > VALUE {
+    if !is_value(value) || value.len() > MAX_VALUE {
         return Err(Denial::new(
             "header",
-            format!("the value of `{name}` is visible ASCII and blanks, at most {VALUE} bytes"),
+            format!("the value of `{name}` must be printable ASCII of at most {MAX_VALUE} bytes"),
         ));
     }
     Ok(())
 }
 
-/// Tells whether a credential may be declared for the field: any name that a component may set, or `Authorization`.
-#[must_use]
-pub fn may_hold_a_credential(name: &str) -> bool {
-    is_token(name) && name.len() <= NAME && (!is_refused(name) || name.eq_ignore_ascii_case("authorization"))
+/// Tells whether a credential can be placed in a header: any that a component may set, or `Authorization`.
+pub(crate) fn can_contain_credential(name: &str) -> bool {
+    is_token(name) && name.len() <= MAX_NAME && (!is_forbidden(name) || name.eq_ignore_ascii_case("authorization"))
 }
 
-/// Tells whether a field of an answer is for the host alone.
-pub(super) fn is_withheld(name: &str) -> bool {
+/// Tells whether a component does not see a response field.
+pub(crate) fn is_withheld(name: &str) -> bool {
     WITHHELD.contains(&name)
 }
 
-/// Tells whether the text is visible ASCII, blanks and tabs.
-pub(super) fn is_value(value: &str) -> bool {
+/// Tells whether the text is printable ASCII, spaces and tabs.
+pub(crate) fn is_value(value: &str) -> bool {
     value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 /// Tells whether the text is a token (RFC 9110 §5.6.2).
-pub(super) fn is_token(name: &str) -> bool {
+pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-fn is_refused(name: &str) -> bool {
-    let name = spelling(name);
-    REFUSED.contains(&name.as_str()) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+fn is_forbidden(name: &str) -> bool {
+    let name = normalize_name(name);
+    FORBIDDEN.contains(&name.as_str()) || FORBIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check, check_all, may_hold_a_credential};
+    use super::{can_contain_credential, validate, validate_all};
 
     #[test]
-    fn a_refused_name_is_refused_in_every_spelling() {
+    fn a_forbidden_name_is_denied_in_every_spelling() {
         for name in ["Range", "X_Forwarded_For", "x-Http_Method-Override", "PROXY-CONNECTION", "Accept-Charset"] {
-            assert_eq!(check(name, "x").unwrap_err().rule, "header", "{name}");
+            assert_eq!(validate(name, "x").unwrap_err().rule, "header", "{name}");
         }
     }
 
     #[test]
-    fn names_values_and_numbers_of_fields_are_bounded() {
-        assert!(check(&"x".repeat(128), &"y".repeat(8192)).is_ok());
-        assert!(check(&"x".repeat(129), "y").is_err());
-        assert!(check("x", &"y".repeat(8193)).is_err());
+    fn names_values_and_the_number_of_fields_are_limited() {
+        assert!(validate(&"x".repeat(128), &"y".repeat(8192)).is_ok());
+        assert!(validate(&"x".repeat(129), "y").is_err());
+        assert!(validate("x", &"y".repeat(8193)).is_err());
         let fields = vec![("x".to_owned(), "y".to_owned()); 65];
-        assert!(check_all(&fields[..64]).is_ok());
-        assert!(check_all(&fields).is_err());
+        assert!(validate_all(&fields[..64]).is_ok());
+        assert!(validate_all(&fields).is_err());
     }
 
     #[test]
-    fn a_credential_may_stand_in_authorization_but_not_in_host() {
-        for (name, may) in
+    fn a_credential_can_be_placed_in_authorization_but_not_in_host() {
+        for (name, expected) in
             [("Authorization", true), ("X-Api-Key", true), ("Host", false), ("Cookie", false), ("", false)]
         {
-            assert_eq!(may_hold_a_credential(name), may, "{name}");
+            assert_eq!(can_contain_credential(name), expected, "{name}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Says what a host name is (rule R4) and which one an endpoint may name (rule R9). Pure; it looks nothing up.
+//! What a host name is (rule R4), and which hosts an endpoint may name (rule R9).
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// The longest label and the longest name in letters (RFC 1035 §2.3.4).
-const LABEL: usize = 63;
-const NAME: usize = 253;
+/// Characters of a label, and of a whole name (RFC 1035 §2.3.4).
+const MAX_LABEL: usize = 63;
+const MAX_NAME: usize = 253;
 
-/// Names under which nothing public lives: RFC 6761 but for its example names, RFC 6762 and its appendix G, RFC 7686,
-/// RFC 8375, RFC 9476, `.internal` (reserved by ICANN), and `.svc` of cluster resolvers.
+/// Names that are never public: RFC 6761 without its example names, RFC 6762 and its appendix G, RFC 7686, RFC 8375,
+/// RFC 9476, `.internal` (reserved by ICANN), and `.svc` of cluster resolvers.
 const SPECIAL_USE: &[&str] = &[
     "alt",
     "arpa",
@@ -26,72 +26,72 @@ const SPECIAL_USE: &[&str] = &[
     "test",
 ];
 
-/// Names in public zones under which a cloud's own metadata service answers.
+/// Public names of cloud metadata services.
 const METADATA: &[&str] =
     &["metadata.goog", "metadata.packet.net", "metadata.platformequinix.com", "metadata.tencentyun.com"];
 
-/// Checks that an approved endpoint may name this host: one exact host, or `*.` before a registrable one.
+/// Checks the host of an endpoint: one exact host, or `*.` before a registrable name.
 ///
-/// The star is refused over every name of the Public Suffix List, its private part included: below `github.io` or
-/// `googleapis.com` anybody may have a host.
+/// A star over a name of the Public Suffix List is rejected, including the list's private part, because anybody can
+/// have a host below `github.io` or `googleapis.com`.
 ///
 /// # Errors
-/// Why not, in words.
-pub fn host_may_be_asked(host: &str) -> Result<(), String> {
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(format!("`{}` is not in lower case", host.escape_default()));
+/// The reason, for people.
+pub fn validate_host_pattern(pattern: &str) -> Result<(), String> {
+    let name = pattern.strip_prefix("*.").unwrap_or(pattern);
+    if pattern.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(format!("`{}` is not in lower case", pattern.escape_default()));
     }
-    is_host(name).map_err(|why| format!("`{}` is not a host: {why}", host.escape_default()))?;
-    if is_special(name) {
-        return Err(format!("`{host}` is a name of special use"));
+    validate_host_name(name).map_err(|why| format!("`{}` is not a host name: {why}", pattern.escape_default()))?;
+    if is_special_use(name) {
+        return Err(format!("`{pattern}` is a special-use name"));
     }
-    if name.len() != host.len() && psl::suffix_str(name).is_none_or(|suffix| suffix == name) {
-        return Err(format!("`{host}` covers the hosts of strangers: `{name}` is a public suffix"));
+    if name.len() != pattern.len() && psl::suffix_str(name).is_none_or(|suffix| suffix == name) {
+        return Err(format!("`{pattern}` matches hosts of other organizations: `{name}` is a public suffix"));
     }
     Ok(())
 }
 
-/// Tells whether an approved host, which may begin with `*.`, covers a host; the star is exactly one label.
+/// Tells whether a host matches a pattern. A leading `*.` stands for exactly one label.
 #[must_use]
-pub fn covers(approved: &str, host: &str) -> bool {
-    match approved.strip_prefix("*.") {
+pub fn host_matches(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
         Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
-        None => approved == host,
+        None => pattern == host,
     }
 }
 
-/// Tells whether nothing public can live at the name, or a cloud's metadata service does.
-pub(super) fn is_special(host: &str) -> bool {
+/// Tells whether a name is never public, or belongs to a cloud's metadata service.
+pub(crate) fn is_special_use(host: &str) -> bool {
     SPECIAL_USE
         .iter()
         .chain(METADATA)
         .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
-/// Checks that the text is a host name in its one spelling (rule R4); an address is none.
-pub(super) fn is_host(name: &str) -> Result<(), &'static str> {
-    if name.len() > NAME {
-        return Err("longer than a name may be");
+/// Checks that the text is a host name in canonical form (rule R4). An address is not a host name.
+pub(crate) fn validate_host_name(name: &str) -> Result<(), &'static str> {
+    if name.len() > MAX_NAME {
+        return Err("it is longer than 253 characters");
     }
     let labels: Vec<&str> = name.split('.').collect();
     for label in &labels {
-        is_label(label)?;
+        validate_label(label)?;
     }
-    let [.., _, last] = labels.as_slice() else { return Err("a single label") };
-    // The WHATWG parser takes a host whose last label reads as a number for an IPv4 address, and so do resolvers.
-    if last.starts_with(|letter: char| letter.is_ascii_digit()) {
-        return Err("the last label reads as a number");
+    let [.., _, last] = labels.as_slice() else { return Err("it has only one label") };
+    // The WHATWG URL parser and resolvers read a host as an IPv4 address if its last label is a number.
+    if last.starts_with(|character: char| character.is_ascii_digit()) {
+        return Err("the last label starts with a digit");
     }
     Ok(())
 }
 
-fn is_label(label: &str) -> Result<(), &'static str> {
-    if label.is_empty() || label.len() > LABEL {
-        return Err("a label is empty or too long");
+fn validate_label(label: &str) -> Result<(), &'static str> {
+    if label.is_empty() || label.len() > MAX_LABEL {
+        return Err("a label is empty or longer than 63 characters");
     }
     if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err("a label is letters, digits and hyphens");
+        return Err("a label contains something else than letters, digits and hyphens");
     }
     if label.starts_with('-') || label.ends_with('-') {
         return Err("a label starts or ends with a hyphen");
@@ -108,37 +108,37 @@ fn is_label(label: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{covers, host_may_be_asked, is_host};
+    use super::{host_matches, validate_host_name, validate_host_pattern};
 
     #[test]
-    fn a_star_covers_one_label_and_never_the_apex() {
-        for (host, covered) in [
+    fn a_star_matches_one_label_and_never_the_parent() {
+        for (host, matches) in [
             ("a.example.org", true),
             ("example.org", false),
             ("a.b.example.org", false),
             (".example.org", false),
             ("aexample.org", false),
         ] {
-            assert_eq!(covers("*.example.org", host), covered, "{host}");
+            assert_eq!(host_matches("*.example.org", host), matches, "{host}");
         }
     }
 
     #[test]
-    fn a_star_over_a_shared_suffix_can_not_be_approved() {
+    fn a_star_over_a_public_suffix_is_rejected() {
         for host in ["*.googleapis.com", "*.github.io", "*.cloudfront.net", "*.com", "*.unheard-of"] {
-            assert!(host_may_be_asked(host).is_err(), "{host}");
+            assert!(validate_host_pattern(host).is_err(), "{host}");
         }
         for host in ["*.example.org", "googleapis.com", "storage.googleapis.com"] {
-            assert!(host_may_be_asked(host).is_ok(), "{host}");
+            assert!(validate_host_pattern(host).is_ok(), "{host}");
         }
     }
 
     #[test]
-    fn a_name_of_255_letters_or_one_label_is_no_host() {
+    fn a_name_that_is_too_long_or_has_one_label_is_not_a_host() {
         let long = format!("{}.example.org", vec!["a".repeat(60); 4].join("."));
         for name in [long.as_str(), "intranet", "", ".", "1.2.3.4", "a.0x7f", "xn--abc-.org", "xn--a.org"] {
-            assert!(is_host(name).is_err(), "{name}");
+            assert!(validate_host_name(name).is_err(), "{name}");
         }
-        assert!(is_host("xn--bcher-kva.example").is_ok());
+        assert!(validate_host_name("xn--bcher-kva.example").is_ok());
     }
 }

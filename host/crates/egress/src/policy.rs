@@ -1,4 +1,4 @@
-//! Judges a request against the approved endpoints (rules R1 to R5 and R11). Pure; it resolves nothing, sends nothing.
+//! Checks a request against the approved endpoints (rules R1 to R5 and R11), and validates URLs, hosts and paths.
 
 use std::cmp::Reverse;
 
@@ -6,201 +6,199 @@ use jackfield_core::manifest::{Endpoint, Method};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-pub use super::hosts::{covers, host_may_be_asked};
-use super::{Denial, hosts};
+pub use crate::hosts::{host_matches, validate_host_pattern};
+use crate::{Denial, hosts};
 
-/// The longest URL of `wit/host.wit`: what most servers take as a request line.
-const URL: usize = 8 * 1024;
-/// The longest path pattern that an endpoint may have; no API's path comes near it.
-const PATTERN: usize = 1024;
+/// Bytes of a URL, as `wit/host.wit` promises. Most servers accept no longer request line.
+const MAX_URL: usize = 8 * 1024;
+/// Bytes of an endpoint's path pattern. No API needs as many.
+const MAX_PATTERN: usize = 1024;
 
 /// A request that an approved endpoint allows.
-#[derive(Clone, Debug)]
-pub struct Allowed<'a> {
-    pub endpoint: &'a Endpoint,
-    /// The one parsed form; all that follows works with this alone.
-    pub url: Url,
+#[derive(Debug)]
+pub(crate) struct AuthorizedRequest<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    /// The parsed URL. Everything after this check uses it instead of the text.
+    pub(crate) url: Url,
 }
 
-/// Judges a method and a URL against the approved endpoints.
+/// Finds the endpoint that allows a request.
 ///
-/// Where several endpoints match, the most literal one holds: an exact host before a star, then the path whose first
+/// If several endpoints match, the most specific one applies: an exact host before a star, then the path whose first
 /// star comes last.
 ///
 /// # Errors
-/// A denial by rule `url`, `path` or `endpoint`; the last names the line that would have allowed the request.
-pub fn judge<'a>(endpoints: &'a [Endpoint], method: Method, raw: &str) -> Result<Allowed<'a>, Denial> {
-    let Spelled { url, host, path } = parse(raw)?;
+/// A denial by rule `url`, `path` or `endpoint`. The last one contains the line that would allow the request.
+pub(crate) fn authorize<'a>(
+    endpoints: &'a [Endpoint],
+    method: Method,
+    raw: &str,
+) -> Result<AuthorizedRequest<'a>, Denial> {
+    let CanonicalUrl { url, host, path } = parse(raw)?;
     if url.fragment().is_some() {
-        return Err(Denial::new("path", "a fragment has no business in a request"));
+        return Err(Denial::new("path", "the URL of a request cannot have a fragment"));
     }
-    one_path(path)?;
+    validate_path_segments(path)?;
     let endpoint = endpoints
         .iter()
         .filter(|endpoint| {
-            endpoint.method == method && covers(&endpoint.host, &host) && path_matches(&endpoint.path, path)
+            endpoint.method == method && host_matches(&endpoint.host, &host) && path_matches(&endpoint.path, path)
         })
         .min_by_key(|endpoint| {
             let stars: Vec<Reverse<usize>> = endpoint.path.match_indices('*').map(|(at, _)| Reverse(at)).collect();
             (endpoint.host.starts_with('*'), stars)
         });
     match endpoint {
-        Some(endpoint) => Ok(Allowed { endpoint, url }),
-        None => Err(unlisted(method, &host, path)),
+        Some(endpoint) => Ok(AuthorizedRequest { endpoint, url }),
+        None => Err(no_endpoint(method, &host, path)),
     }
 }
 
-/// Judges a URL by its host alone, as if every method and path of the approved hosts were approved.
+/// Checks the path pattern of an endpoint: canonical, without a query, `*` only as a whole segment.
 ///
 /// # Errors
-/// A denial by rule `url`, `path` or `endpoint`.
-pub fn judge_url<'a>(mut hosts: impl Iterator<Item = &'a str>, raw: &str) -> Result<Url, Denial> {
-    let Spelled { url, host, .. } = parse(raw)?;
-    if hosts.any(|approved| covers(approved, &host)) {
-        return Ok(url);
+/// The reason, for people.
+pub fn validate_path_pattern(pattern: &str) -> Result<(), String> {
+    let shown = pattern.escape_default();
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("a path has at most {MAX_PATTERN} characters"));
     }
-    Err(Denial::new("endpoint", format!("`{host}` is not an approved host")))
-}
-
-/// Checks that an approved endpoint may have this path: the one spelling, `*` only as a whole segment, no query.
-///
-/// # Errors
-/// Why not, in words.
-pub fn path_pattern_may_be_asked(path: &str) -> Result<(), String> {
-    let shown = path.escape_default();
-    if path.len() > PATTERN {
-        return Err(format!("a path has at most {PATTERN} letters"));
-    }
-    if !path.starts_with('/') {
+    if !pattern.starts_with('/') {
         return Err(format!("`{shown}` does not start with a slash"));
     }
-    if path.split('/').any(|segment| segment != "*" && segment.contains('*')) {
-        return Err(format!("`{shown}` has a star that is not a whole segment"));
+    if pattern.split('/').any(|segment| segment != "*" && segment.contains('*')) {
+        return Err(format!("`{shown}` contains a star that is not a whole segment"));
     }
-    let lower_hex =
-        path.match_indices('%').any(|(at, _)| path.as_bytes().iter().skip(at + 1).take(2).any(u8::is_ascii_lowercase));
-    if lower_hex {
-        return Err(format!("`{shown}` has an encoding in lower case"));
+    let mut encoded = pattern.match_indices('%');
+    if encoded.any(|(at, _)| pattern.as_bytes().iter().skip(at + 1).take(2).any(u8::is_ascii_lowercase)) {
+        return Err(format!("`{shown}` contains a percent-encoded character in lower case"));
     }
-    octets(path).and_then(|()| one_path(path)).map_err(|denial| format!("`{shown}`: {}", denial.message))
+    validate_path_characters(pattern)
+        .and_then(|()| validate_path_segments(pattern))
+        .map_err(|denial| format!("`{shown}`: {}", denial.message))
 }
 
-/// Checks that a URL outside the endpoints may be used: an OAuth endpoint, a help page, where alerts go.
+/// Checks and parses a URL that is not an endpoint's: an OAuth endpoint, a help page, a webhook for alerts.
 ///
 /// # Errors
-/// Why not, in words.
-pub fn url_may_be_asked(raw: &str) -> Result<(), String> {
-    let Spelled { url, host, .. } = parse(raw).map_err(|denial| denial.message)?;
+/// The reason, for people.
+pub fn validate_url(raw: &str) -> Result<Url, String> {
+    let CanonicalUrl { url, host, .. } = parse(raw).map_err(|denial| denial.message)?;
     if url.fragment().is_some() {
         return Err("it has a fragment".to_owned());
     }
-    host_may_be_asked(&host)
+    validate_host_pattern(&host)?;
+    Ok(url)
 }
 
-/// A URL whose text and parsed form say the same.
-struct Spelled<'a> {
-    url: Url,
-    host: String,
-    /// The path as written, `/` when none was.
+/// A URL in canonical form, so that every parser reads it the same way.
+pub(crate) struct CanonicalUrl<'a> {
+    pub(crate) url: Url,
+    pub(crate) host: String,
+    /// The path as it was written, or `/`.
     path: &'a str,
 }
 
-/// Applies R1 to R4 and what R11 says of single letters.
-fn parse(raw: &str) -> Result<Spelled<'_>, Denial> {
-    if raw.len() > URL {
-        return Err(Denial::new("url", format!("a URL has at most {URL} bytes")));
+/// Applies R1 to R4, and the character rules of R11.
+pub(crate) fn parse(raw: &str) -> Result<CanonicalUrl<'_>, Denial> {
+    if raw.len() > MAX_URL {
+        return Err(Denial::new("url", format!("a URL has at most {MAX_URL} bytes")));
     }
-    plain(raw)?;
+    require_visible_ascii(raw)?;
     let rest = raw
         .get(..8)
         .filter(|scheme| scheme.eq_ignore_ascii_case("https://"))
         .and_then(|scheme| raw.get(scheme.len()..))
-        .ok_or_else(|| Denial::new("url", "a URL starts with https://"))?;
+        .ok_or_else(|| Denial::new("url", "the URL does not start with https://"))?;
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let path = rest.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
 
-    let url = Url::parse(raw).map_err(|why| Denial::new("url", format!("no URL: {why}")))?;
+    let url = Url::parse(raw).map_err(|why| Denial::new("url", format!("the URL is not valid: {why}")))?;
     let Some(Host::Domain(host)) = url.host() else {
-        return Err(Denial::new("url", "an address is not a host"));
+        return Err(Denial::new("url", "the URL contains an address instead of a host name"));
     };
     let host = host.to_owned();
     let written = authority.strip_suffix(":443").unwrap_or(authority);
     if !written.eq_ignore_ascii_case(&host) || url.scheme() != "https" || url.port().is_some() {
-        return Err(Denial::new("url", "the host is not in its one spelling, or the port is not 443"));
+        return Err(Denial::new("url", "the host is not in canonical form, or the port is not 443"));
     }
-    hosts::is_host(&host).map_err(|why| Denial::new("url", format!("no host: {why}")))?;
-    if hosts::is_special(&host) {
-        return Err(Denial::new("url", format!("`{host}` is a name of special use")));
+    hosts::validate_host_name(&host).map_err(|why| Denial::new("url", format!("the host is not valid: {why}")))?;
+    if hosts::is_special_use(&host) {
+        return Err(Denial::new("url", format!("`{host}` is a special-use name")));
     }
-    octets(path)?;
+    validate_path_characters(path)?;
     if url.path() != path {
-        return Err(Denial::new("path", "the path is not in its one spelling"));
+        return Err(Denial::new("path", "the path is not in canonical form"));
     }
-    Ok(Spelled { url, host, path })
+    Ok(CanonicalUrl { url, host, path })
 }
 
 /// Applies R1: visible ASCII without the backslash.
-pub(super) fn plain(raw: &str) -> Result<(), Denial> {
+pub(crate) fn require_visible_ascii(raw: &str) -> Result<(), Denial> {
     if raw.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'\\') {
         return Ok(());
     }
-    Err(Denial::new("url", "a URL is visible ASCII without blanks and backslashes"))
+    Err(Denial::new("url", "a URL is visible ASCII without spaces and backslashes"))
 }
 
-/// Refuses letters and dot segments of a path that two servers could read in two ways.
-pub(super) fn octets(path: &str) -> Result<(), Denial> {
-    let refuse = |why: &str| Err(Denial::new("path", why));
+/// Rejects characters and dot segments of a path that two servers could read differently (rule R11).
+pub(crate) fn validate_path_characters(path: &str) -> Result<(), Denial> {
+    let deny = |why: &str| Err(Denial::new("path", why));
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
             if !(is_unreserved(byte) || b"!$&'()*+,;=:@/".contains(&byte)) {
-                return refuse("a letter of the path wants to be encoded");
+                return deny("the path contains a character that must be percent-encoded");
             }
             continue;
         }
-        let digits = bytes.next().and_then(hex).zip(bytes.next().and_then(hex));
+        let digits = bytes.next().and_then(hex_digit).zip(bytes.next().and_then(hex_digit));
         match digits.map(|(high, low)| high << 4 | low) {
-            None => return refuse("a percent sign without two digits"),
+            None => return deny("a percent sign in the path is not followed by two hexadecimal digits"),
             Some(b'/' | b'\\' | b'%' | b';' | 0..0x20 | 0x7f) => {
-                return refuse("an encoded slash, backslash, percent sign, semicolon or control in the path");
+                return deny(
+                    "the path contains an encoded slash, backslash, percent sign, semicolon or control character",
+                );
             }
-            Some(byte) if is_unreserved(byte) => return refuse("a letter is encoded that needs no encoding"),
+            Some(byte) if is_unreserved(byte) => {
+                return deny("the path contains a percent-encoded character that needs no encoding");
+            }
             Some(_) => {}
         }
     }
     match percent_decode_str(path).decode_utf8() {
         Ok(decoded) if !decoded.contains(char::is_control) => {}
-        Ok(_) => return refuse("an encoded control in the path"),
-        Err(_) => return refuse("the path is not UTF-8"),
+        Ok(_) => return deny("the path contains an encoded control character"),
+        Err(_) => return deny("the path is not UTF-8"),
     }
     if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return refuse("a dot segment in the path");
+        return deny("the path contains a dot segment");
     }
     Ok(())
 }
 
-/// Applies what R11 says of whole paths: no empty segment, no semicolon.
-fn one_path(path: &str) -> Result<(), Denial> {
+/// Rejects empty segments and semicolons (rule R11).
+fn validate_path_segments(path: &str) -> Result<(), Denial> {
     if path != "/" && path.split('/').skip(1).any(str::is_empty) {
-        return Err(Denial::new("path", "an empty segment in the path"));
+        return Err(Denial::new("path", "the path contains an empty segment"));
     }
     if path.contains(';') {
-        return Err(Denial::new("path", "a semicolon in the path"));
+        return Err(Denial::new("path", "the path contains a semicolon"));
     }
     Ok(())
 }
 
 fn path_matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
-    let all = pattern.split('/').all(|wanted| match segments.next() {
-        Some(segment) => (wanted == "*" && !segment.is_empty()) || wanted == segment,
+    let all_match = pattern.split('/').all(|expected| match segments.next() {
+        Some(segment) => (expected == "*" && !segment.is_empty()) || expected == segment,
         None => false,
     });
-    all && segments.next().is_none()
+    all_match && segments.next().is_none()
 }
 
-fn unlisted(method: Method, host: &str, path: &str) -> Denial {
-    match host_may_be_asked(host) {
+fn no_endpoint(method: Method, host: &str, path: &str) -> Denial {
+    match validate_host_pattern(host) {
         Ok(()) => Denial::new("endpoint", format!("add `{} {host}{path}` to the endpoints", method.as_str())),
         Err(why) => Denial::new("endpoint", why),
     }
@@ -210,13 +208,13 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{judge, path_pattern_may_be_asked, url_may_be_asked};
+    use super::{authorize, validate_path_pattern, validate_url};
     use jackfield_core::manifest::{Endpoint, Method};
 
     fn endpoint(method: Method, host: &str, path: &str) -> Endpoint {
@@ -224,15 +222,15 @@ mod tests {
     }
 
     #[test]
-    fn an_unlisted_endpoint_is_denied_with_the_line_that_would_allow_it() {
+    fn a_denial_contains_the_endpoint_that_would_allow_the_request() {
         let listed = [endpoint(Method::Get, "api.example.com", "/v1/me")];
-        let denial = judge(&listed, Method::Get, "https://api.example.com/v1/users?limit=2").unwrap_err();
+        let denial = authorize(&listed, Method::Get, "https://api.example.com/v1/users?limit=2").unwrap_err();
         assert_eq!(denial.rule, "endpoint");
         assert_eq!(denial.message, "add `GET api.example.com/v1/users` to the endpoints");
     }
 
     #[test]
-    fn the_most_literal_endpoint_holds() {
+    fn the_most_specific_endpoint_applies() {
         let listed = [
             endpoint(Method::Get, "*.example.org", "/v1/users/me"),
             endpoint(Method::Get, "api.example.org", "/*/users/me"),
@@ -240,40 +238,40 @@ mod tests {
             endpoint(Method::Get, "api.example.org", "/v1/users/me"),
         ];
         for (number, expected) in [(4, "/v1/users/me"), (3, "/v1/users/*"), (2, "/*/users/me")] {
-            let allowed = judge(&listed[..number], Method::Get, "https://api.example.org/v1/users/me").unwrap();
-            assert_eq!(allowed.endpoint.path, expected);
-            assert_eq!(allowed.endpoint.host, "api.example.org");
+            let authorized = authorize(&listed[..number], Method::Get, "https://api.example.org/v1/users/me").unwrap();
+            assert_eq!(authorized.endpoint.path, expected);
+            assert_eq!(authorized.endpoint.host, "api.example.org");
         }
     }
 
     #[test]
-    fn the_root_is_an_endpoint_of_its_own() {
+    fn an_endpoint_for_the_root_matches_only_the_root() {
         let listed = [endpoint(Method::Post, "api.example.org", "/")];
-        assert!(judge(&listed, Method::Post, "https://api.example.org").is_ok());
-        assert!(judge(&listed, Method::Post, "https://api.example.org/x").is_err());
+        assert!(authorize(&listed, Method::Post, "https://api.example.org").is_ok());
+        assert!(authorize(&listed, Method::Post, "https://api.example.org/x").is_err());
     }
 
     #[test]
-    fn a_webhook_goes_to_a_public_name_over_https() {
-        assert!(url_may_be_asked("https://hooks.example.com/T0/B0?x=1").is_ok());
+    fn a_webhook_url_has_a_public_host_and_uses_https() {
+        assert!(validate_url("https://hooks.example.com/T0/B0?x=1").is_ok());
         for url in
             ["http://hooks.example.com/", "https://10.0.0.1/", "https://nas.local/", "https://hooks.example.com/#x"]
         {
-            assert!(url_may_be_asked(url).is_err(), "{url}");
+            assert!(validate_url(url).is_err(), "{url}");
         }
     }
 
     #[test]
-    fn a_pattern_is_in_the_one_spelling() {
+    fn a_path_pattern_is_canonical() {
         for path in ["/", "/v1/users", "/v1/*/x", "/a%20b", "/v1/a:b@c"] {
-            assert!(path_pattern_may_be_asked(path).is_ok(), "{path}");
+            assert!(validate_path_pattern(path).is_ok(), "{path}");
         }
         for path in [
             "", "v1", "/a*", "/**", "/a//b", "/a/", "/a?b", "/a#b", "/..", "/%2e", "/a%c3%a4", "/a;b", "/\u{e4}",
             "/a b",
         ] {
-            assert!(path_pattern_may_be_asked(path).is_err(), "{path}");
+            assert!(validate_path_pattern(path).is_err(), "{path}");
         }
-        assert!(path_pattern_may_be_asked(&format!("/{}", "a".repeat(1024))).is_err());
+        assert!(validate_path_pattern(&format!("/{}", "a".repeat(1024))).is_err());
     }
 }

@@ -1,47 +1,160 @@
-//! Says where a redirect leads and what of the request goes there (rule R8). Pure; each hop is judged by `policy`.
+//! Which redirects are followed, where they lead, and what of the request is sent there (rule R8).
+//!
+//! Each redirect is then checked against the endpoints like a first request.
 
-use jackfield_core::manifest::Method;
+use bytes::Bytes;
+use http::header::LOCATION;
+use jackfield_core::manifest::{Endpoint, Method};
 use url::Url;
 
-use super::{Denial, policy};
+use crate::{
+    Denial, Request, Scrubber, headers,
+    outgoing_request::OutgoingRequest,
+    policy::{self, AuthorizedRequest},
+};
 
-/// Half of what browsers follow; an API needs one or two.
-pub(super) const HOPS: u32 = 10;
+/// Redirects that are followed: half as many as in browsers. An API needs one or two.
+const MAX_REDIRECTS: u32 = 10;
+/// Bytes of a request body, as `wit/host.wit` promises.
+const MAX_REQUEST_BODY: usize = 1024 * 1024;
 
-/// Tells whether the status is one whose Location is followed (RFC 9110 §15.4).
-pub(super) fn is_followed(status: u16) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308)
+/// A response that redirects elsewhere.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    pub(crate) status: u16,
+    location: String,
 }
 
-/// Joins a Location to the URL before it (RFC 3986 §5); the result is still to be judged.
+impl Redirect {
+    /// Returns the redirect of a response, if it is one that is followed (RFC 9110 §15.4).
+    ///
+    /// # Errors
+    /// A denial by rule `redirect` if the response has more than one `Location`, or one that is not ASCII.
+    pub(crate) fn from_reqwest(response: &reqwest::Response) -> Result<Option<Self>, Denial> {
+        let status = response.status().as_u16();
+        let mut locations = response.headers().get_all(LOCATION).iter();
+        let Some(location) = locations.next().filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308)) else {
+            return Ok(None);
+        };
+        match location.to_str() {
+            Ok(location) if locations.next().is_none() => Ok(Some(Self { status, location: location.to_owned() })),
+            _ => Err(Denial::new("redirect", "the redirect must have exactly one Location, in ASCII")),
+        }
+    }
+}
+
+/// A component's request and its state between redirects.
+pub(crate) struct RedirectChain {
+    method: Method,
+    /// The URL to check and request next.
+    next_url: String,
+    headers: Vec<(String, String)>,
+    body: Option<Bytes>,
+    /// The URL that was requested last.
+    current_url: Option<Url>,
+    has_left_origin: bool,
+    redirects: u32,
+}
+
+impl RedirectChain {
+    /// Checks the headers and the size of the body.
+    pub(crate) fn start(request: Request) -> Result<Self, Denial> {
+        let Request { method, url, headers, body } = request;
+        headers::validate_all(&headers)?;
+        if body.as_ref().is_some_and(|body| body.len() > MAX_REQUEST_BODY) {
+            return Err(Denial::new("size", format!("a request body has at most {MAX_REQUEST_BODY} bytes")));
+        }
+        Ok(Self {
+            method,
+            next_url: url,
+            headers,
+            body: body.map(Bytes::from),
+            current_url: None,
+            has_left_origin: false,
+            redirects: 0,
+        })
+    }
+
+    /// Checks the next request against the endpoints, and returns it with the endpoint that allows it.
+    ///
+    /// Once a redirect leads to another origin, this and all later requests keep only `Accept` and `Content-Type`.
+    pub(crate) fn next_request<'a>(
+        &mut self,
+        endpoints: &'a [Endpoint],
+    ) -> Result<(&'a Endpoint, OutgoingRequest), Denial> {
+        let AuthorizedRequest { endpoint, url } = policy::authorize(endpoints, self.method, &self.next_url)?;
+        if self.current_url.as_ref().is_some_and(|current| current.origin() != url.origin()) {
+            self.has_left_origin = true;
+            let has_body = self.body.is_some();
+            self.headers.retain(|(name, _)| {
+                let name = headers::normalize_name(name);
+                name == "accept" || (name == "content-type" && has_body)
+            });
+        }
+        self.current_url = Some(url.clone());
+        let (headers, body) = (self.headers.clone(), self.body.clone());
+        Ok((endpoint, OutgoingRequest { method: self.method, url, headers, body, credential: None }))
+    }
+
+    /// Tells whether any request went to another origin, so that no credential may be attached any more.
+    pub(crate) fn has_left_origin(&self) -> bool {
+        self.has_left_origin
+    }
+
+    /// Moves on to the target of a redirect.
+    ///
+    /// # Errors
+    /// A denial by rule `redirect`, `url` or `path`.
+    pub(crate) fn follow(&mut self, redirect: &Redirect, scrubber: &Scrubber) -> Result<(), Denial> {
+        self.redirects += 1;
+        if self.redirects > MAX_REDIRECTS {
+            return Err(Denial::new("redirect", format!("there were more than {MAX_REDIRECTS} redirects")));
+        }
+        if scrubber.contains_secret(redirect.location.as_bytes()) {
+            return Err(Denial::new("redirect", "the Location of the redirect contains the credential"));
+        }
+        let Some(current) = &self.current_url else { return Ok(()) };
+        self.next_url = join(current, &redirect.location)?;
+        let keeps_body;
+        (self.method, keeps_body) = next_method(redirect.status, self.method);
+        if !keeps_body {
+            self.body = None;
+            self.headers.retain(|(name, _)| !headers::normalize_name(name).starts_with("content-"));
+        }
+        Ok(())
+    }
+}
+
+/// Joins a Location to the current URL (RFC 3986 §5), without its fragment. The result has yet to be checked.
 ///
-/// The text itself is under R1, and a relative path under the letter rules of R11 before it is joined. Plain dot
-/// segments are resolved here, as RFC 3986 wants, but only in a relative path. A fragment is dropped.
+/// The text must pass R1, and a relative path the character rules of R11. Dot segments that are not encoded are
+/// resolved, but only in a relative path, because in an absolute URL they are denied later.
 ///
 /// # Errors
 /// A denial by rule `redirect`, `url` or `path`.
-pub fn join(before: &Url, location: &str) -> Result<String, Denial> {
+pub(crate) fn join(current: &Url, location: &str) -> Result<String, Denial> {
     if location.is_empty() {
-        return Err(Denial::new("redirect", "the redirect names no place"));
+        return Err(Denial::new("redirect", "the Location of the redirect is empty"));
     }
-    policy::plain(location)?;
+    policy::require_visible_ascii(location)?;
     let location = location.split('#').next().unwrap_or_default();
     if location.starts_with("//") {
-        return Ok(format!("{}:{location}", before.scheme()));
+        return Ok(format!("{}:{location}", current.scheme()));
     }
     if has_scheme(location) {
         return Ok(location.to_owned());
     }
     let path = location.split('?').next().unwrap_or_default();
-    policy::octets(&path.split('/').filter(|segment| !matches!(*segment, "." | "..")).collect::<Vec<_>>().join("/"))?;
-    let mut joined = before.join(location).map_err(|_| Denial::new("redirect", "the redirect's place is not a URL"))?;
+    let segments: Vec<&str> = path.split('/').filter(|segment| !matches!(*segment, "." | "..")).collect();
+    policy::validate_path_characters(&segments.join("/"))?;
+    let joined = current.join(location);
+    let mut joined = joined.map_err(|_| Denial::new("redirect", "the Location of the redirect is not a URL"))?;
     joined.set_fragment(None);
     Ok(joined.into())
 }
 
-/// The method of the next request, and whether the body goes along (RFC 9110 §15.4).
-#[must_use]
-pub(super) fn next_method(status: u16, method: Method) -> (Method, bool) {
+/// Returns the method of the next request, and whether it keeps the body (RFC 9110 §15.4).
+fn next_method(status: u16, method: Method) -> (Method, bool) {
     match (status, method) {
         (303, Method::Head) => (Method::Head, false),
         (303, _) | (301 | 302, Method::Post) => (Method::Get, false),
@@ -49,15 +162,9 @@ pub(super) fn next_method(status: u16, method: Method) -> (Method, bool) {
     }
 }
 
-/// Tells whether scheme, host and port are the same.
-#[must_use]
-pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
-    one.origin() == other.origin()
-}
-
 fn has_scheme(location: &str) -> bool {
-    let end = location.find(|letter: char| !(letter.is_ascii_alphanumeric() || "+-.".contains(letter)));
-    location.starts_with(|letter: char| letter.is_ascii_alphabetic())
+    let end = location.find(|character: char| !(character.is_ascii_alphanumeric() || "+-.".contains(character)));
+    location.starts_with(|character: char| character.is_ascii_alphabetic())
         && end.is_some_and(|end| location.get(end..).is_some_and(|rest| rest.starts_with(':')))
 }
 
@@ -69,8 +176,8 @@ mod tests {
     use jackfield_core::manifest::Method;
 
     #[test]
-    fn a_relative_place_is_joined_and_an_absolute_one_stays_as_written() {
-        let before = Url::parse("https://api.example.com/v1/users?page=1").unwrap();
+    fn a_relative_location_is_joined_and_an_absolute_one_is_unchanged() {
+        let current = Url::parse("https://api.example.com/v1/users?page=1").unwrap();
         for (location, expected) in [
             ("/b#c", Some("https://api.example.com/b")),
             ("../b?c", Some("https://api.example.com/b?c")),
@@ -83,12 +190,12 @@ mod tests {
             ("/\\evil.test/", None),
             ("", None),
         ] {
-            assert_eq!(join(&before, location).ok().as_deref(), expected, "{location}");
+            assert_eq!(join(&current, location).ok().as_deref(), expected, "{location}");
         }
     }
 
     #[test]
-    fn only_307_and_308_keep_a_posts_body() {
+    fn only_307_and_308_keep_the_body_of_a_post() {
         for (status, method, expected) in [
             (301, Method::Post, (Method::Get, false)),
             (302, Method::Put, (Method::Put, true)),

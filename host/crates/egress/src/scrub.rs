@@ -1,6 +1,6 @@
-//! Takes secrets out of what a provider answers, in every dress that a server plausibly puts on them.
+//! Masks secrets in a provider's response, in every encoding that a server plausibly uses.
 //!
-//! Knows nothing of where an answer comes from. It does not undo compression, encryption or a second base64.
+//! Compression, encryption and base64 within base64 are not undone.
 
 mod search;
 mod unescape;
@@ -17,16 +17,16 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
-use self::{search::Search, unescape::Marks};
+use self::{search::Search, unescape::EscapeMarks};
 
-/// What stands where a secret was. Plain ASCII that needs no escaping in JSON, HTML or a header.
+/// Replaces a secret. It is ASCII that needs no escaping in JSON, HTML or a header.
 const MASK: &[u8] = b"[secret]";
-/// How many escapings are undone, one within the other: JSON in JSON in a percent-encoded form.
-const ROUNDS: usize = 3;
-/// A coded piece below this is no trace of a secret; only secrets that no connection accepts have such pieces.
-const SHORTEST_CODED: usize = 6;
+/// Nested levels of escaping that are undone, such as JSON in JSON in a percent-encoded form.
+const MAX_LEVELS: usize = 3;
+/// Shorter encoded forms would match by accident. Only secrets that no connection accepts have one.
+const MIN_ENCODED: usize = 6;
 
-/// Finds and masks a set of secrets. A clone is the same set; the search is built when it is first used.
+/// Finds and masks a set of secrets. Clones share the set; its search tables are built on first use.
 #[derive(Clone)]
 pub struct Scrubber(Arc<Secrets>);
 
@@ -36,22 +36,20 @@ struct Secrets {
 }
 
 impl Scrubber {
-    /// Makes a scrubber of secrets as they are sent; an empty one is left out.
+    /// Creates a scrubber of secrets as they are sent. Empty ones are ignored.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let plain =
             secrets.into_iter().filter(|secret| !secret.is_empty()).map(|secret| secret.to_owned().into()).collect();
         Self(Arc::new(Secrets { plain, search: OnceLock::new() }))
     }
 
-    /// The same set with one secret more.
-    #[must_use]
-    pub fn and(&self, secret: &str) -> Self {
+    /// Returns a scrubber of the same secrets and one more.
+    pub(crate) fn with_secret(&self, secret: &str) -> Self {
         Self::new(self.0.plain.iter().map(|known| known.as_str()).chain([secret]))
     }
 
-    /// Masks every secret in bytes of any kind; without one they come back untouched.
-    #[must_use]
-    pub fn scrub(&self, source: Vec<u8>) -> Vec<u8> {
+    /// Masks every secret in bytes of any kind.
+    pub(crate) fn scrub(&self, source: Vec<u8>) -> Vec<u8> {
         let found = self.find(&source);
         if found.is_empty() {
             return source;
@@ -74,53 +72,52 @@ impl Scrubber {
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
     }
 
-    /// Tells whether a secret stands in the bytes, in any dress.
-    #[must_use]
-    pub fn finds_in(&self, source: &[u8]) -> bool {
+    /// Tells whether the bytes contain a secret, in any encoding.
+    pub(crate) fn contains_secret(&self, source: &[u8]) -> bool {
         !self.find(source).is_empty()
     }
 
-    /// Tells whether a secret stands in a name whose letter case is lost on the way, as that of header fields.
-    #[must_use]
-    pub(super) fn finds_in_name(&self, name: &str) -> bool {
+    /// Tells whether a header name contains a secret. HTTP ignores and changes the case of header names.
+    pub(crate) fn header_name_contains_secret(&self, name: &str) -> bool {
         let lower = name.to_ascii_lowercase();
-        self.finds_in(name.as_bytes())
+        self.contains_secret(name.as_bytes())
             || self.0.plain.iter().any(|secret| lower.contains(Zeroizing::new(secret.to_ascii_lowercase()).as_str()))
     }
 
-    /// Gives the places of secrets, apart and in order: first in the bytes as they are, then in unescaped copies.
+    /// Returns where secrets are, in order and without overlaps. Searches the bytes and their unescaped copies.
     fn find(&self, source: &[u8]) -> Vec<Range<usize>> {
         let Some(search) = self.0.search() else { return Vec::new() };
-        let mut found = search.places(source);
-        let mut layers: Vec<Vec<u8>> = Vec::new();
-        let mut is_swallowed = false;
-        while layers.len() < ROUNDS {
-            let below = layers.last().map_or(source, Vec::as_slice);
-            let is_first = layers.is_empty();
-            let look = |text: &[u8]| is_swallowed |= is_first && search.may_begin(text);
-            let Some(layer) = unescape::decode(below, Marks::ALL, look) else { break };
-            let mut places = search.places(&layer);
-            for below in layers.iter().rev().map(Vec::as_slice).chain([source]) {
-                places = unescape::originals(below, Marks::ALL, &places);
+        let mut found = search.find_all(source);
+        let mut levels: Vec<Vec<u8>> = Vec::new();
+        let mut escape_may_hide_start = false;
+        while levels.len() < MAX_LEVELS {
+            let escaped = levels.last().map_or(source, Vec::as_slice);
+            let is_first = levels.is_empty();
+            let inspect = |text: &[u8]| escape_may_hide_start |= is_first && search.may_start(text);
+            let Some(level) = unescape::decode(escaped, EscapeMarks::ALL, inspect) else { break };
+            let mut ranges = search.find_all(&level);
+            for escaped in levels.iter().rev().map(Vec::as_slice).chain([source]) {
+                ranges = unescape::map_to_source(escaped, EscapeMarks::ALL, &ranges);
             }
-            found.append(&mut places);
-            layers.push(layer);
+            found.append(&mut ranges);
+            levels.push(level);
         }
-        // What was read as an escape may be a stray mark and the first letters of a secret in another dress.
-        let again = if is_swallowed { Marks::each_in(source) } else { Vec::new() };
-        for marks in again {
-            if let Some(layer) = unescape::decode(source, marks, |_| ()) {
-                found.append(&mut unescape::originals(source, marks, &search.places(&layer)));
+        // What was decoded as an escape can be an unrelated mark followed by the first characters of a secret that is
+        // escaped in another way. So each kind of escape is also decoded alone.
+        let single_kinds = if escape_may_hide_start { EscapeMarks::single_kinds_in(source) } else { Vec::new() };
+        for marks in single_kinds {
+            if let Some(level) = unescape::decode(source, marks, |_| ()) {
+                found.append(&mut unescape::map_to_source(source, marks, &search.find_all(&level)));
             }
         }
-        apart(found)
+        merge(found)
     }
 }
 
 impl Secrets {
     fn search(&self) -> Option<&Search> {
-        let made = || Search::new(self.plain.iter().flat_map(|secret| needles(secret)).collect());
-        self.search.get_or_init(made).as_ref()
+        let build = || Search::new(self.plain.iter().flat_map(|secret| encoded_forms(secret)).collect());
+        self.search.get_or_init(build).as_ref()
     }
 }
 
@@ -130,48 +127,47 @@ impl fmt::Debug for Scrubber {
     }
 }
 
-/// Every form of a secret that is searched for as bytes. Escaped forms are not among them: those are undone.
-fn needles(secret: &str) -> Vec<Vec<u8>> {
+/// Returns every form of a secret that is searched for. Escaped forms are not included, because escapes are undone.
+fn encoded_forms(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
-    // In UTF-16 of either byte order; the outermost zero is left out, so that one needle serves both.
-    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let wide = wide.strip_suffix(&[0]).map(<[u8]>::to_vec).unwrap_or(wide);
-    let lower: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut coded = vec![wide, lower.to_ascii_uppercase().into_bytes(), lower.into_bytes()];
-    for before in 0..3 {
-        let shifted = [vec![0; before], bytes.to_vec()].concat();
-        // The letters that hold bits of the secret alone, whatever stands before and after it.
-        let first = (8 * before).div_ceil(6);
+    // UTF-16. Without the last zero the same form matches both byte orders.
+    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = utf16.strip_suffix(&[0]).map(<[u8]>::to_vec).unwrap_or(utf16);
+    let mut encoded = vec![utf16, hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
+    for offset in 0..3 {
+        let shifted = [vec![0; offset], bytes.to_vec()].concat();
+        // The base64 characters that depend on the secret alone, and not on the bytes around it.
+        let start = (8 * offset).div_ceil(6);
         let end = 8 * shifted.len() / 6;
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            coded.extend(engine.encode(&shifted).get(first..end).map(|letters| letters.as_bytes().to_vec()));
+            encoded.extend(engine.encode(&shifted).get(start..end).map(|text| text.as_bytes().to_vec()));
         }
     }
-    coded.retain(|needle| needle.len() >= SHORTEST_CODED);
+    encoded.retain(|form| form.len() >= MIN_ENCODED);
 
-    // A secret that itself looks escaped comes out of the unescaping as something else: that is searched for too.
+    // A secret that looks escaped itself is different after unescaping, so the unescaped forms are included.
     let mut plain = vec![bytes.to_vec(), secret.replace(' ', "+").into_bytes()];
-    let mut layer = bytes.to_vec();
-    for _ in 0..ROUNDS {
-        let Some(decoded) = unescape::decode(&layer, Marks::ALL, |_| ()) else { break };
+    let mut level = bytes.to_vec();
+    for _ in 0..MAX_LEVELS {
+        let Some(decoded) = unescape::decode(&level, EscapeMarks::ALL, |_| ()) else { break };
         plain.push(decoded.clone());
-        layer = decoded;
+        level = decoded;
     }
-    coded.extend(plain.into_iter().filter(|needle| !needle.is_empty()));
-    coded
+    encoded.extend(plain.into_iter().filter(|form| !form.is_empty()));
+    encoded
 }
 
-/// Sorts places and joins those that touch.
-fn apart(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    places.sort_unstable_by_key(|place| place.start);
-    places.dedup_by(|next, last| {
-        let joins = next.start <= last.end;
-        if joins {
+/// Sorts ranges and merges those that overlap or touch.
+fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
             last.end = last.end.max(next.end);
         }
-        joins
+        touches
     });
-    places
+    ranges
 }
 
 #[cfg(test)]

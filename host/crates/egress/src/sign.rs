@@ -1,10 +1,10 @@
-//! Signs a request with a credential that is a key (rule R12): HMAC, AWS Signature 4, JWT. Pure; the time is given.
+//! Signs a request with a credential that is a key (rule R12): HMAC, AWS Signature Version 4, JWT.
 //!
-//! The key stays here. A signature is no secret: it is good for one request, or a token for minutes.
+//! The key is never sent. A signature is not a secret: it is valid for one request, or as a token for some minutes.
 
-mod aws;
-mod hmac;
-mod jwt;
+pub(crate) mod aws;
+pub(crate) mod hmac;
+pub(crate) mod jwt;
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,23 @@ use jackfield_core::manifest::{Given, KeyCoding};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-pub(super) use self::{
-    aws::{FIELDS as AWS_FIELDS, may_be_asked as aws_may_be_asked, sign as aws},
-    hmac::{may_be_asked as hmac_may_be_asked, sign as hmac},
-    jwt::{may_be_asked as jwt_may_be_asked, token as jwt},
-};
-use super::{Denial, headers};
+use crate::{Denial, headers};
 
-/// What a signature takes from outside the request.
+/// What a signature depends on besides the request and the key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment<'a> {
-    /// The connection's fields that are no secret.
-    pub(super) fields: &'a BTreeMap<String, String>,
-    pub(super) now: Timestamp,
+pub(crate) struct SigningContext<'a> {
+    /// The fields of the connection that are not secret.
+    pub(crate) fields: &'a BTreeMap<String, String>,
+    pub(crate) now: Timestamp,
 }
 
-impl<'a> Moment<'a> {
-    fn field(&self, name: &str) -> Result<&'a str, Denial> {
-        self.fields.get(name).map(String::as_str).ok_or_else(|| unsigned(format!("the field `{name}` has no value")))
+impl<'a> SigningContext<'a> {
+    /// Returns the value of a field.
+    pub(crate) fn field(&self, name: &str) -> Result<&'a str, Denial> {
+        self.fields.get(name).map(String::as_str).ok_or_else(|| denial(format!("the field `{name}` has no value")))
     }
 
-    fn given(&self, given: &'a Given) -> Result<&'a str, Denial> {
+    fn resolve(&self, given: &'a Given) -> Result<&'a str, Denial> {
         match given {
             Given::Literal(text) => Ok(text),
             Given::Field(name) => self.field(name),
@@ -44,45 +40,31 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// Base64 of either alphabet is told apart before; padding may be there or not.
-const LENIENT: GeneralPurposeConfig =
+/// Accepts base64 with and without padding.
+const OPTIONAL_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// The bytes of a key as it was typed in.
-fn key_bytes(coding: KeyCoding, secret: &str) -> Result<Zeroizing<Vec<u8>>, Denial> {
-    let bytes = match coding {
+/// Decodes a key as a person entered it. Base64 may use either alphabet.
+fn decode_key(encoding: KeyCoding, secret: &str) -> Result<Zeroizing<Vec<u8>>, Denial> {
+    let bytes = match encoding {
         KeyCoding::Text => Some(secret.as_bytes().to_vec()),
-        KeyCoding::Hex => unhex(secret.trim()),
+        KeyCoding::Hex => hex::decode(secret.trim()).ok(),
         KeyCoding::Base64 => {
-            let plain = Zeroizing::new(secret.trim().replace('-', "+").replace('_', "/"));
-            GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT).decode(plain.as_bytes()).ok()
+            let standard = Zeroizing::new(secret.trim().replace('-', "+").replace('_', "/"));
+            GeneralPurpose::new(&base64::alphabet::STANDARD, OPTIONAL_PADDING).decode(standard.as_bytes()).ok()
         }
     };
     match bytes.map(Zeroizing::new) {
         Some(bytes) if !bytes.is_empty() => Ok(bytes),
-        _ => Err(unsigned("the key is not written as the manifest says")),
+        _ => Err(denial("the key does not have the encoding that the manifest declares")),
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn is_valid_header(name: &str, format: &str) -> bool {
+    headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = Zeroizing::new(digits?);
-    let pairs = digits.chunks_exact(2);
-    let whole = pairs.remainder().is_empty();
-    let bytes = pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    whole.then_some(bytes)
-}
-
-fn is_field_format(name: &str, format: &str) -> bool {
-    headers::may_hold_a_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
-}
-
-fn unsigned(message: impl Into<String>) -> Denial {
+fn denial(message: impl Into<String>) -> Denial {
     Denial::new("place", message)
 }
 
@@ -91,21 +73,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_as_the_manifest_says() {
-        let read = |coding, text| key_bytes(coding, text).map(|bytes| bytes.to_vec()).ok();
-        assert_eq!(read(KeyCoding::Text, "0aff"), Some(b"0aff".to_vec()));
-        assert_eq!(read(KeyCoding::Hex, "0aFF\n"), Some(vec![0x0a, 0xff]));
+    fn a_key_is_decoded_as_the_manifest_declares() {
+        let decode = |encoding, text| decode_key(encoding, text).map(|bytes| bytes.to_vec()).ok();
+        assert_eq!(decode(KeyCoding::Text, "0aff"), Some(b"0aff".to_vec()));
+        assert_eq!(decode(KeyCoding::Hex, "0aFF\n"), Some(vec![0x0a, 0xff]));
         for text in ["+/8=", "+/8", "-_8=", "-_8"] {
-            assert_eq!(read(KeyCoding::Base64, text), Some(vec![0xfb, 0xff]), "{text}");
+            assert_eq!(decode(KeyCoding::Base64, text), Some(vec![0xfb, 0xff]), "{text}");
         }
-        for (coding, text) in [
+        for (encoding, text) in [
             (KeyCoding::Text, ""),
             (KeyCoding::Hex, "0af"),
             (KeyCoding::Hex, "0x"),
             (KeyCoding::Hex, "é0"),
             (KeyCoding::Base64, "a"),
         ] {
-            assert_eq!(read(coding, text), None, "{text}");
+            assert_eq!(decode(encoding, text), None, "{text}");
         }
     }
 }

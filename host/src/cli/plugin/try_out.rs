@@ -13,10 +13,10 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jackfield::config::{Config, Dev};
 use jackfield_core::{Error, Secret};
-use jackfield_egress::{Activity, EgressConfig};
+use jackfield_egress::{CallRecorder, EgressConfig};
 use jackfield_sandbox::{CallError, Limits, Operation, catalog::inspect};
 use jackfield_service::connections::{
-    Submitted,
+    SubmittedValue,
     dry_run::{self, DryRun},
 };
 
@@ -80,8 +80,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         account: arguments.account,
         requests: config.limits.requests,
     };
-    let activity = Activity::traced();
-    let call = dry_run.call(&component, activity.clone()).map_err(|error| wrong_use(&error))?;
+    let recorder = CallRecorder::with_trace();
+    let call = dry_run.into_call(&component, activity.clone()).map_err(|error| wrong_use(&error))?;
     let operation = match arguments.operation {
         Asked::Connect => Operation::Connect,
         Asked::Health => Operation::Health,
@@ -96,9 +96,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let in_all = begun.elapsed();
     let answer = answer.map_err(|error| Failure {
         words: in_words(&error),
-        code: dry_run::outcome(error, &component.manifest.id, &operation).code(),
+        code: dry_run::to_api_error(error, &component.manifest.id, &operation).code(),
     });
-    let run = shown::Run { exchanges: activity.exchanges(), answer, tally: activity.tally(), in_all };
+    let run = shown::Run { exchanges: recorder.requests(), answer, tally: recorder.stats(), in_all };
     say(&if arguments.json { serde_json::to_string_pretty(&run.as_json())? } else { run.in_words() });
     match run.answer {
         Ok(_) => Ok(()),
@@ -121,12 +121,12 @@ fn in_words(error: &CallError) -> String {
 }
 
 /// The fields as the API would take them; one that begins with `@` names a file.
-pub(super) fn fields(given: &[String]) -> anyhow::Result<BTreeMap<String, Submitted>> {
+pub(super) fn fields(given: &[String]) -> anyhow::Result<BTreeMap<String, SubmittedValue>> {
     let mut fields = BTreeMap::new();
     for pair in given {
         // The value may be a secret, so it stands in no message.
         let (name, text) = pair.split_once('=').context("a --field is NAME=VALUE")?;
-        if fields.insert(name.to_owned(), Submitted::Text(value(text)?)).is_some() {
+        if fields.insert(name.to_owned(), SubmittedValue::Text(value(text)?)).is_some() {
             bail!("the field `{name}` is given twice");
         }
     }

@@ -1,11 +1,11 @@
-//! Undoes one level of percent, JSON and HTML escaping, and leads places in the result back to the source.
+//! Undoes one level of percent, JSON and HTML escaping, and maps ranges of the result back to the source.
 //!
-//! It is no parser of any of the three: whatever can be read as an escape is read as one.
+//! It is not a parser of any of the three: everything that can be an escape is decoded.
 
 use std::ops::Range;
 
-/// The HTML names of the ASCII marks that stand in secrets and their codings.
-const NAMED: &[(&[u8], u8)] = &[
+/// The HTML names of ASCII characters that secrets and their encodings contain.
+const HTML_NAMES: &[(&[u8], u8)] = &[
     (b"amp;", b'&'),
     (b"lt;", b'<'),
     (b"gt;", b'>'),
@@ -21,52 +21,52 @@ const NAMED: &[(&[u8], u8)] = &[
     (b"bsol;", b'\\'),
 ];
 
-/// The most digits of a numeric reference: leading zeros are taken, endless ones are not.
-const DIGITS: usize = 12;
+/// Digits of a numeric character reference. Some leading zeros are accepted.
+const MAX_DIGITS: usize = 12;
 
-/// What an escape stands for: one character in UTF-8, or one byte.
-struct Plain {
+/// The value of an escape: one character in UTF-8, or one byte.
+struct Decoded {
     bytes: [u8; 4],
     length: usize,
 }
 
-impl Plain {
+impl Decoded {
     fn byte(byte: u8) -> Self {
         Self { bytes: [byte, 0, 0, 0], length: 1 }
     }
 
-    fn letter(letter: char) -> Self {
+    fn character(character: char) -> Self {
         let mut bytes = [0; 4];
-        let length = letter.encode_utf8(&mut bytes).len();
+        let length = character.encode_utf8(&mut bytes).len();
         Self { bytes, length }
     }
 }
 
-/// A stretch of the source: as it stands, or an escape and what it stands for.
-enum Piece {
-    Same(Range<usize>),
-    Escape(Range<usize>, Plain),
+/// A part of the source: unescaped bytes, or an escape and its value.
+enum Segment {
+    Plain(Range<usize>),
+    Escape(Range<usize>, Decoded),
 }
 
-/// The marks that begin an escape: of percent encoding, of JSON, of HTML.
+/// The bytes that start an escape: of percent encoding, of JSON, of HTML.
 ///
-/// All are undone at once, for dresses are worn over one another; and each by itself, for then a stray mark of
-/// another kind cannot swallow the first letters of a secret.
+/// All kinds are undone at once, because escapes are nested. Each kind is also undone alone, so that an unrelated mark
+/// of another kind cannot hide the first characters of a secret.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Marks([u8; 3]);
+pub(super) struct EscapeMarks([u8; 3]);
 
-impl Marks {
+impl EscapeMarks {
     pub(super) const ALL: Self = Self([b'%', b'\\', b'&']);
 
-    /// The marks that stand in a source, each by itself; none when there are not two kinds.
-    pub(super) fn each_in(source: &[u8]) -> Vec<Self> {
-        let standing: Vec<Self> = Self::ALL
+    /// Returns each kind of mark that the source contains, or none if it contains fewer than two kinds.
+    pub(super) fn single_kinds_in(source: &[u8]) -> Vec<Self> {
+        let kinds: Vec<Self> = Self::ALL
             .0
             .into_iter()
             .filter(|mark| memchr::memchr(*mark, source).is_some())
             .map(|mark| Self([mark; 3]))
             .collect();
-        if standing.len() < 2 { Vec::new() } else { standing }
+        if kinds.len() < 2 { Vec::new() } else { kinds }
     }
 
     fn find(self, text: &[u8]) -> Option<usize> {
@@ -75,111 +75,111 @@ impl Marks {
     }
 }
 
-/// Parts a source into pieces.
-struct Pieces<'a> {
+/// Splits a source into segments.
+struct Segments<'a> {
     source: &'a [u8],
-    marks: Marks,
+    marks: EscapeMarks,
     at: usize,
 }
 
-impl Iterator for Pieces<'_> {
-    type Item = Piece;
+impl Iterator for Segments<'_> {
+    type Item = Segment;
 
-    fn next(&mut self) -> Option<Piece> {
+    fn next(&mut self) -> Option<Segment> {
         let start = self.at;
-        let mut look = start;
+        let mut search_from = start;
         loop {
-            let rest = self.source.get(look..)?;
-            let Some(jump) = self.marks.find(rest) else {
+            let rest = self.source.get(search_from..)?;
+            let Some(offset) = self.marks.find(rest) else {
                 self.at = self.source.len();
-                return (start < self.at).then_some(Piece::Same(start..self.at));
+                return (start < self.at).then_some(Segment::Plain(start..self.at));
             };
-            let mark = look + jump;
-            let Some((length, plain)) = self.source.get(mark..).and_then(escape) else {
-                look = mark + 1;
+            let mark = search_from + offset;
+            let Some((length, decoded)) = self.source.get(mark..).and_then(decode_escape) else {
+                search_from = mark + 1;
                 continue;
             };
             if mark > start {
-                // The escape is met again at once, at the start of the next piece.
+                // The escape is the next segment.
                 self.at = mark;
-                return Some(Piece::Same(start..mark));
+                return Some(Segment::Plain(start..mark));
             }
             self.at = mark + length;
-            return Some(Piece::Escape(mark..self.at, plain));
+            return Some(Segment::Escape(mark..self.at, decoded));
         }
     }
 }
 
-/// Undoes one level of escaping; nothing when there is none.
+/// Undoes one level of escaping, or returns nothing if the source contains no escape.
 ///
-/// Each escape's letters after its mark are shown to `look`, once for each letter with which a text may begin there.
-pub(super) fn decode(source: &[u8], marks: Marks, mut look: impl FnMut(&[u8])) -> Option<Vec<u8>> {
-    let mut decoded = Vec::new();
+/// Calls `inspect` with the text that starts at each byte of an escape after its mark.
+pub(super) fn decode(source: &[u8], marks: EscapeMarks, mut inspect: impl FnMut(&[u8])) -> Option<Vec<u8>> {
+    let mut result = Vec::new();
     let mut rest = source;
-    let mut from = 0;
-    while let Some(jump) = rest.get(from..).and_then(|rest| marks.find(rest)) {
-        let (before, at_mark) = rest.split_at_checked(from + jump)?;
-        let Some((length, plain)) = escape(at_mark) else {
-            from = before.len() + 1;
+    let mut search_from = 0;
+    while let Some(offset) = rest.get(search_from..).and_then(|rest| marks.find(rest)) {
+        let (before, at_mark) = rest.split_at_checked(search_from + offset)?;
+        let Some((length, decoded)) = decode_escape(at_mark) else {
+            search_from = before.len() + 1;
             continue;
         };
-        if decoded.capacity() == 0 {
-            decoded.reserve_exact(source.len());
+        if result.capacity() == 0 {
+            result.reserve_exact(source.len());
         }
-        decoded.extend_from_slice(before);
-        decoded.extend_from_slice(plain.bytes.get(..plain.length)?);
-        (1..length).filter_map(|letter| at_mark.get(letter..)).for_each(&mut look);
+        result.extend_from_slice(before);
+        result.extend_from_slice(decoded.bytes.get(..decoded.length)?);
+        (1..length).filter_map(|offset| at_mark.get(offset..)).for_each(&mut inspect);
         rest = at_mark.get(length..)?;
-        from = 0;
+        search_from = 0;
     }
-    if decoded.capacity() == 0 {
+    if result.capacity() == 0 {
         return None;
     }
-    decoded.extend_from_slice(rest);
-    Some(decoded)
+    result.extend_from_slice(rest);
+    Some(result)
 }
 
-/// Leads places of the decoded bytes back to the source; they are in order and apart, and an escape stays whole.
-pub(super) fn originals(source: &[u8], marks: Marks, places: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut found = Vec::with_capacity(places.len());
-    if places.is_empty() {
-        return found;
+/// Maps ranges of the decoded bytes to the source. The ranges are sorted and do not overlap; escapes are not split.
+pub(super) fn map_to_source(source: &[u8], marks: EscapeMarks, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut mapped = Vec::with_capacity(ranges.len());
+    if ranges.is_empty() {
+        return mapped;
     }
-    let mut places = places.iter();
-    let mut place = places.next();
-    let mut begun = None;
-    let mut decoded = 0;
-    for piece in (Pieces { source, marks, at: 0 }) {
-        let (original, length, whole) = match piece {
-            Piece::Same(range) => (range.clone(), range.len(), false),
-            Piece::Escape(range, plain) => (range, plain.length, true),
+    let mut ranges = ranges.iter();
+    let mut range = ranges.next();
+    let mut mapped_start = None;
+    let mut decoded_length = 0;
+    for segment in (Segments { source, marks, at: 0 }) {
+        let (original, length, is_escape) = match segment {
+            Segment::Plain(range) => (range.clone(), range.len(), false),
+            Segment::Escape(range, decoded) => (range, decoded.length, true),
         };
-        let next = decoded + length;
-        while let Some(wanted) = place {
-            if begun.is_none() && wanted.start < next {
-                begun = Some(original.start + if whole { 0 } else { wanted.start - decoded });
+        let segment_end = decoded_length + length;
+        while let Some(wanted) = range {
+            if mapped_start.is_none() && wanted.start < segment_end {
+                mapped_start = Some(original.start + if is_escape { 0 } else { wanted.start - decoded_length });
             }
-            let Some(start) = begun.filter(|_| wanted.end <= next) else { break };
-            found.push(start..if whole { original.end } else { original.start + (wanted.end - decoded) });
-            begun = None;
-            place = places.next();
+            let Some(start) = mapped_start.filter(|_| wanted.end <= segment_end) else { break };
+            mapped.push(start..if is_escape { original.end } else { original.start + (wanted.end - decoded_length) });
+            mapped_start = None;
+            range = ranges.next();
         }
-        decoded = next;
+        decoded_length = segment_end;
     }
-    found
+    mapped
 }
 
-/// Reads the escape at the start of a text: its length, and what it stands for.
-fn escape(text: &[u8]) -> Option<(usize, Plain)> {
+/// Decodes the escape at the start of a text, and returns its length and value.
+fn decode_escape(text: &[u8]) -> Option<(usize, Decoded)> {
     match text {
-        [b'%', b'u', rest @ ..] | [b'\\', b'u', rest @ ..] => utf16(text, rest),
+        [b'%', b'u', rest @ ..] | [b'\\', b'u', rest @ ..] => decode_utf16(text, rest),
         [b'%', high, low, ..] | [b'\\', b'x', high, low, ..] => {
             let byte = digit(*high, 16)? << 4 | digit(*low, 16)?;
-            Some((if text.starts_with(b"%") { 3 } else { 4 }, Plain::byte(u8::try_from(byte).ok()?)))
+            Some((if text.starts_with(b"%") { 3 } else { 4 }, Decoded::byte(u8::try_from(byte).ok()?)))
         }
-        [b'\\', mark, ..] => {
-            let byte = match mark {
-                b'/' | b'\\' | b'"' | b'\'' => *mark,
+        [b'\\', character, ..] => {
+            let byte = match character {
+                b'/' | b'\\' | b'"' | b'\'' => *character,
                 b'b' => 0x08,
                 b'f' => 0x0c,
                 b'n' => b'\n',
@@ -187,47 +187,47 @@ fn escape(text: &[u8]) -> Option<(usize, Plain)> {
                 b't' => b'\t',
                 _ => return None,
             };
-            Some((2, Plain::byte(byte)))
+            Some((2, Decoded::byte(byte)))
         }
-        [b'&', b'#', b'x' | b'X', rest @ ..] => reference(3, rest, 16),
-        [b'&', b'#', rest @ ..] => reference(2, rest, 10),
-        [b'&', rest @ ..] => NAMED
+        [b'&', b'#', b'x' | b'X', rest @ ..] => decode_numeric_reference(3, rest, 16),
+        [b'&', b'#', rest @ ..] => decode_numeric_reference(2, rest, 10),
+        [b'&', rest @ ..] => HTML_NAMES
             .iter()
             .find(|(name, _)| rest.starts_with(name))
-            .map(|(name, byte)| (1 + name.len(), Plain::byte(*byte))),
+            .map(|(name, byte)| (1 + name.len(), Decoded::byte(*byte))),
         _ => None,
     }
 }
 
-/// Reads `uXXXX` after a mark, and the second half of a surrogate pair.
-fn utf16(text: &[u8], rest: &[u8]) -> Option<(usize, Plain)> {
-    let unit = four(rest)?;
-    if let Some(letter) = char::from_u32(unit) {
-        return Some((6, Plain::letter(letter)));
+/// Decodes `uXXXX` after a mark, and the second half of a surrogate pair.
+fn decode_utf16(text: &[u8], rest: &[u8]) -> Option<(usize, Decoded)> {
+    let unit = four_hex_digits(rest)?;
+    if let Some(character) = char::from_u32(unit) {
+        return Some((6, Decoded::character(character)));
     }
     let second = text.get(6..).filter(|second| second.starts_with(text.get(..2).unwrap_or_default()))?;
-    let low = four(second.get(2..)?)?;
+    let low = four_hex_digits(second.get(2..)?)?;
     let pair = [u16::try_from(unit).ok()?, u16::try_from(low).ok()?];
-    let letter = char::decode_utf16(pair).next()?.ok()?;
-    Some((12, Plain::letter(letter)))
+    let character = char::decode_utf16(pair).next()?.ok()?;
+    Some((12, Decoded::character(character)))
 }
 
-fn four(digits: &[u8]) -> Option<u32> {
-    digits.get(..4)?.iter().try_fold(0, |value, letter| Some(value << 4 | digit(*letter, 16)?))
+fn four_hex_digits(digits: &[u8]) -> Option<u32> {
+    digits.get(..4)?.iter().try_fold(0, |value, byte| Some(value << 4 | digit(*byte, 16)?))
 }
 
-/// Reads the digits of a numeric reference; browsers do without its semicolon.
-fn reference(start: usize, digits: &[u8], radix: u32) -> Option<(usize, Plain)> {
-    let count = digits.iter().take(DIGITS).take_while(|letter| digit(**letter, radix).is_some()).count();
+/// Decodes a numeric character reference. Its semicolon is optional, as in browsers.
+fn decode_numeric_reference(start: usize, digits: &[u8], radix: u32) -> Option<(usize, Decoded)> {
+    let count = digits.iter().take(MAX_DIGITS).take_while(|byte| digit(**byte, radix).is_some()).count();
     let value = digits
         .get(..count)
         .filter(|digits| !digits.is_empty())?
         .iter()
-        .try_fold(0_u32, |value, letter| value.checked_mul(radix)?.checked_add(digit(*letter, radix)?))?;
+        .try_fold(0_u32, |value, byte| value.checked_mul(radix)?.checked_add(digit(*byte, radix)?))?;
     let semicolon = usize::from(digits.get(count) == Some(&b';'));
-    Some((start + count + semicolon, Plain::letter(char::from_u32(value)?)))
+    Some((start + count + semicolon, Decoded::character(char::from_u32(value)?)))
 }
 
-fn digit(letter: u8, radix: u32) -> Option<u32> {
-    char::from(letter).to_digit(radix)
+fn digit(byte: u8, radix: u32) -> Option<u32> {
+    char::from(byte).to_digit(radix)
 }

@@ -1,59 +1,64 @@
-//! AWS Signature Version 4, in `Authorization`, as its documentation has it. Pure.
+//! AWS Signature Version 4 in the `Authorization` header, as AWS documents it.
 
 use jackfield_core::manifest::{AwsPlace, Given};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 use ring::{digest, hmac};
 
-use super::{Moment, hex, unsigned};
-use crate::{Denial, attach::Draft, headers};
+use super::{SigningContext, denial};
+use crate::{Denial, headers, outgoing_request::OutgoingRequest};
 
-/// The fields that are the signature's: whoever sets one of them says something else than the host.
-pub(crate) const FIELDS: [&str; 5] =
+/// The headers that belong to the signature. A component may set none of them.
+pub(crate) const HEADERS: [&str; 5] =
     ["authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "date"];
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// All but the unreserved letters.
+/// Percent-encodes everything but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Tells whether a credential of this place can be declared.
-pub(crate) fn may_be_asked(place: &AwsPlace) -> bool {
-    let word = |given: &Given| match given {
+/// Tells whether a manifest can declare this placement.
+pub(crate) fn is_valid(place: &AwsPlace) -> bool {
+    let is_valid = |given: &Given| match given {
         Given::Literal(text) => is_word(text),
         Given::Field(name) => !name.is_empty(),
     };
-    is_word(&place.service) && word(&place.region) && word(&place.access_key)
+    is_word(&place.service) && is_valid(&place.region) && is_valid(&place.access_key)
 }
 
-/// Signs a draft, adds the fields that go with the signature, and gives the value of `Authorization`.
+/// Signs a request, adds the headers that belong to the signature, and returns the value of `Authorization`.
 ///
 /// # Errors
-/// A denial by rule `place` when a field of the connection does not fit.
-pub(crate) fn sign(place: &AwsPlace, secret: &str, moment: Moment<'_>, draft: &mut Draft) -> Result<String, Denial> {
-    let (access_key, region) = (moment.given(&place.access_key)?, moment.given(&place.region)?);
+/// A denial by rule `place` if a field of the connection is missing or not valid.
+pub(crate) fn sign(
+    place: &AwsPlace,
+    secret: &str,
+    context: SigningContext<'_>,
+    request: &mut OutgoingRequest,
+) -> Result<String, Denial> {
+    let (access_key, region) = (context.resolve(&place.access_key)?, context.resolve(&place.region)?);
     if !is_word(access_key) || !is_word(region) {
-        return Err(unsigned("the access key's id or the region is none"));
+        return Err(denial("the access key id or the region is not valid"));
     }
-    let time = moment.now.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let day = moment.now.strftime("%Y%m%d").to_string();
-    let body = sha256(draft.body.as_deref().unwrap_or_default());
-    // S3 alone wants the body's digest in a field of its own, and takes a path as it stands.
+    let time = context.now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let day = context.now.strftime("%Y%m%d").to_string();
+    let body = sha256(request.body.as_deref().unwrap_or_default());
+    // Only S3 requires the digest of the body in a header, and signs the path without encoding it again.
     let is_s3 = place.service == "s3";
 
     let mut signed = vec![
-        ("host".to_owned(), draft.url.host_str().unwrap_or_default().to_owned()),
+        ("host".to_owned(), request.url.host_str().unwrap_or_default().to_owned()),
         ("x-amz-date".to_owned(), time.clone()),
     ];
     if is_s3 {
         signed.push(("x-amz-content-sha256".to_owned(), body.clone()));
     }
-    draft.headers.extend(signed.iter().skip(1).cloned());
-    for (name, value) in &draft.headers {
+    request.headers.extend(signed.iter().skip(1).cloned());
+    for (name, value) in &request.headers {
         let name = name.to_ascii_lowercase();
-        if name == "content-type" || (name.starts_with("x-amz-") && !FIELDS.contains(&name.as_str())) {
+        if name == "content-type" || (name.starts_with("x-amz-") && !HEADERS.contains(&name.as_str())) {
             let value = value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
             if signed.iter().any(|(other, _)| *other == name) {
-                return Err(unsigned(format!("`{name}` is signed, and there is more than one")));
+                return Err(denial(format!("the request has more than one `{name}`, which is signed")));
             }
             signed.push((name, value));
         }
@@ -62,28 +67,28 @@ pub(crate) fn sign(place: &AwsPlace, secret: &str, moment: Moment<'_>, draft: &m
 
     let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let names = signed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
-    let path = if is_s3 { draft.url.path().to_owned() } else { encoded_path(draft.url.path()) };
-    let query = canonical_query(draft.url.query().unwrap_or_default());
-    let request = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{body}", draft.method.as_str());
+    let path = if is_s3 { request.url.path().to_owned() } else { encode_path(request.url.path()) };
+    let query = canonicalize_query(request.url.query().unwrap_or_default());
+    let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{body}", request.method.as_str());
     let scope = format!("{day}/{region}/{}/aws4_request", place.service);
-    let text = format!("{ALGORITHM}\n{time}\n{scope}\n{}", sha256(request.as_bytes()));
+    let string_to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", sha256(canonical.as_bytes()));
 
     let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{secret}").as_bytes());
     for part in [day.as_str(), region, &place.service, "aws4_request"] {
         key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
-    let signature = hex(hmac::sign(&key, text.as_bytes()).as_ref());
+    let signature = hex::encode(hmac::sign(&key, string_to_sign.as_bytes()).as_ref());
     Ok(format!("{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"))
 }
 
-/// Each segment encoded once more than it is sent.
-fn encoded_path(path: &str) -> String {
+/// Percent-encodes each segment again.
+fn encode_path(path: &str) -> String {
     path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect::<Vec<_>>().join("/")
 }
 
-/// Pairs decoded, encoded in the one way, and sorted.
-fn canonical_query(query: &str) -> String {
-    let coded = |text: &str| {
+/// Decodes all keys and values, encodes them in AWS's way, and sorts the pairs.
+fn canonicalize_query(query: &str) -> String {
+    let encode = |text: &str| {
         let plain: Vec<u8> = percent_decode_str(text).collect();
         percent_encode(&plain, ENCODED).to_string()
     };
@@ -92,7 +97,7 @@ fn canonical_query(query: &str) -> String {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (coded(key), coded(value))
+            (encode(key), encode(value))
         })
         .collect();
     pairs.sort();
@@ -104,7 +109,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]
@@ -136,7 +141,7 @@ mod tests {
         signature: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
     };
 
-    /// Cases of AWS's own test suite (`get-vanilla` and others) and of its documentation (IAM, S3).
+    /// Cases of the AWS test suite (`get-vanilla` and others) and of the AWS documentation (IAM, S3).
     const CASES: [Case; 6] = [
         VANILLA,
         Case {
@@ -184,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn published_requests_get_their_published_signatures() {
+    fn published_requests_have_their_published_signatures() {
         let fields = BTreeMap::from([("key_id".to_owned(), "AKIDEXAMPLE".to_owned())]);
         for case in CASES {
-            let mut draft = Draft {
+            let mut request = OutgoingRequest {
                 method: case.method,
                 url: case.url.parse().unwrap(),
                 headers: case
@@ -198,14 +203,14 @@ mod tests {
                 body: (!case.body.is_empty()).then(|| case.body.into()),
                 credential: None,
             };
-            // The documentation of S3 has another secret than the test suite.
+            // The S3 documentation uses another secret than the test suite.
             let secret = if case.service == "s3" {
                 "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
             } else {
                 "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
             };
-            let moment = Moment { fields: &fields, now: case.time.parse().unwrap() };
-            let value = sign(&place(case.service), secret, moment, &mut draft).unwrap();
+            let context = SigningContext { fields: &fields, now: case.time.parse().unwrap() };
+            let value = sign(&place(case.service), secret, context, &mut request).unwrap();
             let day = case.time[..10].replace('-', "");
             assert_eq!(
                 value,
@@ -215,28 +220,28 @@ mod tests {
                     case.service, case.names, case.signature
                 )
             );
-            assert!(draft.headers.iter().any(|(name, _)| name == "x-amz-date"));
+            assert!(request.headers.iter().any(|(name, _)| name == "x-amz-date"));
         }
     }
 
     #[test]
-    fn paths_and_queries_have_one_form() {
-        assert_eq!(encoded_path("/a%20b/c:d"), "/a%2520b/c%3Ad");
-        assert_eq!(canonical_query("b=2&a=%7e&a=1&c&d=x%2fy+z"), "a=1&a=~&b=2&c=&d=x%2Fy%2Bz");
+    fn paths_and_queries_are_canonicalized() {
+        assert_eq!(encode_path("/a%20b/c:d"), "/a%2520b/c%3Ad");
+        assert_eq!(canonicalize_query("b=2&a=%7e&a=1&c&d=x%2fy+z"), "a=1&a=~&b=2&c=&d=x%2Fy%2Bz");
     }
 
     #[test]
-    fn a_region_that_breaks_the_field_is_refused() {
+    fn a_region_that_is_not_a_header_token_is_denied() {
         let fields = BTreeMap::from([("key_id".to_owned(), "AKID/EXAMPLE, x".to_owned())]);
-        let mut draft = Draft {
+        let mut request = OutgoingRequest {
             method: Method::Get,
             url: "https://example.amazonaws.com/".parse().unwrap(),
             headers: Vec::new(),
             body: None,
             credential: None,
         };
-        let moment = Moment { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH };
-        assert_eq!(sign(&place("service"), "x", moment, &mut draft).unwrap_err().rule, "place");
-        assert!(!may_be_asked(&AwsPlace { region: Given::Literal("a/b".to_owned()), ..place("service") }));
+        let context = SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH };
+        assert_eq!(sign(&place("service"), "x", context, &mut request).unwrap_err().rule, "place");
+        assert!(!is_valid(&AwsPlace { region: Given::Literal("a/b".to_owned()), ..place("service") }));
     }
 }

@@ -1,4 +1,4 @@
-//! HMAC-SHA256 over declared parts of a request, in a header field. Pure.
+//! HMAC-SHA256 over declared parts of a request, in a header.
 
 use base64::{
     Engine,
@@ -7,77 +7,87 @@ use base64::{
 use jackfield_core::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeFormat};
 use ring::{digest, hmac};
 
-use super::{Moment, hex, is_field_format, key_bytes, unsigned};
-use crate::{Denial, attach::Draft, headers};
+use super::{SigningContext, decode_key, denial, is_valid_header};
+use crate::{Denial, headers, outgoing_request::OutgoingRequest};
 
-/// Parts of what is signed; what is known of providers takes up to nine.
-const PARTS: usize = 32;
+/// Signed parts of a request. Known providers need up to nine.
+const MAX_PARTS: usize = 32;
 
-/// Tells whether a credential of this place can be declared.
-pub(crate) fn may_be_asked(place: &HmacPlace) -> bool {
-    let timed = place.parts.contains(&SignedPart::Time);
-    let named = place.parts.iter().all(|part| match part {
+/// Tells whether a manifest can declare this placement.
+pub(crate) fn is_valid(place: &HmacPlace) -> bool {
+    let signs_time = place.parts.contains(&SignedPart::Time);
+    let parts_are_valid = place.parts.iter().all(|part| match part {
         SignedPart::Header(name) => headers::is_token(name),
         SignedPart::Text(text) => text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)),
         _ => true,
     });
-    // A time that is signed and not sent could not be checked by anybody, and one that is only sent proves nothing.
-    let time = match &place.time {
+    // The provider cannot verify a time that is signed but not sent; a time that is sent but not signed proves nothing.
+    let time_is_valid = match &place.time {
         Some(time) => {
-            timed && headers::may_hold_a_credential(&time.header) && !time.header.eq_ignore_ascii_case(&place.header)
+            signs_time
+                && headers::can_contain_credential(&time.header)
+                && !time.header.eq_ignore_ascii_case(&place.header)
         }
-        None => !timed,
+        None => !signs_time,
     };
-    is_field_format(&place.header, &place.format) && (1..=PARTS).contains(&place.parts.len()) && named && time
+    is_valid_header(&place.header, &place.format)
+        && (1..=MAX_PARTS).contains(&place.parts.len())
+        && parts_are_valid
+        && time_is_valid
 }
 
-/// Signs a draft, adds the field of the time, and gives the value of the signature's field.
+/// Signs a request, adds the header with the time, and returns the value of the header with the signature.
 ///
 /// # Errors
-/// A denial by rule `place` when the key or a part of the request is not as the manifest says.
-pub(crate) fn sign(place: &HmacPlace, secret: &str, moment: Moment<'_>, draft: &mut Draft) -> Result<String, Denial> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &key_bytes(place.key, secret)?);
+/// A denial by rule `place` if the key or a part of the request is not as the manifest declares.
+pub(crate) fn sign(
+    place: &HmacPlace,
+    secret: &str,
+    context: SigningContext<'_>,
+    request: &mut OutgoingRequest,
+) -> Result<String, Denial> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &decode_key(place.key, secret)?);
     let time = place.time.as_ref().map(|time| match time.format {
-        TimeFormat::Seconds => moment.now.as_second().to_string(),
-        TimeFormat::Milliseconds => moment.now.as_millisecond().to_string(),
-        TimeFormat::Rfc3339 => moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        TimeFormat::Seconds => context.now.as_second().to_string(),
+        TimeFormat::Milliseconds => context.now.as_millisecond().to_string(),
+        TimeFormat::Rfc3339 => context.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
-    let body = draft.body.clone().unwrap_or_default();
+    let body = request.body.clone().unwrap_or_default();
     let mut signing = hmac::Context::with_key(&key);
     for part in &place.parts {
         match part {
             SignedPart::Text(text) => signing.update(text.as_bytes()),
-            SignedPart::Method => signing.update(draft.method.as_str().as_bytes()),
-            SignedPart::Host => signing.update(draft.url.host_str().unwrap_or_default().as_bytes()),
-            SignedPart::Path => signing.update(draft.url.path().as_bytes()),
-            SignedPart::Query => signing.update(draft.url.query().unwrap_or_default().as_bytes()),
+            SignedPart::Method => signing.update(request.method.as_str().as_bytes()),
+            SignedPart::Host => signing.update(request.url.host_str().unwrap_or_default().as_bytes()),
+            SignedPart::Path => signing.update(request.url.path().as_bytes()),
+            SignedPart::Query => signing.update(request.url.query().unwrap_or_default().as_bytes()),
             SignedPart::Time => signing.update(time.as_deref().unwrap_or_default().as_bytes()),
-            SignedPart::Header(name) => signing.update(sent(draft, name)?.as_bytes()),
-            SignedPart::Field(name) => signing.update(moment.field(name)?.as_bytes()),
+            SignedPart::Header(name) => signing.update(signed_header(request, name)?.as_bytes()),
+            SignedPart::Field(name) => signing.update(context.field(name)?.as_bytes()),
             SignedPart::Body => signing.update(&body),
             SignedPart::BodySha256 => {
-                signing.update(hex(digest::digest(&digest::SHA256, &body).as_ref()).as_bytes());
+                signing.update(hex::encode(digest::digest(&digest::SHA256, &body)).as_bytes());
             }
         }
     }
     let signature = signing.sign();
     if let Some((place, time)) = place.time.as_ref().zip(time) {
-        draft.headers.push((place.header.clone(), time));
+        request.headers.push((place.header.clone(), time));
     }
-    let coded = match place.coding {
-        SignatureCoding::Hex => hex(signature.as_ref()),
+    let encoded = match place.coding {
+        SignatureCoding::Hex => hex::encode(signature),
         SignatureCoding::Base64 => STANDARD.encode(signature),
         SignatureCoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
     };
-    Ok(place.format.replacen("{}", &coded, 1))
+    Ok(place.format.replacen("{}", &encoded, 1))
 }
 
-/// The one value of a field that the component set, as it goes out; nothing where it set none.
-fn sent<'a>(draft: &'a Draft, name: &str) -> Result<&'a str, Denial> {
-    let mut values = draft.headers.iter().filter(|(set, _)| set.eq_ignore_ascii_case(name));
+/// Returns the value of a signed header as it is sent, or an empty text if the request does not set it.
+fn signed_header<'a>(request: &'a OutgoingRequest, name: &str) -> Result<&'a str, Denial> {
+    let mut values = request.headers.iter().filter(|(set, _)| set.eq_ignore_ascii_case(name));
     let first = values.next().map_or("", |(_, value)| value.trim());
     match values.next() {
-        Some(_) => Err(unsigned(format!("`{name}` is signed, and there is more than one"))),
+        Some(_) => Err(denial(format!("the request has more than one `{name}`, which is signed"))),
         None => Ok(first),
     }
 }
@@ -88,8 +98,6 @@ mod tests {
 
     use super::*;
     use jackfield_core::manifest::{KeyCoding, Method, TimePlace};
-
-    use crate::sign::unhex;
 
     fn place(parts: Vec<SignedPart>) -> HmacPlace {
         HmacPlace {
@@ -102,8 +110,8 @@ mod tests {
         }
     }
 
-    fn draft(url: &str, body: Vec<u8>) -> Draft {
-        Draft {
+    fn request(url: &str, body: Vec<u8>) -> OutgoingRequest {
+        OutgoingRequest {
             method: Method::Post,
             url: url.parse().unwrap(),
             headers: vec![("X-Nonce".to_owned(), " abc ".to_owned())],
@@ -112,9 +120,10 @@ mod tests {
         }
     }
 
-    fn signed(place: &HmacPlace, key: &str, draft: &mut Draft) -> String {
+    fn signature(place: &HmacPlace, key: &str, request: &mut OutgoingRequest) -> String {
         let fields = BTreeMap::from([("account".to_owned(), "acme".to_owned())]);
-        sign(place, key, Moment { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, draft).unwrap()
+        sign(place, key, SigningContext { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, request)
+            .unwrap()
     }
 
     /// RFC 4231 §4.2 to §4.8, but for §4.6, which is about a shortened one.
@@ -124,7 +133,7 @@ mod tests {
         for (key, data, expected) in [
             ("0b".repeat(20), b"Hi There".to_vec(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
             (
-                hex(b"Jefe"),
+                hex::encode(b"Jefe"),
                 b"what do ya want for nothing?".to_vec(),
                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
             ),
@@ -147,8 +156,8 @@ mod tests {
                 "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
             ),
         ] {
-            let mut draft = draft("https://api.example.com/v1", data);
-            assert_eq!(signed(&place(vec![SignedPart::Body]), &key, &mut draft), expected);
+            let mut request = request("https://api.example.com/v1", data);
+            assert_eq!(signature(&place(vec![SignedPart::Body]), &key, &mut request), expected);
         }
     }
 
@@ -171,33 +180,33 @@ mod tests {
         ];
         let time = Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
         let all = HmacPlace { format: "v1={}".to_owned(), time, coding: SignatureCoding::Base64, ..place(parts) };
-        assert!(may_be_asked(&all));
-        let mut request = draft("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
-        let value = signed(&all, "00ff", &mut request);
+        assert!(is_valid(&all));
+        let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
+        let value = signature(&all, "00ff", &mut request);
         assert_eq!(request.headers[1], ("X-Time".to_owned(), "1700000000000".to_owned()));
 
         let by_hand = "v1\nPOST\napi.example.com/v1/a?b=c%20d\n1700000000000abcacme\
                        44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &unhex("00ff").unwrap());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &hex::decode("00ff").unwrap());
         assert_eq!(value, format!("v1={}", STANDARD.encode(hmac::sign(&key, by_hand.as_bytes()))));
     }
 
     #[test]
-    fn a_field_that_is_signed_stands_there_once() {
-        let mut twice = draft("https://api.example.com/", Vec::new());
+    fn a_signed_header_is_denied_if_it_is_set_twice() {
+        let mut twice = request("https://api.example.com/", Vec::new());
         twice.headers.push(("x-nonce".to_owned(), "other".to_owned()));
-        let moment = Moment { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
+        let context = SigningContext { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
         let place = place(vec![SignedPart::Header("X-Nonce".to_owned())]);
-        assert_eq!(sign(&place, "00", moment, &mut twice).unwrap_err().rule, "place");
+        assert_eq!(sign(&place, "00", context, &mut twice).unwrap_err().rule, "place");
     }
 
     #[test]
-    fn a_time_is_signed_and_sent_or_neither() {
+    fn a_time_must_be_both_signed_and_sent() {
         let time = || Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
-        assert!(!may_be_asked(&place(vec![SignedPart::Time])));
-        assert!(!may_be_asked(&HmacPlace { time: time(), ..place(vec![SignedPart::Body]) }));
-        assert!(may_be_asked(&HmacPlace { time: time(), ..place(vec![SignedPart::Time]) }));
-        assert!(!may_be_asked(&HmacPlace { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
-        assert!(!may_be_asked(&place(Vec::new())));
+        assert!(!is_valid(&place(vec![SignedPart::Time])));
+        assert!(!is_valid(&HmacPlace { time: time(), ..place(vec![SignedPart::Body]) }));
+        assert!(is_valid(&HmacPlace { time: time(), ..place(vec![SignedPart::Time]) }));
+        assert!(!is_valid(&HmacPlace { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
+        assert!(!is_valid(&place(Vec::new())));
     }
 }

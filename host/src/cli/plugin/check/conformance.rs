@@ -19,9 +19,9 @@ use jackfield_core::{
     Secret,
     manifest::{Auth, Field, FieldKind, Manifest},
 };
-use jackfield_egress::{Activity, EgressConfig, EgressLimits};
+use jackfield_egress::{CallRecorder, EgressConfig, EgressLimits};
 use jackfield_sandbox::{Answer, CallError, Component, Limits, Operation, Sandbox, catalog::inspect};
-use jackfield_service::connections::{Submitted, dry_run::DryRun};
+use jackfield_service::connections::{SubmittedValue, dry_run::DryRun};
 
 use self::{
     case::{CASES, Case, Upstream as Does},
@@ -43,7 +43,7 @@ pub(super) struct Kit {
     /// A folder of recorded exchanges, from which good answers and half good ones are made.
     pub(super) fixtures: Option<PathBuf>,
     /// Fields that are given, in place of made-up ones.
-    pub(super) fields: BTreeMap<String, Submitted>,
+    pub(super) fields: BTreeMap<String, SubmittedValue>,
     /// The account that was chosen, where one credential opens several.
     pub(super) account: Option<String>,
     pub(super) json: bool,
@@ -89,7 +89,7 @@ struct Runner {
     sandbox: Sandbox,
     component: Component,
     upstream: Upstream,
-    fields: BTreeMap<String, Submitted>,
+    fields: BTreeMap<String, SubmittedValue>,
     account: Option<String>,
 }
 
@@ -153,12 +153,12 @@ impl Runner {
         };
         let account = self.account.clone().filter(|_| !matches!(operation, Operation::Connect));
         let dry_run = DryRun { fields: self.fields.clone(), token, account, requests: Limits::default().requests };
-        let activity = Activity::default();
-        let call = dry_run.call(&self.component, activity.clone()).map_err(|error| {
+        let recorder = CallRecorder::default();
+        let call = dry_run.into_call(&self.component, activity.clone()).map_err(|error| {
             anyhow::anyhow!("the made-up fields do not fit, so give them with --field NAME=VALUE: {error}")
         })?;
         let outcome = self.sandbox.run(&self.component, call, operation).await;
-        Ok((outcome, activity.tally().requests))
+        Ok((outcome, recorder.stats().requests))
     }
 }
 
@@ -175,13 +175,13 @@ fn counts_on(before: &str, next: &str) -> bool {
 }
 
 /// A value for every field that is needed or plain, where none was given.
-fn fields(manifest: &Manifest, given: BTreeMap<String, Submitted>) -> anyhow::Result<BTreeMap<String, Submitted>> {
+fn fields(manifest: &Manifest, given: BTreeMap<String, SubmittedValue>) -> anyhow::Result<BTreeMap<String, SubmittedValue>> {
     let mut fields = given;
     for field in manifest.fields.iter().filter(|field| field.required) {
         if !fields.contains_key(&field.name) {
             let made = made_up(field)
                 .with_context(|| format!("no value comes to mind for `{}`: give it with --field", field.name))?;
-            fields.insert(field.name.clone(), Submitted::Text(Secret::new(made)));
+            fields.insert(field.name.clone(), SubmittedValue::Text(Secret::new(made)));
         }
     }
     Ok(fields)

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use jackfield_egress::activity::{Exchange, Received, Tally};
+use jackfield_egress::{CallStats, ResponseSummary, TracedRequest};
 use jackfield_sandbox::{Answer, UpstreamFate};
 use serde_json::{Value, json};
 
@@ -10,9 +10,9 @@ use super::Failure;
 
 /// One operation that was run.
 pub(super) struct Run {
-    pub(super) exchanges: Vec<Exchange>,
+    pub(super) exchanges: Vec<TracedRequest>,
     pub(super) answer: Result<Answer, Failure>,
-    pub(super) tally: Tally,
+    pub(super) tally: CallStats,
     pub(super) in_all: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Run {
         if let Ok(answer) = &self.answer {
             text.push_str(&format!("{:#}\n\n", as_json(answer)));
         }
-        let Tally { requests, denied, sent_bytes, received_bytes, upstream, guest, memory_bytes, fuel } = self.tally;
+        let CallStats { requests, denied, sent_bytes, received_bytes, upstream, guest, memory_bytes, fuel } = self.tally;
         // Writing to a String does not fail.
         let _ = write!(
             text,
@@ -78,7 +78,7 @@ impl Run {
 }
 
 /// One request and what came of it.
-fn asked(exchange: &Exchange) -> String {
+fn asked(exchange: &TracedRequest) -> String {
     // A request that was refused is the component's own text, and stands in a terminal.
     let mut text = format!("{} {}\n", exchange.method.as_str(), exchange.url.escape_debug());
     for (name, value) in &exchange.headers {
@@ -88,7 +88,7 @@ fn asked(exchange: &Exchange) -> String {
         let _ = writeln!(text, "  a body of {} bytes", exchange.body_bytes);
     }
     let outcome = match &exchange.outcome {
-        Some(Ok(Received { status, body_bytes })) => format!("{status}, {body_bytes} bytes, {}", ms(exchange.time)),
+        Some(Ok(ResponseSummary { status, body_bytes })) => format!("{status}, {body_bytes} bytes, {}", ms(exchange.time)),
         Some(Err(error)) => format!("{}, {}", error.to_string().escape_debug(), ms(exchange.time)),
         None => "the call ended first".to_owned(),
     };

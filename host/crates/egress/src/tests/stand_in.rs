@@ -1,6 +1,4 @@
-//! A server on loopback that answers as it is told, for hosts that only the test's own authority vouches for.
-
-#![expect(clippy::unwrap_used, reason = "a test's server and its requests: what fails there fails the test")]
+//! A server on loopback with scripted replies. Its certificates are signed by the tests' own authority.
 
 use std::{
     net::Ipv4Addr,
@@ -23,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The authority of all stand-ins.
+/// The authority that signs the certificates.
 static AUTHORITY: LazyLock<(CertificateDer<'static>, Issuer<'static, KeyPair>)> = LazyLock::new(|| {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -32,51 +30,51 @@ static AUTHORITY: LazyLock<(CertificateDer<'static>, Issuer<'static, KeyPair>)> 
     (certificate, Issuer::new(params, key))
 });
 
-/// The trust anchors under which the stand-ins' certificates are valid.
-pub(crate) fn anchors() -> Vec<CertificateDer<'static>> {
+/// Returns the trust anchor of the certificates.
+pub(super) fn trust_anchors() -> Vec<CertificateDer<'static>> {
     vec![AUTHORITY.0.clone()]
 }
 
-/// What is answered to one request.
+/// The reply to one request.
 #[derive(Clone)]
-pub(crate) struct Reply {
+pub(super) struct Reply {
     head: Vec<u8>,
-    /// Sent again and again after the head, with a pause before each.
-    rest: Option<(Vec<u8>, Duration)>,
+    /// Sent repeatedly after the head, with a pause before each time.
+    repeated: Option<(Vec<u8>, Duration)>,
 }
 
 impl Reply {
-    /// An answer that is written at once and leaves the connection open.
-    pub(crate) fn whole(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { head: bytes.into(), rest: None }
+    /// A reply that is written at once and leaves the connection open.
+    pub(super) fn whole(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { head: bytes.into(), repeated: None }
     }
 
-    /// An answer that never ends.
-    pub(crate) fn endless(head: &str, piece: Vec<u8>, pause: Duration) -> Self {
-        Self { head: head.as_bytes().to_vec(), rest: Some((piece, pause)) }
+    /// A reply that never ends.
+    pub(super) fn endless(head: &str, chunk: Vec<u8>, pause: Duration) -> Self {
+        Self { head: head.as_bytes().to_vec(), repeated: Some((chunk, pause)) }
     }
 }
 
-/// A running stand-in. It gives its replies in order, the last one for ever.
-pub(crate) struct StandIn {
-    pub(crate) port: u16,
-    seen: Arc<Seen>,
+/// A running server. It sends its replies in order and repeats the last one.
+pub(super) struct StandIn {
+    pub(super) port: u16,
+    log: Arc<RequestLog>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct RequestLog {
     requests: Mutex<Vec<String>>,
     connections: AtomicUsize,
 }
 
 impl StandIn {
-    /// Starts one for the hosts of the egress cases.
-    pub(crate) async fn with(replies: Vec<Reply>) -> Self {
+    /// Starts a server for the hosts of the egress cases.
+    pub(super) async fn with(replies: Vec<Reply>) -> Self {
         Self::for_hosts(&["api.example.com", "*.example.org"], replies).await
     }
 
-    /// Starts one whose certificate names these hosts.
-    pub(crate) async fn for_hosts(hosts: &[&str], replies: Vec<Reply>) -> Self {
+    /// Starts a server whose certificate is for these hosts.
+    pub(super) async fn for_hosts(hosts: &[&str], replies: Vec<Reply>) -> Self {
         let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &AUTHORITY.1).unwrap();
@@ -89,56 +87,56 @@ impl StandIn {
         Self::start(Some(TlsAcceptor::from(Arc::new(config))), replies).await
     }
 
-    /// Starts one that speaks plain HTTP.
-    pub(crate) async fn plain(replies: Vec<Reply>) -> Self {
+    /// Starts a server that uses plain HTTP.
+    pub(super) async fn plain(replies: Vec<Reply>) -> Self {
         Self::start(None, replies).await
     }
 
-    /// What was asked so far, header and body.
-    pub(crate) fn requests(&self) -> Vec<String> {
-        self.seen.requests.lock().unwrap().clone()
+    /// Returns the requests so far, header and body.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.log.requests.lock().unwrap().clone()
     }
 
-    /// How many connections got as far as a first request.
-    pub(crate) fn connections(&self) -> usize {
-        self.seen.connections.load(Ordering::SeqCst)
+    /// Returns how many connections have sent a request.
+    pub(super) fn connections(&self) -> usize {
+        self.log.connections.load(Ordering::SeqCst)
     }
 
     async fn start(tls: Option<TlsAcceptor>, replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Seen::default());
+        let log = Arc::new(RequestLog::default());
         let replies: Arc<[Reply]> = replies.into();
-        let all_seen = Arc::clone(&seen);
+        let shared_log = Arc::clone(&log);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (tls, replies, seen) = (tls.clone(), Arc::clone(&replies), Arc::clone(&all_seen));
+                let (tls, replies, log) = (tls.clone(), Arc::clone(&replies), Arc::clone(&shared_log));
                 tokio::spawn(async move {
                     match tls {
-                        None => serve(socket, &replies, &seen).await,
+                        None => serve(socket, &replies, &log).await,
                         Some(tls) => {
                             if let Ok(socket) = tls.accept(socket).await {
-                                serve(socket, &replies, &seen).await;
+                                serve(socket, &replies, &log).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { port, seen }
+        Self { port, log }
     }
 }
 
-/// Answers request after request until the peer goes.
-async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, replies: &[Reply], seen: &Seen) {
+/// Replies to requests until the client disconnects.
+async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, replies: &[Reply], log: &RequestLog) {
     let mut first = true;
     let mut buffer = Vec::new();
     while let Some(request) = read(&mut socket, &mut buffer).await {
         if std::mem::take(&mut first) {
-            seen.connections.fetch_add(1, Ordering::SeqCst);
+            log.connections.fetch_add(1, Ordering::SeqCst);
         }
         let number = {
-            let mut requests = seen.requests.lock().unwrap();
+            let mut requests = log.requests.lock().unwrap();
             requests.push(request);
             requests.len() - 1
         };
@@ -146,16 +144,16 @@ async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, replies: &[Reply
         if socket.write_all(&reply.head).await.is_err() || socket.flush().await.is_err() {
             return;
         }
-        while let Some((piece, pause)) = &reply.rest {
+        while let Some((chunk, pause)) = &reply.repeated {
             tokio::time::sleep(*pause).await;
-            if socket.write_all(piece).await.is_err() || socket.flush().await.is_err() {
+            if socket.write_all(chunk).await.is_err() || socket.flush().await.is_err() {
                 return;
             }
         }
     }
 }
 
-/// Reads one request, its body by Content-Length.
+/// Reads one request. The length of its body is in Content-Length.
 async fn read(socket: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<String> {
     loop {
         let text = String::from_utf8_lossy(buffer).into_owned();

@@ -1,0 +1,113 @@
+//! The endpoints and credentials of one call, and how many requests it may send.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures_util::future::BoxFuture;
+use jackfield_core::{
+    Secret,
+    manifest::{CredentialSource, Endpoint},
+};
+
+use crate::{CallRecorder, Denial, Scrubber, SendError};
+
+/// What one call of a component may send, and the credentials that are attached to its requests.
+#[derive(Clone, Debug)]
+pub struct CallPermissions {
+    /// The name of the HTTP connection pool. The service makes it of the component's digest and the connection.
+    pub pool: String,
+    /// The approved endpoints.
+    pub endpoints: Arc<[Endpoint]>,
+    /// The known secrets. A request to an endpoint whose credential is missing here is sent without one.
+    pub credentials: Vec<(CredentialSource, Secret<String>)>,
+    /// The fields of the connection that are not secret, by name.
+    pub fields: BTreeMap<String, String>,
+    pub budget: RequestBudget,
+    /// Masks secrets in responses. It may know more secrets than `credentials` contains.
+    pub scrubber: Scrubber,
+    /// Provides the credentials that `credentials` does not contain.
+    pub tokens: Option<Arc<dyn TokenSource>>,
+    /// Counts what the call does.
+    pub recorder: CallRecorder,
+}
+
+/// Provides credentials that do not exist before the call, such as access tokens that are minted from a key.
+pub trait TokenSource: fmt::Debug + Send + Sync {
+    /// Returns the token of a source, or nothing if this provider of tokens does not know the source.
+    ///
+    /// # Errors
+    /// [`SendError::CredentialRefused`] with the error response of the token endpoint; the other variants if there
+    /// is no response.
+    fn token<'a>(&'a self, source: &'a CredentialSource) -> BoxFuture<'a, Result<Option<Secret<String>>, SendError>>;
+}
+
+/// A credential, and a scrubber that masks it in the response.
+#[derive(Debug)]
+pub(crate) struct ScrubbedCredential {
+    pub(crate) secret: Secret<String>,
+    pub(crate) scrubber: Scrubber,
+}
+
+impl CallPermissions {
+    /// Creates permissions whose scrubber masks each of `credentials`.
+    #[must_use]
+    pub fn new(
+        pool: String,
+        endpoints: Arc<[Endpoint]>,
+        credentials: Vec<(CredentialSource, Secret<String>)>,
+        fields: BTreeMap<String, String>,
+        budget: RequestBudget,
+    ) -> Self {
+        let scrubber = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
+        Self { pool, endpoints, credentials, fields, budget, scrubber, tokens: None, recorder: CallRecorder::default() }
+    }
+
+    /// Returns the secret of a source, from the token source if it is not known yet.
+    ///
+    /// # Errors
+    /// The token source fails.
+    pub(crate) async fn credential(&self, source: &CredentialSource) -> Result<Option<ScrubbedCredential>, SendError> {
+        if let Some((_, secret)) = self.credentials.iter().find(|(known, _)| known == source) {
+            return Ok(Some(ScrubbedCredential { secret: secret.clone(), scrubber: self.scrubber.clone() }));
+        }
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let Some(secret) = tokens.token(source).await? else { return Ok(None) };
+        let known = self.credentials.iter().map(|(_, known)| known).chain([&secret]);
+        let scrubber = Scrubber::new(known.map(|secret| secret.expose().as_str()));
+        Ok(Some(ScrubbedCredential { secret, scrubber }))
+    }
+}
+
+/// How many more requests a call may send. Clones share one counter.
+#[derive(Clone, Debug)]
+pub struct RequestBudget(Arc<AtomicU32>);
+
+impl RequestBudget {
+    /// Creates a budget of `requests`; each redirect counts as a request.
+    #[must_use]
+    pub fn new(requests: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(requests)))
+    }
+
+    /// Uses up one request.
+    ///
+    /// # Errors
+    /// A denial by rule `budget` if no request is left.
+    pub(crate) fn take(&self) -> Result<(), Denial> {
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .map(drop)
+            .map_err(|_| Denial::new("budget", "this call has already sent the maximum number of requests"))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn remaining(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,51 @@
+//! The settings of `Egress`: reroutes for development, limits, the clock.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jackfield_core::Clock;
+use url::Url;
+
+/// The settings of an [`Egress`](crate::Egress).
+#[derive(Debug)]
+pub struct EgressConfig {
+    /// Where requests to a host go instead; the key `*` covers every host that is not listed.
+    ///
+    /// A target is a plain HTTP URL on loopback. Only for development.
+    pub reroutes: BTreeMap<String, Url>,
+    pub limits: EgressLimits,
+    /// The time at which requests are signed.
+    pub clock: Clock,
+}
+
+impl Default for EgressConfig {
+    fn default() -> Self {
+        Self { reroutes: BTreeMap::new(), limits: EgressLimits::default(), clock: Clock::system() }
+    }
+}
+
+/// How long a request may take and how large its response may be.
+#[derive(Clone, Debug)]
+pub struct EgressLimits {
+    /// Name lookup, TCP and TLS together. A healthy host needs less than one second from anywhere.
+    pub connect: Duration,
+    /// From sending the request to the response header. Slow reports of large accounts take some seconds.
+    pub first_byte: Duration,
+    /// Between two chunks of the body.
+    pub idle: Duration,
+    /// The whole request, including its redirects.
+    pub total: Duration,
+    /// Bytes of a response body after decompression; `wit/host.wit` promises this number to guests.
+    pub body: usize,
+}
+
+impl Default for EgressLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(20),
+            idle: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            body: 16 * 1024 * 1024,
+        }
+    }
+}

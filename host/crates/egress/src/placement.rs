@@ -1,0 +1,306 @@
+//! Places a credential in a request (rule R12), and denies a request that already has something there.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jackfield_core::{
+    Secret,
+    manifest::{BasicUser, Place},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
+use crate::{
+    Denial, headers,
+    json_insert::{self, JsonInsertError},
+    outgoing_request::OutgoingRequest,
+    sign::{self, SigningContext},
+};
+
+/// Percent-encodes everything in a query or a form but the unreserved characters of RFC 3986 §2.3.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// How often a key is percent-decoded when it is compared with the placement: once by a correct server, twice more by
+/// proxies and careless code.
+const MAX_DECODINGS: usize = 3;
+
+/// Checks that a manifest can declare this placement.
+///
+/// # Errors
+/// The reason, for people.
+pub fn validate(place: &Place) -> Result<(), String> {
+    let is_valid = match place {
+        Place::Header { name, format } => {
+            headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
+        }
+        Place::Basic(BasicUser::Literal(user)) => is_basic_user(user),
+        Place::Basic(BasicUser::Field(name)) => !name.is_empty(),
+        Place::Query(key) | Place::Form(key) => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
+        Place::Json(pointer) => json_insert::parse_pointer(pointer).is_ok(),
+        Place::Hmac(place) => sign::hmac::is_valid(place),
+        Place::Aws(place) => sign::aws::is_valid(place),
+        Place::Jwt(place) => sign::jwt::is_valid(place),
+    };
+    if is_valid { Ok(()) } else { Err("a credential cannot be placed there".to_owned()) }
+}
+
+/// Checks that the request sets nothing where the credential goes, in any spelling that some server accepts.
+///
+/// # Errors
+/// A denial by rule `place`.
+pub(crate) fn require_free(place: &Place, request: &OutgoingRequest) -> Result<(), Denial> {
+    match place {
+        Place::Header { name, .. } => require_no_header(name, request),
+        Place::Basic(_) => require_no_header("authorization", request),
+        // Some servers merge the keys of the query and of a form.
+        Place::Query(key) | Place::Form(key) => {
+            let is_form = matches!(place, Place::Form(_));
+            require_no_key(key, request.url.query().unwrap_or_default().as_bytes())?;
+            if is_form {
+                require_content_type(request, is_form_type)?;
+            }
+            let body_is_form = is_form || content_type(request).is_ok_and(|value| value.is_some_and(is_form_type));
+            if body_is_form { require_no_key(key, request.body.as_deref().unwrap_or_default()) } else { Ok(()) }
+        }
+        Place::Json(pointer) => {
+            require_content_type(request, is_json_type)?;
+            let body = request.body.as_deref().unwrap_or(b"{}");
+            json_insert::insert(body, pointer, "").map(drop).map_err(Denial::from)
+        }
+        Place::Hmac(place) => {
+            require_no_header(&place.header, request)?;
+            place.time.as_ref().map_or(Ok(()), |time| require_no_header(&time.header, request))
+        }
+        Place::Aws(_) => sign::aws::HEADERS.iter().try_for_each(|name| require_no_header(name, request)),
+        Place::Jwt(place) => require_no_header(&place.header, request),
+    }
+}
+
+/// Places the credential, which [`require_free`] has checked to be possible. A signing key is not sent; its signature is.
+///
+/// Returns a token that was signed with the credential, because it must be masked in the response as well.
+///
+/// # Errors
+/// A denial by rule `place` if the credential cannot be placed there.
+pub(crate) fn apply(
+    place: &Place,
+    secret: &str,
+    context: SigningContext<'_>,
+    request: &mut OutgoingRequest,
+) -> Result<Option<Secret<String>>, Denial> {
+    match place {
+        Place::Hmac(place) => {
+            let value = sign::hmac::sign(place, secret, context, request)?;
+            request.set_credential(&place.header, &value)?;
+        }
+        Place::Aws(place) => {
+            let value = sign::aws::sign(place, secret, context, request)?;
+            request.set_credential("authorization", &value)?;
+        }
+        Place::Jwt(place) => {
+            let token = sign::jwt::sign(place, secret, context)?;
+            request.set_credential(&place.header, &place.format.replacen("{}", token.expose(), 1))?;
+            return Ok(Some(token));
+        }
+        Place::Header { name, format } => request.set_credential(name, &format.replacen("{}", secret, 1))?,
+        Place::Basic(user) => {
+            let user = match user {
+                BasicUser::Literal(user) => user,
+                BasicUser::Field(name) => context.field(name)?,
+            };
+            if !is_basic_user(user) {
+                return Err(denial("the user of HTTP Basic contains a colon or a control character"));
+            }
+            request
+                .set_credential("authorization", &format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))?;
+        }
+        Place::Query(key) => {
+            let query = append_pair(request.url.query().unwrap_or_default(), key, secret);
+            request.url.set_query(Some(&query));
+        }
+        Place::Form(key) => {
+            let form = str::from_utf8(request.body.as_deref().unwrap_or_default())
+                .map_err(|_| denial("the form is not UTF-8"))?;
+            request.body = Some(append_pair(form, key, secret).into());
+            default_content_type("application/x-www-form-urlencoded", request);
+        }
+        Place::Json(pointer) => {
+            let body = json_insert::insert(request.body.as_deref().unwrap_or(b"{}"), pointer, secret)?;
+            request.body = Some(body.into());
+            default_content_type("application/json", request);
+        }
+    }
+    Ok(None)
+}
+
+fn require_no_header(name: &str, request: &OutgoingRequest) -> Result<(), Denial> {
+    match request.header_values(name).next() {
+        Some(_) => Err(denial(format!("the request cannot set `{name}`, because the credential is placed there"))),
+        None => Ok(()),
+    }
+}
+
+fn require_no_key(key: &str, pairs: &[u8]) -> Result<(), Denial> {
+    let placed = normalize_key(key.as_bytes());
+    for pair in pairs.split(|byte| matches!(byte, b'&' | b';')) {
+        let mut key: Vec<u8> = pair.split(|byte| *byte == b'=').next().unwrap_or_default().to_vec();
+        for _ in 0..=MAX_DECODINGS {
+            if normalize_key(&key).iter().any(|form| placed.contains(form)) {
+                return Err(denial("the request sets a key that a server could confuse with that of the credential"));
+            }
+            key = percent_decode(&key).map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
+        }
+    }
+    Ok(())
+}
+
+/// Returns the forms in which servers compare a key: trimmed, in one case, cut at a bracket, an equals sign or a NUL,
+/// with `_` instead of the dots, spaces and opening brackets that PHP replaces.
+fn normalize_key(key: &[u8]) -> [String; 2] {
+    let key = String::from_utf8_lossy(key).replace('+', " ");
+    let key =
+        json_insert::fold_case(key.trim_matches(|character: char| character.is_whitespace() || character.is_control()));
+    let cut = key.split(['[', '=', '\0']).next().unwrap_or_default().trim_end().replace(['.', ' '], "_");
+    [cut, key.replace(['.', ' ', '['], "_")]
+}
+
+fn require_content_type(request: &OutgoingRequest, is_expected: fn(&str) -> bool) -> Result<(), Denial> {
+    if request.header_values("content-encoding").next().is_some() {
+        return Err(denial("a credential cannot be placed in a body with a content encoding"));
+    }
+    match content_type(request)? {
+        Some(value) if !is_expected(value) => Err(denial("the content type does not fit the credential's placement")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn content_type(request: &OutgoingRequest) -> Result<Option<&str>, Denial> {
+    let mut values = request.header_values("content-type");
+    let first = values.next();
+    if values.next().is_some() { Err(denial("the request has more than one content type")) } else { Ok(first) }
+}
+
+fn is_form_type(content_type: &str) -> bool {
+    media_type(content_type).is_some_and(|media_type| media_type == "application/x-www-form-urlencoded")
+}
+
+fn is_json_type(content_type: &str) -> bool {
+    media_type(content_type).is_some_and(|media_type| {
+        media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+    })
+}
+
+/// Returns the media type in lower case, or nothing if its charset is not UTF-8.
+fn media_type(content_type: &str) -> Option<String> {
+    let content_type = content_type.to_ascii_lowercase();
+    let (media_type, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
+    let charset = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+    let is_utf8 = charset.map(|charset| charset.trim_matches('"')).all(|charset| charset == "utf-8");
+    is_utf8.then(|| media_type.trim().to_owned())
+}
+
+/// Sets the content type of a request that has none.
+fn default_content_type(content_type: &str, request: &mut OutgoingRequest) {
+    if request.header_values("content-type").next().is_none() {
+        request.headers.push(("content-type".to_owned(), content_type.to_owned()));
+    }
+}
+
+fn append_pair(pairs: &str, key: &str, secret: &str) -> String {
+    let separator = if pairs.is_empty() { "" } else { "&" };
+    format!("{pairs}{separator}{}={}", utf8_percent_encode(key, ENCODED), utf8_percent_encode(secret, ENCODED))
+}
+
+fn is_basic_user(user: &str) -> bool {
+    !user.contains(|character: char| character == ':' || character.is_control())
+}
+
+impl From<JsonInsertError> for Denial {
+    fn from(error: JsonInsertError) -> Self {
+        denial(error.to_string())
+    }
+}
+
+fn denial(message: impl Into<String>) -> Denial {
+    Denial::new("place", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{OutgoingRequest, SigningContext, apply, require_free, validate};
+    use jackfield_core::manifest::{BasicUser, Method, Place};
+
+    fn request(query: &str, headers: &[(&str, &str)], body: Option<&'static str>) -> OutgoingRequest {
+        OutgoingRequest {
+            method: Method::Post,
+            url: format!("https://api.example.com/v1{query}").parse().unwrap(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: body.map(|body| body.as_bytes().into()),
+            credential: None,
+        }
+    }
+
+    fn with_credential(place: &Place, mut request: OutgoingRequest) -> OutgoingRequest {
+        require_free(place, &request).unwrap();
+        let fields = BTreeMap::from([("email".to_owned(), "a@b.c".to_owned())]);
+        apply(place, "s&e=c/r+t", SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH }, &mut request)
+            .unwrap();
+        request
+    }
+
+    #[test]
+    fn a_credential_is_placed_and_marked_as_sensitive() {
+        let header = Place::Header { name: "Authorization".to_owned(), format: "Bearer {}".to_owned() };
+        let (name, value) = with_credential(&header, request("", &[], None)).credential.unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("authorization", "Bearer s&e=c/r+t"));
+        assert_eq!(format!("{value:?}"), "Sensitive");
+
+        let basic = Place::Basic(BasicUser::Field("email".to_owned()));
+        let (_, value) = with_credential(&basic, request("", &[], None)).credential.unwrap();
+        assert_eq!(value.to_str().unwrap(), "Basic YUBiLmM6cyZlPWMvcit0");
+
+        let query = with_credential(&Place::Query("key".to_owned()), request("?a=b%20c", &[], None));
+        assert_eq!(query.url.query(), Some("a=b%20c&key=s%26e%3Dc%2Fr%2Bt"));
+
+        let form = with_credential(&Place::Form("key".to_owned()), request("", &[], Some("a=1")));
+        assert_eq!(form.body.unwrap(), "a=1&key=s%26e%3Dc%2Fr%2Bt");
+        assert_eq!(form.headers, [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())]);
+
+        let json = with_credential(&Place::Json("/auth/key".to_owned()), request("", &[], None));
+        assert_eq!(json.body.unwrap(), r#"{"auth":{"key":"s&e=c/r+t"}}"#);
+    }
+
+    #[test]
+    fn a_placement_that_some_server_reads_as_already_set_is_denied() {
+        let form_type = ("Content-Type", "application/x-www-form-urlencoded");
+        let query = || Place::Query("api_key".to_owned());
+        let form = || Place::Form("api_key".to_owned());
+        let json = || Place::Json("/key".to_owned());
+        for (number, (place, request)) in [
+            (query(), request("?api.key=x", &[], None)),
+            (query(), request("?api%00=x&API%5Fkey%00y=x", &[], None)),
+            (query(), request("?api[key=x", &[], None)),
+            (query(), request("", &[form_type], Some("api_key=x"))),
+            (form(), request("?api_key=x", &[], None)),
+            (form(), request("", &[("content_type", "multipart/form-data")], None)),
+            (form(), request("", &[form_type, form_type], None)),
+            (form(), request("", &[("Content-Encoding", "gzip")], None)),
+            (json(), request("", &[form_type], None)),
+            (json(), request("", &[("Content-Type", "application/json; charset=utf-16")], None)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(require_free(&place, &request).unwrap_err().rule, "place", "{number}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_not_a_header_value_is_denied() {
+        let header = Place::Header { name: "X-Key".to_owned(), format: "{}".to_owned() };
+        let mut request = request("", &[], None);
+        let context = SigningContext { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
+        assert_eq!(apply(&header, "a\r\nb", context, &mut request).unwrap_err().rule, "place");
+        assert!(validate(&header).is_ok());
+        assert!(validate(&Place::Header { name: "Host".to_owned(), format: "{}".to_owned() }).is_err());
+        assert!(validate(&Place::Basic(BasicUser::Literal("a:b".to_owned()))).is_err());
+    }
+}

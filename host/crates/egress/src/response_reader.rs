@@ -1,0 +1,237 @@
+//! Reads a response: limits its header and body, decompresses it, masks secrets, drops headers meant for the host.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use flate2::write::MultiGzDecoder;
+use http::{
+    HeaderMap,
+    header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING},
+};
+use tokio::time::timeout;
+
+use crate::{Response, Scrubber, SendError, headers};
+
+/// Header fields of a response, as `wit/host.wit` promises.
+pub(crate) const MAX_HEADER_FIELDS: usize = 128;
+/// Bytes of a response header, as `wit/host.wit` promises.
+pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// A body of this size or more is scrubbed on a blocking thread. For a smaller one the switch costs more than it saves.
+const LARGE_BODY: usize = 1024 * 1024;
+/// Bytes that are allocated for an announced length; a longer body grows as it arrives.
+const MAX_PREALLOCATION: usize = 1024 * 1024;
+/// Prefixes of charsets in which a secret would not be found. No API that returns JSON or text uses them.
+const UNSEARCHABLE_CHARSETS: &[&str] =
+    &["utf-7", "utf-16", "utf-32", "ucs-", "ibm", "cp0", "ebcdic", "hz-", "iso-2022", "x-"];
+
+/// The content encoding of a body.
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Identity,
+    Gzip,
+}
+
+/// Reads the whole response. `idle` limits the time between two chunks, `max_body` the decompressed bytes.
+pub(crate) async fn read(
+    mut response: reqwest::Response,
+    idle: Duration,
+    max_body: usize,
+    scrubber: &Scrubber,
+) -> Result<Response, SendError> {
+    check_header_size(response.headers())?;
+    let encoding = content_encoding(response.headers())?;
+    check_charset(response.headers())?;
+    let status = response.status().as_u16();
+    let headers = visible_headers(response.headers(), scrubber);
+
+    let length = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if length > max_body {
+        return Err(SendError::TooLarge);
+    }
+    let mut decoder = BodyDecoder::new(encoding, max_body);
+    decoder.reserve(length);
+    loop {
+        let chunk = timeout(idle, response.chunk()).await.map_err(|_| SendError::TimedOut)?;
+        match chunk.map_err(|_| SendError::Unreachable("the connection closed before the response ended".to_owned()))? {
+            Some(chunk) => decoder.write(&chunk)?,
+            None => break,
+        }
+    }
+    let body = decoder.finish()?;
+    let body = if body.len() < LARGE_BODY {
+        scrubber.scrub(body)
+    } else {
+        let scrubber = scrubber.clone();
+        tokio::task::spawn_blocking(move || scrubber.scrub(body))
+            .await
+            .map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
+    };
+    Ok(Response { status, headers, body })
+}
+
+/// Checks the number and the total size of a response's header fields.
+pub(crate) fn check_header_size(fields: &HeaderMap) -> Result<(), SendError> {
+    let size: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if fields.len() > MAX_HEADER_FIELDS || size > MAX_HEADER_BYTES { Err(SendError::TooLarge) } else { Ok(()) }
+}
+
+/// Returns the content encoding. One that the host did not ask for could not be limited and searched.
+fn content_encoding(fields: &HeaderMap) -> Result<Encoding, SendError> {
+    let list = |name| -> Vec<String> {
+        let values = fields.get_all(name).iter();
+        values
+            .flat_map(|value| {
+                let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+                text.split(',').map(|encoding| encoding.trim().to_owned()).collect::<Vec<_>>()
+            })
+            .filter(|encoding| !encoding.is_empty())
+            .collect()
+    };
+    if list(TRANSFER_ENCODING).iter().any(|encoding| encoding != "chunked") {
+        return Err(SendError::Malformed("the transfer encoding was not requested".to_owned()));
+    }
+    match list(CONTENT_ENCODING).iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] | ["identity"] => Ok(Encoding::Identity),
+        ["gzip"] | ["gzip", "identity"] | ["identity", "gzip"] => Ok(Encoding::Gzip),
+        _ => Err(SendError::Malformed("the content encoding was not requested".to_owned())),
+    }
+}
+
+fn check_charset(fields: &HeaderMap) -> Result<(), SendError> {
+    let is_unsearchable = fields.get_all(CONTENT_TYPE).iter().any(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        value
+            .split(';')
+            .filter_map(|parameter| parameter.split_once('='))
+            .filter(|(name, _)| name.trim() == "charset")
+            .map(|(_, charset)| charset.trim_matches(|character: char| character == '"' || character.is_whitespace()))
+            .any(|charset| UNSEARCHABLE_CHARSETS.iter().any(|prefix| charset.starts_with(prefix)))
+    });
+    if is_unsearchable { Err(SendError::Malformed("the charset is not supported".to_owned())) } else { Ok(()) }
+}
+
+/// Returns the headers that a component may see, with secrets masked.
+fn visible_headers(fields: &HeaderMap, scrubber: &Scrubber) -> Vec<(String, String)> {
+    let hop_by_hop: Vec<String> = fields
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+        .collect();
+    fields
+        .iter()
+        .filter(|(name, _)| {
+            let name = name.as_str();
+            !headers::is_withheld(name)
+                && !hop_by_hop.iter().any(|other| other == name)
+                && !scrubber.header_name_contains_secret(name)
+        })
+        .map(|(name, value)| {
+            let value = scrubber.scrub(value.as_bytes().to_vec());
+            (name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned())
+        })
+        .collect()
+}
+
+/// Collects a body up to its limit and decompresses it.
+enum BodyDecoder {
+    Identity(LimitedBuffer),
+    Gzip { decoder: Box<MultiGzDecoder<LimitedBuffer>>, has_input: bool },
+}
+
+impl BodyDecoder {
+    fn new(encoding: Encoding, max_bytes: usize) -> Self {
+        let buffer = LimitedBuffer { bytes: Vec::new(), max_bytes, is_full: false };
+        match encoding {
+            Encoding::Identity => Self::Identity(buffer),
+            Encoding::Gzip => Self::Gzip { decoder: Box::new(MultiGzDecoder::new(buffer)), has_input: false },
+        }
+    }
+
+    /// Allocates memory for a body of an announced length.
+    fn reserve(&mut self, length: usize) {
+        if let Self::Identity(buffer) = self {
+            buffer.bytes.reserve_exact(length.min(MAX_PREALLOCATION));
+        }
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> Result<(), SendError> {
+        let (result, is_full) = match self {
+            Self::Identity(buffer) => (buffer.write_all(chunk), buffer.is_full),
+            Self::Gzip { decoder, has_input } => {
+                *has_input |= !chunk.is_empty();
+                (decoder.write_all(chunk), decoder.get_ref().is_full)
+            }
+        };
+        result.map_err(|_| write_error(is_full))
+    }
+
+    fn finish(self) -> Result<Vec<u8>, SendError> {
+        match self {
+            Self::Identity(buffer) => Ok(buffer.bytes),
+            // The response to HEAD names an encoding and has no body.
+            Self::Gzip { has_input: false, .. } => Ok(Vec::new()),
+            Self::Gzip { mut decoder, .. } => {
+                let result = decoder.try_finish();
+                result.map_err(|_| write_error(decoder.get_ref().is_full))?;
+                Ok(std::mem::take(&mut decoder.get_mut().bytes))
+            }
+        }
+    }
+}
+
+fn write_error(is_full: bool) -> SendError {
+    if is_full { SendError::TooLarge } else { SendError::Malformed("the gzip data is not valid".to_owned()) }
+}
+
+/// A buffer that refuses to grow beyond its limit.
+struct LimitedBuffer {
+    bytes: Vec<u8>,
+    max_bytes: usize,
+    is_full: bool,
+}
+
+impl Write for LimitedBuffer {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + chunk.len() > self.max_bytes {
+            self.is_full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(chunk.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::{BodyDecoder, Encoding, SendError};
+
+    fn decompress(compressed: &[u8], max_bytes: usize, step: usize) -> Result<Vec<u8>, SendError> {
+        let mut decoder = BodyDecoder::new(Encoding::Gzip, max_bytes);
+        compressed.chunks(step).try_for_each(|chunk| decoder.write(chunk))?;
+        decoder.finish()
+    }
+
+    #[test]
+    fn truncated_or_padded_gzip_is_malformed() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"a provider's answer, a provider's answer").unwrap();
+        let compressed = encoder.finish().unwrap();
+        assert_eq!(decompress(&compressed, 40, 1).unwrap(), b"a provider's answer, a provider's answer");
+        assert_eq!(decompress(&compressed, 39, 7), Err(SendError::TooLarge));
+        for length in 1..compressed.len() {
+            assert!(matches!(decompress(&compressed[..length], 40, 5), Err(SendError::Malformed(_))), "{length}");
+        }
+        assert!(matches!(decompress(&[&compressed[..], b"x"].concat(), 40, 64), Err(SendError::Malformed(_))));
+    }
+}

@@ -1,0 +1,269 @@
+//! What reaches a server, and what a component receives, request by request.
+
+use std::{io::Write, process::Command, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::{Compression, write::GzEncoder};
+use jackfield_core::{Secret, manifest::Place};
+use tokio::time::Instant;
+
+use super::{
+    FakeNames, TOKEN, config, egress_to, get, header, network, ok, permissions, redirect_to, response_to, send,
+    stand_in::{Reply, StandIn},
+};
+use crate::{Egress, EgressConfig, RequestBudget, SendError, connect::NetworkAccess};
+
+#[tokio::test]
+async fn a_redirect_to_another_origin_gets_no_credential() {
+    for place in [header(), Place::Query("key".to_owned())] {
+        let replies = vec![redirect_to("https://b.example.org/x"), redirect_to("https://api.example.com/y"), ok()];
+        let server = StandIn::with(replies).await;
+        let egress = egress_to(&server);
+        let mut request = get("https://api.example.com/a");
+        request.headers = vec![("X-Org".to_owned(), "7".to_owned()), ("Accept".to_owned(), "a/b".to_owned())];
+        send(&egress, &permissions("pool", Some(&place)), request).await.unwrap();
+        let requests = server.requests();
+        let seen = requests.iter().map(|request| {
+            let has = |text: &str| request.contains(text);
+            (has(TOKEN) || has("xoxb-17653-Zq9%2F%2B%3D~pL"), has("x-org: 7"), has("accept: a/b"), has("referer"))
+        });
+        let seen: Vec<_> = seen.collect();
+        assert_eq!(seen, [(true, true, true, false), (false, false, true, false), (false, false, true, false)]);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_contains_the_credential_is_denied() {
+    for encoded in [TOKEN.replace('/', "%2F"), STANDARD.encode(format!("user:{TOKEN}"))] {
+        let server = StandIn::with(vec![redirect_to(&format!("https://b.example.org/x?t={encoded}")), ok()]).await;
+        let egress = egress_to(&server);
+        let result = send(&egress, &permissions("pool", Some(&header())), get("https://api.example.com/a")).await;
+        assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "redirect"));
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn every_redirect_uses_up_one_request_of_the_budget() {
+    let server = StandIn::with(vec![redirect_to("/b"), redirect_to("/c"), ok()]).await;
+    let egress = egress_to(&server);
+    let mut permissions = permissions("pool", None);
+    permissions.budget = RequestBudget::new(2);
+    let result = send(&egress, &permissions, get("https://api.example.com/a")).await;
+    assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "budget"));
+    assert_eq!((server.requests().len(), permissions.budget.remaining()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_request_is_sent_without_a_credential_that_is_missing() {
+    let server = StandIn::with(vec![ok()]).await;
+    let egress = egress_to(&server);
+    let mut permissions = permissions("pool", Some(&header()));
+    permissions.credentials.clear();
+    send(&egress, &permissions, get("https://api.example.com/a")).await.unwrap();
+    assert!(!server.requests()[0].contains("x-auth-token"));
+}
+
+#[tokio::test]
+async fn a_response_with_an_encoding_that_was_not_requested_is_malformed() {
+    for field in [
+        "Content-Encoding: zstd",
+        "Content-Encoding: gzip, gzip",
+        "Content-Encoding: gzip\r\nContent-Encoding: gzip",
+        "Content-Encoding: x-foo",
+        "Content-Encoding: gzip",
+        "Content-Type: application/json; charset=\"UTF-16\"",
+    ] {
+        let reply = Reply::whole(format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 2\r\n\r\n{{}}"));
+        let response = response_to(reply).await;
+        assert!(matches!(response, Err(SendError::Malformed(_))), "{field}: {response:?}");
+    }
+    let reply = Reply::whole("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+    assert!(matches!(response_to(reply).await, Err(SendError::Malformed(_))));
+    assert!(matches!(response_to(Reply::whole("SSH-2.0-OpenSSH_9.9\r\n\r\n")).await, Err(SendError::Malformed(_))));
+}
+
+#[tokio::test]
+async fn a_response_over_a_limit_is_too_large() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![b' '; 64 * 1024 * 1024]).unwrap();
+    let bomb = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", bomb.len());
+    let many = |count: usize, field: &str| format!("HTTP/1.1 200 OK\r\n{}\r\n\r\n", field.repeat(count));
+    for (case, reply) in [
+        ("a gzip bomb", Reply::whole([head.as_bytes(), &bomb].concat())),
+        ("an endless body", Reply::endless("HTTP/1.1 200 OK\r\n\r\n", vec![b' '; 4096], Duration::ZERO)),
+        ("an announced body", Reply::whole("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")),
+        ("129 fields", Reply::whole(many(129, "A: b\r\n"))),
+        ("100,000 fields", Reply::whole(many(100_000, "A: b\r\n"))),
+        ("a header of 70 KiB", Reply::whole(many(70, &format!("A: {}\r\n", "b".repeat(1024))))),
+    ] {
+        let response = response_to(reply).await;
+        assert!(matches!(response, Err(SendError::TooLarge)), "{case}: {response:?}");
+    }
+    let most = Reply::whole(many(127, "A: b\r\n").replacen("A: b", "Content-Length: 0\r\nA: b", 1));
+    assert_eq!(response_to(most).await.map(|response| response.headers.len()), Ok(127));
+}
+
+#[tokio::test]
+async fn a_slow_response_times_out() {
+    let pause = Duration::from_millis(50);
+    for (case, reply) in [
+        ("a slow body", Reply::endless("HTTP/1.1 200 OK\r\n\r\n", vec![b' '], pause)),
+        ("a slow header", Reply::endless("HTTP/1.1 200 OK\r\nA: ", vec![b'b'], pause)),
+        ("a flood of 1xx", Reply::endless("", b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec(), Duration::from_millis(1))),
+        ("a body that stops", Reply::endless("HTTP/1.1 200 OK\r\n\r\n{", vec![b' '], Duration::from_secs(60))),
+        ("no response", Reply::endless("", vec![b'H'], Duration::from_secs(60))),
+    ] {
+        let response = response_to(reply).await;
+        assert!(matches!(response, Err(SendError::TimedOut)), "{case}: {response:?}");
+    }
+    let server = StandIn::with(vec![Reply::endless("", vec![], Duration::from_secs(60))]).await;
+    let egress = egress_to(&server);
+    let result = egress.send(&permissions("pool", None), Instant::now(), get("https://api.example.com/a")).await;
+    assert!(matches!(result, Err(SendError::TimedOut)), "a deadline that has passed");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_for_the_host_is_unreachable() {
+    let server = StandIn::for_hosts(&["api.example.net", "*.example.com"], vec![]).await;
+    let wrong_name = egress_to(&server);
+    let network = NetworkAccess { trust_anchors: vec![], ..network(server.port) };
+    let unknown_issuer = Egress::with_network(config(), network).unwrap();
+    for (egress, host, why) in [
+        (&wrong_name, "www.example.org", "TLS failed: the certificate is for another name"),
+        (&unknown_issuer, "api.example.com", "TLS failed: the certificate's issuer is not trusted"),
+    ] {
+        let result = send(egress, &permissions("pool", Some(&header())), get(&format!("https://{host}/a"))).await;
+        assert_eq!(result.map(drop), Err(SendError::Unreachable(why.to_owned())));
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn pools_share_no_http_connections() {
+    let server = StandIn::with(vec![ok()]).await;
+    let egress = egress_to(&server);
+    for (pool, connections) in [("one", 1), ("one", 1), ("two", 2), ("one", 2)] {
+        send(&egress, &permissions(pool, None), get("https://api.example.com/a")).await.unwrap();
+        assert_eq!(server.connections(), connections, "{pool}");
+    }
+    egress.close_pool("one");
+    send(&egress, &permissions("one", None), get("https://api.example.com/a")).await.unwrap();
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn proxy_variables_are_ignored() {
+    let name = format!("{}::pools_share_no_http_connections", module_path!().split_once("::").unwrap().1);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        // Nothing listens there, so a request through the proxy would fail.
+        child.env(variable, "http://127.0.0.1:1");
+    }
+    let output = child.args(["--exact", &name]).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_secret_is_masked_wherever_its_response_is_split() {
+    let hex = hex::encode(TOKEN);
+    let page = format!(
+        "{{\"a\":\"{TOKEN}\",\"b\":\"{}\",\"c\":\"{hex}\",\"d\":\"{}\"}}",
+        TOKEN.replace('/', "\\/").replace('q', "\\u0071"),
+        TOKEN.replace('/', "%2f").replace('=', "%3D"),
+    );
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(page.as_bytes()).unwrap();
+    let compressed = encoder.finish().unwrap();
+    for (encoding, body) in [("identity", page.as_bytes()), ("gzip", &compressed)] {
+        let replies = (0..=body.len()).map(|split| {
+            let mut reply =
+                format!("HTTP/1.1 200 OK\r\nX-Echo: {TOKEN}\r\nX-{hex}: 1\r\nContent-Encoding: {encoding}\r\n");
+            reply += "Transfer-Encoding: chunked\r\n\r\n";
+            let mut reply = reply.into_bytes();
+            for chunk in [&body[..split], &body[split..]].into_iter().filter(|chunk| !chunk.is_empty()) {
+                reply.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+                reply.extend(chunk);
+                reply.extend(b"\r\n");
+            }
+            reply.extend(b"0\r\n\r\n");
+            Reply::whole(reply)
+        });
+        let server = StandIn::with(replies.collect()).await;
+        let egress = egress_to(&server);
+        for split in 0..=body.len() {
+            let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a")).await.unwrap();
+            let text = String::from_utf8(response.body).unwrap();
+            assert_eq!(text, r#"{"a":"[secret]","b":"[secret]","c":"[secret]","d":"[secret]"}"#, "{encoding} {split}");
+            assert_eq!(response.headers, [("x-echo".to_owned(), "[secret]".to_owned())]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_component_sees_neither_cookies_nor_hop_by_hop_headers() {
+    let reply = "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n\
+                 Keep-Alive: timeout=5\r\nX-Rate: 3\r\nContent-Length: 0\r\n\r\n";
+    let server = StandIn::with(vec![Reply::whole(reply)]).await;
+    let egress = egress_to(&server);
+    let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a?b=c")).await.unwrap();
+    assert_eq!(response.headers, [("x-rate".to_owned(), "3".to_owned())]);
+    let request = server.requests()[0].to_owned();
+    assert!(request.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{request}");
+    assert!(
+        request.contains("accept-encoding: gzip\r\n") && request.contains("host: api.example.com\r\n"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn a_reroute_applies_after_the_original_host_was_checked() {
+    let server = StandIn::plain(vec![ok()]).await;
+    let target = format!("http://127.0.0.1:{}", server.port);
+    let reroutes = |target: &str| {
+        let hosts = ["api.example.com", "evil.example"];
+        hosts.map(|host| (host.to_owned(), target.parse().unwrap())).into_iter().collect()
+    };
+    let names = FakeNames::with(vec![]);
+    let network = NetworkAccess { names: names.clone(), ..network(1) };
+    let egress = Egress::with_network(EgressConfig { reroutes: reroutes(&target), ..config() }, network).unwrap();
+    let permissions = permissions("pool", Some(&header()));
+    send(&egress, &permissions, get("https://api.example.com/a/b?c")).await.unwrap();
+    let denied = send(&egress, &permissions, get("https://evil.example/a")).await;
+    assert!(matches!(denied, Err(SendError::Denied(_))));
+    let requests = server.requests();
+    assert_eq!((requests.len(), names.looked_up().len()), (1, 0));
+    assert!(requests[0].starts_with("GET /a/b?c HTTP/1.1\r\n") && requests[0].contains("host: api.example.com\r\n"));
+
+    for target in ["http://10.0.0.1:4010", "https://127.0.0.1:4010", "http://example.com:4010"] {
+        let config = EgressConfig { reroutes: reroutes(target), ..EgressConfig::default() };
+        assert!(Egress::new(config).is_err(), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_the_host_follows_no_redirect_and_is_not_scrubbed() {
+    let body = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{TOKEN}", TOKEN.len());
+    let server = StandIn::with(vec![Reply::whole(body), redirect_to("/b")]).await;
+    let egress = egress_to(&server);
+    let authorization = Secret::new(TOKEN.to_owned());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let fetch = || egress.fetch("host", deadline, get("https://api.example.com/a"), Some(&authorization));
+    assert_eq!(fetch().await.unwrap().body, TOKEN.as_bytes());
+    let redirected = fetch().await;
+    assert!(matches!(redirected, Err(SendError::Denied(denial)) if denial.rule == "redirect"));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests.iter().all(|request| request.contains(&format!("authorization: {TOKEN}\r\n"))), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_request_of_the_host_goes_only_to_a_public_host() {
+    let egress = Egress::with_network(config(), network(1)).unwrap();
+    for url in ["http://api.example.com/", "https://10.0.0.1/", "https://nas.local/"] {
+        let result = egress.fetch("host", Instant::now() + Duration::from_secs(30), get(url), None).await;
+        assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "url"), "{url}");
+    }
+}
