@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use jackfield_sandbox::{Inspection, beside};
-use jackfield_signing::{Signer, TrustedKeys, Verdict};
+use jackfield_signing::{SignatureStatus, Signer, TrustedKeys};
 
 use super::{sandbox, say, settings};
 
@@ -28,35 +28,35 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(key) = &arguments.key {
         let text = if Path::new(key).exists() { std::fs::read_to_string(key)? } else { key.clone() };
         let keys =
-            TrustedKeys::one("the key", &text).map_err(|why| anyhow::anyhow!("that is not a public key: {why}"))?;
-        return match keys.signer(&bytes, Some(&signature)) {
-            Signer::Trusted(_) => {
+            TrustedKeys::single("the key", &text).map_err(|why| anyhow::anyhow!("that is not a public key: {why}"))?;
+        return match keys.find_signer(&bytes, Some(&signature)) {
+            Ok(Signer::Trusted(_)) => {
                 say("signed by the key");
                 Ok(())
             }
-            Signer::Broken(why) => bail!("{why}"),
-            Signer::Unknown | Signer::Nobody => bail!("signed by another key"),
+            Ok(Signer::UnknownKey | Signer::Nobody) => bail!("signed by another key"),
+            Err(why) => bail!("{why}"),
         };
     }
     let keys = settings()?.trusted_keys.context("JACKFIELD_PLUGINS_TRUSTED_KEYS names no file")?;
     // Broken signatures are told before the component is looked at.
-    if let Signer::Broken(why) = keys.signer(&bytes, Some(&signature)) {
+    if let Err(why) = keys.find_signer(&bytes, Some(&signature)) {
         bail!("{why}");
     }
     let found = Inspection::of(&sandbox()?, bytes.clone()).await;
     let Some(manifest) = found.manifest.filter(|_| found.findings.is_empty()) else {
         bail!("it cannot be approved, whoever signed it; `jackfield plugin check` says why");
     };
-    match keys.verdict(&bytes, Some(&signature), &manifest) {
-        Verdict::Granted { key } => {
+    match keys.signature_status(&bytes, Some(&signature), &manifest) {
+        SignatureStatus::WithinPermissions { key } => {
             say(&format!("signed by `{key}`, and within its grant"));
             Ok(())
         }
-        Verdict::AsksMore { key, beyond } => {
+        SignatureStatus::ExceedsPermissions { key, beyond } => {
             bail!("signed by `{key}`, and asks for more than that key's grant: {}", beyond.join(", "))
         }
-        Verdict::UnknownKey | Verdict::Unsigned => bail!("signed by no trusted key"),
-        Verdict::Broken(why) => bail!("{why}"),
+        SignatureStatus::UnknownKey | SignatureStatus::Unsigned => bail!("signed by no trusted key"),
+        SignatureStatus::Invalid(why) => bail!("{why}"),
     }
 }
 

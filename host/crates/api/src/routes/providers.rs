@@ -10,13 +10,13 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode};
 use jackfield_core::{
-    Error, FieldError,
+    Error,
     audit::Actor,
     manifest::{Auth, Capabilities, Field, Manifest},
 };
 use jackfield_sandbox::catalog::{Entry, Previous, State as Approval, Version, endpoint_lines};
 use jackfield_service::plugins::{is_downgrade, manifest_diff::ManifestDiff, manifest_parts};
-use jackfield_signing::Verdict;
+use jackfield_signing::SignatureStatus;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,14 +75,14 @@ struct SignatureView {
     beyond: Vec<String>,
 }
 
-impl From<Verdict> for SignatureView {
-    fn from(verdict: Verdict) -> Self {
-        let (state, key, beyond) = match verdict {
-            Verdict::Granted { key } => ("granted", Some(key), Vec::new()),
-            Verdict::AsksMore { key, beyond } => ("asks_more", Some(key), beyond),
-            Verdict::UnknownKey => ("unknown_key", None, Vec::new()),
-            Verdict::Broken(why) => ("broken", None, vec![why]),
-            Verdict::Unsigned => ("unsigned", None, Vec::new()),
+impl From<SignatureStatus> for SignatureView {
+    fn from(status: SignatureStatus) -> Self {
+        let (state, key, beyond) = match status {
+            SignatureStatus::WithinPermissions { key } => ("granted", Some(key), Vec::new()),
+            SignatureStatus::ExceedsPermissions { key, beyond } => ("asks_more", Some(key), beyond),
+            SignatureStatus::UnknownKey => ("unknown_key", None, Vec::new()),
+            SignatureStatus::Invalid(why) => ("broken", None, vec![why]),
+            SignatureStatus::Unsigned => ("unsigned", None, Vec::new()),
         };
         Self { state, key, beyond }
     }
@@ -138,7 +138,7 @@ fn signature_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let text = STANDARD.decode(value.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     text.map(Some).ok_or_else(|| {
         let why = "must be the text of a .minisig file in base64".to_owned();
-        Error::InvalidFields(vec![FieldError::new("signature", why)]).into()
+        Error::field("signature", why).into()
     })
 }
 

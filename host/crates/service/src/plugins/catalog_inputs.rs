@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackfield_sandbox::Component;
-use jackfield_signing::Verdict;
+use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision, Offer};
 
 use super::folder::PluginStamp;
@@ -16,7 +16,7 @@ pub(super) struct CatalogInputs {
     pub(super) owners: FileOwners,
     pub(super) loaded: LoadedComponents,
     /// The verdicts on signatures that were uploaded with a component, by digest.
-    pub(super) uploaded: BTreeMap<String, Verdict>,
+    pub(super) uploaded: BTreeMap<String, SignatureStatus>,
     pub(super) database: DatabaseState,
     /// Whether the catalog shows these inputs. False after a refresh that failed half-way.
     pub(super) is_current: bool,
@@ -41,7 +41,7 @@ pub(super) enum FileContent {
     Component {
         id: String,
         digest: String,
-        signature: Verdict,
+        signature: SignatureStatus,
         /// The component's bytes, until they are stored in the database.
         bytes: Option<Vec<u8>>,
     },
@@ -61,7 +61,7 @@ pub(super) struct DatabaseState {
 
 impl CatalogInputs {
     /// Lists the verdicts on the signatures of files with this digest.
-    pub(super) fn file_signatures(&self, digest: &str) -> impl Iterator<Item = &Verdict> {
+    pub(super) fn file_signatures(&self, digest: &str) -> impl Iterator<Item = &SignatureStatus> {
         self.files.values().filter_map(move |file| match &file.content {
             FileContent::Component { digest: of_file, signature, .. } if of_file == digest => Some(signature),
             FileContent::Component { .. } | FileContent::Broken { .. } => None,

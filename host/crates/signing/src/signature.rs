@@ -1,0 +1,47 @@
+//! Who signed a component, and what the signature is worth for its manifest.
+
+use jackfield_core::manifest::Manifest;
+
+use crate::trusted_keys::TrustedKey;
+
+/// Who signed a component's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// A trusted key.
+    Trusted(TrustedKey),
+    /// A key that is not trusted, so the signature cannot be verified.
+    UnknownKey,
+    /// There is no signature.
+    Nobody,
+}
+
+/// What a signature is worth for a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignatureStatus {
+    /// A trusted key signed the component, and may approve everything that the manifest requests.
+    WithinPermissions { key: String },
+    /// A trusted key signed the component, but the manifest requests more than the key may approve.
+    ExceedsPermissions {
+        key: String,
+        /// What the key may not approve, for people.
+        beyond: Vec<String>,
+    },
+    /// No trusted key signed the component.
+    UnknownKey,
+    /// The signature is invalid, for this reason. The component is rejected.
+    Invalid(String),
+    /// There is no signature.
+    Unsigned,
+}
+
+impl Signer {
+    /// Compares what a manifest requests with what the signing key may approve.
+    #[must_use]
+    pub fn status(&self, manifest: &Manifest) -> SignatureStatus {
+        match self {
+            Self::Trusted(key) => key.status(manifest),
+            Self::UnknownKey => SignatureStatus::UnknownKey,
+            Self::Nobody => SignatureStatus::Unsigned,
+        }
+    }
+}
