@@ -1,180 +1,160 @@
-//! The wired parts of one service: started from its settings, served, stopped.
+//! A running service: everything that its settings describe, wired together, served and stopped.
 
-use std::{
-    fs::{DirBuilder, File},
-    io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+mod data_folder;
+mod host_environment;
+
+use std::{collections::BTreeMap, fs::File, io, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use jackfield_api::{self as api};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
-use jackfield_sandbox::{Cache, Catalog, Checker, Sandbox, catalog::Trust};
+use jackfield_sandbox::{Cache, Catalog, Sandbox, catalog::Trust};
 use jackfield_service::{
-    connections::{Connections, Parts},
+    connections::{Connections, ConnectionsSetup},
     people::{self, People},
     plugins::{Plugins, PluginsSetup},
 };
-use jackfield_store::{Run, Store, StoreOptions};
+use jackfield_store::{Store, StoreOptions};
 use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
-use uuid::Uuid;
 
+pub use self::host_environment::HostEnvironment;
 use crate::{config::Config, prometheus};
 
-/// A service that is ready to be served.
+/// How often due OAuth grants are refreshed and ended sessions are removed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A service that is ready to serve.
 #[derive(Debug)]
 pub struct App {
-    pub store: Store,
-    pub catalog: Arc<Catalog>,
-    pub sandbox: Sandbox,
-    pub connections: Connections,
+    store: Store,
+    connections: Connections,
     plugins: Plugins,
-    api: api::Server,
-    /// Says that this data folder has a run, for as long as it lives.
-    _serving: Option<File>,
-}
-
-/// How often grants are looked through for what nobody waits for.
-const TEND: Duration = Duration::from_secs(60);
-
-/// What a test puts in the place of the machine's own.
-#[derive(Debug)]
-pub struct Surroundings {
-    pub clock: Clock,
-    /// How the way out is set up; the settings' reroutes are added.
-    pub egress: EgressConfig,
-    /// Where components are checked.
-    pub checker: Checker,
-    /// Where compiled components are kept: in the data folder, where nothing is said.
-    pub compiled: Option<Cache>,
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            egress: EgressConfig::default(),
-            checker: Checker::this_program(),
-            compiled: None,
-        }
-    }
+    server: api::Server,
+    /// Marks the data folder as used while the service runs.
+    _run_lock: Option<File>,
 }
 
 impl App {
-    /// Opens the database, takes the key, loads the components. A key that is missing or wrong, or a component that
-    /// cannot be used, is no error: the service starts and says so.
+    /// Opens the database, unlocks it with the master key, and loads the plugins.
+    ///
+    /// A master key that is missing or wrong is not an error, nor is a plugin that cannot be used: the service starts,
+    /// and shows the problem.
     ///
     /// # Errors
     /// The data folder or the database cannot be used.
-    pub async fn start(config: &Config, surroundings: Surroundings) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, environment: HostEnvironment) -> anyhow::Result<Self> {
+        let HostEnvironment { clock, egress_limits, checker, compiled } = environment;
         let metrics = prometheus::install();
-        let store = open_store(config, surroundings.clock.clone()).await?;
-        if store.sealed_because().is_none() {
+        let store = open_store(config, clock.clone()).await?;
+        if store.sealed_reason().is_none() {
             people::update_search_names(&store).await.context("cannot update the search names of people")?;
         }
-        let cache = match (store.vault(), surroundings.compiled) {
-            (Ok(_), Some(cache)) => cache,
-            (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
-            (Err(_sealed), _) => Cache::none(),
-        };
-        let mut egress = surroundings.egress;
-        egress.reroutes.extend(config.egress_reroute.clone());
-        egress.clock = surroundings.clock.clone();
-        let egress = Egress::new(egress).context("the way out could not be opened")?;
-        let sandbox = Sandbox::with_checker(config.limits.clone(), egress.clone(), cache, surroundings.checker)
-            .map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        if config.plugins_trust == Trust::Shipped(std::collections::BTreeMap::new()) {
-            tracing::warn!("this program was built without the digests of its components, so it approves none");
+        let egress = EgressConfig { reroutes: config.egress_reroute.clone(), limits: egress_limits, clock: clock.clone() };
+        let egress = Egress::new(egress).context("cannot set up outgoing requests")?;
+        let cache = component_cache(config, &store, compiled);
+        let sandbox = Sandbox::with_checker(config.limits.clone(), egress.clone(), cache, checker)
+            .map_err(|error| anyhow::anyhow!("cannot set up the sandbox: {error:#}"))?;
+        if config.plugins_trust == Trust::Shipped(BTreeMap::new()) {
+            tracing::warn!("no plugin digests were built into this program, so it approves no plugin automatically");
         }
-        let (run, serving) = this_run(&config.data_dir).context("the data folder cannot be written to")?;
-        let plugins = open_plugins(config, &store, &sandbox, run.host.clone()).await?;
-        let catalog = Arc::clone(plugins.catalog());
-        let jwt = config.jwt.clone();
-        let jwt = jwt.map(|provider| api::JwtCallers::new(provider, egress.clone(), surroundings.clock.clone()));
-        let oidc = open_oidc(config, &egress, &surroundings.clock).context("the public URL cannot be come back to")?;
-        let connections = Connections::new(Parts {
+        let (run, run_lock) = data_folder::start_run(&config.data_dir)
+            .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))?;
+        let plugins = start_plugins(config, &store, &sandbox, run.host.clone()).await?;
+        let catalog = plugins.catalog();
+        let connections = Connections::new(ConnectionsSetup {
             store: store.clone(),
-            catalog: Arc::clone(&catalog),
-            sandbox: sandbox.clone(),
-            egress,
-            clock: surroundings.clock.clone(),
+            catalog: Arc::clone(catalog),
+            sandbox,
+            egress: egress.clone(),
+            clock: clock.clone(),
             limits: config.limits.clone(),
-            public_url: config.reached_at(),
+            public_url: config.base_url(),
             oauth_apps: config.oauth_apps.clone(),
             run,
         });
-        let hosts = config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned);
-        let api = api::Server::new(api::State {
+        let state = api::ApiState {
             store: store.clone(),
-            catalog: Arc::clone(&catalog),
+            catalog: Arc::clone(catalog),
             plugins: plugins.clone(),
-            clock: surroundings.clock.clone(),
+            clock: clock.clone(),
             people: People::new(store.clone(), connections.clone()),
             connections: connections.clone(),
             metrics,
             events: api::Events::default(),
-            hosts: hosts.collect(),
-            site: api::Site::new(&config.reached_at()),
-            started_at: surroundings.clock.now(),
-            public_url: config.reached_at().as_str().into(),
-            failed_tries: api::FailedTries::default(),
+            hosts: config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned).collect(),
+            site: api::Site::new(&config.base_url()),
+            started_at: clock.now(),
+            public_url: config.base_url().as_str().into(),
+            failed_attempts: api::FailedAttempts::default(),
             large_bodies: api::LargeBodies::default(),
-            jwt,
-            oidc,
-        });
-        Ok(Self { store, catalog, sandbox, connections, plugins, api, _serving: serving })
+            jwt: config.jwt.clone().map(|provider| api::JwtCallers::new(provider, egress.clone(), clock.clone())),
+            oidc: sign_in_provider(config, &egress, &clock).context("JACKFIELD_PUBLIC_URL cannot be used for sign-in")?,
+        };
+        Ok(Self { store, connections, plugins, server: api::Server::new(state), _run_lock: run_lock })
     }
 
-    /// Answers on the listener until `stop` resolves, then finishes what is in flight and closes the database.
+    /// Returns the database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves until `stop` resolves, then finishes the running requests and closes the database.
     ///
     /// # Errors
-    /// The listener fails for good.
+    /// The listener fails permanently.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (connections, store) = (self.connections.clone(), self.store.clone());
-        // Ends with this, however it ends: a task left behind would go on asking the database.
-        let mut beside = JoinSet::new();
-        beside.spawn(async move {
-            let mut turns = tokio::time::interval(TEND);
-            loop {
-                turns.tick().await;
-                connections.tend_grants().await;
-                if let Err(error) = store.remove_ended_sessions().await {
-                    tracing::warn!(%error, "sessions that are over could not be removed");
-                }
-            }
-        });
-        beside.spawn(self.plugins.watch());
-        let served = self.api.serve(listener, stop).await;
-        beside.shutdown().await;
+        // The tasks end with this function, so that none of them uses the database after it is closed.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep_up(self.connections, self.store.clone()));
+        tasks.spawn(self.plugins.watch());
+        let served = self.server.serve(listener, stop).await;
+        tasks.shutdown().await;
         self.store.close().await;
         served
     }
 }
 
-/// Opens the database with the master key, making both on the first start.
+#[cfg(feature = "testing")]
+impl App {
+    /// Returns the use cases of connections.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// Returns the catalog of plugins.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        self.plugins.catalog()
+    }
+}
+
+/// Refreshes due OAuth grants and removes ended sessions, again and again.
+async fn keep_up(connections: Connections, store: Store) {
+    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        connections.refresh_due_grants().await;
+        if let Err(error) = store.delete_expired_sessions().await {
+            tracing::warn!(%error, "ended sessions were not removed");
+        }
+    }
+}
+
+/// Opens the database and unlocks it with the master key. The first start creates both.
+///
+/// A key that cannot be used leaves the store sealed, with the reason.
 ///
 /// # Errors
-/// The data folder or the database cannot be used. A key that cannot leaves the store sealed.
+/// The data folder or the database cannot be used.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
-    let folder = &config.data_dir;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("the data folder {} could not be made", folder.display()))?;
-    // Also where somebody made it before, under a wider mask.
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-        .with_context(|| format!("the data folder {} is not this user's own", folder.display()))?;
-    // Held while tables and key are made, so that two first starts at once do not each make a key.
-    let _starting = lock(&folder.join("starting.lock"))
-        .with_context(|| format!("the data folder {} cannot be written to", folder.display()))?;
+    data_folder::create(&config.data_dir)?;
+    let _lock = data_folder::lock_for_opening(&config.data_dir)?;
     let options = StoreOptions { url: config.database_url.expose().clone(), clock };
-    let mut store = Store::open(options).await.context("the database could not be opened")?;
+    let mut store = Store::open(options).await.context("cannot open the database")?;
     let may_create = if store.has_keys().await? { MayCreate::No } else { MayCreate::Yes };
     let key = match &config.master_key {
         Some(text) => vault::parse_base64(text.expose()),
@@ -182,57 +162,26 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     };
     match key {
         Ok(key) => store.unlock(Vault::new(key)).await?,
-        Err(error) => store.stay_sealed(error.to_string()),
+        Err(error) => store.seal_because(error.to_string()),
     }
-    if let Some(reason) = store.sealed_because() {
-        tracing::error!(reason, "the service is sealed: nothing that needs a secret is answered");
+    if let Some(reason) = store.sealed_reason() {
+        tracing::error!(reason, "service started sealed: requests that need a secret are rejected");
     }
     Ok(store)
 }
 
-/// Names this run, and the host that its data folder stands for. A second run on one folder is a host of its own.
-fn this_run(folder: &Path) -> io::Result<(Run, Option<File>)> {
-    let run = Uuid::new_v4().simple().to_string();
-    let file = open_lock(&folder.join("serving.lock"))?;
-    if file.try_lock().is_err() {
-        return Ok((Run { host: run.clone(), run }, None));
-    }
-    Ok((Run { host: this_host(folder)?, run }, Some(file)))
+/// Opens the plugins as a service with these settings would, for a command.
+///
+/// # Errors
+/// The data folder or the database cannot be used.
+pub async fn open_plugins(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Plugins> {
+    let host = data_folder::host_id(&config.data_dir)
+        .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))?;
+    start_plugins(config, store, sandbox, host).await
 }
 
-/// The host that a data folder stands for.
-fn this_host(folder: &Path) -> io::Result<String> {
-    let path = folder.join("host.id");
-    match std::fs::read_to_string(&path) {
-        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
-        _ => {
-            let id = Uuid::new_v4().simple().to_string();
-            std::fs::write(&path, &id)?;
-            Ok(id)
-        }
-    }
-}
-
-fn lock(path: &Path) -> io::Result<File> {
-    let file = open_lock(path)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-/// The identity provider through which people sign in.
-fn open_oidc(config: &Config, egress: &Egress, clock: &Clock) -> anyhow::Result<Option<api::Oidc>> {
-    let Some(provider) = config.oidc.clone() else { return Ok(None) };
-    let callback = config.reached_at().join(api::OIDC_CALLBACK)?;
-    Ok(Some(api::Oidc::new(provider, &callback, egress.clone(), clock.clone())?))
-}
-
-/// Looks at the plugins' folder and at what was decided about it.
-async fn open_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Plugins> {
-    let parts = PluginsSetup {
+async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Plugins> {
+    let setup = PluginsSetup {
         store: store.clone(),
         catalog: Arc::new(Catalog::default()),
         sandbox: sandbox.clone(),
@@ -240,14 +189,21 @@ async fn open_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: S
         folder: config.plugins_dir.clone(),
         host,
     };
-    Plugins::start(parts).await.context("the catalog could not be read")
+    Plugins::start(setup).await.context("cannot read the plugins from the database")
 }
 
-/// The catalog as a service with these settings has it, for a command that looks at it or decides something.
-///
-/// # Errors
-/// The data folder or the database cannot be used.
-pub async fn open_catalog(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Plugins> {
-    let host = this_host(&config.data_dir).context("the data folder cannot be written to")?;
-    open_plugins(config, store, sandbox, host).await
+/// Returns the cache of compiled components. A sealed store has no key to authenticate it, so there is none then.
+fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> Cache {
+    match (store.require_unsealed(), compiled) {
+        (Ok(_), Some(cache)) => cache,
+        (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
+        (Err(_sealed), _) => Cache::none(),
+    }
+}
+
+/// Returns the identity provider through which people sign in, if one is configured.
+fn sign_in_provider(config: &Config, egress: &Egress, clock: &Clock) -> anyhow::Result<Option<api::Oidc>> {
+    let Some(provider) = config.oidc.clone() else { return Ok(None) };
+    let callback = config.base_url().join(api::OIDC_CALLBACK_PATH)?;
+    Ok(Some(api::Oidc::new(provider, &callback, egress.clone(), clock.clone())?))
 }

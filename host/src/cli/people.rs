@@ -8,7 +8,7 @@ use clap::Subcommand;
 use jackfield::app;
 use jackfield_core::{Clock, Error, RowError, audit::Actor};
 use jackfield_service::people;
-use jackfield_store::{Imported, Store};
+use jackfield_store::{ImportCounts, Store};
 use serde_json::json;
 
 use super::{say, settings};
@@ -53,13 +53,13 @@ async fn import(store: &Store, file: Bytes, json: bool) -> anyhow::Result<()> {
             say(&shown(imported, &[]));
             Ok(())
         }
-        Ok(Imported { created, updated, unchanged }) => {
+        Ok(ImportCounts { created, updated, unchanged }) => {
             say(&format!("{created} created, {updated} updated, {unchanged} unchanged"));
             Ok(())
         }
         Err(Error::InvalidRows(errors)) => {
             if json {
-                say(&shown(Imported::default(), &errors));
+                say(&shown(ImportCounts::default(), &errors));
                 bail!("the file has errors, and nothing was stored");
             }
             let lines: Vec<String> =
@@ -70,7 +70,7 @@ async fn import(store: &Store, file: Bytes, json: bool) -> anyhow::Result<()> {
     }
 }
 
-fn shown(imported: Imported, errors: &[RowError]) -> String {
-    let Imported { created, updated, unchanged } = imported;
+fn shown(imported: ImportCounts, errors: &[RowError]) -> String {
+    let ImportCounts { created, updated, unchanged } = imported;
     json!({ "created": created, "updated": updated, "unchanged": unchanged, "errors": errors }).to_string()
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Prints the first link, where nobody could be in yet.
 pub(super) async fn first(store: &Store, site: &Url) -> anyhow::Result<()> {
-    if store.is_untouched().await? {
+    if store.was_never_used().await? {
         let link = make(store, site, "first executive").await?;
         say(&format!("Sign in with this link, once, within 15 minutes:\n\n  {link}\n"));
     }

@@ -55,7 +55,7 @@ async fn a_wrong_key_seals_the_service() {
         fs::write(data.join("master.key"), wrong).expect("written");
     })
     .await;
-    is_sealed(&app, "the wrong one").await;
+    is_sealed(&app, "not the right one").await;
 }
 
 #[tokio::test]

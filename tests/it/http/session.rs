@@ -189,10 +189,10 @@ async fn only_hashes_are_stored_and_what_is_over_is_removed() {
         let stored = app.database_bytes().await;
         assert!(!stored.windows(word.len()).any(|bytes| bytes == word.as_bytes()));
     }
-    assert_eq!(app.store.live_sessions().await.expect("listed").len(), 1);
+    assert_eq!(app.store.active_session_ids().await.expect("listed").len(), 1);
     app.clock.advance(SignedDuration::from_hours(2));
-    assert!(app.store.live_sessions().await.expect("listed").is_empty());
-    app.store.remove_ended_sessions().await.expect("removed");
+    assert!(app.store.active_session_ids().await.expect("listed").is_empty());
+    app.store.delete_expired_sessions().await.expect("removed");
     app.clock.advance(SignedDuration::from_hours(-2));
     assert_eq!(status(&app, &session).await, 401, "a clock that is set back brings nobody back");
 }

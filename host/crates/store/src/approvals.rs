@@ -1,7 +1,7 @@
-//! Which digest somebody decided about and how, each row under a MAC: an edited one is known as such and never obeyed.
+//! Decisions about plugins. Each row has a MAC, so that an edited row is detected and ignored.
 //!
-//! The MAC covers every column and the manifest that was shown, under a key that derives from the master key. That a
-//! whole row is gone, or an old one put back, does not show in it.
+//! The MAC covers every column and the manifest that was shown. Its key is derived from the master key. A deleted row, or
+//! an old row that was restored, is not detected.
 
 use jackfield_core::{
     ProviderId, Secret,
@@ -12,22 +12,22 @@ use sqlx::{Any, Row, Transaction};
 
 use super::{
     NewAudit, Store, StoreError,
-    audit::hold_head,
-    components::{count_change, drop_bytes},
+    audit::lock_audit,
+    plugin_components::{delete_unused_bytes, increment_revision},
 };
 
-/// What was decided about a digest.
+/// A decision about the component with a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It serves. One at most for each provider.
+    /// The component is in use. At most one for each provider.
     Approved,
-    /// It served, and its provider was taken out of use.
+    /// It was in use, and its plugin was disabled.
     Disabled,
-    /// It served until another was approved; a rollback goes back to the newest of these.
+    /// It was in use until another version was approved. A rollback approves the newest of these.
     Superseded,
-    /// Somebody went back from it; it waits anew.
+    /// It was in use until a rollback. It waits for approval again.
     Withdrawn,
-    /// Its provider was taken out of the catalog; it is not approved by itself again.
+    /// Its plugin was removed. It is not approved automatically again.
     Removed,
 }
 
@@ -45,40 +45,40 @@ impl Decision {
     }
 }
 
-/// A decision as it stands in the database.
+/// A stored decision.
 #[derive(Clone, Debug)]
 pub struct Approval {
     pub provider: String,
     pub digest: String,
     pub version: String,
-    /// What was decided; none where the row is not as it was written.
+    /// Absent if somebody edited the row.
     pub decision: Option<Decision>,
     pub by: String,
-    /// Microseconds since 1970; of two decisions of one provider, the later is larger.
+    /// Microseconds since 1970. A later decision about the same provider has a larger value.
     pub at: i64,
-    /// What was approved; none where it cannot be read.
+    /// The manifest of the component. Absent if it cannot be parsed.
     pub manifest: Option<Manifest>,
 }
 
-/// What is to be decided about the digests of one provider, all of it or nothing.
+/// New decisions about the components of one provider.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct ApprovalChange {
     pub decisions: Vec<(String, Decision)>,
-    /// Whether every decision of before is forgotten, and every offer too.
-    pub forget: Forget,
-    /// The catalog's revision on which the change was decided.
-    pub seen: i64,
+    /// What happens to the earlier decisions and the offers.
+    pub earlier: EarlierDecisions,
+    /// The revision of the catalog that the decisions are based on.
+    pub seen_revision: i64,
 }
 
-/// Whether what was decided about a provider before still counts.
+/// What happens to the earlier decisions about a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forget {
-    Nothing,
-    Everything,
+pub enum EarlierDecisions {
+    Keep,
+    Delete,
 }
 
 impl Store {
-    /// Every decision, those that were tampered with too.
+    /// Lists all decisions, including those that somebody edited.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
@@ -92,7 +92,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let stored = Stored {
+                let stored = AuthenticatedColumns {
                     provider: row.try_get("provider")?,
                     digest: row.try_get("digest")?,
                     state: row.try_get("state")?,
@@ -101,7 +101,7 @@ impl Store {
                 };
                 let manifest: Option<String> = row.try_get("manifest")?;
                 let mac: Vec<u8> = row.try_get("mac")?;
-                let genuine = manifest.as_deref().is_some_and(|manifest| stored.holds(&key, manifest, &mac));
+                let genuine = manifest.as_deref().is_some_and(|manifest| stored.verify(&key, manifest, &mac));
                 let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == stored.state);
                 Ok(Approval {
                     version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
@@ -116,27 +116,32 @@ impl Store {
             .collect()
     }
 
-    /// Decides about digests of one provider, with the audit row. Rows of it that were tampered with go.
+    /// Stores decisions about the components of a provider, and deletes its edited rows.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the catalog has changed since it was read; the store is sealed; the database
-    /// fails.
-    pub async fn decide(&self, provider: &ProviderId, change: Change, audit: NewAudit) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] if the catalog has changed since `seen_revision`; the store is sealed; the database fails.
+    pub async fn decide(
+        &self,
+        provider: &ProviderId,
+        change: ApprovalChange,
+        audit: NewAudit,
+    ) -> Result<(), StoreError> {
         let key = self.approvals_key()?;
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        let held = sqlx::query("update catalog_changes set revision = revision + 1 where id = 1 and revision = $1")
-            .bind(change.seen)
-            .execute(&mut *transaction)
-            .await?;
-        if held.rows_affected() == 0 {
+        let head = lock_audit(&mut transaction).await?;
+        let unchanged =
+            sqlx::query("update catalog_changes set revision = revision + 1 where id = 1 and revision = $1")
+                .bind(change.seen_revision)
+                .execute(&mut *transaction)
+                .await?;
+        if unchanged.rows_affected() == 0 {
             return Err(StoreError::Conflict);
         }
         let mut latest = 0;
         for row in self.rows_of(&mut transaction, provider).await? {
             let manifest = manifest_of(&mut transaction, &row.0.digest).await?.unwrap_or_default();
-            let tampered = !row.0.holds(&key, &manifest, &row.1);
-            if tampered || change.forget == Forget::Everything {
+            let tampered = !row.0.verify(&key, &manifest, &row.1);
+            if tampered || change.earlier == EarlierDecisions::Delete {
                 sqlx::query("delete from plugin_approvals where provider = $1 and digest = $2")
                     .bind(provider.to_string())
                     .bind(row.0.digest.clone())
@@ -150,26 +155,27 @@ impl Store {
         let now = self.now().max(latest + 1);
         for (digest, decision) in &change.decisions {
             let by = audit.actor.name.as_str();
-            write(&mut transaction, &key, provider, digest, *decision, (by, now)).await?;
+            store_decision(&mut transaction, &key, provider, digest, *decision, (by, now)).await?;
         }
-        if change.forget == Forget::Everything {
-            // A host in whose folder one still lies offers it anew; a host that is no more does not.
+        if change.earlier == EarlierDecisions::Delete {
+            // A host that still has a component in its folder offers it again.
             sqlx::query("update components set offered_from = null, offered_file = null where provider = $1")
                 .bind(provider.to_string())
                 .execute(&mut *transaction)
                 .await?;
-            drop_bytes(&mut transaction).await?;
-            count_change(&mut transaction).await?;
+            delete_unused_bytes(&mut transaction).await?;
+            increment_revision(&mut transaction).await?;
         }
         self.append_audit(&mut transaction, head, audit).await?;
         Ok(transaction.commit().await?)
     }
 
+    /// Returns the rows of a provider with their MACs.
     async fn rows_of(
         &self,
         transaction: &mut Transaction<'static, Any>,
         provider: &ProviderId,
-    ) -> Result<Vec<(Stored, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(AuthenticatedColumns, Vec<u8>)>, StoreError> {
         let rows = sqlx::query(
             "select digest, state, approved_by, approved_at, mac from plugin_approvals where provider = $1",
         )
@@ -178,7 +184,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let stored = Stored {
+                let stored = AuthenticatedColumns {
                     provider: provider.to_string(),
                     digest: row.try_get("digest")?,
                     state: row.try_get("state")?,
@@ -191,12 +197,12 @@ impl Store {
     }
 
     fn approvals_key(&self) -> Result<Secret<[u8; 32]>, StoreError> {
-        Ok(self.vault()?.derive("plugin approvals"))
+        Ok(self.require_unsealed()?.derive("plugin approvals"))
     }
 }
 
-/// The columns that the MAC covers, besides the manifest.
-struct Stored {
+/// The columns that the MAC covers in addition to the manifest.
+struct AuthenticatedColumns {
     provider: String,
     digest: String,
     state: String,
@@ -204,12 +210,12 @@ struct Stored {
     at: i64,
 }
 
-impl Stored {
+impl AuthenticatedColumns {
     fn mac(&self, key: &Secret<[u8; 32]>, manifest: &str) -> [u8; 32] {
         self.with_parts(manifest, |parts| mac(key, parts))
     }
 
-    fn holds(&self, key: &Secret<[u8; 32]>, manifest: &str, expected: &[u8]) -> bool {
+    fn verify(&self, key: &Secret<[u8; 32]>, manifest: &str, expected: &[u8]) -> bool {
         self.with_parts(manifest, |parts| mac_holds(key, parts, expected))
     }
 
@@ -226,8 +232,8 @@ impl Stored {
     }
 }
 
-/// Writes one decision. Who approved a version, and when, stays beside it when it is superseded or disabled.
-async fn write(
+/// Stores one decision. When a version is superseded or disabled, the row keeps who approved it and when.
+async fn store_decision(
     transaction: &mut Transaction<'static, Any>,
     key: &Secret<[u8; 32]>,
     provider: &ProviderId,
@@ -235,7 +241,8 @@ async fn write(
     decision: Decision,
     (by, now): (&str, i64),
 ) -> Result<(), StoreError> {
-    let manifest = manifest_of(transaction, digest).await?.ok_or(StoreError::Corrupt("an approval"))?;
+    let manifest =
+        manifest_of(transaction, digest).await?.ok_or(StoreError::Corrupt("an approval without its component"))?;
     let before =
         sqlx::query("select approved_by, approved_at from plugin_approvals where provider = $1 and digest = $2")
             .bind(provider.to_string())
@@ -247,7 +254,7 @@ async fn write(
         None => (by.to_owned(), now),
     };
     let state = decision.as_str().to_owned();
-    let stored = Stored { provider: provider.to_string(), digest: digest.to_owned(), state, by, at };
+    let stored = AuthenticatedColumns { provider: provider.to_string(), digest: digest.to_owned(), state, by, at };
     let mac = stored.mac(key, &manifest).to_vec();
     sqlx::query(
         "insert into plugin_approvals (provider, digest, state, approved_by, approved_at, mac) \
@@ -263,7 +270,7 @@ async fn write(
     .execute(&mut **transaction)
     .await?;
     if decision == Decision::Approved {
-        // What was sent in is decided about; what lies in a folder goes on lying there.
+        // The offer of an upload ends with the decision. A file in a folder is still there.
         sqlx::query("update components set offered_from = null where digest = $1 and offered_from = 'api'")
             .bind(digest.to_owned())
             .execute(&mut **transaction)

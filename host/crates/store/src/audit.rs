@@ -1,6 +1,9 @@
-//! The audit: one row for each change, in the change's own transaction, chained by hashes.
+//! The audit: one row per change, written in the transaction of the change and chained by hashes.
 
-use jackfield_core::{AuditEntry, Outcome, ProviderId, audit::{Action, Actor}};
+use jackfield_core::{
+    AuditEntry, Outcome, ProviderId,
+    audit::{Action, Actor},
+};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
@@ -43,49 +46,54 @@ impl NewAudit {
     }
 }
 
-/// Which rows are listed; what is none lets all through.
+/// Which audit rows to list. An absent field matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub provider: Option<String>,
     pub actor: Option<String>,
-    /// An action such as `connection.connect`, or all of those that begin like `connection`.
+    /// An action such as `connection.connect`, or a group of actions such as `connection`.
     pub action: Option<String>,
     pub outcome: Option<Outcome>,
+    /// Inclusive.
     pub since: Option<Timestamp>,
-    /// The first moment that is not listed any more.
+    /// Exclusive.
     pub until: Option<Timestamp>,
 }
 
-/// The end of the chain, held for the rest of a transaction, so that writers go one by one.
-pub(super) struct Head {
+/// The end of the audit chain. Its row is locked until the transaction ends, so that writers append one after the other.
+pub(super) struct AuditHead {
     seq: i64,
     hash: Vec<u8>,
 }
 
-/// Takes hold of the chain's end. First statement of every audited transaction: what follows sees no other writer.
-pub(super) async fn hold_head(transaction: &mut Transaction<'static, Any>) -> Result<Head, StoreError> {
+/// Locks the end of the audit chain.
+///
+/// It must be the first statement of every audited transaction, so that no other writer changes what the following
+/// statements read.
+pub(super) async fn lock_audit(transaction: &mut Transaction<'static, Any>) -> Result<AuditHead, StoreError> {
     let row = sqlx::query("update audit_head set seq = seq + 1 where id = 1 returning seq, hash")
         .fetch_one(&mut **transaction)
         .await?;
-    Ok(Head { seq: row.try_get("seq")?, hash: row.try_get("hash")? })
+    Ok(AuditHead { seq: row.try_get("seq")?, hash: row.try_get("hash")? })
 }
 
 impl Store {
-    /// Writes an audit row that stands for itself, such as a refusal.
+    /// Writes an audit row for something that changes no other table, such as a rejected request.
     ///
     /// # Errors
     /// The database fails.
     pub async fn audit(&self, entry: NewAudit) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         self.append_audit(&mut transaction, head, entry).await?;
         Ok(transaction.commit().await?)
     }
 
+    /// Appends a row to the chain.
     pub(super) async fn append_audit(
         &self,
         transaction: &mut Transaction<'static, Any>,
-        head: Head,
+        head: AuditHead,
         entry: NewAudit,
     ) -> Result<(), StoreError> {
         let at = self.now();
@@ -99,7 +107,7 @@ impl Store {
             entry.actor.origin.as_deref(),
             entry.actor.request_id.as_deref(),
         ];
-        let hash = chain(&head.hash, head.seq, at, &texts);
+        let hash = hash_row(&head.hash, head.seq, at, &texts);
         sqlx::query(
             "insert into audit (seq, at, actor, action, provider, outcome, detail, origin, request_id, hash) \
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -120,7 +128,7 @@ impl Store {
         Ok(())
     }
 
-    /// Lists the audit, newest first: at most `limit` rows below `before` that the filter lets through.
+    /// Lists at most `limit` rows that match the filter and come before the row `before`, newest first.
     ///
     /// # Errors
     /// The database fails.
@@ -130,7 +138,7 @@ impl Store {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        // What is not asked for is an empty text, which the planner strikes out.
+        // An absent filter is an empty string, which the query planner removes.
         let rows = sqlx::query(
             "select seq, at, actor, action, provider, outcome, detail, origin, request_id from audit \
              where seq < $1 and ($3 = '' or provider = $3) and ($4 = '' or actor = $4) \
@@ -166,7 +174,7 @@ impl Store {
             .collect()
     }
 
-    /// The number of the newest row.
+    /// Returns the number of the newest row.
     ///
     /// # Errors
     /// The database fails.
@@ -174,13 +182,13 @@ impl Store {
         Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)
     }
 
-    /// Whether people or mappings were changed after the row `from`, up to the row `to`.
+    /// Returns whether people or mappings were changed after the row `from`, up to and including the row `to`.
     ///
     /// # Errors
     /// The database fails.
     pub async fn people_changed(&self, from: i64, to: i64) -> Result<bool, StoreError> {
         let changes: i64 = sqlx::query_scalar(
-            // A disconnect may take mappings along.
+            // A disconnect may delete mappings.
             "select count(*) from audit where seq > $1 and seq <= $2 and (action like 'person.%' or \
              action like 'people.%' or action like 'mapping%' or action = 'connection.disconnect')",
         )
@@ -191,7 +199,7 @@ impl Store {
         Ok(changes > 0)
     }
 
-    /// Walks the chain and names the first row that does not follow from the one before; none when all do.
+    /// Returns the number of the first row whose hash does not match, or nothing if the chain is intact.
     ///
     /// # Errors
     /// The database fails.
@@ -202,7 +210,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut before = Vec::new();
+        let mut previous = Vec::new();
         for (row, expected) in rows.iter().zip(1_i64..) {
             let seq: i64 = row.try_get("seq")?;
             let column = |name: &str| row.try_get::<Option<String>, _>(name);
@@ -217,23 +225,23 @@ impl Store {
             ];
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             let hash: Vec<u8> = row.try_get("hash")?;
-            if seq != expected || hash != chain(&before, seq, row.try_get("at")?, &texts) {
+            if seq != expected || hash != hash_row(&previous, seq, row.try_get("at")?, &texts) {
                 return Ok(Some(expected));
             }
-            before = hash;
+            previous = hash;
         }
         let head: Vec<u8> =
             sqlx::query_scalar("select hash from audit_head where id = 1").fetch_one(&self.pool).await?;
         let end = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        Ok((head != before).then_some(end.saturating_add(1)))
+        Ok((head != previous).then_some(end.saturating_add(1)))
     }
 }
 
-/// The hash of a row: over the row before and every column, each with its length.
-fn chain(before: &[u8], seq: i64, at: i64, texts: &[Option<&str>]) -> Vec<u8> {
+/// Computes the hash of a row from the hash of the previous row and every column. Each part is preceded by its length.
+fn hash_row(previous: &[u8], seq: i64, at: i64, texts: &[Option<&str>]) -> Vec<u8> {
     let mut hash = Sha256::new();
-    hash.update((before.len() as u64).to_be_bytes());
-    hash.update(before);
+    hash.update((previous.len() as u64).to_be_bytes());
+    hash.update(previous);
     hash.update(seq.to_be_bytes());
     hash.update(at.to_be_bytes());
     for text in texts {

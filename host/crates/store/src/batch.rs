@@ -1,23 +1,24 @@
-//! Many rows in one statement: handed over as one JSON text, which both databases read row by row (`json_each`).
+//! Statements with many rows, which are passed as one JSON array that both databases can read (`json_each`).
 //!
-//! PostgreSQL plans by what it has counted, and a table that was filled a moment ago has not been counted yet: a join
-//! that it then walks row against row takes minutes. So what is looked up for each row of a batch is a subquery, which
-//! has one way to be answered, by an index; no plan of a smaller day is kept (`persistent(false)`); and a table that
-//! took many rows is counted at once.
+//! PostgreSQL chooses a query plan from the statistics of the tables, which do not yet include rows of a moment ago. With
+//! outdated statistics it may choose a nested loop that takes minutes. For this reason
+//! - each row of a batch looks up other rows in a subquery, for which an index is the only plan;
+//! - prepared plans are not reused (`persistent(false)`), because they may be for much smaller tables;
+//! - a table is analyzed immediately after many rows were added to it.
 
 use serde::Serialize;
 use sqlx::{Any, Transaction};
 
 use super::{Dialect, Store, StoreError};
 
-/// Rows of one statement: so many that the way to the database and back hardly counts, and so few that a part of a
-/// large batch is all that is held twice.
+/// Rows per statement: enough to make the round trip to the database negligible, and few enough that a large batch is not
+/// in memory twice.
 pub(super) const ROWS: usize = 5_000;
 
-/// Rows from which on a table is counted anew; fewer change no plan.
-const MANY: usize = 1_000;
+/// The number of new rows from which a table is analyzed. Fewer do not change a plan.
+const ANALYZE_FROM: usize = 1_000;
 
-/// A table that takes batches.
+/// A table that receives batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     People,
@@ -25,28 +26,28 @@ pub(super) enum Table {
     MatchLinks,
 }
 
-/// Rows, each an array of columns, as the parameter that a statement reads by `json_each($1)`.
-pub(super) fn parameter<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|_no_json| StoreError::Corrupt("a row that is not JSON"))
+/// Serializes rows, each an array of columns, as a parameter for `json_each($1)`.
+pub(super) fn to_parameter<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|_no_json| StoreError::Corrupt("a row cannot be serialized"))
 }
 
 impl Store {
-    /// Has PostgreSQL count a table that took so many rows. SQLite takes the indexes that there are.
-    pub(super) async fn took(
+    /// Updates the statistics of a table in PostgreSQL if many rows were added. SQLite uses the indexes without statistics.
+    pub(super) async fn analyze_if_large(
         &self,
         transaction: &mut Transaction<'static, Any>,
         table: Table,
         rows: usize,
     ) -> Result<(), StoreError> {
-        if rows < MANY || self.dialect == Dialect::Sqlite {
+        if rows < ANALYZE_FROM || self.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let count = match table {
+        let statement = match table {
             Table::People => "analyze people",
             Table::Mappings => "analyze mappings",
             Table::MatchLinks => "analyze match_links",
         };
-        sqlx::query(count).execute(&mut **transaction).await?;
+        sqlx::query(statement).execute(&mut **transaction).await?;
         Ok(())
     }
 }

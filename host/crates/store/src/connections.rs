@@ -1,15 +1,19 @@
-//! Connections: saved whole with their secrets, changed only by who holds the newest generation.
+//! Connections and their secrets. A change is rejected if another one was stored since its caller read the connection.
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{Check, Connection, ProviderId, Secret, Status};
+use jackfield_core::{Check, Connection, ProviderId, Secret, Status, manifest::MappingFate};
 use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 use uuid::Uuid;
 
 use super::{
-    NewAudit, Store, StoreError, Tokens, audit::hold_head, grants, grants::remove_grant, optional_time,
-    sealed::remove_sealed, time,
+    NewAudit, OAuthTokens, Store, StoreError,
+    audit::lock_audit,
+    oauth_grants::{self, remove_grant},
+    optional_time,
+    sealed_values::remove_sealed,
+    time,
 };
 
 #[cfg(test)]
@@ -19,48 +23,48 @@ const TABLE: &str = "connections";
 
 /// A connection that is about to be stored.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct NewConnection {
     pub provider: ProviderId,
     pub org_name: Option<String>,
     pub account: Option<String>,
     pub fields: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, Secret<String>>,
     /// The OAuth grant, where the connection has one.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<OAuthTokens>,
     pub connected_by: String,
     pub status: Status,
     pub reason: Option<String>,
     pub check: Check,
 }
 
-/// What the writer of a connection believes to be stored.
+/// Which state a writer expects to replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// It does not matter: the draft depends on nothing stored.
+    /// Any state: the new connection contains nothing that was read from the stored one.
     Anything,
-    /// This connection in this generation, from which the draft took values.
+    /// This generation of this connection, from which the new one has taken values.
     Generation { id: String, generation: i64 },
 }
 
-/// Whether a connection's secrets open.
+/// Whether all secrets of a connection can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readable {
+pub enum SecretsReadable {
     Yes,
     No,
 }
 
-/// The account that a connection is for, once it is chosen.
+/// The account that was chosen for a connection, and what changes with it.
 #[derive(Clone, Debug)]
-pub struct Choice {
+pub struct AccountChoice {
     pub account: Option<String>,
     pub org_name: Option<String>,
     pub fields: BTreeMap<String, String>,
     pub check: Check,
 }
 
-/// What a question to the provider changes in a connection.
+/// The changes to a connection after a check at the provider.
 #[derive(Clone, Debug)]
-pub struct CheckUpdate {
+pub struct ConnectionCheckUpdate {
     pub status: Status,
     pub reason: Option<String>,
     pub retry_at: Option<Timestamp>,
@@ -69,46 +73,46 @@ pub struct CheckUpdate {
 }
 
 impl Store {
-    /// Lists every connection, by provider, and tells which secrets open. One that does not open breaks no list.
+    /// Lists all connections by provider, and whether the secrets of each can be opened.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn connections(&self) -> Result<Vec<(Connection, Readable)>, StoreError> {
+    pub async fn connections(&self) -> Result<Vec<(Connection, SecretsReadable)>, StoreError> {
         let rows = sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await?;
         let sealed = sqlx::query(
             "select owner_table, owner_row, owner_column, key_id, format, wrapped_key, ciphertext from sealed_values \
              where owner_table in ($1, $2) order by owner_column",
         )
         .bind(TABLE)
-        .bind(grants::TABLE)
+        .bind(oauth_grants::TABLE)
         .fetch_all(&self.pool)
         .await?;
-        let mut secrets: BTreeMap<String, (Vec<String>, Readable)> = BTreeMap::new();
+        let mut secrets: BTreeMap<String, (Vec<String>, SecretsReadable)> = BTreeMap::new();
         for row in &sealed {
             let (columns, readable) =
-                secrets.entry(row.try_get("owner_row")?).or_insert_with(|| (Vec::new(), Readable::Yes));
+                secrets.entry(row.try_get("owner_row")?).or_insert_with(|| (Vec::new(), SecretsReadable::Yes));
             let table: String = row.try_get("owner_table")?;
             let table = if table == TABLE {
                 columns.push(row.try_get("owner_column")?);
                 TABLE
             } else {
-                grants::TABLE
+                oauth_grants::TABLE
             };
             if self.open_row(table, row).is_err() {
-                *readable = Readable::No;
+                *readable = SecretsReadable::No;
             }
         }
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut connection = read(row)?;
-            let (columns, readable) = secrets.remove(&connection.id).unwrap_or((Vec::new(), Readable::Yes));
+            let mut connection = parse_row(row)?;
+            let (columns, readable) = secrets.remove(&connection.id).unwrap_or((Vec::new(), SecretsReadable::Yes));
             connection.secret_fields = columns;
             list.push((connection, readable));
         }
         Ok(list)
     }
 
-    /// Finds a provider's connection, without opening its secrets.
+    /// Returns the connection of a provider, without opening its secrets.
     ///
     /// # Errors
     /// The database fails.
@@ -118,7 +122,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let mut connection = read(&row)?;
+        let mut connection = parse_row(&row)?;
         connection.secret_fields = sqlx::query_scalar(
             "select owner_column from sealed_values where owner_table = $1 and owner_row = $2 order by owner_column",
         )
@@ -129,10 +133,10 @@ impl Store {
         Ok(Some(connection))
     }
 
-    /// Opens a connection's secrets, by field.
+    /// Opens the secrets of a connection, by field.
     ///
     /// # Errors
-    /// The store is sealed, a value does not open, or the database fails.
+    /// The store is sealed, a secret cannot be opened, or the database fails.
     pub async fn connection_secrets(
         &self,
         connection: &Connection,
@@ -149,14 +153,14 @@ impl Store {
     /// [`StoreError::Conflict`] if `expected` names a generation that is not stored any more; nothing was written.
     pub async fn save_connection(
         &self,
-        draft: Draft,
+        new: NewConnection,
         expected: Expected,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        let stored = identity(&mut transaction, &draft.provider).await?;
+        let head = lock_audit(&mut transaction).await?;
+        let stored = stored_generation(&mut transaction, &new.provider).await?;
         if let Expected::Generation { id, generation } = expected
             && stored.as_ref() != Some(&(id, generation))
         {
@@ -177,23 +181,23 @@ impl Store {
              last_check = excluded.last_check",
         )
         .bind(id.clone())
-        .bind(draft.provider.to_string())
+        .bind(new.provider.to_string())
         .bind(generation)
-        .bind(draft.org_name)
-        .bind(draft.account)
-        .bind(to_json(&draft.fields)?)
-        .bind(draft.connected_by)
+        .bind(new.org_name)
+        .bind(new.account)
+        .bind(to_json(&new.fields)?)
+        .bind(new.connected_by)
         .bind(now)
-        .bind(draft.status.as_str())
-        .bind(draft.reason)
+        .bind(new.status.as_str())
+        .bind(new.reason)
         .bind(now)
-        .bind(to_json(&draft.check)?)
-        .bind(draft.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.as_microsecond()))
+        .bind(to_json(&new.check)?)
+        .bind(new.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.as_microsecond()))
         .execute(&mut *transaction)
         .await?;
-        self.replace_sealed(&mut transaction, TABLE, &id, &draft.secrets).await?;
-        match &draft.tokens {
-            Some(tokens) => self.put_grant(&mut transaction, &id, tokens).await?,
+        self.replace_sealed(&mut transaction, TABLE, &id, &new.secrets).await?;
+        match &new.tokens {
+            Some(tokens) => self.save_grant(&mut transaction, &id, tokens).await?,
             None => remove_grant(&mut transaction, &id).await?,
         }
         self.append_audit(&mut transaction, head, audit).await?;
@@ -203,19 +207,19 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a connection, its secrets and, where asked, the provider's mappings.
+    /// Deletes a connection and its secrets, and also the mappings of its provider for [`MappingFate::Clear`].
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the connection is no longer the one that was read.
+    /// [`StoreError::Conflict`] if the stored connection is not this one any more; nothing was deleted.
     pub async fn delete_connection(
         &self,
         connection: &Connection,
-        mappings: Mappings,
+        mappings: MappingFate,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        let stored = identity(&mut transaction, &connection.provider).await?;
+        let head = lock_audit(&mut transaction).await?;
+        let stored = stored_generation(&mut transaction, &connection.provider).await?;
         if stored != Some((connection.id.clone(), connection.generation)) {
             return Err(StoreError::Conflict);
         }
@@ -225,7 +229,7 @@ impl Store {
             .bind(connection.id.clone())
             .execute(&mut *transaction)
             .await?;
-        if mappings == Mappings::Clear {
+        if mappings == MappingFate::Clear {
             sqlx::query("delete from mappings where provider = $1")
                 .bind(connection.provider.to_string())
                 .execute(&mut *transaction)
@@ -235,18 +239,18 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stores which account a connection is for.
+    /// Stores the account that was chosen for a connection.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the connection is no longer the one that was read.
+    /// [`StoreError::Conflict`] if the stored connection is not this one any more; nothing was changed.
     pub async fn choose_account(
         &self,
         connection: &Connection,
-        choice: Choice,
+        choice: AccountChoice,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         let changed = sqlx::query(
             "update connections set generation = generation + 1, account = $1, org_name = $2, fields = $3, \
              since = case when status = $4 then since else $5 end, status = $4, reason = null, retry_at = null, \
@@ -269,11 +273,11 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Writes down what a question to the provider came to, unless the connection has changed since it was asked.
+    /// Stores the result of a check, unless the connection has changed since it was `checked`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn record_check(&self, asked: &Connection, update: CheckUpdate) -> Result<(), StoreError> {
+    pub async fn record_check(&self, checked: &Connection, update: ConnectionCheckUpdate) -> Result<(), StoreError> {
         sqlx::query(
             "update connections set since = case when status = $1 then since else $2 end, status = $1, reason = $3, \
              retry_at = $4, held_until = $5, last_check = $6 where id = $7 and generation = $8",
@@ -284,22 +288,16 @@ impl Store {
         .bind(update.retry_at.map(|time| time.as_microsecond()))
         .bind(update.held_until.map(|time| time.as_microsecond()))
         .bind(to_json(&update.check)?)
-        .bind(asked.id.clone())
-        .bind(asked.generation)
+        .bind(checked.id.clone())
+        .bind(checked.generation)
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 }
 
-/// What becomes of a provider's mappings when its connection goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mappings {
-    Keep,
-    Clear,
-}
-
-async fn identity(
+/// Returns the id and generation of the stored connection of a provider.
+async fn stored_generation(
     transaction: &mut Transaction<'static, Any>,
     provider: &ProviderId,
 ) -> Result<Option<(String, i64)>, StoreError> {
@@ -310,7 +308,7 @@ async fn identity(
     row.map(|row| Ok((row.try_get("id")?, row.try_get("generation")?))).transpose()
 }
 
-fn read(row: &AnyRow) -> Result<Connection, StoreError> {
+fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
     let provider: String = row.try_get("provider")?;
     let fields: String = row.try_get("fields")?;
     let status: String = row.try_get("status")?;
@@ -331,7 +329,7 @@ fn read(row: &AnyRow) -> Result<Connection, StoreError> {
         since: time(row.try_get("since")?)?,
         retry_at: optional_time(row.try_get("retry_at")?)?,
         held_until: optional_time(row.try_get("held_until")?)?,
-        // A check that this version cannot read is only a memory; the next one replaces it.
+        // A check that this version cannot parse is dropped, because the next check replaces it.
         last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }

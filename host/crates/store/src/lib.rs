@@ -1,29 +1,29 @@
-//! The database: connections, sealed values, people, mappings, tokens, audit. Knows SQL and the vault, not what a connect means.
+//! The database: connections, secrets, people, mappings, tokens, approvals, and the audit. One file per table family.
 //!
-//! SQLite for one machine, PostgreSQL for many; one SQL text serves both through sqlx's `Any` driver. A host keeps no
-//! state that another could not read here. Every change and its audit row share one transaction.
+//! SQLite serves one machine, PostgreSQL several. The same SQL runs on both through sqlx's `Any` driver. All state that
+//! two hosts share is stored here. A change and its audit row are written in one transaction.
 
+mod api_tokens;
 mod approvals;
 mod audit;
 mod batch;
-mod components;
 mod connections;
-mod flows;
-mod grants;
-mod keyring;
+mod mapping_sync;
 mod mappings;
+mod master_keys;
+mod match_plans;
 mod migrations;
 mod oauth_apps;
+mod oauth_flows;
+mod oauth_grants;
 mod people;
-mod plans;
-mod sealed;
-mod search;
+mod people_search;
+mod plugin_components;
+mod sealed_values;
 mod sessions;
-mod signin;
-mod sync;
+mod signin_links;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod tokens;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -37,37 +37,37 @@ use sqlx::{
 };
 
 pub use self::{
-    approvals::{Approval, Change, Decision, Forget},
+    api_tokens::{NewToken, TOKEN_PREFIX, TokenSecret},
+    approvals::{Approval, ApprovalChange, Decision, EarlierDecisions},
     audit::{AuditFilter, NewAudit},
-    components::{NewComponent, Offer, OfferSource},
-    connections::{CheckUpdate, Choice, Draft, Expected, Mappings, Readable},
-    flows::{Flow, FlowOutcome, NewFlow},
-    grants::{Asked, Grant, Holder, Run, Tokens},
-    mappings::{Mapped, Mapping, Removed},
-    people::{ImportRow, Imported, NewPerson, PersonChange, Saved, Who},
-    plans::{Applied, Candidate, Link, Undone},
-    search::{Found, Linked, Sought},
-    sessions::{NewSession, SessionKey, Spends},
-    signin::{LINK_LIFE, LinkText, SigninLink},
-    sync::{SYNC_CONFLICTS, Shared, SyncConflict, SyncEntry, SyncOutcome},
-    tokens::{NewToken, TOKEN_PREFIX, TokenText},
+    connections::{AccountChoice, ConnectionCheckUpdate, Expected, NewConnection, SecretsReadable},
+    mapping_sync::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome},
+    mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
+    match_plans::{ApplyPlanResult, MatchCandidate, PlannedLink, UndoPlanResult},
+    oauth_flows::{NewOAuthFlow, OAuthFlow, OAuthFlowOutcome},
+    oauth_grants::{OAuthGrant, OAuthTokens, RefreshHolder, RefreshResponse, ServiceRun},
+    people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},
+    people_search::{LinkedFilter, PeopleQuery, SearchPage},
+    plugin_components::{NewComponent, Offer, OfferSource},
+    sessions::{NewSession, SessionKey, SingleUseProof},
+    signin_links::{SIGNIN_LINK_LIFETIME, SigninLink, SigninLinkSecret},
 };
 
-/// Connections kept to the database. SQLite has one writer at a time, so more would only wait in another queue.
-const POOL: u32 = 16;
+/// Database connections per host. SQLite has one writer at a time, so more connections would only wait.
+const POOL_SIZE: u32 = 16;
 
-/// Connections kept apart for the journal of refreshes: however many readers wait for one of the others, who refreshes
-/// can still count on and store the new pair.
-const JOURNAL_POOL: u32 = 2;
+/// Database connections that are reserved for token refreshes, so that a refresh can store its new tokens even while all
+/// other connections are in use.
+const REFRESH_POOL_SIZE: u32 = 2;
 
-/// How long a writer waits for another to finish. Longer than any transaction of ours by far.
+/// How long a writer waits for another one. Every transaction is much shorter.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database and the key to its secrets.
+/// The database and the master key of its secrets.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
-    journal: AnyPool,
+    refresh_pool: AnyPool,
     dialect: Dialect,
     clock: Clock,
     keys: Keys,
@@ -75,7 +75,7 @@ pub struct Store {
     pause: testing::PausePoint,
 }
 
-/// Which database answers.
+/// Which database is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
     Sqlite,
@@ -86,7 +86,7 @@ enum Dialect {
 #[derive(Clone, Debug)]
 enum Keys {
     Open(Vault),
-    /// Why not, and what to do about it.
+    /// The reason, and what to do about it.
     Sealed(String),
 }
 
@@ -98,32 +98,32 @@ pub struct StoreOptions {
     pub clock: Clock,
 }
 
-/// Why the database did not do what it was asked.
+/// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The master key is missing or wrong.
     #[error("{0}")]
     Sealed(String),
-    /// A sealed value does not open: moved, changed, or sealed by another key.
-    #[error("a sealed value of this connection does not open")]
+    /// A sealed value cannot be opened: it was moved, changed, or sealed with another key.
+    #[error("a stored secret cannot be opened with this master key")]
     Unreadable,
-    /// Somebody else changed the row in the meantime.
-    #[error("the row was changed in the meantime")]
+    /// Another writer changed the row after it was read; nothing was written.
+    #[error("the stored data was changed by somebody else at the same time")]
     Conflict,
-    /// The master key has wrapped as many data keys as is safe.
-    #[error("the master key has sealed as many values as is safe; rotate it")]
-    KeyWornOut,
-    /// The address of the database is none that this version takes.
+    /// The master key has sealed the maximum number of values.
+    #[error("the master key has sealed the maximum number of values; replace it with a new key")]
+    KeyExhausted,
+    /// The URL of the database is not valid.
     #[error("the database URL {0}")]
     BadUrl(&'static str),
-    /// The database's file could not be made.
-    #[error("the database file {path} could not be made", path = path.display())]
+    /// The file of a SQLite database cannot be created.
+    #[error("cannot create the database file {path}", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
-    /// The tables could not be brought to this version.
-    #[error("the database could not be migrated")]
+    /// A migration failed.
+    #[error("cannot migrate the database")]
     Migrate(#[from] MigrateError),
-    /// A stored value is not what this version writes.
-    #[error("a stored value cannot be read: {0}")]
+    /// A stored value has a form that this version never writes.
+    #[error("cannot read a stored value: {0}")]
     Corrupt(&'static str),
     /// The database failed.
     #[error("the database failed")]
@@ -134,19 +134,18 @@ impl From<StoreError> for jackfield_core::Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Sealed(reason) => Self::Sealed(reason),
-            worn @ StoreError::KeyWornOut => Self::Sealed(worn.to_string()),
+            exhausted @ StoreError::KeyExhausted => Self::Sealed(exhausted.to_string()),
             StoreError::Unreadable => Self::Sealed(
-                "the stored credential does not open with this master key; start the service with the right key, or \
-                 connect again"
+                "the stored credential cannot be opened with this master key; start the service with the right key, \
+                 or connect again"
                     .to_owned(),
             ),
             StoreError::Database(sqlx::Error::PoolTimedOut) => {
-                Self::Overloaded { what: "the database has too much to do".to_owned(), retry_after: 1 }
+                Self::Overloaded { what: "the database is overloaded".to_owned(), retry_after: 1 }
             }
-            StoreError::Conflict => Self::Overloaded {
-                what: "somebody else is changing this connection at this moment".to_owned(),
-                retry_after: 1,
-            },
+            StoreError::Conflict => {
+                Self::Overloaded { what: "somebody else is changing the same data".to_owned(), retry_after: 1 }
+            }
             other @ (StoreError::BadUrl(_)
             | StoreError::File { .. }
             | StoreError::Migrate(_)
@@ -157,20 +156,22 @@ impl From<StoreError> for jackfield_core::Error {
 }
 
 impl Store {
-    /// Opens the database and brings its tables to this version, under a lock. Secrets stay sealed until
-    /// [`unlock`](Self::unlock).
+    /// Opens the database and migrates its tables to this version.
+    ///
+    /// Two hosts that start at once migrate one after the other. Secrets stay sealed until [`unlock`](Self::unlock).
     ///
     /// # Errors
-    /// The URL is no database that this version takes, the database does not answer, or a migration fails.
+    /// The URL is not valid, the database does not respond, or a migration fails.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url) = prepare(&options.url)?;
-        let connect = AnyConnectOptions::from_str(&url).map_err(|_holds_the_url| StoreError::BadUrl("is malformed"))?;
-        let pool = pool(dialect, POOL).connect_with(connect.clone()).await?;
+        let connect =
+            AnyConnectOptions::from_str(&url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
+        let pool = pool(dialect, POOL_SIZE).connect_with(connect.clone()).await?;
         match dialect {
             Dialect::Sqlite => migrations::migrator(dialect).run(&pool).await?,
             Dialect::Postgres => {
-                // A table that has grown large may take its time, and two hosts that start wait for each other.
+                // A migration of a large table, or of another host that starts at the same time, may take long.
                 let mut connection = pool.acquire().await?;
                 connection.execute("set lock_timeout = 0; set statement_timeout = 0;").await?;
                 migrations::migrator(dialect).run(&mut *connection).await?;
@@ -178,10 +179,10 @@ impl Store {
             }
         }
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
-        let journal = self::pool(dialect, JOURNAL_POOL).connect_lazy_with(connect);
+        let refresh_pool = self::pool(dialect, REFRESH_POOL_SIZE).connect_lazy_with(connect);
         Ok(Self {
             pool,
-            journal,
+            refresh_pool,
             dialect,
             clock: options.clock,
             keys,
@@ -190,22 +191,22 @@ impl Store {
         })
     }
 
-    /// The same store, over connections that no crowd of readers takes.
+    /// Returns the same store on the database connections that are reserved for token refreshes.
     #[must_use]
-    pub fn for_journal(&self) -> Self {
-        Self { pool: self.journal.clone(), ..self.clone() }
+    pub fn with_refresh_pool(&self) -> Self {
+        Self { pool: self.refresh_pool.clone(), ..self.clone() }
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database responds.
     ///
     /// # Errors
-    /// It gives none.
+    /// The database does not respond.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.pool).await?;
         Ok(())
     }
 
-    /// What kind of database it is.
+    /// Returns the kind of database: `sqlite` or `postgres`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.dialect {
@@ -214,7 +215,7 @@ impl Store {
         }
     }
 
-    /// The number of the newest migration that its tables have.
+    /// Returns the version of the newest migration that was applied.
     ///
     /// # Errors
     /// The database fails.
@@ -222,29 +223,29 @@ impl Store {
         Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?)
     }
 
-    /// Why the secrets cannot be opened, and what to do; none when they can.
+    /// Returns why the secrets cannot be opened and what to do about it, or nothing if they can be opened.
     #[must_use]
-    pub fn sealed_because(&self) -> Option<&str> {
+    pub fn sealed_reason(&self) -> Option<&str> {
         match &self.keys {
             Keys::Open(_) => None,
             Keys::Sealed(reason) => Some(reason),
         }
     }
 
-    /// Lends the vault.
+    /// Returns the vault.
     ///
     /// # Errors
-    /// [`StoreError::Sealed`] with the reason and the cure.
-    pub fn vault(&self) -> Result<&Vault, StoreError> {
+    /// [`StoreError::Sealed`] with the reason and what to do about it.
+    pub fn require_unsealed(&self) -> Result<&Vault, StoreError> {
         match &self.keys {
             Keys::Open(vault) => Ok(vault),
             Keys::Sealed(reason) => Err(StoreError::Sealed(reason.clone())),
         }
     }
 
-    /// Closes every connection to the database, so that SQLite folds its log back into the file.
+    /// Closes all database connections, so that SQLite writes its log back into the file.
     pub async fn close(&self) {
-        self.journal.close().await;
+        self.refresh_pool.close().await;
         self.pool.close().await;
     }
 
@@ -252,8 +253,10 @@ impl Store {
         self.clock.now().as_microsecond()
     }
 
-    /// Begins a transaction that writes. On SQLite it takes the one writer's place at once: a reader that turns
-    /// writer half-way fails when another wrote in between.
+    /// Begins a transaction that writes.
+    ///
+    /// On SQLite it takes the write lock at once, because a transaction that first reads and then writes fails if another
+    /// one wrote in between.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Any>, StoreError> {
         Ok(match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("begin immediate").await?,
@@ -264,12 +267,12 @@ impl Store {
 
 fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
     let settings = match dialect {
-        // WAL lets readers go on beside the writer; FULL makes what was answered survive a power cut.
+        // With WAL readers do not wait for the writer. With FULL a commit survives a power failure.
         Dialect::Sqlite => {
             "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma foreign_keys = on; pragma trusted_schema = off;"
         }
-        // A statement whose caller went away would go on, and hold up every writer behind it.
+        // A statement continues after its caller has gone, and would block every writer behind it.
         Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
     };
     AnyPoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT).after_connect(
@@ -282,7 +285,7 @@ fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
     )
 }
 
-/// 256 bits that nobody can guess.
+/// Returns 256 random bits.
 fn random() -> Result<[u8; 32], StoreError> {
     let mut random = [0_u8; 32];
     getrandom::fill(&mut random).map_err(|error| StoreError::Database(sqlx::Error::Io(error.into())))?;
@@ -297,8 +300,10 @@ fn optional_time(microseconds: Option<i64>) -> Result<Option<Timestamp>, StoreEr
     microseconds.map(time).transpose()
 }
 
-/// Tells the dialect, and completes the URL: a SQLite file is made with mode 0600, a remote PostgreSQL is spoken to
-/// over verified TLS unless the URL says otherwise.
+/// Determines the dialect, and completes the URL.
+///
+/// A SQLite file is created with mode 0600. A PostgreSQL server on another machine is reached over verified TLS unless
+/// the URL contains another `sslmode`.
 fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
     if let Some(path) = url.strip_prefix("sqlite://") {
         let (path, _) = path.split_once('?').unwrap_or((path, ""));
@@ -306,12 +311,12 @@ fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
             return Err(StoreError::BadUrl("must name a file: sqlite://PATH"));
         }
         let path = PathBuf::from(path);
-        make_private(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        create_private(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         return Ok((Dialect::Sqlite, format!("sqlite://{}", path.display())));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let mut parsed = url::Url::parse(url).map_err(|_holds_the_url| StoreError::BadUrl("is malformed"))?;
-        // Where the query names a host, it is that one that is spoken to; a path is a Unix socket.
+        let mut parsed = url::Url::parse(url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
+        // A host in the query overrides the one of the URL. A path is a Unix socket.
         let local_by_query = parsed
             .query_pairs()
             .filter(|(key, _)| key == "host" || key == "hostaddr")
@@ -330,8 +335,8 @@ fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
     Err(StoreError::BadUrl("must start with sqlite:// or postgres://"))
 }
 
-/// Makes the file before SQLite does, with mode 0600; its log and index files take the same mode.
-fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+/// Creates the file with mode 0600 before SQLite does. SQLite gives its log and index files the same mode.
+fn create_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     file.set_permissions(std::fs::Permissions::from_mode(0o600))

@@ -1,45 +1,50 @@
-//! Which account of a provider is whose: listed, given and taken away one by one.
+//! Mappings: which person has which account at a provider. List, set and remove single ones.
 
 use jackfield_core::{Person, ProviderId, Source};
 use sqlx::{Any, Row, Transaction};
 
-use super::{NewAudit, Store, StoreError, Who, audit::hold_head, people};
+use super::{NewAudit, PeopleFilter, Store, StoreError, audit::lock_audit, people};
 
-/// One person and the accounts that are theirs.
+/// A person and their accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapped {
+pub struct PersonWithAccounts {
     pub person: Person,
-    /// The id of the account, by provider.
+    /// Pairs of provider and account id.
     pub external_ids: Vec<(String, String)>,
 }
 
-/// What became of one mapping.
+/// The result of setting a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mapping {
-    /// It is as it was asked for, now or before.
+pub enum SetMappingResult {
+    /// The mapping is stored. It may have been stored before.
     Done,
     /// There is no such person.
     UnknownPerson,
-    /// The account is this other person's.
+    /// The account already belongs to this person.
     Taken(Person),
 }
 
-/// What became of a mapping that was to go.
+/// The result of removing a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removed {
+pub enum RemoveMappingResult {
     Done,
-    /// There was none.
-    Nothing,
+    /// The person had no account at this provider.
+    NotMapped,
     UnknownPerson,
 }
 
 impl Store {
-    /// Reads people with their accounts, in the order of their ids: `limit` from after an id on.
+    /// Lists at most `limit` people with their accounts in the order of their ids, starting after the id `after`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn mapped_people(&self, after: Option<&str>, who: Who, limit: u32) -> Result<Vec<Mapped>, StoreError> {
-        let people = self.people(after, who, limit).await?;
+    pub async fn people_with_accounts(
+        &self,
+        after: Option<&str>,
+        filter: PeopleFilter,
+        limit: u32,
+    ) -> Result<Vec<PersonWithAccounts>, StoreError> {
+        let people = self.people(after, filter, limit).await?;
         let (Some(first), Some(last)) = (people.first(), people.last()) else { return Ok(Vec::new()) };
         let rows = sqlx::query(
             "select person_id, provider, external_id from mappings where person_id >= $1 and person_id <= $2 \
@@ -49,11 +54,11 @@ impl Store {
         .bind(last.id.clone())
         .fetch_all(&self.pool)
         .await?;
-        let mut list: Vec<Mapped> =
-            people.into_iter().map(|person| Mapped { person, external_ids: Vec::new() }).collect();
+        let mut list: Vec<PersonWithAccounts> =
+            people.into_iter().map(|person| PersonWithAccounts { person, external_ids: Vec::new() }).collect();
         for row in &rows {
             let owner: String = row.try_get(0)?;
-            // Nobody is found for a person who is not asked for, or who came between the two reads.
+            // A person who does not match the filter, or was added between the two queries, is not in the list.
             if let Ok(at) = list.binary_search_by(|mapped| mapped.person.id.cmp(&owner)) {
                 list[at].external_ids.push((row.try_get(1)?, row.try_get(2)?));
             }
@@ -61,8 +66,9 @@ impl Store {
         Ok(list)
     }
 
-    /// Gives an account to a person, in place of what they had at this provider. The audit row is written where that
-    /// changes anything, and is told what they had before.
+    /// Maps a person to an account, in place of their previous account at this provider.
+    ///
+    /// If that changes anything, the audit row of `audit` is written. Its argument is the previous account.
     ///
     /// # Errors
     /// The database fails.
@@ -73,11 +79,11 @@ impl Store {
         external_id: &str,
         source: Source,
         audit: impl FnOnce(Option<&str>) -> NewAudit,
-    ) -> Result<Mapping, StoreError> {
+    ) -> Result<SetMappingResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         if people::by_id(&mut transaction, person_id).await?.is_none() {
-            return Ok(Mapping::UnknownPerson);
+            return Ok(SetMappingResult::UnknownPerson);
         }
         let holder = sqlx::query(
             "select p.id, p.name, p.email, p.user_id, p.active from mappings m join people p on p.id = m.person_id \
@@ -87,12 +93,12 @@ impl Store {
         .bind(external_id.to_owned())
         .fetch_optional(&mut *transaction)
         .await?;
-        match holder.as_ref().map(people::read).transpose()? {
-            Some(holder) if holder.id != person_id => return Ok(Mapping::Taken(holder)),
-            Some(_) => return Ok(Mapping::Done),
+        match holder.as_ref().map(people::parse_row).transpose()? {
+            Some(holder) if holder.id != person_id => return Ok(SetMappingResult::Taken(holder)),
+            Some(_) => return Ok(SetMappingResult::Done),
             None => {}
         }
-        let before = linked(&mut transaction, person_id, provider).await?;
+        let before = mapped_account(&mut transaction, person_id, provider).await?;
         sqlx::query(
             "insert into mappings (person_id, provider, external_id, source, created_at) values ($1, $2, $3, $4, $5) \
              on conflict (person_id, provider) do update set external_id = excluded.external_id, \
@@ -107,10 +113,12 @@ impl Store {
         .await?;
         self.append_audit(&mut transaction, head, audit(before.as_deref())).await?;
         transaction.commit().await?;
-        Ok(Mapping::Done)
+        Ok(SetMappingResult::Done)
     }
 
-    /// Takes a person's account at a provider away. The audit row is written where there was one, and is told which.
+    /// Removes the account of a person at a provider.
+    ///
+    /// If there was one, the audit row of `audit` is written. Its argument is that account.
     ///
     /// # Errors
     /// The database fails.
@@ -119,13 +127,15 @@ impl Store {
         person_id: &str,
         provider: &ProviderId,
         audit: impl FnOnce(&str) -> NewAudit,
-    ) -> Result<Removed, StoreError> {
+    ) -> Result<RemoveMappingResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         if people::by_id(&mut transaction, person_id).await?.is_none() {
-            return Ok(Removed::UnknownPerson);
+            return Ok(RemoveMappingResult::UnknownPerson);
         }
-        let Some(before) = linked(&mut transaction, person_id, provider).await? else { return Ok(Removed::Nothing) };
+        let Some(before) = mapped_account(&mut transaction, person_id, provider).await? else {
+            return Ok(RemoveMappingResult::NotMapped);
+        };
         sqlx::query("delete from mappings where person_id = $1 and provider = $2")
             .bind(person_id.to_owned())
             .bind(provider.to_string())
@@ -133,10 +143,10 @@ impl Store {
             .await?;
         self.append_audit(&mut transaction, head, audit(&before)).await?;
         transaction.commit().await?;
-        Ok(Removed::Done)
+        Ok(RemoveMappingResult::Done)
     }
 
-    /// Inserts mappings of rows whose first column is the person and whose second the account.
+    /// Inserts mappings from a JSON array of rows. The first column is the person, the second one the account.
     pub(super) async fn insert_mappings(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -159,8 +169,8 @@ impl Store {
     }
 }
 
-/// A person's account at a provider.
-async fn linked(
+/// Returns the account of a person at a provider.
+async fn mapped_account(
     transaction: &mut Transaction<'static, Any>,
     person_id: &str,
     provider: &ProviderId,

@@ -1,18 +1,18 @@
-//! The OAuth apps that were set through the API, each bound to the token endpoint that its secret was given for.
+//! The OAuth apps that were set through the API. Each is bound to a token endpoint, so that its secret goes nowhere else.
 
 use std::collections::BTreeMap;
 
 use jackfield_core::{OAuthApp, ProviderId, Secret};
 use sqlx::Row;
 
-use super::{NewAudit, Store, StoreError, audit::hold_head};
+use super::{NewAudit, Store, StoreError, audit::lock_audit};
 
 const TABLE: &str = "oauth_apps";
 
 const SECRET: &str = "client_secret";
 
 impl Store {
-    /// Stores a provider's OAuth app, its secret sealed.
+    /// Stores the OAuth app of a provider, and seals its secret.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
@@ -24,7 +24,7 @@ impl Store {
         audit: NewAudit,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         sqlx::query(
             "insert into oauth_apps (provider, client_id, token_url, set_by, set_at) values ($1, $2, $3, $4, $5) \
              on conflict (provider) do update set client_id = excluded.client_id, token_url = excluded.token_url, \
@@ -44,10 +44,10 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Opens a provider's OAuth app, and tells the token endpoint that it was set for.
+    /// Returns the OAuth app of a provider, and the URL of the token endpoint that it was set for.
     ///
     /// # Errors
-    /// The store is sealed, the secret does not open, or the database fails.
+    /// The store is sealed, the secret cannot be opened, or the database fails.
     pub async fn oauth_app(&self, provider: &str) -> Result<Option<(OAuthApp, String)>, StoreError> {
         let row = sqlx::query("select client_id, token_url from oauth_apps where provider = $1")
             .bind(provider.to_owned())

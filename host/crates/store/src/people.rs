@@ -1,4 +1,4 @@
-//! The company's people: one by one, in pages, and in batches that are taken whole or not at all.
+//! The people of the company: listed in pages, changed one by one, and imported in batches.
 
 use jackfield_core::Person;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
@@ -6,100 +6,105 @@ use uuid::Uuid;
 
 use super::{
     NewAudit, Store, StoreError,
-    audit::hold_head,
+    audit::lock_audit,
     batch::{self, Table},
 };
 
-/// A person who is about to be stored.
+/// A person to be created.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
     pub name: String,
-    /// The name as it is sought.
-    pub sought_name: String,
+    /// The name in the form that searches compare.
+    pub search_name: String,
     pub email: String,
-    /// The address as it is compared.
+    /// The email address in the form that is compared.
     pub email_key: String,
     pub user_id: Option<String>,
     pub active: bool,
 }
 
-/// What is to change of a person; what is none stays.
+/// The changes to a person. An absent field is not changed.
 #[derive(Clone, Debug, Default)]
 pub struct PersonChange {
-    /// The name as it is written and as it is sought.
+    /// The name, and its form that searches compare.
     pub name: Option<(String, String)>,
-    /// The address as it is written and as it is compared.
+    /// The email address, and its form that is compared.
     pub email: Option<(String, String)>,
     pub user_id: Option<Option<String>>,
     pub active: Option<bool>,
 }
 
-/// One row of a batch, found by its address; what is none stays as it is.
+/// A row of an import. It updates the person with the same email address, or creates one. An absent field is not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportRow {
     pub name: String,
-    /// The name as it is sought.
-    pub sought_name: String,
+    /// The name in the form that searches compare.
+    pub search_name: String,
     pub email: String,
-    /// The address as it is compared, which no other row of the batch has.
+    /// The email address in the form that is compared. No other row of the batch has the same one.
     pub email_key: String,
     pub user_id: Option<Option<String>>,
     pub active: Option<bool>,
 }
 
-/// What became of a batch.
+/// The numbers of people that an import created, updated and left unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportCounts {
     pub created: u64,
     pub updated: u64,
     pub unchanged: u64,
 }
 
-/// What became of one person.
+/// The result of creating or changing a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Saved {
+pub enum SavePersonResult {
     Done(Person),
     /// There is no such person.
     Unknown,
-    /// The address is this other person's.
+    /// The email address already belongs to this person.
     EmailTaken(Person),
 }
 
-/// Whose rows are read.
+/// Which people to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    Everybody,
+pub enum PeopleFilter {
+    All,
     Active,
 }
 
-impl Who {
-    /// The least `active` of those who are read.
-    pub(super) fn least(self) -> i64 {
+impl PeopleFilter {
+    /// Returns the minimum of the column `active`.
+    pub(super) fn min_active(self) -> i64 {
         match self {
-            Self::Everybody => 0,
+            Self::All => 0,
             Self::Active => 1,
         }
     }
 }
 
 impl Store {
-    /// Reads people in the order of their ids, which is the order in which they came: `limit` from after an id on.
+    /// Lists at most `limit` people in the order in which they were created, starting after the id `after`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn people(&self, after: Option<&str>, who: Who, limit: u32) -> Result<Vec<Person>, StoreError> {
+    pub async fn people(
+        &self,
+        after: Option<&str>,
+        filter: PeopleFilter,
+        limit: u32,
+    ) -> Result<Vec<Person>, StoreError> {
         let rows = sqlx::query(
             "select id, name, email, user_id, active from people where id > $1 and active >= $2 order by id limit $3",
         )
         .bind(after.unwrap_or_default().to_owned())
-        .bind(who.least())
+        .bind(filter.min_active())
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(parse_row).collect()
     }
 
-    /// Stores a new person and the audit row, or neither.
+    /// Creates a person. `audit` receives the stored person.
     ///
     /// # Errors
     /// The database fails.
@@ -107,11 +112,11 @@ impl Store {
         &self,
         new: NewPerson,
         audit: impl FnOnce(&Person) -> NewAudit,
-    ) -> Result<Saved, StoreError> {
+    ) -> Result<SavePersonResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         if let Some(other) = by_email(&mut transaction, &new.email_key).await? {
-            return Ok(Saved::EmailTaken(other));
+            return Ok(SavePersonResult::EmailTaken(other));
         }
         let person = Person {
             id: Uuid::now_v7().to_string(),
@@ -131,15 +136,15 @@ impl Store {
         .bind(person.user_id.clone())
         .bind(i64::from(person.active))
         .bind(self.now())
-        .bind(new.sought_name)
+        .bind(new.search_name)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit(&person)).await?;
         transaction.commit().await?;
-        Ok(Saved::Done(person))
+        Ok(SavePersonResult::Done(person))
     }
 
-    /// Changes a person and writes the audit row, which is told what changed; writes nothing where nothing does.
+    /// Changes a person. `audit` receives the names of the changed fields; without a change, nothing is written.
     ///
     /// # Errors
     /// The database fails.
@@ -148,27 +153,27 @@ impl Store {
         id: &str,
         change: PersonChange,
         audit: impl FnOnce(&[&str]) -> NewAudit,
-    ) -> Result<Saved, StoreError> {
+    ) -> Result<SavePersonResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        let Some(stored) = by_id(&mut transaction, id).await? else { return Ok(Saved::Unknown) };
+        let head = lock_audit(&mut transaction).await?;
+        let Some(stored) = by_id(&mut transaction, id).await? else { return Ok(SavePersonResult::Unknown) };
         let mut person = stored.clone();
         let mut email_key = None;
         if let Some((email, key)) = change.email {
             match by_email(&mut transaction, &key).await? {
-                Some(other) if other.id != id => return Ok(Saved::EmailTaken(other)),
+                Some(other) if other.id != id => return Ok(SavePersonResult::EmailTaken(other)),
                 _ => (person.email, email_key) = (email, Some(key)),
             }
         }
-        let mut sought_name = None;
-        if let Some((name, sought)) = change.name {
-            (person.name, sought_name) = (name, Some(sought));
+        let mut search_name = None;
+        if let Some((name, search)) = change.name {
+            (person.name, search_name) = (name, Some(search));
         }
         person.user_id = change.user_id.unwrap_or(person.user_id);
         person.active = change.active.unwrap_or(person.active);
-        let changed = differences(&stored, &person);
+        let changed = changed_fields(&stored, &person);
         if changed.is_empty() {
-            return Ok(Saved::Done(person));
+            return Ok(SavePersonResult::Done(person));
         }
         sqlx::query(
             "update people set name = $1, email = $2, email_key = coalesce($3, email_key), user_id = $4, active = $5, \
@@ -181,12 +186,12 @@ impl Store {
         .bind(i64::from(person.active))
         .bind(self.now())
         .bind(id.to_owned())
-        .bind(sought_name)
+        .bind(search_name)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit(&changed)).await?;
         transaction.commit().await?;
-        Ok(Saved::Done(person))
+        Ok(SavePersonResult::Done(person))
     }
 
     /// Removes a person with every mapping of theirs; false when there is none.
@@ -195,7 +200,7 @@ impl Store {
     /// The database fails.
     pub async fn delete_person(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         let removed = sqlx::query("delete from people where id = $1")
             .bind(id.to_owned())
             .execute(&mut *transaction)
@@ -209,18 +214,18 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes a batch in, with one audit row, or nothing of it.
+    /// Imports all rows with one audit row, or none of them.
     ///
     /// # Errors
     /// The database fails.
     pub async fn import_people(
         &self,
         rows: &[ImportRow],
-        audit: impl FnOnce(&Imported) -> NewAudit,
-    ) -> Result<Imported, StoreError> {
+        audit: impl FnOnce(&ImportCounts) -> NewAudit,
+    ) -> Result<ImportCounts, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        let mut imported = Imported::default();
+        let head = lock_audit(&mut transaction).await?;
+        let mut imported = ImportCounts::default();
         for part in rows.chunks(batch::ROWS) {
             let stored = by_emails(&mut transaction, part).await?;
             let (mut created, mut updated) = (Vec::new(), Vec::new());
@@ -236,7 +241,7 @@ impl Store {
                             &row.email_key,
                             row.user_id.clone().flatten(),
                             active,
-                            &row.sought_name,
+                            &row.search_name,
                         ));
                     }
                     Some(stored) => {
@@ -257,7 +262,7 @@ impl Store {
                                 person.email,
                                 person.user_id,
                                 active,
-                                &row.sought_name,
+                                &row.search_name,
                             ));
                         }
                     }
@@ -265,10 +270,10 @@ impl Store {
             }
             imported.created += created.len() as u64;
             imported.updated += updated.len() as u64;
-            self.insert_people(&mut transaction, batch::parameter(&created)?).await?;
-            self.update_people(&mut transaction, batch::parameter(&updated)?).await?;
+            self.insert_people(&mut transaction, batch::to_parameter(&created)?).await?;
+            self.update_people(&mut transaction, batch::to_parameter(&updated)?).await?;
         }
-        self.took(&mut transaction, Table::People, rows.len()).await?;
+        self.analyze_if_large(&mut transaction, Table::People, rows.len()).await?;
         self.append_audit(&mut transaction, head, audit(&imported)).await?;
         transaction.commit().await?;
         Ok(imported)
@@ -317,7 +322,7 @@ pub(super) async fn by_id(transaction: &mut Transaction<'static, Any>, id: &str)
         .bind(id.to_owned())
         .fetch_optional(&mut **transaction)
         .await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(parse_row).transpose()
 }
 
 async fn by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Result<Option<Person>, StoreError> {
@@ -325,35 +330,35 @@ async fn by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Res
         .bind(key.to_owned())
         .fetch_optional(&mut **transaction)
         .await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(parse_row).transpose()
 }
 
-/// Finds who has the address of each row, in the order of the rows.
+/// Finds the person with the email address of each row, in the order of the rows.
 async fn by_emails(
     transaction: &mut Transaction<'static, Any>,
     rows: &[ImportRow],
 ) -> Result<Vec<Option<Person>>, StoreError> {
-    let sought: Vec<(&str, usize)> = rows.iter().enumerate().map(|(at, row)| (row.email_key.as_str(), at)).collect();
+    let keys: Vec<(&str, usize)> = rows.iter().enumerate().map(|(at, row)| (row.email_key.as_str(), at)).collect();
     let found = sqlx::query(
         "select cast(e.value ->> 1 as bigint) as position, p.id, p.name, p.email, p.user_id, p.active \
          from json_each($1) as e join people p on p.email_key = (e.value ->> 0)",
     )
     .persistent(false)
-    .bind(batch::parameter(&sought)?)
+    .bind(batch::to_parameter(&keys)?)
     .fetch_all(&mut **transaction)
     .await?;
     let mut stored = vec![None; rows.len()];
     for row in &found {
         let at = usize::try_from(row.try_get::<i64, _>("position")?).unwrap_or(usize::MAX);
-        if let Some(place) = stored.get_mut(at) {
-            *place = Some(read(row)?);
+        if let Some(person) = stored.get_mut(at) {
+            *person = Some(parse_row(row)?);
         }
     }
     Ok(stored)
 }
 
-/// The fields in which two states of a person differ.
-fn differences(before: &Person, after: &Person) -> Vec<&'static str> {
+/// Returns the names of the fields in which two states of a person differ.
+fn changed_fields(before: &Person, after: &Person) -> Vec<&'static str> {
     [
         ("name", before.name != after.name),
         ("email", before.email != after.email),
@@ -365,7 +370,7 @@ fn differences(before: &Person, after: &Person) -> Vec<&'static str> {
     .collect()
 }
 
-pub(super) fn read(row: &AnyRow) -> Result<Person, StoreError> {
+pub(super) fn parse_row(row: &AnyRow) -> Result<Person, StoreError> {
     Ok(Person {
         id: row.try_get("id")?,
         name: row.try_get("name")?,

@@ -1,6 +1,6 @@
-//! Sessions of people in a browser: begun, found by the hash of their cookie, ended. The same row serves every host.
+//! Browser sessions, found by the hash of their cookie. All hosts share them.
 //!
-//! A session that was begun with an API token ends with that token, which each look-up sees for itself.
+//! A session that was started with an API token ends when the token is revoked or expires. Each lookup checks the token.
 
 use jackfield_core::{
     Level, Secret, Session,
@@ -12,16 +12,16 @@ use sqlx::{Any, Row, Transaction, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, SigninLink, Store, StoreError, audit::hold_head, random, signin::spend, time};
+use super::{NewAudit, SigninLink, Store, StoreError, audit::lock_audit, random, signin_links::use_up, time};
 
-/// What the cookie of a session holds.
+/// The secret in the cookie of a session.
 pub type SessionKey = Secret<[u8; 32]>;
 
-/// How often at most the last request is written down, in microseconds.
-const BETWEEN_NOTES: i64 = 60 * 1_000_000;
+/// The minimum time between two updates of `seen_at`, in microseconds.
+const SEEN_INTERVAL: i64 = 60 * 1_000_000;
 
-/// Asks for sessions that live at `$1` and were seen after `$2`.
-macro_rules! live {
+/// Selects the sessions that are active at `$1` and were last seen after `$2`.
+macro_rules! select_active {
     ($more:literal) => {
         concat!(
             "select s.id, s.hash, s.identity, s.name, s.level, s.seen_at, s.ends_at \
@@ -33,36 +33,37 @@ macro_rules! live {
     };
 }
 
-/// What a new session is to be.
+/// A session to be created.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     pub identity: String,
     pub name: String,
     pub level: Level,
-    /// The API token that it is begun with.
+    /// The id of the API token that starts the session.
     pub token: Option<String>,
-    /// What serves for one session alone.
-    pub spends: Spends,
-    /// The session that it comes in place of.
+    /// What the session uses up.
+    pub proof: SingleUseProof,
+    /// The id of the session that it replaces.
     pub replaces: Option<String>,
 }
 
-/// What is spent by the begin of a session.
+/// What a sign-in uses up, so that it cannot start a second session.
 #[derive(Clone, Debug)]
-pub enum Spends {
-    Nothing,
-    Link(SigninLink),
-    /// The state of a way through an identity provider, which nobody takes any more from this time on.
-    State(Secret<String>, Timestamp),
+pub enum SingleUseProof {
+    NotNeeded,
+    SigninLink(SigninLink),
+    /// The `state` of an OpenID Connect flow, and the time from which it is rejected anyway.
+    OidcState(Secret<String>, Timestamp),
 }
 
 impl Store {
-    /// Begins a session under a key that was never used, and removes those that are over; none when what it spends was
-    /// spent meanwhile.
+    /// Creates a session with a new random key, and deletes expired sessions.
+    ///
+    /// Returns nothing if its proof has already been used.
     ///
     /// # Errors
-    /// The database or the system's randomness fails.
-    pub async fn begin_session(
+    /// The database or the system's random number generator fails.
+    pub async fn create_session(
         &self,
         new: NewSession,
         audit: NewAudit,
@@ -78,11 +79,11 @@ impl Store {
             ends_at: now.saturating_add(WHOLE).unwrap_or(Timestamp::MAX),
         };
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        if !spend(&mut transaction, &new.spends, now).await? {
+        let head = lock_audit(&mut transaction).await?;
+        if !use_up(&mut transaction, &new.proof, now).await? {
             return Ok(None);
         }
-        remove_ended(&mut transaction, now).await?;
+        delete_expired(&mut transaction, now).await?;
         if let Some(id) = new.replaces {
             sqlx::query("delete from sessions where id = $1").bind(id).execute(&mut *transaction).await?;
         }
@@ -91,7 +92,7 @@ impl Store {
              values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
         )
         .bind(session.id.clone())
-        .bind(hash(&key))
+        .bind(hash_key(&key))
         .bind(session.identity.clone())
         .bind(session.name.clone())
         .bind(session.level.as_str())
@@ -105,44 +106,44 @@ impl Store {
         Ok(Some((session, key)))
     }
 
-    /// Finds the session of a cookie, if it lives.
+    /// Finds the active session of a cookie.
     ///
     /// # Errors
     /// The database fails.
     pub async fn find_session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
-        let sought = hash(key);
+        let hash = hash_key(key);
         let (now, idle_since) = bounds(self.clock.now());
-        let found = sqlx::query(live!(" and s.hash = $3"))
+        let found = sqlx::query(select_active!(" and s.hash = $3"))
             .bind(now)
             .bind(idle_since)
-            .bind(sought.clone())
+            .bind(hash.clone())
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = found else { return Ok(None) };
         let stored: Vec<u8> = row.try_get("hash")?;
-        if !bool::from(stored.as_slice().ct_eq(&sought)) {
+        if !bool::from(stored.as_slice().ct_eq(&hash)) {
             return Ok(None);
         }
-        read(&row).map(Some)
+        parse_row(&row).map(Some)
     }
 
-    /// Lists the ids of all sessions that live.
+    /// Lists the ids of all active sessions.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn live_sessions(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
         let (now, idle_since) = bounds(self.clock.now());
-        let rows = sqlx::query(live!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
-    /// Writes down that the person of a session is there, where the last note of it is older than a minute.
+    /// Updates when the session was last seen, at most once a minute.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn note_session(&self, session: &mut Session) -> Result<(), StoreError> {
+    pub async fn record_session_activity(&self, session: &mut Session) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if now.as_microsecond() - session.seen_at.as_microsecond() < BETWEEN_NOTES {
+        if now.as_microsecond() - session.seen_at.as_microsecond() < SEEN_INTERVAL {
             return Ok(());
         }
         sqlx::query("update sessions set seen_at = $1 where id = $2 and seen_at < $1")
@@ -154,42 +155,42 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session, at once and on every host.
+    /// Deletes a session. It ends immediately on every host.
     ///
     /// # Errors
     /// The database fails.
     pub async fn end_session(&self, id: &str, audit: NewAudit) -> Result<(), StoreError> {
-        self.end_where("delete from sessions where id = $1", id, audit).await
+        self.delete_where("delete from sessions where id = $1", id, audit).await
     }
 
-    /// Ends every session of an identity, at once and on every host.
+    /// Deletes all sessions of an identity. They end immediately on every host.
     ///
     /// # Errors
     /// The database fails.
     pub async fn end_sessions_of(&self, identity: &str, audit: NewAudit) -> Result<(), StoreError> {
-        self.end_where("delete from sessions where identity = $1", identity, audit).await
+        self.delete_where("delete from sessions where identity = $1", identity, audit).await
     }
 
-    /// Removes what is over: sessions, links and spent states.
+    /// Deletes expired sessions, sign-in links and used states.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn remove_ended_sessions(&self) -> Result<(), StoreError> {
+    pub async fn delete_expired_sessions(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        remove_ended(&mut transaction, self.clock.now()).await?;
+        delete_expired(&mut transaction, self.clock.now()).await?;
         Ok(transaction.commit().await?)
     }
 
-    async fn end_where(&self, statement: &'static str, which: &str, audit: NewAudit) -> Result<(), StoreError> {
+    async fn delete_where(&self, statement: &'static str, value: &str, audit: NewAudit) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
-        sqlx::query(statement).bind(which.to_owned()).execute(&mut *transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
+        sqlx::query(statement).bind(value.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         Ok(transaction.commit().await?)
     }
 }
 
-async fn remove_ended(transaction: &mut Transaction<'static, Any>, now: Timestamp) -> Result<(), StoreError> {
+async fn delete_expired(transaction: &mut Transaction<'static, Any>, now: Timestamp) -> Result<(), StoreError> {
     let (now, idle_since) = bounds(now);
     sqlx::query("delete from sessions where ends_at <= $1 or seen_at <= $2")
         .bind(now)
@@ -202,17 +203,17 @@ async fn remove_ended(transaction: &mut Transaction<'static, Any>, now: Timestam
     Ok(())
 }
 
-/// Now, and since when a session that is idle has ended.
+/// Returns the current time, and the `seen_at` up to which an idle session has expired.
 fn bounds(now: Timestamp) -> (i64, i64) {
     let idle_since = now.saturating_sub(IDLE).unwrap_or(Timestamp::MIN);
     (now.as_microsecond(), idle_since.as_microsecond())
 }
 
-fn hash(key: &SessionKey) -> Vec<u8> {
+fn hash_key(key: &SessionKey) -> Vec<u8> {
     Sha256::digest(key.expose()).to_vec()
 }
 
-fn read(row: &AnyRow) -> Result<Session, StoreError> {
+fn parse_row(row: &AnyRow) -> Result<Session, StoreError> {
     let level: String = row.try_get("level")?;
     Ok(Session {
         id: row.try_get("id")?,

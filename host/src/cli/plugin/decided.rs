@@ -17,7 +17,7 @@ pub(super) async fn with(
     let config = settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
     let done = async {
-        if let Some(reason) = store.sealed_because() {
+        if let Some(reason) = store.sealed_reason() {
             bail!("{reason}");
         }
         let plugins = app::open_catalog(&config, &store, &super::sandbox()?).await?;

@@ -68,14 +68,14 @@ async fn a_link_ends_after_fifteen_minutes() {
 #[tokio::test]
 async fn nobody_is_in_until_a_token_of_an_executive_or_a_session_was_made() {
     let app = TestApp::builder().start().await;
-    assert!(!app.store.is_untouched().await.expect("asked"), "there is an Executive's token");
+    assert!(!app.store.was_never_used().await.expect("asked"), "there is an Executive's token");
     app.tamper("delete from tokens where level = 'executive'").await;
-    assert!(app.store.is_untouched().await.expect("asked"));
+    assert!(app.store.was_never_used().await.expect("asked"));
     let link = link(&app, "first executive").await;
-    assert!(app.store.is_untouched().await.expect("asked"), "a link that nobody used is nobody");
+    assert!(app.store.was_never_used().await.expect("asked"), "a link that nobody used is nobody");
     let session = Session::of(&spend(&app, &link).await);
     assert_eq!(app.send_in(&session, Method::DELETE, SESSION, None).await.status, 200);
-    assert!(!app.store.is_untouched().await.expect("asked"), "also when they are gone again");
+    assert!(!app.store.was_never_used().await.expect("asked"), "also when they are gone again");
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ async fn store(folder: &tempfile::TempDir) -> Store {
     store
 }
 
-fn draft() -> Draft {
-    Draft {
+fn new_connection() -> NewConnection {
+    NewConnection {
         provider: ProviderId::parse("acme").expect("a provider id"),
         org_name: Some("Acme".to_owned()),
         account: None,
@@ -36,17 +36,17 @@ fn audit(action: Action) -> NewAudit {
 }
 
 #[tokio::test]
-async fn a_connect_that_was_committed_succeeds_although_a_disconnect_follows_at_once() {
+async fn a_committed_connect_succeeds_although_a_disconnect_follows_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(&folder).await;
     let mut paused = store.pause_next_save();
-    let save = store.save_connection(draft(), Expected::Anything, audit(Action::ConnectionConnect));
+    let save = store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));
     let disconnect = async {
         paused.wait_for_commit().await;
         let provider = ProviderId::parse("acme").expect("a provider id");
         let connection = store.connection(&provider).await.expect("the database works").expect("it is committed");
         store
-            .delete_connection(&connection, Mappings::Keep, audit(Action::ConnectionDisconnect))
+            .delete_connection(&connection, MappingFate::Keep, audit(Action::ConnectionDisconnect))
             .await
             .expect("the connection is deleted");
         paused.resume();

@@ -1,4 +1,4 @@
-//! What a match linked: applied with its mappings, undone as a whole, told apart from what was changed since.
+//! Match plans: the mappings that a match added, applied and undone as a whole.
 
 use jackfield_core::{Person, ProviderId, Source};
 use sqlx::{Row, any::AnyRow};
@@ -6,67 +6,68 @@ use uuid::Uuid;
 
 use super::{
     NewAudit, Store, StoreError,
-    audit::hold_head,
+    audit::lock_audit,
     batch::{self, Table},
     people,
 };
 
-/// People that a refusal names; the others are counted.
-const NAMED: i64 = 5;
+/// The maximum number of people that a rejected undo names. The others are counted.
+const MAX_NAMED: i64 = 5;
 
-/// A person as a match looks at one.
+/// A person who may be matched to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct MatchCandidate {
     pub id: String,
     pub name: String,
     pub email: String,
-    /// The address as it is compared.
+    /// The email address in the form that is compared.
     pub email_key: String,
     pub active: bool,
-    /// The account at the provider that is theirs so far.
+    /// Their current account at the provider.
     pub linked: Option<String>,
 }
 
-/// An account that a match gives to a person.
+/// A mapping that a match adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct PlannedLink {
     pub person_id: String,
     pub external_id: String,
-    /// The address that was compared, which must still be theirs.
+    /// The email address that was compared. The person must still have it.
     pub email_key: String,
 }
 
-/// What became of a plan that was to be applied.
+/// The result of applying a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// It was, under this id.
+pub enum ApplyPlanResult {
+    /// It was applied under this id.
     Done(String),
-    /// Somebody in it was changed since it was made; nothing was applied.
+    /// A person or mapping in it was changed after it was made; nothing was applied.
     Overtaken,
 }
 
-/// What became of a plan that was to be undone.
+/// The result of undoing a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undone {
-    /// It was, now or before: so many mappings.
+pub enum UndoPlanResult {
+    /// It was undone, now or earlier, and removed this number of mappings.
     Done(u64),
     /// The provider has no such plan.
     Unknown,
-    /// Mappings are no longer as the plan left them; nothing was undone. Some of the people, and how many there are.
+    /// Mappings of the plan were changed since; nothing was undone. Contains some of the people, and their number.
     Changed { some: Vec<Person>, count: u64 },
 }
 
 impl Store {
-    /// Reads people with their account at a provider, in the order of their ids: `limit` from after an id on.
+    /// Lists at most `limit` people with their account at a provider, in the order of their ids, starting after the id
+    /// `after`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn candidates(
+    pub async fn match_candidates(
         &self,
         provider: &ProviderId,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Candidate>, StoreError> {
+    ) -> Result<Vec<MatchCandidate>, StoreError> {
         let rows = sqlx::query(
             "select p.id, p.name, p.email, p.email_key, p.active, \
              (select m.external_id from mappings m where m.person_id = p.id and m.provider = $1) \
@@ -77,22 +78,22 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(candidate).collect()
+        rows.iter().map(parse_candidate).collect()
     }
 
-    /// Makes the mappings of a plan and keeps what it made, with one audit row, which is told the plan's id.
+    /// Adds the mappings of a plan and records them. `audit` receives the id of the plan.
     ///
     /// # Errors
     /// The database fails.
     pub async fn apply_plan(
         &self,
         provider: &ProviderId,
-        links: &[Link],
+        links: &[PlannedLink],
         applied_by: &str,
         audit: impl FnOnce(&str) -> NewAudit,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<ApplyPlanResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         let id = Uuid::now_v7().to_string();
         sqlx::query(
             "insert into match_plans (id, provider, applied_by, applied_at, links) values ($1, $2, $3, $4, $5)",
@@ -106,8 +107,8 @@ impl Store {
         .await?;
         for part in links.chunks(batch::ROWS) {
             let rows: Vec<_> = part.iter().map(|link| (&link.person_id, &link.external_id, &link.email_key)).collect();
-            let rows = batch::parameter(&rows)?;
-            let still_true: i64 = sqlx::query_scalar(
+            let rows = batch::to_parameter(&rows)?;
+            let unchanged: i64 = sqlx::query_scalar(
                 "select count(*) from json_each($1) as e \
                  where (select p.email_key from people p where p.id = (e.value ->> 0)) = (e.value ->> 2) \
                  and (select own.person_id from mappings own \
@@ -120,8 +121,8 @@ impl Store {
             .bind(provider.to_string())
             .fetch_one(&mut *transaction)
             .await?;
-            if usize::try_from(still_true) != Ok(part.len()) {
-                return Ok(Applied::Overtaken);
+            if usize::try_from(unchanged) != Ok(part.len()) {
+                return Ok(ApplyPlanResult::Overtaken);
             }
             self.insert_mappings(&mut transaction, provider, rows.clone(), Source::Match).await?;
             sqlx::query(
@@ -134,14 +135,16 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        self.took(&mut transaction, Table::Mappings, links.len()).await?;
-        self.took(&mut transaction, Table::MatchLinks, links.len()).await?;
+        self.analyze_if_large(&mut transaction, Table::Mappings, links.len()).await?;
+        self.analyze_if_large(&mut transaction, Table::MatchLinks, links.len()).await?;
         self.append_audit(&mut transaction, head, audit(&id)).await?;
         transaction.commit().await?;
-        Ok(Applied::Done(id))
+        Ok(ApplyPlanResult::Done(id))
     }
 
-    /// Takes every mapping of a plan away, with one audit row, or none of them. A second time changes nothing.
+    /// Removes all mappings of a plan, or none of them. Undoing a plan again changes nothing.
+    ///
+    /// `audit` receives the number of removed mappings.
     ///
     /// # Errors
     /// The database fails.
@@ -150,18 +153,18 @@ impl Store {
         provider: &ProviderId,
         plan_id: &str,
         audit: impl FnOnce(u64) -> NewAudit,
-    ) -> Result<Undone, StoreError> {
+    ) -> Result<UndoPlanResult, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         let plan = sqlx::query("select links, undone_at from match_plans where id = $1 and provider = $2")
             .bind(plan_id.to_owned())
             .bind(provider.to_string())
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(plan) = plan else { return Ok(Undone::Unknown) };
+        let Some(plan) = plan else { return Ok(UndoPlanResult::Unknown) };
         if plan.try_get::<Option<i64>, _>("undone_at")?.is_some() {
             let links: i64 = plan.try_get("links")?;
-            return Ok(Undone::Done(u64::try_from(links).unwrap_or_default()));
+            return Ok(UndoPlanResult::Done(u64::try_from(links).unwrap_or_default()));
         }
         let changed = sqlx::query(
             "select p.id, p.name, p.email, p.user_id, p.active, count(*) over () as changed from match_links l \
@@ -171,12 +174,15 @@ impl Store {
         )
         .bind(plan_id.to_owned())
         .bind(provider.to_string())
-        .bind(NAMED)
+        .bind(MAX_NAMED)
         .fetch_all(&mut *transaction)
         .await?;
         if let Some(first) = changed.first() {
             let count = u64::try_from(first.try_get::<i64, _>("changed")?).unwrap_or_default();
-            return Ok(Undone::Changed { some: changed.iter().map(people::read).collect::<Result<_, _>>()?, count });
+            return Ok(UndoPlanResult::Changed {
+                some: changed.iter().map(people::parse_row).collect::<Result<_, _>>()?,
+                count,
+            });
         }
         let removed = sqlx::query(
             "delete from mappings where provider = $2 and (select l.external_id from match_links l \
@@ -195,12 +201,12 @@ impl Store {
             .await?;
         self.append_audit(&mut transaction, head, audit(removed)).await?;
         transaction.commit().await?;
-        Ok(Undone::Done(removed))
+        Ok(UndoPlanResult::Done(removed))
     }
 }
 
-fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
-    Ok(Candidate {
+fn parse_candidate(row: &AnyRow) -> Result<MatchCandidate, StoreError> {
+    Ok(MatchCandidate {
         id: row.try_get(0)?,
         name: row.try_get(1)?,
         email: row.try_get(2)?,

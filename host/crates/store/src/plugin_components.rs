@@ -1,11 +1,11 @@
-//! Components by the digest of their bytes: what each said of itself, its bytes, and which are offered for approval.
+//! The components of plugins, by digest: their manifests, their bytes, and which of them are offered for approval.
 
 use jackfield_core::manifest::Manifest;
 use sqlx::{Any, Row, Transaction};
 
-use super::{NewAudit, Store, StoreError, audit::hold_head};
+use super::{NewAudit, Store, StoreError, audit::lock_audit};
 
-/// A component that is to be kept.
+/// A component to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct NewComponent<'a> {
     pub digest: &'a str,
@@ -13,38 +13,38 @@ pub struct NewComponent<'a> {
     pub bytes: &'a [u8],
 }
 
-/// From where a component is offered for approval.
+/// Where an offered component comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OfferSource {
-    /// An Executive sent it in.
+    /// An Executive uploaded it.
     Api,
-    /// It lies in the plugins' folder of a host.
+    /// It is in the plugins folder of a host.
     Folder { host: String, file: String },
 }
 
-/// A component that is offered.
+/// A component that is offered for approval.
 #[derive(Clone, Debug)]
 pub struct Offer {
     pub digest: String,
     pub provider: String,
     pub source: OfferSource,
-    /// What it said of itself the first time; none where that cannot be read any more.
+    /// The manifest that was recorded first. Absent if this version cannot parse it.
     pub manifest: Option<Manifest>,
 }
 
-/// What the source of an offer begins with where it is a host.
-const HOST: &str = "host:";
+/// The prefix of a stored source that is a host.
+const HOST_PREFIX: &str = "host:";
 
 impl OfferSource {
-    fn stored(&self) -> (String, Option<String>) {
+    fn to_stored(&self) -> (String, Option<String>) {
         match self {
             Self::Api => ("api".to_owned(), None),
-            Self::Folder { host, file } => (format!("{HOST}{host}"), Some(file.clone())),
+            Self::Folder { host, file } => (format!("{HOST_PREFIX}{host}"), Some(file.clone())),
         }
     }
 
     fn from_stored(from: &str, file: Option<String>) -> Self {
-        match from.strip_prefix(HOST) {
+        match from.strip_prefix(HOST_PREFIX) {
             Some(host) => Self::Folder { host: host.to_owned(), file: file.unwrap_or_default() },
             None => Self::Api,
         }
@@ -52,7 +52,7 @@ impl OfferSource {
 }
 
 impl Store {
-    /// Keeps a component and offers it for approval; what was kept or offered before stays.
+    /// Stores a component and offers it for approval. A manifest or bytes that are already stored are not replaced.
     ///
     /// # Errors
     /// The database fails.
@@ -63,10 +63,10 @@ impl Store {
         audit: Option<NewAudit>,
     ) -> Result<(), StoreError> {
         let manifest = serde_json::to_string(component.manifest).map_err(|_| StoreError::Corrupt("a manifest"))?;
-        let (from, file) = source.stored();
+        let (from, file) = source.to_stored();
         let mut transaction = self.begin().await?;
         let audited = match audit {
-            Some(audit) => Some((hold_head(&mut transaction).await?, audit)),
+            Some(audit) => Some((lock_audit(&mut transaction).await?, audit)),
             None => None,
         };
         sqlx::query(
@@ -91,14 +91,14 @@ impl Store {
             .bind(component.digest.to_owned())
             .execute(&mut *transaction)
             .await?;
-        count_change(&mut transaction).await?;
+        increment_revision(&mut transaction).await?;
         if let Some((head, audit)) = audited {
             self.append_audit(&mut transaction, head, audit).await?;
         }
         Ok(transaction.commit().await?)
     }
 
-    /// Ends the offer of a component by a host's folder. Its bytes go, unless somebody once decided about it.
+    /// Ends the offer of a component from the folder of a host. Deletes its bytes unless there is a decision about it.
     ///
     /// # Errors
     /// The database fails.
@@ -108,17 +108,17 @@ impl Store {
             "update components set offered_from = null, offered_file = null where digest = $1 and offered_from = $2",
         )
         .bind(digest.to_owned())
-        .bind(format!("{HOST}{host}"))
+        .bind(format!("{HOST_PREFIX}{host}"))
         .execute(&mut *transaction)
         .await?;
         if ended.rows_affected() > 0 {
-            drop_bytes(&mut transaction).await?;
-            count_change(&mut transaction).await?;
+            delete_unused_bytes(&mut transaction).await?;
+            increment_revision(&mut transaction).await?;
         }
         Ok(transaction.commit().await?)
     }
 
-    /// Every component that is offered.
+    /// Lists all offered components.
     ///
     /// # Errors
     /// The database fails.
@@ -142,7 +142,9 @@ impl Store {
             .collect()
     }
 
-    /// The bytes of a component, where they are kept. They are whatever the database holds: hash them.
+    /// Returns the bytes of a component, if they are stored.
+    ///
+    /// The caller must compare their digest, because somebody may have changed the database.
     ///
     /// # Errors
     /// The database fails.
@@ -154,7 +156,7 @@ impl Store {
         Ok(row.map(|row| row.try_get("bytes")).transpose()?.flatten())
     }
 
-    /// Counts up with every change of the catalog, by whichever host.
+    /// Returns the revision of the catalog, which every change on any host increments.
     ///
     /// # Errors
     /// The database fails.
@@ -163,14 +165,14 @@ impl Store {
     }
 }
 
-/// Notes that there is something to read.
-pub(super) async fn count_change(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+/// Increments the revision of the catalog, so that every host reads it again.
+pub(super) async fn increment_revision(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
     sqlx::query("update catalog_changes set revision = revision + 1 where id = 1").execute(&mut **transaction).await?;
     Ok(())
 }
 
-/// Drops the bytes that nothing can need again: neither offered, nor ever decided about.
-pub(super) async fn drop_bytes(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+/// Deletes the bytes of components that are not offered and that nobody has decided about.
+pub(super) async fn delete_unused_bytes(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
     sqlx::query(
         "update components set bytes = null where bytes is not null and offered_from is null and not exists \
          (select 1 from plugin_approvals where plugin_approvals.digest = components.digest)",

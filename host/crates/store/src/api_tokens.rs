@@ -1,4 +1,4 @@
-//! API tokens: made once, kept only as a hash, found by it. The same row serves every host, so a revoke counts at once.
+//! API tokens. Only their hashes are stored. All hosts share them, so revoking one takes effect immediately.
 
 use std::time::Duration;
 
@@ -10,36 +10,36 @@ use sqlx::{Row, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, Store, StoreError, audit::hold_head, optional_time, random, time};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, optional_time, random, time};
 
-/// What every token starts with, so that scanners and people know one when they see it.
+/// The prefix of every token, so that people and secret scanners recognise one.
 pub const TOKEN_PREFIX: &str = "jf_";
 
-/// A token as its owner holds it: `jf_` and 256 random bits in base64url.
-pub type TokenText = Secret<String>;
+/// The token itself: `jf_` and 256 random bits in base64url.
+pub type TokenSecret = Secret<String>;
 
-/// What a new token is to be.
+/// A token to be created.
 #[derive(Clone, Debug)]
 pub struct NewToken {
     pub name: String,
     pub level: Level,
-    /// The providers that a service token reaches.
+    /// The providers that a service token can use.
     pub providers: Vec<String>,
     pub lifetime: Option<Duration>,
 }
 
 impl Store {
-    /// Makes a token and shows it this once.
+    /// Creates a token, and returns it together with its secret. Only the hash is stored.
     ///
     /// # Errors
-    /// The database or the system's randomness fails.
-    pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenText), StoreError> {
+    /// The database or the system's random number generator fails.
+    pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenSecret), StoreError> {
         let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random()?)));
         let now = self.clock.now();
         let expires_at = new
             .lifetime
             .map(|lifetime| SignedDuration::try_from(lifetime).ok().and_then(|lifetime| now.checked_add(lifetime).ok()))
-            .map(|expiry| expiry.ok_or(StoreError::Corrupt("a token lifetime past the end of time")))
+            .map(|expiry| expiry.ok_or(StoreError::Corrupt("the lifetime of a token is too long")))
             .transpose()?;
         let token = ApiToken {
             id: Uuid::now_v7().to_string(),
@@ -50,16 +50,17 @@ impl Store {
             expires_at,
             revoked_at: None,
         };
-        let providers = serde_json::to_string(&token.providers).map_err(|_| StoreError::Corrupt("provider names"))?;
+        let providers =
+            serde_json::to_string(&token.providers).map_err(|_| StoreError::Corrupt("the providers of a token"))?;
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         sqlx::query(
             "insert into tokens (id, name, hash, level, providers, created_at, expires_at) \
              values ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(token.id.clone())
         .bind(token.name.clone())
-        .bind(hash(text.expose()))
+        .bind(hash_text(text.expose()))
         .bind(token.level.as_str())
         .bind(providers)
         .bind(token.created_at.as_microsecond())
@@ -71,30 +72,30 @@ impl Store {
         Ok((token, text))
     }
 
-    /// Finds a token that is neither expired nor revoked.
+    /// Finds a token that has neither expired nor been revoked.
     ///
     /// # Errors
     /// The database fails.
     pub async fn find_token(&self, text: &str) -> Result<Option<ApiToken>, StoreError> {
-        let sought = hash(text);
+        let hash = hash_text(text);
         let found = sqlx::query(
             "select id, name, hash, level, providers, created_at, expires_at, revoked_at from tokens where hash = $1",
         )
-        .bind(sought.clone())
+        .bind(hash.clone())
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = found else { return Ok(None) };
         let stored: Vec<u8> = row.try_get("hash")?;
-        if !bool::from(stored.as_slice().ct_eq(&sought)) {
+        if !bool::from(stored.as_slice().ct_eq(&hash)) {
             return Ok(None);
         }
-        let token = read(&row)?;
+        let token = parse_row(&row)?;
         let now = self.clock.now();
-        let live = token.revoked_at.is_none() && token.expires_at.is_none_or(|expiry| now < expiry);
-        Ok(live.then_some(token))
+        let valid = token.revoked_at.is_none() && token.expires_at.is_none_or(|expiry| now < expiry);
+        Ok(valid.then_some(token))
     }
 
-    /// Lists every token, newest first.
+    /// Lists all tokens, newest first.
     ///
     /// # Errors
     /// The database fails.
@@ -105,16 +106,18 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(parse_row).collect()
     }
 
-    /// Revokes a token by its id, and ends the sessions that were begun with it; false when there is none, or it was revoked before.
+    /// Revokes a token and deletes the sessions that were started with it.
+    ///
+    /// Returns `false` if there is no such token, or it was revoked before.
     ///
     /// # Errors
     /// The database fails.
     pub async fn revoke_token(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = hold_head(&mut transaction).await?;
+        let head = lock_audit(&mut transaction).await?;
         let revoked = sqlx::query("update tokens set revoked_at = $1 where id = $2 and revoked_at is null")
             .bind(self.now())
             .bind(id.to_owned())
@@ -131,18 +134,18 @@ impl Store {
     }
 }
 
-fn hash(text: &str) -> Vec<u8> {
+fn hash_text(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-fn read(row: &AnyRow) -> Result<ApiToken, StoreError> {
+fn parse_row(row: &AnyRow) -> Result<ApiToken, StoreError> {
     let level: String = row.try_get("level")?;
     let providers: String = row.try_get("providers")?;
     Ok(ApiToken {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
-        level: Level::parse(&level).ok_or(StoreError::Corrupt("an access level"))?,
-        providers: serde_json::from_str(&providers).map_err(|_| StoreError::Corrupt("a token's providers"))?,
+        level: Level::parse(&level).ok_or(StoreError::Corrupt("the access level of a token"))?,
+        providers: serde_json::from_str(&providers).map_err(|_| StoreError::Corrupt("the providers of a token"))?,
         created_at: time(row.try_get("created_at")?)?,
         expires_at: optional_time(row.try_get("expires_at")?)?,
         revoked_at: optional_time(row.try_get("revoked_at")?)?,

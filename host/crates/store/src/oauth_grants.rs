@@ -1,9 +1,10 @@
-//! OAuth grants: the pair of tokens behind a connection, and the journal of its refreshes.
+//! OAuth grants: the tokens of a connection, and which process refreshes them.
 //!
-//! Whoever refreshes first writes down that it does (RFC 9700 §4.14 makes a lost answer dear), and then alone may
-//! replace the pair. A holder that dies stops counting; who sees the count stand still takes its place.
+//! A process stores that it refreshes a grant before it sends the refresh token. From then on only that process may
+//! replace the tokens, because a second use of a refresh token can revoke the grant (RFC 9700 §4.14). The process
+//! increments a heartbeat while it waits. If the heartbeat stops, another process takes over.
 
-use jackfield_core::{Connection, Secret};
+use jackfield_core::Secret;
 use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
@@ -14,57 +15,59 @@ pub(super) const TABLE: &str = "grants";
 const ACCESS: &str = "access_token";
 const REFRESH: &str = "refresh_token";
 
-/// What a token endpoint gave.
+/// The tokens of a response of a token endpoint.
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub struct OAuthTokens {
     pub access: Secret<String>,
-    /// None where the provider gives none.
+    /// Absent if the provider issues no refresh token.
     pub refresh: Option<Secret<String>>,
     pub expires_at: Option<Timestamp>,
 }
 
-/// A stored grant, its tokens open.
+/// A stored grant with its opened tokens.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct OAuthGrant {
     pub connection_id: String,
+    /// Incremented with each new pair of tokens.
     pub generation: i64,
-    pub tokens: Tokens,
-    pub given_at: Timestamp,
-    /// When a refresh was asked for whose answer is not there, whether it is awaited or was lost.
-    pub asked_at: Option<Timestamp>,
-    pub holder: Option<Holder>,
+    pub tokens: OAuthTokens,
+    /// When the tokens were issued.
+    pub issued_at: Timestamp,
+    /// When a refresh was requested that has no stored response: it is still running, or its response was lost.
+    pub refresh_requested_at: Option<Timestamp>,
+    pub holder: Option<RefreshHolder>,
 }
 
-/// Who refreshes a grant, and how far it has counted.
+/// The process that refreshes a grant, and its last heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub struct RefreshHolder {
     pub host: String,
     pub run: String,
-    pub beat: i64,
+    pub heartbeat: i64,
 }
 
-/// This process, as it signs the journal: the data folder's host, and this run of it.
+/// Identifies this process: the host that owns the data folder, and one run of the program on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct ServiceRun {
     pub host: String,
     pub run: String,
 }
 
-/// What became of a refresh request.
+/// Whether the token endpoint responded to a refresh request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The token endpoint gave a definite answer.
-    Answered,
-    /// There was no answer, so the pair may have been replaced there.
+pub enum RefreshResponse {
+    /// It responded, or the request was never sent.
+    Received,
+    /// No response arrived, so the provider may have replaced the tokens.
     Lost,
 }
 
 impl Store {
-    /// Opens the grant behind a connection.
+    /// Returns the grant of a connection with its opened tokens.
     ///
     /// # Errors
-    /// The store is sealed, a token does not open, or the database fails.
-    pub async fn grant(&self, connection_id: &str) -> Result<Option<Grant>, StoreError> {
+    /// The store is sealed, a token cannot be opened, or the database fails.
+    pub async fn oauth_grant(&self, connection_id: &str) -> Result<Option<OAuthGrant>, StoreError> {
         let row = sqlx::query(
             "select connection_id, generation, expires_at, given_at, asked_at, holder_host, holder_run, beat \
              from grants where connection_id = $1",
@@ -75,23 +78,31 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let mut secrets = self.open_sealed(TABLE, connection_id).await?;
         let access = secrets.remove(ACCESS).ok_or(StoreError::Unreadable)?;
-        let tokens =
-            Tokens { access, refresh: secrets.remove(REFRESH), expires_at: optional_time(row.try_get("expires_at")?)? };
-        read(&row, tokens).map(Some)
+        let tokens = OAuthTokens {
+            access,
+            refresh: secrets.remove(REFRESH),
+            expires_at: optional_time(row.try_get("expires_at")?)?,
+        };
+        parse_row(&row, tokens).map(Some)
     }
 
-    /// Writes down that this run is about to refresh a pair, and takes the place of `dead` where one is named.
+    /// Stores that this run is about to refresh a grant. `dead` names a holder that it takes over from.
     ///
-    /// False when somebody else holds the pair or has replaced it.
+    /// Returns `false` if another run refreshes the grant or has already replaced its tokens.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn begin_refresh(&self, grant: &Grant, dead: Option<&Holder>, run: &Run) -> Result<bool, StoreError> {
-        let (host, dead_run, beat) = match dead {
-            Some(dead) => (Some(dead.host.clone()), Some(dead.run.clone()), dead.beat),
+    pub async fn begin_refresh(
+        &self,
+        grant: &OAuthGrant,
+        dead: Option<&RefreshHolder>,
+        run: &ServiceRun,
+    ) -> Result<bool, StoreError> {
+        let (host, dead_run, heartbeat) = match dead {
+            Some(dead) => (Some(dead.host.clone()), Some(dead.run.clone()), dead.heartbeat),
             None => (None, None, 0),
         };
-        let taken = sqlx::query(
+        let claimed = sqlx::query(
             "update grants set holder_host = $1, holder_run = $2, beat = beat + 1, asked_at = coalesce(asked_at, $3) \
              where connection_id = $4 and generation = $5 \
              and (holder_run is null or (holder_host = $6 and holder_run = $7 and beat = $8))",
@@ -103,17 +114,17 @@ impl Store {
         .bind(grant.generation)
         .bind(host)
         .bind(dead_run)
-        .bind(beat)
+        .bind(heartbeat)
         .execute(&self.pool)
         .await?;
-        Ok(taken.rows_affected() == 1)
+        Ok(claimed.rows_affected() == 1)
     }
 
-    /// Counts on, so that others see that this run still waits for the answer.
+    /// Increments the heartbeat, so that other processes see that this run still waits for the response.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn still_refreshing(&self, grant: &Grant, run: &Run) -> Result<(), StoreError> {
+    pub async fn record_refresh_heartbeat(&self, grant: &OAuthGrant, run: &ServiceRun) -> Result<(), StoreError> {
         sqlx::query(
             "update grants set beat = beat + 1 where connection_id = $1 and generation = $2 and holder_run = $3",
         )
@@ -125,11 +136,16 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces a pair by a new one; false when this run no longer holds it, and then nothing is changed.
+    /// Replaces the tokens with new ones. Returns `false` and changes nothing if this run does not hold the grant any more.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
-    pub async fn finish_refresh(&self, grant: &Grant, tokens: &Tokens, run: &Run) -> Result<bool, StoreError> {
+    pub async fn finish_refresh(
+        &self,
+        grant: &OAuthGrant,
+        tokens: &OAuthTokens,
+        run: &ServiceRun,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let replaced = sqlx::query(
             "update grants set generation = generation + 1, expires_at = $1, given_at = $2, asked_at = null, \
@@ -155,17 +171,22 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a pair up that was not replaced, with or without a definite answer.
+    /// Ends a refresh that brought no new tokens.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn give_up_refresh(&self, grant: &Grant, asked: Asked, run: &Run) -> Result<(), StoreError> {
+    pub async fn abandon_refresh(
+        &self,
+        grant: &OAuthGrant,
+        response: RefreshResponse,
+        run: &ServiceRun,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "update grants set holder_host = null, holder_run = null, \
              asked_at = case when $1 = 1 then null else asked_at end \
              where connection_id = $2 and generation = $3 and holder_run = $4",
         )
-        .bind(i64::from(asked == Asked::Answered))
+        .bind(i64::from(response == RefreshResponse::Received))
         .bind(grant.connection_id.clone())
         .bind(grant.generation)
         .bind(run.run.clone())
@@ -174,12 +195,12 @@ impl Store {
         Ok(())
     }
 
-    /// Stores a fresh grant with its connection; whoever refreshes the former pair can no longer replace it.
-    pub(super) async fn put_grant(
+    /// Stores the grant of a new authorization. A refresh of the previous grant can no longer replace its tokens.
+    pub(super) async fn save_grant(
         &self,
         transaction: &mut Transaction<'static, Any>,
         connection_id: &str,
-        tokens: &Tokens,
+        tokens: &OAuthTokens,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "insert into grants (connection_id, generation, expires_at, given_at, beat) values ($1, 1, $2, $3, 0) \
@@ -199,19 +220,19 @@ impl Store {
         &self,
         transaction: &mut Transaction<'static, Any>,
         connection_id: &str,
-        tokens: &Tokens,
+        tokens: &OAuthTokens,
     ) -> Result<(), StoreError> {
         let mut secrets = std::collections::BTreeMap::from([(ACCESS.to_owned(), tokens.access.clone())]);
         secrets.extend(tokens.refresh.clone().map(|refresh| (REFRESH.to_owned(), refresh)));
         self.replace_sealed(transaction, TABLE, connection_id, &secrets).await
     }
 
-    /// The connections whose grants want a refresh of their own accord: those that a run of this host left open, and
-    /// those whose pair is older than their provider's half of an idle life, which `stale` says for each provider.
+    /// Lists the providers whose last refresh was interrupted: the response was lost, or an earlier run of this host ended
+    /// while it waited.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn grants_left_open(&self, run: &Run) -> Result<Vec<String>, StoreError> {
+    pub async fn interrupted_refreshes(&self, run: &ServiceRun) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "select c.provider from grants g join connections c on c.id = g.connection_id \
              where g.asked_at is not null and (g.holder_run is null or (g.holder_host = $1 and g.holder_run <> $2))",
@@ -223,11 +244,11 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get("provider")?)).collect()
     }
 
-    /// Every connection that has a grant, with the time at which its pair was given.
+    /// Lists the providers that have a grant, with the time at which its tokens were issued.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn grants_given(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    pub async fn oauth_grant_times(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let rows = sqlx::query(
             "select c.provider, g.given_at from grants g join connections c on c.id = g.connection_id order by 1",
         )
@@ -237,12 +258,12 @@ impl Store {
     }
 }
 
-/// Removes the grant of a connection that goes, or whose credential is no longer one.
+/// Deletes the grant of a connection, for a disconnect or a credential of another kind.
 pub(super) async fn remove_grant(
     transaction: &mut Transaction<'static, Any>,
     connection: &str,
 ) -> Result<(), StoreError> {
-    super::sealed::remove_sealed(transaction, TABLE, connection).await?;
+    super::sealed_values::remove_sealed(transaction, TABLE, connection).await?;
     sqlx::query("delete from grants where connection_id = $1")
         .bind(connection.to_owned())
         .execute(&mut **transaction)
@@ -250,24 +271,16 @@ pub(super) async fn remove_grant(
     Ok(())
 }
 
-impl Grant {
-    /// Whether this is the grant of a connection.
-    #[must_use]
-    pub fn is_of(&self, connection: &Connection) -> bool {
-        self.connection_id == connection.id
-    }
-}
-
-fn read(row: &AnyRow, tokens: Tokens) -> Result<Grant, StoreError> {
+fn parse_row(row: &AnyRow, tokens: OAuthTokens) -> Result<OAuthGrant, StoreError> {
     let host: Option<String> = row.try_get("holder_host")?;
     let run: Option<String> = row.try_get("holder_run")?;
-    let beat: i64 = row.try_get("beat")?;
-    Ok(Grant {
+    let heartbeat: i64 = row.try_get("beat")?;
+    Ok(OAuthGrant {
         connection_id: row.try_get("connection_id")?,
         generation: row.try_get("generation")?,
         tokens,
-        given_at: time(row.try_get("given_at")?)?,
-        asked_at: optional_time(row.try_get("asked_at")?)?,
-        holder: host.zip(run).map(|(host, run)| Holder { host, run, beat }),
+        issued_at: time(row.try_get("given_at")?)?,
+        refresh_requested_at: optional_time(row.try_get("asked_at")?)?,
+        holder: host.zip(run).map(|(host, run)| RefreshHolder { host, run, heartbeat }),
     })
 }

@@ -1,4 +1,4 @@
-//! The sealed values of other tables' rows: every secret of the service stands here and nowhere else.
+//! The table of sealed values, which contains all secrets of the service. Each belongs to a row of another table.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ impl Store {
         row: &str,
         secrets: &BTreeMap<String, Secret<String>>,
     ) -> Result<(), StoreError> {
-        let vault = self.vault()?;
+        let vault = self.require_unsealed()?;
         self.count_wraps(transaction, i64::try_from(secrets.len()).unwrap_or(i64::MAX)).await?;
         remove_sealed(transaction, table, row).await?;
         for (column, secret) in secrets {
             let sealed = vault
                 .seal(Location { table, row, column }, secret.expose().as_bytes())
-                .map_err(|_too_large| StoreError::Corrupt("a secret too large to seal"))?;
+                .map_err(|_too_large| StoreError::Corrupt("a secret is too large to be sealed"))?;
             sqlx::query(
                 "insert into sealed_values \
                  (owner_table, owner_row, owner_column, key_id, format, wrapped_key, ciphertext) \
@@ -59,7 +59,7 @@ impl Store {
         rows.iter().map(|row| self.open_row(table, row)).collect()
     }
 
-    /// Opens one stored value where it stands.
+    /// Opens one row of the table. Returns its column and secret.
     pub(super) fn open_row(&self, table: &'static str, row: &AnyRow) -> Result<(String, Secret<String>), StoreError> {
         let owner: String = row.try_get("owner_row")?;
         let column: String = row.try_get("owner_column")?;
@@ -70,15 +70,15 @@ impl Store {
             ciphertext: row.try_get("ciphertext")?,
         };
         let opened = self
-            .vault()?
+            .require_unsealed()?
             .open(Location { table, row: &owner, column: &column }, &sealed)
-            .map_err(|_does_not_open| StoreError::Unreadable)?;
+            .map_err(|_cannot_open| StoreError::Unreadable)?;
         let text = String::from_utf8(opened.expose().clone()).map_err(|_not_text| StoreError::Unreadable)?;
         Ok((column, Secret::new(text)))
     }
 }
 
-/// Removes all secrets of a row.
+/// Deletes all secrets of a row.
 pub(super) async fn remove_sealed(
     transaction: &mut Transaction<'static, Any>,
     table: &'static str,

@@ -1,4 +1,4 @@
-//! OAuth flows: who asked for an authorize URL, for which provider, and what became of it. Each serves once.
+//! OAuth flows: who requested an authorization URL, for which provider, and how the flow ended. A flow is used once.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, sealed::remove_sealed, time};
+use super::{Store, StoreError, sealed_values::remove_sealed, time};
 
 const TABLE: &str = "oauth_flows";
 
 const VERIFIER: &str = "verifier";
 
-/// A flow that is about to begin.
+/// A flow that is about to be stored.
 #[derive(Clone, Debug)]
-pub struct NewFlow {
+pub struct NewOAuthFlow {
     pub id: String,
     pub provider: ProviderId,
-    /// The caller's own id, not its name.
+    /// The id of the caller, not its name.
     pub caller: String,
     pub state: Secret<String>,
     /// The PKCE verifier.
@@ -27,32 +27,32 @@ pub struct NewFlow {
     pub expires_at: Timestamp,
 }
 
-/// A flow as it stands.
+/// A stored flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flow {
+pub struct OAuthFlow {
     pub id: String,
     pub provider: String,
     pub caller: String,
     pub redirect_uri: String,
-    pub outcome: FlowOutcome,
-    /// Why it failed.
+    pub outcome: OAuthFlowOutcome,
+    /// Why the flow failed.
     pub reason: Option<String>,
     pub expires_at: Timestamp,
 }
 
-/// What became of a flow.
+/// The state of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlowOutcome {
-    /// The person has not come back yet.
+pub enum OAuthFlowOutcome {
+    /// The person has not returned from the provider yet.
     Pending,
-    /// Its code is being exchanged.
+    /// The authorization code is being exchanged for tokens.
     Redeeming,
     Succeeded,
     Failed,
 }
 
-impl FlowOutcome {
-    /// The outcome as it is stored.
+impl OAuthFlowOutcome {
+    /// Returns the state as it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -65,11 +65,11 @@ impl FlowOutcome {
 }
 
 impl Store {
-    /// Stores a flow with its verifier sealed, and forgets those that ended more than a day ago.
+    /// Stores a flow and seals its verifier. Deletes flows that expired more than a day ago.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
-    pub async fn begin_flow(&self, flow: NewFlow) -> Result<(), StoreError> {
+    pub async fn begin_flow(&self, flow: NewOAuthFlow) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let day_ago = now - 24 * 60 * 60 * 1_000_000;
@@ -88,7 +88,7 @@ impl Store {
         .bind(flow.id.clone())
         .bind(flow.provider.to_string())
         .bind(flow.caller)
-        .bind(hash(flow.state.expose()))
+        .bind(hash_state(flow.state.expose()))
         .bind(flow.redirect_uri)
         .bind(now)
         .bind(flow.expires_at.as_microsecond())
@@ -103,31 +103,31 @@ impl Store {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn flow(&self, id: &str) -> Result<Option<Flow>, StoreError> {
+    pub async fn find_flow(&self, id: &str) -> Result<Option<OAuthFlow>, StoreError> {
         let row = sqlx::query("select * from oauth_flows where id = $1")
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(read).transpose()
+        row.as_ref().map(parse_row).transpose()
     }
 
     /// Finds a flow by its state.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn flow_of_state(&self, state: &str) -> Result<Option<Flow>, StoreError> {
+    pub async fn find_flow_by_state(&self, state: &str) -> Result<Option<OAuthFlow>, StoreError> {
         let row = sqlx::query("select * from oauth_flows where state_hash = $1")
-            .bind(hash(state))
+            .bind(hash_state(state))
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(read).transpose()
+        row.as_ref().map(parse_row).transpose()
     }
 
-    /// Lists the flows of a caller that can still be ended, for one provider.
+    /// Lists the flows of a caller for one provider that are pending and have not expired.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn open_flows(&self, provider: &ProviderId, caller: &str) -> Result<Vec<Flow>, StoreError> {
+    pub async fn pending_flows(&self, provider: &ProviderId, caller: &str) -> Result<Vec<OAuthFlow>, StoreError> {
         let rows = sqlx::query(
             "select * from oauth_flows where provider = $1 and caller = $2 and outcome = 'pending' and expires_at > $3",
         )
@@ -136,33 +136,40 @@ impl Store {
         .bind(self.now())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(parse_row).collect()
     }
 
-    /// Takes a pending flow, so that nobody else can, and opens its verifier; none when it is pending no more.
+    /// Marks a pending flow as being redeemed, and returns its verifier.
+    ///
+    /// Returns nothing if the flow is not pending any more or has expired.
     ///
     /// # Errors
-    /// The store is sealed, the verifier does not open, or the database fails.
-    pub async fn take_flow(&self, flow: &Flow) -> Result<Option<Secret<String>>, StoreError> {
-        let taken = sqlx::query(
+    /// The store is sealed, the verifier cannot be opened, or the database fails.
+    pub async fn claim_flow(&self, flow: &OAuthFlow) -> Result<Option<Secret<String>>, StoreError> {
+        let claimed = sqlx::query(
             "update oauth_flows set outcome = 'redeeming' where id = $1 and outcome = 'pending' and expires_at > $2",
         )
         .bind(flow.id.clone())
         .bind(self.now())
         .execute(&self.pool)
         .await?;
-        if taken.rows_affected() == 0 {
+        if claimed.rows_affected() == 0 {
             return Ok(None);
         }
         let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
         verifier.map(Some).ok_or(StoreError::Unreadable)
     }
 
-    /// Writes down what became of a flow, and forgets its verifier. A flow that ended before stays as it is.
+    /// Stores how a flow ended, and deletes its verifier. A flow that has already ended is not changed.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn end_flow(&self, id: &str, outcome: FlowOutcome, reason: Option<String>) -> Result<(), StoreError> {
+    pub async fn end_flow(
+        &self,
+        id: &str,
+        outcome: OAuthFlowOutcome,
+        reason: Option<String>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "update oauth_flows set outcome = $1, reason = $2 where id = $3 and outcome in ('pending', 'redeeming')",
@@ -177,22 +184,22 @@ impl Store {
     }
 }
 
-fn hash(state: &str) -> Vec<u8> {
+fn hash_state(state: &str) -> Vec<u8> {
     Sha256::digest(state.as_bytes()).to_vec()
 }
 
-fn read(row: &AnyRow) -> Result<Flow, StoreError> {
+fn parse_row(row: &AnyRow) -> Result<OAuthFlow, StoreError> {
     let outcome: String = row.try_get("outcome")?;
-    Ok(Flow {
+    Ok(OAuthFlow {
         id: row.try_get("id")?,
         provider: row.try_get("provider")?,
         caller: row.try_get("caller")?,
         redirect_uri: row.try_get("redirect_uri")?,
         outcome: match outcome.as_str() {
-            "pending" => FlowOutcome::Pending,
-            "redeeming" => FlowOutcome::Redeeming,
-            "succeeded" => FlowOutcome::Succeeded,
-            _ => FlowOutcome::Failed,
+            "pending" => OAuthFlowOutcome::Pending,
+            "redeeming" => OAuthFlowOutcome::Redeeming,
+            "succeeded" => OAuthFlowOutcome::Succeeded,
+            _ => OAuthFlowOutcome::Failed,
         },
         reason: row.try_get("reason")?,
         expires_at: time(row.try_get("expires_at")?)?,

@@ -1,43 +1,44 @@
-//! People as somebody looks for them: by a part of the name or the address, in the order of names, from anywhere on.
+//! Search for people by a part of their name or email address, and by whether they have an account.
 
 use std::collections::HashMap;
 
 use jackfield_core::{Person, ProviderId};
 use sqlx::Row;
 
-use super::{Mapped, Store, StoreError, Who, batch, people};
+use super::{PeopleFilter, PersonWithAccounts, Store, StoreError, batch, people};
 
-/// Whom somebody looks for.
+/// A search for people.
 #[derive(Clone, Debug)]
-pub struct Sought {
-    pub who: Who,
-    /// A part of the name as names are sought; empty for everybody.
+pub struct PeopleQuery {
+    pub filter: PeopleFilter,
+    /// A part of the name in the form that searches compare. Empty to find everybody.
     pub name: String,
-    /// The same as addresses are compared: whoever has either is found.
+    /// The same text in the form in which email addresses are compared. A person is found by either of the two.
     pub email: String,
-    pub linked: Linked,
-    /// The provider by which `linked` goes; any where it is none.
+    pub linked: LinkedFilter,
+    /// The provider that `linked` refers to. Any provider if it is absent.
     pub provider: Option<ProviderId>,
 }
 
-/// Whether somebody has an account.
+/// Whether the people to be found have an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linked {
-    Whatever,
-    Yes,
-    No,
+pub enum LinkedFilter {
+    Any,
+    Linked,
+    Unlinked,
 }
 
-/// Some of those who were found, and how many there are in all.
+/// A page of search results, and the total number of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found<T> {
+pub struct SearchPage<T> {
     pub items: Vec<T>,
     pub total: u64,
 }
 
-/// Whom the parameters 1 to 5 find: least `active`, patterns of name and address, whether linked, provider. What is not
-/// asked for is told by an empty text or 0, which the planner strikes out.
-macro_rules! whom {
+/// The condition of a search. Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address,
+/// the [`LinkedFilter`] as a number, and the provider. An absent filter is an empty string or 0, which the query planner
+/// removes.
+macro_rules! matching_people {
     () => {
         "from people s where s.sought_name is not null and s.active >= $1 \
          and ($2 = '' or s.sought_name like $2 escape '!' or s.email_key like $3 escape '!') \
@@ -47,19 +48,24 @@ macro_rules! whom {
 }
 
 impl Store {
-    /// Finds people, in the order of their names: `limit` from the one at `offset` on.
+    /// Finds people in the order of their names, at most `limit` starting at `offset`.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn find_people(&self, sought: &Sought, offset: u32, limit: u32) -> Result<Found<Person>, StoreError> {
-        let (least, name, email) = (sought.who.least(), pattern(&sought.name), pattern(&sought.email));
-        let linked = match sought.linked {
-            Linked::Whatever => 0_i64,
-            Linked::Yes => 1,
-            Linked::No => 2,
+    pub async fn find_people(
+        &self,
+        query: &PeopleQuery,
+        offset: u32,
+        limit: u32,
+    ) -> Result<SearchPage<Person>, StoreError> {
+        let (least, name, email) = (query.filter.min_active(), pattern(&query.name), pattern(&query.email));
+        let linked = match query.linked {
+            LinkedFilter::Any => 0_i64,
+            LinkedFilter::Linked => 1,
+            LinkedFilter::Unlinked => 2,
         };
-        let provider = sought.provider.as_ref().map(ToString::to_string).unwrap_or_default();
-        let counted = sqlx::query_scalar(concat!("select count(*) ", whom!()))
+        let provider = query.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+        let counted = sqlx::query_scalar(concat!("select count(*) ", matching_people!()))
             .persistent(false)
             .bind(least)
             .bind(name.clone())
@@ -69,7 +75,7 @@ impl Store {
             .fetch_one(&self.pool);
         let read = sqlx::query(concat!(
             "select p.id, p.name, p.email, p.user_id, p.active from (select s.id, s.sought_name ",
-            whom!(),
+            matching_people!(),
             " order by s.sought_name, s.id limit $6 offset $7) as page join people p on p.id = page.id \
              order by page.sought_name, page.id"
         ))
@@ -83,23 +89,28 @@ impl Store {
         .bind(i64::from(offset))
         .fetch_all(&self.pool);
         let (total, rows): (i64, _) = tokio::try_join!(counted, read)?;
-        let items = rows.iter().map(people::read).collect::<Result<_, _>>()?;
-        Ok(Found { items, total: u64::try_from(total).unwrap_or_default() })
+        let items = rows.iter().map(people::parse_row).collect::<Result<_, _>>()?;
+        Ok(SearchPage { items, total: u64::try_from(total).unwrap_or_default() })
     }
 
-    /// Finds people with their accounts, as [`find_people`](Self::find_people) does.
+    /// Finds people like [`find_people`](Self::find_people), and returns them with their accounts.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn find_mapped(&self, sought: &Sought, offset: u32, limit: u32) -> Result<Found<Mapped>, StoreError> {
-        let found = self.find_people(sought, offset, limit).await?;
+    pub async fn find_people_with_accounts(
+        &self,
+        query: &PeopleQuery,
+        offset: u32,
+        limit: u32,
+    ) -> Result<SearchPage<PersonWithAccounts>, StoreError> {
+        let found = self.find_people(query, offset, limit).await?;
         let ids: Vec<[&str; 1]> = found.items.iter().map(|person| [person.id.as_str()]).collect();
         let rows = sqlx::query(
             "select m.person_id, m.provider, m.external_id from json_each($1) as e \
              join mappings m on m.person_id = (e.value ->> 0) order by m.provider",
         )
         .persistent(false)
-        .bind(batch::parameter(&ids)?)
+        .bind(batch::to_parameter(&ids)?)
         .fetch_all(&self.pool)
         .await?;
         let mut accounts: HashMap<String, Vec<(String, String)>> = HashMap::new();
@@ -108,12 +119,12 @@ impl Store {
         }
         let with_accounts = |person: Person| {
             let external_ids = accounts.remove(&person.id).unwrap_or_default();
-            Mapped { person, external_ids }
+            PersonWithAccounts { person, external_ids }
         };
-        Ok(Found { items: found.items.into_iter().map(with_accounts).collect(), total: found.total })
+        Ok(SearchPage { items: found.items.into_iter().map(with_accounts).collect(), total: found.total })
     }
 
-    /// The providers at which anybody has an account.
+    /// Lists the providers at which anybody has an account.
     ///
     /// # Errors
     /// The database fails.
@@ -121,7 +132,7 @@ impl Store {
         Ok(sqlx::query_scalar("select distinct provider from mappings order by provider").fetch_all(&self.pool).await?)
     }
 
-    /// How many people have an account at a provider.
+    /// Returns how many people have an account at a provider.
     ///
     /// # Errors
     /// The database fails.
@@ -133,11 +144,11 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Reads some people of an older version, who cannot be found yet: id and name.
+    /// Returns the ids and names of some people who were stored by an older version and cannot be found yet.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn unsought_people(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+    pub async fn people_without_search_name(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query("select id, name from people where sought_name is null limit $1")
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
@@ -145,57 +156,57 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    /// Writes down by which names people are sought, by their ids. It changes nothing that anybody sees.
+    /// Stores the names in the form that searches compare. Each pair is the id of a person and that name.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn set_sought_names(&self, names: &[(String, String)]) -> Result<(), StoreError> {
+    pub async fn set_search_names(&self, names: &[(String, String)]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "update people set sought_name = e.value ->> 1 from json_each($1) as e where people.id = (e.value ->> 0)",
         )
         .persistent(false)
-        .bind(batch::parameter(names)?)
+        .bind(batch::to_parameter(names)?)
         .execute(&mut *transaction)
         .await?;
-        self.took(&mut transaction, batch::Table::People, names.len()).await?;
+        self.analyze_if_large(&mut transaction, batch::Table::People, names.len()).await?;
         Ok(transaction.commit().await?)
     }
 
-    /// Tells whose some accounts of a provider are, by the accounts.
+    /// Returns the people who have some accounts of a provider, by account.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn holders(
+    pub async fn people_by_account(
         &self,
         provider: &ProviderId,
         accounts: &[&str],
     ) -> Result<HashMap<String, Person>, StoreError> {
-        let sought: Vec<[&str; 1]> = accounts.iter().map(|account| [*account]).collect();
+        let rows: Vec<[&str; 1]> = accounts.iter().map(|account| [*account]).collect();
         let rows = sqlx::query(
             "select m.external_id, p.id, p.name, p.email, p.user_id, p.active from json_each($1) as e \
              join mappings m on m.provider = $2 and m.external_id = (e.value ->> 0) join people p on p.id = m.person_id",
         )
         .persistent(false)
-        .bind(batch::parameter(&sought)?)
+        .bind(batch::to_parameter(&rows)?)
         .bind(provider.to_string())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get("external_id")?, people::read(row)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("external_id")?, people::parse_row(row)?))).collect()
     }
 }
 
-/// What a text is compared with that holds this part; empty where everything does.
+/// Returns the `like` pattern of texts that contain a part. It is empty if the part is empty.
 fn pattern(part: &str) -> String {
     if part.is_empty() {
         return String::new();
     }
     let mut pattern = String::from("%");
-    for letter in part.chars() {
-        if matches!(letter, '%' | '_' | '!') {
+    for character in part.chars() {
+        if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }
-        pattern.push(letter);
+        pattern.push(character);
     }
     pattern.push('%');
     pattern

@@ -1,21 +1,22 @@
-//! Which master keys ever sealed something, the proof of each, and how often it was used.
+//! The master keys that have sealed values here: how a key is recognised, and how often it was used.
 
 use jackfield_vault::{Location, Sealed, Vault};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Keys, Store, StoreError};
 
-/// What every key seals to prove itself.
+/// Every master key seals this value, so that the right key can be recognised.
 const KNOWN_VALUE: &[u8] = b"jackfield";
 
-/// Random nonces under one AES-GCM key are safe up to here (NIST SP 800-38D §8.3).
-const MOST_WRAPS: i64 = 1 << 32;
+/// The maximum number of encryptions with random nonces under one AES-GCM key (NIST SP 800-38D §8.3).
+const MAX_WRAPS: i64 = 1 << 32;
 
-/// From here on the log asks for a rotation: half-way leaves time.
+/// The number of encryptions from which the log warns.
 const WARN_WRAPS: i64 = 1 << 31;
 
 impl Store {
-    /// Whether a master key ever sealed something here; if so, a missing key file must not be made anew.
+    /// Returns whether a master key has ever sealed a value here. If so, a missing key file must not be replaced by a new
+    /// one.
     ///
     /// # Errors
     /// The database fails.
@@ -23,15 +24,15 @@ impl Store {
         Ok(sqlx::query("select 1 from keyring limit 1").fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// Takes the master key, if it is the one that sealed what is stored; on the first start it becomes that.
+    /// Unlocks the store with the master key that sealed its secrets. On the first start every key is accepted.
     ///
-    /// A wrong key leaves the store sealed, which is no error: the service starts and says so.
+    /// With a wrong key the store stays sealed. This is not an error, because the service then starts and reports it.
     ///
     /// # Errors
     /// The database fails.
     pub async fn unlock(&mut self, vault: Vault) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        // One host at a time, so that two first starts at once do not each bring a key.
+        // Locks out other hosts, so that two first starts at the same time do not store two keys.
         sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
         let known =
             sqlx::query("select check_format, check_wrapped_key, check_ciphertext from keyring where key_id = $1")
@@ -48,7 +49,10 @@ impl Store {
             let opened = vault.open(location(vault.key_id()), &check);
             self.keys = match opened {
                 Ok(value) if value.expose() == KNOWN_VALUE => Keys::Open(vault),
-                _ => Keys::Sealed("the stored proof of the master key was changed; restore the database".to_owned()),
+                _ => Keys::Sealed(
+                    "the check value of the master key in the database was changed; restore the database from a backup"
+                        .to_owned(),
+                ),
             };
             return Ok(());
         }
@@ -56,13 +60,13 @@ impl Store {
             sqlx::query_scalar("select key_id from keyring limit 1").fetch_optional(&mut *transaction).await?;
         if let Some(other) = other {
             self.keys = Keys::Sealed(format!(
-                "the master key is the wrong one: it is {}, and the database was sealed by {other}; put the right key \
-                 in place and start again",
+                "the master key is not the right one: its id is {}, but the database was sealed with the key {other}; \
+                 restore that key and start again",
                 vault.key_id()
             ));
             return Ok(());
         }
-        let check = vault.seal(location(vault.key_id()), KNOWN_VALUE).map_err(|_| StoreError::KeyWornOut)?;
+        let check = vault.seal(location(vault.key_id()), KNOWN_VALUE).map_err(|_| StoreError::KeyExhausted)?;
         sqlx::query(
             "insert into keyring (key_id, check_format, check_wrapped_key, check_ciphertext, wraps, created_at) \
              values ($1, $2, $3, $4, 1, $5)",
@@ -79,28 +83,28 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves the store sealed, for a reason that names the cure.
-    pub fn stay_sealed(&mut self, reason: String) {
+    /// Seals the store. The reason also says what to do about it.
+    pub fn seal_because(&mut self, reason: String) {
         self.keys = Keys::Sealed(reason);
     }
 
-    /// Counts data keys that are about to be wrapped.
+    /// Adds to the number of data keys that the master key has wrapped.
     pub(super) async fn count_wraps(
         &self,
         transaction: &mut Transaction<'static, Any>,
         wraps: i64,
     ) -> Result<(), StoreError> {
-        let key_id = self.vault()?.key_id();
+        let key_id = self.require_unsealed()?.key_id();
         let total: i64 = sqlx::query_scalar("update keyring set wraps = wraps + $1 where key_id = $2 returning wraps")
             .bind(wraps)
             .bind(key_id.to_owned())
             .fetch_one(&mut **transaction)
             .await?;
-        if total > MOST_WRAPS {
-            return Err(StoreError::KeyWornOut);
+        if total > MAX_WRAPS {
+            return Err(StoreError::KeyExhausted);
         }
         if total > WARN_WRAPS {
-            tracing::warn!(key_id, wraps = total, "the master key is half worn out; rotate it");
+            tracing::warn!(key_id, wraps = total, "master key has sealed half of the maximum number of values");
         }
         Ok(())
     }

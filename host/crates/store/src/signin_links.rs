@@ -1,0 +1,97 @@
+//! Proofs that start a single session: sign-in links, and the `state` of an OpenID Connect flow.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jackfield_core::{Secret, audit::Action};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use sqlx::{Any, Row, Transaction};
+
+use super::{NewAudit, SingleUseProof, Store, StoreError, audit::lock_audit, random};
+
+/// How long a sign-in link is valid: enough to open it in a browser.
+pub const SIGNIN_LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// The fragment of a sign-in link: 256 random bits in base64url.
+pub type SigninLinkSecret = Secret<String>;
+
+/// A sign-in link that is valid and has not been used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigninLink {
+    hash: Vec<u8>,
+    /// The name that the audit shows for the person who signs in with it.
+    pub name: String,
+}
+
+impl Store {
+    /// Creates a link for one sign-in, and returns its secret. Only the hash is stored.
+    ///
+    /// # Errors
+    /// The database or the system's random number generator fails.
+    pub async fn create_signin_link(&self, name: &str, audit: NewAudit) -> Result<SigninLinkSecret, StoreError> {
+        let text = Secret::new(URL_SAFE_NO_PAD.encode(random()?));
+        let ends_at = self.clock.now().saturating_add(SIGNIN_LINK_LIFETIME).unwrap_or(Timestamp::MAX);
+        let mut transaction = self.begin().await?;
+        let head = lock_audit(&mut transaction).await?;
+        sqlx::query("insert into signin_links (hash, name, ends_at) values ($1, $2, $3)")
+            .bind(hash_text(text.expose()))
+            .bind(name.to_owned())
+            .bind(ends_at.as_microsecond())
+            .execute(&mut *transaction)
+            .await?;
+        self.append_audit(&mut transaction, head, audit).await?;
+        transaction.commit().await?;
+        Ok(text)
+    }
+
+    /// Finds a link that has not been used and has not expired. [`create_session`](Self::create_session) uses it up.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_signin_link(&self, text: &str) -> Result<Option<SigninLink>, StoreError> {
+        let hash = hash_text(text);
+        let name = sqlx::query("select name from signin_links where hash = $1 and ends_at > $2")
+            .bind(hash.clone())
+            .bind(self.now())
+            .fetch_optional(&self.pool)
+            .await?;
+        name.map(|row| Ok(SigninLink { hash, name: row.try_get("name")? })).transpose()
+    }
+
+    /// Returns whether nobody has had access so far: no Executive token was ever created, and no session ever started.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn was_never_used(&self) -> Result<bool, StoreError> {
+        let token = sqlx::query("select 1 from tokens where level = 'executive' limit 1");
+        if token.fetch_optional(&self.pool).await?.is_some() {
+            return Ok(false);
+        }
+        let session = sqlx::query("select 1 from audit where action = $1 and outcome = 'done' limit 1")
+            .bind(Action::SessionSignIn.as_str());
+        Ok(session.fetch_optional(&self.pool).await?.is_none())
+    }
+}
+
+/// Uses up a proof. Returns `false` if it was already used or has expired.
+pub(super) async fn use_up(
+    transaction: &mut Transaction<'static, Any>,
+    proof: &SingleUseProof,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let statement = match proof {
+        SingleUseProof::NotNeeded => return Ok(true),
+        SingleUseProof::SigninLink(link) => sqlx::query("delete from signin_links where hash = $1 and ends_at > $2")
+            .bind(link.hash.clone())
+            .bind(now.as_microsecond()),
+        SingleUseProof::OidcState(state, ends_at) => {
+            sqlx::query("insert into signin_states (hash, ends_at) values ($1, $2) on conflict (hash) do nothing")
+                .bind(hash_text(state.expose()))
+                .bind(ends_at.as_microsecond())
+        }
+    };
+    Ok(statement.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
+fn hash_text(text: &str) -> Vec<u8> {
+    Sha256::digest(text.as_bytes()).to_vec()
+}
