@@ -57,7 +57,7 @@ async fn a_token_that_is_about_to_end_is_refreshed_beside_the_call() {
     let before = xero.access_tokens().len();
     assert_eq!(health(&app).await["healthy"], true);
     // The refresh goes on beside the answer; the next one that must have it waits for it.
-    app.connections.tend_grants().await;
+    app.connections.refresh_due_grants().await;
     for _ in 0..200 {
         if xero.access_tokens().len() > before {
             break;
@@ -245,7 +245,7 @@ async fn a_refresh_that_ends_after_the_disconnect_brings_nothing_back() {
     note_secrets(&xero);
     assert_eq!(health.status, 200);
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
-    assert_eq!(app.store.grants_given().await.expect("the database answers"), []);
+    assert_eq!(app.store.oauth_grant_times().await.expect("the database answers"), []);
 }
 
 #[tokio::test]
@@ -253,10 +253,10 @@ async fn an_unused_grant_is_refreshed_long_before_it_dies() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_hours(29 * 24));
-    app.connections.tend_grants().await;
+    app.connections.refresh_due_grants().await;
     assert!(xero.refreshes().is_empty(), "not yet");
     app.clock.advance(SignedDuration::from_hours(2 * 24));
-    app.connections.tend_grants().await;
+    app.connections.refresh_due_grants().await;
     note_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
 }

@@ -9,8 +9,8 @@ use http::{
     HeaderName, HeaderValue,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS},
 };
-use jackfield_core::{Caller, Error, FieldError, OAuthApp, Secret, audit::Actor, caller::By};
-use jackfield_service::connections::{Authorization, FlowState, Returned};
+use jackfield_core::{Caller, Error, OAuthApp, Secret, audit::Actor, caller::By};
+use jackfield_service::connections::{FlowState, OAuthCallback, StartedOAuthFlow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,8 +37,8 @@ pub(crate) async fn auth_url(
     Path(provider): Path<String>,
     actor: Actor,
 ) -> Result<Answer<AuthorizationView>, ApiError> {
-    let begun = state.connections.auth_url(&provider, &actor).await?;
-    let Authorization { url, reroute_url, flow_id, expires_at } = begun;
+    let begun = state.connections.start_oauth_flow(&provider, &actor).await?;
+    let StartedOAuthFlow { url, reroute_url, flow_id, expires_at } = begun;
     Ok(Answer(AuthorizationView { url, reroute_url, flow_id, expires_at }))
 }
 
@@ -63,16 +63,16 @@ pub(crate) async fn callback(
 ) -> Result<Answer<Value>, ApiError> {
     // A browser could be led to redeem a code that its person never asked for.
     if caller.by == By::Cookie && body.state.is_none() {
-        return Err(Error::InvalidFields(vec![FieldError::new("state", "is needed from a caller by cookie")]).into());
+        return Err(Error::field("state", "is needed from a caller by cookie").into());
     }
-    let returned = Returned {
+    let returned = OAuthCallback {
         code: body.code.map(Secret::new),
         state: body.state.map(Secret::new),
         iss: body.iss,
         error: body.error,
         error_description: body.error_description,
     };
-    let redeemed = async move { state.connections.callback(&provider, returned, &actor).await };
+    let redeemed = async move { state.connections.complete_oauth_flow(&provider, returned, &actor).await };
     Ok(Answer(connected_view(&to_its_end(redeemed).await?)))
 }
 

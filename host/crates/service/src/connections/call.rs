@@ -1,105 +1,107 @@
-//! Calls of a component for a connection: what each is given, and the second one where a grant was stale.
+//! Calls a plugin for a connection, with the connection's credentials.
+//!
+//! A call that the provider rejects for its access token is repeated once with a newer token.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackfield_core::{
-    Connection, Error, Secret, Status,
+    Connection, Error, Secret,
     manifest::{Auth, CredentialSource},
 };
-use jackfield_egress::{Budget, Grant, TokenSource, activity::Tally};
-use jackfield_sandbox::{Answer, Call, CallError, Component, Ended, Operation};
+use jackfield_egress::{CallPermissions, RequestBudget, TokenSource};
+use jackfield_sandbox::{Call, CallError, Component, Operation};
 use jackfield_store::StoreError;
 use tokio::time::Instant;
-use tracing::{Instrument, Span, field::Empty};
+use tracing::Instrument;
 
 use super::{
     Connections,
-    checks::lacks_a_secret,
-    minting::Minter,
-    outcome::{Phase, error_of},
-    pool_of,
+    call_metrics::{FinishedCall, new_call_span},
+    minted_tokens::TokenMinter,
+    provider_errors::{CredentialOrigin, into_api_error},
+    readiness::is_secret_missing,
 };
 
 /// The secrets of one call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Credentials<'a> {
+pub(super) struct CallSecrets<'a> {
     /// The secret fields, by name.
-    pub(super) secrets: &'a BTreeMap<String, Secret<String>>,
+    pub(super) fields: &'a BTreeMap<String, Secret<String>>,
     /// The access token of an OAuth grant.
-    pub(super) access: Option<&'a Secret<String>>,
+    pub(super) access_token: Option<&'a Secret<String>>,
 }
 
-/// Which token a call went out with, so that a provider's no can be held against it.
+/// Which kind of token a call used, so that a newer one can be fetched if the provider rejects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Used {
-    /// Nothing that could be had anew.
-    Fields,
-    /// The OAuth grant in this generation.
-    Grant(i64),
-    /// Tokens that are minted from a key.
+enum UsedToken {
+    /// None: the credential consists of fields.
+    None,
+    /// The access token of an OAuth grant, in this generation.
+    OAuth { generation: i64 },
+    /// Tokens that are minted from a service account's key.
     Minted,
 }
 
 impl Connections {
-    /// Runs an operation on a stored connection. Where the provider no longer takes the token, it runs once more in a
-    /// fresh instance with a newer one, if there is such a one to be had.
-    pub(super) async fn run_stored(
+    /// Calls the plugin of a stored connection.
+    ///
+    /// If the provider rejects the access token, the call is repeated in a fresh instance with a newer token, if there
+    /// is one.
+    pub(super) async fn call_stored<O: Operation>(
         &self,
         component: &Component,
         connection: &Connection,
-        operation: Operation,
-    ) -> Result<Answer, Error> {
-        let (call, used) = self.stored_call(component, connection).await?;
-        let answer = self.run(component, call, operation.clone(), Phase::Later).await;
+        operation: O,
+    ) -> Result<O::Answer, Error> {
+        let (call, used) = self.prepare_stored_call(component, connection).await?;
+        let answer = self.run_call(component, call, operation.clone(), CredentialOrigin::Stored).await;
         if !matches!(answer, Err(Error::NeedsReauth(_))) {
             return answer;
         }
         match used {
-            Used::Fields => return answer,
-            Used::Grant(generation) => drop(self.newer_grant(component, connection, generation).await?),
-            Used::Minted if self.minted.forget(&connection.id) => {}
-            // The token was minted for this very call: another would be no better.
-            Used::Minted => return answer,
+            UsedToken::None => return answer,
+            UsedToken::OAuth { generation } => {
+                self.refresh_grant(component, connection, generation).await?;
+            }
+            UsedToken::Minted if self.minted_tokens.remove(&connection.id) => {}
+            // The token was minted for this call, so a new one would be rejected too.
+            UsedToken::Minted => return answer,
         }
-        let (call, _) = self.stored_call(component, connection).await?;
-        self.run(component, call, operation, Phase::Later).await
+        let (call, _) = self.prepare_stored_call(component, connection).await?;
+        self.run_call(component, call, operation, CredentialOrigin::Stored).await
     }
 
-    /// Refuses work that needs an account while none is chosen.
-    pub(super) fn chosen(connection: &Connection) -> Result<(), Error> {
-        match connection.status {
-            Status::NeedsChoice => Err(Error::NeedsChoice(connection.provider.to_string())),
-            _ => Ok(()),
-        }
-    }
-
-    async fn stored_call(&self, component: &Component, connection: &Connection) -> Result<(Call, Used), Error> {
+    async fn prepare_stored_call(
+        &self,
+        component: &Component,
+        connection: &Connection,
+    ) -> Result<(Call, UsedToken), Error> {
         let secrets = self.store.connection_secrets(connection).await?;
-        if lacks_a_secret(component, |name| secrets.contains_key(name)) {
+        if is_secret_missing(component, |name| secrets.contains_key(name)) {
             return Err(StoreError::Unreadable.into());
         }
         let (grant, used) = match &component.manifest.auth {
-            Auth::Fields => (None, Used::Fields),
-            Auth::ServiceAccount(_) => (None, Used::Minted),
+            Auth::Fields => (None, UsedToken::None),
+            Auth::ServiceAccount(_) => (None, UsedToken::Minted),
             Auth::OAuth2(_) => {
-                let grant = self.live_grant(component, connection).await?;
-                let used = Used::Grant(grant.generation);
+                let grant = self.load_usable_grant(component, connection).await?;
+                let used = UsedToken::OAuth { generation: grant.generation };
                 (Some(grant), used)
             }
         };
-        let credentials = Credentials { secrets: &secrets, access: grant.as_ref().map(|grant| &grant.tokens.access) };
-        let pool = pool_of(component, connection);
+        let secrets = CallSecrets { fields: &secrets, access_token: grant.as_ref().map(|grant| &grant.tokens.access) };
         let (fields, account) = (connection.fields.clone(), connection.account.clone());
-        Ok((self.call(pool, component, fields, credentials, account, Some(connection))?, used))
+        let pool = pool_name(component, connection);
+        Ok((self.new_call(pool, component, fields, secrets, account, Some(connection))?, used))
     }
 
-    /// Makes a call; `connection` is none while a credential is only tried.
-    pub(super) fn call(
+    /// Creates a call with the permissions of its plugin. A credential that is only tried has no `connection` yet.
+    pub(super) fn new_call(
         &self,
         pool: String,
         component: &Component,
         fields: BTreeMap<String, String>,
-        credentials: Credentials<'_>,
+        secrets: CallSecrets<'_>,
         account: Option<String>,
         connection: Option<&Connection>,
     ) -> Result<Call, Error> {
@@ -108,84 +110,67 @@ impl Connections {
             Auth::ServiceAccount(grant) => Some(&grant.field),
             Auth::Fields | Auth::OAuth2(_) => None,
         };
-        // A key that signs goes nowhere, so it is in no call.
-        let attached = credentials.secrets.iter().filter(|(name, _)| Some(*name) != key_field);
-        let mut ready: Vec<(CredentialSource, Secret<String>)> =
-            attached.map(|(name, secret)| (CredentialSource::Field(name.clone()), secret.clone())).collect();
-        ready.extend(credentials.access.map(|access| (CredentialSource::OAuthToken, access.clone())));
-        let endpoints = Arc::clone(&component.endpoints);
-        let mut grant = Grant::new(pool, endpoints, ready, fields.clone(), Budget::new(self.requests));
-        if let Auth::ServiceAccount(service_account) = &manifest.auth {
-            let key = credentials.secrets.get(&service_account.field);
-            let key = key.ok_or(StoreError::Unreadable)?;
-            let minter = Minter::new(self, &manifest.id, service_account, key, &fields, connection)?;
-            grant.tokens = Some(Arc::new(minter) as Arc<dyn TokenSource>);
+        // The key of a service account only signs and is never sent, so no call gets it.
+        let sent = secrets.fields.iter().filter(|(name, _)| Some(*name) != key_field);
+        let mut credentials: Vec<(CredentialSource, Secret<String>)> =
+            sent.map(|(name, secret)| (CredentialSource::Field(name.clone()), secret.clone())).collect();
+        credentials.extend(secrets.access_token.map(|token| (CredentialSource::OAuthToken, token.clone())));
+        let mut permissions = CallPermissions::new(
+            pool,
+            Arc::clone(&component.endpoints),
+            credentials,
+            fields.clone(),
+            RequestBudget::new(self.requests_per_call),
+        );
+        if let Auth::ServiceAccount(grant) = &manifest.auth {
+            let key = secrets.fields.get(&grant.field).ok_or(StoreError::Unreadable)?;
+            let minter = TokenMinter::new(self, &manifest.id, grant, key, &fields, connection)?;
+            permissions.tokens = Some(Arc::new(minter) as Arc<dyn TokenSource>);
         }
-        Ok(Call { grant, fields, account })
+        Ok(Call { permissions, fields, account })
     }
 
-    /// Runs one operation and puts its failure into the API's words.
-    pub(super) async fn run(
+    /// Runs a call, records its metrics and returns its failure as an API error.
+    pub(super) async fn run_call<O: Operation>(
         &self,
         component: &Component,
         call: Call,
-        operation: Operation,
-        phase: Phase,
-    ) -> Result<Answer, Error> {
-        let provider = component.manifest.id.clone();
-        let name = operation.name();
+        operation: O,
+        origin: CredentialOrigin,
+    ) -> Result<O::Answer, Error> {
+        let provider = component.manifest.id.as_str();
         let now = self.clock.now();
-        if let Some(pause) = component.breaker.paused(now) {
+        if let Some(pause) = component.breaker.pause_at(now) {
             let left = pause.until.duration_since(now).as_secs().max(1);
-            return Err(Error::PluginPaused { provider, retry_after: u32::try_from(left).unwrap_or(u32::MAX) });
+            let retry_after = u32::try_from(left).unwrap_or(u32::MAX);
+            return Err(Error::PluginPaused { provider: provider.to_owned(), retry_after });
         }
-        let activity = call.grant.activity.clone();
+        let recorder = call.permissions.recorder.clone();
+        let span = new_call_span(provider, O::NAME);
         let started = Instant::now();
-        let span = tracing::info_span!(
-            "call",
-            provider,
-            operation = name,
-            outcome = Empty,
-            guest_ms = Empty,
-            upstream_ms = Empty,
-            memory_bytes = Empty,
-            requests = Empty,
-            denied = Empty,
-            sent_bytes = Empty,
-            received_bytes = Empty,
-        );
         let answer = self.sandbox.run(component, call, operation).instrument(span.clone()).await;
-        let taken = started.elapsed();
+        let time = started.elapsed();
         match &answer {
-            Ok(_) | Err(CallError::Refused(_)) => component.breaker.note(self.clock.now(), Ended::Well),
-            Err(CallError::Fault(_)) => component.breaker.note(self.clock.now(), Ended::InFault),
-            // Neither tells whether the component is well.
+            Ok(_) | Err(CallError::Provider(_)) => component.breaker.record_success(self.clock.now()),
+            Err(CallError::Fault(_)) => component.breaker.record_fault(self.clock.now()),
+            // Neither shows whether the component works.
             Err(CallError::ProviderTimeout | CallError::Overloaded) => {}
         }
-        let answer = answer.map_err(|error| error_of(error, &provider, phase));
-        let outcome = answer.as_ref().err().map_or("ok", Error::code);
-        metrics::counter!("jackfield_calls_total", "provider" => provider.clone(), "operation" => name, "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("jackfield_call_seconds", "provider" => provider.clone(), "operation" => name)
-            .record(taken.as_secs_f64());
-        let code = answer.as_ref().err().map(Error::code);
-        let tally = activity.tally();
-        tell(&span, outcome, &tally);
-        self.activities.add(&provider, name, code, taken, &tally, self.clock.now());
+        let answer = answer.map_err(|error| into_api_error(error, provider, origin));
+        let finished = FinishedCall {
+            provider,
+            operation: O::NAME,
+            code: answer.as_ref().err().map(Error::code),
+            time,
+            stats: recorder.stats(),
+            at: self.clock.now(),
+        };
+        self.call_metrics.record(&finished, &span);
         answer
     }
 }
 
-/// Writes into a call's span what the call came to and used.
-fn tell(span: &Span, outcome: &'static str, tally: &Tally) {
-    span.record("outcome", outcome);
-    span.record("guest_ms", tally.guest.as_secs_f64() * 1e3);
-    span.record("upstream_ms", tally.upstream.as_secs_f64() * 1e3);
-    // Signed, since OpenTelemetry knows no other whole numbers.
-    let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    span.record("memory_bytes", bytes(tally.memory_bytes as u64));
-    span.record("requests", i64::from(tally.requests));
-    span.record("denied", i64::from(tally.denied));
-    span.record("sent_bytes", bytes(tally.sent_bytes));
-    span.record("received_bytes", bytes(tally.received_bytes));
+/// Returns the name of the pool of HTTP connections that the calls of a stored connection share.
+pub(super) fn pool_name(component: &Component, connection: &Connection) -> String {
+    format!("{}/{}/{}", component.digest, connection.id, connection.generation)
 }

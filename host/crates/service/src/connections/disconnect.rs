@@ -1,30 +1,51 @@
-//! Ends a connection: revokes at the provider what can be revoked there, and removes what is stored here.
+//! Disconnects a provider: revokes its credential there if possible, and deletes what is stored here.
 
 use jackfield_core::{
-    Connection, Error, Outcome, ProviderId,
-    audit::Actor,
+    Connection, Error, ProviderId,
+    audit::{Action, Actor},
     manifest::{Auth, MappingFate},
 };
-use jackfield_sandbox::{Answer, Component, Operation, UpstreamFate};
-use jackfield_store::{Mappings, NewAudit};
+use jackfield_sandbox::{Component, Disconnect, DisconnectOutcome, UpstreamFate};
+use jackfield_store::NewAudit;
 
-use super::{Connections, Disconnected, Upstream, pool_of, token_endpoint::TokenEndpoint};
+use super::{Connections, call::pool_name, parse_provider_id, token_endpoint::TokenEndpoint};
 use crate::retry::{ChangeError, retry_overtaken};
 
+/// The result of a disconnect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisconnectResult {
+    pub revocation: RevocationResult,
+    /// What a person still has to do at the provider, or why the credential was not revoked.
+    pub note: Option<String>,
+}
+
+/// What happened to the credential at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationResult {
+    Revoked,
+    /// It is still valid there, because the provider cannot revoke it.
+    Kept,
+    /// It could not be revoked; [`DisconnectResult::note`] says why.
+    Failed,
+    /// There was no connection.
+    NotConnected,
+}
+
 impl Connections {
-    /// Revokes at the provider what can be revoked, and removes the connection with its secrets in any case.
+    /// Revokes the credential at the provider if possible, and deletes the connection with its secrets in any case.
     ///
     /// # Errors
-    /// There is neither such a provider nor such a connection, or the database fails.
-    pub async fn disconnect(&self, provider: &str, actor: &Actor) -> Result<Disconnected, Error> {
-        self.store.vault()?;
-        let id = self.id(provider)?;
-        // A connect that overtakes the disconnect stores another credential, which has to be revoked too.
+    /// [`Error::UnknownProvider`] if there is neither a connection nor a plugin, [`Error::Sealed`], or the database
+    /// fails.
+    pub async fn disconnect(&self, provider: &str, actor: &Actor) -> Result<DisconnectResult, Error> {
+        self.store.require_unsealed()?;
+        let id = parse_provider_id(provider)?;
+        // If a connect overtakes the disconnect, there is another credential to revoke.
         retry_overtaken(async || match self.store.connection(&id).await? {
             Some(connection) => self.disconnect_once(&id, &connection, actor).await,
             None => {
-                self.known(provider)?;
-                Ok(Disconnected { upstream: Upstream::Nothing, note: None })
+                self.require_provider(provider)?;
+                Ok(DisconnectResult { revocation: RevocationResult::NotConnected, note: None })
             }
         })
         .await
@@ -35,72 +56,55 @@ impl Connections {
         id: &ProviderId,
         connection: &Connection,
         actor: &Actor,
-    ) -> Result<Disconnected, ChangeError> {
+    ) -> Result<DisconnectResult, ChangeError> {
         let component = self.catalog.component(id.as_str());
-        let (upstream, note) = match &component {
+        let (revocation, note) = match &component {
             Ok(component) => self.revoke(component, connection).await,
-            Err(error) => (Upstream::Failed, Some(format!("the provider was not asked: {error}"))),
+            Err(error) => (RevocationResult::Failed, Some(format!("the provider was not asked to revoke: {error}"))),
         };
-        let mappings = match component.as_ref().map(|component| component.manifest.on_disconnect) {
-            Ok(MappingFate::Clear) => Mappings::Clear,
-            Ok(MappingFate::Keep) | Err(_) => Mappings::Keep,
-        };
-        let audit = NewAudit {
-            actor: actor.clone(),
-            action: "connection.disconnect",
-            provider: Some(id.clone()),
-            outcome: Outcome::Done,
-            detail: note.clone(),
-        };
-        self.store.delete_connection(connection, mappings, audit).await?;
+        let on_mappings = component.as_ref().map_or(MappingFate::Keep, |component| component.manifest.on_disconnect);
+        let audit = NewAudit::done(actor, Action::ConnectionDisconnect).with_provider(id).with_detail(note.clone());
+        self.store.delete_connection(connection, on_mappings, audit).await?;
         if let Ok(component) = &component {
-            self.egress.forget(&pool_of(component, connection));
+            self.egress.close_pool(&pool_name(component, connection));
         }
-        self.minted.forget(&connection.id);
-        Ok(Disconnected { upstream, note })
+        self.minted_tokens.remove(&connection.id);
+        Ok(DisconnectResult { revocation, note })
     }
 
-    async fn revoke(&self, component: &Component, connection: &Connection) -> (Upstream, Option<String>) {
-        match self.run_stored(component, connection, Operation::Disconnect).await {
-            Ok(Answer::Disconnected { upstream, note }) => match upstream {
-                UpstreamFate::Revoked => (Upstream::Revoked, note),
-                UpstreamFate::Kept => (Upstream::Kept, note),
-                UpstreamFate::RevokeGrant => self.revoke_grant(component, connection, note).await,
+    async fn revoke(&self, component: &Component, connection: &Connection) -> (RevocationResult, Option<String>) {
+        match self.call_stored(component, connection, Disconnect).await {
+            Ok(DisconnectOutcome { upstream, note }) => match upstream {
+                UpstreamFate::Revoked => (RevocationResult::Revoked, note),
+                UpstreamFate::Kept => (RevocationResult::Kept, note),
+                UpstreamFate::RevokeGrant => match self.revoke_grant(component, connection).await {
+                    Ok(()) => (RevocationResult::Revoked, note),
+                    Err(why) => {
+                        (RevocationResult::Failed, Some(format!("the OAuth grant could not be revoked: {why}")))
+                    }
+                },
             },
-            Ok(_) => (Upstream::Failed, None),
-            // A grant that the provider has ended is what was wanted.
+            // A grant that the provider has already ended does not have to be revoked.
             Err(Error::NeedsReauth(why)) if matches!(component.manifest.auth, Auth::OAuth2(_)) => {
-                (Upstream::Revoked, Some(format!("the provider had ended the grant before: {why}")))
+                (RevocationResult::Revoked, Some(format!("the provider had already ended the OAuth grant: {why}")))
             }
-            Err(error) => (Upstream::Failed, Some(format!("it could not be revoked there: {error}"))),
+            Err(error) => (RevocationResult::Failed, Some(format!("the credential could not be revoked: {error}"))),
         }
     }
 
-    /// Revokes an OAuth grant at its provider, after the component has done its own part.
-    async fn revoke_grant(
-        &self,
-        component: &Component,
-        connection: &Connection,
-        note: Option<String>,
-    ) -> (Upstream, Option<String>) {
+    /// Revokes an OAuth grant at its provider. The plugin has already done its own part.
+    ///
+    /// # Errors
+    /// Why the grant was not revoked, as a text.
+    async fn revoke_grant(&self, component: &Component, connection: &Connection) -> Result<(), String> {
         let Auth::OAuth2(oauth2) = &component.manifest.auth else {
-            return (
-                Upstream::Failed,
-                Some("the component asks to revoke a grant that it does not declare".to_owned()),
-            );
+            return Err("the plugin does not declare one".to_owned());
         };
-        let asked = async {
-            let provider = component.manifest.id.as_str();
-            let app = self.oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
-            let grant = self.store.grant(&connection.id).await.map_err(|error| error.to_string())?;
-            let grant = grant.ok_or("it is no longer there")?;
-            let endpoint =
-                TokenEndpoint { egress: &self.egress, clock: &self.clock, provider, grant: oauth2, app: &app };
-            endpoint.revoke(&grant.tokens).await.map_err(|error| error.to_string())
-        };
-        match asked.await {
-            Ok(()) => (Upstream::Revoked, note),
-            Err(why) => (Upstream::Failed, Some(format!("the grant could not be revoked there: {why}"))),
-        }
+        let provider = component.manifest.id.as_str();
+        let app = self.oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
+        let grant = self.store.oauth_grant(&connection.id).await.map_err(|error| error.to_string())?;
+        let grant = grant.ok_or("it is no longer stored")?;
+        let endpoint = TokenEndpoint { egress: &self.egress, clock: &self.clock, provider, grant: oauth2, app: &app };
+        endpoint.revoke(&grant.tokens).await.map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,6 @@
-//! One call of an operation that is tried without a service: fields as they were typed in, and a token that was given.
+//! Prepares one call for a command, from given fields and a given token, without a database.
 //!
-//! Opens no store, keeps nothing, and asks no token endpoint.
+//! It asks no token endpoint and stores nothing.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,70 +8,76 @@ use jackfield_core::{
     Error, Secret,
     manifest::{Auth, CredentialSource, Manifest},
 };
-use jackfield_egress::{Activity, Budget, Grant};
-use jackfield_sandbox::{Call, CallError, Component, Operation};
+use jackfield_egress::{CallPermissions, CallRecorder, RequestBudget};
+use jackfield_sandbox::{Call, CallError, Component, Connect, Operation};
 
 use super::{
-    fields::{self, Stored, Submitted},
-    outcome::{Phase, error_of},
+    fields::{self, StoredFields, SubmittedValue},
+    provider_errors::{CredentialOrigin, into_api_error},
 };
 
-/// What stands in for a connection.
+/// The values that a call uses instead of a stored connection.
 #[derive(Debug, Default)]
 pub struct DryRun {
-    /// The fields, held to the manifest as the API holds them.
-    pub fields: BTreeMap<String, Submitted>,
-    /// Stands in for the grant, or for every token that would be minted.
+    /// The fields. They are validated like those of a connect.
+    pub fields: BTreeMap<String, SubmittedValue>,
+    /// The access token of the OAuth grant, or the token to use instead of each minted one.
     pub token: Option<Secret<String>>,
     pub account: Option<String>,
-    /// Requests that the call may send.
+    /// The maximum number of requests of the call.
     pub requests: u32,
 }
 
 impl DryRun {
-    /// Makes the call, and what it will do can be read from its `activity` afterwards.
+    /// Creates the call. `recorder` shows afterwards what it did.
     ///
     /// # Errors
-    /// A field is wrong or missing, or a token is needed and none was given.
-    pub fn call(self, component: &Component, activity: Activity) -> Result<Call, Error> {
+    /// [`Error::InvalidFields`] for fields that break a rule, or [`Error::InvalidRequest`] if a token is missing.
+    pub fn into_call(self, component: &Component, recorder: CallRecorder) -> Result<Call, Error> {
         let mut manifest = Manifest::clone(&component.manifest);
         let key_field = match &manifest.auth {
             Auth::ServiceAccount(grant) => Some(grant.field.clone()),
             Auth::Fields | Auth::OAuth2(_) => None,
         };
-        // Nothing is minted from a key here, so none has to be given.
+        // No token is minted here, so the key of a service account is not needed.
         let key = manifest.fields.iter_mut().find(|field| Some(&field.name) == key_field.as_ref());
         if let Some(key) = key {
             key.required = false;
         }
-        let merged = fields::merge(&manifest, &self.fields, Stored::default())?;
+        let merged = fields::merge(&manifest, &self.fields, StoredFields::default())?;
         let needs_token = !matches!(manifest.auth, Auth::Fields);
         if needs_token && self.token.is_none() {
-            return Err(Error::InvalidRequest("this provider's credential is a token; one has to be given".to_owned()));
+            return Err(Error::InvalidRequest("this provider's credential is a token, and none was given".to_owned()));
         }
         let secrets = merged.secrets.into_iter().filter(|(name, _)| Some(name) != key_field.as_ref());
-        let mut ready: Vec<(CredentialSource, Secret<String>)> =
+        let mut credentials: Vec<(CredentialSource, Secret<String>)> =
             secrets.map(|(name, secret)| (CredentialSource::Field(name), secret)).collect();
         if let Some(token) = self.token.filter(|_| needs_token) {
-            ready.extend(sources_of_tokens(&manifest).map(|source| (source, token.clone())));
+            credentials.extend(find_token_sources(&manifest).into_iter().map(|source| (source, token.clone())));
         }
-        let endpoints = Arc::clone(&component.endpoints);
         let fields = merged.fields;
-        let mut grant = Grant::new("dry run".to_owned(), endpoints, ready, fields.clone(), Budget::new(self.requests));
-        grant.activity = activity;
-        Ok(Call { grant, fields, account: self.account })
+        let mut permissions = CallPermissions::new(
+            "dry run".to_owned(),
+            Arc::clone(&component.endpoints),
+            credentials,
+            fields.clone(),
+            RequestBudget::new(self.requests),
+        );
+        permissions.recorder = recorder;
+        Ok(Call { permissions, fields, account: self.account })
     }
 }
 
-/// What the API would answer to a caller in place of this failure, had the call been one of a connection.
+/// Returns the error with which the API would answer if the call of `operation` had been one of a connection.
 #[must_use]
-pub fn outcome(error: CallError, provider: &str, operation: &Operation) -> Error {
-    let phase = if matches!(operation, Operation::Connect) { Phase::Connect } else { Phase::Later };
-    error_of(error, provider, phase)
+pub fn to_api_error(error: CallError, provider: &str, operation: &str) -> Error {
+    let is_connect = operation == Connect::NAME;
+    let origin = if is_connect { CredentialOrigin::Submitted } else { CredentialOrigin::Stored };
+    into_api_error(error, provider, origin)
 }
 
-/// Every source of the manifest that is a token and no field.
-fn sources_of_tokens(manifest: &Manifest) -> impl Iterator<Item = CredentialSource> {
+/// Returns each credential source of the manifest that is a token and not a field.
+fn find_token_sources(manifest: &Manifest) -> Vec<CredentialSource> {
     let mut sources: Vec<CredentialSource> = Vec::new();
     for attachment in manifest.endpoints.iter().filter_map(|endpoint| endpoint.credential.as_ref()) {
         let is_token = !matches!(attachment.source, CredentialSource::Field(_));
@@ -79,5 +85,5 @@ fn sources_of_tokens(manifest: &Manifest) -> impl Iterator<Item = CredentialSour
             sources.push(attachment.source.clone());
         }
     }
-    sources.into_iter()
+    sources
 }

@@ -1,4 +1,4 @@
-//! Holds the body of a connect against the fields that the component declares, and merges it with what is stored.
+//! Validates submitted fields against the manifest, and merges them with the stored ones.
 
 use std::collections::BTreeMap;
 
@@ -7,73 +7,76 @@ use jackfield_core::{
     manifest::{Field, FieldKind, Manifest},
 };
 use jackfield_egress::policy;
-use jackfield_sandbox::whole_match;
+use jackfield_sandbox::compile_pattern;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
-/// Shorter secrets cannot be taken out of an answer without taking ordinary words out too.
-const SHORTEST_SECRET: usize = 8;
+/// Minimum length in characters. Masking a shorter secret in responses would mask ordinary words too.
+const MIN_SECRET_LENGTH: usize = 8;
 
-/// Bytes of an ordinary value.
-const LONGEST: usize = 8 << 10;
+/// Maximum length in bytes of any value but JSON.
+const MAX_LENGTH: usize = 8 << 10;
 
-/// Bytes of a JSON document, such as a key file of 2 KiB.
-const LONGEST_JSON: usize = 64 << 10;
+/// Maximum length in bytes of a JSON document; a key file has about 2 KiB.
+const MAX_JSON_LENGTH: usize = 64 << 10;
 
 /// The value of one field as a caller sent it.
 #[derive(Clone, Debug)]
-pub enum Submitted {
+pub enum SubmittedValue {
     Text(Secret<String>),
-    /// `null`: clear it.
+    /// `null`, which clears the stored value.
     Null,
-    /// Neither text nor null.
+    /// A JSON value of another type, which is not valid.
     Other,
 }
 
-impl<'de> Deserialize<'de> for Submitted {
+impl<'de> Deserialize<'de> for SubmittedValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Self::Text(Secret::new(text)),
             serde_json::Value::Null => Self::Null,
-            // A key file may be sent as the JSON that it is.
+            // A key file may be sent as a JSON object instead of a string.
             object @ serde_json::Value::Object(_) => Self::Text(Secret::new(object.to_string())),
             _ => Self::Other,
         })
     }
 }
 
-/// What is stored before a connect.
+/// The fields of the connection that is already stored.
 #[derive(Debug, Default)]
-pub(super) struct Stored {
+pub(super) struct StoredFields {
     pub(super) fields: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, Secret<String>>,
 }
 
-/// What a connect is to use.
+/// The fields to connect with.
 #[derive(Debug)]
-pub(super) struct Merged {
+pub(super) struct MergedFields {
     pub(super) fields: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, Secret<String>>,
-    /// Whether any value comes from the store, so that the store must not change meanwhile.
-    pub(super) kept_stored_values: bool,
+    /// Whether any value was stored before, so that the stored connection must not change before these are saved.
+    pub(super) uses_stored_values: bool,
 }
 
-/// Merges a body with what is stored, field by field. Each wrong field gets its own message; none repeats a value.
+/// Merges submitted fields with the stored ones.
+///
+/// # Errors
+/// [`Error::InvalidFields`] with a message for each field that is not valid. No message contains a value.
 pub(super) fn merge(
     manifest: &Manifest,
-    submitted: &BTreeMap<String, Submitted>,
-    mut stored: Stored,
-) -> Result<Merged, Error> {
+    submitted: &BTreeMap<String, SubmittedValue>,
+    mut stored: StoredFields,
+) -> Result<MergedFields, Error> {
     let mut errors: Vec<FieldError> = submitted
         .keys()
         .filter(|name| manifest.field(name).is_none())
         .map(|name| FieldError::new(name.chars().take(100).collect::<String>(), "is not a field of this provider"))
         .collect();
-    let mut merged = Merged { fields: BTreeMap::new(), secrets: BTreeMap::new(), kept_stored_values: false };
+    let mut merged = MergedFields { fields: BTreeMap::new(), secrets: BTreeMap::new(), uses_stored_values: false };
     for field in &manifest.fields {
         let name = &field.name;
         match submitted.get(name) {
-            Some(Submitted::Text(text)) => match judge(field, text) {
+            Some(SubmittedValue::Text(text)) => match validate(field, text) {
                 Ok(value) if field.secret => {
                     merged.secrets.insert(name.clone(), value);
                 }
@@ -82,18 +85,18 @@ pub(super) fn merge(
                 }
                 Err(message) => errors.push(FieldError::new(name, message)),
             },
-            Some(Submitted::Null) if field.required => {
+            Some(SubmittedValue::Null) if field.required => {
                 errors.push(FieldError::new(name, "is required and cannot be cleared"));
             }
-            Some(Submitted::Null) => {}
-            Some(Submitted::Other) => errors.push(FieldError::new(name, "must be a string")),
+            Some(SubmittedValue::Null) => {}
+            Some(SubmittedValue::Other) => errors.push(FieldError::new(name, "must be a string")),
             None => {
                 let kept = match (stored.secrets.remove(name), stored.fields.remove(name)) {
                     (Some(secret), _) if field.secret => merged.secrets.insert(name.clone(), secret).is_none(),
                     (_, Some(value)) if !field.secret => merged.fields.insert(name.clone(), value).is_none(),
                     _ => false,
                 };
-                merged.kept_stored_values |= kept;
+                merged.uses_stored_values |= kept;
                 if !kept && field.required {
                     errors.push(FieldError::new(name, "is required"));
                 }
@@ -103,57 +106,58 @@ pub(super) fn merge(
     if errors.is_empty() { Ok(merged) } else { Err(Error::InvalidFields(errors)) }
 }
 
-/// Judges one value by its field's rules, and takes blanks off its ends, which pasting leaves there.
-fn judge(field: &Field, text: &Secret<String>) -> Result<Secret<String>, String> {
+/// Trims one value, because pasting leaves blanks at its ends, and checks it against the rules of its field.
+fn validate(field: &Field, text: &Secret<String>) -> Result<Secret<String>, String> {
     let value = text.expose().trim();
     if value.is_empty() {
-        return Err("is empty; leave it out to keep what is stored, or send null to clear it".to_owned());
+        return Err("is empty; leave it out to keep the stored value, or send null to clear it".to_owned());
     }
-    let longest = if field.kind == FieldKind::Json { LONGEST_JSON } else { LONGEST };
-    if value.len() > longest {
-        return Err(format!("is longer than {longest} bytes"));
+    let max_length = if field.kind == FieldKind::Json { MAX_JSON_LENGTH } else { MAX_LENGTH };
+    if value.len() > max_length {
+        return Err(format!("is longer than {max_length} bytes"));
     }
     if field.kind != FieldKind::Json && value.chars().any(char::is_control) {
-        return Err("holds a line break or another control character".to_owned());
+        return Err("contains a line break or another control character".to_owned());
     }
-    if field.secret && value.chars().all(|letter| matches!(letter, '*' | '•' | '●')) {
-        return Err("is a mask, not a secret; leave it out to keep what is stored".to_owned());
+    if field.secret && value.chars().all(|character| matches!(character, '*' | '•' | '●')) {
+        return Err("is a mask, not a secret; leave it out to keep the stored value".to_owned());
     }
-    if field.secret && value.chars().count() < SHORTEST_SECRET {
-        return Err(format!("is shorter than {SHORTEST_SECRET} characters"));
+    if field.secret && value.chars().count() < MIN_SECRET_LENGTH {
+        return Err(format!("is shorter than {MIN_SECRET_LENGTH} characters"));
     }
-    match field.kind {
-        FieldKind::Text => {}
-        FieldKind::Email => {
-            let parts = value.split_once('@');
-            if !parts.is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !value.contains(' ')) {
-                return Err("is not an email address".to_owned());
-            }
-        }
-        FieldKind::Url => policy::url_may_be_asked(value).map_err(|why| format!("is not an address to use: {why}"))?,
-        FieldKind::Json => {
-            let mut parsed: Result<serde_json::Value, _> = serde_json::from_str(value);
-            if let Ok(document) = &mut parsed {
-                wipe(document);
-            } else {
-                return Err("is not JSON".to_owned());
-            }
-        }
-        FieldKind::Choice => {
-            if !field.choices.iter().any(|choice| choice.value == value) {
-                let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
-                return Err(format!("must be one of {}", choices.join(", ")));
-            }
-        }
-    }
+    validate_kind(field, value)?;
     if let Some(pattern) = &field.pattern
-        && !whole_match(pattern).is_ok_and(|pattern| pattern.is_match(value))
+        && !compile_pattern(pattern).is_ok_and(|pattern| pattern.is_match(value))
     {
-        return Err(format!("does not look like one: {}", field.help));
+        return Err(format!("has the wrong format: {}", field.help));
     }
     Ok(Secret::new(value.to_owned()))
 }
 
+fn validate_kind(field: &Field, value: &str) -> Result<(), String> {
+    match field.kind {
+        FieldKind::Text => Ok(()),
+        FieldKind::Email => match value.split_once('@') {
+            Some((user, host)) if !user.is_empty() && host.contains('.') && !value.contains(' ') => Ok(()),
+            _ => Err("is not an email address".to_owned()),
+        },
+        FieldKind::Url => {
+            policy::validate_url(value).map(drop).map_err(|why| format!("is not an allowed address: {why}"))
+        }
+        FieldKind::Json => {
+            let mut document: serde_json::Value = serde_json::from_str(value).map_err(|_| "is not JSON".to_owned())?;
+            wipe(&mut document);
+            Ok(())
+        }
+        FieldKind::Choice if field.choices.iter().any(|choice| choice.value == value) => Ok(()),
+        FieldKind::Choice => {
+            let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
+            Err(format!("must be one of {}", choices.join(", ")))
+        }
+    }
+}
+
+/// Overwrites the strings of a document, because they can contain a private key.
 fn wipe(document: &mut serde_json::Value) {
     match document {
         serde_json::Value::String(text) => text.zeroize(),
@@ -195,18 +199,18 @@ mod tests {
         }
     }
 
-    fn body(json: &str) -> BTreeMap<String, Submitted> {
+    fn body(json: &str) -> BTreeMap<String, SubmittedValue> {
         serde_json::from_str(json).expect("a body")
     }
 
-    fn stored() -> Stored {
-        Stored {
+    fn stored() -> StoredFields {
+        StoredFields {
             fields: [("team".to_owned(), "red".to_owned()), ("note".to_owned(), "old".to_owned())].into(),
             secrets: [("token".to_owned(), Secret::new("tok-stored".to_owned()))].into(),
         }
     }
 
-    fn messages(json: &str, stored: Stored) -> Vec<String> {
+    fn messages(json: &str, stored: StoredFields) -> Vec<String> {
         match merge(&manifest(), &body(json), stored) {
             Err(Error::InvalidFields(errors)) => {
                 errors.into_iter().map(|error| format!("{} {}", error.field, error.message)).collect()
@@ -216,22 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_field_has_its_own_message() {
+    fn each_invalid_field_has_its_own_message() {
         assert_eq!(
-            messages(r#"{"token": 5, "tokn": "x"}"#, Stored::default()),
+            messages(r#"{"token": 5, "tokn": "x"}"#, StoredFields::default()),
             ["tokn is not a field of this provider", "token must be a string", "team is required"]
         );
         assert_eq!(
-            messages(r#"{"token": "tok-UPPERCASE", "team": ""}"#, Stored::default()),
+            messages(r#"{"token": "tok-UPPERCASE", "team": ""}"#, StoredFields::default()),
             [
-                "token does not look like one: Starts with tok-.",
-                "team is empty; leave it out to keep what is stored, or send null to clear it"
+                "token has the wrong format: Starts with tok-.",
+                "team is empty; leave it out to keep the stored value, or send null to clear it"
             ]
         );
         assert_eq!(
             messages(r#"{"token": "********", "team": null}"#, stored()),
             [
-                "token is a mask, not a secret; leave it out to keep what is stored",
+                "token is a mask, not a secret; leave it out to keep the stored value",
                 "team is required and cannot be cleared"
             ]
         );
@@ -242,16 +246,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_keeps_its_value() {
+    fn a_field_that_is_left_out_keeps_its_value() {
         let merged = merge(&manifest(), &body(r#"{"note": null, "team": " blue "}"#), stored()).expect("merges");
         assert_eq!(merged.secrets["token"].expose(), "tok-stored");
         assert_eq!(merged.fields, BTreeMap::from([("team".to_owned(), "blue".to_owned())]));
-        assert!(merged.kept_stored_values);
+        assert!(merged.uses_stored_values);
     }
 
     #[test]
-    fn a_whole_body_depends_on_nothing_stored() {
+    fn a_complete_body_uses_no_stored_value() {
         let whole = body(r#"{"token": "tok-fresh", "team": "blue", "note": "new"}"#);
-        assert!(!merge(&manifest(), &whole, stored()).expect("merges").kept_stored_values);
+        assert!(!merge(&manifest(), &whole, stored()).expect("merges").uses_stored_values);
     }
 }

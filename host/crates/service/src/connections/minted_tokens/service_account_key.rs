@@ -1,6 +1,6 @@
-//! A service account's key file: judged by its shape, then used to sign, and for nothing else.
+//! Parses the key file of a service account, and signs assertions with its key.
 //!
-//! Whatever URL stands in the file is compared and never asked: a credential file from outside may name anything.
+//! The URLs in the file are only compared with the manifest and never requested, because the file could name any URL.
 
 use std::fmt;
 
@@ -15,15 +15,15 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// A key that signs assertions.
-pub(super) struct Key {
+/// The private key of a service account.
+pub(super) struct ServiceAccountKey {
     client_email: String,
     key_id: String,
     pair: RsaKeyPair,
 }
 
 #[derive(Deserialize)]
-struct File {
+struct KeyFile {
     #[serde(rename = "type")]
     kind: Option<String>,
     client_email: Option<String>,
@@ -33,41 +33,41 @@ struct File {
     universe_domain: Option<String>,
 }
 
-impl Key {
-    /// Reads a key file.
+impl ServiceAccountKey {
+    /// Parses a key file.
     ///
     /// # Errors
-    /// Why it cannot be used, in words that repeat nothing secret of it.
+    /// Why it cannot be used, as the predicate of a sentence about the field. It contains nothing secret.
     pub(super) fn parse(text: &Secret<String>, grant: &ServiceAccountGrant) -> Result<Self, String> {
-        let file: File = serde_json::from_str(text.expose())
+        let file: KeyFile = serde_json::from_str(text.expose())
             .map_err(|_| "is not the JSON key file of a service account".to_owned())?;
         match file.kind.as_deref() {
             Some("service_account") => {}
             Some(_) => {
-                return Err("has a `type` other than `service_account`: make a key of a service account".to_owned());
+                return Err("has a `type` other than `service_account`; create a key of a service account".to_owned());
             }
-            None => return Err("has no `type`: paste the whole JSON key file".to_owned()),
+            None => return Err("has no `type`; paste the whole JSON key file".to_owned()),
         }
         if let Some(uri) = &file.token_uri
             && !grant.token_uris.contains(uri)
         {
-            return Err("names a `token_uri` that is not the provider's own".to_owned());
+            return Err("contains a `token_uri` that does not belong to the provider".to_owned());
         }
         if let Some(domain) = &file.universe_domain
             && !grant.universe_domains.contains(domain)
         {
-            return Err("names a `universe_domain` that is not the provider's own".to_owned());
+            return Err("contains a `universe_domain` that does not belong to the provider".to_owned());
         }
-        let filled = |text: Option<String>, name: &str| {
+        let require = |text: Option<String>, name: &str| {
             text.filter(|text| (1..=500).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
-                .ok_or_else(|| format!("has no usable `{name}`"))
+                .ok_or_else(|| format!("has no valid `{name}`"))
         };
-        let client_email = filled(file.client_email, "client_email")?;
-        let key_id = filled(file.private_key_id, "private_key_id")?;
+        let client_email = require(file.client_email, "client_email")?;
+        let key_id = require(file.private_key_id, "private_key_id")?;
         let pem = Zeroizing::new(file.private_key.ok_or("has no `private_key`")?);
         if pem.contains("\\n") {
             return Err(
-                "has a `private_key` in which line breaks are written as \\n: paste the file as it was downloaded"
+                "has a `private_key` whose line breaks are written as \\n; paste the file as it was downloaded"
                     .to_owned(),
             );
         }
@@ -77,27 +77,27 @@ impl Key {
         Ok(Self { client_email, key_id, pair })
     }
 
-    /// Signs an assertion (RFC 7523 §3, RS256), good from and to these seconds since 1970.
+    /// Signs an assertion (RFC 7523 §3, RS256). Both times are in seconds since 1970.
     ///
     /// # Errors
-    /// The system's randomness fails.
-    pub(super) fn assertion(
+    /// The system's random number generator fails.
+    pub(super) fn sign_assertion(
         &self,
         audience: &str,
         scopes: &[String],
         subject: Option<&str>,
         issued_at: i64,
-        ends_at: i64,
+        expires_at: i64,
     ) -> Result<Secret<String>, String> {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id });
         let mut claims = json!({
-            "iss": self.client_email, "scope": scopes.join(" "), "aud": audience, "iat": issued_at, "exp": ends_at,
+            "iss": self.client_email, "scope": scopes.join(" "), "aud": audience, "iat": issued_at, "exp": expires_at,
         });
         if let Some(subject) = subject {
             claims["sub"] = subject.into();
         }
-        let coded = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let signed = format!("{}.{}", coded(&header), coded(&claims));
+        let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let signed = format!("{}.{}", encode(&header), encode(&claims));
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
@@ -106,8 +106,8 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ServiceAccountKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Key({})", self.key_id)
+        write!(formatter, "ServiceAccountKey({})", self.key_id)
     }
 }

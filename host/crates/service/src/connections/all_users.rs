@@ -1,0 +1,66 @@
+//! Reads all pages of a provider's users. Only one page is in memory at a time, however long the list is.
+
+use std::time::Duration;
+
+use jackfield_core::{Connection, Error, User};
+use jackfield_store::StoreError;
+use tokio::time::Instant;
+
+use super::{Connections, parse_provider_id};
+
+/// How long reading all users may take. A provider that allows 20 pages of 200 a minute lists 40,000 users in it.
+pub const ALL_USERS_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Users to request in one page.
+const PAGE_SIZE: u32 = 200;
+
+impl Connections {
+    /// Reads all pages of the provider's users, and passes each to `for_page` before it requests the next.
+    ///
+    /// If the provider asks to wait, this waits and continues.
+    ///
+    /// # Errors
+    /// The errors of [`users`](Self::users), [`Error::ProviderTimeout`] after [`ALL_USERS_TIMEOUT`], and
+    /// [`Error::Overloaded`] if the connection was changed to another account meanwhile, because some of the users
+    /// then belong to the previous one.
+    pub async fn read_all_users(&self, provider: &str, mut for_page: impl FnMut(Vec<User>)) -> Result<(), Error> {
+        let id = parse_provider_id(provider)?;
+        let started = Instant::now();
+        let before = self.store.connection(&id).await?;
+        let (mut cursor, mut has_waited): (Option<String>, bool) = (None, false);
+        loop {
+            let left = ALL_USERS_TIMEOUT.saturating_sub(started.elapsed());
+            let page = tokio::time::timeout(left, self.users(provider, cursor.as_deref(), PAGE_SIZE));
+            match page.await.map_err(|_| Error::ProviderTimeout)? {
+                Ok(page) => {
+                    for_page(page.users);
+                    cursor = page.next_cursor;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                Err(Error::RateLimited { retry_after, .. } | Error::Overloaded { retry_after, .. })
+                    if Duration::from_secs(retry_after.into()) < left =>
+                {
+                    has_waited = true;
+                    tokio::time::sleep(Duration::from_secs(retry_after.into())).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let after = self.store.connection(&id).await?;
+        if before.as_ref().map(account) != after.as_ref().map(account) {
+            return Err(StoreError::Conflict.into());
+        }
+        if let Some(connection) = after.filter(|_| has_waited) {
+            // The rate limit was recorded as a failed check, and it is over.
+            self.record_check(&connection, None, self.new_passed_check(started.elapsed())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the connection's id and the account that it is for.
+fn account(connection: &Connection) -> (&str, Option<&str>) {
+    (&connection.id, connection.account.as_deref())
+}

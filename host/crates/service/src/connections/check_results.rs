@@ -1,0 +1,85 @@
+//! Records what a call shows about a connection: its status, and when to try again.
+
+use std::time::Duration;
+
+use jackfield_core::{Check, Connection, Error, Status};
+use jackfield_store::ConnectionCheckUpdate;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Connections;
+
+/// When to try again after a provider failed without saying when. Each further failure doubles it.
+const FIRST_RETRY_DELAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The upper limit of the doubled delay.
+const MAX_RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The upper limit of a provider's own `Retry-After`. A daily limit can ask for most of a day.
+pub(super) const MAX_RATE_LIMIT_SECONDS: u32 = 24 * 60 * 60;
+
+impl Connections {
+    /// Creates a check that the provider passed in this time.
+    pub(super) fn new_passed_check(&self, latency: Duration) -> Check {
+        Check { at: self.clock.now(), healthy: true, code: None, reason: None, latency_ms: to_milliseconds(latency) }
+    }
+
+    /// Creates a check that failed, with the code and the message of its error.
+    pub(super) fn new_failed_check(&self, error: &Error, latency: Duration) -> Check {
+        Check {
+            at: self.clock.now(),
+            healthy: false,
+            code: Some(error.code().to_owned()),
+            reason: Some(error.to_string()),
+            latency_ms: to_milliseconds(latency),
+        }
+    }
+
+    /// Stores the result of a check, unless the connection has changed since `checked` was read.
+    pub(super) async fn record_check(
+        &self,
+        checked: &Connection,
+        failure: Option<&Error>,
+        check: Check,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let after = |seconds: u32| now.saturating_add(SignedDuration::from_secs(seconds.into())).ok();
+        let (status, retry_at, held_until): (Status, Option<Timestamp>, Option<Timestamp>) = match failure {
+            None if checked.status == Status::NeedsChoice => (Status::NeedsChoice, None, None),
+            None => (Status::Connected, None, None),
+            Some(Error::NeedsReauth(_)) => (Status::NeedsReauth, None, None),
+            Some(Error::RateLimited { retry_after, .. }) => {
+                let until = after((*retry_after).clamp(1, MAX_RATE_LIMIT_SECONDS));
+                (Status::Degraded, until, until)
+            }
+            Some(_) => (Status::Degraded, now.saturating_add(next_retry_delay(checked)).ok(), None),
+        };
+        let reason = failure.map(ToString::to_string);
+        let update = ConnectionCheckUpdate { status, reason, retry_at, held_until, check };
+        Ok(self.store.record_check(checked, update).await?)
+    }
+}
+
+/// Returns whether an error says something about the connection, rather than about Jackfield or the request.
+pub(super) fn is_about_connection(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NeedsReauth(_)
+            | Error::PermissionMissing(_)
+            | Error::RateLimited { .. }
+            | Error::ProviderError(_)
+            | Error::ProviderTimeout
+            | Error::PluginFault { .. }
+    )
+}
+
+/// Returns twice the delay before the last check if the connection was already degraded.
+fn next_retry_delay(checked: &Connection) -> SignedDuration {
+    let last = checked.retry_at.zip(checked.last_check.as_ref()).filter(|_| checked.status == Status::Degraded);
+    last.map_or(FIRST_RETRY_DELAY, |(retry_at, check)| {
+        retry_at.duration_since(check.at).saturating_mul(2).clamp(FIRST_RETRY_DELAY, MAX_RETRY_DELAY)
+    })
+}
+
+fn to_milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

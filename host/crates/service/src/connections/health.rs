@@ -1,0 +1,74 @@
+//! Checks whether a connection works, by asking its provider.
+
+use std::time::Duration;
+
+use jackfield_core::{Check, Connection, Error};
+use jackfield_sandbox::{CheckHealth, HealthFacts};
+use tokio::time::Instant;
+
+use super::{Connections, parse_provider_id, readiness::require_account};
+
+/// The result of a health check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthResult {
+    pub configured: bool,
+    /// What the plugin reports; empty if the check failed.
+    pub report: HealthFacts,
+    /// Nothing if there is no connection.
+    pub check: Option<Check>,
+}
+
+impl Connections {
+    /// Asks the provider whether the connection works, and stores the result.
+    ///
+    /// A provider that fails, or a plugin that cannot be used, is a failed check and not an error.
+    ///
+    /// # Errors
+    /// [`Error::UnknownProvider`], [`Error::Sealed`], [`Error::Overloaded`], or the database fails.
+    pub async fn health(&self, provider: &str) -> Result<HealthResult, Error> {
+        let id = parse_provider_id(provider)?;
+        let Some(connection) = self.store.connection(&id).await? else {
+            self.require_provider(provider)?;
+            return Ok(HealthResult { configured: false, report: HealthFacts::new(), check: None });
+        };
+        let ready = self.catalog.component(provider).and_then(|component| {
+            self.require_no_rate_limit(&connection)?;
+            require_account(&connection)?;
+            Ok(component)
+        });
+        let component = match ready {
+            Ok(component) => component,
+            Err(error) => return Ok(HealthResult::failed(self.new_failed_check(&error, Duration::ZERO))),
+        };
+        let started = Instant::now();
+        match self.call_stored(&component, &connection, CheckHealth).await {
+            Ok(report) => {
+                let check = self.new_passed_check(started.elapsed());
+                self.record_check(&connection, None, check.clone()).await?;
+                Ok(HealthResult { configured: true, report, check: Some(check) })
+            }
+            Err(error @ (Error::Overloaded { .. } | Error::Internal(_) | Error::Sealed(_))) => Err(error),
+            Err(error) => self.record_failed_check(&connection, &error, started.elapsed()).await,
+        }
+    }
+
+    async fn record_failed_check(
+        &self,
+        connection: &Connection,
+        error: &Error,
+        latency: Duration,
+    ) -> Result<HealthResult, Error> {
+        if let Error::PluginFault { provider, fault } = error {
+            tracing::warn!(provider, fault, "plugin failed");
+        }
+        let check = self.new_failed_check(error, latency);
+        self.record_check(connection, Some(error), check.clone()).await?;
+        Ok(HealthResult::failed(check))
+    }
+}
+
+impl HealthResult {
+    fn failed(check: Check) -> Self {
+        Self { configured: true, report: HealthFacts::new(), check: Some(check) }
+    }
+}

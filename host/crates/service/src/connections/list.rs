@@ -1,0 +1,71 @@
+//! Lists the stored connections with their status, without asking the providers.
+
+use jackfield_core::{Connection, Error, Status};
+use jackfield_store::SecretsReadable;
+
+use super::{Connections, parse_provider_id, readiness::is_secret_missing};
+
+impl Connections {
+    /// Lists every connection.
+    ///
+    /// A connection whose secrets cannot be decrypted, or whose plugin cannot be used, is listed with the reason.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn list(&self) -> Result<Vec<Connection>, Error> {
+        let mut list = Vec::new();
+        for (mut connection, readable) in self.store.connections().await? {
+            if let Some((status, reason)) = self.find_obstacle(&connection, readable) {
+                connection.status = status;
+                connection.reason = Some(reason);
+            }
+            list.push(connection);
+        }
+        Ok(list)
+    }
+
+    /// Returns the stored connection of a provider, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownProvider`] if there is neither a connection nor a plugin, or the database fails.
+    pub async fn status(&self, provider: &str) -> Result<Option<Connection>, Error> {
+        let stored = self.store.connection(&parse_provider_id(provider)?).await?;
+        if stored.is_none() {
+            self.require_provider(provider)?;
+        }
+        Ok(stored)
+    }
+
+    /// Returns why a connection cannot be used on this host, if there is a reason.
+    fn find_obstacle(&self, connection: &Connection, readable: SecretsReadable) -> Option<(Status, String)> {
+        if let Some(reason) = self.store.sealed_reason() {
+            return Some((Status::Unreadable, reason.to_owned()));
+        }
+        if readable == SecretsReadable::No {
+            let reason = "its stored credential cannot be decrypted with this master key";
+            return Some((Status::Unreadable, reason.to_owned()));
+        }
+        match self.catalog.component(connection.provider.as_str()) {
+            Err(error) => Some((Status::Degraded, describe_unusable_plugin(&error))),
+            Ok(component) => {
+                let is_stored = |name: &str| connection.secret_fields.iter().any(|stored| stored == name);
+                is_secret_missing(&component, is_stored).then(|| {
+                    let reason = "a secret that its plugin requires is not stored: it was deleted from the database, \
+                                  or the approved version requires one more";
+                    (Status::Unreadable, reason.to_owned())
+                })
+            }
+        }
+    }
+}
+
+/// Says why a plugin cannot be used. The credential is complete, so nobody has to connect again.
+fn describe_unusable_plugin(error: &Error) -> String {
+    match error {
+        Error::UnknownProvider(provider) => {
+            format!("its plugin is missing: add the component of `{provider}` again and approve it")
+        }
+        Error::PluginFault { fault, .. } => format!("its plugin is broken: {fault}"),
+        other => format!("its plugin cannot be used: {other}"),
+    }
+}

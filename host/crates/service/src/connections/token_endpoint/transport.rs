@@ -1,0 +1,113 @@
+//! Carries one request of the OAuth client through `egress`, and turns its error response into a [`TokenError`].
+
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
+use jackfield_core::{Error, Secret, manifest::Method};
+use jackfield_egress::{Egress, Request, Scrubber, SendError, TokenErrorResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use tokio::time::Instant;
+
+use super::{TOKEN_REQUEST_TIMEOUT, TokenError, find_header};
+
+/// Maximum length in characters of an `error` that is shown.
+const MAX_ERROR_LENGTH: usize = 100;
+
+/// Maximum length in characters of an `error_description` that is shown.
+const MAX_DESCRIPTION_LENGTH: usize = 300;
+
+/// Sends one request, and remembers the status and date of its response.
+pub(super) struct TokenTransport<'a> {
+    egress: &'a Egress,
+    pool: String,
+    url: &'a str,
+    scrubber: Scrubber,
+    response: Mutex<ResponseHead>,
+}
+
+#[derive(Clone, Default)]
+struct ResponseHead {
+    status: u16,
+    date: Option<String>,
+}
+
+/// Why a request has no response.
+#[derive(Debug, thiserror::Error)]
+#[error("the token endpoint did not answer")]
+pub(super) struct TransportError(#[source] pub(super) SendError);
+
+impl<'c> AsyncHttpClient<'c> for TokenTransport<'_> {
+    type Error = TransportError;
+    type Future = BoxFuture<'c, Result<HttpResponse, TransportError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+impl<'a> TokenTransport<'a> {
+    /// Creates the transport of one request. `secrets` are masked in error responses.
+    pub(super) fn new<'s>(
+        egress: &'a Egress,
+        pool: String,
+        url: &'a str,
+        secrets: impl Iterator<Item = &'s Secret<String>>,
+    ) -> Self {
+        let scrubber = Scrubber::new(secrets.map(|secret| secret.expose().as_str()));
+        Self { egress, pool, url, scrubber, response: Mutex::default() }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let (parts, body) = request.into_parts();
+        let mut headers = Vec::new();
+        let mut authorization = None;
+        for (name, value) in &parts.headers {
+            let value = value.to_str().unwrap_or_default().to_owned();
+            if name == http::header::AUTHORIZATION {
+                authorization = Some(Secret::new(value));
+            } else {
+                headers.push((name.as_str().to_owned(), value));
+            }
+        }
+        let request = Request { method: Method::Post, url: self.url.to_owned(), headers, body: Some(body) };
+        let deadline = Instant::now() + TOKEN_REQUEST_TIMEOUT;
+        let response =
+            self.egress.fetch(&self.pool, deadline, request, authorization.as_ref()).await.map_err(TransportError)?;
+        if let Ok(mut head) = self.response.lock() {
+            *head = ResponseHead { status: response.status, date: find_header(&response.headers, "date") };
+        }
+        // The headers are left out because some providers label their JSON `text/plain`, which the client rejects.
+        let mut answer = HttpResponse::new(response.body);
+        *answer.status_mut() = http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
+        Ok(answer)
+    }
+
+    /// Returns the error for a response with the fields of RFC 6749 §5.2.
+    pub(super) fn to_error(&self, error: Option<String>, description: Option<&String>) -> TokenError {
+        let description = description.map(|text| {
+            let scrubbed = self.scrubber.scrub_text(text.clone());
+            scrubbed.chars().take(MAX_DESCRIPTION_LENGTH).collect::<String>().replace(char::is_control, " ")
+        });
+        let error = error.map(|code| self.scrubber.scrub_text(code).chars().take(MAX_ERROR_LENGTH).collect());
+        let ResponseHead { status, date } = self.response_head();
+        match status {
+            500.. => TokenError::NoResponse(Error::ProviderError(format!("its token endpoint failed with {status}"))),
+            429 => TokenError::Rejected(TokenErrorResponse { status, error: None, description: None, date }),
+            _ => TokenError::Rejected(TokenErrorResponse { status, error, description, date }),
+        }
+    }
+
+    /// Returns the error for a response that is neither tokens nor an error of RFC 6749 §5.2.
+    pub(super) fn to_unreadable_error(&self) -> TokenError {
+        match self.response_head().status {
+            400..=499 => self.to_error(None, None),
+            status => TokenError::NoResponse(Error::ProviderError(format!(
+                "its token endpoint answered with status {status} and an unreadable body"
+            ))),
+        }
+    }
+
+    fn response_head(&self) -> ResponseHead {
+        self.response.lock().map(|head| head.clone()).unwrap_or_default()
+    }
+}

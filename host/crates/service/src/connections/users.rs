@@ -1,0 +1,58 @@
+//! Reads one page of a provider's users.
+
+use jackfield_core::{Error, User};
+use jackfield_sandbox::{ListUsers, ProviderUsers};
+use tokio::time::Instant;
+
+use super::{Connections, check_results::is_about_connection, readiness::require_account, users_cursor::UsersCursor};
+
+/// One page of a provider's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsersPage {
+    pub users: Vec<User>,
+    /// The cursor of the next page; nothing after the last page.
+    pub next_cursor: Option<String>,
+}
+
+impl Connections {
+    /// Reads one page of the provider's users.
+    ///
+    /// An error that says something about the connection is stored as a failed check.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not list users,
+    /// [`Error::InvalidFields`] for a cursor that is not valid, or the error of the provider.
+    pub async fn users(&self, provider: &str, cursor: Option<&str>, limit: u32) -> Result<UsersPage, Error> {
+        let (component, connection) = self
+            .require_connection(provider, |component| {
+                if component.manifest.capabilities.users {
+                    return Ok(());
+                }
+                Err(Error::Unsupported(format!("{} has no users to list", component.manifest.title)))
+            })
+            .await?;
+        let cursor = match cursor {
+            None => UsersCursor::start(),
+            Some(text) => UsersCursor::parse(text).ok_or_else(|| {
+                let message = "is not valid; use the `next_cursor` of a previous page";
+                Error::field("cursor", message)
+            })?,
+        };
+        require_account(&connection)?;
+        self.require_no_rate_limit(&connection)?;
+        let started = Instant::now();
+        let operation = ListUsers { cursor: cursor.provider_cursor().map(str::to_owned), limit };
+        let answer = self.call_stored(&component, &connection, operation).await;
+        let page = answer.and_then(|ProviderUsers { users, next_cursor }| {
+            let next_cursor = next_cursor.map(|next| cursor.advance(next)).transpose()?;
+            Ok(UsersPage { users, next_cursor })
+        });
+        if let Err(error) = &page
+            && is_about_connection(error)
+        {
+            let check = self.new_failed_check(error, started.elapsed());
+            self.record_check(&connection, Some(error), check).await?;
+        }
+        page
+    }
+}

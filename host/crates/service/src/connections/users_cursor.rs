@@ -1,0 +1,125 @@
+//! The cursor of a list of users: the provider's own cursor, and what is needed to detect that its pages repeat.
+//!
+//! A provider may return the same page twice, at once or in a longer cycle. Brent's algorithm detects every cycle with
+//! one remembered page, so the cursor stays small however long the list is. (R. P. Brent, An improved Monte Carlo
+//! factorization algorithm, BIT 20, 1980.)
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jackfield_core::Error;
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+/// Maximum length in bytes. Our longest cursor is shorter: 2 KiB of the provider in JSON and Base64.
+const MAX_LENGTH: usize = 8 << 10;
+
+/// The position in a list of users: the page to request next, and one remembered page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UsersCursor {
+    /// The provider's cursor; nothing for the first page.
+    #[serde(rename = "c")]
+    provider_cursor: Option<String>,
+    /// The hash of the remembered page's cursor.
+    #[serde(rename = "h")]
+    remembered: u64,
+    /// Steps since the remembered page.
+    #[serde(rename = "s")]
+    steps: u64,
+    /// The number of steps after which another page is remembered. It doubles each time.
+    #[serde(rename = "p")]
+    power: u64,
+}
+
+impl UsersCursor {
+    /// Creates the cursor of the first page.
+    pub(super) fn start() -> Self {
+        Self { provider_cursor: None, remembered: 0, steps: 0, power: 1 }
+    }
+
+    /// Parses a cursor that [`advance`](Self::advance) returned.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_LENGTH {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        serde_json::from_slice(&bytes).ok().filter(|cursor: &Self| cursor.provider_cursor.is_some() && cursor.power > 0)
+    }
+
+    /// Returns the provider's cursor of the page to request.
+    pub(super) fn provider_cursor(&self) -> Option<&str> {
+        self.provider_cursor.as_deref()
+    }
+
+    /// Advances to the page that the provider calls next, and returns the encoded cursor of that page.
+    ///
+    /// # Errors
+    /// [`Error::ProviderError`] if the list already contained that page.
+    pub(super) fn advance(&self, next: String) -> Result<String, Error> {
+        let hash = hash(&next);
+        if self.provider_cursor.as_deref() == Some(next.as_str()) || (self.steps > 0 && hash == self.remembered) {
+            return Err(Error::ProviderError("its list of users contains a page for the second time".to_owned()));
+        }
+        let cursor = if self.steps == 0 || self.steps == self.power {
+            // `power` doubles before `steps` starts again, so that a cycle of any length is detected.
+            let power = if self.steps == 0 { self.power } else { self.power.saturating_mul(2) };
+            Self { provider_cursor: Some(next), remembered: hash, steps: 1, power }
+        } else {
+            Self { provider_cursor: Some(next), steps: self.steps + 1, ..self.clone() }
+        };
+        serde_json::to_vec(&cursor).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(Error::internal)
+    }
+}
+
+/// Returns the first 8 bytes of the SHA-256. It has to be the same on every host and in every release, because a caller
+/// may continue a list elsewhere. A collision would end a list early, with a probability of 2^-64.
+fn hash(text: &str) -> u64 {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Advances through the pages, and returns the index of the page at which a cycle is detected.
+    fn find_cycle(pages: impl Iterator<Item = String>) -> Option<usize> {
+        let mut cursor = UsersCursor::start();
+        for (index, page) in pages.enumerate() {
+            match cursor.advance(page) {
+                Err(_) => return Some(index),
+                Ok(next) => cursor = UsersCursor::parse(&next).expect("our own cursor"),
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_long_list_is_read_to_its_end() {
+        assert_eq!(find_cycle((0..5_000).map(|page| format!("page {page}"))), None);
+    }
+
+    #[test]
+    fn every_cycle_is_detected_soon() {
+        assert_eq!(find_cycle(std::iter::repeat_n("same".to_owned(), 10)), Some(1));
+        for length in 2..50_usize {
+            for lead in [0, 1, 7, 30] {
+                let pages = (0..10_000).map(|step: usize| {
+                    if step < lead { format!("lead {step}") } else { format!("cycle {}", (step - lead) % length) }
+                });
+                let detected = find_cycle(pages).expect("a cycle");
+                let bound = 6 * (length + lead) + 6;
+                assert!(detected <= bound, "a cycle of {length} after {lead} was detected at {detected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_hash_is_the_same_in_every_release() {
+        assert_eq!(hash("page 2"), 0xe49b_3988_b52f_0294);
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_cursor_is_rejected() {
+        for text in ["", "!", "e30", "bnVsbA", &"A".repeat(MAX_LENGTH + 1)] {
+            assert_eq!(UsersCursor::parse(text), None, "{text}");
+        }
+    }
+}
