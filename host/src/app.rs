@@ -9,7 +9,7 @@ use anyhow::Context;
 use jackfield_api::{self as api};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
-use jackfield_sandbox::{Cache, Catalog, Sandbox, catalog::Trust};
+use jackfield_sandbox::{Cache, Catalog, Sandbox, Trust};
 use jackfield_service::{
     connections::{Connections, ConnectionsSetup},
     people::{self, People},

@@ -16,7 +16,7 @@ use jackfield::{
     logging,
 };
 use jackfield_core::audit::{Action, Actor};
-use jackfield_sandbox::check;
+use jackfield_sandbox::{CHECK_COMMAND, check_as_child};
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 use url::Url;
@@ -54,7 +54,7 @@ enum Command {
     /// Print the description of the REST API, with the fields of the components that may run (OpenAPI 3.1)
     Openapi,
     /// Check the component on the standard input; for the program itself
-    #[command(name = check::COMMAND, hide = true)]
+    #[command(name = CHECK_COMMAND, hide = true)]
     CheckComponent,
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
         Command::Openapi => openapi::run().await,
-        Command::CheckComponent => Ok(check::check_as_child().await?),
+        Command::CheckComponent => Ok(check_as_child().await?),
     }
 }
 

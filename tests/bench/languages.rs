@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
-use jackfield_sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox};
+use jackfield_sandbox::{Cache, Call, Component, Disconnect, DisconnectOutcome, Limits, Sandbox};
 use jackfield_test_support::guests;
 use tokio::runtime::Runtime;
 
@@ -37,8 +37,8 @@ pub(crate) fn fresh_calls(report: &mut Report) {
             let mut samples = Samples::default();
             for number in 0..WARM_UP + CALLS {
                 let begun = Instant::now();
-                match sandbox.run(&component, call(&component), Operation::Disconnect).await {
-                    Ok(Answer::Disconnected { note: Some(_), .. }) => {}
+                match sandbox.run(&component, call(&component), Disconnect).await {
+                    Ok(DisconnectOutcome { note: Some(_), .. }) => {}
                     other => panic!("{name}: a disconnect was expected: {other:?}"),
                 }
                 if number >= WARM_UP {
@@ -56,6 +56,6 @@ pub(crate) fn fresh_calls(report: &mut Report) {
 
 fn call(component: &Component) -> Call {
     let endpoints = component.endpoints.clone();
-    let grant = CallPermissions::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), RequestBudget::new(1));
-    Call { grant, fields: BTreeMap::new(), account: None }
+    let permissions = CallPermissions::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), RequestBudget::new(1));
+    Call { permissions, fields: BTreeMap::new(), account: None }
 }

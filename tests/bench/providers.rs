@@ -12,7 +12,7 @@ use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
 use jackfield_google_workspace::GoogleWorkspace;
 use jackfield_productive::Productive;
 use jackfield_remote::Remote;
-use jackfield_sandbox::{Answer, Cache, Call, Component, Limits, Operation, Sandbox};
+use jackfield_sandbox::{Cache, Call, CheckHealth, Component, Limits, Sandbox};
 use jackfield_scrapin::Scrapin;
 use jackfield_sdk::{
     Connection, Provider,
@@ -264,8 +264,8 @@ async fn timed(sandbox: &Sandbox, component: &Component, case: &Case) -> Samples
     let mut samples = Samples::default();
     for number in 0..WARM_UP + CALLS {
         let begun = Instant::now();
-        match sandbox.run(component, call(component, case), Operation::Health).await {
-            Ok(Answer::Healthy(facts)) if !facts.is_empty() => {}
+        match sandbox.run(component, call(component, case), CheckHealth).await {
+            Ok(facts) if !facts.is_empty() => {}
             other => panic!("{}: a report was expected: {other:?}", case.id),
         }
         if number >= WARM_UP {
@@ -294,7 +294,7 @@ fn call(component: &Component, case: &Case) -> Call {
     }
     let fields: BTreeMap<String, String> =
         case.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let grant =
+    let permissions =
         CallPermissions::new(case.id.to_owned(), component.endpoints.clone(), credentials, fields.clone(), RequestBudget::new(32));
-    Call { grant, fields, account: case.account.map(str::to_owned) }
+    Call { permissions, fields, account: case.account.map(str::to_owned) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jackfield_core::{Secret, manifest::CredentialSource};
 use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
-use jackfield_sandbox::{Answer, Cache, Call, CallError, Component, Limits, Operation, ProviderError, Sandbox};
+use jackfield_sandbox::{Cache, Call, CallError, CheckHealth, Component, Limits, ListUsers, ProviderError, Sandbox};
 use jackfield_test_support::{guests, slack::CHANNEL};
 
 use crate::stand_in::StandIn;
@@ -33,25 +33,25 @@ impl Sandboxed {
 
     /// Asks for the health without a channel: the component says that the field is needed, and sends nothing.
     pub(crate) async fn without_request(&self) {
-        match self.sandbox.run(&self.component, self.call(BTreeMap::new()), Operation::Health).await {
-            Err(CallError::Refused(ProviderError::Invalid(_))) => {}
+        match self.sandbox.run(&self.component, self.call(BTreeMap::new()), CheckHealth).await {
+            Err(CallError::Provider(ProviderError::Invalid(_))) => {}
             other => panic!("a refusal was expected: {other:?}"),
         }
     }
 
     /// Asks for the health: two requests.
     pub(crate) async fn health(&self) {
-        match self.sandbox.run(&self.component, self.call(channel()), Operation::Health).await {
-            Ok(Answer::Healthy(facts)) if !facts.is_empty() => {}
+        match self.sandbox.run(&self.component, self.call(channel()), CheckHealth).await {
+            Ok(facts) if !facts.is_empty() => {}
             other => panic!("a report was expected: {other:?}"),
         }
     }
 
     /// Asks for a page of users: one request.
     pub(crate) async fn users(&self) -> usize {
-        let operation = Operation::ListUsers { cursor: None, limit: 200 };
+        let operation = ListUsers { cursor: None, limit: 200 };
         match self.sandbox.run(&self.component, self.call(channel()), operation).await {
-            Ok(Answer::Users { users, .. }) => users.len(),
+            Ok(page) => page.users.len(),
             other => panic!("a page was expected: {other:?}"),
         }
     }
@@ -60,8 +60,8 @@ impl Sandboxed {
     fn call(&self, fields: BTreeMap<String, String>) -> Call {
         let credentials = vec![(CredentialSource::Field("bot_token".to_owned()), Secret::new(self.token.clone()))];
         let endpoints = self.component.endpoints.clone();
-        let grant = CallPermissions::new("bench".to_owned(), endpoints, credentials, fields.clone(), RequestBudget::new(self.requests));
-        Call { grant, fields, account: None }
+        let permissions = CallPermissions::new("bench".to_owned(), endpoints, credentials, fields.clone(), RequestBudget::new(self.requests));
+        Call { permissions, fields, account: None }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use http::Method;
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 use jackfield_test_support::{
     app::{Answer, Caller, TestApp, digest},
     guests, marked,

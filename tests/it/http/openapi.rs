@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 use jackfield_test_support::{
     app::{Caller, TestApp, validator},
     guests,

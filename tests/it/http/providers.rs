@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 use jackfield_test_support::{guests, slack::Slack};
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What `wit/` becomes on the host's side, made at compile time. One such module for each published version.
+//! The Rust types and traits that wasmtime generates from `wit/`, one module for each published version.
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
@@ -7,8 +7,8 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-/// What 0.2.0 has beside 0.1.0: one export of its own, over the same types.
-pub(super) mod v0_2 {
+/// Version 0.2.0, which has its own `provider` interface and uses the other types of 0.1.0.
+pub(crate) mod v0_2 {
     wasmtime::component::bindgen!({
         path: ["../../../wit", "../../../wit/v0.2"],
         world: "jackfield:provider/component@0.2.0",
@@ -22,8 +22,8 @@ pub(super) mod v0_2 {
     });
 }
 
-/// `alerts`, which a component of any version may export, over the same types.
-pub(super) mod with_alerts {
+/// The interface `alerts`, which a component of any version may also export.
+pub(crate) mod with_alerts {
     wasmtime::component::bindgen!({
         path: "../../../wit",
         inline: "

@@ -1,167 +1,160 @@
-//! What may run: for each provider the version that serves and those that wait, as they stand at this moment.
+//! The plugins of this host: for each provider the version that serves calls, and the versions that wait for approval.
 //!
-//! It is told how things stand and decides nothing; `providers` does. A call takes its component from here and ends on
-//! it, whatever is put in its place meanwhile.
+//! The catalog decides nothing; `service` puts in what it decided. A call takes its component from here and keeps it,
+//! even if the catalog changes meanwhile.
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use jackfield_core::{Error, manifest::Manifest};
-use jackfield_signing::{TrustedKeys, Verdict};
+use jackfield_signing::{SignatureStatus, TrustedKeys};
 use serde::Serialize;
 
-use super::{Component, LoadError, Sandbox, file, review};
+use crate::sandbox::Component;
 
-/// Every provider, and every file that cannot be used, by what it is called.
+/// All plugins by provider, and the files that cannot be used by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    entries: RwLock<BTreeMap<String, Arc<Entry>>>,
+    plugins: RwLock<BTreeMap<String, Arc<PluginEntry>>>,
 }
 
-/// One provider as it stands, or one file that cannot be used.
+/// The plugin of one provider, or one file that cannot be used.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    /// The provider's id, or the file's name where the file is not a component.
+pub struct PluginEntry {
+    /// The provider's id, or the name of a file that is not a component.
     pub id: String,
-    /// The file in the plugins' folder of this host; none where it was sent in, or is gone from there.
+    /// The file in this host's plugins folder; `None` if it was uploaded or is no longer there.
     pub file: Option<String>,
     pub digest: Option<String>,
-    pub state: State,
-    /// What its signature came to; none where no key is trusted.
-    pub signature: Option<Verdict>,
-    /// Further versions, which run only when they are approved.
-    pub waiting: Vec<Version>,
-    /// What a rollback would go back to.
-    pub previous: Option<Previous>,
+    pub state: PluginState,
+    /// The status of its signature; `None` if no keys are trusted.
+    pub signature: Option<SignatureStatus>,
+    /// Other versions, which cannot run before they are approved.
+    pub waiting: Vec<WaitingVersion>,
+    /// The version that a rollback would restore.
+    pub previous: Option<PreviousVersion>,
     pub component: Option<Component>,
 }
 
-/// A version of a provider that waits for approval.
+/// A version of a plugin that waits for approval.
 #[derive(Clone, Debug)]
-pub struct Version {
+pub struct WaitingVersion {
     pub file: Option<String>,
-    /// What its signature came to; none where no key is trusted.
-    pub signature: Option<Verdict>,
+    /// The status of its signature; `None` if no keys are trusted.
+    pub signature: Option<SignatureStatus>,
     pub component: Component,
 }
 
-/// A version that was approved before.
+/// A version that was approved before the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Previous {
+pub struct PreviousVersion {
     pub digest: String,
     pub version: String,
 }
 
-/// Whether a component may run.
+/// Whether a plugin may run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "lowercase")]
-pub enum State {
+pub enum PluginState {
     Approved,
-    /// Dropped in, not approved yet.
+    /// Not approved yet.
     Pending,
-    /// Somebody took it out of use.
+    /// An Executive disabled it.
     Disabled,
-    /// It cannot be used; says why.
+    /// It cannot be used, for this reason.
     Broken(String),
 }
 
-/// Which components run without an Executive's word.
+/// The plugins that run without an Executive's approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Those whose digest was compiled into this program.
+    /// Those that are part of this program, as provider and digest.
     Shipped(BTreeMap<String, String>),
-    /// Those, and what a trusted key signed within its grant.
+    /// Those, and the ones that a trusted key signed and whose manifest stays within the key's permissions.
     Signed { shipped: BTreeMap<String, String>, keys: TrustedKeys },
     /// All. For development only.
     All,
 }
 
-impl Entry {
-    /// What the component said of itself, where it is one.
+impl PluginEntry {
+    /// Creates the entry of a file that cannot be used.
+    pub fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
+        let (id, state) = (id.to_owned(), PluginState::Broken(why));
+        Self { id, file, digest, state, signature: None, waiting: Vec::new(), previous: None, component: None }
+    }
+
+    /// The component's manifest, if there is a component.
     #[must_use]
     pub fn manifest(&self) -> Option<&Manifest> {
         self.component.as_ref().map(|component| component.manifest.as_ref())
     }
 
-    /// The component, whether or not it may run.
+    /// The component, even if it must not run.
     #[must_use]
     pub fn component(&self) -> Option<&Component> {
         self.component.as_ref()
     }
-
-    pub fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
-        let (id, state) = (id.to_owned(), State::Broken(why));
-        Self { id, file, digest, state, signature: None, waiting: Vec::new(), previous: None, component: None }
-    }
 }
 
 impl Catalog {
-    /// Every entry, by id.
+    /// Returns all entries in the order of their ids.
     #[must_use]
-    pub fn entries(&self) -> Vec<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub fn entries(&self) -> Vec<Arc<PluginEntry>> {
+        self.plugins.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// The entry of this name.
+    /// Returns the entry with this id.
     #[must_use]
-    pub fn entry(&self, id: &str) -> Option<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    pub fn entry(&self, id: &str) -> Option<Arc<PluginEntry>> {
+        self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// The component of a provider that may run.
+    /// Returns the component that serves a provider's calls.
     ///
     /// # Errors
-    /// There is none, or it is not approved, or it is broken.
+    /// There is no plugin for the provider, or it is not approved, disabled or broken.
     pub fn component(&self, provider: &str) -> Result<Component, Error> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(provider).ok_or_else(|| Error::UnknownProvider(provider.to_owned()))?;
-        match (&entry.state, &entry.component) {
-            (State::Approved, Some(component)) => Ok(component.clone()),
-            (State::Pending, _) => Err(Error::PluginNotApproved(provider.to_owned())),
-            (State::Disabled, _) => Err(Error::PluginDisabled(provider.to_owned())),
-            (State::Broken(why), _) => Err(Error::PluginFault { provider: provider.to_owned(), fault: why.clone() }),
-            (State::Approved, None) => Err(Error::UnknownProvider(provider.to_owned())),
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
+        let plugin = plugins.get(provider).ok_or_else(|| Error::UnknownProvider(provider.to_owned()))?;
+        match (&plugin.state, &plugin.component) {
+            (PluginState::Approved, Some(component)) => Ok(component.clone()),
+            (PluginState::Pending, _) => Err(Error::PluginNotApproved(provider.to_owned())),
+            (PluginState::Disabled, _) => Err(Error::PluginDisabled(provider.to_owned())),
+            (PluginState::Broken(why), _) => {
+                Err(Error::PluginFault { provider: provider.to_owned(), fault: why.clone() })
+            }
+            (PluginState::Approved, None) => Err(Error::UnknownProvider(provider.to_owned())),
         }
     }
 
-    /// Puts these entries in the place of all others, in one step, and says in the log what changed.
-    pub fn replace(&self, entries: Vec<Entry>) {
-        let entries: BTreeMap<String, Arc<Entry>> =
+    /// Replaces all entries in one step, and logs each change.
+    pub fn replace(&self, entries: Vec<PluginEntry>) {
+        let entries: BTreeMap<String, Arc<PluginEntry>> =
             entries.into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect();
         let before = {
-            let mut held = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *held, entries.clone())
+            let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *plugins, entries.clone())
         };
         for (id, entry) in &entries {
-            let same = |other: &&Arc<Entry>| other.state == entry.state && other.digest == entry.digest;
-            if before.get(id).filter(same).is_some() {
-                continue;
-            }
-            let digest = entry.digest.as_deref().unwrap_or_default();
-            match &entry.state {
-                State::Broken(why) => tracing::warn!(provider = id, digest, why, "a component cannot be used"),
-                state @ (State::Approved | State::Pending | State::Disabled) => {
-                    tracing::info!(provider = id, digest, ?state, "a component stands otherwise than before");
-                }
+            let is_unchanged =
+                before.get(id).is_some_and(|before| before.state == entry.state && before.digest == entry.digest);
+            if !is_unchanged {
+                entry.log_state();
             }
         }
     }
 }
 
-/// Reads one file as a component would be read, for a look at it from outside the service.
-///
-/// # Errors
-/// It is no regular file, too large, or no component that could be approved.
-pub async fn inspect(sandbox: &Sandbox, path: &Path) -> Result<Component, LoadError> {
-    let bytes = file::read(path, sandbox.0.limits.component_bytes).map_err(LoadError)?;
-    sandbox.load(bytes).await
-}
-
-/// The endpoints that a manifest asks for, each as a line that a person reads.
-#[must_use]
-pub fn endpoint_lines(manifest: &Manifest) -> Vec<String> {
-    manifest.endpoints.iter().map(review::line).collect()
+impl PluginEntry {
+    fn log_state(&self) {
+        let (provider, digest) = (self.id.as_str(), self.digest.as_deref().unwrap_or_default());
+        match &self.state {
+            PluginState::Broken(why) => tracing::warn!(provider, digest, why, "plugin cannot be used"),
+            state @ (PluginState::Approved | PluginState::Pending | PluginState::Disabled) => {
+                tracing::info!(provider, digest, ?state, "plugin state changed");
+            }
+        }
+    }
 }

@@ -1,84 +1,167 @@
-//! The published versions of the contract, side by side: which one a component exports, and an adapter for each.
+//! The exports of a component, whichever published version of the contract it uses.
 //!
-//! Everything else in the sandbox speaks the types of the oldest version, to which each adapter brings its own.
+//! There is one adapter for each version. An adapter converts between the generated types of its version and the types
+//! of this crate, so a newer version can express more than an older one.
 
-pub(super) mod v0_1;
-pub(super) mod v0_2;
+mod alerts;
+mod answers;
+mod manifest;
+mod placement;
+mod v0_1;
+mod v0_2;
 
+use jackfield_core::manifest::Manifest;
 use wasmtime::{
     Engine, Store,
     component::{Component as Code, InstancePre},
 };
 
-use super::{
-    LoadError, Operation,
-    bindings::{ComponentPre, jackfield::provider::types, v0_2::ComponentPre as ComponentPre02},
-    convert,
+use crate::{
+    bindings::{ComponentPre, v0_2::ComponentPre as ComponentPre02, with_alerts::AlertsPre},
+    error::{LoadError, ProviderError},
     guest::Guest,
-    operation::Raw,
+    text::sanitize,
+    types::{ConnectOutcome, DisconnectOutcome, Fact, GuestConnection, GuestPage},
 };
 
-/// What a component exports, without its version.
-pub(super) const EXPORT: &str = "jackfield:provider/provider@";
+/// The name of the export that every component has, without its version.
+pub(crate) const EXPORT: &str = "jackfield:provider/provider@";
 
-/// The versions that are served, the oldest first.
-pub(super) const SERVED: [&str; 2] = [v0_1::VERSION, v0_2::VERSION];
+/// The supported versions of the contract, the oldest first.
+pub const CONTRACT_VERSIONS: [&str; 2] = [v0_1::VERSION, v0_2::VERSION];
 
-/// The exported `provider` of a component, of the version that it was built for.
+/// What a component returns, before it is checked. The outer error is a trap.
+pub(crate) type Returned<T> = wasmtime::Result<Result<T, ProviderError>>;
+
+/// The exports of a component, resolved once for all its calls. Each call creates a fresh instance.
 #[derive(Clone)]
-pub(super) enum Provider {
+pub(crate) struct Exports {
+    provider: ProviderExport,
+    alerts: Option<AlertsPre<Guest>>,
+}
+
+/// The exported interface `provider`, by version.
+#[derive(Clone)]
+enum ProviderExport {
     V0_1(ComponentPre<Guest>),
     V0_2(ComponentPre02<Guest>),
 }
 
-impl Provider {
-    /// Finds the version among a component's exports; where there are several, the newest that is served.
+impl Exports {
+    /// Finds the exports of a component. If it exports several versions, the newest supported one is used.
     ///
     /// # Errors
-    /// It exports none that is served, or not what that version says.
-    pub(super) fn of(engine: &Engine, code: &Code, pre: InstancePre<Guest>) -> Result<Self, LoadError> {
+    /// The component exports no supported version, or its export does not match that version.
+    pub(crate) fn find(engine: &Engine, code: &Code, pre: InstancePre<Guest>) -> Result<Self, LoadError> {
         let component = code.component_type();
         let versions: Vec<&str> = component.exports(engine).filter_map(|(name, _)| name.strip_prefix(EXPORT)).collect();
-        let found = if versions.contains(&v0_2::VERSION) {
-            ComponentPre02::new(pre).map(Self::V0_2)
+        let alerts = AlertsPre::new(pre.clone()).ok();
+        let provider = if versions.contains(&v0_2::VERSION) {
+            ComponentPre02::new(pre).map(ProviderExport::V0_2)
         } else if versions.contains(&v0_1::VERSION) {
-            ComponentPre::new(pre).map(Self::V0_1)
+            ComponentPre::new(pre).map(ProviderExport::V0_1)
         } else {
-            let has = match versions.as_slice() {
-                [] => "it exports no version of".to_owned(),
-                versions => format!("it exports {}, not", convert::clean(&versions.join(" and "), 100)),
-            };
-            return Err(LoadError(format!(
-                "{has} `jackfield:provider/provider` that is served: {}",
-                SERVED.join(" and ")
-            )));
+            return Err(unsupported_versions(&versions));
         };
-        found.map_err(|error| {
+        let provider = provider.map_err(|error| {
             LoadError(format!(
-                "it does not export `jackfield:provider/provider` as its version has it: {}",
-                convert::clean(&format!("{error:#}"), 500)
+                "its export `jackfield:provider/provider` does not match the WIT of its version: {}",
+                sanitize(&format!("{error:#}"), 500)
             ))
-        })
+        })?;
+        Ok(Self { provider, alerts })
     }
 
-    /// Asks a fresh instance what it is.
-    pub(super) async fn describe(&self, store: &mut Store<Guest>) -> wasmtime::Result<types::Manifest> {
-        match self {
-            Self::V0_1(pre) => v0_1::describe(pre, store).await,
-            Self::V0_2(pre) => v0_2::describe(pre, store).await,
+    /// Whether the component exports the interface `alerts`.
+    pub(crate) fn has_alerts(&self) -> bool {
+        self.alerts.is_some()
+    }
+
+    /// Calls `describe`.
+    pub(crate) async fn describe(&self, store: &mut Store<Guest>) -> wasmtime::Result<Manifest> {
+        match &self.provider {
+            ProviderExport::V0_1(pre) => v0_1::describe(pre, store).await,
+            ProviderExport::V0_2(pre) => v0_2::describe(pre, store).await,
         }
     }
 
-    /// Makes a fresh instance and calls the export that an operation stands for.
-    pub(super) async fn perform(
+    /// Calls `connect`.
+    pub(crate) async fn connect(
         &self,
         store: &mut Store<Guest>,
-        connection: &types::Connection,
-        operation: Operation,
-    ) -> wasmtime::Result<Raw> {
-        match self {
-            Self::V0_1(pre) => v0_1::perform(pre, store, connection, operation).await,
-            Self::V0_2(pre) => v0_2::perform(pre, store, connection, operation).await,
+        connection: GuestConnection,
+    ) -> Returned<ConnectOutcome> {
+        match &self.provider {
+            ProviderExport::V0_1(pre) => v0_1::connect(pre, store, connection).await,
+            ProviderExport::V0_2(pre) => v0_2::connect(pre, store, connection).await,
         }
     }
+
+    /// Calls `disconnect`.
+    pub(crate) async fn disconnect(
+        &self,
+        store: &mut Store<Guest>,
+        connection: GuestConnection,
+    ) -> Returned<DisconnectOutcome> {
+        match &self.provider {
+            ProviderExport::V0_1(pre) => v0_1::disconnect(pre, store, connection).await,
+            ProviderExport::V0_2(pre) => v0_2::disconnect(pre, store, connection).await,
+        }
+    }
+
+    /// Calls `health`.
+    pub(crate) async fn check_health(
+        &self,
+        store: &mut Store<Guest>,
+        connection: GuestConnection,
+    ) -> Returned<Vec<Fact>> {
+        match &self.provider {
+            ProviderExport::V0_1(pre) => v0_1::check_health(pre, store, connection).await,
+            ProviderExport::V0_2(pre) => v0_2::check_health(pre, store, connection).await,
+        }
+    }
+
+    /// Calls `list-users`.
+    pub(crate) async fn list_users(
+        &self,
+        store: &mut Store<Guest>,
+        connection: GuestConnection,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Returned<GuestPage> {
+        match &self.provider {
+            ProviderExport::V0_1(pre) => v0_1::list_users(pre, store, connection, cursor, limit).await,
+            ProviderExport::V0_2(pre) => v0_2::list_users(pre, store, connection, cursor, limit).await,
+        }
+    }
+
+    /// Calls `get-target` of `alerts`; `None` if the component does not export it.
+    pub(crate) async fn get_alert_target(
+        &self,
+        store: &mut Store<Guest>,
+        connection: GuestConnection,
+    ) -> Option<Returned<Option<String>>> {
+        Some(alerts::get_target(self.alerts.as_ref()?, store, connection).await)
+    }
+
+    /// Calls `set-target` of `alerts`; `None` if the component does not export it.
+    pub(crate) async fn set_alert_target(
+        &self,
+        store: &mut Store<Guest>,
+        connection: GuestConnection,
+        webhook_url: Option<String>,
+    ) -> Option<Returned<Option<String>>> {
+        Some(alerts::set_target(self.alerts.as_ref()?, store, connection, webhook_url).await)
+    }
+}
+
+fn unsupported_versions(versions: &[&str]) -> LoadError {
+    let supported = CONTRACT_VERSIONS.join(" and ");
+    LoadError(match versions {
+        [] => format!("it does not export `jackfield:provider/provider`; supported versions: {supported}"),
+        versions => format!(
+            "it exports `jackfield:provider/provider` {}; supported versions: {supported}",
+            sanitize(&versions.join(" and "), 100)
+        ),
+    })
 }

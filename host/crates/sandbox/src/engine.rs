@@ -1,4 +1,4 @@
-//! The engine: which language it takes, how instances get memory, how time is kept. Each setting says why.
+//! Configures the engine: the accepted language features, the memory of instances and the time limit of guests.
 
 use std::{
     sync::{
@@ -13,20 +13,20 @@ use wasmtime::{
     UpdateDeadline,
 };
 
-use super::limits::{CORE_INSTANCES, Limits, MEMORIES, Pooling, TABLE_ELEMENTS, TABLES, TICK};
+use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, Pooling, TABLE_ELEMENTS, TABLES, TICK};
 
-/// Stack of a guest. The default; a deeper recursion traps.
+/// The stack of a guest in bytes, wasmtime's default. A deeper recursion traps.
 const WASM_STACK: usize = 512 << 10;
 
-/// Stack of a call, guest and host functions together. An overflow outside the guest's share aborts the process, so
-/// the host keeps 1.5 MiB.
+/// The stack of a call in bytes, for guest and host functions together. An overflow outside the guest's share aborts
+/// the process, so host functions get 1.5 MiB.
 const CALL_STACK: usize = 2 << 20;
 
-/// Makes the engine.
-pub(super) fn new(limits: &Limits) -> wasmtime::Result<Engine> {
-    let mut config = language();
+/// Creates the engine.
+pub(crate) fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    let mut config = language_config();
     config
-        // Cranelift only: Winch had four escapes and leaks in one month (GHSA-xx5w-cvp6-jv83 and others).
+        // Not Winch, which had four escapes and leaks in one month (GHSA-xx5w-cvp6-jv83 and others).
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
         // Yields to the executor at every tick; two to three times cheaper than fuel.
@@ -34,21 +34,21 @@ pub(super) fn new(limits: &Limits) -> wasmtime::Result<Engine> {
         .consume_fuel(limits.counts_fuel)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(CALL_STACK)
-        // Off by default: a pooled stack would carry what an earlier call left on it.
+        // Off by default, but a pooled stack would keep the data of an earlier call.
         .async_stack_zeroing(true)
-        // 4 GiB and guards let the compiler leave out bounds checks, and keep page permissions right between pooled
+        // With 4 GiB and guard pages the compiler can omit bounds checks, and page permissions are reset between pooled
         // instances (GHSA-6wgr-89rj-399p).
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20)
-        // A trap's story names the guest's functions; without line tables it costs nothing until then.
+        // A trap names the guest's functions. Without line tables this costs nothing until there is a trap.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
     if limits.pooling == Pooling::WherePossible {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(limits)));
         match Engine::new(&config) {
             Ok(engine) => return Ok(engine),
             Err(error) => {
-                // Each slot reserves 4 GiB of address space; a container may not allow that.
-                tracing::warn!(%error, "no pool of instances can be reserved here; calls will be slower");
+                // Each slot reserves 4 GiB of address space, which a container may not allow.
+                tracing::warn!(%error, "cannot reserve a pool of instances; calls will be slower");
             }
         }
         config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
@@ -56,12 +56,12 @@ pub(super) fn new(limits: &Limits) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// The language that guests may be written in: what compilers make today, and nothing that only widens the target.
-pub(super) fn language() -> Config {
+/// The WebAssembly features that compilers use by default. All others are off, because they only add attack surface.
+fn language_config() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        // The world is synchronous, so the machinery for concurrent guests is only weight on every call.
+        // The world is synchronous, so support for concurrent guests would only slow down every call.
         .concurrency_support(false)
         .wasm_gc(false)
         .wasm_exceptions(false)
@@ -77,13 +77,13 @@ pub(super) fn language() -> Config {
     config
 }
 
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
-    // A little more than the calls in flight: `describe` takes a slot too, and a slot is given back a moment late.
+fn pool_config(limits: &Limits) -> PoolingAllocationConfig {
+    // A few more than the concurrent calls: `describe` needs a slot too, and a slot is released shortly after its call.
     let slots = u32::try_from(limits.calls).unwrap_or(u32::MAX).saturating_add(16);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_stacks(slots)
-        // A Rust guest has three core instances, two tables, one memory; the rare larger one takes others' share.
+        // A Rust guest has three core instances, two tables and one memory; a rare larger one uses the share of others.
         .total_core_instances(slots * 4)
         .total_tables(slots * 2)
         .total_memories(slots)
@@ -92,7 +92,7 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES)
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(limits.memory)
-        // Kept resident and zeroed by hand, which is quicker than giving pages back and faulting them in again.
+        // Zeroing these pages is faster than releasing them and faulting them in again.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10)
         .async_stack_keep_resident(32 << 10)
@@ -100,61 +100,61 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool
 }
 
-/// Fills the tank, where fuel is counted: the time bounds a guest, so that it never runs dry.
-pub(super) fn fill<T: 'static>(store: &mut Store<T>, limits: &Limits) {
+/// Gives a guest all the fuel there is, if fuel is counted. Its time is limited by [`set_time_limit`] instead.
+pub(crate) fn fill_fuel<T: 'static>(store: &mut Store<T>, limits: &Limits) {
     if limits.counts_fuel
         && let Err(error) = store.set_fuel(u64::MAX)
     {
-        tracing::error!(%error, "the engine was made to count fuel and does not");
+        tracing::error!(%error, "the engine is configured to count fuel, but does not");
     }
 }
 
-/// The fuel that was burnt, where it is counted: about one for each instruction.
-pub(super) fn burnt<T: 'static>(store: &Store<T>, limits: &Limits) -> Option<u64> {
+/// Returns the used fuel, about one for each instruction; `None` if fuel is not counted.
+pub(crate) fn used_fuel<T: 'static>(store: &Store<T>, limits: &Limits) -> Option<u64> {
     store.get_fuel().ok().filter(|_| limits.counts_fuel).map(|left| u64::MAX - left)
 }
 
-/// Lets a guest compute for so many ticks, handing the thread back at each.
-pub(super) fn bound_time<T: 'static>(store: &mut Store<T>, ticks: u64) {
+/// Lets a guest compute for a number of ticks. At each tick it yields its thread.
+pub(crate) fn set_time_limit<T: 'static>(store: &mut Store<T>, ticks: u64) {
     let mut left = ticks;
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         left = left.saturating_sub(1);
         if left == 0 {
-            wasmtime::bail!("the guest computed for longer than a call may");
+            wasmtime::bail!("the guest used up its computing time");
         }
         Ok(UpdateDeadline::Yield(1))
     });
 }
 
-/// Advances the epoch clock from a thread of its own, until dropped.
+/// Advances the epoch of an engine from its own thread, until dropped.
 #[derive(Debug)]
-pub(super) struct Ticker {
+pub(crate) struct EpochTicker {
     stopped: Arc<AtomicBool>,
 }
 
-impl Ticker {
-    pub(super) fn start(engine: &Engine) -> Self {
+impl EpochTicker {
+    pub(crate) fn start(engine: &Engine) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
-        let (engine, seen) = (engine.weak(), Arc::clone(&stopped));
-        // A thread and not a task: it must tick while every executor thread is busy in a guest.
+        let (engine, is_stopped) = (engine.weak(), Arc::clone(&stopped));
+        // A thread and not a task, because it must tick even if guests keep all threads of the executor busy.
         let ticker = thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-            while !seen.load(Ordering::Relaxed) {
+            while !is_stopped.load(Ordering::Relaxed) {
                 thread::park_timeout(TICK);
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
             }
         });
         if let Err(error) = ticker {
-            // Without a tick a spinning guest would hold its thread for ever.
-            tracing::error!(%error, "the epoch clock did not start");
+            // Without ticks, a guest in a loop would never yield its thread.
+            tracing::error!(%error, "cannot start the epoch thread");
             std::process::abort();
         }
         Self { stopped }
     }
 }
 
-impl Drop for Ticker {
+impl Drop for EpochTicker {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
     }

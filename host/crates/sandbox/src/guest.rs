@@ -1,120 +1,94 @@
-//! What a guest can reach: the two doors to `egress`, `log`, and a WASI that holds nothing. One [`Guest`] a call.
+//! The host's state of one call, and the host functions that a guest can import.
+//!
+//! A guest can import `http`, `log` and WASI. Its WASI has no files, no arguments, no environment and no sockets.
 
 use std::time::Duration;
 
-use jackfield_egress::{Egress, Grant};
+use jackfield_egress::{CallPermissions, Egress};
 use tokio::time::Instant;
-use wasmtime::{
-    Engine,
-    component::{Component as Code, HasSelf, Linker, ResourceTable},
-};
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::{
-    LoadError,
-    bindings::{
-        Component,
-        jackfield::provider::{http, log, types},
-        with_alerts::AlertsPre,
-    },
-    contract::Provider,
-    convert,
-    limits::{Limits, Meter},
-    operation::Exports,
-    outbound::{Outbound, Progress},
-    wasi_http::{self, Door},
+use crate::{
+    bindings::jackfield::provider::{http, log, types},
+    http_types::{from_wit_request, to_wit_error, to_wit_response},
+    limits::Limits,
+    meter::Meter,
+    request_sender::{PendingRequests, RequestSender},
+    text::sanitize,
+    wasi_http::{self, OutgoingHandler},
 };
 
-/// Lines that one call may write to the log; the rest is dropped.
+/// Lines that one call may write to the log; further lines are dropped.
 const LOG_LINES: u32 = 64;
 
-/// Bytes of one such line.
+/// Maximum length of a log line in characters.
 const LOG_LINE: usize = 1 << 10;
 
-/// Bytes that a guest may ask of a random generator at once; the default is 64 MiB.
+/// Bytes that a guest may request from a random generator at once; wasmtime's default is 64 MiB.
 const RANDOM_BYTES: u64 = 64 << 10;
 
-/// The host's side of one call.
-pub(super) struct Guest {
-    pub(super) meter: Meter,
+/// The host's state of one call.
+pub(crate) struct Guest {
+    pub(crate) meter: Meter,
     table: ResourceTable,
     wasi: WasiCtx,
     wasi_http: WasiHttpCtx,
     provider: String,
-    outbound: Outbound,
-    door: Door,
+    requests: RequestSender,
+    outgoing_handler: OutgoingHandler,
     log_lines: u32,
 }
 
 impl Guest {
-    /// A guest that may send what its grant allows.
-    pub(super) fn for_call(
+    /// Creates the state of a call, and the counter of its pending requests.
+    pub(crate) fn for_call(
         limits: &Limits,
         provider: &str,
         egress: Egress,
-        grant: Grant,
+        permissions: CallPermissions,
         deadline: Instant,
-    ) -> (Self, Progress) {
+    ) -> (Self, PendingRequests) {
         let wasi = WasiCtxBuilder::new().max_random_size(RANDOM_BYTES).build();
-        let (outbound, progress) = Outbound::open(egress, grant, deadline);
-        (Self::new(limits, provider, wasi, outbound), progress)
+        let (requests, pending) = RequestSender::new(egress, permissions, deadline);
+        (Self::new(limits, provider, wasi, requests), pending)
     }
 
-    /// A guest in a world where nothing happens: no requests, one time, one randomness.
-    pub(super) fn for_describe(limits: &Limits) -> Self {
+    /// Creates the state for `describe`: no requests, a fixed clock and fixed random numbers, so that the manifest
+    /// depends on nothing but the component.
+    pub(crate) fn for_describe(limits: &Limits) -> Self {
         let wasi = WasiCtxBuilder::new()
             .max_random_size(RANDOM_BYTES)
-            .wall_clock(Still)
-            .monotonic_clock(Still)
-            .secure_random(Same)
-            .insecure_random(Same)
+            .wall_clock(FixedClock)
+            .monotonic_clock(FixedClock)
+            .secure_random(FixedRandom)
+            .insecure_random(FixedRandom)
             .insecure_random_seed(0)
             .build();
-        Self::new(limits, "describe", wasi, Outbound::closed())
+        Self::new(limits, "describe", wasi, RequestSender::denying())
     }
 
-    fn new(limits: &Limits, provider: &str, wasi: WasiCtx, outbound: Outbound) -> Self {
+    fn new(limits: &Limits, provider: &str, wasi: WasiCtx, requests: RequestSender) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
             meter: Meter::new(limits.memory),
             table,
             wasi,
-            wasi_http: wasi_http::bounds(),
+            wasi_http: wasi_http::new_context(),
             provider: provider.to_owned(),
-            door: Door::new(outbound.clone(), provider),
-            outbound,
+            outgoing_handler: OutgoingHandler::new(requests.clone(), provider),
+            requests,
             log_lines: 0,
         }
     }
 }
 
-/// Links what a component may import. Whatever else it imports makes it unusable.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasi_http::link(&mut linker)?;
-    Component::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
-    Ok(linker)
-}
-
-/// Resolves a component's imports and exports once, for all its calls.
-///
-/// # Errors
-/// It imports something else, or does not export `provider`; the error names it.
-pub(super) fn exports(engine: &Engine, linker: &Linker<Guest>, code: &Code) -> Result<Exports, LoadError> {
-    let pre = linker.instantiate_pre(code).map_err(|error| {
-        LoadError(format!("it imports what no component may: {}", convert::clean(&format!("{error:#}"), 500)))
-    })?;
-    let alerts = AlertsPre::new(pre.clone()).ok();
-    Ok(Exports { provider: Provider::of(engine, code, pre)?, alerts })
-}
-
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Error>> {
-        let answer = self.outbound.send(convert::request(request)).await;
-        Ok(answer.map(convert::response).map_err(convert::send_error))
+        let response = self.requests.send(from_wit_request(request)).await;
+        Ok(response.map(to_wit_response).map_err(to_wit_error))
     }
 }
 
@@ -124,7 +98,7 @@ impl log::Host for Guest {
         if self.log_lines > LOG_LINES {
             return Ok(());
         }
-        let line = convert::clean(&message, LOG_LINE);
+        let line = sanitize(&message, LOG_LINE);
         let provider = self.provider.as_str();
         match level {
             log::Level::Debug => tracing::debug!(target: "jackfield::guest", provider, "{line}"),
@@ -149,14 +123,14 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.door, table: &mut self.table, ctx: &mut self.wasi_http }
+        WasiHttpCtxView { hooks: &mut self.outgoing_handler, table: &mut self.table, ctx: &mut self.wasi_http }
     }
 }
 
-/// A clock that stands at 1970.
-struct Still;
+/// A clock that always shows 1970-01-01T00:00:00Z.
+struct FixedClock;
 
-impl HostWallClock for Still {
+impl HostWallClock for FixedClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -166,7 +140,7 @@ impl HostWallClock for Still {
     }
 }
 
-impl HostMonotonicClock for Still {
+impl HostMonotonicClock for FixedClock {
     fn resolution(&self) -> u64 {
         1_000_000
     }
@@ -176,10 +150,10 @@ impl HostMonotonicClock for Still {
     }
 }
 
-/// A generator that gives one number for ever.
-struct Same;
+/// A generator that always returns the same number.
+struct FixedRandom;
 
-impl rand_core::TryRng for Same {
+impl rand_core::TryRng for FixedRandom {
     type Error = std::convert::Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {

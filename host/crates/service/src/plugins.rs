@@ -22,7 +22,7 @@ use std::{
 };
 
 use jackfield_core::Error;
-use jackfield_sandbox::{Catalog, Sandbox, catalog::Trust};
+use jackfield_sandbox::{Catalog, Sandbox, Trust};
 use jackfield_store::Store;
 use tokio::sync::Mutex;
 

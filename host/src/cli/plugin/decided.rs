@@ -5,14 +5,14 @@ use std::sync::Arc;
 use anyhow::bail;
 use jackfield::app;
 use jackfield_core::{Clock, audit::Actor};
-use jackfield_sandbox::catalog::{Entry, State};
+use jackfield_sandbox::{PluginEntry, PluginState};
 use jackfield_service::plugins::Plugins;
 
 use super::{say, settings};
 
 /// Opens the catalog, lets something be decided, and says how the provider stands then.
 pub(super) async fn with(
-    decide: impl AsyncFnOnce(&Plugins, &Actor) -> anyhow::Result<Option<Arc<Entry>>>,
+    decide: impl AsyncFnOnce(&Plugins, &Actor) -> anyhow::Result<Option<Arc<PluginEntry>>>,
 ) -> anyhow::Result<()> {
     let config = settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
@@ -30,10 +30,10 @@ pub(super) async fn with(
     if let Some(entry) = done? {
         let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());
         let state = match &entry.state {
-            State::Approved => "approved",
-            State::Pending => "pending",
-            State::Disabled => "disabled",
-            State::Broken(_) => "broken",
+            PluginState::Approved => "approved",
+            PluginState::Pending => "pending",
+            PluginState::Disabled => "disabled",
+            PluginState::Broken(_) => "broken",
         };
         say(&format!("{} {version} {state}  sha256 {}", entry.id, entry.digest.as_deref().unwrap_or("-")));
     }

@@ -8,7 +8,7 @@ use jackfield_core::manifest::{
     Auth, BasicUser, ClientAuthentication, CredentialSource, Field, FieldKind, Manifest, MappingFate, OAuth2Grant,
     Place, RefreshTokens,
 };
-use jackfield_sandbox::{Inspection, catalog::endpoint_lines};
+use jackfield_sandbox::{Inspection, endpoint_lines};
 
 use super::{sandbox, say};
 

@@ -1,7 +1,7 @@
 //! `jackfield plugin list`: what lies in the plugins' folder, and whether each component may run.
 
 use clap::Args;
-use jackfield_sandbox::catalog::State;
+use jackfield_sandbox::PluginState;
 use serde_json::json;
 
 use super::{catalog, sandbox, say};
@@ -28,10 +28,10 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     for entry in entries {
         let (state, reason) = match &entry.state {
-            State::Approved => ("approved", ""),
-            State::Pending => ("pending", ""),
-            State::Disabled => ("disabled", ""),
-            State::Broken(reason) => ("broken", reason.as_str()),
+            PluginState::Approved => ("approved", ""),
+            PluginState::Pending => ("pending", ""),
+            PluginState::Disabled => ("disabled", ""),
+            PluginState::Broken(reason) => ("broken", reason.as_str()),
         };
         let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());
         say(format!("{:<20}  {version:<10}  {state:<9} {reason}", entry.id).trim_end());

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use jackfield_core::Clock;
-use jackfield_sandbox::beside;
+use jackfield_sandbox::signature_path;
 use jackfield_signing::SigningKey;
 
 use super::say;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let now = Clock::system().now().as_second();
     let text = key.sign(&bytes, &name, now).map_err(|why| anyhow::anyhow!("it could not be signed: {why}"))?;
-    let to = beside(file);
+    let to = signature_path(file);
     write(&to, &text).with_context(|| format!("{} cannot be written", to.display()))?;
     say(&to.display().to_string());
     Ok(())

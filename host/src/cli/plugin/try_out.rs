@@ -14,11 +14,14 @@ use clap::{Args, ValueEnum};
 use jackfield::config::{Config, Dev};
 use jackfield_core::{Error, Secret};
 use jackfield_egress::{CallRecorder, EgressConfig};
-use jackfield_sandbox::{CallError, Limits, Operation, catalog::inspect};
+use jackfield_sandbox::{
+    Call, CallError, CheckHealth, Component, Connect, Disconnect, GetAlertTarget, Limits, ListUsers, Operation, Sandbox,
+};
 use jackfield_service::connections::{
     SubmittedValue,
     dry_run::{self, DryRun},
 };
+use serde_json::Value;
 
 use super::{sandbox_with, say};
 
@@ -70,7 +73,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let egress = EgressConfig { reroutes: config.egress_reroute.clone(), ..EgressConfig::default() };
     let limits = Limits { counts_fuel: true, ..config.limits.clone() };
     let sandbox = sandbox_with(egress, &limits)?;
-    let component = inspect(&sandbox, &arguments.file)
+    let component = sandbox
+        .load_file(&arguments.file)
         .await
         .map_err(|why| anyhow::anyhow!("{why}\n`jackfield plugin check` says what to do"))?;
 
@@ -81,23 +85,24 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         requests: config.limits.requests,
     };
     let recorder = CallRecorder::with_trace();
-    let call = dry_run.into_call(&component, activity.clone()).map_err(|error| wrong_use(&error))?;
-    let operation = match arguments.operation {
-        Asked::Connect => Operation::Connect,
-        Asked::Health => Operation::Health,
-        Asked::ListUsers => Operation::ListUsers { cursor: arguments.cursor, limit: arguments.limit },
-        Asked::Disconnect => Operation::Disconnect,
-        Asked::AlertTarget if component.manifest.capabilities.alerts => Operation::AlertTarget,
-        Asked::AlertTarget => bail!("this component does not say that it takes alerts"),
-    };
+    let call = dry_run.into_call(&component, recorder.clone()).map_err(|error| wrong_use(&error))?;
+    if matches!(arguments.operation, Asked::AlertTarget) && !component.manifest.capabilities.alerts {
+        bail!("this plugin does not declare the `alerts` capability");
+    }
 
     let begun = Instant::now();
-    let answer = sandbox.run(&component, call, operation.clone()).await;
+    let (sandbox, component) = (&sandbox, &component);
+    let answer = match arguments.operation {
+        Asked::Connect => answer_as_json(sandbox, component, call, Connect, shown::connect_as_json).await,
+        Asked::Health => answer_as_json(sandbox, component, call, CheckHealth, shown::health_as_json).await,
+        Asked::ListUsers => {
+            let operation = ListUsers { cursor: arguments.cursor, limit: arguments.limit };
+            answer_as_json(sandbox, component, call, operation, shown::users_as_json).await
+        }
+        Asked::Disconnect => answer_as_json(sandbox, component, call, Disconnect, shown::disconnect_as_json).await,
+        Asked::AlertTarget => answer_as_json(sandbox, component, call, GetAlertTarget, shown::alert_target_as_json).await,
+    };
     let in_all = begun.elapsed();
-    let answer = answer.map_err(|error| Failure {
-        words: in_words(&error),
-        code: dry_run::to_api_error(error, &component.manifest.id, &operation).code(),
-    });
     let run = shown::Run { exchanges: recorder.requests(), answer, tally: recorder.stats(), in_all };
     say(&if arguments.json { serde_json::to_string_pretty(&run.as_json())? } else { run.in_words() });
     match run.answer {
@@ -112,11 +117,27 @@ struct Failure {
     code: &'static str,
 }
 
+async fn answer_as_json<O: Operation>(
+    sandbox: &Sandbox,
+    component: &Component,
+    call: Call,
+    operation: O,
+    to_json: impl FnOnce(&O::Answer) -> Value,
+) -> Result<Value, Failure> {
+    match sandbox.run(component, call, operation).await {
+        Ok(answer) => Ok(to_json(&answer)),
+        Err(error) => {
+            let words = in_words(&error);
+            Err(Failure { words, code: dry_run::to_api_error(error, &component.manifest.id, O::NAME).code() })
+        }
+    }
+}
+
 /// A failure with what it comes from, which stands only in the log of a service.
 fn in_words(error: &CallError) -> String {
     match error {
         CallError::Fault(fault) => format!("the component failed: {fault}"),
-        CallError::Refused(_) | CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
+        CallError::Provider(_) | CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
     }
 }
 

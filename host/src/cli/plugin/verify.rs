@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jackfield_sandbox::{Inspection, beside};
+use jackfield_sandbox::{Inspection, signature_path};
 use jackfield_signing::{SignatureStatus, Signer, TrustedKeys};
 
 use super::{sandbox, say, settings};
@@ -61,6 +61,6 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn signature(file: &Path) -> anyhow::Result<String> {
-    let path = beside(file);
+    let path = signature_path(file);
     std::fs::read_to_string(&path).with_context(|| format!("there is no signature to read: {}", path.display()))
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_sandbox::{catalog::Trust, check};
+use jackfield_sandbox::{CHECK_COMMAND, Trust};
 use jackfield_test_support::{
     app::{TestApp, digest},
     guests,
@@ -17,7 +17,7 @@ use super::{added, approve, connect, made, send_in, serves};
 #[test]
 fn a_child_confines_itself_before_it_reads_a_byte() {
     let mut child = Command::new(program())
-        .arg(check::COMMAND)
+        .arg(CHECK_COMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()

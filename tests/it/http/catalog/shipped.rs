@@ -1,7 +1,7 @@
 //! What was built with the program: approved by itself, replaced by what a newer program brings, and no stronger than an
 //! Executive's word.
 
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 use jackfield_test_support::app::{TestApp, digest};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 use jackfield_signing::TrustedKeys;
 use jackfield_test_support::app::{Answer, Caller, TestApp, digest};
 use minisign::KeyPair;

@@ -1,6 +1,6 @@
 //! What a test changes of a service that is stopped, before it starts again.
 
-use jackfield_sandbox::catalog::Trust;
+use jackfield_sandbox::Trust;
 
 use super::TestApp;
 

@@ -14,7 +14,7 @@ use jackfield_core::{
     audit::Actor,
     manifest::{Auth, Capabilities, Field, Manifest},
 };
-use jackfield_sandbox::catalog::{Entry, Previous, State as Approval, Version, endpoint_lines};
+use jackfield_sandbox::{PluginEntry, PluginState, PreviousVersion, WaitingVersion, endpoint_lines};
 use jackfield_service::plugins::{is_downgrade, manifest_diff::ManifestDiff, manifest_parts};
 use jackfield_signing::SignatureStatus;
 use jiff::Timestamp;
@@ -43,14 +43,14 @@ pub(crate) struct ProviderView {
     file: Option<String>,
     digest: Option<String>,
     #[serde(flatten)]
-    approval: Approval,
+    approval: PluginState,
     #[serde(flatten)]
     asks: Option<AsksView>,
     signature: Option<SignatureView>,
     /// Until when it is left alone after it failed again and again.
     paused_until: Option<Timestamp>,
     waiting: Vec<WaitingView>,
-    previous: Option<Previous>,
+    previous: Option<PreviousVersion>,
 }
 
 /// A version that waits, and in what it differs from the approved one.
@@ -193,13 +193,13 @@ pub(crate) async fn remove(
     Ok(decided(to_its_end(removed).await?.as_deref(), now))
 }
 
-fn decided(entry: Option<&Entry>, now: Timestamp) -> Answer<DecidedView> {
+fn decided(entry: Option<&PluginEntry>, now: Timestamp) -> Answer<DecidedView> {
     Answer(DecidedView { ok: true, provider: entry.map(|entry| view(entry, now)) })
 }
 
-pub(crate) fn view(entry: &Entry, now: Timestamp) -> ProviderView {
-    let approved = entry.manifest().filter(|_| matches!(entry.state, Approval::Approved | Approval::Disabled));
-    let paused = entry.component().and_then(|component| component.breaker.paused(now));
+pub(crate) fn view(entry: &PluginEntry, now: Timestamp) -> ProviderView {
+    let approved = entry.manifest().filter(|_| matches!(entry.state, PluginState::Approved | PluginState::Disabled));
+    let paused = entry.component().and_then(|component| component.breaker.pause_at(now));
     ProviderView {
         id: entry.id.clone(),
         file: entry.file.clone(),
@@ -213,7 +213,7 @@ pub(crate) fn view(entry: &Entry, now: Timestamp) -> ProviderView {
     }
 }
 
-fn waiting(version: &Version, approved: Option<&Manifest>) -> WaitingView {
+fn waiting(version: &WaitingVersion, approved: Option<&Manifest>) -> WaitingView {
     let manifest = &version.component.manifest;
     WaitingView {
         file: version.file.clone(),

@@ -1,37 +1,77 @@
-//! Version 0.1.0 of the contract, whose types the rest of the sandbox speaks.
+//! Calls a component of version 0.1.0 of the contract.
 
+use jackfield_core::{User, manifest::Manifest};
 use wasmtime::Store;
 
+use super::{
+    Returned,
+    answers::{from_wit_connect, from_wit_disconnect, from_wit_error, from_wit_facts, to_wit_connection},
+    manifest::from_wit_manifest,
+};
 use crate::{
-    Operation,
-    bindings::{ComponentPre, jackfield::provider::types},
+    bindings::{Component, ComponentPre, jackfield::provider::types},
     guest::Guest,
-    operation::Raw,
+    types::{ConnectOutcome, DisconnectOutcome, Fact, GuestConnection, GuestPage, GuestUser},
 };
 
 pub(super) const VERSION: &str = "0.1.0";
 
-pub(super) async fn describe(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<types::Manifest> {
-    let bindings = pre.instantiate_async(&mut *store).await?;
-    bindings.jackfield_provider_provider().call_describe(store).await
+pub(super) async fn describe(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<Manifest> {
+    let instance = instantiate(pre, store).await?;
+    Ok(from_wit_manifest(instance.jackfield_provider_provider().call_describe(store).await?))
 }
 
-pub(super) async fn perform(
+pub(super) async fn connect(
     pre: &ComponentPre<Guest>,
     store: &mut Store<Guest>,
-    connection: &types::Connection,
-    operation: Operation,
-) -> wasmtime::Result<Raw> {
-    let bindings = pre.instantiate_async(&mut *store).await?;
-    let provider = bindings.jackfield_provider_provider();
-    Ok(match operation {
-        Operation::Connect => Raw::Connected(provider.call_connect(store, connection).await?),
-        Operation::Disconnect => Raw::Disconnected(provider.call_disconnect(store, connection).await?),
-        Operation::Health => Raw::Healthy(provider.call_health(store, connection).await?),
-        Operation::ListUsers { cursor, limit } => {
-            let page = types::PageRequest { cursor, limit };
-            Raw::Page(provider.call_list_users(store, connection, &page).await?)
-        }
-        Operation::AlertTarget | Operation::SetAlertTarget(_) => wasmtime::bail!("not an export of `provider`"),
-    })
+    connection: GuestConnection,
+) -> Returned<ConnectOutcome> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider_provider().call_connect(store, &connection).await?;
+    Ok(returned.map(from_wit_connect).map_err(from_wit_error))
+}
+
+pub(super) async fn disconnect(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+) -> Returned<DisconnectOutcome> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider_provider().call_disconnect(store, &connection).await?;
+    Ok(returned.map(from_wit_disconnect).map_err(from_wit_error))
+}
+
+pub(super) async fn check_health(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+) -> Returned<Vec<Fact>> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider_provider().call_health(store, &connection).await?;
+    Ok(returned.map(from_wit_facts).map_err(from_wit_error))
+}
+
+pub(super) async fn list_users(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+    cursor: Option<String>,
+    limit: u32,
+) -> Returned<GuestPage> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let request = types::PageRequest { cursor, limit };
+    let returned = instance.jackfield_provider_provider().call_list_users(store, &connection, &request).await?;
+    Ok(returned.map(from_wit_page).map_err(from_wit_error))
+}
+
+async fn instantiate(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<Component> {
+    pre.instantiate_async(store).await
+}
+
+fn from_wit_page(page: types::Page) -> GuestPage {
+    let users = page.users.into_iter().map(|types::User { external_id, name, email, aliases, active }| GuestUser {
+        user: User { external_id, name, email, aliases, active },
+        is_person: true,
+    });
+    GuestPage { users: users.collect(), next_cursor: page.next_cursor }
 }

@@ -1,59 +1,81 @@
-//! Version 0.2.0 of the contract, brought to 0.1.0: of the users that it lists, those that are no person are left out.
+//! Calls a component of version 0.2.0 of the contract, in which each user has a kind.
 
+use jackfield_core::{User, manifest::Manifest};
 use wasmtime::Store;
 
+use super::{
+    Returned,
+    answers::{from_wit_connect, from_wit_disconnect, from_wit_error, from_wit_facts, to_wit_connection},
+    manifest::from_wit_manifest,
+};
 use crate::{
-    Operation,
     bindings::{
         jackfield::provider::types,
-        v0_2::{ComponentPre, exports::jackfield::provider0_2_0::provider as new},
+        v0_2::{Component, ComponentPre, exports::jackfield::provider0_2_0::provider},
     },
     guest::Guest,
-    operation::{Raw, USERS},
+    types::{ConnectOutcome, DisconnectOutcome, Fact, GuestConnection, GuestPage, GuestUser},
 };
 
 pub(super) const VERSION: &str = "0.2.0";
 
-pub(super) async fn describe(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<types::Manifest> {
-    let bindings = pre.instantiate_async(&mut *store).await?;
-    bindings.jackfield_provider0_2_0_provider().call_describe(store).await
+pub(super) async fn describe(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<Manifest> {
+    let instance = instantiate(pre, store).await?;
+    Ok(from_wit_manifest(instance.jackfield_provider0_2_0_provider().call_describe(store).await?))
 }
 
-pub(super) async fn perform(
+pub(super) async fn connect(
     pre: &ComponentPre<Guest>,
     store: &mut Store<Guest>,
-    connection: &types::Connection,
-    operation: Operation,
-) -> wasmtime::Result<Raw> {
-    let bindings = pre.instantiate_async(&mut *store).await?;
-    let provider = bindings.jackfield_provider0_2_0_provider();
-    Ok(match operation {
-        Operation::Connect => Raw::Connected(provider.call_connect(store, connection).await?),
-        Operation::Disconnect => Raw::Disconnected(provider.call_disconnect(store, connection).await?),
-        Operation::Health => Raw::Healthy(provider.call_health(store, connection).await?),
-        Operation::ListUsers { cursor, limit } => {
-            let page = types::PageRequest { cursor, limit };
-            Raw::Page(match provider.call_list_users(store, connection, &page).await? {
-                Ok(page) => Ok(older(page)?),
-                Err(error) => Err(error),
-            })
-        }
-        Operation::AlertTarget | Operation::SetAlertTarget(_) => wasmtime::bail!("not an export of `provider`"),
-    })
+    connection: GuestConnection,
+) -> Returned<ConnectOutcome> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider0_2_0_provider().call_connect(store, &connection).await?;
+    Ok(returned.map(from_wit_connect).map_err(from_wit_error))
 }
 
-fn older(page: new::Page) -> wasmtime::Result<types::Page> {
-    // Judged before some are left out, for what is left is judged as a page of the older version.
-    if page.users.len() > USERS {
-        wasmtime::bail!("it broke the contract: it gave more users than a page holds");
-    }
-    let people = page.users.into_iter().filter(|user| user.kind == new::UserKind::Person);
-    let users = people.map(|new::User { external_id, name, email, aliases, active, kind: _ }| types::User {
-        external_id,
-        name,
-        email,
-        aliases,
-        active,
-    });
-    Ok(types::Page { users: users.collect(), next_cursor: page.next_cursor })
+pub(super) async fn disconnect(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+) -> Returned<DisconnectOutcome> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider0_2_0_provider().call_disconnect(store, &connection).await?;
+    Ok(returned.map(from_wit_disconnect).map_err(from_wit_error))
+}
+
+pub(super) async fn check_health(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+) -> Returned<Vec<Fact>> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let returned = instance.jackfield_provider0_2_0_provider().call_health(store, &connection).await?;
+    Ok(returned.map(from_wit_facts).map_err(from_wit_error))
+}
+
+pub(super) async fn list_users(
+    pre: &ComponentPre<Guest>,
+    store: &mut Store<Guest>,
+    connection: GuestConnection,
+    cursor: Option<String>,
+    limit: u32,
+) -> Returned<GuestPage> {
+    let (instance, connection) = (instantiate(pre, store).await?, to_wit_connection(connection));
+    let request = types::PageRequest { cursor, limit };
+    let returned = instance.jackfield_provider0_2_0_provider().call_list_users(store, &connection, &request).await?;
+    Ok(returned.map(from_wit_page).map_err(from_wit_error))
+}
+
+async fn instantiate(pre: &ComponentPre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<Component> {
+    pre.instantiate_async(store).await
+}
+
+fn from_wit_page(page: provider::Page) -> GuestPage {
+    let users =
+        page.users.into_iter().map(|provider::User { external_id, name, email, aliases, active, kind }| GuestUser {
+            user: User { external_id, name, email, aliases, active },
+            is_person: matches!(kind, provider::UserKind::Person),
+        });
+    GuestPage { users: users.collect(), next_cursor: page.next_cursor }
 }

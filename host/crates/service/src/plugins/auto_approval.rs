@@ -4,8 +4,8 @@ use jackfield_core::{
     Error, ProviderId,
     audit::{Action, Actor},
 };
-use jackfield_sandbox::catalog::{Entry, State, Trust};
-use jackfield_signing::Verdict;
+use jackfield_sandbox::{PluginEntry, PluginState, Trust};
+use jackfield_signing::SignatureStatus;
 use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, Offer, StoreError};
 
 use super::{Plugins, catalog_entries::is_downgrade, catalog_inputs::CatalogInputs};
@@ -26,8 +26,11 @@ impl Plugins {
         }
         let mut verdicts = inputs.file_signatures(digest).chain(inputs.uploaded.get(digest));
         verdicts.find_map(|verdict| match verdict {
-            Verdict::Granted { key } => Some(format!("the key {key}")),
-            Verdict::AsksMore { .. } | Verdict::UnknownKey | Verdict::Broken(_) | Verdict::Unsigned => None,
+            SignatureStatus::WithinPermissions { key } => Some(format!("the key {key}")),
+            SignatureStatus::ExceedsPermissions { .. }
+            | SignatureStatus::UnknownKey
+            | SignatureStatus::Invalid(_)
+            | SignatureStatus::Unsigned => None,
         })
     }
 
@@ -61,10 +64,10 @@ impl Plugins {
     }
 
     /// Approves the plugins that were built with this program, in the catalog alone, while no approval can be read.
-    pub(super) fn approve_shipped(&self, inputs: &CatalogInputs, entries: &mut [Entry]) {
-        for entry in entries.iter_mut().filter(|entry| entry.state == State::Pending) {
+    pub(super) fn approve_shipped(&self, inputs: &CatalogInputs, entries: &mut [PluginEntry]) {
+        for entry in entries.iter_mut().filter(|entry| entry.state == PluginState::Pending) {
             if entry.digest.as_deref().is_some_and(|digest| self.auto_approver(inputs, &entry.id, digest).is_some()) {
-                entry.state = State::Approved;
+                entry.state = PluginState::Approved;
             }
         }
     }

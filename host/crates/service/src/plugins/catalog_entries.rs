@@ -6,14 +6,10 @@ use std::{
 };
 
 use jackfield_core::manifest::Manifest;
-use jackfield_sandbox::{
-    Component,
-    catalog::{Entry, Previous, State, Trust, Version},
-    imitation::looks_like,
-};
-use jackfield_signing::Verdict;
+use jackfield_sandbox::{Component, PluginEntry, PluginState, PreviousVersion, Trust, WaitingVersion, looks_like};
+use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision};
-use semver::Version as Semver;
+use semver::Version;
 
 use super::catalog_inputs::{CatalogInputs, FileContent, PluginFile};
 
@@ -25,20 +21,20 @@ pub(super) struct CatalogEntries<'a> {
 
 impl CatalogEntries<'_> {
     /// Returns an entry for each plugin, and one for each file that cannot be used.
-    pub(super) fn build(&self) -> Vec<Entry> {
+    pub(super) fn build(&self) -> Vec<PluginEntry> {
         let database = &self.inputs.database;
         let decided = database.approvals.iter().filter(|approval| approval.decision != Some(Decision::Removed));
         let ids: BTreeSet<&str> = decided
             .map(|approval| approval.provider.as_str())
             .chain(database.offers.iter().map(|offer| offer.provider.as_str()))
             .collect();
-        let mut entries: Vec<Entry> = ids.into_iter().filter_map(|id| self.plugin(id)).collect();
+        let mut entries: Vec<PluginEntry> = ids.into_iter().filter_map(|id| self.plugin(id)).collect();
         reject_imitations(&mut entries);
         entries.extend(self.inputs.files.iter().filter_map(|(name, file)| self.unusable_file(name, file)));
         entries
     }
 
-    fn unusable_file(&self, name: &str, file: &PluginFile) -> Option<Entry> {
+    fn unusable_file(&self, name: &str, file: &PluginFile) -> Option<PluginEntry> {
         let (digest, why) = match &file.content {
             FileContent::Broken { digest, why } => (digest.clone(), why.clone()),
             FileContent::Component { id, digest, .. } => {
@@ -46,22 +42,22 @@ impl CatalogEntries<'_> {
                 (Some(digest.clone()), format!("{owner} already has the id `{id}`"))
             }
         };
-        Some(Entry::broken(name, Some(name.to_owned()), digest, why))
+        Some(PluginEntry::broken(name, Some(name.to_owned()), digest, why))
     }
 
-    fn plugin(&self, id: &str) -> Option<Entry> {
+    fn plugin(&self, id: &str) -> Option<PluginEntry> {
         if let Some(why) = self.approvals_problem(id) {
             return Some(self.without_approvals(id, format!("{why}; approve a version again")));
         }
         let database = &self.inputs.database;
         let decided = match database.latest(id, Decision::Approved) {
-            Some(approved) => Some((approved, State::Approved)),
-            None => database.latest(id, Decision::Disabled).map(|disabled| (disabled, State::Disabled)),
+            Some(approved) => Some((approved, PluginState::Approved)),
+            None => database.latest(id, Decision::Disabled).map(|disabled| (disabled, PluginState::Disabled)),
         };
         if let Some((approval, state)) = decided {
             let mut entry = match self.usable(id, &approval.digest, approval.manifest.as_ref()) {
                 Ok(component) => self.entry(id, component, state),
-                Err(why) => Entry::broken(id, self.file(&approval.digest), Some(approval.digest.clone()), why),
+                Err(why) => PluginEntry::broken(id, self.file(&approval.digest), Some(approval.digest.clone()), why),
             };
             entry.waiting = self.waiting(id, Some(&approval.digest));
             entry.previous = self.previous(id);
@@ -72,13 +68,13 @@ impl CatalogEntries<'_> {
             && let Some(at) = waiting.iter().position(|version| !database.is_decided(id, &version.component.digest))
         {
             let running = waiting.remove(at);
-            return Some(Entry { waiting, ..self.entry(id, &running.component, State::Approved) });
+            return Some(PluginEntry { waiting, ..self.entry(id, &running.component, PluginState::Approved) });
         }
         if waiting.is_empty() {
             return self.unusable_offer(id);
         }
         let first = waiting.remove(0);
-        Some(Entry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, State::Pending) })
+        Some(PluginEntry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, PluginState::Pending) })
     }
 
     /// Returns why the stored approvals of a plugin cannot be followed, if they cannot.
@@ -96,7 +92,7 @@ impl CatalogEntries<'_> {
     }
 
     /// Makes the entry of a plugin with approvals that cannot be followed: no version runs, and each can be approved.
-    fn without_approvals(&self, id: &str, why: String) -> Entry {
+    fn without_approvals(&self, id: &str, why: String) -> PluginEntry {
         let mut waiting = self.waiting(id, None);
         for approval in self.inputs.database.approvals_of(id) {
             let is_listed = waiting.iter().any(|version| version.component.digest == approval.digest);
@@ -104,19 +100,19 @@ impl CatalogEntries<'_> {
                 waiting.push(self.version(component));
             }
         }
-        Entry { waiting, ..Entry::broken(id, None, None, why) }
+        PluginEntry { waiting, ..PluginEntry::broken(id, None, None, why) }
     }
 
     /// Makes the entry of a plugin with offers that cannot be used.
-    fn unusable_offer(&self, id: &str) -> Option<Entry> {
+    fn unusable_offer(&self, id: &str) -> Option<PluginEntry> {
         self.inputs.database.offers.iter().filter(|offer| offer.provider == id).find_map(|offer| {
             let why = self.usable(id, &offer.digest, offer.manifest.as_ref()).err()?;
-            Some(Entry::broken(id, self.file(&offer.digest), Some(offer.digest.clone()), why))
+            Some(PluginEntry::broken(id, self.file(&offer.digest), Some(offer.digest.clone()), why))
         })
     }
 
     /// Lists the versions that wait for approval, the highest first.
-    fn waiting(&self, id: &str, running: Option<&str>) -> Vec<Version> {
+    fn waiting(&self, id: &str, running: Option<&str>) -> Vec<WaitingVersion> {
         let database = &self.inputs.database;
         let offered = database.offers.iter().filter(|offer| offer.provider == id);
         let offered = offered.map(|offer| (offer.digest.as_str(), offer.manifest.as_ref()));
@@ -124,7 +120,7 @@ impl CatalogEntries<'_> {
         let withdrawn = withdrawn.map(|approval| (approval.digest.as_str(), approval.manifest.as_ref()));
         let digests: BTreeMap<&str, Option<&Manifest>> =
             offered.chain(withdrawn).filter(|(digest, _)| Some(*digest) != running).collect();
-        let mut versions: Vec<Version> = digests
+        let mut versions: Vec<WaitingVersion> = digests
             .into_iter()
             .filter_map(|(digest, manifest)| Some(self.version(self.usable(id, digest, manifest).ok()?)))
             .collect();
@@ -132,18 +128,18 @@ impl CatalogEntries<'_> {
         versions
     }
 
-    fn previous(&self, id: &str) -> Option<Previous> {
+    fn previous(&self, id: &str) -> Option<PreviousVersion> {
         let approval: &Approval = self.inputs.database.latest(id, Decision::Superseded)?;
-        Some(Previous { digest: approval.digest.clone(), version: approval.version.clone() })
+        Some(PreviousVersion { digest: approval.digest.clone(), version: approval.version.clone() })
     }
 
-    fn version(&self, component: &Component) -> Version {
+    fn version(&self, component: &Component) -> WaitingVersion {
         let (file, signature) = (self.file(&component.digest), self.signature(&component.digest));
-        Version { file, signature, component: component.clone() }
+        WaitingVersion { file, signature, component: component.clone() }
     }
 
-    fn entry(&self, id: &str, component: &Component, state: State) -> Entry {
-        Entry {
+    fn entry(&self, id: &str, component: &Component, state: PluginState) -> PluginEntry {
+        PluginEntry {
             id: id.to_owned(),
             file: self.file(&component.digest),
             digest: Some(component.digest.clone()),
@@ -172,11 +168,11 @@ impl CatalogEntries<'_> {
     }
 
     /// Returns the verdict on the signature of a digest, if keys are trusted.
-    fn signature(&self, digest: &str) -> Option<Verdict> {
+    fn signature(&self, digest: &str) -> Option<SignatureStatus> {
         let Trust::Signed { .. } = self.trust else { return None };
         // The signature of the file counts first, unless there is none and one was uploaded.
-        let of_file = self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != Verdict::Unsigned);
-        Some(of_file.or_else(|| self.inputs.uploaded.get(digest)).cloned().unwrap_or(Verdict::Unsigned))
+        let of_file = self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != SignatureStatus::Unsigned);
+        Some(of_file.or_else(|| self.inputs.uploaded.get(digest)).cloned().unwrap_or(SignatureStatus::Unsigned))
     }
 
     /// Returns the file of this host's folder that has a digest, if one has.
@@ -197,18 +193,18 @@ pub fn is_downgrade(from: &Manifest, to: &Manifest) -> bool {
 }
 
 fn compare_versions(one: &Manifest, other: &Manifest) -> Ordering {
-    let version = |manifest: &Manifest| Semver::parse(&manifest.version).ok();
+    let version = |manifest: &Manifest| Version::parse(&manifest.version).ok();
     version(one).cmp(&version(other))
 }
 
 /// Rejects waiting plugins with an id or a title that looks like that of a plugin somebody has approved.
-fn reject_imitations(entries: &mut [Entry]) {
+fn reject_imitations(entries: &mut [PluginEntry]) {
     let approved: Vec<(String, String)> = entries
         .iter()
-        .filter(|entry| matches!(entry.state, State::Approved | State::Disabled))
+        .filter(|entry| matches!(entry.state, PluginState::Approved | PluginState::Disabled))
         .filter_map(|entry| Some((entry.id.clone(), entry.manifest()?.title.clone())))
         .collect();
-    for entry in entries.iter_mut().filter(|entry| entry.state == State::Pending) {
+    for entry in entries.iter_mut().filter(|entry| entry.state == PluginState::Pending) {
         let Some(title) = entry.manifest().map(|manifest| manifest.title.clone()) else { continue };
         let why = approved.iter().find_map(|(id, approved_title)| {
             let part = if looks_like(&entry.id, id) {
@@ -221,7 +217,7 @@ fn reject_imitations(entries: &mut [Entry]) {
             Some(format!("its {part} looks like that of `{id}`"))
         });
         if let Some(why) = why {
-            entry.state = State::Broken(why);
+            entry.state = PluginState::Broken(why);
             entry.waiting.clear();
         }
     }

@@ -6,7 +6,7 @@ use jackfield_core::{
     Error, ProviderId,
     audit::{Action, Actor},
 };
-use jackfield_sandbox::catalog::{Entry, State};
+use jackfield_sandbox::{PluginEntry, PluginState};
 use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, OfferSource};
 
 use super::{Plugins, catalog_inputs::CatalogInputs};
@@ -29,17 +29,17 @@ impl Plugins {
     /// # Errors
     /// [`Error::Conflict`] if the catalog shows no version with this digest that can be approved;
     /// [`Error::UnknownProvider`]; [`Error::Sealed`].
-    pub async fn approve(&self, plugin: &str, digest: &str, actor: &Actor) -> Result<Arc<Entry>, Error> {
+    pub async fn approve(&self, plugin: &str, digest: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         self.decide(plugin, actor, Action::ProviderApprove, |inputs, entry| {
             let waiting = entry.waiting.iter().find(|version| version.component.digest == digest);
             let component = waiting.map(|version| &version.component).or_else(|| {
-                let is_usable = !matches!(entry.state, State::Broken(_));
+                let is_usable = !matches!(entry.state, PluginState::Broken(_));
                 entry.component().filter(|component| is_usable && component.digest == digest)
             });
             let Some(component) = component else {
                 let why = match &entry.state {
-                    State::Broken(why) => format!(": {why}"),
-                    State::Approved | State::Pending | State::Disabled => String::new(),
+                    PluginState::Broken(why) => format!(": {why}"),
+                    PluginState::Approved | PluginState::Pending | PluginState::Disabled => String::new(),
                 };
                 return Err(Error::Conflict(format!(
                     "`{plugin}` has no version with this digest that can be approved{why}; review the plugin again"
@@ -58,11 +58,11 @@ impl Plugins {
     ///
     /// # Errors
     /// [`Error::Conflict`] if no version is approved; [`Error::UnknownProvider`]; [`Error::Sealed`].
-    pub async fn disable(&self, plugin: &str, actor: &Actor) -> Result<Arc<Entry>, Error> {
+    pub async fn disable(&self, plugin: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         self.decide(plugin, actor, Action::ProviderDisable, |inputs, entry| {
             let digest = match (&entry.state, &entry.digest) {
-                (State::Disabled, _) => return Ok(None),
-                (State::Approved, Some(digest)) => digest,
+                (PluginState::Disabled, _) => return Ok(None),
+                (PluginState::Approved, Some(digest)) => digest,
                 // An approved version that is broken is disabled too, so that it does not come back by itself.
                 _ => match inputs.database.latest(plugin, Decision::Approved) {
                     Some(approval) => &approval.digest,
@@ -84,7 +84,7 @@ impl Plugins {
     ///
     /// # Errors
     /// [`Error::Conflict`] if no version was approved before; [`Error::UnknownProvider`]; [`Error::Sealed`].
-    pub async fn rollback(&self, plugin: &str, actor: &Actor) -> Result<Arc<Entry>, Error> {
+    pub async fn rollback(&self, plugin: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         self.decide(plugin, actor, Action::ProviderRollback, |inputs, _| {
             let Some(previous) = inputs.database.latest(plugin, Decision::Superseded) else {
                 return Err(Error::Conflict(format!("no version of `{plugin}` was approved before")));
@@ -105,7 +105,7 @@ impl Plugins {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`]; [`Error::Sealed`].
-    pub async fn remove(&self, plugin: &str, actor: &Actor) -> Result<Option<Arc<Entry>>, Error> {
+    pub async fn remove(&self, plugin: &str, actor: &Actor) -> Result<Option<Arc<PluginEntry>>, Error> {
         self.decide(plugin, actor, Action::ProviderRemove, |inputs, _| {
             // The versions in a folder, of this host or another, must not be approved automatically again.
             let offers = inputs.database.offers.iter().filter(|offer| offer.provider == plugin);
@@ -124,8 +124,8 @@ impl Plugins {
         plugin: &str,
         actor: &Actor,
         action: Action,
-        decide: impl Fn(&CatalogInputs, &Entry) -> Result<Option<NewDecision>, Error>,
-    ) -> Result<Option<Arc<Entry>>, Error> {
+        decide: impl Fn(&CatalogInputs, &PluginEntry) -> Result<Option<NewDecision>, Error>,
+    ) -> Result<Option<Arc<PluginEntry>>, Error> {
         let store = &self.0.setup.store;
         store.require_unsealed()?;
         let unknown = || Error::UnknownProvider(plugin.chars().take(UNKNOWN_ID).collect());

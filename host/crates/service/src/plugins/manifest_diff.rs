@@ -44,7 +44,7 @@ impl ManifestDiff {
     /// Compares an approved manifest with one that waits for approval.
     #[must_use]
     pub fn between(approved: &Manifest, waiting: &Manifest) -> Self {
-        let lines = |manifest: &Manifest| jackfield_sandbox::catalog::endpoint_lines(manifest).into_iter().collect();
+        let lines = |manifest: &Manifest| jackfield_sandbox::endpoint_lines(manifest).into_iter().collect();
         let mut changes = Self {
             words: Vec::new(),
             hosts: diff_sets(&manifest_parts::hosts(approved), &manifest_parts::hosts(waiting)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackfield_core::manifest::{CredentialSource, Manifest};
-use jackfield_sandbox::catalog::endpoint_lines;
+use jackfield_sandbox::endpoint_lines;
 use serde_json::Value;
 
 /// Returns the hosts that the plugin calls.

@@ -6,7 +6,7 @@ use jackfield_core::{
     Error, FieldError, ProviderId,
     audit::{Action, Actor},
 };
-use jackfield_sandbox::catalog::{Entry, State, Trust};
+use jackfield_sandbox::{PluginEntry, PluginState, Trust};
 use jackfield_signing::Signer;
 use jackfield_store::{NewAudit, NewComponent, OfferSource};
 
@@ -18,32 +18,31 @@ impl Plugins {
     ///
     /// # Errors
     /// [`Error::InvalidFields`] if the signature is invalid or the component cannot be approved; [`Error::Sealed`].
-    pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<Entry>, Error> {
+    pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         let (store, sandbox) = (&self.0.setup.store, &self.0.setup.sandbox);
         store.require_unsealed()?;
         // Before the bytes are compiled, so that a component that was changed after signing is never looked into.
-        let signed = match &self.0.setup.trust {
-            Trust::Signed { keys, .. } => keys.signer(&bytes, signature),
-            Trust::Shipped(_) | Trust::All => Signer::Nobody,
+        let signer = match &self.0.setup.trust {
+            Trust::Signed { keys, .. } => keys.find_signer(&bytes, signature),
+            Trust::Shipped(_) | Trust::All => Ok(Signer::Nobody),
         };
         let invalid = |field: &str, why: String| Error::InvalidFields(vec![FieldError::new(field, why)]);
-        let signed = signed.whose().map_err(|why| invalid("signature", why))?;
+        let signer = signer.map_err(|why| invalid("signature", why))?;
         let component = sandbox.load(bytes.clone()).await.map_err(|error| invalid("component", error.to_string()))?;
         let manifest = &component.manifest;
         let provider = ProviderId::parse(&manifest.id).map_err(Error::internal)?;
         let mut inputs = self.0.inputs.lock().await;
         self.refresh(&mut inputs).await?;
-        let is_running = self
-            .catalog()
-            .entry(&manifest.id)
-            .is_some_and(|entry| entry.state == State::Approved && entry.digest.as_ref() == Some(&component.digest));
+        let is_running = self.catalog().entry(&manifest.id).is_some_and(|entry| {
+            entry.state == PluginState::Approved && entry.digest.as_ref() == Some(&component.digest)
+        });
         if !is_running {
             let audit = NewAudit::done(actor, Action::ProviderAdd)
                 .with_provider(&provider)
                 .with_detail(format!("{} sha256 {}", manifest.version, component.digest));
             let new = NewComponent { digest: &component.digest, manifest, bytes: &bytes };
             store.offer(new, &OfferSource::Api, Some(audit)).await?;
-            inputs.uploaded.insert(component.digest.clone(), signed.verdict(manifest));
+            inputs.uploaded.insert(component.digest.clone(), signer.status(manifest));
             inputs.loaded.entry(component.digest.clone()).or_insert_with(|| Ok(component.clone()));
             self.refresh(&mut inputs).await?;
         }

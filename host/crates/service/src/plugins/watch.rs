@@ -3,8 +3,8 @@
 use std::{sync::PoisonError, time::Duration};
 
 use jackfield_core::Error;
-use jackfield_sandbox::{file, signature};
-use jackfield_signing::Verdict;
+use jackfield_sandbox::{find_signer, read_component_file};
+use jackfield_signing::SignatureStatus;
 use tokio::time::MissedTickBehavior;
 
 use super::{
@@ -121,16 +121,16 @@ impl Plugins {
         let (path, max_bytes) = (self.0.setup.folder.join(name), self.0.setup.sandbox.component_bytes());
         let plugins = self.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let bytes = file::read(&path, max_bytes)?;
-            let signed = signature::signer(&path, &bytes, &plugins.0.setup.trust).whose();
-            Ok((jackfield_sandbox::digest(&bytes), bytes, signed))
+            let bytes = read_component_file(&path, max_bytes)?;
+            let signer = find_signer(&path, &bytes, &plugins.0.setup.trust);
+            Ok((jackfield_sandbox::digest(&bytes), bytes, signer))
         });
-        let (digest, bytes, signed) = match read.await.unwrap_or_else(|panic| Err(panic.to_string())) {
+        let (digest, bytes, signer) = match read.await.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok(read) => read,
             Err(why) => return FileContent::Broken { digest: None, why },
         };
-        let signed = match signed {
-            Ok(signed) => signed,
+        let signer = match signer {
+            Ok(signer) => signer,
             // An invalid signature is not the same as none: somebody meant the file to be signed.
             Err(why) => return FileContent::Broken { digest: Some(digest), why },
         };
@@ -138,8 +138,8 @@ impl Plugins {
             Err(error) => FileContent::Broken { digest: Some(digest), why: error.to_string() },
             Ok(component) => {
                 let id = component.manifest.id.clone();
-                let signature = signed.verdict(&component.manifest);
-                if let Verdict::AsksMore { key, beyond } = &signature {
+                let signature = signer.status(&component.manifest);
+                if let SignatureStatus::ExceedsPermissions { key, beyond } = &signature {
                     tracing::info!(provider = id, key, ?beyond, "plugin exceeded the grant of the key that signed it");
                 }
                 loaded.insert(digest.clone(), Ok(component));

@@ -20,7 +20,9 @@ use jackfield_core::{
     manifest::{Auth, Field, FieldKind, Manifest},
 };
 use jackfield_egress::{CallRecorder, EgressConfig, EgressLimits};
-use jackfield_sandbox::{Answer, CallError, Component, Limits, Operation, Sandbox, catalog::inspect};
+use jackfield_sandbox::{
+    CallError, CheckHealth, Component, Connect, Disconnect, GetAlertTarget, Limits, ListUsers, Operation, Sandbox,
+};
 use jackfield_service::connections::{SubmittedValue, dry_run::DryRun};
 
 use self::{
@@ -57,7 +59,7 @@ pub(super) async fn run(kit: Kit) -> anyhow::Result<bool> {
     };
     let upstream = Upstream::start(tape).await?;
     let sandbox = sandbox_with(way_to(&upstream), &Limits::default())?;
-    let component = inspect(&sandbox, &kit.file).await?;
+    let component = sandbox.load_file(&kit.file).await?;
     let account = component.manifest.capabilities.accounts.then(|| kit.account.unwrap_or(MADE_UP.to_owned()));
     let runner = Runner { account, fields: fields(&component.manifest, kit.fields)?, sandbox, component, upstream };
     let mut lines = Vec::new();
@@ -94,25 +96,50 @@ struct Runner {
 }
 
 impl Runner {
-    /// What the component says that it can do.
-    fn operations(&self) -> Vec<Operation> {
-        let can = self.component.manifest.capabilities;
-        let users = can.users.then_some(Operation::ListUsers { cursor: None, limit: 100 });
-        let alerts = can.alerts.then_some(Operation::AlertTarget);
-        [Operation::Connect, Operation::Health]
+    /// The operations that the component supports.
+    fn operations(&self) -> Vec<TestedOperation> {
+        let capabilities = self.component.manifest.capabilities;
+        let users = capabilities.users.then_some(TestedOperation::ListUsers);
+        let alerts = capabilities.alerts.then_some(TestedOperation::AlertTarget);
+        [TestedOperation::Connect, TestedOperation::Health]
             .into_iter()
             .chain(users)
             .chain(alerts)
-            .chain([Operation::Disconnect])
+            .chain([TestedOperation::Disconnect])
             .collect()
     }
 
-    async fn try_one(&self, case: &Case, operation: Operation) -> anyhow::Result<Line> {
+    async fn try_one(&self, case: &Case, operation: TestedOperation) -> anyhow::Result<Line> {
         self.upstream.does(case.does);
-        let name = report::name_of(&operation);
-        let (outcome, requests) = self.call(operation.clone()).await?;
-        let harmless = requests == 0 || matches!(operation, Operation::Disconnect);
-        Ok(report::judged(case, name, harmless, &outcome))
+        let (outcome, requests) = self.run(operation).await?;
+        let harmless = requests == 0 || operation == TestedOperation::Disconnect;
+        Ok(report::judged(case, operation.name(), harmless, &outcome))
+    }
+
+    /// Runs one operation, and describes its answer.
+    async fn run(&self, operation: TestedOperation) -> anyhow::Result<(Result<String, CallError>, u32)> {
+        Ok(match operation {
+            TestedOperation::Connect => {
+                let (outcome, requests) = self.call(Connect).await?;
+                (outcome.map(|outcome| report::describe_connect(&outcome)), requests)
+            }
+            TestedOperation::Health => {
+                let (outcome, requests) = self.call(CheckHealth).await?;
+                (outcome.map(|_facts| "healthy".to_owned()), requests)
+            }
+            TestedOperation::ListUsers => {
+                let (outcome, requests) = self.call(ListUsers { cursor: None, limit: 100 }).await?;
+                (outcome.map(|page| format!("{} users", page.users.len())), requests)
+            }
+            TestedOperation::AlertTarget => {
+                let (outcome, requests) = self.call(GetAlertTarget).await?;
+                (outcome.map(|_url| "a target".to_owned()), requests)
+            }
+            TestedOperation::Disconnect => {
+                let (outcome, requests) = self.call(Disconnect).await?;
+                (outcome.map(|_outcome| "disconnected".to_owned()), requests)
+            }
+        })
     }
 
     /// Follows the pages of an upstream that gives the same page for ever.
@@ -122,11 +149,13 @@ impl Runner {
         let mut cursor: Option<String> = None;
         let mut counts = true;
         loop {
-            let (outcome, _) = self.call(Operation::ListUsers { cursor: cursor.clone(), limit: 100 }).await?;
+            let (outcome, _) = self.call(ListUsers { cursor: cursor.clone(), limit: 100 }).await?;
             let next = match outcome {
-                Ok(Answer::Users { next_cursor: Some(next), .. }) => next,
-                Ok(_) => return Ok(report::walked(seen.len() + 1, "the walk ends by itself", Verdict::Good)),
+                Ok(page) => page.next_cursor,
                 Err(error) => return Ok(report::walk_failed(&error)),
+            };
+            let Some(next) = next else {
+                return Ok(report::walked(seen.len() + 1, "the walk ends by itself", Verdict::Good));
             };
             if !seen.insert(next.clone()) {
                 return Ok(report::walked(seen.len(), "a cursor came twice, which ends the walk", Verdict::Good));
@@ -146,12 +175,12 @@ impl Runner {
     }
 
     /// Runs one operation, and gives what it came to and how many requests it sent.
-    async fn call(&self, operation: Operation) -> anyhow::Result<(Result<Answer, CallError>, u32)> {
+    async fn call<O: Operation>(&self, operation: O) -> anyhow::Result<(Result<O::Answer, CallError>, u32)> {
         let token = match self.component.manifest.auth {
             Auth::Fields => None,
             Auth::OAuth2(_) | Auth::ServiceAccount(_) => Some(Secret::new(MADE_UP.to_owned())),
         };
-        let account = self.account.clone().filter(|_| !matches!(operation, Operation::Connect));
+        let account = self.account.clone().filter(|_| O::NAME != Connect::NAME);
         let dry_run = DryRun { fields: self.fields.clone(), token, account, requests: Limits::default().requests };
         let recorder = CallRecorder::default();
         let call = dry_run.into_call(&self.component, activity.clone()).map_err(|error| {
@@ -159,6 +188,29 @@ impl Runner {
         })?;
         let outcome = self.sandbox.run(&self.component, call, operation).await;
         Ok((outcome, recorder.stats().requests))
+    }
+}
+
+/// An operation that is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TestedOperation {
+    Connect,
+    Health,
+    ListUsers,
+    AlertTarget,
+    Disconnect,
+}
+
+impl TestedOperation {
+    /// The operation's name in a report.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Health => "health",
+            Self::ListUsers => "list-users",
+            Self::AlertTarget => "alert-target",
+            Self::Disconnect => "disconnect",
+        }
     }
 }
 

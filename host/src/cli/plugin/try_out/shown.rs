@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use jackfield_egress::{CallStats, ResponseSummary, TracedRequest};
-use jackfield_sandbox::{Answer, UpstreamFate};
+use jackfield_sandbox::{ConnectOutcome, DisconnectOutcome, HealthFacts, ProviderUsers, UpstreamFate};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -11,7 +11,8 @@ use super::Failure;
 /// One operation that was run.
 pub(super) struct Run {
     pub(super) exchanges: Vec<TracedRequest>,
-    pub(super) answer: Result<Answer, Failure>,
+    /// The answer as JSON.
+    pub(super) answer: Result<Value, Failure>,
     pub(super) tally: CallStats,
     pub(super) in_all: Duration,
 }
@@ -24,7 +25,7 @@ impl Run {
             text.push('\n');
         }
         if let Ok(answer) = &self.answer {
-            text.push_str(&format!("{:#}\n\n", as_json(answer)));
+            text.push_str(&format!("{answer:#}\n\n"));
         }
         let CallStats { requests, denied, sent_bytes, received_bytes, upstream, guest, memory_bytes, fuel } = self.tally;
         // Writing to a String does not fail.
@@ -69,7 +70,7 @@ impl Run {
             .collect();
         json!({
             "requests": exchanges,
-            "answer": self.answer.as_ref().ok().map(as_json),
+            "answer": self.answer.as_ref().ok(),
             "error": self.answer.as_ref().err().map(|failure| json!({ "code": failure.code, "detail": failure.words })),
             "ms": thousandths(self.in_all),
             "activity": self.tally,
@@ -96,24 +97,34 @@ fn asked(exchange: &TracedRequest) -> String {
     text
 }
 
-fn as_json(answer: &Answer) -> Value {
-    match answer {
-        Answer::Connected { org_name, account, learned } => {
+pub(super) fn connect_as_json(outcome: &ConnectOutcome) -> Value {
+    match outcome {
+        ConnectOutcome::Connected { org_name, account, learned } => {
             json!({ "connected": { "org_name": org_name, "account": account, "learned": learned } })
         }
-        Answer::Choose(accounts) => json!({ "choose": accounts }),
-        Answer::Disconnected { upstream, note } => {
-            let upstream = match upstream {
-                UpstreamFate::Revoked => "revoked",
-                UpstreamFate::RevokeGrant => "the host revokes the grant",
-                UpstreamFate::Kept => "kept",
-            };
-            json!({ "disconnected": { "upstream": upstream, "note": note } })
-        }
-        Answer::Healthy(facts) => json!({ "healthy": facts }),
-        Answer::Users { users, next_cursor } => json!({ "users": users, "next_cursor": next_cursor }),
-        Answer::AlertTarget(url) => json!({ "webhook_url": url }),
+        ConnectOutcome::Choose(accounts) => json!({ "choose": accounts }),
     }
+}
+
+pub(super) fn disconnect_as_json(outcome: &DisconnectOutcome) -> Value {
+    let upstream = match outcome.upstream {
+        UpstreamFate::Revoked => "revoked",
+        UpstreamFate::RevokeGrant => "the host revokes the grant",
+        UpstreamFate::Kept => "kept",
+    };
+    json!({ "disconnected": { "upstream": upstream, "note": outcome.note } })
+}
+
+pub(super) fn health_as_json(facts: &HealthFacts) -> Value {
+    json!({ "healthy": facts })
+}
+
+pub(super) fn users_as_json(page: &ProviderUsers) -> Value {
+    json!({ "users": page.users, "next_cursor": page.next_cursor })
+}
+
+pub(super) fn alert_target_as_json(webhook_url: &Option<String>) -> Value {
+    json!({ "webhook_url": webhook_url })
 }
 
 fn ms(time: Duration) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jackfield_egress::SendError;
-use jackfield_sandbox::{Answer, CallError, Operation, ProviderError};
+use jackfield_sandbox::{CallError, ConnectOutcome, ProviderError};
 use serde::Serialize;
 
 use super::case::{Case, May};
@@ -30,23 +30,12 @@ pub(super) enum Verdict {
     Broken,
 }
 
-/// The name of an operation in the contract.
-pub(super) fn name_of(operation: &Operation) -> &'static str {
-    match operation {
-        Operation::Connect => "connect",
-        Operation::Disconnect => "disconnect",
-        Operation::Health => "health",
-        Operation::ListUsers { .. } => "list-users",
-        Operation::AlertTarget | Operation::SetAlertTarget(_) => "alert-target",
-    }
-}
-
 /// Judges what an operation made of a case.
 pub(super) fn judged(
     case: &Case,
     operation: &'static str,
     harmless: bool,
-    outcome: &Result<Answer, CallError>,
+    outcome: &Result<String, CallError>,
 ) -> Line {
     let (verdict, why) = match (outcome, case.may) {
         (Err(CallError::Fault(_)), _) => {
@@ -62,9 +51,9 @@ pub(super) fn judged(
         (Ok(_), May::Fail | May::Wait(_)) => {
             (Verdict::Broken, Some("a success, though there was no answer to speak of"))
         }
-        (Err(CallError::Refused(error)), may) => refused(error, may),
+        (Err(CallError::Provider(error)), may) => refused(error, may),
     };
-    Line { case: case.name, operation, came: came(outcome), verdict, why }
+    Line { case: case.name, operation, came: outcome.as_ref().map_or_else(in_a_line, String::clone), verdict, why }
 }
 
 fn refused(error: &ProviderError, may: May) -> (Verdict, Option<&'static str>) {
@@ -105,21 +94,17 @@ pub(super) fn walk_failed(error: &CallError) -> Line {
     Line { case: "the same page for ever", operation: "list-users", came: in_a_line(error), verdict, why }
 }
 
-fn came(outcome: &Result<Answer, CallError>) -> String {
+/// Describes the answer to a connect.
+pub(super) fn describe_connect(outcome: &ConnectOutcome) -> String {
     match outcome {
-        Ok(Answer::Connected { .. }) => "connected".to_owned(),
-        Ok(Answer::Choose(accounts)) => format!("a choice of {} accounts", accounts.len()),
-        Ok(Answer::Disconnected { .. }) => "disconnected".to_owned(),
-        Ok(Answer::Healthy(_)) => "healthy".to_owned(),
-        Ok(Answer::Users { users, .. }) => format!("{} users", users.len()),
-        Ok(Answer::AlertTarget(_)) => "a target".to_owned(),
-        Err(error) => in_a_line(error),
+        ConnectOutcome::Connected { .. } => "connected".to_owned(),
+        ConnectOutcome::Choose(accounts) => format!("a choice of {} accounts", accounts.len()),
     }
 }
 
 fn in_a_line(error: &CallError) -> String {
     let text = match error {
-        CallError::Refused(refusal) => refusal.to_string(),
+        CallError::Provider(refusal) => refusal.to_string(),
         CallError::Fault(fault) => fault.clone(),
         CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
     };

@@ -1,13 +1,13 @@
-//! Where a credential goes, from the contract's types into ours. Judges nothing.
+//! Converts the placement of a credential, including the credentials that sign requests. Nothing is checked here.
 
 use jackfield_core::manifest::{
     AwsPlace, BasicUser, Claim, ClaimValue, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Place,
     SignatureCoding, SignedPart, TimeFormat, TimePlace,
 };
 
-use super::wit;
+use crate::bindings::jackfield::provider::types as wit;
 
-pub(super) fn from_wit(place: wit::Place) -> Place {
+pub(super) fn from_wit_placement(place: wit::Place) -> Place {
     match place {
         wit::Place::Header(wit::HeaderPlace { name, format }) => Place::Header { name, format },
         wit::Place::Basic(wit::BasicUser::Literal(user)) => Place::Basic(BasicUser::Literal(user)),
@@ -18,8 +18,8 @@ pub(super) fn from_wit(place: wit::Place) -> Place {
         wit::Place::Hmac(place) => Place::Hmac(HmacPlace {
             header: place.header.name,
             format: place.header.format,
-            key: key(place.key),
-            parts: place.parts.into_iter().map(part).collect(),
+            key: from_wit_key(place.key),
+            parts: place.parts.into_iter().map(from_wit_part).collect(),
             coding: match place.coding {
                 wit::SignatureCoding::Hex => SignatureCoding::Hex,
                 wit::SignatureCoding::Base64 => SignatureCoding::Base64,
@@ -35,8 +35,8 @@ pub(super) fn from_wit(place: wit::Place) -> Place {
             }),
         }),
         wit::Place::Aws(place) => Place::Aws(AwsPlace {
-            access_key: given(place.access_key),
-            region: given(place.region),
+            access_key: from_wit_given(place.access_key),
+            region: from_wit_given(place.region),
             service: place.service,
         }),
         wit::Place::Jwt(place) => Place::Jwt(JwtPlace {
@@ -47,15 +47,15 @@ pub(super) fn from_wit(place: wit::Place) -> Place {
                 wit::JwtAlgorithm::Rs256 => JwtAlgorithm::Rs256,
                 wit::JwtAlgorithm::Es256 => JwtAlgorithm::Es256,
             },
-            key: key(place.key),
-            key_id: place.key_id.map(given),
-            claims: place.claims.into_iter().map(claim).collect(),
+            key: from_wit_key(place.key),
+            key_id: place.key_id.map(from_wit_given),
+            claims: place.claims.into_iter().map(from_wit_claim).collect(),
             lifetime: place.lifetime,
         }),
     }
 }
 
-fn key(coding: wit::KeyCoding) -> KeyCoding {
+fn from_wit_key(coding: wit::KeyCoding) -> KeyCoding {
     match coding {
         wit::KeyCoding::Text => KeyCoding::Text,
         wit::KeyCoding::Hex => KeyCoding::Hex,
@@ -63,7 +63,7 @@ fn key(coding: wit::KeyCoding) -> KeyCoding {
     }
 }
 
-fn part(part: wit::SignedPart) -> SignedPart {
+fn from_wit_part(part: wit::SignedPart) -> SignedPart {
     match part {
         wit::SignedPart::Text(text) => SignedPart::Text(text),
         wit::SignedPart::Method => SignedPart::Method,
@@ -78,7 +78,7 @@ fn part(part: wit::SignedPart) -> SignedPart {
     }
 }
 
-fn claim(claim: wit::Claim) -> Claim {
+fn from_wit_claim(claim: wit::Claim) -> Claim {
     let value = match claim.value {
         wit::ClaimValue::Literal(text) => ClaimValue::Literal(text),
         wit::ClaimValue::Field(name) => ClaimValue::Field(name),
@@ -87,7 +87,7 @@ fn claim(claim: wit::Claim) -> Claim {
     Claim { name: claim.name, value }
 }
 
-fn given(given: wit::Given) -> Given {
+fn from_wit_given(given: wit::Given) -> Given {
     match given {
         wit::Given::Literal(text) => Given::Literal(text),
         wit::Given::Field(name) => Given::Field(name),

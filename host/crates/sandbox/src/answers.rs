@@ -1,0 +1,201 @@
+//! Checks every value that a component returns, and limits its length.
+//!
+//! Text for people is sanitized and cut. An id, a cursor or an address is never changed: if it is too long, the answer
+//! violates the contract, which is a fault of the component.
+
+use std::collections::BTreeMap;
+
+use jackfield_core::{Account, FieldError, User, manifest::Manifest};
+use jackfield_egress::{SendError, TokenErrorResponse};
+use serde_json::{Number, Value};
+
+use crate::{
+    error::{CallError, ProviderError},
+    text::{sanitize, sanitize_owned},
+    types::{ConnectOutcome, DisconnectOutcome, Fact, FactValue, GuestPage, GuestUser, HealthFacts, ProviderUsers},
+};
+
+/// Characters of a reason, a message or a fact.
+const MESSAGE_CHARS: usize = 500;
+/// Characters of a person's name.
+const NAME_CHARS: usize = 500;
+/// Characters of the name of an organisation or an account.
+const ORG_NAME_CHARS: usize = 200;
+/// Bytes of an id at the provider.
+const ID_BYTES: usize = 256;
+/// Bytes of an email address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
+const EMAIL_BYTES: usize = 320;
+/// Additional addresses of one user.
+const ALIASES: usize = 16;
+/// Bytes of a cursor.
+const CURSOR_BYTES: usize = 2 << 10;
+/// Users of one page.
+const USERS: usize = 1_000;
+/// Accounts of one credential.
+const ACCOUNTS: usize = 1_000;
+/// Facts of a health check, and texts of one fact.
+const FACTS: usize = 64;
+/// Bytes of the value of a field.
+const FIELD_BYTES: usize = 8 << 10;
+/// Bytes of the URL that receives change alerts.
+const WEBHOOK_BYTES: usize = 2 << 10;
+
+pub(crate) fn check_connect(outcome: ConnectOutcome, manifest: &Manifest) -> Result<ConnectOutcome, CallError> {
+    match outcome {
+        ConnectOutcome::Connected { org_name, account, learned } => Ok(ConnectOutcome::Connected {
+            org_name: org_name.map(|name| sanitize(&name, ORG_NAME_CHARS)),
+            account: account.map(|id| check_length("an account id", id, ID_BYTES)).transpose()?,
+            learned: check_learned(learned, manifest)?,
+        }),
+        ConnectOutcome::Choose(accounts) => check_accounts(accounts).map(ConnectOutcome::Choose),
+    }
+}
+
+pub(crate) fn check_disconnect(outcome: DisconnectOutcome) -> DisconnectOutcome {
+    let DisconnectOutcome { upstream, note } = outcome;
+    DisconnectOutcome { upstream, note: note.map(|note| sanitize(&note, MESSAGE_CHARS)) }
+}
+
+pub(crate) fn check_facts(facts: Vec<Fact>) -> Result<HealthFacts, CallError> {
+    if facts.len() > FACTS {
+        return Err(violation(&format!("it returned more than {FACTS} facts")));
+    }
+    let mut checked = HealthFacts::new();
+    for Fact { name, value } in facts {
+        let is_identifier = name.len() <= 40
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if !is_identifier {
+            return Err(violation("the name of a fact is not an identifier"));
+        }
+        checked.insert(name, check_fact_value(value)?);
+    }
+    Ok(checked)
+}
+
+pub(crate) fn check_users(page: GuestPage) -> Result<ProviderUsers, CallError> {
+    if page.users.len() > USERS {
+        return Err(violation(&format!("it returned more than {USERS} users in one page")));
+    }
+    let people = page.users.into_iter().filter(|user| user.is_person);
+    let users: Result<Vec<User>, CallError> = people.map(|GuestUser { user, .. }| check_user(user)).collect();
+    let next_cursor = page.next_cursor.map(|cursor| check_length("a cursor", cursor, CURSOR_BYTES)).transpose()?;
+    Ok(ProviderUsers { users: users?, next_cursor })
+}
+
+pub(crate) fn check_alert_target(url: Option<String>) -> Result<Option<String>, CallError> {
+    url.map(|url| check_length("the URL for alerts", url, WEBHOOK_BYTES)).transpose()
+}
+
+/// Converts an error that a component returned.
+///
+/// A denied request is a fault, because the component sent a request that its manifest does not declare.
+pub(crate) fn check_error(error: ProviderError, manifest: &Manifest) -> CallError {
+    let sanitize = |text: &str| sanitize(text, MESSAGE_CHARS);
+    CallError::Provider(match error {
+        ProviderError::Unauthorized(code) => ProviderError::Unauthorized(sanitize(&code)),
+        ProviderError::Forbidden(permission) => ProviderError::Forbidden(sanitize(&permission)),
+        ProviderError::RateLimited(seconds) => ProviderError::RateLimited(seconds),
+        ProviderError::Unsupported(operation) => ProviderError::Unsupported(sanitize(&operation)),
+        ProviderError::Upstream { status, message } => ProviderError::Upstream { status, message: sanitize(&message) },
+        ProviderError::Malformed(reason) => ProviderError::Malformed(sanitize(&reason)),
+        ProviderError::Invalid(invalid) if manifest.field(&invalid.field).is_none() => {
+            return violation("it reported an invalid field that its manifest does not declare");
+        }
+        ProviderError::Invalid(FieldError { field, message }) => {
+            ProviderError::Invalid(FieldError::new(field, sanitize(&message)))
+        }
+        ProviderError::Http(SendError::Denied(denial)) => {
+            return CallError::Fault(format!("{}: {}", denial.rule, sanitize(&denial.message)));
+        }
+        ProviderError::Http(error) => ProviderError::Http(check_send_error(error)),
+    })
+}
+
+fn check_learned(
+    learned: BTreeMap<String, String>,
+    manifest: &Manifest,
+) -> Result<BTreeMap<String, String>, CallError> {
+    learned
+        .into_iter()
+        .map(|(name, value)| {
+            if !manifest.field(&name).is_some_and(|field| !field.secret) {
+                return Err(violation("it learned a field that is secret or that its manifest does not declare"));
+            }
+            Ok((name, check_length("a learned field", value, FIELD_BYTES)?))
+        })
+        .collect()
+}
+
+fn check_accounts(accounts: Vec<Account>) -> Result<Vec<Account>, CallError> {
+    if !(2..=ACCOUNTS).contains(&accounts.len()) {
+        return Err(violation(&format!("it returned a choice of fewer than 2 or more than {ACCOUNTS} accounts")));
+    }
+    accounts
+        .into_iter()
+        .map(|Account { id, name }| {
+            Ok(Account { id: check_length("an account id", id, ID_BYTES)?, name: sanitize(&name, ORG_NAME_CHARS) })
+        })
+        .collect()
+}
+
+fn check_fact_value(value: FactValue) -> Result<Value, CallError> {
+    Ok(match value {
+        FactValue::Text(text) => Value::String(sanitize(&text, MESSAGE_CHARS)),
+        FactValue::Number(number) => {
+            Value::Number(Number::from_f64(number).ok_or_else(|| violation("the number of a fact is not finite"))?)
+        }
+        FactValue::Flag(flag) => Value::Bool(flag),
+        FactValue::Texts(texts) if texts.len() <= FACTS => {
+            texts.iter().map(|text| Value::String(sanitize(text, MESSAGE_CHARS))).collect()
+        }
+        FactValue::Texts(_) => return Err(violation(&format!("a fact has more than {FACTS} texts"))),
+    })
+}
+
+fn check_user(user: User) -> Result<User, CallError> {
+    if user.external_id.is_empty() {
+        return Err(violation("it returned a user without an id"));
+    }
+    if user.aliases.len() > ALIASES {
+        return Err(violation(&format!("it returned a user with more than {ALIASES} additional addresses")));
+    }
+    let check_email = |email: String| check_length("an email address", email, EMAIL_BYTES);
+    let aliases: Result<Vec<String>, CallError> = user.aliases.into_iter().map(check_email).collect();
+    Ok(User {
+        external_id: check_length("a user's id", user.external_id, ID_BYTES)?,
+        name: sanitize_owned(user.name, NAME_CHARS),
+        email: user.email.map(check_email).transpose()?,
+        aliases: aliases?,
+        active: user.active,
+    })
+}
+
+fn check_send_error(error: SendError) -> SendError {
+    let sanitize = |text: &str| sanitize(text, MESSAGE_CHARS);
+    match error {
+        SendError::Unreachable(reason) => SendError::Unreachable(sanitize(&reason)),
+        SendError::Malformed(reason) => SendError::Malformed(sanitize(&reason)),
+        SendError::CredentialRefused(response) => SendError::CredentialRefused(TokenErrorResponse {
+            status: response.status,
+            error: response.error.as_deref().map(sanitize),
+            description: response.description.as_deref().map(sanitize),
+            date: response.date.as_deref().map(sanitize),
+        }),
+        SendError::Denied(_) | SendError::TimedOut | SendError::TooLarge | SendError::RateLimited(_) => error,
+    }
+}
+
+fn violation(what: &str) -> CallError {
+    CallError::Fault(format!("it violated the contract: {what}"))
+}
+
+fn check_length(what: &str, text: String, max_bytes: usize) -> Result<String, CallError> {
+    if text.len() > max_bytes {
+        return Err(violation(&format!("{what} is longer than {max_bytes} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Pauses a component after repeated faults. After a pause it gets another chance; each further fault doubles the pause.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Faults within [`WINDOW`] that pause a component, if they are more than half of its calls in that time.
+const FAULTS: usize = 5;
+
+/// The time for which calls count.
+const WINDOW: SignedDuration = SignedDuration::from_secs(60);
+
+/// The number of latest calls that count, which is enough for a majority and costs little memory.
+const REMEMBERED_CALLS: usize = 64;
+
+/// The first pause. Each fault after a pause doubles it.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The longest pause.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The latest calls of one component, and its pause. A new version of a plugin starts with a new one.
+#[derive(Debug, Default)]
+pub struct CircuitBreaker(Mutex<BreakerState>);
+
+#[derive(Debug, Default)]
+struct BreakerState {
+    /// When each call ended, and whether in a fault.
+    calls: VecDeque<(Timestamp, bool)>,
+    pause: Option<Pause>,
+}
+
+/// A pause of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The end of the pause.
+    pub until: Timestamp,
+    length: SignedDuration,
+}
+
+impl CircuitBreaker {
+    /// Returns the current pause; `None` if calls may run.
+    #[must_use]
+    pub fn pause_at(&self, now: Timestamp) -> Option<Pause> {
+        self.state().pause.filter(|pause| now < pause.until)
+    }
+
+    /// Records a call with an answer or with an error of the contract.
+    pub fn record_success(&self, now: Timestamp) {
+        self.record(now, false);
+    }
+
+    /// Records a call that trapped, used up its time or memory, or violated the contract.
+    pub fn record_fault(&self, now: Timestamp) {
+        self.record(now, true);
+    }
+
+    fn record(&self, now: Timestamp, is_fault: bool) {
+        let mut state = self.state();
+        match state.pause {
+            // This call began before the pause, so it says nothing about the time after it.
+            Some(pause) if now < pause.until => return,
+            Some(pause) if is_fault => {
+                state.start_pause(now, pause.length.saturating_mul(2).min(LONGEST_PAUSE));
+                return;
+            }
+            Some(_) => {
+                state.pause = None;
+                state.calls.clear();
+            }
+            None => {}
+        }
+        let since = now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN);
+        state.calls.retain(|(at, _)| *at > since);
+        state.calls.push_back((now, is_fault));
+        if state.calls.len() > REMEMBERED_CALLS {
+            state.calls.pop_front();
+        }
+        let faults = state.calls.iter().filter(|(_, is_fault)| *is_fault).count();
+        if faults >= FAULTS && faults * 2 > state.calls.len() {
+            state.start_pause(now, FIRST_PAUSE);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, BreakerState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BreakerState {
+    fn start_pause(&mut self, now: Timestamp, length: SignedDuration) {
+        self.calls.clear();
+        self.pause = Some(Pause { until: now.saturating_add(length).unwrap_or(Timestamp::MAX), length });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn record_faults(breaker: &CircuitBreaker, seconds: std::ops::Range<i64>) {
+        for second in seconds {
+            breaker.record_fault(at(second));
+        }
+    }
+
+    #[test]
+    fn five_faults_in_a_minute_pause_and_a_success_ends_it() {
+        let breaker = CircuitBreaker::default();
+        record_faults(&breaker, 0..4);
+        assert_eq!(breaker.pause_at(at(4)), None);
+        record_faults(&breaker, 4..5);
+        assert_eq!(breaker.pause_at(at(4)).map(|pause| pause.until), Some(at(34)));
+        assert_eq!(breaker.pause_at(at(34)), None, "calls may run again");
+        breaker.record_success(at(34));
+        record_faults(&breaker, 35..39);
+        assert_eq!(breaker.pause_at(at(39)), None, "earlier faults no longer count");
+    }
+
+    #[test]
+    fn a_fault_after_a_pause_doubles_it_up_to_an_hour() {
+        let breaker = CircuitBreaker::default();
+        record_faults(&breaker, 0..5);
+        let mut pauses = Vec::new();
+        let mut now = 4;
+        for _ in 0..9 {
+            let until = breaker.pause_at(at(now)).expect("a pause").until.as_second();
+            pauses.push(until - now);
+            now = until;
+            breaker.record_fault(at(now));
+        }
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn rare_or_old_faults_do_not_pause() {
+        let breaker = CircuitBreaker::default();
+        for second in 0..10 {
+            breaker.record_fault(at(second * 20));
+        }
+        for second in 300..330 {
+            if second % 3 == 0 { breaker.record_fault(at(second)) } else { breaker.record_success(at(second)) }
+        }
+        assert_eq!(breaker.pause_at(at(330)), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! The errors of a call, and the reason why a component cannot be loaded.
+
+use jackfield_core::FieldError;
+use jackfield_egress::SendError;
+
+/// The reason why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The component returned an error of the contract.
+    #[error("the component returned an error: {0}")]
+    Provider(#[source] ProviderError),
+    /// The component trapped, used up its time or memory, or violated the contract.
+    #[error("the component failed: {0}")]
+    Fault(String),
+    /// The time of the call ended while it waited for the provider.
+    #[error("the provider did not answer in time")]
+    ProviderTimeout,
+    /// Too many calls are running, of this component or of all.
+    #[error("too many calls are running")]
+    Overloaded,
+}
+
+/// An error that a component returns, as the contract defines it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ProviderError {
+    /// The provider rejected the credential.
+    #[error("unauthorized: {0}")]
+    Unauthorized(String),
+    /// The credential is valid but lacks a permission.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// The provider asked to wait, if known for this many seconds.
+    #[error("rate limited")]
+    RateLimited(Option<u32>),
+    /// The provider does not support the operation for this connection.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// The provider answered with a status that means a failure.
+    #[error("upstream answered {status}: {message}")]
+    Upstream { status: u16, message: String },
+    /// The component does not understand the provider's response.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// A field of the connection has a wrong value.
+    #[error("invalid {}: {}", .0.field, .0.message)]
+    Invalid(FieldError),
+    /// A request has no response.
+    #[error("no response: {0}")]
+    Http(#[source] SendError),
+}
+
+/// The reason why a file cannot be used as a component, in words for an Executive or the author.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LoadError(pub(crate) String);

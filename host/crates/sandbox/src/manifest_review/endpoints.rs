@@ -1,0 +1,120 @@
+//! Reviews the endpoints, and the placement of their credentials.
+
+use std::collections::HashSet;
+
+use jackfield_core::manifest::{Attachment, Auth, BasicUser, CredentialSource, Manifest, Place};
+use jackfield_egress::{placement, policy};
+
+use super::{Review, to_line};
+
+impl Review<'_> {
+    pub(super) fn endpoints(&mut self) {
+        let endpoints = &self.manifest.endpoints;
+        if endpoints.is_empty() || endpoints.len() > 64 {
+            self.add(
+                format!("it has {} endpoints instead of 1 to 64", endpoints.len()),
+                "declare each endpoint that it calls, with `*` for a segment that varies",
+            );
+        }
+        let mut lines = HashSet::new();
+        for endpoint in endpoints {
+            if let Err(problem) = policy::validate_host_pattern(&endpoint.host) {
+                self.add(
+                    format!("the host of an endpoint cannot be approved: {problem}"),
+                    "use the name of a public host in lower case; a leading `*.` matches exactly one label",
+                );
+                continue;
+            }
+            if let Err(problem) = policy::validate_path_pattern(&endpoint.path) {
+                self.add(
+                    format!("the path of an endpoint at {} cannot be approved: {problem}", endpoint.host),
+                    "write the path as it is sent, without a query, with `*` for one whole segment",
+                );
+                continue;
+            }
+            let line = to_line(endpoint);
+            if !lines.insert(line.clone()) {
+                self.add(format!("the endpoint `{line}` is declared twice"), "remove one of the two endpoints");
+            }
+            if let Some(attachment) = &endpoint.credential {
+                self.credential_source(&line, &attachment.source);
+                self.credential_placement(&line, attachment);
+            }
+        }
+    }
+
+    fn credential_source(&mut self, line: &str, source: &CredentialSource) {
+        match source {
+            CredentialSource::Field(name) => {
+                if !self.manifest.field(name).is_some_and(|field| field.secret) {
+                    self.add(
+                        format!("the credential of `{line}` is `{name}`, which is not a secret field"),
+                        format!("declare `{name}` as a secret field, or use the name of another secret field"),
+                    );
+                }
+            }
+            CredentialSource::OAuthToken => {
+                if !matches!(self.manifest.auth, Auth::OAuth2(_)) {
+                    self.add(
+                        format!("the credential of `{line}` is an OAuth token, but the manifest has no OAuth grant"),
+                        "declare the OAuth grant, or use a secret field",
+                    );
+                }
+            }
+            CredentialSource::Minted { scopes, subject_field } => {
+                if !matches!(self.manifest.auth, Auth::ServiceAccount(_)) {
+                    self.add(
+                        format!("the credential of `{line}` is minted, but the manifest has no service account"),
+                        "declare the service account, or use a secret field",
+                    );
+                }
+                self.scopes(scopes);
+                if !subject_field.as_ref().is_none_or(|name| is_plain_field(self.manifest, name)) {
+                    self.add(
+                        format!("the subject of `{line}` is not a declared field, or it is secret"),
+                        "use the name of a declared field that is not secret",
+                    );
+                }
+            }
+        }
+    }
+
+    fn credential_placement(&mut self, line: &str, attachment: &Attachment) {
+        let (text, fields_exist) = describe_placement(self.manifest, &attachment.place);
+        // The text is displayed on the approval page and in a terminal.
+        let max_bytes = match &attachment.place {
+            Place::Hmac(_) | Place::Aws(_) | Place::Jwt(_) => 1_000,
+            _ => 200,
+        };
+        let is_displayable = text.len() <= max_bytes && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if placement::validate(&attachment.place).is_err() || !fields_exist || !is_displayable {
+            self.add(
+                format!("the credential of `{line}` has no valid placement"),
+                "use a header such as `Authorization` with `{}` once in its format, HTTP Basic, a query or form key, or \
+                 a JSON pointer",
+            );
+        }
+    }
+}
+
+/// Returns the text of a placement, and whether all its fields are declared and not secret.
+fn describe_placement(manifest: &Manifest, place: &Place) -> (String, bool) {
+    let is_plain = |name: &String| is_plain_field(manifest, name);
+    match place {
+        Place::Header { name, format } => (format!("{name}{format}"), true),
+        Place::Basic(BasicUser::Literal(user)) => (user.clone(), true),
+        Place::Basic(BasicUser::Field(name)) => (name.clone(), is_plain(name)),
+        Place::Query(key) | Place::Form(key) => (key.clone(), true),
+        Place::Json(pointer) => (pointer.clone(), true),
+        Place::Hmac(hmac) => (hmac.words(), hmac.fields().all(is_plain)),
+        Place::Aws(aws) => {
+            let fields = [aws.access_key.field(), aws.region.field()];
+            (aws.words(), fields.into_iter().flatten().all(is_plain))
+        }
+        Place::Jwt(jwt) => (jwt.words(), jwt.fields().all(is_plain)),
+    }
+}
+
+fn is_plain_field(manifest: &Manifest, name: &str) -> bool {
+    manifest.field(name).is_some_and(|field| !field.secret)
+}

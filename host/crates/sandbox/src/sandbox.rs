@@ -1,0 +1,183 @@
+//! The engine with everything that all calls share, and the components that it has loaded.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use jackfield_core::manifest::{Endpoint, Manifest};
+use jackfield_egress::Egress;
+use tokio::sync::Semaphore;
+use wasmtime::{
+    Engine, Store,
+    component::{Component as Code, Linker},
+};
+
+use crate::{
+    cache::Cache,
+    circuit_breaker::CircuitBreaker,
+    contract::Exports,
+    engine::{EpochTicker, fill_fuel, new_engine, set_time_limit},
+    error::LoadError,
+    guest::Guest,
+    limits::{Limits, to_ticks},
+    linker::{new_linker, resolve},
+};
+
+/// Loads components and runs their calls. A clone is the same sandbox.
+///
+/// A process needs only one: type indices of two engines must not be mixed (GHSA-hgjw-h833-99q9).
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<Guest>,
+    egress: Egress,
+    limits: Limits,
+    cache: Cache,
+    checker: Checker,
+    /// Limits the concurrent calls of all components together.
+    calls: Semaphore,
+    /// Only one component is compiled at a time, because compiling is slow and the component determines its cost.
+    compiling: Semaphore,
+    _ticker: EpochTicker,
+}
+
+/// Where new components are compiled and described.
+#[derive(Clone, Debug)]
+pub enum Checker {
+    /// In a child process of this program, with limits on memory and CPU time; see `child_check`.
+    Child(PathBuf),
+    /// In this process, without limits on compiling: for command-line tools and tests.
+    InProcess,
+}
+
+impl Checker {
+    /// A child process of the running program, even if its file has been replaced since.
+    #[must_use]
+    pub fn this_program() -> Self {
+        Self::Child(PathBuf::from("/proc/self/exe"))
+    }
+}
+
+/// A component that was compiled and has described itself.
+#[derive(Clone)]
+pub struct Component {
+    /// SHA-256 of its bytes in hexadecimal digits.
+    pub digest: String,
+    pub manifest: Arc<Manifest>,
+    /// The manifest's endpoints, shared by all calls.
+    pub endpoints: Arc<[Endpoint]>,
+    /// Pauses the component after repeated faults.
+    pub breaker: Arc<CircuitBreaker>,
+    pub(crate) exports: Exports,
+    /// Limits the concurrent calls of this component, so that a slow provider does not block others.
+    pub(crate) calls: Arc<Semaphore>,
+}
+
+impl Sandbox {
+    /// Creates a sandbox that checks components in this process.
+    ///
+    /// # Errors
+    /// The machine does not support what the engine needs.
+    pub fn new(limits: Limits, egress: Egress, cache: Cache) -> wasmtime::Result<Self> {
+        Self::with_checker(limits, egress, cache, Checker::InProcess)
+    }
+
+    /// Creates a sandbox that checks components as `checker` says.
+    ///
+    /// # Errors
+    /// The machine does not support what the engine needs.
+    pub fn with_checker(limits: Limits, egress: Egress, cache: Cache, checker: Checker) -> wasmtime::Result<Self> {
+        let engine = new_engine(&limits)?;
+        let linker = new_linker(&engine)?;
+        Ok(Self(Arc::new(Shared {
+            _ticker: EpochTicker::start(&engine),
+            linker,
+            egress,
+            cache,
+            checker,
+            calls: Semaphore::new(limits.calls),
+            compiling: Semaphore::new(1),
+            limits,
+            engine,
+        })))
+    }
+
+    /// The maximum size of a component's file in bytes.
+    pub fn component_bytes(&self) -> u64 {
+        self.0.limits.component_bytes
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.0.egress
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.0.cache
+    }
+
+    pub(crate) fn checker(&self) -> &Checker {
+        &self.0.checker
+    }
+
+    /// The permits of the calls of all components.
+    pub(crate) fn calls(&self) -> &Semaphore {
+        &self.0.calls
+    }
+
+    /// The permit for compiling.
+    pub(crate) fn compiling(&self) -> &Semaphore {
+        &self.0.compiling
+    }
+
+    /// Resolves the imports and exports of compiled code.
+    pub(crate) fn resolve(&self, code: &Code) -> Result<Exports, LoadError> {
+        resolve(&self.0.engine, &self.0.linker, code)
+    }
+
+    /// Creates the store of one instance, with all limits set.
+    pub(crate) fn new_store(&self, guest: Guest) -> Store<Guest> {
+        let limits = self.limits();
+        let mut store = Store::new(&self.0.engine, guest);
+        store.limiter(|guest| &mut guest.meter);
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.handles);
+        set_time_limit(&mut store, to_ticks(limits.guest_time));
+        fill_fuel(&mut store, limits);
+        store
+    }
+
+    pub(crate) fn new_component(&self, digest: String, manifest: Manifest, exports: Exports) -> Component {
+        Component {
+            digest,
+            endpoints: manifest.endpoints.clone().into(),
+            manifest: Arc::new(manifest),
+            breaker: Arc::default(),
+            exports,
+            calls: Arc::new(Semaphore::new(self.0.limits.calls_per_component)),
+        }
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sandbox").field("limits", &self.0.limits).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Component")
+            .field("id", &self.manifest.id)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}

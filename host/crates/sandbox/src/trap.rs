@@ -1,0 +1,13 @@
+//! Formats a trap for an error message.
+
+/// Characters of a formatted trap.
+const MAX_CHARS: usize = 4_000;
+
+/// Formats a trap with its causes and the guest's stack, which keeps its line breaks.
+pub(crate) fn format_trap(trap: &wasmtime::Error) -> String {
+    format!("{trap:#}")
+        .chars()
+        .take(MAX_CHARS)
+        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
+        .collect()
+}
