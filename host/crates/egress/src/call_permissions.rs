@@ -15,7 +15,11 @@ use jackfield_core::{
     manifest::{CredentialSource, Endpoint},
 };
 
-use crate::{CallRecorder, Denial, Scrubber, SendError};
+use crate::{
+    call_stats::CallRecorder,
+    error::{Denial, SendError},
+    scrub::Scrubber,
+};
 
 /// What one call of a component may send, and the credentials that are attached to its requests.
 #[derive(Clone, Debug)]

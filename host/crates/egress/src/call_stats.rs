@@ -10,7 +10,11 @@ use std::{
 use jackfield_core::manifest::Method;
 use serde::Serialize;
 
-use crate::{Denial, Scrubber, SendError, outgoing_request::OutgoingRequest};
+use crate::{
+    error::{Denial, SendError},
+    outgoing_request::OutgoingRequest,
+    scrub::Scrubber,
+};
 
 /// Shown instead of a credential that the scrubber does not find, such as a signature.
 const CREDENTIAL: &str = "[credential]";

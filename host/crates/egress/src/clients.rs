@@ -15,8 +15,9 @@ use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_
 use url::{Host, Url};
 
 use crate::{
-    Denial, EgressError, EgressLimits, SendError,
+    config::EgressLimits,
     connect::{CheckedResolver, NetworkAccess},
+    error::{Denial, EgressError, SendError},
     outgoing_request::OutgoingRequest,
     response_reader::{MAX_HEADER_BYTES, MAX_HEADER_FIELDS},
 };

@@ -12,15 +12,19 @@ use tracing::{Instrument, Span, field::Empty};
 use url::Url;
 
 use crate::{
-    CallPermissions, Denial, EgressConfig, EgressError, EgressLimits, Request, Response, Scrubber, SendError,
+    call_permissions::CallPermissions,
     call_stats::ResponseSummary,
     clients::HttpClients,
+    config::{EgressConfig, EgressLimits},
     connect::NetworkAccess,
+    error::{Denial, EgressError, SendError},
     headers,
+    message::{Request, Response},
     outgoing_request::OutgoingRequest,
     placement, policy,
     redirect::{Redirect, RedirectChain},
     response_reader,
+    scrub::Scrubber,
     sign::SigningContext,
 };
 

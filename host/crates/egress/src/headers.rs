@@ -1,6 +1,6 @@
 //! Which header fields a component may set (rule R10), and which fields of a response it may see.
 
-use crate::Denial;
+use crate::error::Denial;
 
 /// Header fields of a request, as `wit/host.wit` promises.
 const MAX_REQUEST_FIELDS: usize = 64;

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use jackfield_core::manifest::Method;
 use url::Url;
 
-use crate::{Denial, headers};
+use crate::{error::Denial, headers};
 
 /// A checked request on its way to the wire. It may contain the credential, so `Debug` prints only the path.
 #[derive(Clone)]

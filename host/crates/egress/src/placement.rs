@@ -8,7 +8,8 @@ use jackfield_core::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::{
-    Denial, headers,
+    error::Denial,
+    headers,
     json_insert::{self, JsonInsertError},
     outgoing_request::OutgoingRequest,
     sign::{self, SigningContext},
@@ -72,7 +73,7 @@ pub(crate) fn require_free(place: &Place, request: &OutgoingRequest) -> Result<(
     }
 }
 
-/// Places the credential, which [`require_free`] has checked to be possible. A signing key is not sent; its signature is.
+/// Places the credential after [`require_free`]. A signing key is not sent, but its signature is.
 ///
 /// Returns a token that was signed with the credential, because it must be masked in the response as well.
 ///

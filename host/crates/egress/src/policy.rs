@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 pub use crate::hosts::{host_matches, validate_host_pattern};
-use crate::{Denial, hosts};
+use crate::{error::Denial, hosts};
 
 /// Bytes of a URL, as `wit/host.wit` promises. Most servers accept no longer request line.
 const MAX_URL: usize = 8 * 1024;

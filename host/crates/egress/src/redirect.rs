@@ -8,9 +8,12 @@ use jackfield_core::manifest::{Endpoint, Method};
 use url::Url;
 
 use crate::{
-    Denial, Request, Scrubber, headers,
+    error::Denial,
+    headers,
+    message::Request,
     outgoing_request::OutgoingRequest,
     policy::{self, AuthorizedRequest},
+    scrub::Scrubber,
 };
 
 /// Redirects that are followed: half as many as in browsers. An API needs one or two.

@@ -12,7 +12,7 @@ use http::{
 };
 use tokio::time::timeout;
 
-use crate::{Response, Scrubber, SendError, headers};
+use crate::{error::SendError, headers, message::Response, scrub::Scrubber};
 
 /// Header fields of a response, as `wit/host.wit` promises.
 pub(crate) const MAX_HEADER_FIELDS: usize = 128;
@@ -33,14 +33,15 @@ enum Encoding {
     Gzip,
 }
 
-/// Reads the whole response. `idle` limits the time between two chunks, `max_body` the decompressed bytes.
+/// Reads the whole response after [`check_header_size`].
+///
+/// `idle` limits the time between two chunks, `max_body` the decompressed bytes.
 pub(crate) async fn read(
     mut response: reqwest::Response,
     idle: Duration,
     max_body: usize,
     scrubber: &Scrubber,
 ) -> Result<Response, SendError> {
-    check_header_size(response.headers())?;
     let encoding = content_encoding(response.headers())?;
     check_charset(response.headers())?;
     let status = response.status().as_u16();

@@ -16,7 +16,7 @@ use jackfield_core::manifest::{Given, KeyCoding};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::{Denial, headers};
+use crate::{error::Denial, headers};
 
 /// What a signature depends on besides the request and the key.
 #[derive(Clone, Copy, Debug)]

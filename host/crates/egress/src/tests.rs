@@ -21,8 +21,12 @@ use tokio::time::Instant;
 
 use self::stand_in::{Reply, StandIn, trust_anchors};
 use crate::{
-    CallPermissions, Egress, EgressConfig, EgressLimits, Request, RequestBudget, Response, SendError,
+    call_permissions::{CallPermissions, RequestBudget},
+    config::{EgressConfig, EgressLimits},
     connect::{NameLookup, NetworkAccess, SocketSelection},
+    egress::Egress,
+    error::SendError,
+    message::{Request, Response},
 };
 
 /// The credential of every endpoint.

@@ -2,7 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{EgressError, EgressLimits, SendError, clients};
+use crate::{
+    clients,
+    config::EgressLimits,
+    error::{EgressError, SendError},
+};
 
 /// Bytes that are read of a response. Collectors answer with a few.
 const MAX_RESPONSE: usize = 64 * 1024;

@@ -4,7 +4,10 @@ use std::{error::Error, io};
 
 use rustls::CertificateError;
 
-use crate::{Denial, SendError, connect::ResolveError};
+use crate::{
+    connect::ResolveError,
+    error::{Denial, SendError},
+};
 
 impl SendError {
     /// Describes why the request to `host` failed.

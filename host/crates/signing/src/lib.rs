@@ -9,9 +9,9 @@ mod signing_key;
 mod trusted_keys;
 
 pub use self::{
-    signature::{SignatureStatus, Signer},
+    signature::{SignatureStatus, Signer, TrustedKey},
     signing_key::SigningKey,
-    trusted_keys::{TrustedKey, TrustedKeys},
+    trusted_keys::TrustedKeys,
 };
 
 #[cfg(test)]

@@ -1,8 +1,18 @@
 //! Who signed a component, and what the signature is worth for its manifest.
 
 use jackfield_core::manifest::Manifest;
+use minisign_verify::PublicKey;
 
-use crate::trusted_keys::TrustedKey;
+use crate::key_permissions::KeyPermissions;
+
+/// A trusted public key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedKey {
+    /// The operator's name for it.
+    pub name: String,
+    pub(crate) public: PublicKey,
+    pub(crate) permissions: KeyPermissions,
+}
 
 /// Who signed a component's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +48,16 @@ impl Signer {
     /// Compares what a manifest requests with what the signing key may approve.
     #[must_use]
     pub fn status(&self, manifest: &Manifest) -> SignatureStatus {
-        match self {
-            Self::Trusted(key) => key.status(manifest),
-            Self::UnknownKey => SignatureStatus::UnknownKey,
-            Self::Nobody => SignatureStatus::Unsigned,
+        let signing_key = match self {
+            Self::Trusted(key) => key,
+            Self::UnknownKey => return SignatureStatus::UnknownKey,
+            Self::Nobody => return SignatureStatus::Unsigned,
+        };
+        let (key, beyond) = (signing_key.name.clone(), signing_key.permissions.exceeded_by(manifest));
+        if beyond.is_empty() {
+            SignatureStatus::WithinPermissions { key }
+        } else {
+            SignatureStatus::ExceedsPermissions { key, beyond }
         }
     }
 }

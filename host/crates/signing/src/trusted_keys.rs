@@ -4,20 +4,14 @@ use jackfield_core::manifest::Manifest;
 use minisign_verify::{Error as VerifyError, PublicKey, Signature};
 use serde::Deserialize;
 
-use crate::{SignatureStatus, Signer, key_permissions::KeyPermissions};
+use crate::{
+    key_permissions::KeyPermissions,
+    signature::{SignatureStatus, Signer, TrustedKey},
+};
 
 /// The trusted keys, each with its permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedKeys(Vec<TrustedKey>);
-
-/// One trusted key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedKey {
-    /// The operator's name for it.
-    pub(crate) name: String,
-    public: PublicKey,
-    permissions: KeyPermissions,
-}
 
 impl TrustedKeys {
     /// Parses the file that `JACKFIELD_PLUGINS_TRUSTED_KEYS` names: TOML with a table `[[key]]` for each key.
@@ -60,7 +54,7 @@ impl TrustedKeys {
         let Some(text) = signature else { return Ok(Signer::Nobody) };
         let signature = Signature::decode(text).map_err(|why| format!("its signature cannot be read: {why}"))?;
         for key in &self.0 {
-            // `false` rejects signatures of the bytes instead of their digest, which minisign no longer creates by default.
+            // `false` rejects legacy signatures of the bytes themselves, which minisign no longer creates by default.
             match key.public.verify(bytes, &signature, false) {
                 Ok(()) => return Ok(Signer::Trusted(key.clone())),
                 Err(VerifyError::UnexpectedKeyId) => {}
@@ -77,17 +71,6 @@ impl TrustedKeys {
     #[must_use]
     pub fn signature_status(&self, bytes: &[u8], signature: Option<&str>, manifest: &Manifest) -> SignatureStatus {
         self.find_signer(bytes, signature).map_or_else(SignatureStatus::Invalid, |signer| signer.status(manifest))
-    }
-}
-
-impl TrustedKey {
-    pub(crate) fn status(&self, manifest: &Manifest) -> SignatureStatus {
-        let (key, beyond) = (self.name.clone(), self.permissions.exceeded_by(manifest));
-        if beyond.is_empty() {
-            SignatureStatus::WithinPermissions { key }
-        } else {
-            SignatureStatus::ExceedsPermissions { key, beyond }
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use ring::{digest, hmac};
 
 use super::{SigningContext, denial};
-use crate::{Denial, headers, outgoing_request::OutgoingRequest};
+use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 
 /// The headers that belong to the signature. A component may set none of them.
 pub(crate) const HEADERS: [&str; 5] =
@@ -77,7 +77,7 @@ pub(crate) fn sign(
     for part in [day.as_str(), region, &place.service, "aws4_request"] {
         key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
-    let signature = hex::encode(hmac::sign(&key, string_to_sign.as_bytes()).as_ref());
+    let signature = hex::encode(hmac::sign(&key, string_to_sign.as_bytes()));
     Ok(format!("{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"))
 }
 
@@ -86,7 +86,7 @@ fn encode_path(path: &str) -> String {
     path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect::<Vec<_>>().join("/")
 }
 
-/// Decodes all keys and values, encodes them in AWS's way, and sorts the pairs.
+/// Decodes all keys and values, encodes them as AWS requires, and sorts the pairs.
 fn canonicalize_query(query: &str) -> String {
     let encode = |text: &str| {
         let plain: Vec<u8> = percent_decode_str(text).collect();
@@ -109,7 +109,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, bytes).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, bytes))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jackfield_core::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeForma
 use ring::{digest, hmac};
 
 use super::{SigningContext, decode_key, denial, is_valid_header};
-use crate::{Denial, headers, outgoing_request::OutgoingRequest};
+use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 
 /// Signed parts of a request. Known providers need up to nine.
 const MAX_PARTS: usize = 32;
@@ -126,9 +126,9 @@ mod tests {
             .unwrap()
     }
 
-    /// RFC 4231 §4.2 to §4.8, but for §4.6, which is about a shortened one.
+    /// RFC 4231 §4.2 to §4.8 without §4.6, where the signature is truncated.
     #[test]
-    fn the_body_is_signed_as_rfc_4231_has_it() {
+    fn the_body_has_the_signatures_of_rfc_4231() {
         let long = |byte: u8, times: usize| vec![byte; times];
         for (key, data, expected) in [
             ("0b".repeat(20), b"Hi There".to_vec(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
@@ -185,10 +185,10 @@ mod tests {
         let value = signature(&all, "00ff", &mut request);
         assert_eq!(request.headers[1], ("X-Time".to_owned(), "1700000000000".to_owned()));
 
-        let by_hand = "v1\nPOST\napi.example.com/v1/a?b=c%20d\n1700000000000abcacme\
+        let signed_text = "v1\nPOST\napi.example.com/v1/a?b=c%20d\n1700000000000abcacme\
                        44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         let key = hmac::Key::new(hmac::HMAC_SHA256, &hex::decode("00ff").unwrap());
-        assert_eq!(value, format!("v1={}", STANDARD.encode(hmac::sign(&key, by_hand.as_bytes()))));
+        assert_eq!(value, format!("v1={}", STANDARD.encode(hmac::sign(&key, signed_text.as_bytes()))));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{SigningContext, decode_key, denial, is_valid_header};
-use crate::Denial;
+use crate::error::Denial;
 
 /// Claims in addition to those that the host sets.
 const MAX_CLAIMS: usize = 16;

@@ -12,8 +12,8 @@ use super::{
     stand_in::{Reply, StandIn},
 };
 use crate::{
-    Egress, EgressConfig, SendError, addresses, connect::NetworkAccess, headers, outgoing_request::OutgoingRequest,
-    placement, policy, redirect,
+    addresses, config::EgressConfig, connect::NetworkAccess, egress::Egress, error::SendError, headers,
+    outgoing_request::OutgoingRequest, placement, policy, redirect,
 };
 
 /// One line of a case file.

@@ -11,7 +11,9 @@ use super::{
     FakeNames, TOKEN, config, egress_to, get, header, network, ok, permissions, redirect_to, response_to, send,
     stand_in::{Reply, StandIn},
 };
-use crate::{Egress, EgressConfig, RequestBudget, SendError, connect::NetworkAccess};
+use crate::{
+    call_permissions::RequestBudget, config::EgressConfig, connect::NetworkAccess, egress::Egress, error::SendError,
+};
 
 #[tokio::test]
 async fn a_redirect_to_another_origin_gets_no_credential() {
