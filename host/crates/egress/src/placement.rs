@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_core::{
     Secret,
-    manifest::{BasicUser, Place},
+    manifest::{BasicUser, Placement},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
@@ -25,18 +25,18 @@ const MAX_DECODINGS: usize = 3;
 ///
 /// # Errors
 /// The reason, for people.
-pub fn validate(place: &Place) -> Result<(), String> {
+pub fn validate(place: &Placement) -> Result<(), String> {
     let is_valid = match place {
-        Place::Header { name, format } => {
+        Placement::Header { name, format } => {
             headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
         }
-        Place::Basic(BasicUser::Literal(user)) => is_basic_user(user),
-        Place::Basic(BasicUser::Field(name)) => !name.is_empty(),
-        Place::Query(key) | Place::Form(key) => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
-        Place::Json(pointer) => json_insert::parse_pointer(pointer).is_ok(),
-        Place::Hmac(place) => sign::hmac::is_valid(place),
-        Place::Aws(place) => sign::aws::is_valid(place),
-        Place::Jwt(place) => sign::jwt::is_valid(place),
+        Placement::Basic(BasicUser::Literal(user)) => is_basic_user(user),
+        Placement::Basic(BasicUser::Field(name)) => !name.is_empty(),
+        Placement::Query(key) | Placement::Form(key) => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
+        Placement::Json(pointer) => json_insert::parse_pointer(pointer).is_ok(),
+        Placement::Hmac(place) => sign::hmac::is_valid(place),
+        Placement::Aws(place) => sign::aws::is_valid(place),
+        Placement::Jwt(place) => sign::jwt::is_valid(place),
     };
     if is_valid { Ok(()) } else { Err("a credential cannot be placed there".to_owned()) }
 }
@@ -45,13 +45,13 @@ pub fn validate(place: &Place) -> Result<(), String> {
 ///
 /// # Errors
 /// A denial by rule `place`.
-pub(crate) fn require_free(place: &Place, request: &OutgoingRequest) -> Result<(), Denial> {
+pub(crate) fn require_free(place: &Placement, request: &OutgoingRequest) -> Result<(), Denial> {
     match place {
-        Place::Header { name, .. } => require_no_header(name, request),
-        Place::Basic(_) => require_no_header("authorization", request),
+        Placement::Header { name, .. } => require_no_header(name, request),
+        Placement::Basic(_) => require_no_header("authorization", request),
         // Some servers merge the keys of the query and of a form.
-        Place::Query(key) | Place::Form(key) => {
-            let is_form = matches!(place, Place::Form(_));
+        Placement::Query(key) | Placement::Form(key) => {
+            let is_form = matches!(place, Placement::Form(_));
             require_no_key(key, request.url.query().unwrap_or_default().as_bytes())?;
             if is_form {
                 require_content_type(request, is_form_type)?;
@@ -59,17 +59,17 @@ pub(crate) fn require_free(place: &Place, request: &OutgoingRequest) -> Result<(
             let body_is_form = is_form || content_type(request).is_ok_and(|value| value.is_some_and(is_form_type));
             if body_is_form { require_no_key(key, request.body.as_deref().unwrap_or_default()) } else { Ok(()) }
         }
-        Place::Json(pointer) => {
+        Placement::Json(pointer) => {
             require_content_type(request, is_json_type)?;
             let body = request.body.as_deref().unwrap_or(b"{}");
             json_insert::insert(body, pointer, "").map(drop).map_err(Denial::from)
         }
-        Place::Hmac(place) => {
+        Placement::Hmac(place) => {
             require_no_header(&place.header, request)?;
             place.time.as_ref().map_or(Ok(()), |time| require_no_header(&time.header, request))
         }
-        Place::Aws(_) => sign::aws::HEADERS.iter().try_for_each(|name| require_no_header(name, request)),
-        Place::Jwt(place) => require_no_header(&place.header, request),
+        Placement::Aws(_) => sign::aws::HEADERS.iter().try_for_each(|name| require_no_header(name, request)),
+        Placement::Jwt(place) => require_no_header(&place.header, request),
     }
 }
 
@@ -80,27 +80,27 @@ pub(crate) fn require_free(place: &Place, request: &OutgoingRequest) -> Result<(
 /// # Errors
 /// A denial by rule `place` if the credential cannot be placed there.
 pub(crate) fn apply(
-    place: &Place,
+    place: &Placement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
 ) -> Result<Option<Secret<String>>, Denial> {
     match place {
-        Place::Hmac(place) => {
+        Placement::Hmac(place) => {
             let value = sign::hmac::sign(place, secret, context, request)?;
             request.set_credential(&place.header, &value)?;
         }
-        Place::Aws(place) => {
+        Placement::Aws(place) => {
             let value = sign::aws::sign(place, secret, context, request)?;
             request.set_credential("authorization", &value)?;
         }
-        Place::Jwt(place) => {
+        Placement::Jwt(place) => {
             let token = sign::jwt::sign(place, secret, context)?;
             request.set_credential(&place.header, &place.format.replacen("{}", token.expose(), 1))?;
             return Ok(Some(token));
         }
-        Place::Header { name, format } => request.set_credential(name, &format.replacen("{}", secret, 1))?,
-        Place::Basic(user) => {
+        Placement::Header { name, format } => request.set_credential(name, &format.replacen("{}", secret, 1))?,
+        Placement::Basic(user) => {
             let user = match user {
                 BasicUser::Literal(user) => user,
                 BasicUser::Field(name) => context.field(name)?,
@@ -111,17 +111,17 @@ pub(crate) fn apply(
             request
                 .set_credential("authorization", &format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))?;
         }
-        Place::Query(key) => {
+        Placement::Query(key) => {
             let query = append_pair(request.url.query().unwrap_or_default(), key, secret);
             request.url.set_query(Some(&query));
         }
-        Place::Form(key) => {
+        Placement::Form(key) => {
             let form = str::from_utf8(request.body.as_deref().unwrap_or_default())
                 .map_err(|_| denial("the form is not UTF-8"))?;
             request.body = Some(append_pair(form, key, secret).into());
             default_content_type("application/x-www-form-urlencoded", request);
         }
-        Place::Json(pointer) => {
+        Placement::Json(pointer) => {
             let body = json_insert::insert(request.body.as_deref().unwrap_or(b"{}"), pointer, secret)?;
             request.body = Some(body.into());
             default_content_type("application/json", request);
@@ -227,7 +227,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{OutgoingRequest, SigningContext, apply, require_free, validate};
-    use jackfield_core::manifest::{BasicUser, Method, Place};
+    use jackfield_core::manifest::{BasicUser, Method, Placement};
 
     fn request(query: &str, headers: &[(&str, &str)], body: Option<&'static str>) -> OutgoingRequest {
         OutgoingRequest {
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    fn with_credential(place: &Place, mut request: OutgoingRequest) -> OutgoingRequest {
+    fn with_credential(place: &Placement, mut request: OutgoingRequest) -> OutgoingRequest {
         require_free(place, &request).unwrap();
         let fields = BTreeMap::from([("email".to_owned(), "a@b.c".to_owned())]);
         apply(place, "s&e=c/r+t", SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH }, &mut request)
@@ -249,32 +249,32 @@ mod tests {
 
     #[test]
     fn a_credential_is_placed_and_marked_as_sensitive() {
-        let header = Place::Header { name: "Authorization".to_owned(), format: "Bearer {}".to_owned() };
+        let header = Placement::Header { name: "Authorization".to_owned(), format: "Bearer {}".to_owned() };
         let (name, value) = with_credential(&header, request("", &[], None)).credential.unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("authorization", "Bearer s&e=c/r+t"));
         assert_eq!(format!("{value:?}"), "Sensitive");
 
-        let basic = Place::Basic(BasicUser::Field("email".to_owned()));
+        let basic = Placement::Basic(BasicUser::Field("email".to_owned()));
         let (_, value) = with_credential(&basic, request("", &[], None)).credential.unwrap();
         assert_eq!(value.to_str().unwrap(), "Basic YUBiLmM6cyZlPWMvcit0");
 
-        let query = with_credential(&Place::Query("key".to_owned()), request("?a=b%20c", &[], None));
+        let query = with_credential(&Placement::Query("key".to_owned()), request("?a=b%20c", &[], None));
         assert_eq!(query.url.query(), Some("a=b%20c&key=s%26e%3Dc%2Fr%2Bt"));
 
-        let form = with_credential(&Place::Form("key".to_owned()), request("", &[], Some("a=1")));
+        let form = with_credential(&Placement::Form("key".to_owned()), request("", &[], Some("a=1")));
         assert_eq!(form.body.unwrap(), "a=1&key=s%26e%3Dc%2Fr%2Bt");
         assert_eq!(form.headers, [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())]);
 
-        let json = with_credential(&Place::Json("/auth/key".to_owned()), request("", &[], None));
+        let json = with_credential(&Placement::Json("/auth/key".to_owned()), request("", &[], None));
         assert_eq!(json.body.unwrap(), r#"{"auth":{"key":"s&e=c/r+t"}}"#);
     }
 
     #[test]
     fn a_placement_that_some_server_reads_as_already_set_is_denied() {
         let form_type = ("Content-Type", "application/x-www-form-urlencoded");
-        let query = || Place::Query("api_key".to_owned());
-        let form = || Place::Form("api_key".to_owned());
-        let json = || Place::Json("/key".to_owned());
+        let query = || Placement::Query("api_key".to_owned());
+        let form = || Placement::Form("api_key".to_owned());
+        let json = || Placement::Json("/key".to_owned());
         for (number, (place, request)) in [
             (query(), request("?api.key=x", &[], None)),
             (query(), request("?api%00=x&API%5Fkey%00y=x", &[], None)),
@@ -296,12 +296,12 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_not_a_header_value_is_denied() {
-        let header = Place::Header { name: "X-Key".to_owned(), format: "{}".to_owned() };
+        let header = Placement::Header { name: "X-Key".to_owned(), format: "{}".to_owned() };
         let mut request = request("", &[], None);
         let context = SigningContext { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
         assert_eq!(apply(&header, "a\r\nb", context, &mut request).unwrap_err().rule, "place");
         assert!(validate(&header).is_ok());
-        assert!(validate(&Place::Header { name: "Host".to_owned(), format: "{}".to_owned() }).is_err());
-        assert!(validate(&Place::Basic(BasicUser::Literal("a:b".to_owned()))).is_err());
+        assert!(validate(&Placement::Header { name: "Host".to_owned(), format: "{}".to_owned() }).is_err());
+        assert!(validate(&Placement::Basic(BasicUser::Literal("a:b".to_owned()))).is_err());
     }
 }

@@ -12,7 +12,7 @@ use base64::{
     Engine,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use jackfield_core::manifest::{Given, KeyCoding};
+use jackfield_core::manifest::{LiteralOrField, KeyEncoding};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -32,10 +32,10 @@ impl<'a> SigningContext<'a> {
         self.fields.get(name).map(String::as_str).ok_or_else(|| denial(format!("the field `{name}` has no value")))
     }
 
-    fn resolve(&self, given: &'a Given) -> Result<&'a str, Denial> {
+    fn resolve(&self, given: &'a LiteralOrField) -> Result<&'a str, Denial> {
         match given {
-            Given::Literal(text) => Ok(text),
-            Given::Field(name) => self.field(name),
+            LiteralOrField::Literal(text) => Ok(text),
+            LiteralOrField::Field(name) => self.field(name),
         }
     }
 }
@@ -45,11 +45,11 @@ const OPTIONAL_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Decodes a key as a person entered it. Base64 may use either alphabet.
-fn decode_key(encoding: KeyCoding, secret: &str) -> Result<Zeroizing<Vec<u8>>, Denial> {
+fn decode_key(encoding: KeyEncoding, secret: &str) -> Result<Zeroizing<Vec<u8>>, Denial> {
     let bytes = match encoding {
-        KeyCoding::Text => Some(secret.as_bytes().to_vec()),
-        KeyCoding::Hex => hex::decode(secret.trim()).ok(),
-        KeyCoding::Base64 => {
+        KeyEncoding::Text => Some(secret.as_bytes().to_vec()),
+        KeyEncoding::Hex => hex::decode(secret.trim()).ok(),
+        KeyEncoding::Base64 => {
             let standard = Zeroizing::new(secret.trim().replace('-', "+").replace('_', "/"));
             GeneralPurpose::new(&base64::alphabet::STANDARD, OPTIONAL_PADDING).decode(standard.as_bytes()).ok()
         }
@@ -75,17 +75,17 @@ mod tests {
     #[test]
     fn a_key_is_decoded_as_the_manifest_declares() {
         let decode = |encoding, text| decode_key(encoding, text).map(|bytes| bytes.to_vec()).ok();
-        assert_eq!(decode(KeyCoding::Text, "0aff"), Some(b"0aff".to_vec()));
-        assert_eq!(decode(KeyCoding::Hex, "0aFF\n"), Some(vec![0x0a, 0xff]));
+        assert_eq!(decode(KeyEncoding::Text, "0aff"), Some(b"0aff".to_vec()));
+        assert_eq!(decode(KeyEncoding::Hex, "0aFF\n"), Some(vec![0x0a, 0xff]));
         for text in ["+/8=", "+/8", "-_8=", "-_8"] {
-            assert_eq!(decode(KeyCoding::Base64, text), Some(vec![0xfb, 0xff]), "{text}");
+            assert_eq!(decode(KeyEncoding::Base64, text), Some(vec![0xfb, 0xff]), "{text}");
         }
         for (encoding, text) in [
-            (KeyCoding::Text, ""),
-            (KeyCoding::Hex, "0af"),
-            (KeyCoding::Hex, "0x"),
-            (KeyCoding::Hex, "é0"),
-            (KeyCoding::Base64, "a"),
+            (KeyEncoding::Text, ""),
+            (KeyEncoding::Hex, "0af"),
+            (KeyEncoding::Hex, "0x"),
+            (KeyEncoding::Hex, "é0"),
+            (KeyEncoding::Base64, "a"),
         ] {
             assert_eq!(decode(encoding, text), None, "{text}");
         }

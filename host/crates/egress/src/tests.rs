@@ -15,7 +15,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use jackfield_core::{
     Secret,
-    manifest::{Attachment, CredentialSource, Endpoint, Method, Place},
+    manifest::{Attachment, CredentialSource, Endpoint, Method, Placement},
 };
 use tokio::time::Instant;
 
@@ -103,12 +103,12 @@ fn egress_to(server: &StandIn) -> Egress {
     Egress::with_network(config(), network(server.port)).unwrap()
 }
 
-fn header() -> Place {
-    Place::Header { name: "X-Auth-Token".to_owned(), format: "Token {}".to_owned() }
+fn header() -> Placement {
+    Placement::Header { name: "X-Auth-Token".to_owned(), format: "Token {}".to_owned() }
 }
 
 /// Permits every path of up to three segments of the approved hosts, with the credential in the same place.
-fn permissions(pool: &str, place: Option<&Place>) -> CallPermissions {
+fn permissions(pool: &str, place: Option<&Placement>) -> CallPermissions {
     let credentials = vec![(CredentialSource::Field("token".to_owned()), Secret::new(TOKEN.to_owned()))];
     let paths = ["/", "/*", "/*/*", "/*/*/*"];
     let of_host = |host| paths.map(|path| METHODS.map(|method| endpoint(method, host, path, place.cloned())));
@@ -117,7 +117,7 @@ fn permissions(pool: &str, place: Option<&Place>) -> CallPermissions {
 }
 
 /// An endpoint whose credential, if it has one, is the field `token`.
-fn endpoint(method: Method, host: &str, path: &str, place: Option<Place>) -> Endpoint {
+fn endpoint(method: Method, host: &str, path: &str, place: Option<Placement>) -> Endpoint {
     let credential = place.map(|place| Attachment { source: CredentialSource::Field("token".to_owned()), place });
     Endpoint { method, host: host.to_owned(), path: path.to_owned(), credential }
 }

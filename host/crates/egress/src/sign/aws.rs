@@ -1,6 +1,6 @@
 //! AWS Signature Version 4 in the `Authorization` header, as AWS documents it.
 
-use jackfield_core::manifest::{AwsPlace, Given};
+use jackfield_core::manifest::{AwsPlacement, LiteralOrField};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 use ring::{digest, hmac};
 
@@ -17,10 +17,10 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &AwsPlace) -> bool {
-    let is_valid = |given: &Given| match given {
-        Given::Literal(text) => is_word(text),
-        Given::Field(name) => !name.is_empty(),
+pub(crate) fn is_valid(place: &AwsPlacement) -> bool {
+    let is_valid = |given: &LiteralOrField| match given {
+        LiteralOrField::Literal(text) => is_word(text),
+        LiteralOrField::Field(name) => !name.is_empty(),
     };
     is_word(&place.service) && is_valid(&place.region) && is_valid(&place.access_key)
 }
@@ -30,7 +30,7 @@ pub(crate) fn is_valid(place: &AwsPlace) -> bool {
 /// # Errors
 /// A denial by rule `place` if a field of the connection is missing or not valid.
 pub(crate) fn sign(
-    place: &AwsPlace,
+    place: &AwsPlacement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
@@ -180,10 +180,10 @@ mod tests {
         },
     ];
 
-    fn place(service: &str) -> AwsPlace {
-        AwsPlace {
-            access_key: Given::Field("key_id".to_owned()),
-            region: Given::Literal("us-east-1".to_owned()),
+    fn place(service: &str) -> AwsPlacement {
+        AwsPlacement {
+            access_key: LiteralOrField::Field("key_id".to_owned()),
+            region: LiteralOrField::Literal("us-east-1".to_owned()),
             service: service.to_owned(),
         }
     }
@@ -242,6 +242,6 @@ mod tests {
         };
         let context = SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH };
         assert_eq!(sign(&place("service"), "x", context, &mut request).unwrap_err().rule, "place");
-        assert!(!is_valid(&AwsPlace { region: Given::Literal("a/b".to_owned()), ..place("service") }));
+        assert!(!is_valid(&AwsPlacement { region: LiteralOrField::Literal("a/b".to_owned()), ..place("service") }));
     }
 }

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jackfield_core::manifest::{HmacPlace, SignatureCoding, SignedPart, TimeFormat};
+use jackfield_core::manifest::{HmacPlacement, SignatureEncoding, SignedPart, TimeFormat};
 use ring::{digest, hmac};
 
 use super::{SigningContext, decode_key, denial, is_valid_header};
@@ -14,7 +14,7 @@ use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 const MAX_PARTS: usize = 32;
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &HmacPlace) -> bool {
+pub(crate) fn is_valid(place: &HmacPlacement) -> bool {
     let signs_time = place.parts.contains(&SignedPart::Time);
     let parts_are_valid = place.parts.iter().all(|part| match part {
         SignedPart::Header(name) => headers::is_token(name),
@@ -41,7 +41,7 @@ pub(crate) fn is_valid(place: &HmacPlace) -> bool {
 /// # Errors
 /// A denial by rule `place` if the key or a part of the request is not as the manifest declares.
 pub(crate) fn sign(
-    place: &HmacPlace,
+    place: &HmacPlacement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
@@ -75,9 +75,9 @@ pub(crate) fn sign(
         request.headers.push((place.header.clone(), time));
     }
     let encoded = match place.coding {
-        SignatureCoding::Hex => hex::encode(signature),
-        SignatureCoding::Base64 => STANDARD.encode(signature),
-        SignatureCoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
+        SignatureEncoding::Hex => hex::encode(signature),
+        SignatureEncoding::Base64 => STANDARD.encode(signature),
+        SignatureEncoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
     };
     Ok(place.format.replacen("{}", &encoded, 1))
 }
@@ -97,15 +97,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use jackfield_core::manifest::{KeyCoding, Method, TimePlace};
+    use jackfield_core::manifest::{KeyEncoding, Method, TimePlacement};
 
-    fn place(parts: Vec<SignedPart>) -> HmacPlace {
-        HmacPlace {
+    fn place(parts: Vec<SignedPart>) -> HmacPlacement {
+        HmacPlacement {
             header: "X-Signature".to_owned(),
             format: "{}".to_owned(),
-            key: KeyCoding::Hex,
+            key: KeyEncoding::Hex,
             parts,
-            coding: SignatureCoding::Hex,
+            coding: SignatureEncoding::Hex,
             time: None,
         }
     }
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    fn signature(place: &HmacPlace, key: &str, request: &mut OutgoingRequest) -> String {
+    fn signature(place: &HmacPlacement, key: &str, request: &mut OutgoingRequest) -> String {
         let fields = BTreeMap::from([("account".to_owned(), "acme".to_owned())]);
         sign(place, key, SigningContext { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, request)
             .unwrap()
@@ -178,8 +178,8 @@ mod tests {
             SignedPart::Field("account".to_owned()),
             SignedPart::BodySha256,
         ];
-        let time = Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
-        let all = HmacPlace { format: "v1={}".to_owned(), time, coding: SignatureCoding::Base64, ..place(parts) };
+        let time = Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
+        let all = HmacPlacement { format: "v1={}".to_owned(), time, coding: SignatureEncoding::Base64, ..place(parts) };
         assert!(is_valid(&all));
         let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
         let value = signature(&all, "00ff", &mut request);
@@ -202,11 +202,11 @@ mod tests {
 
     #[test]
     fn a_time_must_be_both_signed_and_sent() {
-        let time = || Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
+        let time = || Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
         assert!(!is_valid(&place(vec![SignedPart::Time])));
-        assert!(!is_valid(&HmacPlace { time: time(), ..place(vec![SignedPart::Body]) }));
-        assert!(is_valid(&HmacPlace { time: time(), ..place(vec![SignedPart::Time]) }));
-        assert!(!is_valid(&HmacPlace { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
+        assert!(!is_valid(&HmacPlacement { time: time(), ..place(vec![SignedPart::Body]) }));
+        assert!(is_valid(&HmacPlacement { time: time(), ..place(vec![SignedPart::Time]) }));
+        assert!(!is_valid(&HmacPlacement { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
         assert!(!is_valid(&place(Vec::new())));
     }
 }

@@ -6,7 +6,7 @@ use base64::{
 };
 use jackfield_core::{
     Secret,
-    manifest::{ClaimValue, Given, JwtAlgorithm, JwtPlace, KeyCoding},
+    manifest::{ClaimValue, LiteralOrField, JwtAlgorithm, JwtPlacement, KeyEncoding},
 };
 use ring::{
     hmac,
@@ -32,7 +32,7 @@ const MIN_LIFETIME: u32 = 60;
 const CLOCK_SKEW: i64 = 30;
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &JwtPlace) -> bool {
+pub(crate) fn is_valid(place: &JwtPlacement) -> bool {
     let is_short_text = |text: &str| text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let names_are_valid = place.claims.iter().enumerate().all(|(index, claim)| {
         let is_duplicate = place.claims.iter().take(index).any(|earlier| earlier.name == claim.name);
@@ -46,11 +46,11 @@ pub(crate) fn is_valid(place: &JwtPlace) -> bool {
         ClaimValue::Field(_) | ClaimValue::Random => true,
     });
     let key_id_is_valid = match &place.key_id {
-        Some(Given::Literal(text)) => is_short_text(text),
-        Some(Given::Field(_)) | None => true,
+        Some(LiteralOrField::Literal(text)) => is_short_text(text),
+        Some(LiteralOrField::Field(_)) | None => true,
     };
     // A private key is always PEM.
-    let encoding_is_valid = place.algorithm == JwtAlgorithm::Hs256 || place.key == KeyCoding::Text;
+    let encoding_is_valid = place.algorithm == JwtAlgorithm::Hs256 || place.key == KeyEncoding::Text;
     is_valid_header(&place.header, &place.format)
         && place.claims.len() <= MAX_CLAIMS
         && names_are_valid
@@ -64,7 +64,7 @@ pub(crate) fn is_valid(place: &JwtPlace) -> bool {
 ///
 /// # Errors
 /// A denial by rule `place` if the key is not valid, or a field of the connection has no value.
-pub(crate) fn sign(place: &JwtPlace, key: &str, context: SigningContext<'_>) -> Result<Secret<String>, Denial> {
+pub(crate) fn sign(place: &JwtPlacement, key: &str, context: SigningContext<'_>) -> Result<Secret<String>, Denial> {
     let algorithm = match place.algorithm {
         JwtAlgorithm::Hs256 => "HS256",
         JwtAlgorithm::Rs256 => "RS256",
@@ -92,7 +92,7 @@ pub(crate) fn sign(place: &JwtPlace, key: &str, context: SigningContext<'_>) -> 
     Ok(Secret::new(format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
-fn sign_bytes(algorithm: JwtAlgorithm, encoding: KeyCoding, key: &str, bytes: &[u8]) -> Result<Vec<u8>, Denial> {
+fn sign_bytes(algorithm: JwtAlgorithm, encoding: KeyEncoding, key: &str, bytes: &[u8]) -> Result<Vec<u8>, Denial> {
     let random = SystemRandom::new();
     let failed = |_| denial("the token cannot be signed");
     match algorithm {
@@ -151,18 +151,18 @@ mod tests {
     const PAYLOAD: &str =
         "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-    fn encoded_signature(algorithm: JwtAlgorithm, encoding: KeyCoding, key: &str, input: &str) -> String {
+    fn encoded_signature(algorithm: JwtAlgorithm, encoding: KeyEncoding, key: &str, input: &str) -> String {
         URL_SAFE_NO_PAD.encode(sign_bytes(algorithm, encoding, key, input.as_bytes()).unwrap())
     }
 
-    fn place(algorithm: JwtAlgorithm) -> JwtPlace {
+    fn place(algorithm: JwtAlgorithm) -> JwtPlacement {
         let claim = |name: &str, value| Claim { name: name.to_owned(), value };
-        JwtPlace {
+        JwtPlacement {
             header: "Authorization".to_owned(),
             format: "Bearer {}".to_owned(),
             algorithm,
-            key: KeyCoding::Text,
-            key_id: Some(Given::Field("key_id".to_owned())),
+            key: KeyEncoding::Text,
+            key_id: Some(LiteralOrField::Field("key_id".to_owned())),
             claims: vec![
                 claim("iss", ClaimValue::Field("issuer".to_owned())),
                 claim("aud", ClaimValue::Literal("acme".to_owned())),
@@ -184,7 +184,7 @@ mod tests {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let signed = format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{PAYLOAD}");
         assert_eq!(
-            encoded_signature(JwtAlgorithm::Hs256, KeyCoding::Base64, key, &signed),
+            encoded_signature(JwtAlgorithm::Hs256, KeyEncoding::Base64, key, &signed),
             "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
         );
     }
@@ -194,7 +194,7 @@ mod tests {
     fn rs256_gives_the_signature_of_the_rfc() {
         let signed = format!("eyJhbGciOiJSUzI1NiJ9.{PAYLOAD}");
         assert_eq!(
-            encoded_signature(JwtAlgorithm::Rs256, KeyCoding::Text, A2_KEY, &signed),
+            encoded_signature(JwtAlgorithm::Rs256, KeyEncoding::Text, A2_KEY, &signed),
             "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdb\
              F9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383\
              LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWy\
@@ -209,7 +209,7 @@ mod tests {
         let (_, der) = decode_pem(A3_KEY).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new()).unwrap();
         let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
-        let ours = encoded_signature(JwtAlgorithm::Es256, KeyCoding::Text, A3_KEY, &signed);
+        let ours = encoded_signature(JwtAlgorithm::Es256, KeyEncoding::Text, A3_KEY, &signed);
         let theirs = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
         for signature in [ours.as_str(), theirs] {
             public.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
@@ -244,7 +244,7 @@ mod tests {
             assert!(decode_pem(&one_line).is_ok_and(|(label, _)| label == "PRIVATE KEY"), "{between:?}");
         }
         for key in ["", "MIGH", "-----BEGIN PRIVATE KEY-----", A2_KEY] {
-            assert!(sign_bytes(JwtAlgorithm::Es256, KeyCoding::Text, key, b"x").is_err(), "{key:.20}");
+            assert!(sign_bytes(JwtAlgorithm::Es256, KeyEncoding::Text, key, b"x").is_err(), "{key:.20}");
         }
     }
 
@@ -252,10 +252,10 @@ mod tests {
     fn reserved_claims_and_long_lifetimes_cannot_be_declared() {
         let good = || place(JwtAlgorithm::Hs256);
         assert!(is_valid(&good()));
-        assert!(!is_valid(&JwtPlace { lifetime: 3_601, ..good() }));
-        assert!(!is_valid(&JwtPlace { lifetime: 59, ..good() }));
-        assert!(!is_valid(&JwtPlace { key: KeyCoding::Hex, ..place(JwtAlgorithm::Es256) }));
+        assert!(!is_valid(&JwtPlacement { lifetime: 3_601, ..good() }));
+        assert!(!is_valid(&JwtPlacement { lifetime: 59, ..good() }));
+        assert!(!is_valid(&JwtPlacement { key: KeyEncoding::Hex, ..place(JwtAlgorithm::Es256) }));
         let exp = Claim { name: "exp".to_owned(), value: ClaimValue::Literal("never".to_owned()) };
-        assert!(!is_valid(&JwtPlace { claims: vec![exp], ..good() }));
+        assert!(!is_valid(&JwtPlacement { claims: vec![exp], ..good() }));
     }
 }

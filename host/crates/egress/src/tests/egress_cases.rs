@@ -4,7 +4,7 @@
 
 use std::{fs, net::IpAddr, path::Path};
 
-use jackfield_core::manifest::{Method, Place};
+use jackfield_core::manifest::{Method, Placement};
 
 use super::{
     APPROVED_HOSTS, FakeNames, LoopbackSocket, METHODS, TOKEN, config, endpoint, get, header, network, ok, permissions,
@@ -146,15 +146,15 @@ fn place_is_free(subject: &str) -> bool {
     let place = match kind {
         "query" => {
             request.url.set_query(sent.strip_prefix('?'));
-            Place::Query(name)
+            Placement::Query(name)
         }
         "form" => {
             request.body = Some(sent.to_owned().into());
-            Place::Form(name)
+            Placement::Form(name)
         }
         "json" => {
             request.body = Some(sent.to_owned().into());
-            Place::Json(name)
+            Placement::Json(name)
         }
         "header" => {
             let (field, value) = sent.split_once(": ").expect("a field");
@@ -162,7 +162,7 @@ fn place_is_free(subject: &str) -> bool {
                 return false;
             }
             request.headers.push((field.to_owned(), value.to_owned()));
-            Place::Header { name, format: "{}".to_owned() }
+            Placement::Header { name, format: "{}".to_owned() }
         }
         _ => panic!("unknown placement: {subject}"),
     };

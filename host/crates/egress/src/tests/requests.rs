@@ -4,7 +4,7 @@ use std::{io::Write, process::Command, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
-use jackfield_core::{Secret, manifest::Place};
+use jackfield_core::{Secret, manifest::Placement};
 use tokio::time::Instant;
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_redirect_to_another_origin_gets_no_credential() {
-    for place in [header(), Place::Query("key".to_owned())] {
+    for place in [header(), Placement::Query("key".to_owned())] {
         let replies = vec![redirect_to("https://b.example.org/x"), redirect_to("https://api.example.com/y"), ok()];
         let server = StandIn::with(replies).await;
         let egress = egress_to(&server);
