@@ -104,7 +104,7 @@ impl Connections {
         let app = self.oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
         let grant = self.store.oauth_grant(&connection.id).await.map_err(|error| error.to_string())?;
         let grant = grant.ok_or("it is no longer stored")?;
-        let endpoint = TokenEndpoint { egress: &self.egress, clock: &self.clock, provider, grant: oauth2, app: &app };
+        let endpoint = TokenEndpoint::new(self, provider, oauth2, &app);
         endpoint.revoke(&grant.tokens).await.map_err(|error| error.to_string())
     }
 }

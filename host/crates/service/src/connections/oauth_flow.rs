@@ -211,8 +211,7 @@ impl Connections {
         let code = callback.code.filter(|code| (1..=MAX_CODE_LENGTH).contains(&code.expose().len()));
         let code = code.ok_or_else(|| Error::field("code", "is missing or not valid"))?;
         let app = self.oauth_app(id.as_str(), oauth2).await?;
-        let endpoint =
-            TokenEndpoint { egress: &self.egress, clock: &self.clock, provider: id.as_str(), grant: oauth2, app: &app };
+        let endpoint = TokenEndpoint::new(self, id.as_str(), oauth2, &app);
         endpoint.exchange(&code, &verifier, &flow.redirect_uri).await.map_err(to_exchange_error)
     }
 

@@ -26,6 +26,7 @@ use oauth2::{
 
 use self::transport::{TokenTransport, TransportError};
 pub(super) use self::{error::TokenError, token_response::TokenResponseBody};
+use super::Connections;
 
 /// How long one request to a token endpoint may take.
 pub(super) const TOKEN_REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,11 +37,11 @@ const MAX_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// The token endpoint of one provider, and the OAuth app that uses it.
 #[derive(Debug)]
 pub(super) struct TokenEndpoint<'a> {
-    pub(super) egress: &'a Egress,
-    pub(super) clock: &'a Clock,
-    pub(super) provider: &'a str,
-    pub(super) grant: &'a OAuth2Grant,
-    pub(super) app: &'a OAuthApp,
+    egress: &'a Egress,
+    clock: &'a Clock,
+    provider: &'a str,
+    grant: &'a OAuth2Grant,
+    app: &'a OAuthApp,
 }
 
 type OAuthClient = oauth2::Client<
@@ -55,6 +56,18 @@ type OAuthClient = oauth2::Client<
     EndpointNotSet,
     EndpointSet,
 >;
+
+impl<'a> TokenEndpoint<'a> {
+    /// Creates the client of the endpoint that `grant` declares.
+    pub(super) fn new(
+        connections: &'a Connections,
+        provider: &'a str,
+        grant: &'a OAuth2Grant,
+        app: &'a OAuthApp,
+    ) -> Self {
+        Self { egress: &connections.egress, clock: &connections.clock, provider, grant, app }
+    }
+}
 
 impl TokenEndpoint<'_> {
     /// Exchanges an authorization code and its PKCE verifier for tokens (RFC 7636 §4.5).

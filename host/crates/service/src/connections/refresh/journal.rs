@@ -150,7 +150,7 @@ impl Connections {
                 return Err(RefreshError::ProviderFailed(error.to_string()));
             }
         };
-        let endpoint = TokenEndpoint { egress: &self.egress, clock: &self.clock, provider, grant: oauth2, app: &app };
+        let endpoint = TokenEndpoint::new(self, provider, oauth2, &app);
         let response = self.with_heartbeat(grant, endpoint.refresh(refresh)).await;
         metrics::counter!(
             REFRESHES.name, "provider" => provider.to_owned(),

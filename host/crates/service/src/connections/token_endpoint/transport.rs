@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use futures_util::future::BoxFuture;
 use jackfield_core::{Error, Secret, manifest::Method};
 use jackfield_egress::{Egress, Request, Scrubber, SendError, TokenErrorResponse};
-use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use oauth2::{
+    AsyncHttpClient, HttpRequest, HttpResponse,
+    http::{StatusCode, header::AUTHORIZATION},
+};
 use tokio::time::Instant;
 
 use super::{TOKEN_REQUEST_TIMEOUT, TokenError, find_header};
@@ -63,7 +66,7 @@ impl<'a> TokenTransport<'a> {
         let mut authorization = None;
         for (name, value) in &parts.headers {
             let value = value.to_str().unwrap_or_default().to_owned();
-            if name == http::header::AUTHORIZATION {
+            if name == AUTHORIZATION {
                 authorization = Some(Secret::new(value));
             } else {
                 headers.push((name.as_str().to_owned(), value));
@@ -78,7 +81,7 @@ impl<'a> TokenTransport<'a> {
         }
         // The headers are left out because some providers label their JSON `text/plain`, which the client rejects.
         let mut answer = HttpResponse::new(response.body);
-        *answer.status_mut() = http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
+        *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY);
         Ok(answer)
     }
 
