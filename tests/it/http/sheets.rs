@@ -2,7 +2,7 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Caller, TestApp},
+    app::{TestResponse, TestCaller, TestApp},
     guests,
 };
 use serde_json::{Value, json};
@@ -20,17 +20,17 @@ async fn start() -> TestApp {
     TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
 }
 
-async fn sync(app: &TestApp, query: &str, file: &str) -> Answer {
+async fn sync(app: &TestApp, query: &str, file: &str) -> TestResponse {
     let file = file.to_owned();
-    app.send_made(Caller::Executive, Method::POST, &format!("{MAPPINGS}/sync{query}"), |request| {
+    app.send_made(TestCaller::Executive, Method::POST, &format!("{MAPPINGS}/sync{query}"), |request| {
         request.header("content-type", "text/csv").body(file)
     })
     .await
 }
 
-async fn export(app: &TestApp, query: &str) -> Answer {
+async fn export(app: &TestApp, query: &str) -> TestResponse {
     let wants = |request: reqwest::RequestBuilder| request.header("accept", "text/csv, application/json;q=0.5");
-    app.send_made(Caller::Executive, Method::GET, &format!("{MAPPINGS}{query}"), wants).await
+    app.send_made(TestCaller::Executive, Method::GET, &format!("{MAPPINGS}{query}"), wants).await
 }
 
 /// What is wrong with a file, as lines.
@@ -78,7 +78,7 @@ async fn what_is_wrong_with_a_file_is_named_by_its_line_and_nothing_is_taken() {
     let held = json!({ "provider": "made", "external_id": "U9" });
     let _ = app.put(&format!("{MAPPINGS}/{eve}"), held).await.ok();
     for (file, expected) in [
-        ("", vec!["1 file is empty; its first line names the columns"]),
+        ("", vec!["1 file is empty; the first line must contain the names of the columns"]),
         ("email\n", vec!["1 external_id is a required column, unless the file is an exported table with `made`"]),
         (
             "email,external_id\nada@acme.example,\n\n,U2\nbob@acme.example\n",

@@ -1,9 +1,9 @@
-//! Who calls the API, and at which access level.
+//! The callers of the API and their access levels.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How much a caller may do, lowest first. A service stands outside the ladder: it only uses connections.
+/// An access level. The first three are ordered; a service can only use connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -14,7 +14,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level as it is stored and shown.
+    /// Returns the level as it is stored and shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Level {
         }
     }
 
-    /// Reads a level by its name.
+    /// Parses the name of a level.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -41,72 +41,75 @@ impl Level {
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Tells this caller from every other: the id of the token or the session, or the name of a caller by JWT.
+    /// Identifies the caller: the id of the token or session, or the name of a caller with a JWT.
     pub id: String,
-    /// What the audit calls them: the name of the token, the session or the link, or [`JWT`](Self::JWT) and the subject
-    /// of a JWT, or [`OIDC`](Self::OIDC) and who it is at the identity provider.
+    /// The name in the audit.
+    ///
+    /// It is the name of the token or sign-in link, or [`JWT`](Self::JWT) followed by the subject of a JWT, or
+    /// [`OIDC`](Self::OIDC) followed by the name at the identity provider.
     pub name: String,
     pub level: Level,
-    pub by: By,
+    pub authentication: Authentication,
 }
 
 impl From<ApiToken> for Caller {
     fn from(token: ApiToken) -> Self {
-        Self { id: token.id, name: token.name, level: token.level, by: By::Bearer }
+        Self { id: token.id, name: token.name, level: token.level, authentication: Authentication::Bearer }
     }
 }
 
-/// How a caller shows who it is.
+/// How a caller authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// By the header `Authorization`, which no page of another site can send.
+pub enum Authentication {
+    /// With the header `Authorization`, which a page of another site cannot send.
     Bearer,
-    /// By the cookie of a session.
+    /// With the cookie of a session.
     Cookie,
 }
 
 impl Caller {
-    /// What the name of a caller by JWT starts with, and that of no token does.
+    /// The prefix of the name of a caller with a JWT. The name of a token cannot start with it.
     pub const JWT: &str = "jwt:";
 
-    /// What the name of a person starts with who signed in through the identity provider, and that of no token does.
+    /// The prefix of the name of a person who signed in through an identity provider. The name of a token cannot start
+    /// with it.
     pub const OIDC: &str = "oidc:";
 
-    /// Says what is wrong with a name that somebody gives to a token or a link.
+    /// Validates the name of a token or sign-in link.
     ///
     /// # Errors
-    /// It is empty or too long, or would pass for another kind of caller.
-    pub fn judge_name(name: &str) -> Result<(), String> {
+    /// The name is empty or too long, contains a control character, or starts with a reserved prefix.
+    pub fn validate_name(name: &str) -> Result<(), String> {
         if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            return Err("a name has 1 to 100 characters and no control character".to_owned());
+            return Err("a name must have 1 to 100 characters and no control characters".to_owned());
         }
         match [Self::JWT, Self::OIDC].into_iter().find(|prefix| name.trim_start().starts_with(prefix)) {
-            Some(prefix) => Err(format!("a name that starts with {prefix} would pass for a caller of another kind")),
+            Some(prefix) => Err(format!("a name must not start with `{prefix}`, which marks another kind of caller")),
             None => Ok(()),
         }
     }
 }
 
-/// An identity provider whose JWTs are taken.
+/// An identity provider that issues JWTs for callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityProvider {
-    /// What `iss` must be.
+    /// The required value of `iss`.
     pub issuer: String,
-    /// What `aud` must be, or hold.
+    /// The value that `aud` must be or contain.
     pub audience: String,
-    /// Where its public keys are, https.
+    /// The https URL of its public keys.
     pub jwks_url: String,
-    /// The claim whose value is the access level.
+    /// The claim that contains the access level.
     pub level_claim: String,
 }
 
-/// An API token as it is listed; the token itself is shown once and kept only as a hash.
+/// An API token as it is listed, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApiToken {
     pub id: String,
     pub name: String,
     pub level: Level,
-    /// The providers that a service token reaches.
+    /// The providers that a service token can use.
     pub providers: Vec<String>,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

@@ -1,51 +1,41 @@
-//! The wall clock, passed in so that a test can turn it. Deadlines use the monotonic clock instead.
+//! The wall clock. It is passed to everything that needs the time, so that a test can set it.
+//!
+//! Timeouts use the monotonic clock of tokio instead.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// Tells the time of day, UTC.
+#[cfg(feature = "testing")]
+use self::testing::SetTime;
+
+/// Returns the current time.
 #[derive(Clone)]
 pub struct Clock(Source);
 
 #[derive(Clone)]
 enum Source {
     System,
-    Set(Arc<Mutex<Timestamp>>),
+    #[cfg(feature = "testing")]
+    Set(SetTime),
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the clock of the machine.
     #[must_use]
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that stands still until it is turned.
+    /// Returns the current time, in microseconds.
     #[must_use]
-    pub fn set_to(time: Timestamp) -> Self {
-        Self(Source::Set(Arc::new(Mutex::new(time))))
-    }
-
-    /// The time now.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock of the machine")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            // The databases keep microseconds; what is answered before and after a restart is the same.
+            // The databases store microseconds. A time must be the same before and after it was stored.
             Source::System => Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap_or(Timestamp::MAX),
-            Source::Set(time) => *time.lock().unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-
-    /// Turns a clock that was [set](Self::set_to); the machine's clock is left alone.
-    pub fn advance(&self, by: SignedDuration) {
-        if let Source::Set(time) = &self.0 {
-            let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);
-            *time = time.saturating_add(by).unwrap_or(*time);
+            #[cfg(feature = "testing")]
+            Source::Set(time) => time.get(),
         }
     }
 }
@@ -53,5 +43,42 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Clock({})", self.now())
+    }
+}
+
+/// A clock that a test sets.
+#[cfg(feature = "testing")]
+mod testing {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Clock, Source};
+
+    /// The time that all clones of a clock share.
+    #[derive(Clone)]
+    pub(super) struct SetTime(Arc<Mutex<Timestamp>>);
+
+    impl SetTime {
+        pub(super) fn get(&self) -> Timestamp {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    impl Clock {
+        /// Returns a clock that shows this time until it is [advanced](Self::advance).
+        #[must_use]
+        pub fn set_to(time: Timestamp) -> Self {
+            Self(Source::Set(SetTime(Arc::new(Mutex::new(time)))))
+        }
+
+        /// Advances a clock that was [set](Self::set_to), together with its clones. The clock of the machine is not
+        /// changed.
+        pub fn advance(&self, by: SignedDuration) {
+            if let Source::Set(SetTime(time)) = &self.0 {
+                let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);
+                *time = time.saturating_add(by).unwrap_or(*time);
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ pub use self::{
     clock::Clock,
     connection::{Account, Check, Connection, OAuthApp, Status, User},
     error::{Error, FieldError, RowError},
-    person::{Person, Source},
+    person::{MappingSource, Person},
     provider_id::{InvalidProviderId, ProviderId},
     secret::Secret,
     session::Session,

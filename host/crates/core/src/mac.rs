@@ -5,25 +5,27 @@ use sha2::Sha256;
 
 use crate::Secret;
 
-/// Authenticates the parts, each with its length, so that no two lists have one MAC.
-pub fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
-    keyed(key, parts).finalize().into_bytes().into()
+/// Computes the MAC of a list of parts. Each part is preceded by its length, so that different lists have different MACs.
+#[must_use]
+pub fn compute(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
+    hmac_of(key, parts).finalize().into_bytes().into()
 }
 
-/// Checks a MAC of [`mac`] in constant time.
-pub fn mac_holds(key: &Secret<[u8; 32]>, parts: &[&[u8]], expected: &[u8]) -> bool {
-    keyed(key, parts).verify_slice(expected).is_ok()
+/// Returns whether a MAC of [`compute`] is valid. Takes the same time for every wrong MAC.
+#[must_use]
+pub fn verify(key: &Secret<[u8; 32]>, parts: &[&[u8]], expected: &[u8]) -> bool {
+    hmac_of(key, parts).verify_slice(expected).is_ok()
 }
 
-/// The key as the hash's whole block: HMAC pads a shorter key with zeros (RFC 2104 §2).
-fn block(key: &Secret<[u8; 32]>) -> [u8; 64] {
+/// Pads the key to the block size of the hash with zeros, as HMAC does (RFC 2104 §2).
+fn to_block(key: &Secret<[u8; 32]>) -> [u8; 64] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key.expose());
     block
 }
 
-fn keyed(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> Hmac<Sha256> {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block(key).into());
+fn hmac_of(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&to_block(key).into());
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
@@ -36,11 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mac_holds_for_its_own_list_alone() {
+    fn a_mac_is_valid_for_its_list_only() {
         let key = Secret::new([7; 32]);
-        let made = mac(&key, &[b"ab", b"c"]);
-        assert!(mac_holds(&key, &[b"ab", b"c"], &made));
-        assert!(!mac_holds(&key, &[b"a", b"bc"], &made));
-        assert!(!mac_holds(&Secret::new([8; 32]), &[b"ab", b"c"], &made));
+        let mac = compute(&key, &[b"ab", b"c"]);
+        assert!(verify(&key, &[b"ab", b"c"], &mac));
+        assert!(!verify(&key, &[b"a", b"bc"], &mac));
+        assert!(!verify(&Secret::new([8; 32]), &[b"ab", b"c"], &mac));
     }
 }

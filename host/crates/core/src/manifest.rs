@@ -7,8 +7,8 @@ mod signing;
 use serde::{Deserialize, Serialize};
 
 pub use self::signing::{
-    AwsPlace, Claim, ClaimValue, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, SignatureCoding, SignedPart,
-    TimeFormat, TimePlace,
+    AwsPlacement, Claim, ClaimValue, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, LiteralOrField,
+    SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
 /// All that an administrator approves of a component.
@@ -162,7 +162,7 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     pub source: CredentialSource,
-    pub place: Place,
+    pub place: Placement,
 }
 
 /// Where a credential comes from.
@@ -185,7 +185,7 @@ pub enum CredentialSource {
 /// Where in a request a credential goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum Placement {
     /// A header field; `{}` in the format stands for the credential.
     Header { name: String, format: String },
     /// The password of HTTP Basic.
@@ -197,11 +197,11 @@ pub enum Place {
     /// A JSON pointer (RFC 6901) into a JSON body.
     Json(String),
     /// A header field with an HMAC-SHA256 whose key is the credential.
-    Hmac(HmacPlace),
+    Hmac(HmacPlacement),
     /// AWS Signature Version 4, whose secret access key is the credential.
-    Aws(AwsPlace),
+    Aws(AwsPlacement),
     /// A header field with a JSON Web Token that the credential signs.
-    Jwt(JwtPlace),
+    Jwt(JwtPlacement),
 }
 
 /// Who the user of HTTP Basic is.

@@ -1,33 +1,33 @@
-//! One person of the company, and how a person came to an account of a provider.
+//! A person of the company, and the source of a mapping.
 
 use serde::Serialize;
 
-/// One person of the company.
+/// A person of the company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Person {
-    /// Ours, and the same for as long as the person is there.
+    /// Assigned by Jackfield. It never changes.
     pub id: String,
     pub name: String,
-    /// As it was written; no two people have one that is the same but for case and Unicode's form.
+    /// As it was entered. No two people have addresses that differ only in case or Unicode normalization.
     pub email: String,
-    /// The company's own id of the person.
+    /// The id that the company uses for the person.
     pub user_id: Option<String>,
     pub active: bool,
 }
 
-/// How a person came to an account of a provider.
+/// How a mapping was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Somebody chose it for this one person.
+pub enum MappingSource {
+    /// An administrator set it for one person.
     Manual,
-    /// It came with a list of the caller's.
+    /// A caller synced a list.
     Sync,
-    /// The provider's own list agreed with the person's address.
+    /// A match found the email address of the person among the users of the provider.
     Match,
 }
 
-impl Source {
-    /// The source as it is stored.
+impl MappingSource {
+    /// Returns the source as it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,54 +1,61 @@
-//! A person's session in a browser: who it is, at which level, and when it ends by itself.
+//! Browser sessions: who is signed in, at which level, and until when.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Caller, Level, Secret, caller::By};
+use crate::{Caller, Level, Secret, caller::Authentication};
 
-/// Without a request for so long, a session ends. NIST SP 800-63B-4 §2.2.3 has an hour at most; OWASP ASVS 5.0 V7.3.1
-/// asks for such an end.
-pub const IDLE: SignedDuration = SignedDuration::from_hours(1);
+/// The time without a request after which a session ends.
+///
+/// NIST SP 800-63B-4 §2.2.3 allows at most an hour; OWASP ASVS 5.0 V7.3.1 requires such a limit.
+pub const IDLE_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
 
-/// However busy it is, a session ends after so long: a working day, of the 24 hours at most of NIST SP 800-63B-4 §2.2.3
-/// (OWASP ASVS 5.0 V7.3.2).
-pub const WHOLE: SignedDuration = SignedDuration::from_hours(12);
+/// The time after which a session ends in any case: one working day.
+///
+/// NIST SP 800-63B-4 §2.2.3 allows at most 24 hours; OWASP ASVS 5.0 V7.3.2 requires such a limit.
+pub const MAX_LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 
-/// An identity provider through which people sign in.
+/// An OpenID Connect provider through which people sign in.
 #[derive(Clone, Debug)]
 pub struct SignInProvider {
-    /// Its issuer, below which its description is found (OpenID Connect Discovery 1.0 §4).
+    /// The issuer URL. Its metadata is found below it (OpenID Connect Discovery 1.0 §4).
     pub issuer: String,
     pub client_id: String,
     pub client_secret: Secret<String>,
-    /// The claim whose value is the access level.
+    /// The claim that contains the access level.
     pub level_claim: String,
 }
 
-/// A session that lives.
+/// An active session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Tells it from every other; it is not what the cookie holds.
+    /// Identifies the session. It is not the secret in the cookie.
     pub id: String,
-    /// Who it is, the same in all sessions of one person.
+    /// The identity of the person: the same in all of their sessions.
     pub identity: String,
-    /// What the audit calls them.
+    /// The name of the person in the audit.
     pub name: String,
     pub level: Level,
-    /// The last request of the person, within a minute.
+    /// The time of the last request, with a precision of one minute.
     pub seen_at: Timestamp,
-    /// When it ends however busy it is.
+    /// When the session ends in any case.
     pub ends_at: Timestamp,
 }
 
 impl Session {
-    /// When it ends if no request comes.
+    /// Returns when the session ends if there are no more requests.
     #[must_use]
     pub fn idle_ends_at(&self) -> Timestamp {
-        self.seen_at.saturating_add(IDLE).unwrap_or(Timestamp::MAX).min(self.ends_at)
+        self.seen_at.saturating_add(IDLE_TIMEOUT).unwrap_or(Timestamp::MAX).min(self.ends_at)
     }
 }
 
 impl From<&Session> for Caller {
     fn from(session: &Session) -> Self {
-        Self { id: session.id.clone(), name: session.name.clone(), level: session.level, by: By::Cookie }
+        Self {
+            id: session.id.clone(),
+            name: session.name.clone(),
+            level: session.level,
+            authentication: Authentication::Cookie,
+        }
     }
 }

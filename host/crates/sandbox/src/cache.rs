@@ -12,7 +12,7 @@ use std::{
 
 use jackfield_core::{
     Secret,
-    mac::{mac, mac_holds},
+    mac,
     manifest::Manifest,
 };
 use wasmtime::{Engine, component::Component as Code};
@@ -55,7 +55,7 @@ impl Cache {
         let name = file_name(engine, digest);
         let bytes = std::fs::read(folder.join(&name)).ok()?;
         let file = CacheFile::parse(&bytes)
-            .filter(|file| mac_holds(key, &[MAC_CONTEXT, name.as_bytes(), file.manifest, file.code], file.mac));
+            .filter(|file| mac::verify(key, &[MAC_CONTEXT, name.as_bytes(), file.manifest, file.code], file.mac));
         let Some(file) = file else {
             tracing::warn!(digest, "a compiled component in the cache is damaged or foreign; compiling it again");
             return None;
@@ -81,7 +81,7 @@ impl Cache {
         let Some((folder, key)) = self.0.as_ref() else { return Ok(()) };
         let manifest = serde_json::to_vec(manifest).map_err(io::Error::other)?;
         let name = file_name(engine, digest);
-        let mac = mac(key, &[MAC_CONTEXT, name.as_bytes(), &manifest, code]);
+        let mac = mac::compute(key, &[MAC_CONTEXT, name.as_bytes(), &manifest, code]);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         // Renamed when complete, so that a reader finds the whole file or none.

@@ -3,11 +3,7 @@
 //! The MAC covers every column and the manifest that was shown. Its key is derived from the master key. A deleted row, or
 //! an old row that was restored, is not detected.
 
-use jackfield_core::{
-    ProviderId, Secret,
-    mac::{mac, mac_holds},
-    manifest::Manifest,
-};
+use jackfield_core::{ProviderId, Secret, mac, manifest::Manifest};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
@@ -212,11 +208,11 @@ struct AuthenticatedColumns {
 
 impl AuthenticatedColumns {
     fn mac(&self, key: &Secret<[u8; 32]>, manifest: &str) -> [u8; 32] {
-        self.with_parts(manifest, |parts| mac(key, parts))
+        self.with_parts(manifest, |parts| mac::compute(key, parts))
     }
 
     fn verify(&self, key: &Secret<[u8; 32]>, manifest: &str, expected: &[u8]) -> bool {
-        self.with_parts(manifest, |parts| mac_holds(key, parts, expected))
+        self.with_parts(manifest, |parts| mac::verify(key, parts, expected))
     }
 
     fn with_parts<T>(&self, manifest: &str, with: impl FnOnce(&[&[u8]]) -> T) -> T {

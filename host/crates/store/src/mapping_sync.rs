@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jackfield_core::{Person, ProviderId, Source};
+use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
@@ -111,7 +111,7 @@ impl Store {
             .await?;
         }
         for part in added.chunks(batch::ROWS) {
-            self.insert_mappings(&mut transaction, provider, batch::to_parameter(part)?, Source::Sync).await?;
+            self.insert_mappings(&mut transaction, provider, batch::to_parameter(part)?, MappingSource::Sync).await?;
         }
         let changed = added.len();
         self.analyze_if_large(&mut transaction, Table::Mappings, changed).await?;

@@ -1,6 +1,6 @@
 //! Mappings: which person has which account at a provider. List, set and remove single ones.
 
-use jackfield_core::{Person, ProviderId, Source};
+use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Any, Row, Transaction};
 
 use super::{NewAudit, PeopleFilter, Store, StoreError, audit::lock_audit, people};
@@ -77,7 +77,7 @@ impl Store {
         person_id: &str,
         provider: &ProviderId,
         external_id: &str,
-        source: Source,
+        source: MappingSource,
         audit: impl FnOnce(Option<&str>) -> NewAudit,
     ) -> Result<SetMappingResult, StoreError> {
         let mut transaction = self.begin().await?;
@@ -152,7 +152,7 @@ impl Store {
         transaction: &mut Transaction<'static, Any>,
         provider: &ProviderId,
         rows: String,
-        source: Source,
+        source: MappingSource,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "insert into mappings (person_id, provider, external_id, source, created_at) \

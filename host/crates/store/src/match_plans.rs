@@ -1,6 +1,6 @@
 //! Match plans: the mappings that a match added, applied and undone as a whole.
 
-use jackfield_core::{Person, ProviderId, Source};
+use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ impl Store {
             if usize::try_from(unchanged) != Ok(part.len()) {
                 return Ok(ApplyPlanResult::Overtaken);
             }
-            self.insert_mappings(&mut transaction, provider, rows.clone(), Source::Match).await?;
+            self.insert_mappings(&mut transaction, provider, rows.clone(), MappingSource::Match).await?;
             sqlx::query(
                 "insert into match_links (plan_id, person_id, external_id) \
                  select $2, e.value ->> 0, e.value ->> 1 from json_each($1) as e",

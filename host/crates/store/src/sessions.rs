@@ -4,7 +4,7 @@
 
 use jackfield_core::{
     Level, Secret, Session,
-    session::{IDLE, WHOLE},
+    session::{IDLE_TIMEOUT, MAX_LIFETIME},
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -76,7 +76,7 @@ impl Store {
             name: new.name,
             level: new.level,
             seen_at: now,
-            ends_at: now.saturating_add(WHOLE).unwrap_or(Timestamp::MAX),
+            ends_at: now.saturating_add(MAX_LIFETIME).unwrap_or(Timestamp::MAX),
         };
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -205,7 +205,7 @@ async fn delete_expired(transaction: &mut Transaction<'static, Any>, now: Timest
 
 /// Returns the current time, and the `seen_at` up to which an idle session has expired.
 fn bounds(now: Timestamp) -> (i64, i64) {
-    let idle_since = now.saturating_sub(IDLE).unwrap_or(Timestamp::MIN);
+    let idle_since = now.saturating_sub(IDLE_TIMEOUT).unwrap_or(Timestamp::MIN);
     (now.as_microsecond(), idle_since.as_microsecond())
 }
 

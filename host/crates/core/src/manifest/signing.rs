@@ -4,22 +4,22 @@ use serde::{Deserialize, Serialize};
 
 /// A header field with an HMAC-SHA256 over declared parts of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HmacPlace {
+pub struct HmacPlacement {
     pub header: String,
     /// `{}` stands for the signature.
     pub format: String,
-    pub key: KeyCoding,
+    pub key: KeyEncoding,
     /// What is signed, one after the other.
     pub parts: Vec<SignedPart>,
-    pub coding: SignatureCoding,
+    pub coding: SignatureEncoding,
     /// Where the time is sent.
-    pub time: Option<TimePlace>,
+    pub time: Option<TimePlacement>,
 }
 
 /// How a key's bytes are written in its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KeyCoding {
+pub enum KeyEncoding {
     Text,
     Hex,
     Base64,
@@ -44,7 +44,7 @@ pub enum SignedPart {
 /// How a signature is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignatureCoding {
+pub enum SignatureEncoding {
     Hex,
     Base64,
     Base64Url,
@@ -52,7 +52,7 @@ pub enum SignatureCoding {
 
 /// The header field that carries the time of a signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimePlace {
+pub struct TimePlacement {
     pub header: String,
     pub format: TimeFormat,
 }
@@ -68,22 +68,22 @@ pub enum TimeFormat {
 
 /// AWS Signature Version 4.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AwsPlace {
-    pub access_key: Given,
-    pub region: Given,
+pub struct AwsPlacement {
+    pub access_key: LiteralOrField,
+    pub region: LiteralOrField,
     pub service: String,
 }
 
 /// A header field with a JSON Web Token that the credential signs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JwtPlace {
+pub struct JwtPlacement {
     pub header: String,
     /// `{}` stands for the token.
     pub format: String,
     pub algorithm: JwtAlgorithm,
     /// How the key is written; PEM where it is no shared one.
-    pub key: KeyCoding,
-    pub key_id: Option<Given>,
+    pub key: KeyEncoding,
+    pub key_id: Option<LiteralOrField>,
     pub claims: Vec<Claim>,
     /// Seconds.
     pub lifetime: u32,
@@ -118,15 +118,15 @@ pub enum ClaimValue {
 /// Words that are declared, or the value of a field that is not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Given {
+pub enum LiteralOrField {
     Literal(String),
     Field(String),
 }
 
-impl HmacPlace {
+impl HmacPlacement {
     /// What the signature covers and where it goes, for a person who approves it.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let parts: Vec<String> = self
             .parts
             .iter()
@@ -156,18 +156,18 @@ impl HmacPlace {
     }
 }
 
-impl AwsPlace {
+impl AwsPlacement {
     /// What the signature is for, for a person who approves it.
     #[must_use]
-    pub fn words(&self) -> String {
-        format!("signing the request by AWS Signature 4 for `{}`, region {}", self.service, self.region.words())
+    pub fn describe(&self) -> String {
+        format!("signing the request by AWS Signature 4 for `{}`, region {}", self.service, self.region.describe())
     }
 }
 
-impl JwtPlace {
+impl JwtPlacement {
     /// What the token says and where it goes, for a person who approves it.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let claims: Vec<String> = self
             .claims
             .iter()
@@ -197,11 +197,11 @@ impl JwtPlace {
             ClaimValue::Field(name) => Some(name),
             ClaimValue::Literal(_) | ClaimValue::Random => None,
         });
-        claims.chain(self.key_id.as_ref().and_then(Given::field))
+        claims.chain(self.key_id.as_ref().and_then(LiteralOrField::field))
     }
 }
 
-impl Given {
+impl LiteralOrField {
     /// The field that it names, if it is no literal.
     #[must_use]
     pub fn field(&self) -> Option<&String> {
@@ -211,7 +211,7 @@ impl Given {
         }
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Self::Literal(text) => format!("`{text}`"),
             Self::Field(name) => format!("of the field `{name}`"),

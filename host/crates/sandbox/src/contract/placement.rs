@@ -1,31 +1,31 @@
 //! Converts the placement of a credential, including the credentials that sign requests. Nothing is checked here.
 
 use jackfield_core::manifest::{
-    AwsPlace, BasicUser, Claim, ClaimValue, Given, HmacPlace, JwtAlgorithm, JwtPlace, KeyCoding, Place,
-    SignatureCoding, SignedPart, TimeFormat, TimePlace,
+    AwsPlacement, BasicUser, Claim, ClaimValue, LiteralOrField, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, Placement,
+    SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
 use crate::bindings::jackfield::provider::types as wit;
 
-pub(super) fn from_wit_placement(place: wit::Place) -> Place {
+pub(super) fn from_wit_placement(place: wit::Place) -> Placement {
     match place {
-        wit::Place::Header(wit::HeaderPlace { name, format }) => Place::Header { name, format },
-        wit::Place::Basic(wit::BasicUser::Literal(user)) => Place::Basic(BasicUser::Literal(user)),
-        wit::Place::Basic(wit::BasicUser::Field(name)) => Place::Basic(BasicUser::Field(name)),
-        wit::Place::Query(key) => Place::Query(key),
-        wit::Place::Form(key) => Place::Form(key),
-        wit::Place::Json(pointer) => Place::Json(pointer),
-        wit::Place::Hmac(place) => Place::Hmac(HmacPlace {
+        wit::Place::Header(wit::HeaderPlace { name, format }) => Placement::Header { name, format },
+        wit::Place::Basic(wit::BasicUser::Literal(user)) => Placement::Basic(BasicUser::Literal(user)),
+        wit::Place::Basic(wit::BasicUser::Field(name)) => Placement::Basic(BasicUser::Field(name)),
+        wit::Place::Query(key) => Placement::Query(key),
+        wit::Place::Form(key) => Placement::Form(key),
+        wit::Place::Json(pointer) => Placement::Json(pointer),
+        wit::Place::Hmac(place) => Placement::Hmac(HmacPlacement {
             header: place.header.name,
             format: place.header.format,
             key: from_wit_key(place.key),
             parts: place.parts.into_iter().map(from_wit_part).collect(),
             coding: match place.coding {
-                wit::SignatureCoding::Hex => SignatureCoding::Hex,
-                wit::SignatureCoding::Base64 => SignatureCoding::Base64,
-                wit::SignatureCoding::Base64url => SignatureCoding::Base64Url,
+                wit::SignatureCoding::Hex => SignatureEncoding::Hex,
+                wit::SignatureCoding::Base64 => SignatureEncoding::Base64,
+                wit::SignatureCoding::Base64url => SignatureEncoding::Base64Url,
             },
-            time: place.time.map(|wit::TimePlace { header, format }| TimePlace {
+            time: place.time.map(|wit::TimePlace { header, format }| TimePlacement {
                 header,
                 format: match format {
                     wit::TimeFormat::Seconds => TimeFormat::Seconds,
@@ -34,12 +34,12 @@ pub(super) fn from_wit_placement(place: wit::Place) -> Place {
                 },
             }),
         }),
-        wit::Place::Aws(place) => Place::Aws(AwsPlace {
+        wit::Place::Aws(place) => Placement::Aws(AwsPlacement {
             access_key: from_wit_given(place.access_key),
             region: from_wit_given(place.region),
             service: place.service,
         }),
-        wit::Place::Jwt(place) => Place::Jwt(JwtPlace {
+        wit::Place::Jwt(place) => Placement::Jwt(JwtPlacement {
             header: place.header.name,
             format: place.header.format,
             algorithm: match place.algorithm {
@@ -55,11 +55,11 @@ pub(super) fn from_wit_placement(place: wit::Place) -> Place {
     }
 }
 
-fn from_wit_key(coding: wit::KeyCoding) -> KeyCoding {
+fn from_wit_key(coding: wit::KeyCoding) -> KeyEncoding {
     match coding {
-        wit::KeyCoding::Text => KeyCoding::Text,
-        wit::KeyCoding::Hex => KeyCoding::Hex,
-        wit::KeyCoding::Base64 => KeyCoding::Base64,
+        wit::KeyCoding::Text => KeyEncoding::Text,
+        wit::KeyCoding::Hex => KeyEncoding::Hex,
+        wit::KeyCoding::Base64 => KeyEncoding::Base64,
     }
 }
 
@@ -87,9 +87,9 @@ fn from_wit_claim(claim: wit::Claim) -> Claim {
     Claim { name: claim.name, value }
 }
 
-fn from_wit_given(given: wit::Given) -> Given {
+fn from_wit_given(given: wit::Given) -> LiteralOrField {
     match given {
-        wit::Given::Literal(text) => Given::Literal(text),
-        wit::Given::Field(name) => Given::Field(name),
+        wit::Given::Literal(text) => LiteralOrField::Literal(text),
+        wit::Given::Field(name) => LiteralOrField::Field(name),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jackfield_core::manifest::{Attachment, Auth, BasicUser, CredentialSource, Manifest, Place};
+use jackfield_core::manifest::{Attachment, Auth, BasicUser, CredentialSource, Manifest, Placement};
 use jackfield_egress::{placement, policy};
 
 use super::{Review, to_line};
@@ -83,7 +83,7 @@ impl Review<'_> {
         let (text, fields_exist) = describe_placement(self.manifest, &attachment.place);
         // The text is displayed on the approval page and in a terminal.
         let max_bytes = match &attachment.place {
-            Place::Hmac(_) | Place::Aws(_) | Place::Jwt(_) => 1_000,
+            Placement::Hmac(_) | Placement::Aws(_) | Placement::Jwt(_) => 1_000,
             _ => 200,
         };
         let is_displayable = text.len() <= max_bytes && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -98,20 +98,20 @@ impl Review<'_> {
 }
 
 /// Returns the text of a placement, and whether all its fields are declared and not secret.
-fn describe_placement(manifest: &Manifest, place: &Place) -> (String, bool) {
+fn describe_placement(manifest: &Manifest, place: &Placement) -> (String, bool) {
     let is_plain = |name: &String| is_plain_field(manifest, name);
     match place {
-        Place::Header { name, format } => (format!("{name}{format}"), true),
-        Place::Basic(BasicUser::Literal(user)) => (user.clone(), true),
-        Place::Basic(BasicUser::Field(name)) => (name.clone(), is_plain(name)),
-        Place::Query(key) | Place::Form(key) => (key.clone(), true),
-        Place::Json(pointer) => (pointer.clone(), true),
-        Place::Hmac(hmac) => (hmac.words(), hmac.fields().all(is_plain)),
-        Place::Aws(aws) => {
+        Placement::Header { name, format } => (format!("{name}{format}"), true),
+        Placement::Basic(BasicUser::Literal(user)) => (user.clone(), true),
+        Placement::Basic(BasicUser::Field(name)) => (name.clone(), is_plain(name)),
+        Placement::Query(key) | Placement::Form(key) => (key.clone(), true),
+        Placement::Json(pointer) => (pointer.clone(), true),
+        Placement::Hmac(hmac) => (hmac.describe(), hmac.fields().all(is_plain)),
+        Placement::Aws(aws) => {
             let fields = [aws.access_key.field(), aws.region.field()];
-            (aws.words(), fields.into_iter().flatten().all(is_plain))
+            (aws.describe(), fields.into_iter().flatten().all(is_plain))
         }
-        Place::Jwt(jwt) => (jwt.words(), jwt.fields().all(is_plain)),
+        Placement::Jwt(jwt) => (jwt.describe(), jwt.fields().all(is_plain)),
     }
 }
 

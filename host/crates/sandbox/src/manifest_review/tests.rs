@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jackfield_core::manifest::{
     Attachment, Auth, Capabilities, Choice, ClientAuthentication, CredentialSource, Endpoint, Field, FieldKind,
-    Manifest, MappingFate, Method, OAuth2Grant, Place, RefreshTokens, ServiceAccountGrant,
+    Manifest, MappingFate, Method, OAuth2Grant, Placement, RefreshTokens, ServiceAccountGrant,
 };
 
 use super::review;
@@ -26,7 +26,7 @@ fn wrong(auth: Auth) -> Manifest {
         method: Method::Get,
         host: host.to_owned(),
         path: path.to_owned(),
-        credential: Some(Attachment { source, place: Place::Query(String::new()) }),
+        credential: Some(Attachment { source, place: Placement::Query(String::new()) }),
     };
     let minted = CredentialSource::Minted { scopes: vec!["a b".to_owned()], subject_field: Some("none".to_owned()) };
     Manifest {

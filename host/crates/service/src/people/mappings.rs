@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use jackfield_core::{
-    Error, Person, ProviderId, Source,
+    Error, Person, ProviderId, MappingSource,
     audit::{Action, Actor},
 };
 use jackfield_store::{NewAudit, PeopleFilter, PersonWithAccounts, RemoveMappingResult, SetMappingResult, SyncOutcome};
@@ -55,11 +55,11 @@ impl People {
         actor: &Actor,
     ) -> Result<(), Error> {
         self.store.require_unsealed()?;
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         require_person_id(person_id)?;
         let invalid = |message: String| Error::field("external_id", message);
         let external_id = validate_id(external_id).map_err(invalid)?;
-        let set = self.store.set_mapping(person_id, &id, external_id, Source::Manual, |before| {
+        let set = self.store.set_mapping(person_id, &id, external_id, MappingSource::Manual, |before| {
             let detail = match before {
                 Some(before) => format!("{person_id}: {external_id} in place of {before}"),
                 None => format!("{person_id}: {external_id}"),
@@ -83,7 +83,7 @@ impl People {
         self.store.require_unsealed()?;
         require_person_id(person_id)?;
         // A provider that was removed can have left mappings behind, so its id need not be known.
-        let id = ProviderId::parse(provider).or_else(|_invalid| self.connections.known_provider(provider))?;
+        let id = ProviderId::parse(provider).or_else(|_invalid| self.connections.require_provider(provider))?;
         let removed = self.store.remove_mapping(person_id, &id, |before| {
             NewAudit::done(actor, Action::MappingRemove)
                 .with_provider(&id)
@@ -91,7 +91,7 @@ impl People {
         });
         match removed.await? {
             RemoveMappingResult::Done => Ok(()),
-            RemoveMappingResult::Nothing => self.connections.known_provider(provider).map(drop),
+            RemoveMappingResult::NotMapped => self.connections.require_provider(provider).map(drop),
             RemoveMappingResult::UnknownPerson => Err(unknown_person(person_id)),
         }
     }
@@ -117,14 +117,14 @@ impl People {
     /// [`Error::UnknownProvider`]; [`Error::InvalidRows`] with the line of each problem.
     pub async fn sync_file(&self, provider: &str, file: Bytes, actor: &Actor) -> Result<Synced, Error> {
         self.store.require_unsealed()?;
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         let parsed = tokio::task::spawn_blocking(move || mappings_csv::parse(&file, id.as_str()));
         self.sync_list(provider, parsed.await.map_err(Error::internal)??, actor).await
     }
 
     async fn sync_list(&self, provider: &str, list: SyncList, actor: &Actor) -> Result<Synced, Error> {
         self.store.require_unsealed()?;
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         let entries = list.validate()?;
         let total = list.rows.len();
         let outcome = self.store.sync_mappings(&id, &entries, |matched, changed| {
@@ -157,7 +157,7 @@ impl People {
     /// # Errors
     /// [`Error::UnknownProvider`], or the database fails.
     pub async fn holders(&self, provider: &str, accounts: &[&str]) -> Result<HashMap<String, Person>, Error> {
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         Ok(self.store.people_by_account(&id, accounts).await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use jackfield_core::{
     Error, RowError,
-    csv::{self, ByteRecord, Errors, Reader, error},
+    csv::{self, ByteRecord, RowErrors, RowReader, row_error},
 };
 use jackfield_store::PersonWithAccounts;
 
@@ -41,14 +41,14 @@ pub fn rows(people: &[PersonWithAccounts], providers: &[String]) -> Vec<u8> {
 /// # Errors
 /// [`Error::InvalidRows`] if the header or the form of a row is wrong.
 pub(super) fn parse(file: &[u8], provider: &str) -> Result<SyncList, Error> {
-    let mut reader = Reader::new(file)?;
+    let mut reader = RowReader::new(file)?;
     let mut record = ByteRecord::new();
-    let line = reader.header(&mut record)?;
+    let line = reader.read_header(&mut record)?;
     let columns = MappingColumns::from_header(line, &record, provider).map_err(Error::InvalidRows)?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    let mut errors = Errors::default();
+    let mut errors = RowErrors::default();
     let mut count = 0;
-    while let Some(line) = reader.next(&mut record)? {
+    while let Some(line) = reader.read_row(&mut record)? {
         count += 1;
         if count > MAX_ROWS {
             return Err(too_many_rows(line));
@@ -58,7 +58,7 @@ pub(super) fn parse(file: &[u8], provider: &str) -> Result<SyncList, Error> {
             continue;
         }
         let mut cell = |index: usize, field: &str| {
-            let text = csv::text(record.get(index).unwrap_or_default());
+            let text = csv::decode_cell(record.get(index).unwrap_or_default());
             text.map_err(|message| errors.add(line, field, &message)).ok().map(str::to_owned)
         };
         let (email, account) = (cell(columns.email, EMAIL), cell(columns.account, ACCOUNT));
@@ -90,22 +90,22 @@ impl MappingColumns {
         let mut errors = Vec::new();
         for column in [EMAIL, ACCOUNT, provider] {
             if titles.iter().filter(|title| *title == column).count() > 1 {
-                errors.push(error(line, column, "appears twice in the header"));
+                errors.push(row_error(line, column, "appears twice in the header"));
             }
         }
         if index_of(EMAIL).is_none() {
-            errors.push(error(line, EMAIL, "is a required column; separate columns with commas"));
+            errors.push(row_error(line, EMAIL, "is a required column; separate columns with commas"));
         }
         let account = match (index_of(ACCOUNT), index_of(provider)) {
             (Some(index), None) => Some((index, false)),
             (None, Some(index)) => Some((index, true)),
             (Some(_), Some(_)) => {
-                errors.push(error(line, provider, "cannot be combined with external_id; keep one of the two columns"));
+                errors.push(row_error(line, provider, "cannot be combined with external_id; keep one of the two columns"));
                 None
             }
             (None, None) => {
                 let message = format!("is a required column, unless the file is an exported table with `{provider}`");
-                errors.push(error(line, ACCOUNT, &message));
+                errors.push(row_error(line, ACCOUNT, &message));
                 None
             }
         };

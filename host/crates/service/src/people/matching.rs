@@ -120,7 +120,7 @@ impl People {
     /// nothing is linked then. [`Error::Overloaded`] if too many matches are running.
     pub async fn match_accounts(&self, provider: &str, mode: MatchMode, actor: &Actor) -> Result<MatchPlan, Error> {
         self.store.require_unsealed()?;
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         let _permit = self.matches.try_acquire().map_err(|_none_free| Error::Overloaded {
             what: "too many matches are running".to_owned(),
             retry_after: RETRY_AFTER,
@@ -128,14 +128,14 @@ impl People {
         let mut matcher = Matcher::default();
         let mut after: Option<String> = None;
         loop {
-            let batch = self.store.candidates(&id, after.as_deref(), BATCH).await?;
+            let batch = self.store.match_candidates(&id, after.as_deref(), BATCH).await?;
             let Some(last) = batch.last() else { break };
             after = Some(last.id.clone());
             batch.into_iter().for_each(|person| matcher.add_person(person));
         }
         matcher.build_indexes();
         self.connections
-            .walk_users(provider, |users| users.into_iter().for_each(|user| matcher.add_user(&user)))
+            .read_all_users(provider, |users| users.into_iter().for_each(|user| matcher.add_user(&user)))
             .await?;
         let mut plan = matcher.into_plan(provider);
         if mode == MatchMode::Apply {
@@ -165,7 +165,7 @@ impl People {
     /// nothing is removed then.
     pub async fn undo_match(&self, provider: &str, plan_id: &str, actor: &Actor) -> Result<u64, Error> {
         self.store.require_unsealed()?;
-        let id = self.connections.known_provider(provider)?;
+        let id = self.connections.require_provider(provider)?;
         let unknown = || Error::NotFound("this provider has no match with that id".to_owned());
         if !is_id(plan_id) {
             return Err(unknown());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jackfield_core::{
     Error, Person, RowError,
-    csv::{self, ByteRecord, Errors, Reader, error},
+    csv::{self, ByteRecord, RowErrors, RowReader, row_error},
 };
 use jackfield_store::ImportRow;
 
@@ -24,13 +24,13 @@ pub(super) const MAX_ROWS: usize = 250_000;
 /// # Errors
 /// [`Error::InvalidRows`] with every problem, by line and column.
 pub(super) fn parse(file: &[u8]) -> Result<Vec<ImportRow>, Error> {
-    let mut reader = Reader::new(file)?;
+    let mut reader = RowReader::new(file)?;
     let mut record = ByteRecord::new();
-    let line = reader.header(&mut record)?;
+    let line = reader.read_header(&mut record)?;
     let columns = PeopleColumns::from_header(line, &record).map_err(Error::InvalidRows)?;
-    let mut parser = PeopleParser { columns, rows: Vec::new(), lines: HashMap::new(), errors: Errors::default() };
+    let mut parser = PeopleParser { columns, rows: Vec::new(), lines: HashMap::new(), errors: RowErrors::default() };
     let mut count = 0;
-    while let Some(line) = reader.next(&mut record)? {
+    while let Some(line) = reader.read_row(&mut record)? {
         count += 1;
         if count > MAX_ROWS {
             return Err(too_many_rows(line));
@@ -44,7 +44,7 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<ImportRow>, Error> {
 /// Makes the error for a file with more than [`MAX_ROWS`] rows.
 pub(super) fn too_many_rows(line: u64) -> Error {
     let message = format!("has more than {MAX_ROWS} rows; split it into several files");
-    Error::InvalidRows(vec![error(line, "file", &message)])
+    Error::InvalidRows(vec![row_error(line, "file", &message)])
 }
 
 /// Makes the error for a row with another number of cells than the header.
@@ -85,17 +85,17 @@ impl PeopleColumns {
             let column = COLUMNS.iter().position(|column| title.trim().eq_ignore_ascii_case(column));
             match column.map(|column| &mut found[column]) {
                 Some(column @ None) => *column = Some(index),
-                Some(Some(_)) => errors.push(error(line, title.trim(), "appears twice in the header")),
+                Some(Some(_)) => errors.push(row_error(line, title.trim(), "appears twice in the header")),
                 None => {
                     let shown: String = title.trim().chars().take(100).collect();
                     let message = "is not a column; use name, email, user_id and active, separated by commas";
-                    errors.push(error(line, &shown, message));
+                    errors.push(row_error(line, &shown, message));
                 }
             }
         }
         let mut require = |column: usize| {
             if found[column].is_none() {
-                errors.push(error(line, COLUMNS[column], "is a required column"));
+                errors.push(row_error(line, COLUMNS[column], "is a required column"));
             }
             found[column]
         };
@@ -114,7 +114,7 @@ struct PeopleParser {
     rows: Vec<ImportRow>,
     /// The first line of each email address, by its key.
     lines: HashMap<String, u64>,
-    errors: Errors,
+    errors: RowErrors,
 }
 
 impl PeopleParser {
@@ -152,7 +152,7 @@ impl PeopleParser {
         field: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        match csv::text(record.get(index).unwrap_or_default()).and_then(parse) {
+        match csv::decode_cell(record.get(index).unwrap_or_default()).and_then(parse) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.errors.add(line, field, &message);

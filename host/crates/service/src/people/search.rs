@@ -46,7 +46,7 @@ impl People {
     }
 }
 
-fn validate(search: &PeopleSearch, who: PeopleFilter) -> Result<PeopleQuery, Error> {
+fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, Error> {
     let invalid = |field: &str, message: String| Error::field(field, message);
     let text = search.text.trim();
     if text.chars().count() > MAX_SEARCH_TEXT {
@@ -58,7 +58,7 @@ fn validate(search: &PeopleSearch, who: PeopleFilter) -> Result<PeopleQuery, Err
     let provider = search.provider.as_deref().map(ProviderId::parse).transpose();
     let provider = provider.map_err(|error| invalid("provider", format!("is not a provider id: {error}")))?;
     let (name, email) = (to_search_text(text), to_email_key(text));
-    Ok(PeopleQuery { who, name, email, linked: search.linked, provider })
+    Ok(PeopleQuery { filter, name, email, linked: search.linked, provider })
 }
 
 /// Adds the search form of the name to people that an older version of this program stored without it.

@@ -2,7 +2,7 @@
 
 use jackfield_core::{
     Error, FieldError,
-    csv::{self, MOST_ERRORS},
+    csv::{self, MAX_ERRORS},
 };
 use jackfield_store::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry};
 
@@ -45,7 +45,7 @@ impl SyncList {
                 (Ok(email), Ok(external_id)) => {
                     entries.push(SyncEntry { email_key: to_email_key(email), external_id: external_id.to_owned() });
                 }
-                (email, external_id) if problems.len() < MOST_ERRORS => {
+                (email, external_id) if problems.len() < MAX_ERRORS => {
                     problems.extend(email.err());
                     problems.extend(external_id.err());
                 }
@@ -62,16 +62,16 @@ impl SyncList {
     pub(super) fn conflict_error(&self, conflicts: &[SyncConflict]) -> Error {
         let problems = conflicts
             .iter()
-            .map(|SyncConflict { at, why }| match why {
+            .map(|SyncConflict { line, reason }| match reason {
                 SyncConflictReason::AccountWithLine(first) => {
                     let other = self.rows.get(*first).map_or("", |row| row.email.trim());
-                    (*at, "external_id", format!("is already given to {other} {}", self.display_row(*first)))
+                    (*line, "external_id", format!("is already given to {other} {}", self.display_row(*first)))
                 }
                 SyncConflictReason::AccountWithPerson(person) => {
-                    (*at, "external_id", format!("is already the account of {}", display_person(person)))
+                    (*line, "external_id", format!("is already the account of {}", display_person(person)))
                 }
                 SyncConflictReason::PersonWithLine(first) => {
-                    (*at, "email", format!("already has another account {}", self.display_row(*first)))
+                    (*line, "email", format!("already has another account {}", self.display_row(*first)))
                 }
             })
             .collect();
@@ -84,8 +84,8 @@ impl SyncList {
         if self.lines.is_some() {
             let line = |index| self.line(index).unwrap_or(1);
             let last = problems.last().map_or(1, |(index, _, _)| line(*index));
-            let rows = problems.into_iter().map(|(index, field, message)| csv::error(line(index), field, &message));
-            let of_list = of_list.map(|message| csv::error(last, "file", &message));
+            let rows = problems.into_iter().map(|(index, field, message)| csv::row_error(line(index), field, &message));
+            let of_list = of_list.map(|message| csv::row_error(last, "file", &message));
             return Error::InvalidRows(rows.chain(of_list).collect());
         }
         let fields = problems

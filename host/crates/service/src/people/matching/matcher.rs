@@ -5,7 +5,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use jackfield_core::User;
-use jackfield_store::Candidate;
+use jackfield_store::MatchCandidate;
 
 use super::{Evidence, MatchCounts, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson, hash_index::HashIndex};
 use crate::people::{
@@ -43,7 +43,7 @@ pub(super) struct Matcher {
 
 impl Matcher {
     /// Adds a person. All people are added before the first user.
-    pub(super) fn add_person(&mut self, person: Candidate) {
+    pub(super) fn add_person(&mut self, person: MatchCandidate) {
         // Positions have 32 bits; people beyond that are not matched.
         let Ok(position) = u32::try_from(self.people.len()) else { return };
         self.by_email.add(&person.email_key, position);

@@ -37,7 +37,7 @@ fn an_empty_cell_removes_an_id_and_is_not_a_bool() {
 
 #[test]
 fn every_problem_of_the_header_is_reported() {
-    assert_eq!(errors(""), ["1 file: is empty; its first line names the columns"]);
+    assert_eq!(errors(""), ["1 file: is empty; the first line must contain the names of the columns"]);
     let found = errors("name,mail,name\nA,a@b,A\n");
     assert!(found[0].starts_with("1 mail: is not a column"), "{found:?}");
     assert_eq!(found[1..], ["1 name: appears twice in the header", "1 email: is a required column"]);
@@ -74,7 +74,7 @@ fn a_hundred_problems_are_listed_and_the_others_counted() {
     let file = format!("name,email\n{}", "x,\n".repeat(130));
     let found = errors(file);
     assert_eq!(found.len(), 101);
-    assert_eq!(found[100], "101 file: has 30 more errors below");
+    assert_eq!(found[100], "101 file: has 30 more errors");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn person(number: u32, name: &str, email: &str, linked: Option<&str>) -> Candidate {
-    Candidate {
+fn person(number: u32, name: &str, email: &str, linked: Option<&str>) -> MatchCandidate {
+    MatchCandidate {
         id: number.to_string(),
         name: name.to_owned(),
         email: email.to_owned(),
