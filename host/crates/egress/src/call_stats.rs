@@ -138,7 +138,7 @@ impl CallRecorder {
     }
 
     /// Counts a request that is sent now.
-    pub(crate) fn start_request(&self, request: &OutgoingRequest, scrubber: &Scrubber) -> PendingRequest<'_> {
+    pub(crate) fn start_request(&self, request: &OutgoingRequest, scrubber: &Scrubber) -> StartedRequest<'_> {
         let body_bytes = request.body.as_ref().map_or(0, bytes::Bytes::len);
         let mut record = self.record();
         record.stats.requests += 1;
@@ -154,7 +154,7 @@ impl CallRecorder {
             });
             trace.len() - 1
         });
-        PendingRequest { recorder: self, index, started: Instant::now() }
+        StartedRequest { recorder: self, index, started: Instant::now() }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -169,13 +169,13 @@ impl fmt::Debug for CallRecorder {
 }
 
 /// A request that was sent and has no response yet.
-pub(crate) struct PendingRequest<'a> {
+pub(crate) struct StartedRequest<'a> {
     recorder: &'a CallRecorder,
     index: Option<usize>,
     started: Instant,
 }
 
-impl PendingRequest<'_> {
+impl StartedRequest<'_> {
     /// Records the response, or why there is none.
     pub(crate) fn finish(self, outcome: Result<ResponseSummary, &SendError>) {
         let mut record = self.recorder.record();

@@ -32,9 +32,9 @@ use crate::{
 ///
 /// Requests are never retried, and cookies are not stored.
 #[derive(Clone)]
-pub struct Egress(Arc<Shared>);
+pub struct Egress(Arc<EgressInner>);
 
-struct Shared {
+struct EgressInner {
     clients: HttpClients,
     limits: EgressLimits,
     clock: Clock,
@@ -59,7 +59,7 @@ impl Egress {
     pub(crate) fn with_network(config: EgressConfig, network: NetworkAccess) -> Result<Self, EgressError> {
         let EgressConfig { reroutes, limits, clock } = config;
         let clients = HttpClients::new(reroutes, limits.clone(), network)?;
-        Ok(Self(Arc::new(Shared { clients, limits, clock })))
+        Ok(Self(Arc::new(EgressInner { clients, limits, clock })))
     }
 
     /// Sends a component's request, follows its redirects, and returns the last response with its secrets masked.

@@ -25,18 +25,20 @@ const MAX_DECODINGS: usize = 3;
 ///
 /// # Errors
 /// The reason, for people.
-pub fn validate(place: &Placement) -> Result<(), String> {
-    let is_valid = match place {
+pub fn validate(placement: &Placement) -> Result<(), String> {
+    let is_valid = match placement {
         Placement::Header { name, format } => {
             headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
         }
         Placement::Basic(BasicUser::Literal(user)) => is_basic_user(user),
         Placement::Basic(BasicUser::Field(name)) => !name.is_empty(),
-        Placement::Query(key) | Placement::Form(key) => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()),
+        Placement::Query(key) | Placement::Form(key) => {
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+        }
         Placement::Json(pointer) => json_insert::parse_pointer(pointer).is_ok(),
-        Placement::Hmac(place) => sign::hmac::is_valid(place),
-        Placement::Aws(place) => sign::aws::is_valid(place),
-        Placement::Jwt(place) => sign::jwt::is_valid(place),
+        Placement::Hmac(placement) => sign::hmac::is_valid(placement),
+        Placement::Aws(placement) => sign::aws::is_valid(placement),
+        Placement::Jwt(placement) => sign::jwt::is_valid(placement),
     };
     if is_valid { Ok(()) } else { Err("a credential cannot be placed there".to_owned()) }
 }
@@ -45,13 +47,13 @@ pub fn validate(place: &Placement) -> Result<(), String> {
 ///
 /// # Errors
 /// A denial by rule `place`.
-pub(crate) fn require_free(place: &Placement, request: &OutgoingRequest) -> Result<(), Denial> {
-    match place {
+pub(crate) fn require_free(placement: &Placement, request: &OutgoingRequest) -> Result<(), Denial> {
+    match placement {
         Placement::Header { name, .. } => require_no_header(name, request),
         Placement::Basic(_) => require_no_header("authorization", request),
         // Some servers merge the keys of the query and of a form.
         Placement::Query(key) | Placement::Form(key) => {
-            let is_form = matches!(place, Placement::Form(_));
+            let is_form = matches!(placement, Placement::Form(_));
             require_no_key(key, request.url.query().unwrap_or_default().as_bytes())?;
             if is_form {
                 require_content_type(request, is_form_type)?;
@@ -64,12 +66,12 @@ pub(crate) fn require_free(place: &Placement, request: &OutgoingRequest) -> Resu
             let body = request.body.as_deref().unwrap_or(b"{}");
             json_insert::insert(body, pointer, "").map(drop).map_err(Denial::from)
         }
-        Placement::Hmac(place) => {
-            require_no_header(&place.header, request)?;
-            place.time.as_ref().map_or(Ok(()), |time| require_no_header(&time.header, request))
+        Placement::Hmac(placement) => {
+            require_no_header(&placement.header, request)?;
+            placement.time.as_ref().map_or(Ok(()), |time| require_no_header(&time.header, request))
         }
         Placement::Aws(_) => sign::aws::HEADERS.iter().try_for_each(|name| require_no_header(name, request)),
-        Placement::Jwt(place) => require_no_header(&place.header, request),
+        Placement::Jwt(placement) => require_no_header(&placement.header, request),
     }
 }
 
@@ -80,23 +82,23 @@ pub(crate) fn require_free(place: &Placement, request: &OutgoingRequest) -> Resu
 /// # Errors
 /// A denial by rule `place` if the credential cannot be placed there.
 pub(crate) fn apply(
-    place: &Placement,
+    placement: &Placement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
 ) -> Result<Option<Secret<String>>, Denial> {
-    match place {
-        Placement::Hmac(place) => {
-            let value = sign::hmac::sign(place, secret, context, request)?;
-            request.set_credential(&place.header, &value)?;
+    match placement {
+        Placement::Hmac(placement) => {
+            let value = sign::hmac::sign(placement, secret, context, request)?;
+            request.set_credential(&placement.header, &value)?;
         }
-        Placement::Aws(place) => {
-            let value = sign::aws::sign(place, secret, context, request)?;
+        Placement::Aws(placement) => {
+            let value = sign::aws::sign(placement, secret, context, request)?;
             request.set_credential("authorization", &value)?;
         }
-        Placement::Jwt(place) => {
-            let token = sign::jwt::sign(place, secret, context)?;
-            request.set_credential(&place.header, &place.format.replacen("{}", token.expose(), 1))?;
+        Placement::Jwt(placement) => {
+            let token = sign::jwt::sign(placement, secret, context)?;
+            request.set_credential(&placement.header, &placement.format.replacen("{}", token.expose(), 1))?;
             return Ok(Some(token));
         }
         Placement::Header { name, format } => request.set_credential(name, &format.replacen("{}", secret, 1))?,
@@ -239,11 +241,16 @@ mod tests {
         }
     }
 
-    fn with_credential(place: &Placement, mut request: OutgoingRequest) -> OutgoingRequest {
-        require_free(place, &request).unwrap();
+    fn with_credential(placement: &Placement, mut request: OutgoingRequest) -> OutgoingRequest {
+        require_free(placement, &request).unwrap();
         let fields = BTreeMap::from([("email".to_owned(), "a@b.c".to_owned())]);
-        apply(place, "s&e=c/r+t", SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH }, &mut request)
-            .unwrap();
+        apply(
+            placement,
+            "s&e=c/r+t",
+            SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH },
+            &mut request,
+        )
+        .unwrap();
         request
     }
 
@@ -275,7 +282,7 @@ mod tests {
         let query = || Placement::Query("api_key".to_owned());
         let form = || Placement::Form("api_key".to_owned());
         let json = || Placement::Json("/key".to_owned());
-        for (number, (place, request)) in [
+        for (number, (placement, request)) in [
             (query(), request("?api.key=x", &[], None)),
             (query(), request("?api%00=x&API%5Fkey%00y=x", &[], None)),
             (query(), request("?api[key=x", &[], None)),
@@ -290,7 +297,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            assert_eq!(require_free(&place, &request).unwrap_err().rule, "place", "{number}");
+            assert_eq!(require_free(&placement, &request).unwrap_err().rule, "place", "{number}");
         }
     }
 

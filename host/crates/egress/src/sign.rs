@@ -12,7 +12,7 @@ use base64::{
     Engine,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use jackfield_core::manifest::{LiteralOrField, KeyEncoding};
+use jackfield_core::manifest::{KeyEncoding, LiteralOrField};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 

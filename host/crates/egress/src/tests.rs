@@ -2,7 +2,7 @@
 
 mod egress_cases;
 mod requests;
-mod stand_in;
+mod scripted_server;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use jackfield_core::{
 };
 use tokio::time::Instant;
 
-use self::stand_in::{Reply, StandIn, trust_anchors};
+use self::scripted_server::{Reply, ScriptedServer, trust_anchors};
 use crate::{
     call_permissions::{CallPermissions, RequestBudget},
     config::{EgressConfig, EgressLimits},
@@ -99,7 +99,7 @@ fn network(port: u16) -> NetworkAccess {
     NetworkAccess { names: FakeNames::with(vec![]), sockets: LoopbackSocket::at(port), trust_anchors: trust_anchors() }
 }
 
-fn egress_to(server: &StandIn) -> Egress {
+fn egress_to(server: &ScriptedServer) -> Egress {
     Egress::with_network(config(), network(server.port)).unwrap()
 }
 
@@ -107,18 +107,19 @@ fn header() -> Placement {
     Placement::Header { name: "X-Auth-Token".to_owned(), format: "Token {}".to_owned() }
 }
 
-/// Permits every path of up to three segments of the approved hosts, with the credential in the same place.
-fn permissions(pool: &str, place: Option<&Placement>) -> CallPermissions {
+/// Permits every path of up to three segments of the approved hosts, with the same placement of the credential.
+fn permissions(pool: &str, placement: Option<&Placement>) -> CallPermissions {
     let credentials = vec![(CredentialSource::Field("token".to_owned()), Secret::new(TOKEN.to_owned()))];
     let paths = ["/", "/*", "/*/*", "/*/*/*"];
-    let of_host = |host| paths.map(|path| METHODS.map(|method| endpoint(method, host, path, place.cloned())));
+    let of_host = |host| paths.map(|path| METHODS.map(|method| endpoint(method, host, path, placement.cloned())));
     let endpoints = APPROVED_HOSTS.into_iter().flat_map(of_host).flatten().collect();
     CallPermissions::new(pool.to_owned(), endpoints, credentials, BTreeMap::new(), RequestBudget::new(20))
 }
 
 /// An endpoint whose credential, if it has one, is the field `token`.
-fn endpoint(method: Method, host: &str, path: &str, place: Option<Placement>) -> Endpoint {
-    let credential = place.map(|place| Attachment { source: CredentialSource::Field("token".to_owned()), place });
+fn endpoint(method: Method, host: &str, path: &str, placement: Option<Placement>) -> Endpoint {
+    let credential =
+        placement.map(|placement| Attachment { source: CredentialSource::Field("token".to_owned()), place: placement });
     Endpoint { method, host: host.to_owned(), path: path.to_owned(), credential }
 }
 
@@ -132,7 +133,7 @@ async fn send(egress: &Egress, permissions: &CallPermissions, request: Request) 
 
 /// Sends a plain GET to a server that gives this reply.
 async fn response_to(reply: Reply) -> Result<Response, SendError> {
-    let server = StandIn::with(vec![reply]).await;
+    let server = ScriptedServer::with(vec![reply]).await;
     send(&egress_to(&server), &permissions("pool", Some(&header())), get("https://api.example.com/a")).await
 }
 

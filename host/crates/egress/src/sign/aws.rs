@@ -17,12 +17,12 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &AwsPlacement) -> bool {
+pub(crate) fn is_valid(placement: &AwsPlacement) -> bool {
     let is_valid = |given: &LiteralOrField| match given {
         LiteralOrField::Literal(text) => is_word(text),
         LiteralOrField::Field(name) => !name.is_empty(),
     };
-    is_word(&place.service) && is_valid(&place.region) && is_valid(&place.access_key)
+    is_word(&placement.service) && is_valid(&placement.region) && is_valid(&placement.access_key)
 }
 
 /// Signs a request, adds the headers that belong to the signature, and returns the value of `Authorization`.
@@ -30,12 +30,12 @@ pub(crate) fn is_valid(place: &AwsPlacement) -> bool {
 /// # Errors
 /// A denial by rule `place` if a field of the connection is missing or not valid.
 pub(crate) fn sign(
-    place: &AwsPlacement,
+    placement: &AwsPlacement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
 ) -> Result<String, Denial> {
-    let (access_key, region) = (context.resolve(&place.access_key)?, context.resolve(&place.region)?);
+    let (access_key, region) = (context.resolve(&placement.access_key)?, context.resolve(&placement.region)?);
     if !is_word(access_key) || !is_word(region) {
         return Err(denial("the access key id or the region is not valid"));
     }
@@ -43,7 +43,7 @@ pub(crate) fn sign(
     let day = context.now.strftime("%Y%m%d").to_string();
     let body = sha256(request.body.as_deref().unwrap_or_default());
     // Only S3 requires the digest of the body in a header, and signs the path without encoding it again.
-    let is_s3 = place.service == "s3";
+    let is_s3 = placement.service == "s3";
 
     let mut signed = vec![
         ("host".to_owned(), request.url.host_str().unwrap_or_default().to_owned()),
@@ -70,11 +70,11 @@ pub(crate) fn sign(
     let path = if is_s3 { request.url.path().to_owned() } else { encode_path(request.url.path()) };
     let query = canonicalize_query(request.url.query().unwrap_or_default());
     let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{body}", request.method.as_str());
-    let scope = format!("{day}/{region}/{}/aws4_request", place.service);
+    let scope = format!("{day}/{region}/{}/aws4_request", placement.service);
     let string_to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", sha256(canonical.as_bytes()));
 
     let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{secret}").as_bytes());
-    for part in [day.as_str(), region, &place.service, "aws4_request"] {
+    for part in [day.as_str(), region, &placement.service, "aws4_request"] {
         key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
     let signature = hex::encode(hmac::sign(&key, string_to_sign.as_bytes()));
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use jackfield_core::manifest::Method;
 
-    struct Case {
+    struct AwsCase {
         service: &'static str,
         time: &'static str,
         method: Method,
@@ -130,7 +130,7 @@ mod tests {
         signature: &'static str,
     }
 
-    const VANILLA: Case = Case {
+    const VANILLA: AwsCase = AwsCase {
         service: "service",
         time: "2015-08-30T12:36:00Z",
         method: Method::Get,
@@ -142,19 +142,19 @@ mod tests {
     };
 
     /// Cases of the AWS test suite (`get-vanilla` and others) and of the AWS documentation (IAM, S3).
-    const CASES: [Case; 6] = [
+    const CASES: [AwsCase; 6] = [
         VANILLA,
-        Case {
+        AwsCase {
             url: "https://example.amazonaws.com/?Param2=value2&Param1=value1",
             signature: "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
             ..VANILLA
         },
-        Case {
+        AwsCase {
             method: Method::Post,
             signature: "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
             ..VANILLA
         },
-        Case {
+        AwsCase {
             method: Method::Post,
             content_type: Some("application/x-www-form-urlencoded"),
             body: "Param1=value1",
@@ -162,7 +162,7 @@ mod tests {
             signature: "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
             ..VANILLA
         },
-        Case {
+        AwsCase {
             service: "iam",
             url: "https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08",
             content_type: Some("application/x-www-form-urlencoded; charset=utf-8"),
@@ -170,7 +170,7 @@ mod tests {
             signature: "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
             ..VANILLA
         },
-        Case {
+        AwsCase {
             service: "s3",
             time: "2013-05-24T00:00:00Z",
             url: "https://examplebucket.s3.amazonaws.com/?lifecycle",
@@ -180,7 +180,7 @@ mod tests {
         },
     ];
 
-    fn place(service: &str) -> AwsPlacement {
+    fn placement(service: &str) -> AwsPlacement {
         AwsPlacement {
             access_key: LiteralOrField::Field("key_id".to_owned()),
             region: LiteralOrField::Literal("us-east-1".to_owned()),
@@ -210,7 +210,7 @@ mod tests {
                 "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
             };
             let context = SigningContext { fields: &fields, now: case.time.parse().unwrap() };
-            let value = sign(&place(case.service), secret, context, &mut request).unwrap();
+            let value = sign(&placement(case.service), secret, context, &mut request).unwrap();
             let day = case.time[..10].replace('-', "");
             assert_eq!(
                 value,
@@ -241,7 +241,7 @@ mod tests {
             credential: None,
         };
         let context = SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH };
-        assert_eq!(sign(&place("service"), "x", context, &mut request).unwrap_err().rule, "place");
-        assert!(!is_valid(&AwsPlacement { region: LiteralOrField::Literal("a/b".to_owned()), ..place("service") }));
+        assert_eq!(sign(&placement("service"), "x", context, &mut request).unwrap_err().rule, "place");
+        assert!(!is_valid(&AwsPlacement { region: LiteralOrField::Literal("a/b".to_owned()), ..placement("service") }));
     }
 }

@@ -14,24 +14,24 @@ use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 const MAX_PARTS: usize = 32;
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &HmacPlacement) -> bool {
-    let signs_time = place.parts.contains(&SignedPart::Time);
-    let parts_are_valid = place.parts.iter().all(|part| match part {
+pub(crate) fn is_valid(placement: &HmacPlacement) -> bool {
+    let signs_time = placement.parts.contains(&SignedPart::Time);
+    let parts_are_valid = placement.parts.iter().all(|part| match part {
         SignedPart::Header(name) => headers::is_token(name),
         SignedPart::Text(text) => text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)),
         _ => true,
     });
     // The provider cannot verify a time that is signed but not sent; a time that is sent but not signed proves nothing.
-    let time_is_valid = match &place.time {
+    let time_is_valid = match &placement.time {
         Some(time) => {
             signs_time
                 && headers::can_contain_credential(&time.header)
-                && !time.header.eq_ignore_ascii_case(&place.header)
+                && !time.header.eq_ignore_ascii_case(&placement.header)
         }
         None => !signs_time,
     };
-    is_valid_header(&place.header, &place.format)
-        && (1..=MAX_PARTS).contains(&place.parts.len())
+    is_valid_header(&placement.header, &placement.format)
+        && (1..=MAX_PARTS).contains(&placement.parts.len())
         && parts_are_valid
         && time_is_valid
 }
@@ -41,20 +41,20 @@ pub(crate) fn is_valid(place: &HmacPlacement) -> bool {
 /// # Errors
 /// A denial by rule `place` if the key or a part of the request is not as the manifest declares.
 pub(crate) fn sign(
-    place: &HmacPlacement,
+    placement: &HmacPlacement,
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
 ) -> Result<String, Denial> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &decode_key(place.key, secret)?);
-    let time = place.time.as_ref().map(|time| match time.format {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &decode_key(placement.key, secret)?);
+    let time = placement.time.as_ref().map(|time| match time.format {
         TimeFormat::Seconds => context.now.as_second().to_string(),
         TimeFormat::Milliseconds => context.now.as_millisecond().to_string(),
         TimeFormat::Rfc3339 => context.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
     let body = request.body.clone().unwrap_or_default();
     let mut signing = hmac::Context::with_key(&key);
-    for part in &place.parts {
+    for part in &placement.parts {
         match part {
             SignedPart::Text(text) => signing.update(text.as_bytes()),
             SignedPart::Method => signing.update(request.method.as_str().as_bytes()),
@@ -71,15 +71,15 @@ pub(crate) fn sign(
         }
     }
     let signature = signing.sign();
-    if let Some((place, time)) = place.time.as_ref().zip(time) {
-        request.headers.push((place.header.clone(), time));
+    if let Some((placement, time)) = placement.time.as_ref().zip(time) {
+        request.headers.push((placement.header.clone(), time));
     }
-    let encoded = match place.coding {
+    let encoded = match placement.coding {
         SignatureEncoding::Hex => hex::encode(signature),
         SignatureEncoding::Base64 => STANDARD.encode(signature),
         SignatureEncoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
     };
-    Ok(place.format.replacen("{}", &encoded, 1))
+    Ok(placement.format.replacen("{}", &encoded, 1))
 }
 
 /// Returns the value of a signed header as it is sent, or an empty text if the request does not set it.
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use jackfield_core::manifest::{KeyEncoding, Method, TimePlacement};
 
-    fn place(parts: Vec<SignedPart>) -> HmacPlacement {
+    fn placement(parts: Vec<SignedPart>) -> HmacPlacement {
         HmacPlacement {
             header: "X-Signature".to_owned(),
             format: "{}".to_owned(),
@@ -120,9 +120,9 @@ mod tests {
         }
     }
 
-    fn signature(place: &HmacPlacement, key: &str, request: &mut OutgoingRequest) -> String {
+    fn signature(placement: &HmacPlacement, key: &str, request: &mut OutgoingRequest) -> String {
         let fields = BTreeMap::from([("account".to_owned(), "acme".to_owned())]);
-        sign(place, key, SigningContext { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, request)
+        sign(placement, key, SigningContext { fields: &fields, now: "2023-11-14T22:13:20Z".parse().unwrap() }, request)
             .unwrap()
     }
 
@@ -157,7 +157,7 @@ mod tests {
             ),
         ] {
             let mut request = request("https://api.example.com/v1", data);
-            assert_eq!(signature(&place(vec![SignedPart::Body]), &key, &mut request), expected);
+            assert_eq!(signature(&placement(vec![SignedPart::Body]), &key, &mut request), expected);
         }
     }
 
@@ -179,7 +179,8 @@ mod tests {
             SignedPart::BodySha256,
         ];
         let time = Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
-        let all = HmacPlacement { format: "v1={}".to_owned(), time, coding: SignatureEncoding::Base64, ..place(parts) };
+        let all =
+            HmacPlacement { format: "v1={}".to_owned(), time, coding: SignatureEncoding::Base64, ..placement(parts) };
         assert!(is_valid(&all));
         let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
         let value = signature(&all, "00ff", &mut request);
@@ -196,17 +197,17 @@ mod tests {
         let mut twice = request("https://api.example.com/", Vec::new());
         twice.headers.push(("x-nonce".to_owned(), "other".to_owned()));
         let context = SigningContext { fields: &BTreeMap::new(), now: jiff::Timestamp::UNIX_EPOCH };
-        let place = place(vec![SignedPart::Header("X-Nonce".to_owned())]);
-        assert_eq!(sign(&place, "00", context, &mut twice).unwrap_err().rule, "place");
+        let placement = placement(vec![SignedPart::Header("X-Nonce".to_owned())]);
+        assert_eq!(sign(&placement, "00", context, &mut twice).unwrap_err().rule, "place");
     }
 
     #[test]
     fn a_time_must_be_both_signed_and_sent() {
         let time = || Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
-        assert!(!is_valid(&place(vec![SignedPart::Time])));
-        assert!(!is_valid(&HmacPlacement { time: time(), ..place(vec![SignedPart::Body]) }));
-        assert!(is_valid(&HmacPlacement { time: time(), ..place(vec![SignedPart::Time]) }));
-        assert!(!is_valid(&HmacPlacement { header: "Host".to_owned(), ..place(vec![SignedPart::Body]) }));
-        assert!(!is_valid(&place(Vec::new())));
+        assert!(!is_valid(&placement(vec![SignedPart::Time])));
+        assert!(!is_valid(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Body]) }));
+        assert!(is_valid(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Time]) }));
+        assert!(!is_valid(&HmacPlacement { header: "Host".to_owned(), ..placement(vec![SignedPart::Body]) }));
+        assert!(!is_valid(&placement(Vec::new())));
     }
 }

@@ -6,7 +6,7 @@ use base64::{
 };
 use jackfield_core::{
     Secret,
-    manifest::{ClaimValue, LiteralOrField, JwtAlgorithm, JwtPlacement, KeyEncoding},
+    manifest::{ClaimValue, JwtAlgorithm, JwtPlacement, KeyEncoding, LiteralOrField},
 };
 use ring::{
     hmac,
@@ -32,51 +32,51 @@ const MIN_LIFETIME: u32 = 60;
 const CLOCK_SKEW: i64 = 30;
 
 /// Tells whether a manifest can declare this placement.
-pub(crate) fn is_valid(place: &JwtPlacement) -> bool {
+pub(crate) fn is_valid(placement: &JwtPlacement) -> bool {
     let is_short_text = |text: &str| text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    let names_are_valid = place.claims.iter().enumerate().all(|(index, claim)| {
-        let is_duplicate = place.claims.iter().take(index).any(|earlier| earlier.name == claim.name);
+    let names_are_valid = placement.claims.iter().enumerate().all(|(index, claim)| {
+        let is_duplicate = placement.claims.iter().take(index).any(|earlier| earlier.name == claim.name);
         !claim.name.is_empty()
             && is_short_text(&claim.name)
             && !is_duplicate
             && !["iat", "exp"].contains(&claim.name.as_str())
     });
-    let values_are_valid = place.claims.iter().all(|claim| match &claim.value {
+    let values_are_valid = placement.claims.iter().all(|claim| match &claim.value {
         ClaimValue::Literal(text) => is_short_text(text),
         ClaimValue::Field(_) | ClaimValue::Random => true,
     });
-    let key_id_is_valid = match &place.key_id {
+    let key_id_is_valid = match &placement.key_id {
         Some(LiteralOrField::Literal(text)) => is_short_text(text),
         Some(LiteralOrField::Field(_)) | None => true,
     };
     // A private key is always PEM.
-    let encoding_is_valid = place.algorithm == JwtAlgorithm::Hs256 || place.key == KeyEncoding::Text;
-    is_valid_header(&place.header, &place.format)
-        && place.claims.len() <= MAX_CLAIMS
+    let encoding_is_valid = placement.algorithm == JwtAlgorithm::Hs256 || placement.key == KeyEncoding::Text;
+    is_valid_header(&placement.header, &placement.format)
+        && placement.claims.len() <= MAX_CLAIMS
         && names_are_valid
         && values_are_valid
         && key_id_is_valid
         && encoding_is_valid
-        && (MIN_LIFETIME..=MAX_LIFETIME).contains(&place.lifetime)
+        && (MIN_LIFETIME..=MAX_LIFETIME).contains(&placement.lifetime)
 }
 
 /// Creates a token and signs it.
 ///
 /// # Errors
 /// A denial by rule `place` if the key is not valid, or a field of the connection has no value.
-pub(crate) fn sign(place: &JwtPlacement, key: &str, context: SigningContext<'_>) -> Result<Secret<String>, Denial> {
-    let algorithm = match place.algorithm {
+pub(crate) fn sign(placement: &JwtPlacement, key: &str, context: SigningContext<'_>) -> Result<Secret<String>, Denial> {
+    let algorithm = match placement.algorithm {
         JwtAlgorithm::Hs256 => "HS256",
         JwtAlgorithm::Rs256 => "RS256",
         JwtAlgorithm::Es256 => "ES256",
     };
     let mut header = json!({ "alg": algorithm, "typ": "JWT" });
-    if let Some(key_id) = &place.key_id {
+    if let Some(key_id) = &placement.key_id {
         header["kid"] = context.resolve(key_id)?.into();
     }
     let issued_at = context.now.as_second() - CLOCK_SKEW;
     let mut claims = Map::new();
-    for claim in &place.claims {
+    for claim in &placement.claims {
         let value = match &claim.value {
             ClaimValue::Literal(text) => text.clone(),
             ClaimValue::Field(name) => context.field(name)?.to_owned(),
@@ -85,10 +85,10 @@ pub(crate) fn sign(place: &JwtPlacement, key: &str, context: SigningContext<'_>)
         claims.insert(claim.name.clone(), value.into());
     }
     claims.insert("iat".to_owned(), issued_at.into());
-    claims.insert("exp".to_owned(), (issued_at + i64::from(place.lifetime)).into());
+    claims.insert("exp".to_owned(), (issued_at + i64::from(placement.lifetime)).into());
     let encode = |part: Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let signing_input = format!("{}.{}", encode(header), encode(claims.into()));
-    let signature = sign_bytes(place.algorithm, place.key, key, signing_input.as_bytes())?;
+    let signature = sign_bytes(placement.algorithm, placement.key, key, signing_input.as_bytes())?;
     Ok(Secret::new(format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
@@ -155,7 +155,7 @@ mod tests {
         URL_SAFE_NO_PAD.encode(sign_bytes(algorithm, encoding, key, input.as_bytes()).unwrap())
     }
 
-    fn place(algorithm: JwtAlgorithm) -> JwtPlacement {
+    fn placement(algorithm: JwtAlgorithm) -> JwtPlacement {
         let claim = |name: &str, value| Claim { name: name.to_owned(), value };
         JwtPlacement {
             header: "Authorization".to_owned(),
@@ -175,7 +175,7 @@ mod tests {
     fn token(algorithm: JwtAlgorithm, key: &str) -> String {
         let fields = BTreeMap::from([("key_id", "k1"), ("issuer", "me")].map(|(k, v)| (k.to_owned(), v.to_owned())));
         let context = SigningContext { fields: &fields, now: "2023-11-14T22:13:50Z".parse().unwrap() };
-        sign(&place(algorithm), key, context).unwrap().expose().clone()
+        sign(&placement(algorithm), key, context).unwrap().expose().clone()
     }
 
     /// RFC 7515 appendix A.1.
@@ -250,11 +250,11 @@ mod tests {
 
     #[test]
     fn reserved_claims_and_long_lifetimes_cannot_be_declared() {
-        let good = || place(JwtAlgorithm::Hs256);
+        let good = || placement(JwtAlgorithm::Hs256);
         assert!(is_valid(&good()));
         assert!(!is_valid(&JwtPlacement { lifetime: 3_601, ..good() }));
         assert!(!is_valid(&JwtPlacement { lifetime: 59, ..good() }));
-        assert!(!is_valid(&JwtPlacement { key: KeyEncoding::Hex, ..place(JwtAlgorithm::Es256) }));
+        assert!(!is_valid(&JwtPlacement { key: KeyEncoding::Hex, ..placement(JwtAlgorithm::Es256) }));
         let exp = Claim { name: "exp".to_owned(), value: ClaimValue::Literal("never".to_owned()) };
         assert!(!is_valid(&JwtPlacement { claims: vec![exp], ..good() }));
     }

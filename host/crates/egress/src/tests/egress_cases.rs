@@ -8,8 +8,9 @@ use jackfield_core::manifest::{Method, Placement};
 
 use super::{
     APPROVED_HOSTS, FakeNames, LoopbackSocket, METHODS, TOKEN, config, endpoint, get, header, network, ok, permissions,
-    redirect_to, send,
-    stand_in::{Reply, StandIn},
+    redirect_to,
+    scripted_server::{Reply, ScriptedServer},
+    send,
 };
 use crate::{
     addresses, config::EgressConfig, connect::NetworkAccess, egress::Egress, error::SendError, headers,
@@ -17,14 +18,14 @@ use crate::{
 };
 
 /// One line of a case file.
-struct Case {
+struct EgressCase {
     id: String,
     subject: String,
     allow: bool,
     why: String,
 }
 
-impl Case {
+impl EgressCase {
     fn kind(&self) -> &str {
         self.id.split('-').next().unwrap_or_default()
     }
@@ -37,7 +38,7 @@ impl Case {
                 .is_ok_and(|url| APPROVED_HOSTS.iter().any(|pattern| policy::host_matches(pattern, &url.host))),
             "ask" => policy::validate_host_pattern(subject).is_ok(),
             "end" => endpoint_is_allowed(subject),
-            "place" => place_is_free(subject),
+            "place" => placement_is_free(subject),
             "hdr" => {
                 let (name, value) = subject.split_once(": ").unwrap_or((subject, ""));
                 headers::validate(name, value).is_ok()
@@ -77,7 +78,7 @@ async fn failed_cases(file: &Path) -> Vec<String> {
     failed
 }
 
-fn parse(line: &str) -> Case {
+fn parse(line: &str) -> EgressCase {
     let [id, subject, expected, why] = line.split('\t').collect::<Vec<_>>()[..] else {
         panic!("a case has four fields: {line}");
     };
@@ -86,7 +87,7 @@ fn parse(line: &str) -> Case {
         "deny" => false,
         _ => panic!("expected `allow` or `deny`: {line}"),
     };
-    Case { id: id.to_owned(), subject: unescape(subject), allow, why: why.to_owned() }
+    EgressCase { id: id.to_owned(), subject: unescape(subject), allow, why: why.to_owned() }
 }
 
 /// Undoes the escapes of a subject.
@@ -132,9 +133,9 @@ fn endpoint_is_allowed(subject: &str) -> bool {
     policy::authorize(&endpoints, method, url).is_ok()
 }
 
-fn place_is_free(subject: &str) -> bool {
-    let (place, sent) = subject.split_once(" => ").expect("an arrow");
-    let (kind, name) = place.split_once(' ').expect("a kind and a name");
+fn placement_is_free(subject: &str) -> bool {
+    let (placement, sent) = subject.split_once(" => ").expect("an arrow");
+    let (kind, name) = placement.split_once(' ').expect("a kind and a name");
     let mut request = OutgoingRequest {
         method: Method::Get,
         url: "https://api.example.com/v1".parse().expect("a URL"),
@@ -143,7 +144,7 @@ fn place_is_free(subject: &str) -> bool {
         credential: None,
     };
     let name = name.to_owned();
-    let place = match kind {
+    let placement = match kind {
         "query" => {
             request.url.set_query(sent.strip_prefix('?'));
             Placement::Query(name)
@@ -166,11 +167,11 @@ fn place_is_free(subject: &str) -> bool {
         }
         _ => panic!("unknown placement: {subject}"),
     };
-    placement::require_free(&place, &request).is_ok()
+    placement::require_free(&placement, &request).is_ok()
 }
 
 /// Runs a case of kind `dns`: after at most one lookup, exactly the addresses of `keep` are connected to.
-async fn dns_case_holds(case: &Case) -> bool {
+async fn dns_case_holds(case: &EgressCase) -> bool {
     let (host, answers) = case.subject.split_once(" => ").unwrap();
     let lists: Vec<Vec<IpAddr>> = answers.split(" then ").map(parse_addresses).collect();
     let keep = parse_addresses(case.why.strip_prefix("keep=").unwrap().split_inclusive(']').next().unwrap());
@@ -200,7 +201,7 @@ fn parse_addresses(list: &str) -> Vec<IpAddr> {
 }
 
 /// Runs a case of kind `redir`: it ends with a response or a denial, and no other origin receives the credential.
-async fn redirect_case_holds(case: &Case) -> bool {
+async fn redirect_case_holds(case: &EgressCase) -> bool {
     let chain: Vec<&str> = case.subject.split(" -> ").collect();
     let (first, locations) = chain.split_first().unwrap();
     if locations.iter().any(|location| location.contains(['\r', '\n'])) {
@@ -208,7 +209,7 @@ async fn redirect_case_holds(case: &Case) -> bool {
         return !case.allow && redirect::join(&first.parse().unwrap(), locations[0]).is_err();
     }
     let replies: Vec<Reply> = locations.iter().map(|location| redirect_to(location)).chain([ok()]).collect();
-    let server = StandIn::with(replies).await;
+    let server = ScriptedServer::with(replies).await;
     let names = FakeNames::with(vec![]);
     let network = NetworkAccess { names: names.clone(), ..network(server.port) };
     let egress = Egress::with_network(config(), network).unwrap();

@@ -8,8 +8,9 @@ use jackfield_core::{Secret, manifest::Placement};
 use tokio::time::Instant;
 
 use super::{
-    FakeNames, TOKEN, config, egress_to, get, header, network, ok, permissions, redirect_to, response_to, send,
-    stand_in::{Reply, StandIn},
+    FakeNames, TOKEN, config, egress_to, get, header, network, ok, permissions, redirect_to, response_to,
+    scripted_server::{Reply, ScriptedServer},
+    send,
 };
 use crate::{
     call_permissions::RequestBudget, config::EgressConfig, connect::NetworkAccess, egress::Egress, error::SendError,
@@ -17,13 +18,13 @@ use crate::{
 
 #[tokio::test]
 async fn a_redirect_to_another_origin_gets_no_credential() {
-    for place in [header(), Placement::Query("key".to_owned())] {
+    for placement in [header(), Placement::Query("key".to_owned())] {
         let replies = vec![redirect_to("https://b.example.org/x"), redirect_to("https://api.example.com/y"), ok()];
-        let server = StandIn::with(replies).await;
+        let server = ScriptedServer::with(replies).await;
         let egress = egress_to(&server);
         let mut request = get("https://api.example.com/a");
         request.headers = vec![("X-Org".to_owned(), "7".to_owned()), ("Accept".to_owned(), "a/b".to_owned())];
-        send(&egress, &permissions("pool", Some(&place)), request).await.unwrap();
+        send(&egress, &permissions("pool", Some(&placement)), request).await.unwrap();
         let requests = server.requests();
         let seen = requests.iter().map(|request| {
             let has = |text: &str| request.contains(text);
@@ -37,7 +38,8 @@ async fn a_redirect_to_another_origin_gets_no_credential() {
 #[tokio::test]
 async fn a_redirect_that_contains_the_credential_is_denied() {
     for encoded in [TOKEN.replace('/', "%2F"), STANDARD.encode(format!("user:{TOKEN}"))] {
-        let server = StandIn::with(vec![redirect_to(&format!("https://b.example.org/x?t={encoded}")), ok()]).await;
+        let server =
+            ScriptedServer::with(vec![redirect_to(&format!("https://b.example.org/x?t={encoded}")), ok()]).await;
         let egress = egress_to(&server);
         let result = send(&egress, &permissions("pool", Some(&header())), get("https://api.example.com/a")).await;
         assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "redirect"));
@@ -47,7 +49,7 @@ async fn a_redirect_that_contains_the_credential_is_denied() {
 
 #[tokio::test]
 async fn every_redirect_uses_up_one_request_of_the_budget() {
-    let server = StandIn::with(vec![redirect_to("/b"), redirect_to("/c"), ok()]).await;
+    let server = ScriptedServer::with(vec![redirect_to("/b"), redirect_to("/c"), ok()]).await;
     let egress = egress_to(&server);
     let mut permissions = permissions("pool", None);
     permissions.budget = RequestBudget::new(2);
@@ -58,7 +60,7 @@ async fn every_redirect_uses_up_one_request_of_the_budget() {
 
 #[tokio::test]
 async fn a_request_is_sent_without_a_credential_that_is_missing() {
-    let server = StandIn::with(vec![ok()]).await;
+    let server = ScriptedServer::with(vec![ok()]).await;
     let egress = egress_to(&server);
     let mut permissions = permissions("pool", Some(&header()));
     permissions.credentials.clear();
@@ -120,7 +122,7 @@ async fn a_slow_response_times_out() {
         let response = response_to(reply).await;
         assert!(matches!(response, Err(SendError::TimedOut)), "{case}: {response:?}");
     }
-    let server = StandIn::with(vec![Reply::endless("", vec![], Duration::from_secs(60))]).await;
+    let server = ScriptedServer::with(vec![Reply::endless("", vec![], Duration::from_secs(60))]).await;
     let egress = egress_to(&server);
     let result = egress.send(&permissions("pool", None), Instant::now(), get("https://api.example.com/a")).await;
     assert!(matches!(result, Err(SendError::TimedOut)), "a deadline that has passed");
@@ -128,7 +130,7 @@ async fn a_slow_response_times_out() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_valid_for_the_host_is_unreachable() {
-    let server = StandIn::for_hosts(&["api.example.net", "*.example.com"], vec![]).await;
+    let server = ScriptedServer::for_hosts(&["api.example.net", "*.example.com"], vec![]).await;
     let wrong_name = egress_to(&server);
     let network = NetworkAccess { trust_anchors: vec![], ..network(server.port) };
     let unknown_issuer = Egress::with_network(config(), network).unwrap();
@@ -144,7 +146,7 @@ async fn a_certificate_that_is_not_valid_for_the_host_is_unreachable() {
 
 #[tokio::test]
 async fn pools_share_no_http_connections() {
-    let server = StandIn::with(vec![ok()]).await;
+    let server = ScriptedServer::with(vec![ok()]).await;
     let egress = egress_to(&server);
     for (pool, connections) in [("one", 1), ("one", 1), ("two", 2), ("one", 2)] {
         send(&egress, &permissions(pool, None), get("https://api.example.com/a")).await.unwrap();
@@ -193,7 +195,7 @@ async fn a_secret_is_masked_wherever_its_response_is_split() {
             reply.extend(b"0\r\n\r\n");
             Reply::whole(reply)
         });
-        let server = StandIn::with(replies.collect()).await;
+        let server = ScriptedServer::with(replies.collect()).await;
         let egress = egress_to(&server);
         for split in 0..=body.len() {
             let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a")).await.unwrap();
@@ -208,7 +210,7 @@ async fn a_secret_is_masked_wherever_its_response_is_split() {
 async fn a_component_sees_neither_cookies_nor_hop_by_hop_headers() {
     let reply = "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n\
                  Keep-Alive: timeout=5\r\nX-Rate: 3\r\nContent-Length: 0\r\n\r\n";
-    let server = StandIn::with(vec![Reply::whole(reply)]).await;
+    let server = ScriptedServer::with(vec![Reply::whole(reply)]).await;
     let egress = egress_to(&server);
     let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a?b=c")).await.unwrap();
     assert_eq!(response.headers, [("x-rate".to_owned(), "3".to_owned())]);
@@ -222,7 +224,7 @@ async fn a_component_sees_neither_cookies_nor_hop_by_hop_headers() {
 
 #[tokio::test]
 async fn a_reroute_applies_after_the_original_host_was_checked() {
-    let server = StandIn::plain(vec![ok()]).await;
+    let server = ScriptedServer::plain(vec![ok()]).await;
     let target = format!("http://127.0.0.1:{}", server.port);
     let reroutes = |target: &str| {
         let hosts = ["api.example.com", "evil.example"];
@@ -248,7 +250,7 @@ async fn a_reroute_applies_after_the_original_host_was_checked() {
 #[tokio::test]
 async fn a_request_of_the_host_follows_no_redirect_and_is_not_scrubbed() {
     let body = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{TOKEN}", TOKEN.len());
-    let server = StandIn::with(vec![Reply::whole(body), redirect_to("/b")]).await;
+    let server = ScriptedServer::with(vec![Reply::whole(body), redirect_to("/b")]).await;
     let egress = egress_to(&server);
     let authorization = Secret::new(TOKEN.to_owned());
     let deadline = Instant::now() + Duration::from_secs(30);

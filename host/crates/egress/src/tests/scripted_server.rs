@@ -56,7 +56,7 @@ impl Reply {
 }
 
 /// A running server. It sends its replies in order and repeats the last one.
-pub(super) struct StandIn {
+pub(super) struct ScriptedServer {
     pub(super) port: u16,
     log: Arc<RequestLog>,
 }
@@ -67,7 +67,7 @@ struct RequestLog {
     connections: AtomicUsize,
 }
 
-impl StandIn {
+impl ScriptedServer {
     /// Starts a server for the hosts of the egress cases.
     pub(super) async fn with(replies: Vec<Reply>) -> Self {
         Self::for_hosts(&["api.example.com", "*.example.org"], replies).await
