@@ -2,5 +2,5 @@
 
 mod egress_signing;
 mod frozen_contract;
-mod refused_components;
+mod rejected_components;
 mod shipped_components;

@@ -25,7 +25,7 @@ async fn every_finding_of_a_file_comes_with_a_cure() {
     let cases = [
         ("elf.wasm", guests::elf(), 1, "not a WebAssembly component"),
         ("core.wasm", guests::core_module(), 1, "core module"),
-        ("cut.wasm", guests::truncated(), 1, "not a component that can be used"),
+        ("cut.wasm", guests::truncated(), 1, "not a valid component"),
         ("stranger.wasm", guests::stranger("wasi:keyvalue/store@0.2.0-draft"), 1, "wasi:keyvalue/store"),
         ("newer.wasm", guests::newer_world(), 2, "jackfield:provider/http@0.3.0"),
         ("loops.wasm", guests::describe_loops(), 1, "describe"),

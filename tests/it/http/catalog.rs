@@ -17,7 +17,7 @@ use std::{
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_test_support::{
-    app::{Answer, Caller, TestApp, digest},
+    app::{TestResponse, TestCaller, TestApp, digest},
     guests, marked,
 };
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ async fn empty() -> TestApp {
     TestApp::builder().trust(Trust::Shipped(BTreeMap::new())).start().await
 }
 
-async fn send_in(app: &TestApp, bytes: Vec<u8>) -> Answer {
-    app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+async fn send_in(app: &TestApp, bytes: Vec<u8>) -> TestResponse {
+    app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         request.header("content-type", "application/wasm").body(bytes)
     })
     .await
@@ -65,11 +65,11 @@ async fn added(app: &TestApp, bytes: Vec<u8>) -> Value {
     answer.json()["provider"].clone()
 }
 
-async fn approve(app: &TestApp, id: &str, digest: &str) -> Answer {
+async fn approve(app: &TestApp, id: &str, digest: &str) -> TestResponse {
     app.send(Method::POST, &format!("{PROVIDERS}/{id}/approve"), Some(json!({ "digest": digest }))).await
 }
 
-async fn decide(app: &TestApp, id: &str, what: &str) -> Answer {
+async fn decide(app: &TestApp, id: &str, what: &str) -> TestResponse {
     app.send(Method::POST, &format!("{PROVIDERS}/{id}/{what}"), None).await
 }
 
@@ -95,7 +95,7 @@ async fn until(app: &TestApp, id: &str, stands: impl Fn(&Value) -> bool) -> Valu
 }
 
 /// Connects, where the provider may run.
-async fn connect(app: &TestApp) -> Answer {
+async fn connect(app: &TestApp) -> TestResponse {
     app.put(MADE, json!({ "token": marked::secret("made-") })).await
 }
 
@@ -246,8 +246,8 @@ async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
     for (bytes, why) in [
         (guests::empty(), "not a WebAssembly component"),
         (guests::core_module(), "core module"),
-        (guests::truncated(), "not a component that can be used"),
-        (guests::describe_traps(), "could not describe itself"),
+        (guests::truncated(), "not a valid component"),
+        (guests::describe_traps(), "`describe` failed"),
         (made_as("1.0.0", |manifest| manifest["id"] = json!("Made")), "cannot be approved"),
     ] {
         let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
@@ -255,7 +255,7 @@ async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
         assert!(said.contains(why), "{why}: {said}");
     }
     let text = |request: reqwest::RequestBuilder| request.header("content-type", "text/plain").body("x");
-    let wrong = app.send_made(Caller::Executive, Method::POST, PROVIDERS, text).await;
+    let wrong = app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, text).await;
     let _ = wrong.refused(400, "invalid_request");
     assert_eq!(app.get(PROVIDERS).await.ok()["providers"], json!([]));
 }

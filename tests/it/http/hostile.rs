@@ -1,4 +1,4 @@
-//! Components that attack their host: each ends in a typed error within its limit, and the others keep answering.
+//! Components that attack the host. Each call ends with an error within its limits, and other components still work.
 
 mod wasi_http;
 
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
-    app::{Answer, TestApp},
+    app::{TestApp, TestResponse},
     guests, hostile, marked,
     slack::Slack,
-    upstream::Upstream,
+    stand_in_server::StandInServer,
 };
 use serde_json::{Value, json};
 
@@ -17,32 +17,32 @@ use super::{SLACK, body, known_token};
 
 const HOSTILE: &str = "/api/admin/connections/hostile";
 
-/// A service with the hostile component, connected, beside Slack's, connected too.
+/// A service with two connections: one of the hostile component, and one of Slack's.
 struct Arena {
     app: TestApp,
-    upstream: Upstream,
+    upstream: StandInServer,
     token: String,
     _slack: Slack,
 }
 
 impl Arena {
     async fn open() -> Self {
-        let waits = (Duration::from_secs(1), Duration::from_secs(2));
-        Self::open_with(waits, |limits| limits.call_time = Duration::from_secs(2)).await
+        let timeouts = (Duration::from_secs(1), Duration::from_secs(2));
+        Self::open_with(timeouts, |limits| limits.call_time = Duration::from_secs(2)).await
     }
 
-    /// Opens it with time for a behaviour that does much: what ends it is not to be the clock.
-    async fn unhurried() -> Self {
-        let waits = (Duration::from_secs(10), Duration::from_secs(15));
-        Self::open_with(waits, |limits| {
+    /// Starts it with enough time for behaviours that do much, so that no time limit ends them.
+    async fn with_enough_time() -> Self {
+        let timeouts = (Duration::from_secs(10), Duration::from_secs(15));
+        Self::open_with(timeouts, |limits| {
             limits.call_time = Duration::from_secs(30);
             limits.guest_time = Duration::from_secs(15);
         })
         .await
     }
 
-    /// Opens it with other limits, and other waits for the first byte and the whole answer.
-    async fn open_with(waits: (Duration, Duration), change: impl FnOnce(&mut Limits)) -> Self {
+    /// Starts it with other limits, and other timeouts for the first byte and the whole response.
+    async fn open_with(timeouts: (Duration, Duration), change: impl FnOnce(&mut Limits)) -> Self {
         let slack = Slack::start().await;
         let upstream = hostile::start().await.expect("a stand-in");
         let app = TestApp::builder()
@@ -52,7 +52,7 @@ impl Arena {
             .reroute(hostile::HOST, &upstream)
             .reroute(hostile::BARE_HOST, &upstream)
             .limits(change)
-            .egress(|limits| (limits.first_byte, limits.total) = waits)
+            .egress(|limits| (limits.first_byte, limits.total) = timeouts)
             .start()
             .await;
         assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.ok()["ok"], true);
@@ -61,93 +61,93 @@ impl Arena {
         arena
     }
 
-    async fn connect(&self, behaviour: &str) -> Answer {
+    async fn connect(&self, behaviour: &str) -> TestResponse {
         self.app.put(HOSTILE, json!({ "behaviour": behaviour, "token": self.token })).await
     }
 
-    /// Lets the component behave in one way in a health check.
+    /// Runs a health check in which the component shows a behaviour.
     async fn health(&self, behaviour: &str) -> Value {
         assert_eq!(self.connect(behaviour).await.ok()["ok"], true);
         self.app.get(&format!("{HOSTILE}/health")).await.ok()
     }
 
-    async fn users(&self, behaviour: &str) -> Answer {
+    async fn users(&self, behaviour: &str) -> TestResponse {
         assert_eq!(self.connect(behaviour).await.ok()["ok"], true);
         self.app.get(&format!("{HOSTILE}/users")).await
     }
 
-    /// Expects a fault within the call's time and a moment, and that Slack's component still answers.
-    async fn faults(&self, behaviour: &str) {
+    /// Expects a fault soon after the call's time limit, and that Slack's component still works.
+    async fn expect_fault(&self, behaviour: &str) {
         let started = Instant::now();
         let health = self.health(behaviour).await;
         assert_eq!(health["code"], "plugin_fault", "{behaviour}: {health}");
         assert!(started.elapsed() < Duration::from_millis(2_500), "{behaviour} took {:?}", started.elapsed());
-        self.others_answer().await;
+        self.expect_others_work().await;
     }
 
-    async fn others_answer(&self) {
+    async fn expect_others_work(&self) {
         assert_eq!(self.app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
     }
 }
 
 #[tokio::test]
-async fn a_guest_that_computes_for_ever_is_ended() {
+async fn a_guest_that_never_stops_computing_is_stopped() {
     let arena = Arena::open().await;
-    arena.faults("spin").await;
-    arena.faults("spin-bulk").await;
+    arena.expect_fault("spin").await;
+    arena.expect_fault("spin-bulk").await;
 }
 
 #[tokio::test]
-async fn a_guest_that_sleeps_in_the_host_is_ended() {
-    Arena::open().await.faults("sleep").await;
+async fn a_guest_that_sleeps_in_a_host_function_is_stopped() {
+    Arena::open().await.expect_fault("sleep").await;
 }
 
 #[tokio::test]
-async fn a_guest_that_waits_for_a_silent_provider_is_ended_and_the_provider_named() {
+async fn a_silent_provider_is_reported_as_a_timeout_of_the_provider() {
     let arena = Arena::open().await;
     let health = arena.health("slow").await;
-    // Egress gives up before the call does, and the guest reports what it was told.
+    // Egress times out before the call does, and the guest reports the error.
     assert!(health["slow"].as_str().is_some_and(|slow| slow.contains("timed")), "{health}");
-    arena.others_answer().await;
+    arena.expect_others_work().await;
 }
 
 #[tokio::test]
-async fn a_guest_that_ends_the_program_ends_its_call_alone() {
+async fn a_guest_that_exits_panics_or_recurses_ends_only_its_own_call() {
     let arena = Arena::open().await;
-    arena.faults("exit").await;
-    arena.faults("panic").await;
-    arena.faults("recursion").await;
+    arena.expect_fault("exit").await;
+    arena.expect_fault("panic").await;
+    arena.expect_fault("recursion").await;
 }
 
 #[tokio::test]
-async fn a_guest_gets_no_more_memory_than_a_call_may_have() {
+async fn a_guest_cannot_exceed_the_memory_of_a_call() {
     let arena = Arena::open().await;
     let health = arena.health("grow-memory").await;
     if health["healthy"] == true {
-        let got = health["mebibytes"].as_f64().expect("how much it got");
+        let got = health["mebibytes"].as_f64().expect("the memory that it got");
         assert!(got <= 128.0, "{health}");
     } else {
         assert_eq!(health["code"], "plugin_fault");
     }
-    arena.others_answer().await;
+    arena.expect_others_work().await;
 }
 
 #[tokio::test]
-async fn a_guest_holds_no_more_handles_than_a_call_may() {
+async fn a_guest_cannot_exceed_the_handles_of_a_call() {
     let arena = Arena::open().await;
     let health = arena.health("handles").await;
     assert!(
         health["code"] == "plugin_fault" || health["handles"].as_f64().is_some_and(|got| got <= 1_000.0),
         "{health}"
     );
-    arena.others_answer().await;
+    arena.expect_others_work().await;
 }
 
 #[tokio::test]
-async fn what_a_guest_hands_over_is_bounded() {
+async fn every_value_from_a_guest_has_a_limit() {
     let arena = Arena::open().await;
     for behaviour in ["huge-string", "bad-report", "many-reports", "long-fields"] {
-        arena.faults(behaviour).await;
+        arena.expect_fault(behaviour).await;
     }
     for behaviour in ["many-records", "many-records:1001", "long-fields", "long-fields:321", "long-cursor:2049"] {
         let _ = arena.users(behaviour).await.refused(502, "plugin_fault");
@@ -155,13 +155,13 @@ async fn what_a_guest_hands_over_is_bounded() {
     for behaviour in ["many-records:1000", "long-cursor:2048"] {
         let answer = arena.users(behaviour).await;
         assert!(answer.status == 200 || answer.code() == "plugin_fault", "{behaviour}: {}", answer.text);
-        assert_eq!(answer.status, 200, "{behaviour}: the bound itself is taken: {}", answer.text);
+        assert_eq!(answer.status, 200, "{behaviour}: the limit itself is allowed: {}", answer.text);
     }
-    arena.others_answer().await;
+    arena.expect_others_work().await;
 }
 
 #[tokio::test]
-async fn a_list_that_names_a_page_twice_ends() {
+async fn a_list_that_repeats_a_cursor_ends() {
     let arena = Arena::open().await;
     for behaviour in ["same-cursor", "two-page-loop"] {
         let (mut cursor, mut pages) = (String::new(), 0);
@@ -169,7 +169,7 @@ async fn a_list_that_names_a_page_twice_ends() {
         loop {
             let page = arena.app.get(&format!("{HOSTILE}/users{cursor}")).await;
             pages += 1;
-            assert!(pages < 10, "{behaviour} goes on");
+            assert!(pages < 10, "{behaviour} does not end");
             if page.status != 200 {
                 let _ = page.refused(502, "provider_error");
                 break;
@@ -180,25 +180,25 @@ async fn a_list_that_names_a_page_twice_ends() {
 }
 
 #[tokio::test]
-async fn a_guest_sends_no_more_requests_than_a_call_may() {
+async fn a_guest_cannot_exceed_the_requests_of_a_call() {
     let arena = Arena::open().await;
     for behaviour in ["thousand-requests", "flood-send"] {
         arena.upstream.forget();
         let health = arena.health(behaviour).await;
         let sent = arena.upstream.requests().len();
-        assert!(sent <= 32, "{behaviour}: {sent} were sent; {health}");
-        arena.others_answer().await;
+        assert!(sent <= 32, "{behaviour}: sent {sent}; {health}");
+        arena.expect_others_work().await;
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_log_lines_is_cut() {
+async fn a_flood_of_log_lines_is_limited() {
     let arena = Arena::open().await;
     let before = arena.app.log_bytes();
     let health = arena.health("flood-log").await;
     let written = arena.app.log_bytes() - before;
-    assert!(written < 1 << 20, "{written} bytes were written; {health}");
-    arena.others_answer().await;
+    assert!(written < 1 << 20, "wrote {written} bytes; {health}");
+    arena.expect_others_work().await;
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn only_declared_endpoints_are_called() {
 }
 
 #[tokio::test]
-async fn the_credentials_place_and_the_hosts_fields_are_not_the_guests() {
+async fn a_guest_cannot_set_the_credentials_placement_or_the_hosts_headers() {
     let arena = Arena::open().await;
     for behaviour in ["own-authorization", "own-place", "header-injection"] {
         assert_eq!(arena.connect(behaviour).await.status, 200);
@@ -231,7 +231,7 @@ async fn the_credentials_place_and_the_hosts_fields_are_not_the_guests() {
 }
 
 #[tokio::test]
-async fn a_host_without_a_declared_credential_sees_none() {
+async fn a_host_without_a_declared_credential_receives_none() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("bare-host").await.status, 200);
     arena.upstream.forget();
@@ -242,22 +242,22 @@ async fn a_host_without_a_declared_credential_sees_none() {
 }
 
 #[tokio::test]
-async fn an_echoed_credential_is_taken_out_before_the_guest_sees_it() {
+async fn an_echoed_credential_is_masked_before_the_guest_sees_it() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("echo").await.status, 200);
     arena.upstream.forget();
     let health = arena.app.get(&format!("{HOSTILE}/health")).await;
     let sent = arena.upstream.requests();
-    assert!(format!("{sent:?}").contains(&arena.token), "the upstream got it: {sent:?}");
+    assert!(format!("{sent:?}").contains(&arena.token), "the upstream receives it: {sent:?}");
     assert_eq!(health.status, 200);
-    assert!(health.text.contains("[secret]"), "the echo came back: {}", health.text);
-    for (name, dress) in jackfield_test_support::upstream::dresses(&arena.token) {
+    assert!(health.text.contains("[secret]"), "the response contains the masked echo: {}", health.text);
+    for (name, dress) in jackfield_test_support::stand_in_server::encodings(&arena.token) {
         assert!(!health.text.contains(&dress), "{name} in {}", health.text);
     }
 }
 
 #[tokio::test]
-async fn a_guest_finds_no_files_arguments_environment_or_sockets() {
+async fn a_guest_has_no_files_arguments_environment_or_sockets() {
     let arena = Arena::open().await;
     let health = arena.health("dump-environment").await;
     assert_eq!(health["healthy"], true, "{health}");
@@ -268,14 +268,14 @@ async fn a_guest_finds_no_files_arguments_environment_or_sockets() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_call_is_left_for_the_next() {
+async fn no_data_of_a_call_is_left_for_the_next() {
     let slack = Slack::start().await;
     let upstream = hostile::start().await.expect("a stand-in");
     let app = TestApp::builder()
         .component("guests/hostile")
         .reroute("slack.com", &slack)
         .reroute(hostile::HOST, &upstream)
-        // One slot, so that the next call gets the memory of the one before.
+        // One slot, so that each call gets the memory of the previous one.
         .limits(|limits| {
             limits.pooling = Pooling::WherePossible;
             limits.calls = 1;
@@ -295,42 +295,42 @@ async fn nothing_of_a_call_is_left_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_description_does_not_depend_on_the_moment() {
-    let mut said = Vec::new();
+async fn describe_always_returns_the_same_manifest() {
+    let mut manifests = Vec::new();
     for _ in 0..2 {
         let app = TestApp::builder().component("guests/hostile").start().await;
         let list = app.get("/api/admin/providers").await.ok();
-        said.push(list["providers"][0]["fields"].to_string());
+        manifests.push(list["providers"][0]["fields"].to_string());
     }
-    assert_eq!(said[0], said[1]);
+    assert_eq!(manifests[0], manifests[1]);
 }
 
 #[tokio::test]
-async fn while_many_calls_are_aborted_every_place_becomes_free_again() {
+async fn aborted_calls_release_their_permits() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("slow").await.status, 200);
     for _ in 0..25 {
         let calls = (0..40).map(|_| async {
-            let asked = arena.app.get("/api/admin/connections/hostile/health");
-            // Dropped in the middle, as when a client goes away.
-            tokio::time::timeout(Duration::from_millis(30), asked).await.ok();
+            let request = arena.app.get("/api/admin/connections/hostile/health");
+            // Dropped before it ends, as when a client disconnects.
+            tokio::time::timeout(Duration::from_millis(30), request).await.ok();
         });
         futures_util::future::join_all(calls).await;
     }
     assert_eq!(arena.connect("ok").await.status, 200);
     let deadline = Instant::now() + Duration::from_secs(10);
     while arena.app.get("/api/admin/connections/hostile/health").await.status != 200 {
-        assert!(Instant::now() < deadline, "the places are not free again");
+        assert!(Instant::now() < deadline, "the permits are not released");
         tokio::task::yield_now().await;
     }
-    arena.others_answer().await;
+    arena.expect_others_work().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_component_at_its_bound_leaves_the_others_their_speed() {
+async fn one_component_at_its_limit_does_not_slow_down_others() {
     const FLOOD: usize = 500;
-    let waits = (Duration::from_secs(8), Duration::from_secs(10));
-    let arena = Arena::open_with(waits, |limits| {
+    let timeouts = (Duration::from_secs(8), Duration::from_secs(10));
+    let arena = Arena::open_with(timeouts, |limits| {
         (limits.calls, limits.calls_per_component) = (FLOOD + 100, FLOOD);
         limits.call_time = Duration::from_secs(20);
     })
@@ -340,14 +340,14 @@ async fn one_component_at_its_bound_leaves_the_others_their_speed() {
     let path = format!("{HOSTILE}/health");
     let flood = futures_util::future::join_all((0..FLOOD).map(|_| arena.app.get(&path)));
     let others = async {
-        // All of them wait for the silent provider by now.
+        // Wait until all of them wait for the silent provider.
         while arena.upstream.requests().len() < FLOOD {
             tokio::task::yield_now().await;
         }
         let mut slowest = Duration::ZERO;
         for _ in 0..20 {
             let started = Instant::now();
-            arena.others_answer().await;
+            arena.expect_others_work().await;
             slowest = slowest.max(started.elapsed());
         }
         slowest
@@ -358,9 +358,9 @@ async fn one_component_at_its_bound_leaves_the_others_their_speed() {
 }
 
 #[tokio::test]
-async fn components_that_fail_in_ways_no_compiler_makes_fault_and_no_more() {
+async fn components_that_no_compiler_produces_only_fault() {
     let slack = Slack::start().await;
-    let made: [(&str, Vec<u8>); 9] = [
+    let components: [(&str, Vec<u8>); 9] = [
         ("tables", guests::table_grows()),
         ("many tables", guests::many_tables(20, 10_000)),
         ("many instances", guests::many_core_instances(500)),
@@ -371,7 +371,7 @@ async fn components_that_fail_in_ways_no_compiler_makes_fault_and_no_more() {
         ("realloc", guests::realloc_out_of_bounds()),
         ("post", guests::post_return_loops()),
     ];
-    for (name, bytes) in made {
+    for (name, bytes) in components {
         let app = TestApp::builder()
             .component("slack")
             .reroute("slack.com", &slack)
@@ -388,9 +388,9 @@ async fn components_that_fail_in_ways_no_compiler_makes_fault_and_no_more() {
             let connect = app.put(&path, json!({ "token": marked::secret("tok-") })).await;
             if connect.status == 200 {
                 let health = app.get(&format!("{path}/health")).await.ok();
-                // A table that may not grow is refused to the guest, which may live with that.
-                let lives = name == "tables" && health["healthy"] == true;
-                assert!(lives || health["code"] == "plugin_fault", "{name}: {health}");
+                // Growing a table beyond the limit fails, which the guest may handle.
+                let survives = name == "tables" && health["healthy"] == true;
+                assert!(survives || health["code"] == "plugin_fault", "{name}: {health}");
             } else {
                 let _ = connect.refused(502, "plugin_fault");
             }

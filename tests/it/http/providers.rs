@@ -63,7 +63,7 @@ async fn whatever_lies_in_the_folder_the_service_starts_and_says_why() {
         ("empty.wasm", "not a WebAssembly component"),
         ("elf.wasm", "not a WebAssembly component"),
         ("core.wasm", "core module"),
-        ("cut.wasm", "not a component that can be used"),
+        ("cut.wasm", "not a valid component"),
         ("zwilling.wasm", "slack.wasm already has the id"),
     ] {
         assert!(states[id].starts_with("\"broken\"") && states[id].contains(words), "{id}: {}", states[id]);

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use jackfield_core::{
     Clock, Secret,
     manifest::{
-        Attachment, AwsPlace, Claim, ClaimValue, CredentialSource, Endpoint, Given, HmacPlace, JwtAlgorithm, JwtPlace,
-        KeyCoding, Method, Place, SignatureCoding, SignedPart, TimeFormat, TimePlace,
+        Attachment, AwsPlacement, Claim, ClaimValue, CredentialSource, Endpoint, LiteralOrField, HmacPlacement, JwtAlgorithm, JwtPlacement,
+        KeyEncoding, Method, Placement, SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
     },
 };
 use jackfield_egress::{CallPermissions, Egress, EgressConfig, Request, RequestBudget, Response, SendError};
@@ -20,31 +20,31 @@ use tokio::time::Instant;
 
 const HOST: &str = "api.acme.example";
 
-fn hmac() -> Place {
-    Place::Hmac(HmacPlace {
+fn hmac() -> Placement {
+    Placement::Hmac(HmacPlacement {
         header: "X-Signature".to_owned(),
         format: "v1={}".to_owned(),
-        key: KeyCoding::Text,
+        key: KeyEncoding::Text,
         parts: vec![SignedPart::Time, SignedPart::Method, SignedPart::Path, SignedPart::Body],
-        coding: SignatureCoding::Hex,
-        time: Some(TimePlace { header: "X-Time".to_owned(), format: TimeFormat::Seconds }),
+        coding: SignatureEncoding::Hex,
+        time: Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds }),
     })
 }
 
-fn aws() -> Place {
-    Place::Aws(AwsPlace {
-        access_key: Given::Field("key_id".to_owned()),
-        region: Given::Literal("eu-central-1".to_owned()),
+fn aws() -> Placement {
+    Placement::Aws(AwsPlacement {
+        access_key: LiteralOrField::Field("key_id".to_owned()),
+        region: LiteralOrField::Literal("eu-central-1".to_owned()),
         service: "execute-api".to_owned(),
     })
 }
 
-fn jwt() -> Place {
-    Place::Jwt(JwtPlace {
+fn jwt() -> Placement {
+    Placement::Jwt(JwtPlacement {
         header: "Authorization".to_owned(),
         format: "Bearer {}".to_owned(),
         algorithm: JwtAlgorithm::Hs256,
-        key: KeyCoding::Text,
+        key: KeyEncoding::Text,
         key_id: None,
         claims: vec![Claim { name: "iss".to_owned(), value: ClaimValue::Field("key_id".to_owned()) }],
         lifetime: 60,
@@ -57,7 +57,7 @@ struct Sent {
 }
 
 /// Sends a POST at 2023-11-14T22:13:20Z to a server that echoes the whole request.
-async fn send(place: Place, key: &str, headers: &[(&str, &str)]) -> Sent {
+async fn send(place: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
     let upstream = Upstream::start(everything_received).await;
     let egress = Egress::new(EgressConfig {
         reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
@@ -179,15 +179,15 @@ async fn a_signing_placement_may_only_use_declared_fields() {
         let mut manifest = guests::manifest();
         manifest["endpoints"][0]["credential"]["place"] = place;
         let refused = sandbox.load(guests::describing(&manifest)).await.expect_err("it has no such field");
-        assert!(refused.to_string().contains("no place that it can be put in"), "{refused}");
+        assert!(refused.to_string().contains("no valid placement"), "{refused}");
 
         manifest["fields"].as_array_mut().expect("fields").push(field.clone());
         let component = sandbox.load(guests::describing(&manifest)).await.expect("taken");
         let attachment = component.endpoints[0].credential.clone().expect("a credential");
         let said = match attachment.place {
-            Place::Hmac(place) => place.words(),
-            Place::Aws(place) => place.words(),
-            Place::Jwt(place) => place.words(),
+            Placement::Hmac(place) => place.describe(),
+            Placement::Aws(place) => place.describe(),
+            Placement::Jwt(place) => place.describe(),
             other => panic!("{other:?}"),
         };
         assert_eq!(said, words);

@@ -28,7 +28,7 @@ pub(crate) fn check_is_component(bytes: &[u8]) -> Result<(), LoadError> {
 pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Code, LoadError> {
     check_is_component(bytes)?;
     Code::from_binary(engine, bytes)
-        .map_err(|error| LoadError(format!("it cannot be compiled: {}", sanitize(&format!("{error:#}"), 500))))
+        .map_err(|error| LoadError(format!("it is not a valid component: {}", sanitize(&format!("{error:#}"), 500))))
 }
 
 /// Loads the code that a child process compiled.

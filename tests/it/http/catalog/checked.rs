@@ -70,11 +70,11 @@ async fn a_component_that_a_child_checked_is_the_one_that_was_sent_in() {
 async fn whatever_a_child_meets_is_told_as_a_reason() {
     let app = service().await;
     for (name, bytes, why) in [
-        ("cut", guests::truncated(), "not a component that can be used"),
-        ("stranger", guests::stranger(guests::STRANGERS[0]), "imports what no component may"),
-        ("traps", guests::describe_traps(), "could not describe itself"),
-        ("loops", guests::describe_loops(), "describe itself"),
-        ("endless start", guests::start_loops(), "describe itself"),
+        ("cut", guests::truncated(), "not a valid component"),
+        ("stranger", guests::stranger(guests::STRANGERS[0]), "imports something that is not allowed"),
+        ("traps", guests::describe_traps(), "`describe` failed"),
+        ("loops", guests::describe_loops(), "`describe` did not return"),
+        ("endless start", guests::start_loops(), "`describe` did not return"),
     ] {
         let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
         let said = refused["errors"][0]["message"].as_str().expect("a message");

@@ -83,7 +83,7 @@ async fn half_a_file_is_no_component_and_the_whole_one_is() {
     let mut file = fs::File::create(&path).expect("a file");
     file.write_all(&bytes[..bytes.len() / 2]).expect("half of it");
     let half = until(&app, "made.wasm", |entry| entry["state"] == "broken").await;
-    assert!(half["reason"].as_str().is_some_and(|why| why.contains("not a component")), "{half}");
+    assert!(half["reason"].as_str().is_some_and(|why| why.contains("not a valid component")), "{half}");
     file.write_all(&bytes[bytes.len() / 2..]).expect("the rest");
     until(&app, "made", |entry| entry["state"] == "pending").await;
     assert_eq!(entry(&app, "made.wasm").await, json!(null));
@@ -151,7 +151,7 @@ async fn a_component_that_is_approved_is_in_no_need_of_its_file_while_bad_ones_c
     until(&app, "made", |entry| entry["state"] == "pending").await;
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
-    for (bytes, why) in [(guests::elf(), "not a WebAssembly"), (guests::describe_loops(), "describe itself")] {
+    for (bytes, why) in [(guests::elf(), "not a WebAssembly"), (guests::describe_loops(), "`describe` did not return")] {
         fs::write(app.plugins().join("made.wasm"), bytes).expect("replaced");
         let says = |entry: &serde_json::Value| entry["reason"].as_str().is_some_and(|said| said.contains(why));
         until(&app, "made.wasm", says).await;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_signing::TrustedKeys;
-use jackfield_test_support::app::{Answer, Caller, TestApp, digest};
+use jackfield_test_support::app::{TestResponse, TestCaller, TestApp, digest};
 use minisign::KeyPair;
 use serde_json::json;
 
@@ -82,9 +82,9 @@ async fn what_asks_for_more_than_the_grant_or_has_a_broken_signature_does_not_ru
 }
 
 /// Sends a component in with the signature of some bytes.
-async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -> Answer {
+async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -> TestResponse {
     let signature = minisign::sign(None, &pair.sk, signed, None, None).expect("a signature").into_string();
-    app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+    app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         let request = request.header("component-signature", STANDARD.encode(signature));
         request.header("content-type", "application/wasm").body(bytes)
     })
@@ -110,7 +110,7 @@ async fn a_signature_that_is_sent_along_counts_as_one_beside_the_file() {
     let stranger = KeyPair::generate_unencrypted_keypair().expect("a pair");
     let added = send_in(&app, &stranger, made("1.2.0"), &made("1.2.0")).await.json();
     assert_eq!(added["provider"]["waiting"][0]["signature"]["state"], "unknown_key", "{added}");
-    let nonsense = app.send_made(Caller::Executive, Method::POST, PROVIDERS, |request| {
+    let nonsense = app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         let request = request.header("component-signature", "not base64!");
         request.header("content-type", "application/wasm").body(made("1.3.0"))
     });

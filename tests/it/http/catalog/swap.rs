@@ -6,7 +6,7 @@ use jackfield_sandbox::Trust;
 use jackfield_test_support::{
     app::{TestApp, digest},
     guests, marked,
-    upstream::{Answer, Upstream},
+    stand_in_server::{StandInResponse, StandInServer},
 };
 use serde_json::json;
 
@@ -17,12 +17,12 @@ const ACME: &str = "/api/admin/connections/acme-hr";
 #[tokio::test]
 async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
     let key = marked::secret("acme_");
-    let upstream = Upstream::start(|request| match request.path.as_str() {
+    let upstream = StandInServer::start(|request| match request.path.as_str() {
         "/v1/people" => {
             let ada = json!({ "id": "1", "name": "Ada Lee", "email": null });
-            Answer::json(&json!({ "people": [ada], "more": false }))
+            StandInResponse::json(&json!({ "people": [ada], "more": false }))
         }
-        _ => Answer::json(&json!({ "name": "Acme Instruments" })),
+        _ => StandInResponse::json(&json!({ "name": "Acme Instruments" })),
     })
     .await;
     let app = TestApp::builder()

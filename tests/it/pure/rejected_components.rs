@@ -1,4 +1,4 @@
-//! Components that are refused when they are loaded, each with a reason, in a bounded time.
+//! Components that are rejected when they are loaded, each with a reason and within a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,15 @@ fn sandbox() -> Sandbox {
         component_bytes: 8 << 20,
         ..Limits::default()
     };
-    let egress = Egress::new(EgressConfig::default()).expect("a way out");
+    let egress = Egress::new(EgressConfig::default()).expect("an egress");
     Sandbox::new(limits, egress, Cache::none()).expect("a sandbox")
 }
 
-/// Loads a component that must be refused, and gives the reason.
-async fn refused(sandbox: &Sandbox, name: &str, bytes: Vec<u8>) -> String {
+/// Loads a component that must be rejected, and returns the reason.
+async fn expect_rejection(sandbox: &Sandbox, name: &str, bytes: Vec<u8>) -> String {
     let started = Instant::now();
     let reason = match sandbox.load(bytes).await {
-        Ok(_) => panic!("{name} was taken"),
+        Ok(_) => panic!("{name} was loaded"),
         Err(error) => error.to_string(),
     };
     assert!(started.elapsed() < Duration::from_secs(20), "{name} took {:?}", started.elapsed());
@@ -29,33 +29,33 @@ async fn refused(sandbox: &Sandbox, name: &str, bytes: Vec<u8>) -> String {
 }
 
 #[tokio::test]
-async fn a_well_behaved_component_is_taken() {
-    let component = sandbox().load(guests::well_behaved()).await.expect("taken");
+async fn a_valid_component_is_loaded() {
+    let component = sandbox().load(guests::well_behaved()).await.expect("a component");
     assert_eq!(component.digest.len(), 64);
 }
 
 #[tokio::test]
-async fn an_import_beyond_the_world_is_refused_by_its_name() {
+async fn an_import_outside_the_world_is_rejected_by_name() {
     let sandbox = sandbox();
     for stranger in guests::STRANGERS {
-        let reason = refused(&sandbox, stranger, guests::stranger(stranger)).await;
+        let reason = expect_rejection(&sandbox, stranger, guests::stranger(stranger)).await;
         let name = stranger.split('@').next().expect("a name");
         assert!(reason.contains(name), "{stranger}: {reason}");
     }
-    let reason = refused(&sandbox, "a function more", guests::with_secret_function()).await;
+    let reason = expect_rejection(&sandbox, "an additional function", guests::with_secret_function()).await;
     assert!(reason.contains("jackfield:provider/http"), "{reason}");
 }
 
 #[tokio::test]
-async fn every_language_proposal_that_is_not_needed_is_refused() {
+async fn every_unneeded_wasm_proposal_is_rejected() {
     let sandbox = sandbox();
     for (name, _) in guests::PROPOSALS {
-        let _reason = refused(&sandbox, name, guests::proposal(name)).await;
+        let _reason = expect_rejection(&sandbox, name, guests::proposal(name)).await;
     }
 }
 
 #[tokio::test]
-async fn a_component_that_does_not_come_to_describe_itself_is_refused_in_time() {
+async fn a_component_whose_describe_fails_is_rejected_in_time() {
     let sandbox = sandbox();
     for (name, bytes) in [
         ("start", guests::start_loops()),
@@ -68,6 +68,6 @@ async fn a_component_that_does_not_come_to_describe_itself_is_refused_in_time() 
         ("discriminant", guests::describe_bad_discriminant()),
         ("endless list", guests::describe_endless_list()),
     ] {
-        let _reason = refused(&sandbox, name, bytes).await;
+        let _reason = expect_rejection(&sandbox, name, bytes).await;
     }
 }
