@@ -69,7 +69,7 @@ impl App {
             sandbox,
             egress: egress.clone(),
             clock: clock.clone(),
-            limits: config.limits.clone(),
+            requests_per_call: config.limits.requests,
             public_url: config.base_url(),
             oauth_apps: config.oauth_apps.clone(),
             run,

@@ -1,6 +1,6 @@
 //! Connects providers, checks their health, reads their users and disconnects them.
 //!
-//! This room contains the order of the steps. It contains no HTTP of the API and no SQL.
+//! Defines the order of the steps. The HTTP of the API and the SQL are in other crates.
 
 mod accounts;
 mod alerts;
@@ -36,7 +36,7 @@ use jackfield_core::{
     audit::{Action, Actor},
 };
 use jackfield_egress::Egress;
-use jackfield_sandbox::{Catalog, Component, Limits, Sandbox};
+use jackfield_sandbox::{Catalog, Component, Sandbox};
 use jackfield_store::{NewAudit, ServiceRun, Store};
 use url::Url;
 
@@ -70,7 +70,7 @@ pub struct Connections {
     call_metrics: CallMetrics,
 }
 
-/// What [`Connections`] is created from.
+/// The parts and settings that [`Connections`] is created from.
 #[derive(Debug)]
 pub struct ConnectionsSetup {
     pub store: Store,
@@ -78,8 +78,8 @@ pub struct ConnectionsSetup {
     pub sandbox: Sandbox,
     pub egress: Egress,
     pub clock: Clock,
-    /// The limits of a call; only the number of requests is used here.
-    pub limits: Limits,
+    /// Maximum number of requests in one call of a plugin.
+    pub requests_per_call: u32,
     /// The URL at which browsers reach this service.
     pub public_url: Url,
     /// The OAuth apps of the settings, by the provider's name in them.
@@ -100,7 +100,7 @@ impl Connections {
             sandbox: setup.sandbox,
             egress: setup.egress,
             clock: setup.clock,
-            requests_per_call: setup.limits.requests,
+            requests_per_call: setup.requests_per_call,
             redirect_uri: redirect_uri.into(),
             oauth_apps: Arc::new(setup.oauth_apps),
             minted_tokens: MintedTokens::default(),
@@ -110,7 +110,7 @@ impl Connections {
 
     /// Returns the ids of all providers whose plugin has a valid manifest, in whatever state it is.
     #[must_use]
-    pub fn providers(&self) -> BTreeSet<String> {
+    pub fn provider_ids(&self) -> BTreeSet<String> {
         let entries = self.catalog.entries();
         entries.iter().filter(|entry| entry.manifest().is_some()).map(|entry| entry.id.clone()).collect()
     }

@@ -25,7 +25,7 @@ impl Connections {
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if a credential of the provider has only one account, or the
     /// error of the provider.
-    pub async fn accounts(&self, provider: &str) -> Result<Accounts, Error> {
+    pub async fn list_accounts(&self, provider: &str) -> Result<Accounts, Error> {
         let (component, connection) = self.require_accounts(provider).await?;
         let accounts = self.fetch_accounts(&component, &connection).await?;
         Ok(Accounts { accounts, selected: connection.account })
@@ -34,7 +34,7 @@ impl Connections {
     /// Tries the connection with an account and then chooses it. Returns the organization's name.
     ///
     /// # Errors
-    /// The errors of [`accounts`](Self::accounts), or [`Error::InvalidFields`] if the credential does not give access
+    /// The errors of [`list_accounts`](Self::list_accounts), or [`Error::InvalidFields`] if the credential does not give access
     /// to the account.
     pub async fn choose_account(&self, provider: &str, account: &str, actor: &Actor) -> Result<Option<String>, Error> {
         retry_overtaken(async || {

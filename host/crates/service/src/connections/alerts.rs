@@ -16,7 +16,7 @@ impl Connections {
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not declare the `alerts` capability, or the
     /// error of the provider.
-    pub async fn alert_target(&self, provider: &str) -> Result<Option<String>, Error> {
+    pub async fn read_alert_target(&self, provider: &str) -> Result<Option<String>, Error> {
         let (component, connection) = self.require_alerts(provider).await?;
         self.call_stored(&component, &connection, GetAlertTarget).await
     }
@@ -24,7 +24,7 @@ impl Connections {
     /// Sets the address to which the provider sends alerts, and returns the address that the provider reports.
     ///
     /// # Errors
-    /// The errors of [`alert_target`](Self::alert_target), or [`Error::InvalidFields`] if `url` is not a public HTTPS
+    /// The errors of [`read_alert_target`](Self::read_alert_target), or [`Error::InvalidFields`] if `url` is not a public HTTPS
     /// address.
     pub async fn set_alert_target(&self, provider: &str, url: &str, actor: &Actor) -> Result<Option<String>, Error> {
         policy::validate_url(url)

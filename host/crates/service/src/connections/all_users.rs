@@ -20,7 +20,7 @@ impl Connections {
     /// If the provider asks to wait, this waits and continues.
     ///
     /// # Errors
-    /// The errors of [`users`](Self::users), [`Error::ProviderTimeout`] after [`ALL_USERS_TIMEOUT`], and
+    /// The errors of [`list_users`](Self::list_users), [`Error::ProviderTimeout`] after [`ALL_USERS_TIMEOUT`], and
     /// [`Error::Overloaded`] if the connection was changed to another account meanwhile, because some of the users
     /// then belong to the previous one.
     pub async fn read_all_users(&self, provider: &str, mut for_page: impl FnMut(Vec<User>)) -> Result<(), Error> {
@@ -30,7 +30,7 @@ impl Connections {
         let (mut cursor, mut has_waited): (Option<String>, bool) = (None, false);
         loop {
             let left = ALL_USERS_TIMEOUT.saturating_sub(started.elapsed());
-            let page = tokio::time::timeout(left, self.users(provider, cursor.as_deref(), PAGE_SIZE));
+            let page = tokio::time::timeout(left, self.list_users(provider, cursor.as_deref(), PAGE_SIZE));
             match page.await.map_err(|_| Error::ProviderTimeout)? {
                 Ok(page) => {
                     for_page(page.users);

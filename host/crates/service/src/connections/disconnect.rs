@@ -101,7 +101,7 @@ impl Connections {
             return Err("the plugin does not declare one".to_owned());
         };
         let provider = component.manifest.id.as_str();
-        let app = self.oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
+        let app = self.find_oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
         let grant = self.store.oauth_grant(&connection.id).await.map_err(|error| error.to_string())?;
         let grant = grant.ok_or("it is no longer stored")?;
         let endpoint = TokenEndpoint::new(self, provider, oauth2, &app);

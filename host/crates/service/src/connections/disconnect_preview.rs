@@ -78,7 +78,7 @@ impl Connections {
         if !component.manifest.capabilities.alerts {
             return Some(false);
         }
-        match self.alert_target(provider).await {
+        match self.read_alert_target(provider).await {
             Ok(target) => Some(target.is_some()),
             Err(error) => {
                 tracing::debug!(provider, %error, "alert target not read");

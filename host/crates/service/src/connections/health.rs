@@ -25,7 +25,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`], [`Error::Sealed`], [`Error::Overloaded`], or the database fails.
-    pub async fn health(&self, provider: &str) -> Result<HealthResult, Error> {
+    pub async fn check_health(&self, provider: &str) -> Result<HealthResult, Error> {
         let id = parse_provider_id(provider)?;
         let Some(connection) = self.store.connection(&id).await? else {
             self.require_provider(provider)?;

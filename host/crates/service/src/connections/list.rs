@@ -28,7 +28,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`] if there is neither a connection nor a plugin, or the database fails.
-    pub async fn status(&self, provider: &str) -> Result<Option<Connection>, Error> {
+    pub async fn find(&self, provider: &str) -> Result<Option<Connection>, Error> {
         let stored = self.store.connection(&parse_provider_id(provider)?).await?;
         if stored.is_none() {
             self.require_provider(provider)?;

@@ -18,7 +18,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if there is none, or if it was set for another token endpoint than `oauth2` declares.
-    pub(super) async fn oauth_app(&self, provider: &str, oauth2: &OAuth2Grant) -> Result<OAuthApp, Error> {
+    pub(super) async fn find_oauth_app(&self, provider: &str, oauth2: &OAuth2Grant) -> Result<OAuthApp, Error> {
         if let Some(app) = self.oauth_apps.get(&to_setting_name(provider)) {
             return Ok(app.clone());
         }

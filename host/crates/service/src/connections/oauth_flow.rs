@@ -79,7 +79,7 @@ impl Connections {
         let id = parse_provider_id(provider)?;
         let component = self.catalog.component(provider)?;
         let oauth2 = require_oauth2(&component)?;
-        let app = self.oauth_app(provider, oauth2).await?;
+        let app = self.find_oauth_app(provider, oauth2).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let state = CsrfToken::new_random_len(32);
         let redirect = RedirectUrl::new(self.redirect_uri.to_string()).map_err(Error::internal)?;
@@ -147,7 +147,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the caller has no such flow with this provider.
-    pub async fn flow_state(&self, provider: &str, flow_id: &str, actor: &Actor) -> Result<FlowState, Error> {
+    pub async fn read_flow_state(&self, provider: &str, flow_id: &str, actor: &Actor) -> Result<FlowState, Error> {
         parse_provider_id(provider)?;
         let flow = self.store.find_flow(flow_id).await?;
         let flow = flow.filter(|flow| flow.provider == provider && flow.caller == actor.id);
@@ -210,7 +210,7 @@ impl Connections {
         }
         let code = callback.code.filter(|code| (1..=MAX_CODE_LENGTH).contains(&code.expose().len()));
         let code = code.ok_or_else(|| Error::field("code", "is missing or not valid"))?;
-        let app = self.oauth_app(id.as_str(), oauth2).await?;
+        let app = self.find_oauth_app(id.as_str(), oauth2).await?;
         let endpoint = TokenEndpoint::new(self, id.as_str(), oauth2, &app);
         endpoint.exchange(&code, &verifier, &flow.redirect_uri).await.map_err(to_exchange_error)
     }

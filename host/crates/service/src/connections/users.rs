@@ -22,7 +22,7 @@ impl Connections {
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not list users,
     /// [`Error::InvalidFields`] for a cursor that is not valid, or the error of the provider.
-    pub async fn users(&self, provider: &str, cursor: Option<&str>, limit: u32) -> Result<UsersPage, Error> {
+    pub async fn list_users(&self, provider: &str, cursor: Option<&str>, limit: u32) -> Result<UsersPage, Error> {
         let (component, connection) = self
             .require_connection(provider, |component| {
                 if component.manifest.capabilities.users {

@@ -147,7 +147,7 @@ impl People {
     /// # Errors
     /// The database fails.
     pub async fn mapped_providers(&self) -> Result<Vec<String>, Error> {
-        let mut providers = self.connections.providers();
+        let mut providers = self.connections.provider_ids();
         providers.extend(self.store.mapped_providers().await?);
         Ok(providers.into_iter().collect())
     }

@@ -143,7 +143,7 @@ impl Connections {
             let why = "its access token has expired, and there is no refresh token";
             return Err(RefreshError::GrantEnded(why.to_owned()));
         };
-        let app = match self.oauth_app(provider, oauth2).await {
+        let app = match self.find_oauth_app(provider, oauth2).await {
             Ok(app) => app,
             Err(error) => {
                 abandon(asked_before(grant)).await?;
