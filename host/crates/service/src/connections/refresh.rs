@@ -42,7 +42,7 @@ pub(super) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     run: ServiceRun,
-    /// A store with database connections of its own, so that the journal does not wait for readers.
+    /// The store with a separate pool of database connections, so that the journal does not wait for readers.
     journal: Store,
     /// The refreshes that are under way, by connection and generation.
     running: Mutex<HashMap<(String, i64), SharedRefresh>>,

@@ -146,7 +146,7 @@ impl Connections {
         let app = match self.find_oauth_app(provider, oauth2).await {
             Ok(app) => app,
             Err(error) => {
-                abandon(asked_before(grant)).await?;
+                abandon(last_response(grant)).await?;
                 return Err(RefreshError::ProviderFailed(error.to_string()));
             }
         };
@@ -164,7 +164,7 @@ impl Connections {
                 Err(to_refresh_error(response, grant, oauth2))
             }
             Err(TokenError::NotSent(error)) => {
-                abandon(asked_before(grant)).await?;
+                abandon(last_response(grant)).await?;
                 Err(RefreshError::ProviderFailed(error.to_string()))
             }
             Err(TokenError::NoResponse(error)) => {
@@ -223,8 +223,8 @@ impl Connections {
     }
 }
 
-/// Returns what the journal has to say after a request that was not sent: an earlier response may still be lost.
-fn asked_before(grant: &OAuthGrant) -> RefreshResponse {
+/// Returns what the journal says about the last request, for a request that was not sent.
+fn last_response(grant: &OAuthGrant) -> RefreshResponse {
     if grant.refresh_requested_at.is_some() { RefreshResponse::Lost } else { RefreshResponse::Received }
 }
 
