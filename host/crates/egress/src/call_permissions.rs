@@ -24,17 +24,17 @@ use crate::{
 /// What one call of a component may send, and the credentials that are attached to its requests.
 #[derive(Clone, Debug)]
 pub struct CallPermissions {
-    /// The name of the HTTP connection pool. The service makes it of the component's digest and the connection.
-    pub pool: String,
+    /// The name of the pool of HTTP connections.
+    pub(crate) pool: String,
     /// The approved endpoints.
-    pub endpoints: Arc<[Endpoint]>,
+    pub(crate) endpoints: Arc<[Endpoint]>,
     /// The known secrets. A request to an endpoint whose credential is missing here is sent without one.
-    pub credentials: Vec<(CredentialSource, Secret<String>)>,
+    pub(crate) credentials: Vec<(CredentialSource, Secret<String>)>,
     /// The fields of the connection that are not secret, by name.
-    pub fields: BTreeMap<String, String>,
-    pub budget: RequestBudget,
-    /// Masks secrets in responses. It may know more secrets than `credentials` contains.
-    pub scrubber: Scrubber,
+    pub(crate) fields: BTreeMap<String, String>,
+    pub(crate) budget: RequestBudget,
+    /// Masks `credentials` in responses.
+    pub(crate) scrubber: Scrubber,
     /// Provides the credentials that `credentials` does not contain.
     pub tokens: Option<Arc<dyn TokenSource>>,
     /// Counts what the call does.
@@ -59,7 +59,10 @@ pub(crate) struct ScrubbedCredential {
 }
 
 impl CallPermissions {
-    /// Creates permissions whose scrubber masks each of `credentials`.
+    /// Creates permissions that mask each of `credentials` in responses.
+    ///
+    /// Calls with the same `pool` share HTTP connections, so its name must differ for different stored connections.
+    /// `fields` are the values that are not secret, by name.
     #[must_use]
     pub fn new(
         pool: String,

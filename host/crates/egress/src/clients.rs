@@ -22,13 +22,13 @@ use crate::{
     response_reader::{MAX_HEADER_BYTES, MAX_HEADER_FIELDS},
 };
 
-/// Pools that keep their client. A company has fewer connections; evicting a pool costs a new handshake.
+/// Maximum number of pools. A company has fewer connections, and an evicted pool only costs a new handshake.
 const MAX_POOLS: usize = 256;
-/// Idle HTTP connections that a pool keeps to one host: as many as a busy call uses. HTTP/2 needs one.
+/// Maximum number of idle HTTP connections of a pool to one host: as many as a busy list uses. HTTP/2 needs one.
 const MAX_IDLE_CONNECTIONS: usize = 32;
-/// How long an idle HTTP connection is kept. Many servers close theirs after a minute.
+/// How long an idle HTTP connection is kept: less than the minute after which many servers close it.
 const IDLE_TIME: Duration = Duration::from_secs(50);
-/// TLS sessions that a pool can resume. Pools share none.
+/// Maximum number of TLS sessions that a pool can resume. Pools share no sessions.
 const MAX_TLS_SESSIONS: usize = 8;
 
 const DEFAULT_USER_AGENT: &str = concat!("jackfield/", env!("CARGO_PKG_VERSION"));

@@ -34,7 +34,7 @@ pub struct EgressLimits {
     pub idle: Duration,
     /// The whole request, including its redirects.
     pub total: Duration,
-    /// Bytes of a response body after decompression; `wit/host.wit` promises this number to guests.
+    /// Maximum number of bytes of a response body after decompression, as `wit/host.wit` documents.
     pub body: usize,
 }
 

@@ -52,8 +52,7 @@ pub enum SendError {
 
 impl SendError {
     /// Returns the name of the variant in `wit/host.wit`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Denied(_) => "denied",
             Self::TimedOut => "timed-out",

@@ -2,11 +2,11 @@
 
 use crate::error::Denial;
 
-/// Header fields of a request, as `wit/host.wit` promises.
+/// Maximum number of header fields of a request, as `wit/host.wit` documents.
 const MAX_REQUEST_FIELDS: usize = 64;
-/// Characters of a name, as `wit/host.wit` promises.
+/// Maximum number of characters of a name, as `wit/host.wit` documents.
 const MAX_NAME: usize = 128;
-/// Bytes of a value, as `wit/host.wit` promises. Most servers accept no longer line.
+/// Maximum number of bytes of a value, as `wit/host.wit` documents. Most servers reject longer lines.
 const MAX_VALUE: usize = 8 * 1024;
 
 /// Names that a component may not set, in normalized form.

@@ -2,11 +2,11 @@
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// Characters of a label, and of a whole name (RFC 1035 §2.3.4).
+/// Maximum number of characters of a label and of a whole name (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
-/// Names that are never public: RFC 6761 without its example names, RFC 6762 and its appendix G, RFC 7686, RFC 8375,
+/// Names that are never public, and all names below them: RFC 6761 without its example names, RFC 6762 and its appendix G, RFC 7686, RFC 8375,
 /// RFC 9476, `.internal` (reserved by ICANN), and `.svc` of cluster resolvers.
 const SPECIAL_USE: &[&str] = &[
     "alt",
@@ -91,7 +91,7 @@ fn validate_label(label: &str) -> Result<(), &'static str> {
         return Err("a label is empty or longer than 63 characters");
     }
     if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err("a label contains something else than letters, digits and hyphens");
+        return Err("a label contains a character that is not a letter, digit or hyphen");
     }
     if label.starts_with('-') || label.ends_with('-') {
         return Err("a label starts or ends with a hyphen");

@@ -75,7 +75,7 @@ pub(crate) fn insert(body: &[u8], pointer: &str, value: &str) -> Result<Vec<u8>,
     Ok([before, member.as_bytes(), after].concat())
 }
 
-/// Folds the case of a key. It becomes upper case first, for the long s and the Kelvin sign.
+/// Folds the case of a key. Upper case comes first, so that the long s and the Kelvin sign become `s` and `k`.
 pub(crate) fn fold_case(key: &str) -> String {
     key.to_uppercase().to_lowercase()
 }

@@ -9,9 +9,9 @@ use url::{Host, Url};
 pub use crate::hosts::{host_matches, validate_host_pattern};
 use crate::{error::Denial, hosts};
 
-/// Bytes of a URL, as `wit/host.wit` promises. Most servers accept no longer request line.
+/// Maximum number of bytes of a URL, as `wit/host.wit` documents. Most servers reject longer request lines.
 const MAX_URL: usize = 8 * 1024;
-/// Bytes of an endpoint's path pattern. No API needs as many.
+/// Maximum number of bytes of an endpoint's path pattern. No API comes near it.
 const MAX_PATTERN: usize = 1024;
 
 /// A request that an approved endpoint allows.

@@ -16,9 +16,9 @@ use crate::{
     scrub::Scrubber,
 };
 
-/// Redirects that are followed: half as many as in browsers. An API needs one or two.
+/// Maximum number of redirects: half of what browsers follow. An API needs one or two.
 const MAX_REDIRECTS: u32 = 10;
-/// Bytes of a request body, as `wit/host.wit` promises.
+/// Maximum number of bytes of a request body, as `wit/host.wit` documents.
 const MAX_REQUEST_BODY: usize = 1024 * 1024;
 
 /// A response that redirects elsewhere.

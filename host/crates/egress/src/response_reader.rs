@@ -14,13 +14,13 @@ use tokio::time::timeout;
 
 use crate::{error::SendError, headers, message::Response, scrub::Scrubber};
 
-/// Header fields of a response, as `wit/host.wit` promises.
+/// Maximum number of header fields of a response, as `wit/host.wit` documents.
 pub(crate) const MAX_HEADER_FIELDS: usize = 128;
-/// Bytes of a response header, as `wit/host.wit` promises.
+/// Maximum number of bytes of a response header, as `wit/host.wit` documents.
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// A body of this size or more is scrubbed on a blocking thread. For a smaller one the switch costs more than it saves.
+/// Bytes from which a body is scrubbed on a blocking thread. Below, switching threads takes longer than the search.
 const LARGE_BODY: usize = 1024 * 1024;
-/// Bytes that are allocated for an announced length; a longer body grows as it arrives.
+/// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
 /// Prefixes of charsets in which a secret would not be found. No API that returns JSON or text uses them.
 const UNSEARCHABLE_CHARSETS: &[&str] =

@@ -21,9 +21,9 @@ use self::{search::Search, unescape::EscapeMarks};
 
 /// Replaces a secret. It is ASCII that needs no escaping in JSON, HTML or a header.
 const MASK: &[u8] = b"[secret]";
-/// Nested levels of escaping that are undone, such as JSON in JSON in a percent-encoded form.
+/// Maximum number of nested levels of escaping that are undone, such as JSON in JSON in a percent-encoded form.
 const MAX_LEVELS: usize = 3;
-/// Shorter encoded forms would match by accident. Only secrets that no connection accepts have one.
+/// Minimum length of an encoded form, because a shorter one matches by accident. Every accepted secret is long enough.
 const MIN_ENCODED: usize = 6;
 
 /// Finds and masks a set of secrets. Clones share the set; its search tables are built on first use.

@@ -8,7 +8,7 @@ use crate::{
     error::{EgressError, SendError},
 };
 
-/// Bytes that are read of a response. Collectors answer with a few.
+/// Maximum number of bytes that are read of a response. Collectors answer with a few.
 const MAX_RESPONSE: usize = 64 * 1024;
 
 /// An HTTP client for one collector. It connects to any address, because the operator configured the URL.

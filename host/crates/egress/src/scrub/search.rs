@@ -7,13 +7,13 @@ use std::{collections::BTreeSet, ops::Range};
 
 use zeroize::Zeroizing;
 
-/// Bytes at the end of a window that decide how far to skip. Two are too common; four skip no further.
+/// Number of bytes at the end of a window that decide how far to skip. Two occur too often; four skip no further.
 const BLOCK: usize = 3;
-/// A shorter needle would match everywhere. Connections accept only secrets that are at least twice as long.
+/// Minimum length of a needle, because a shorter one matches everywhere. Accepted secrets are at least twice as long.
 const MIN_NEEDLE: usize = 4;
-/// A longer window saves almost nothing, and a skip has to fit into a byte.
+/// Maximum length of a window. A longer one saves almost nothing, and a skip has to fit into a byte.
 const MAX_WINDOW: usize = 128;
-/// Hashes of a block. The table of skips fits into the first-level cache.
+/// Number of hashes of a block. The table of skips then fits into the first-level cache.
 const HASHES: usize = 1 << 15;
 
 /// The needles and their tables.

@@ -21,7 +21,7 @@ const HTML_NAMES: &[(&[u8], u8)] = &[
     (b"bsol;", b'\\'),
 ];
 
-/// Digits of a numeric character reference. Some leading zeros are accepted.
+/// Maximum number of digits of a numeric character reference, including leading zeros.
 const MAX_DIGITS: usize = 12;
 
 /// The value of an escape: one character in UTF-8, or one byte.

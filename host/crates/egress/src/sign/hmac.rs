@@ -10,7 +10,7 @@ use ring::{digest, hmac};
 use super::{SigningContext, decode_key, denial, is_valid_header};
 use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 
-/// Signed parts of a request. Known providers need up to nine.
+/// Maximum number of signed parts. Known providers need up to nine.
 const MAX_PARTS: usize = 32;
 
 /// Tells whether a manifest can declare this placement.

@@ -19,16 +19,16 @@ use zeroize::Zeroizing;
 use super::{SigningContext, decode_key, denial, is_valid_header};
 use crate::error::Denial;
 
-/// Claims in addition to those that the host sets.
+/// Maximum number of claims in addition to those that the host sets.
 const MAX_CLAIMS: usize = 16;
 
-/// Seconds. Identity providers accept no longer lifetime, and no call takes as long.
+/// Maximum lifetime in seconds. Identity providers accept at most an hour, and no call takes that long.
 const MAX_LIFETIME: u32 = 3_600;
 
-/// Seconds. A provider whose clock is a little ahead must still accept the token.
+/// Minimum lifetime in seconds, so that a provider whose clock is ahead still accepts the token.
 const MIN_LIFETIME: u32 = 60;
 
-/// Seconds by which `iat` lies in the past, in case the provider's clock is a little behind.
+/// Seconds that are subtracted from `iat`, so that a provider whose clock is behind accepts the token.
 const CLOCK_SKEW: i64 = 30;
 
 /// Tells whether a manifest can declare this placement.
