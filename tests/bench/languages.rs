@@ -31,7 +31,7 @@ pub(crate) fn fresh_calls(report: &mut Report) {
             continue;
         }
         let timed = async move {
-            let egress = Egress::new(EgressConfig::default()).expect("a way out");
+            let egress = Egress::new(EgressConfig::default()).expect("an egress");
             let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
             let component = sandbox.load(guests::built(&name)).await.expect("the component loads");
             let mut samples = Samples::default();

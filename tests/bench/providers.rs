@@ -70,7 +70,7 @@ pub(crate) fn load_warm(report: &mut Report) {
     let key = Secret::new([7_u8; 32]);
     let runtime = Runtime::new().expect("a runtime");
     let start = || {
-        let egress = Egress::new(EgressConfig::default()).expect("a way out");
+        let egress = Egress::new(EgressConfig::default()).expect("an egress");
         let cache = Cache::new(folder.path().join("compiled"), key.clone());
         let sandbox = Sandbox::new(Limits::default(), egress, cache).expect("a sandbox");
         let begun = Instant::now();
@@ -278,7 +278,7 @@ async fn timed(sandbox: &Sandbox, component: &Component, case: &Case) -> Samples
 async fn load(case: &Case) -> (Sandbox, Component) {
     let target = format!("http://{}", case.address).parse::<url::Url>().expect("an address is a URL");
     let reroutes = case.hosts.iter().map(|host| ((*host).to_owned(), target.clone())).collect();
-    let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("a way out");
+    let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
     let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
     let component = sandbox.load(guests::built(case.id)).await.expect("the component loads");
     (sandbox, component)

@@ -23,7 +23,7 @@ impl Sandboxed {
     pub(crate) async fn start(slack: &StandIn) -> Self {
         let target = slack.url().parse().expect("an address is a URL");
         let reroutes = BTreeMap::from([("slack.com".to_owned(), target)]);
-        let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("a way out");
+        let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
         let limits = Limits::default();
         let requests = limits.requests;
         let sandbox = Sandbox::new(limits, egress, Cache::none()).expect("a sandbox");

@@ -26,7 +26,7 @@ fn hmac() -> Placement {
         format: "v1={}".to_owned(),
         key: KeyEncoding::Text,
         parts: vec![SignedPart::Time, SignedPart::Method, SignedPart::Path, SignedPart::Body],
-        coding: SignatureEncoding::Hex,
+        enencoding: SignatureEncoding::Hex,
         time: Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds }),
     })
 }
@@ -57,7 +57,7 @@ struct Sent {
 }
 
 /// Sends a POST at 2023-11-14T22:13:20Z to a server that echoes the whole request.
-async fn send(place: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
+async fn send(placement: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
     let upstream = Upstream::start(everything_received).await;
     let egress = Egress::new(EgressConfig {
         reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
@@ -65,7 +65,7 @@ async fn send(place: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
         ..EgressConfig::default()
     })
     .expect("an egress");
-    let attachment = Attachment { source: CredentialSource::Field("token".to_owned()), place };
+    let attachment = Attachment { source: CredentialSource::Field("token".to_owned()), placement: place };
     let endpoint = Endpoint {
         method: Method::Post,
         host: HOST.to_owned(),
@@ -92,12 +92,12 @@ async fn send(place: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
 #[tokio::test]
 async fn a_signature_is_sent_and_its_key_is_not() {
     let key = marked::secret("key-");
-    for (place, field, begins) in [
+    for (placement, field, begins) in [
         (hmac(), "x-signature", "v1="),
         (aws(), "authorization", "AWS4-HMAC-SHA256 Credential=KEYID/20231114/eu-central-1/execute-api/aws4_request, "),
         (jwt(), "authorization", "Bearer eyJ"),
     ] {
-        let sent = send(place, &key, &[]).await;
+        let sent = send(placement, &key, &[]).await;
         let [request] = sent.requests.as_slice() else { panic!("{:?}", sent.requests) };
         assert!(request.header(field).is_some_and(|value| value.starts_with(begins)), "{request:?}");
         assert!(!format!("{request:?}").contains(&key), "{request:?}");
@@ -131,7 +131,7 @@ async fn an_echoed_token_is_masked_and_a_signature_is_not() {
 
 #[tokio::test]
 async fn a_component_cannot_set_the_headers_of_a_signature() {
-    for (place, name) in [
+    for (placement, name) in [
         (hmac(), "x_signature"),
         (hmac(), "X-Time"),
         (aws(), "X-Amz-Date"),
@@ -139,7 +139,7 @@ async fn a_component_cannot_set_the_headers_of_a_signature() {
         (aws(), "X-Amz-Security-Token"),
         (aws(), "Date"),
     ] {
-        let sent = send(place, "key", &[(name, "own")]).await;
+        let sent = send(placement, "key", &[(name, "own")]).await;
         assert!(matches!(&sent.response, Err(SendError::Denied(denial)) if denial.rule == "place"), "{name}");
         assert!(sent.requests.is_empty(), "{name}");
     }
@@ -162,18 +162,18 @@ async fn a_signing_placement_may_only_use_declared_fields() {
                 "header": header, "key": "base64", "parts": [{ "text": "a" }, "method", { "field": "key_id" }],
                 "coding": "hex", "time": null,
             } }),
-            "signing \"a\" + the method + the value of `key_id` by HMAC-SHA256, sent as `X-Signature: {}`",
+            "signing \"a\" + the method + the value of `key_id` with HMAC-SHA256, sent as `X-Signature: {}`",
         ),
         (
             json!({ "aws": { "access-key": { "field": "key_id" }, "region": literal("eu-west-1"), "service": "s3" } }),
-            "signing the request by AWS Signature 4 for `s3`, region `eu-west-1`",
+            "signing the request with AWS Signature Version 4 for `s3`, region `eu-west-1`",
         ),
         (
             json!({ "jwt": {
                 "header": header, "algorithm": "es256", "key": "text", "key-id": null, "lifetime": 300,
                 "claims": [{ "name": "iss", "value": { "field": "key_id" } }, { "name": "jti", "value": "random" }],
             } }),
-            "signing a token (ES256, 300 s; iss of the field `key_id`, a random jti), sent as `X-Signature: {}`",
+            "signing a token (ES256, 300 s; iss from the field `key_id`, a random jti), sent as `X-Signature: {}`",
         ),
     ] {
         let mut manifest = guests::manifest();
@@ -184,10 +184,10 @@ async fn a_signing_placement_may_only_use_declared_fields() {
         manifest["fields"].as_array_mut().expect("fields").push(field.clone());
         let component = sandbox.load(guests::describing(&manifest)).await.expect("taken");
         let attachment = component.endpoints[0].credential.clone().expect("a credential");
-        let said = match attachment.place {
-            Placement::Hmac(place) => place.describe(),
-            Placement::Aws(place) => place.describe(),
-            Placement::Jwt(place) => place.describe(),
+        let said = match attachment.placement {
+            Placement::Hmac(placement) => placement.describe(),
+            Placement::Aws(placement) => placement.describe(),
+            Placement::Jwt(placement) => placement.describe(),
             other => panic!("{other:?}"),
         };
         assert_eq!(said, words);

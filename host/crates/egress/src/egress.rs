@@ -162,11 +162,11 @@ impl Egress {
     ) -> Result<(OutgoingRequest, Scrubber), SendError> {
         let mut scrubber = permissions.scrubber.clone();
         if let Some(attachment) = &endpoint.credential {
-            placement::require_free(&attachment.place, &outgoing)?;
+            placement::require_free(&attachment.placement, &outgoing)?;
             let credential = if with_credential { permissions.credential(&attachment.source).await? } else { None };
             if let Some(credential) = credential {
                 let context = SigningContext { fields: &permissions.fields, now: self.0.clock.now() };
-                let token = placement::apply(&attachment.place, credential.secret.expose(), context, &mut outgoing)?;
+                let token = placement::apply(&attachment.placement, credential.secret.expose(), context, &mut outgoing)?;
                 scrubber = match token {
                     Some(token) => credential.scrubber.with_secret(token.expose()),
                     None => credential.scrubber,

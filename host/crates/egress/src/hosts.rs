@@ -6,8 +6,10 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
-/// Names that are never public, and all names below them: RFC 6761 without its example names, RFC 6762 and its appendix G, RFC 7686, RFC 8375,
-/// RFC 9476, `.internal` (reserved by ICANN), and `.svc` of cluster resolvers.
+/// Names that are never public, and neither are the names below them.
+///
+/// They come from RFC 6761 (without its example names), RFC 6762 and its appendix G, RFC 7686, RFC 8375 and RFC 9476.
+/// `.internal` is reserved by ICANN; cluster resolvers use `.svc`.
 const SPECIAL_USE: &[&str] = &[
     "alt",
     "arpa",

@@ -119,7 +119,7 @@ fn permissions(pool: &str, placement: Option<&Placement>) -> CallPermissions {
 /// An endpoint whose credential, if it has one, is the field `token`.
 fn endpoint(method: Method, host: &str, path: &str, placement: Option<Placement>) -> Endpoint {
     let credential =
-        placement.map(|placement| Attachment { source: CredentialSource::Field("token".to_owned()), place: placement });
+        placement.map(|placement| Attachment { source: CredentialSource::Field("token".to_owned()), placement });
     Endpoint { method, host: host.to_owned(), path: path.to_owned(), credential }
 }
 

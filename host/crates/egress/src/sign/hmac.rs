@@ -74,7 +74,7 @@ pub(crate) fn sign(
     if let Some((placement, time)) = placement.time.as_ref().zip(time) {
         request.headers.push((placement.header.clone(), time));
     }
-    let encoded = match placement.coding {
+    let encoded = match placement.encoding {
         SignatureEncoding::Hex => hex::encode(signature),
         SignatureEncoding::Base64 => STANDARD.encode(signature),
         SignatureEncoding::Base64Url => URL_SAFE_NO_PAD.encode(signature),
@@ -105,7 +105,7 @@ mod tests {
             format: "{}".to_owned(),
             key: KeyEncoding::Hex,
             parts,
-            coding: SignatureEncoding::Hex,
+            enencoding: SignatureEncoding::Hex,
             time: None,
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         ];
         let time = Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
         let all =
-            HmacPlacement { format: "v1={}".to_owned(), time, coding: SignatureEncoding::Base64, ..placement(parts) };
+            HmacPlacement { format: "v1={}".to_owned(), time, enencoding: SignatureEncoding::Base64, ..placement(parts) };
         assert!(is_valid(&all));
         let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
         let value = signature(&all, "00ff", &mut request);
