@@ -20,7 +20,10 @@ pub(crate) enum ChangeError {
 ///
 /// # Errors
 /// The error of the attempt, or the one for [`StoreError::Conflict`] if every attempt was overtaken.
-pub(crate) async fn retry_overtaken<T>(mut attempt: impl AsyncFnMut() -> Result<T, ChangeError>) -> Result<T, Error> {
+pub(crate) async fn retry_overtaken<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, ChangeError>>,
+{
     for _ in 0..ATTEMPTS {
         match attempt().await {
             Ok(done) => return Ok(done),
@@ -56,7 +59,7 @@ mod tests {
     /// Runs a change that loses its first `races` races, and returns its result with the number of attempts.
     async fn run(races: u32) -> (Result<u32, Error>, u32) {
         let attempts = AtomicU32::new(0);
-        let result = retry_overtaken(async || {
+        let result = retry_overtaken(|| async {
             let attempt = attempts.fetch_add(1, Ordering::Relaxed);
             if attempt < races { Err(StoreError::Conflict.into()) } else { Ok(attempt) }
         })
@@ -74,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_change_is_not_retried() {
         let attempts = AtomicU32::new(0);
-        let result: Result<(), Error> = retry_overtaken(async || {
+        let result: Result<(), Error> = retry_overtaken(|| async {
             attempts.fetch_add(1, Ordering::Relaxed);
             Err(Error::ProviderTimeout.into())
         })

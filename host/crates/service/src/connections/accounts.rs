@@ -37,7 +37,7 @@ impl Connections {
     /// The errors of [`list_accounts`](Self::list_accounts), or [`Error::InvalidFields`] if the credential does not give access
     /// to the account.
     pub async fn choose_account(&self, provider: &str, account: &str, actor: &Actor) -> Result<Option<String>, Error> {
-        retry_overtaken(async || {
+        retry_overtaken(|| async {
             let (component, connection) = self.require_accounts(provider).await?;
             let accounts = self.fetch_accounts(&component, &connection).await?;
             if !accounts.iter().any(|known| known.id == account) {

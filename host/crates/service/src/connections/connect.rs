@@ -47,7 +47,7 @@ impl Connections {
                 component.manifest.title
             )));
         }
-        let connected = retry_overtaken(async || self.connect_once(&id, &component, &submitted, actor).await).await;
+        let connected = retry_overtaken(|| self.connect_once(&id, &component, &submitted, actor)).await;
         if let Err(error) = &connected {
             self.audit_refusal(actor, Action::ConnectionConnect, &id, error).await;
         }

@@ -41,11 +41,13 @@ impl Connections {
         self.store.require_unsealed()?;
         let id = parse_provider_id(provider)?;
         // If a connect overtakes the disconnect, there is another credential to revoke.
-        retry_overtaken(async || match self.store.connection(&id).await? {
-            Some(connection) => self.disconnect_once(&id, &connection, actor).await,
-            None => {
-                self.require_provider(provider)?;
-                Ok(DisconnectResult { revocation: RevocationResult::NotConnected, note: None })
+        retry_overtaken(|| async {
+            match self.store.connection(&id).await? {
+                Some(connection) => self.disconnect_once(&id, &connection, actor).await,
+                None => {
+                    self.require_provider(provider)?;
+                    Ok(DisconnectResult { revocation: RevocationResult::NotConnected, note: None })
+                }
             }
         })
         .await

@@ -222,7 +222,7 @@ impl Connections {
         tokens: OAuthTokens,
         actor: &Actor,
     ) -> Result<ConnectResult, Error> {
-        retry_overtaken(async || {
+        retry_overtaken(|| async {
             let stored = self.store.connection(id).await?;
             let fields = stored.as_ref().map(|connection| connection.fields.clone()).unwrap_or_default();
             let credential = NewCredential { fields, secrets: BTreeMap::new(), tokens: Some(tokens.clone()) };

@@ -130,8 +130,8 @@ impl Plugins {
         store.require_unsealed()?;
         let unknown = || Error::UnknownProvider(plugin.chars().take(UNKNOWN_ID).collect());
         let id = ProviderId::parse(plugin).map_err(|_invalid| unknown())?;
-        let mut inputs = self.0.inputs.lock().await;
-        retry_overtaken(async || {
+        retry_overtaken(|| async {
+            let mut inputs = self.0.inputs.lock().await;
             self.refresh(&mut inputs).await?;
             let entry = self.catalog().entry(plugin).ok_or_else(unknown)?;
             let NewDecision { versions, earlier, detail } = match decide(&inputs, &entry) {
