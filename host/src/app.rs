@@ -51,7 +51,8 @@ impl App {
         if store.sealed_reason().is_none() {
             people::update_search_names(&store).await.context("cannot update the search names of people")?;
         }
-        let egress = EgressConfig { reroutes: config.egress_reroute.clone(), limits: egress_limits, clock: clock.clone() };
+        let egress =
+            EgressConfig { reroutes: config.egress_reroute.clone(), limits: egress_limits, clock: clock.clone() };
         let egress = Egress::new(egress).context("cannot set up outgoing requests")?;
         let cache = component_cache(config, &store, compiled);
         let sandbox = Sandbox::with_checker(config.limits.clone(), egress.clone(), cache, checker)
@@ -90,7 +91,8 @@ impl App {
             failed_attempts: api::FailedAttempts::default(),
             large_bodies: api::LargeBodies::default(),
             jwt: config.jwt.clone().map(|provider| api::JwtCallers::new(provider, egress.clone(), clock.clone())),
-            oidc: sign_in_provider(config, &egress, &clock).context("JACKFIELD_PUBLIC_URL cannot be used for sign-in")?,
+            oidc: sign_in_provider(config, &egress, &clock)
+                .context("JACKFIELD_PUBLIC_URL cannot be used for sign-in")?,
         };
         Ok(Self { store, connections, plugins, server: api::Server::new(state), _run_lock: run_lock })
     }
@@ -196,7 +198,7 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
 fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> Cache {
     match (store.require_unsealed(), compiled) {
         (Ok(_), Some(cache)) => cache,
-        (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive("compiled components")),
+        (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive_key("compiled components")),
         (Err(_sealed), _) => Cache::none(),
     }
 }

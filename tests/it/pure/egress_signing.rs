@@ -26,7 +26,7 @@ fn hmac() -> Placement {
         format: "v1={}".to_owned(),
         key: KeyEncoding::Text,
         parts: vec![SignedPart::Time, SignedPart::Method, SignedPart::Path, SignedPart::Body],
-        enencoding: SignatureEncoding::Hex,
+        encoding: SignatureEncoding::Hex,
         time: Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds }),
     })
 }
@@ -65,7 +65,7 @@ async fn send(placement: Placement, key: &str, headers: &[(&str, &str)]) -> Sent
         ..EgressConfig::default()
     })
     .expect("an egress");
-    let attachment = Attachment { source: CredentialSource::Field("token".to_owned()), placement: place };
+    let attachment = Attachment { source: CredentialSource::Field("token".to_owned()), placement };
     let endpoint = Endpoint {
         method: Method::Post,
         host: HOST.to_owned(),

@@ -1,4 +1,4 @@
-//! A connection to a provider as the administrator sees it, and the users behind it.
+//! Connections as an administrator sees them, and the users of a provider.
 
 use std::collections::BTreeMap;
 
@@ -7,54 +7,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ProviderId, Secret};
 
-/// One stored connection, without its secrets.
+/// A stored connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
-    /// A fresh id for each connect after a disconnect; sealed values are bound to it.
+    /// A connect after a disconnect gets a new id. Sealed values are bound to it.
     pub id: String,
     pub provider: ProviderId,
-    /// Counts up with every stored change of the credential or the fields.
+    /// Incremented with every change of the credential or the fields.
     pub generation: i64,
     pub org_name: Option<String>,
-    /// The account that was chosen or found, in the provider's own id.
+    /// The provider's id of the account that was chosen or found.
     pub account: Option<String>,
-    /// The fields that are not secret.
+    /// The values of the fields that are not secret.
     pub fields: BTreeMap<String, String>,
-    /// The names of the secret fields that have a sealed value.
+    /// The names of the secret fields that have a stored value.
     pub secret_fields: Vec<String>,
     pub connected_by: String,
     pub connected_at: Timestamp,
     pub token_expires_at: Option<Timestamp>,
     pub status: Status,
-    /// Why the status is not `connected`, in words.
+    /// Why the status is not `connected`.
     pub reason: Option<String>,
     pub since: Timestamp,
     pub retry_at: Option<Timestamp>,
-    /// Until when the provider asked us to wait, by a Retry-After of its own.
+    /// The end of the time that the provider asked to wait, from its `Retry-After`.
     pub held_until: Option<Timestamp>,
     pub last_check: Option<Check>,
 }
 
-/// What a person should do about a connection.
+/// The status of a connection, which says what an administrator should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nothing.
+    /// Do nothing.
     Connected,
-    /// Connect again before the credential runs out.
+    /// Connect again before the credential expires.
     Expiring,
-    /// Wait, or mend what `reason` names.
+    /// Wait, or fix the cause in `reason`.
     Degraded,
     /// Choose one of several accounts.
     NeedsChoice,
     /// Connect again.
     NeedsReauth,
-    /// Bring back the right master key, or connect again.
+    /// Restore the right master key, or connect again.
     Unreadable,
 }
 
 impl Status {
-    /// The status as it is stored and shown.
+    /// Returns the status as it is stored and shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl Status {
         }
     }
 
-    /// Reads a stored status; one that this version does not know needs a person's look.
+    /// Parses a stored status. A status that this version does not know is `Degraded`.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
         match text {
@@ -80,51 +80,51 @@ impl Status {
         }
     }
 
-    /// What a person should do next, in words; nothing for a connection that is well.
+    /// Returns what an administrator should do next, or nothing if the connection works.
     #[must_use]
     pub fn next_action(self) -> Option<&'static str> {
         match self {
             Self::Connected => None,
-            Self::Expiring => Some("connect again before the credential runs out"),
-            Self::Degraded => Some("see the reason; work is tried again by itself"),
-            Self::NeedsChoice => Some("choose the account that this connection is for"),
-            Self::NeedsReauth => Some("connect again with a fresh credential"),
+            Self::Expiring => Some("connect again before the credential expires"),
+            Self::Degraded => Some("see the reason; requests are retried automatically"),
+            Self::NeedsChoice => Some("choose the account for this connection"),
+            Self::NeedsReauth => Some("connect again with a new credential"),
             Self::Unreadable => Some("start the service with the right master key, or connect again"),
         }
     }
 }
 
-/// What the last question to the provider came to.
+/// The result of the last request to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub at: Timestamp,
     pub healthy: bool,
-    /// The code of the failure, as in the API's errors.
+    /// The code of the error, as in the API.
     pub code: Option<String>,
     pub reason: Option<String>,
     pub latency_ms: i64,
 }
 
-/// One account of a person at a provider.
+/// A user of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
     pub external_id: String,
     pub name: String,
     pub email: Option<String>,
-    /// Further addresses: evidence for whose account it is, and not shown in a list.
+    /// Other email addresses. They help to match the user to a person, and are not listed.
     #[serde(skip)]
     pub aliases: Vec<String>,
     pub active: bool,
 }
 
-/// One of several accounts behind a credential.
+/// One of several accounts that a credential has access to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Account {
     pub id: String,
     pub name: String,
 }
 
-/// How this service is known to a provider's OAuth endpoints. One without a secret is a public client.
+/// The OAuth client of this service at a provider. Without a secret it is a public client.
 #[derive(Clone, Debug)]
 pub struct OAuthApp {
     pub client_id: String,

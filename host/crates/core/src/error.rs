@@ -1,20 +1,20 @@
-//! The outcomes that a caller of Jackfield can act on; each is one stable `code` of the REST API.
+//! The errors of the REST API. Each has a stable `code` that a caller can act on.
 
 use serde::Serialize;
 
-/// Why an operation was not done. Its `Display` is for people and never holds a secret or an inner detail.
+/// Why an operation failed. Its `Display` is shown to callers, and contains neither secrets nor internal details.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Return `400 Bad Request`, `invalid_request`: not JSON, or of the wrong shape.
+    /// Return `400 Bad Request`, `invalid_request`: the request is not JSON, or has the wrong structure.
     #[error("{0}")]
     InvalidRequest(String),
 
-    /// Return `422 Unprocessable Content`, `invalid_request`: fields that fail their rules.
-    #[error("{}", fields_in_words(.0))]
+    /// Return `422 Unprocessable Content`, `invalid_request`: fields are not valid.
+    #[error("{}", join_fields(.0))]
     InvalidFields(Vec<FieldError>),
 
-    /// Return `422 Unprocessable Content`, `invalid_request`: rows of a file that fail their rules; none was stored.
-    #[error("{}", rows_in_words(.0))]
+    /// Return `422 Unprocessable Content`, `invalid_request`: rows of a file are not valid; none was stored.
+    #[error("{}", join_rows(.0))]
     InvalidRows(Vec<RowError>),
 
     /// Return `413 Content Too Large`, `invalid_request`.
@@ -22,10 +22,10 @@ pub enum Error {
     TooLarge(usize),
 
     /// Return `401 Unauthorized`.
-    #[error("a valid bearer token is needed")]
+    #[error("a valid bearer token is required")]
     Unauthenticated,
 
-    /// Return `401 Unauthorized`, `unauthenticated`: what was to sign somebody in does not.
+    /// Return `401 Unauthorized`, `unauthenticated`: a sign-in failed.
     #[error("{0}")]
     NotSignedIn(&'static str),
 
@@ -41,19 +41,19 @@ pub enum Error {
     #[error("there is no person `{0}`")]
     UnknownPerson(String),
 
-    /// Return `404 Not Found`, `not_found`: no such route or thing.
+    /// Return `404 Not Found`, `not_found`: there is no such route or resource.
     #[error("{0}")]
     NotFound(String),
 
     /// Return `405 Method Not Allowed`, `method_not_allowed`.
-    #[error("this path does not take that method")]
+    #[error("this path does not support that method")]
     MethodNotAllowed,
 
-    /// Return `421 Misdirected Request`, `misdirected`: sent to a name that is not ours.
-    #[error("this service does not answer under that name; JACKFIELD_PUBLIC_URL says under which it does")]
+    /// Return `421 Misdirected Request`, `misdirected`: the `Host` of the request is not one of this service.
+    #[error("this service cannot be reached under that host name; JACKFIELD_PUBLIC_URL sets its name")]
     Misdirected,
 
-    /// Return `409 Conflict`, `conflict`: what this depends on was changed meanwhile; nothing was done.
+    /// Return `409 Conflict`, `conflict`: the data was changed in the meantime; nothing was done.
     #[error("{0}")]
     Conflict(String),
 
@@ -61,20 +61,24 @@ pub enum Error {
     #[error("`{0}` is not connected")]
     NotConnected(String),
 
-    /// Return `409 Conflict`, `needs_choice`: one of several accounts is to be chosen first.
-    #[error("`{0}` opens several accounts; choose one first: PUT /api/admin/connections/{0}/account")]
+    /// Return `409 Conflict`, `needs_choice`: one of several accounts must be chosen first.
+    #[error(
+        "the credential of `{0}` has access to several accounts; choose one with PUT /api/admin/connections/{0}/account"
+    )]
     NeedsChoice(String),
 
     /// Return `422 Unprocessable Content`, `credential_rejected`: nothing was stored.
-    #[error("the provider refused the credential: {0}; nothing was stored, what was stored before still is")]
+    #[error(
+        "the provider rejected the credential: {0}. Nothing was changed; a previously stored credential is still in place."
+    )]
     CredentialRejected(String),
 
-    /// Return `409 Conflict`, `needs_reauth`: the connection is kept and marked.
-    #[error("the provider no longer takes the stored credential: {0}")]
+    /// Return `409 Conflict`, `needs_reauth`: the connection is kept, and its status says so.
+    #[error("the provider no longer accepts the stored credential: {0}")]
     NeedsReauth(String),
 
     /// Return `409 Conflict`, `permission_missing`.
-    #[error("the credential lives but lacks a right: {0}")]
+    #[error("the credential is valid but lacks a permission: {0}")]
     PermissionMissing(String),
 
     /// Return `503 Service Unavailable`, `sealed`.
@@ -94,36 +98,36 @@ pub enum Error {
     RateLimited { what: String, retry_after: u32 },
 
     /// Return `502 Bad Gateway`, `provider_error`.
-    #[error("the provider's answer cannot be used: {0}")]
+    #[error("the response of the provider cannot be used: {0}")]
     ProviderError(String),
 
     /// Return `504 Gateway Timeout`, `provider_timeout`.
-    #[error("the provider did not answer in time")]
+    #[error("the provider did not respond in time")]
     ProviderTimeout,
 
-    /// Return `502 Bad Gateway`, `plugin_fault`; the inner text goes to the log, not to the caller.
-    #[error("the component of `{provider}` failed; the log has more under this request id")]
+    /// Return `502 Bad Gateway`, `plugin_fault`. The caller does not see `fault`; it is logged.
+    #[error("the plugin `{provider}` failed; the log contains the cause under this request id")]
     PluginFault { provider: String, fault: String },
 
-    /// Return `502 Bad Gateway`, `plugin_fault`, with `Retry-After`: it is left alone for a while.
-    #[error("the component of `{provider}` failed again and again and is paused; it is tried again in {retry_after} s")]
+    /// Return `502 Bad Gateway`, `plugin_fault`, with `Retry-After`: the plugin is paused after repeated failures.
+    #[error("the plugin `{provider}` failed repeatedly and is paused; try again in {retry_after} s")]
     PluginPaused { provider: String, retry_after: u32 },
 
     /// Return `409 Conflict`, `plugin_not_approved`.
-    #[error("the component of `{0}` is not approved")]
+    #[error("the plugin `{0}` is not approved")]
     PluginNotApproved(String),
 
-    /// Return `409 Conflict`, `plugin_not_approved`: it was, and somebody took it out of use.
-    #[error("the component of `{0}` was disabled")]
+    /// Return `409 Conflict`, `plugin_not_approved`: the plugin was approved, and then disabled.
+    #[error("the plugin `{0}` is disabled")]
     PluginDisabled(String),
 
-    /// Return `500 Internal Server Error`, `internal`: our own trouble, told only to the log.
-    #[error("something went wrong inside Jackfield; the log has more under this request id")]
+    /// Return `500 Internal Server Error`, `internal`. The caller does not see the source; it is logged.
+    #[error("an internal error occurred; the log contains the cause under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Wraps a failure of our own.
+    /// Wraps an internal error.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
@@ -134,7 +138,7 @@ impl Error {
         Self::InvalidFields(vec![FieldError::new(name, message)])
     }
 
-    /// The stable code of this outcome.
+    /// Returns the stable code of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -167,7 +171,7 @@ impl Error {
     }
 }
 
-/// One field of a request body and what is wrong with it.
+/// A field of a request, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     pub field: String,
@@ -175,28 +179,28 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// Says what is wrong with a field.
+    /// Creates the error of a field. The message continues a sentence that starts with the name of the field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
 }
 
-/// One row of a file and what is wrong with it.
+/// A row of a file, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowError {
-    /// The line of the file on which the row begins, from 1.
+    /// The line number of the start of the row, from 1.
     pub line: u64,
     pub field: String,
     pub message: String,
 }
 
-fn rows_in_words(errors: &[RowError]) -> String {
+fn join_rows(errors: &[RowError]) -> String {
     let list: Vec<String> =
         errors.iter().map(|error| format!("line {}: {}: {}", error.line, error.field, error.message)).collect();
     format!("{}; nothing was stored", list.join("; "))
 }
 
-fn fields_in_words(errors: &[FieldError]) -> String {
+fn join_fields(errors: &[FieldError]) -> String {
     let list: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     list.join("; ")
 }

@@ -1,6 +1,7 @@
-//! What a component says of itself in `describe`, as plain data. Judged in `sandbox/review.rs`, obeyed by `egress`.
+//! The manifest of a plugin, which its component returns from `describe`.
 //!
-//! The types mirror `wit/provider.wit`, where each is documented; the JSON form is what is stored and shown.
+//! `sandbox/manifest_review.rs` validates a manifest, and egress enforces it. The types mirror `wit/provider.wit`, where
+//! each is documented. Their JSON form is stored and shown.
 
 mod signing;
 
@@ -11,7 +12,7 @@ pub use self::signing::{
     SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
-/// All that an administrator approves of a component.
+/// Everything that an administrator approves about a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub id: String,
@@ -25,27 +26,27 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Finds a declared field by its name.
+    /// Returns the field with a name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
-/// How a connection comes to its credential.
+/// How a connection gets its credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
-    /// By the fields alone.
+    /// From the fields only.
     Fields,
-    /// By an OAuth 2.0 authorization code.
+    /// With an OAuth 2.0 authorization code.
     #[serde(rename = "oauth2")]
     OAuth2(OAuth2Grant),
-    /// By a key file from which access tokens are minted.
+    /// With the key file of a service account, which signs requests for access tokens.
     ServiceAccount(ServiceAccountGrant),
 }
 
-/// The OAuth 2.0 endpoints of a provider and how its grant behaves.
+/// The OAuth 2.0 endpoints of a provider and the rules of its grants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OAuth2Grant {
     pub authorize_url: String,
@@ -56,11 +57,11 @@ pub struct OAuth2Grant {
     pub authorize_parameters: Vec<(String, String)>,
     pub client_authentication: ClientAuthentication,
     pub refresh: RefreshTokens,
-    /// Seconds after which an unused refresh token dies.
+    /// The number of seconds after which an unused refresh token expires.
     pub idle_lifetime: Option<u32>,
 }
 
-/// How an OAuth client says who it is at the token endpoint (RFC 6749 §2.3).
+/// How the OAuth client authenticates at the token endpoint (RFC 6749 §2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
@@ -68,17 +69,17 @@ pub enum ClientAuthentication {
     Body,
 }
 
-/// What becomes of a refresh token when it is used.
+/// What happens to a refresh token when it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshTokens {
     None,
     Reusable,
-    /// Each use gives a new one; carries the seconds for which the old one is still taken.
+    /// Each use returns a new one. Contains the number of seconds for which the old one is still accepted.
     Rotating(Option<u32>),
 }
 
-/// How access tokens are minted from a service account's key file (RFC 7523).
+/// How access tokens are requested with the key file of a service account (RFC 7523).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccountGrant {
     pub field: String,
@@ -88,7 +89,7 @@ pub struct ServiceAccountGrant {
     pub universe_domains: Vec<String>,
 }
 
-/// One input of the connect form.
+/// A field of the connect form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     pub name: String,
@@ -102,7 +103,7 @@ pub struct Field {
     pub pattern: Option<String>,
 }
 
-/// The input that a field is shown as, and what its value must be.
+/// The kind of input of a field, and the rule for its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
@@ -113,20 +114,20 @@ pub enum FieldKind {
     Choice,
 }
 
-/// One value of a choice.
+/// An option of a field of kind `Choice`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub value: String,
     pub label: String,
 }
 
-/// One endpoint that the component calls, and the credential that goes there.
+/// An endpoint that the component may call, and the credential for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     pub method: Method,
-    /// One host in lower case, or `*.` before one for exactly one label.
+    /// A host name in lower case. A leading `*.` stands for exactly one label.
     pub host: String,
-    /// Segments compared as written, `*` for one that is not empty.
+    /// A path. Segments are compared without decoding; `*` matches exactly one segment that is not empty.
     pub path: String,
     pub credential: Option<Attachment>,
 }
@@ -144,7 +145,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as it stands in a request line.
+    /// Returns the method as it is written in a request.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -158,53 +159,54 @@ impl Method {
     }
 }
 
-/// Which credential goes to an endpoint, and in which place.
+/// Which credential is sent to an endpoint, and its placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     pub source: CredentialSource,
-    pub place: Placement,
+    #[serde(rename = "place")]
+    pub placement: Placement,
 }
 
-/// Where a credential comes from.
+/// The source of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialSource {
-    /// A secret field, by name.
+    /// The secret field with this name.
     Field(String),
     /// The access token of the OAuth 2.0 grant.
     #[serde(rename = "oauth_token")]
     OAuthToken,
-    /// An access token minted from the service account.
+    /// An access token of the service account.
     Minted {
         scopes: Vec<String>,
-        /// The field that names the user to act for (`sub`).
+        /// The field with the user to act for (`sub`).
         subject_field: Option<String>,
     },
 }
 
-/// Where in a request a credential goes.
+/// Where a request contains the credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
-    /// A header field; `{}` in the format stands for the credential.
+    /// A header field. The format contains `{}` in place of the credential.
     Header { name: String, format: String },
     /// The password of HTTP Basic.
     Basic(BasicUser),
-    /// A key of the query.
+    /// A parameter of the query.
     Query(String),
-    /// A key of a form body.
+    /// A field of a form body.
     Form(String),
     /// A JSON pointer (RFC 6901) into a JSON body.
     Json(String),
-    /// A header field with an HMAC-SHA256 whose key is the credential.
+    /// A header field with an HMAC-SHA256. The credential is the key.
     Hmac(HmacPlacement),
-    /// AWS Signature Version 4, whose secret access key is the credential.
+    /// AWS Signature Version 4. The credential is the secret access key.
     Aws(AwsPlacement),
-    /// A header field with a JSON Web Token that the credential signs.
+    /// A header field with a JSON Web Token. The credential signs it.
     Jwt(JwtPlacement),
 }
 
-/// Who the user of HTTP Basic is.
+/// The user name of HTTP Basic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BasicUser {
@@ -212,7 +214,7 @@ pub enum BasicUser {
     Field(String),
 }
 
-/// What a component can do beyond connect, disconnect and health.
+/// The optional functions that a component provides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     pub users: bool,
@@ -220,7 +222,7 @@ pub struct Capabilities {
     pub accounts: bool,
 }
 
-/// What becomes of the people's mappings when the connection goes.
+/// What a disconnect does with the mappings of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MappingFate {

@@ -4,32 +4,32 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A provider's id, the same in the URL, the WIT manifest and every table.
+/// The id of a provider: the same in URLs, the manifest of its plugin, and every table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProviderId(String);
 
 impl ProviderId {
-    /// The longest id, in bytes.
-    const LONGEST: usize = 40;
+    /// The maximum length in bytes.
+    const MAX_LENGTH: usize = 40;
 
-    /// Takes an id of the form `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 2 to 40 characters.
+    /// Parses an id of the form `[a-z][a-z0-9]*(-[a-z0-9]+)*` with 2 to 40 characters.
     ///
     /// # Errors
-    /// The text is no such id.
+    /// The text does not have this form.
     pub fn parse(text: &str) -> Result<Self, InvalidProviderId> {
-        let words = text.split('-').all(|word| {
+        let words_are_valid = text.split('-').all(|word| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         });
-        let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-        if words && starts_well && (2..=Self::LONGEST).contains(&text.len()) {
+        let starts_with_letter = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+        if words_are_valid && starts_with_letter && (2..=Self::MAX_LENGTH).contains(&text.len()) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidProviderId)
         }
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,7 +42,7 @@ impl fmt::Display for ProviderId {
     }
 }
 
-/// A text that is not a provider id.
+/// The error for a text that is not a provider id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter")]
 pub struct InvalidProviderId;
@@ -52,7 +52,7 @@ mod tests {
     use super::ProviderId;
 
     #[test]
-    fn an_id_has_one_spelling() {
+    fn only_the_documented_form_is_accepted() {
         for good in ["acme", "acme-people", "a1"] {
             assert!(ProviderId::parse(good).is_ok(), "{good}");
         }

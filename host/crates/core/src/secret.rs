@@ -1,4 +1,4 @@
-//! A value that prints as `[secret]`, is wiped from memory when dropped, and cannot be serialized.
+//! A secret value. It prints as `[secret]`, is erased from memory when it is dropped, and cannot be serialized.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use zeroize::Zeroize;
 
 /// A secret of type `T`, such as an API token or a key.
 ///
-/// It has no `Serialize`, no `PartialEq` and no `Deref`, so that every place that reads it says
+/// It implements neither `Serialize` nor `PartialEq` nor `Deref`, so that it can only be read with
 /// [`expose`](Self::expose).
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes hold of a secret.
+    /// Wraps a secret.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// Lends the secret itself.
+    /// Returns the secret itself.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn a_secret_prints_as_a_mark() {
+    fn a_secret_does_not_print_its_value() {
         let secret = Secret::new(String::from("xoxb-very-secret"));
         assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
     }

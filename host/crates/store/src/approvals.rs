@@ -193,7 +193,7 @@ impl Store {
     }
 
     fn approvals_key(&self) -> Result<Secret<[u8; 32]>, StoreError> {
-        Ok(self.require_unsealed()?.derive("plugin approvals"))
+        Ok(self.require_unsealed()?.derive_key("plugin approvals"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The master keys that have sealed values here: how a key is recognised, and how often it was used.
 
-use jackfield_vault::{Location, Sealed, Vault};
+use jackfield_vault::{Location, SealedValue, Vault};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Keys, Store, StoreError};
@@ -40,7 +40,7 @@ impl Store {
                 .fetch_optional(&mut *transaction)
                 .await?;
         if let Some(row) = known {
-            let check = Sealed {
+            let check = SealedValue {
                 key_id: vault.key_id().to_owned(),
                 format: row.try_get("check_format")?,
                 wrapped_key: row.try_get("check_wrapped_key")?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jackfield_core::Secret;
-use jackfield_vault::{Location, Sealed};
+use jackfield_vault::{Location, SealedValue};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::{Store, StoreError};
@@ -63,7 +63,7 @@ impl Store {
     pub(super) fn open_row(&self, table: &'static str, row: &AnyRow) -> Result<(String, Secret<String>), StoreError> {
         let owner: String = row.try_get("owner_row")?;
         let column: String = row.try_get("owner_column")?;
-        let sealed = Sealed {
+        let sealed = SealedValue {
             key_id: row.try_get("key_id")?,
             format: row.try_get("format")?,
             wrapped_key: row.try_get("wrapped_key")?,

@@ -1,4 +1,4 @@
-//! The master key's file: read with care, made on the first start. Does not know what the key opens.
+//! The file of the master key: checked and read, or created on the first start.
 
 use std::{
     fs::OpenOptions,
@@ -17,37 +17,36 @@ use zeroize::Zeroizing;
 
 use super::KeyBytes;
 
-/// Longer than any 32 bytes in base64 with blanks around; more is no key file.
-const LONGEST: u64 = 256;
+/// The maximum number of bytes to read. A valid file is shorter.
+const MAX_SIZE: u64 = 256;
 
-/// Why there is no master key; each says what to do.
+/// Why the master key cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// There is no file, and this is not the first start.
-    #[error("the master key file {0} is missing; put it back, or restore it from where it was kept")]
+    #[error("the master key file {0} is missing; restore it from a backup")]
     Missing(PathBuf),
-    /// Someone else could read or change it.
+    /// Other users can read or change the file.
     #[error("the master key file {path} is readable or writable by others (mode {mode:o}); run `chmod 600 {path}`", path = path.display())]
     ReadableByOthers { path: PathBuf, mode: u32 },
-    /// It is a link, a folder, a device.
+    /// The path is a link, a folder or a device.
     #[error("the master key file {0} is not a regular file")]
     NotAFile(PathBuf),
-    /// It does not hold a key.
+    /// The content is not a key.
     #[error("the master key is not 32 bytes in base64")]
     NotAKey,
-    /// The system refused.
-    #[error("the master key file {path} could not be read or made", path = path.display())]
+    /// The operating system reported an error.
+    #[error("cannot read or create the master key file {path}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Reads the key file, or makes one with mode 0600 where there is none and `may_create` says so.
+/// Reads the key file, or creates one with mode 0600 if there is none and `may_create` allows it.
 ///
 /// # Errors
 /// See [`KeyFileError`].
 pub fn load_or_create(path: &Path, may_create: MayCreate) -> Result<Secret<KeyBytes>, KeyFileError> {
     let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let found = std::fs::symlink_metadata(path);
-    match found {
+    match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => match may_create {
             MayCreate::Yes => create(path).map_err(io_error),
             MayCreate::No => Err(KeyFileError::Missing(path.to_owned())),
@@ -58,14 +57,14 @@ pub fn load_or_create(path: &Path, may_create: MayCreate) -> Result<Secret<KeyBy
     }
 }
 
-/// Whether a missing key file is made: only where nothing was ever sealed.
+/// Whether a missing key file may be created. It may only if nothing was ever sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayCreate {
     Yes,
     No,
 }
 
-/// Reads a key from base64.
+/// Decodes a key from base64.
 ///
 /// # Errors
 /// [`KeyFileError::NotAKey`].
@@ -77,26 +76,26 @@ pub fn parse_base64(text: &str) -> Result<Secret<KeyBytes>, KeyFileError> {
 fn read(path: &Path) -> Result<Secret<KeyBytes>, KeyFileError> {
     let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
     let file = OpenOptions::new().read(true).open(path).map_err(io_error)?;
-    // Asked of the open file, so that it is the file that is read.
+    // The mode of the opened file, because the path may have been replaced.
     let mode = file.metadata().map_err(io_error)?.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyFileError::ReadableByOthers { path: path.to_owned(), mode });
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(LONGEST).read_to_string(&mut text).map_err(io_error)?;
+    file.take(MAX_SIZE).read_to_string(&mut text).map_err(io_error)?;
     parse_base64(&text)
 }
 
 fn create(path: &Path) -> io::Result<Secret<KeyBytes>> {
     let key = Secret::new(KeyBytes::from(Key::<Aes256Gcm>::generate()));
-    // Written beside and renamed, so that a crash leaves a whole key or none.
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    // Written to a temporary file and renamed, so that a crash leaves a complete key or none.
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     let text = Zeroizing::new(STANDARD.encode(key.expose()));
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    std::fs::rename(&temporary, path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::File::open(folder)?.sync_all()?;
     }
@@ -110,27 +109,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_start_makes_a_key_that_only_its_owner_reads() {
+    fn a_first_start_creates_a_key_that_only_its_owner_can_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.key");
         assert!(matches!(load_or_create(&path, MayCreate::No), Err(KeyFileError::Missing(_))));
-        let made = load_or_create(&path, MayCreate::Yes).expect("made");
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-        assert_eq!(load_or_create(&path, MayCreate::No).expect("read").expose(), made.expose());
+        let created = load_or_create(&path, MayCreate::Yes).expect("it is created");
+        assert_eq!(std::fs::metadata(&path).expect("it exists").permissions().mode() & 0o777, 0o600);
+        assert_eq!(load_or_create(&path, MayCreate::No).expect("it is read").expose(), created.expose());
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_refused_with_the_cure() {
+    fn a_key_that_others_can_read_is_rejected_with_the_command_that_fixes_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.key");
-        load_or_create(&path, MayCreate::Yes).expect("made");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
-        let refused = load_or_create(&path, MayCreate::Yes).expect_err("refused");
-        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        load_or_create(&path, MayCreate::Yes).expect("it is created");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("the mode is set");
+        let error = load_or_create(&path, MayCreate::Yes).expect_err("it is rejected");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn other_content_is_rejected() {
         for text in ["", "abc", "AAAA", &STANDARD.encode([0; 31])] {
             assert!(matches!(parse_base64(text), Err(KeyFileError::NotAKey)), "{text}");
         }

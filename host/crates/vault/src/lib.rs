@@ -1,8 +1,8 @@
-//! Seals values under the master key and opens them again. Knows keys and ciphers, not tables or files' meaning.
+//! Seals values with the master key and opens them again.
 //!
-//! Envelope encryption: each sealing draws a fresh data key, encrypts the value with it, and wraps the data key with
-//! the master key, both by AES-256-GCM with a fresh random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data
-//! binds table, row, column, key id and format, so that a value moved elsewhere does not open.
+//! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped) with
+//! the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data contains
+//! table, row, column, key id and format, so that a value cannot be opened after it was moved to another place.
 
 mod key_file;
 
@@ -19,20 +19,20 @@ use zeroize::Zeroizing;
 
 pub use self::key_file::{KeyFileError, MayCreate, load_or_create, parse_base64};
 
-/// The layout of a sealed value; stored beside each, so that a later layout can live next to this one.
+/// The format of sealed values. It is stored with each value, so that a later version can add another format.
 pub const FORMAT: i64 = 1;
 
 /// A key of 256 bits.
 pub type KeyBytes = [u8; 32];
 
-/// The master key, ready to seal and open.
+/// The master key, with which values are sealed and opened.
 #[derive(Clone)]
 pub struct Vault {
     master: Secret<KeyBytes>,
     key_id: String,
 }
 
-/// Where a sealed value stands; it opens nowhere else.
+/// The place of a sealed value in the database. The value cannot be opened in another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     pub table: &'a str,
@@ -42,31 +42,31 @@ pub struct Location<'a> {
 
 /// A sealed value as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedValue {
     pub key_id: String,
     pub format: i64,
-    /// Nonce and wrapped data key.
+    /// The nonce, followed by the encrypted data key.
     pub wrapped_key: Vec<u8>,
-    /// Nonce and encrypted value.
+    /// The nonce, followed by the encrypted value.
     pub ciphertext: Vec<u8>,
 }
 
-/// Why a value was not sealed or opened.
+/// Why a value could not be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The value was sealed by another key, moved, changed, or cut.
-    #[error("the sealed value does not open here")]
-    DoesNotOpen,
-    /// The value was sealed in a layout that this version does not know.
-    #[error("the sealed value has a format that this version does not know")]
+    /// The value was sealed with another key, moved, changed, or truncated.
+    #[error("the sealed value cannot be opened with this key in this place")]
+    CannotOpen,
+    /// The value has the format of a later version.
+    #[error("the format of the sealed value is not known to this version")]
     UnknownFormat,
-    /// The cipher refused, which a value of this size never meets.
-    #[error("the value could not be sealed")]
-    NotSealed,
+    /// The value is too large for the cipher.
+    #[error("the value is too large to be sealed")]
+    TooLarge,
 }
 
 impl Vault {
-    /// Makes a vault from the master key.
+    /// Creates a vault from the master key.
     #[must_use]
     pub fn new(master: Secret<KeyBytes>) -> Self {
         let mut id = [0_u8; 8];
@@ -74,56 +74,55 @@ impl Vault {
         Self { master, key_id: hex::encode(id) }
     }
 
-    /// The id of the master key: 16 hexadecimal digits that tell keys apart and nothing of the key.
+    /// Returns the id of the master key: 16 hexadecimal digits, from which the key cannot be derived.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// Seals a value for one place.
+    /// Seals a value for a place.
     ///
     /// # Errors
-    /// [`VaultError::NotSealed`] when the cipher refuses.
-    pub fn seal(&self, location: Location<'_>, value: &[u8]) -> Result<Sealed, VaultError> {
+    /// [`VaultError::TooLarge`].
+    pub fn seal(&self, location: Location<'_>, value: &[u8]) -> Result<SealedValue, VaultError> {
         let data_key = Zeroizing::new(<[u8; 32]>::from(Key::<Aes256Gcm>::generate()));
-        Ok(Sealed {
+        Ok(SealedValue {
             key_id: self.key_id.clone(),
             format: FORMAT,
             wrapped_key: encrypt(
                 self.master.expose(),
                 data_key.as_ref(),
-                &binding("data key", location, &self.key_id, FORMAT),
+                &associated_data("data key", location, &self.key_id, FORMAT),
             )?,
-            ciphertext: encrypt(&data_key, value, &binding("value", location, &self.key_id, FORMAT))?,
+            ciphertext: encrypt(&data_key, value, &associated_data("value", location, &self.key_id, FORMAT))?,
         })
     }
 
-    /// Opens a value that was sealed for this very place.
+    /// Opens a value that was sealed for this place.
     ///
     /// # Errors
-    /// [`VaultError::DoesNotOpen`] for another key, place or content, [`VaultError::UnknownFormat`] for a layout of
-    /// a later version.
-    pub fn open(&self, location: Location<'_>, sealed: &Sealed) -> Result<Secret<Vec<u8>>, VaultError> {
+    /// [`VaultError::CannotOpen`] or [`VaultError::UnknownFormat`].
+    pub fn open(&self, location: Location<'_>, sealed: &SealedValue) -> Result<Secret<Vec<u8>>, VaultError> {
         if sealed.format != FORMAT {
             return Err(VaultError::UnknownFormat);
         }
         if sealed.key_id != self.key_id {
-            return Err(VaultError::DoesNotOpen);
+            return Err(VaultError::CannotOpen);
         }
         let data_key = decrypt(
             self.master.expose(),
             &sealed.wrapped_key,
-            &binding("data key", location, &sealed.key_id, sealed.format),
+            &associated_data("data key", location, &sealed.key_id, sealed.format),
         )?;
         let data_key = Zeroizing::new(
-            KeyBytes::try_from(data_key.expose().as_slice()).map_err(|_wrong_length| VaultError::DoesNotOpen)?,
+            KeyBytes::try_from(data_key.expose().as_slice()).map_err(|_wrong_length| VaultError::CannotOpen)?,
         );
-        decrypt(&data_key, &sealed.ciphertext, &binding("value", location, &sealed.key_id, sealed.format))
+        decrypt(&data_key, &sealed.ciphertext, &associated_data("value", location, &sealed.key_id, sealed.format))
     }
 
-    /// Derives a key for one other purpose (RFC 5869), such as the MAC over compiled components.
+    /// Derives a key for another purpose, such as the MAC of compiled components (RFC 5869).
     #[must_use]
-    pub fn derive(&self, purpose: &str) -> Secret<KeyBytes> {
+    pub fn derive_key(&self, purpose: &str) -> Secret<KeyBytes> {
         let mut key = [0_u8; 32];
         expand(&self.master, purpose.as_bytes(), &mut key);
         Secret::new(key)
@@ -136,39 +135,41 @@ impl fmt::Debug for Vault {
     }
 }
 
+/// Fills `out` with key material for a purpose (HKDF-SHA256).
 fn expand(master: &Secret<KeyBytes>, purpose: &[u8], out: &mut [u8]) {
-    // The master key is uniformly random already, so the extract step needs no salt (RFC 5869 §3.1). Expanding fails
-    // only past 255 blocks; every caller asks for one at most, and an unfilled output would open nothing.
+    // The master key is uniformly random, so the extract step needs no salt (RFC 5869 §3.1). `expand` only fails for more
+    // than 255 blocks, and every caller requests at most one.
     let expanded = Hkdf::<Sha256>::new(None, master.expose()).expand_multi_info(&[b"jackfield/", purpose], out);
-    debug_assert!(expanded.is_ok(), "one block is always within the limit");
+    debug_assert!(expanded.is_ok(), "one block is within the limit");
 }
 
-fn encrypt(key: &KeyBytes, value: &[u8], binding: &[u8]) -> Result<Vec<u8>, VaultError> {
+fn encrypt(key: &KeyBytes, value: &[u8], associated_data: &[u8]) -> Result<Vec<u8>, VaultError> {
     let nonce = Nonce::<<Aes256Gcm as AeadCore>::NonceSize>::generate();
     let sealed = Aes256Gcm::new(key.into())
-        .encrypt(&nonce, Payload { msg: value, aad: binding })
-        .map_err(|_opaque| VaultError::NotSealed)?;
-    let mut whole = nonce.to_vec();
-    whole.extend_from_slice(&sealed);
-    Ok(whole)
+        .encrypt(&nonce, Payload { msg: value, aad: associated_data })
+        .map_err(|_opaque| VaultError::TooLarge)?;
+    let mut output = nonce.to_vec();
+    output.extend_from_slice(&sealed);
+    Ok(output)
 }
 
-fn decrypt(key: &KeyBytes, whole: &[u8], binding: &[u8]) -> Result<Secret<Vec<u8>>, VaultError> {
-    let (nonce, sealed) = whole.split_first_chunk::<12>().ok_or(VaultError::DoesNotOpen)?;
+fn decrypt(key: &KeyBytes, input: &[u8], associated_data: &[u8]) -> Result<Secret<Vec<u8>>, VaultError> {
+    let (nonce, sealed) = input.split_first_chunk::<12>().ok_or(VaultError::CannotOpen)?;
     Aes256Gcm::new(key.into())
-        .decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: binding })
+        .decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: associated_data })
         .map(Secret::new)
-        .map_err(|_opaque| VaultError::DoesNotOpen)
+        .map_err(|_opaque| VaultError::CannotOpen)
 }
 
-fn binding(what: &str, location: Location<'_>, key_id: &str, format: i64) -> Vec<u8> {
-    let mut binding = Vec::with_capacity(160);
+/// Returns the associated data of a sealed value. Each part is preceded by its length.
+fn associated_data(what: &str, location: Location<'_>, key_id: &str, format: i64) -> Vec<u8> {
+    let mut data = Vec::with_capacity(160);
     for part in ["jackfield", what, location.table, location.row, location.column, key_id] {
-        binding.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        binding.extend_from_slice(part.as_bytes());
+        data.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        data.extend_from_slice(part.as_bytes());
     }
-    binding.extend_from_slice(&format.to_be_bytes());
-    binding
+    data.extend_from_slice(&format.to_be_bytes());
+    data
 }
 
 #[cfg(test)]
@@ -184,47 +185,47 @@ mod tests {
     }
 
     #[test]
-    fn a_value_opens_where_it_was_sealed() {
+    fn a_value_can_be_opened_where_it_was_sealed() {
         let sealed = vault(1).seal(HERE, b"xoxb-1").expect("seals");
         assert_eq!(vault(1).open(HERE, &sealed).expect("opens").expose(), b"xoxb-1");
     }
 
     #[test]
-    fn a_value_opens_nowhere_else() {
+    fn a_value_cannot_be_opened_elsewhere() {
         let sealed = vault(1).seal(HERE, b"xoxb-1").expect("seals");
         for elsewhere in [
             Location { table: "oauth_flows", ..HERE },
             Location { row: "2", ..HERE },
             Location { column: "other", ..HERE },
-            // The parts carry their lengths, so letters do not wander from one to the next.
+            // Each part is preceded by its length, so characters cannot move from one part to the next.
             Location { table: "connections1", row: "", ..HERE },
         ] {
-            assert_eq!(vault(1).open(elsewhere, &sealed).err(), Some(VaultError::DoesNotOpen), "{elsewhere:?}");
+            assert_eq!(vault(1).open(elsewhere, &sealed).err(), Some(VaultError::CannotOpen), "{elsewhere:?}");
         }
-        assert_eq!(vault(2).open(HERE, &sealed).err(), Some(VaultError::DoesNotOpen));
+        assert_eq!(vault(2).open(HERE, &sealed).err(), Some(VaultError::CannotOpen));
     }
 
     #[test]
-    fn every_changed_byte_is_noticed() {
+    fn every_changed_byte_is_detected() {
         let sealed = vault(1).seal(HERE, b"xoxb-1").expect("seals");
         for index in 0..sealed.ciphertext.len() {
             let mut changed = sealed.clone();
             changed.ciphertext[index] ^= 1;
-            assert_eq!(vault(1).open(HERE, &changed).err(), Some(VaultError::DoesNotOpen));
+            assert_eq!(vault(1).open(HERE, &changed).err(), Some(VaultError::CannotOpen));
         }
         for index in 0..sealed.wrapped_key.len() {
             let mut changed = sealed.clone();
             changed.wrapped_key[index] ^= 1;
-            assert_eq!(vault(1).open(HERE, &changed).err(), Some(VaultError::DoesNotOpen));
+            assert_eq!(vault(1).open(HERE, &changed).err(), Some(VaultError::CannotOpen));
         }
-        let later = Sealed { format: 2, ..sealed.clone() };
+        let later = SealedValue { format: 2, ..sealed.clone() };
         assert_eq!(vault(1).open(HERE, &later).err(), Some(VaultError::UnknownFormat));
-        let other_key = Sealed { key_id: vault(2).key_id().to_owned(), ..sealed };
-        assert_eq!(vault(1).open(HERE, &other_key).err(), Some(VaultError::DoesNotOpen));
+        let other_key = SealedValue { key_id: vault(2).key_id().to_owned(), ..sealed };
+        assert_eq!(vault(1).open(HERE, &other_key).err(), Some(VaultError::CannotOpen));
     }
 
     #[test]
-    fn no_two_sealings_share_a_nonce_or_a_data_key() {
+    fn every_sealed_value_has_its_own_nonces_and_data_key() {
         let vault = vault(1);
         let mut seen = HashSet::new();
         for _ in 0..5_000 {
@@ -236,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn purposes_have_keys_of_their_own() {
+    fn each_purpose_has_a_different_key() {
         let vault = vault(1);
-        assert_ne!(vault.derive("a").expose(), vault.derive("b").expose());
+        assert_ne!(vault.derive_key("a").expose(), vault.derive_key("b").expose());
     }
 
     #[test]
-    fn a_vault_prints_no_key() {
+    fn a_vault_does_not_print_its_key() {
         assert!(!format!("{:?}", vault(7)).contains("7, 7"));
     }
 }

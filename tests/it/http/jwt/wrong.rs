@@ -48,12 +48,12 @@ async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(St
         let (what, token) = make(&app).swap_remove(index);
         let answer = ask(&app, &token).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "unauthenticated"), "{what}: {}", answer.text);
-        assert_eq!(answer.json()["detail"], "a valid bearer token is needed", "{what}: no hint for a guesser");
+        assert_eq!(answer.json()["detail"], "a valid bearer token is required", "{what}: no hint for a guesser");
     }
 }
 
 #[tokio::test]
-async fn a_token_with_a_wrong_claim_is_turned_away() {
+async fn a_token_with_a_wrong_claim_is_rejected() {
     let keys = Keys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
@@ -100,7 +100,7 @@ async fn a_token_with_a_wrong_claim_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_token_with_a_wrong_header_is_turned_away() {
+async fn a_token_with_a_wrong_header_is_rejected() {
     let keys = Keys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
@@ -145,7 +145,7 @@ async fn a_token_with_a_wrong_header_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_right_signature_is_turned_away() {
+async fn a_token_without_a_valid_signature_is_rejected() {
     let keys = Keys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
@@ -206,7 +206,7 @@ async fn a_token_without_the_right_signature_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_for_signatures_checks_none() {
+async fn a_key_that_is_not_for_signatures_verifies_none() {
     let (rsa, ed25519) = (SigningKey::rsa("rsa"), SigningKey::ed25519("ed25519"));
     let issuer = Issuer::start(&[]).await;
     let mut for_encryption = rsa.jwk();

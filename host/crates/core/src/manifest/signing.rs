@@ -1,4 +1,4 @@
-//! Places for a credential that signs: what it signs, and where the signature stands. Plain data, as in `wit/`.
+//! Placements in which the credential signs the request or a token.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HmacPlacement {
     pub header: String,
-    /// `{}` stands for the signature.
+    /// Contains `{}` in place of the signature.
     pub format: String,
     pub key: KeyEncoding,
-    /// What is signed, one after the other.
+    /// The parts that are concatenated and signed.
     pub parts: Vec<SignedPart>,
-    pub coding: SignatureEncoding,
-    /// Where the time is sent.
+    #[serde(rename = "coding")]
+    pub encoding: SignatureEncoding,
+    /// Where the time of the signature is sent.
     pub time: Option<TimePlacement>,
 }
 
-/// How a key's bytes are written in its field.
+/// The encoding of a key in its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyEncoding {
@@ -25,7 +26,7 @@ pub enum KeyEncoding {
     Base64,
 }
 
-/// One part of what is signed.
+/// A part of the signed text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignedPart {
@@ -41,7 +42,7 @@ pub enum SignedPart {
     BodySha256,
 }
 
-/// How a signature is written.
+/// The encoding of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureEncoding {
@@ -50,14 +51,14 @@ pub enum SignatureEncoding {
     Base64Url,
 }
 
-/// The header field that carries the time of a signature.
+/// The header field with the time of a signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimePlacement {
     pub header: String,
     pub format: TimeFormat,
 }
 
-/// How a time is written.
+/// The format of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
@@ -78,18 +79,18 @@ pub struct AwsPlacement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JwtPlacement {
     pub header: String,
-    /// `{}` stands for the token.
+    /// Contains `{}` in place of the token.
     pub format: String,
     pub algorithm: JwtAlgorithm,
-    /// How the key is written; PEM where it is no shared one.
+    /// The encoding of the key. A private key is PEM.
     pub key: KeyEncoding,
     pub key_id: Option<LiteralOrField>,
     pub claims: Vec<Claim>,
-    /// Seconds.
+    /// In seconds.
     pub lifetime: u32,
 }
 
-/// How a token is signed (RFC 7518 §3.1).
+/// The signature algorithm of a token (RFC 7518 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum JwtAlgorithm {
@@ -98,7 +99,7 @@ pub enum JwtAlgorithm {
     Es256,
 }
 
-/// A claim beside `iat` and `exp`, which the host sets.
+/// A claim in addition to `iat` and `exp`, which the host sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub name: String,
@@ -111,11 +112,11 @@ pub struct Claim {
 pub enum ClaimValue {
     Literal(String),
     Field(String),
-    /// Another one for each token.
+    /// A different random value in each token.
     Random,
 }
 
-/// Words that are declared, or the value of a field that is not secret.
+/// A literal text, or the value of a field that is not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LiteralOrField {
@@ -124,7 +125,7 @@ pub enum LiteralOrField {
 }
 
 impl HmacPlacement {
-    /// What the signature covers and where it goes, for a person who approves it.
+    /// Describes what is signed and where the signature is sent, for the person who approves it.
     #[must_use]
     pub fn describe(&self) -> String {
         let parts: Vec<String> = self
@@ -137,17 +138,17 @@ impl HmacPlacement {
                 SignedPart::Path => "the path".to_owned(),
                 SignedPart::Query => "the query".to_owned(),
                 SignedPart::Time => "the time".to_owned(),
-                SignedPart::Header(name) => format!("the field `{name}`"),
+                SignedPart::Header(name) => format!("the header `{name}`"),
                 SignedPart::Field(name) => format!("the value of `{name}`"),
                 SignedPart::Body => "the body".to_owned(),
                 SignedPart::BodySha256 => "the body's SHA-256".to_owned(),
             })
             .collect();
         let time = self.time.as_ref().map_or_else(String::new, |time| format!(", the time as `{}`", time.header));
-        format!("signing {} by HMAC-SHA256, sent as `{}: {}`{time}", parts.join(" + "), self.header, self.format)
+        format!("signing {} with HMAC-SHA256, sent as `{}: {}`{time}", parts.join(" + "), self.header, self.format)
     }
 
-    /// The fields whose values go into what is signed.
+    /// Returns the names of the fields that are part of the signed text.
     pub fn fields(&self) -> impl Iterator<Item = &String> {
         self.parts.iter().filter_map(|part| match part {
             SignedPart::Field(name) => Some(name),
@@ -157,15 +158,19 @@ impl HmacPlacement {
 }
 
 impl AwsPlacement {
-    /// What the signature is for, for a person who approves it.
+    /// Describes what is signed, for the person who approves it.
     #[must_use]
     pub fn describe(&self) -> String {
-        format!("signing the request by AWS Signature 4 for `{}`, region {}", self.service, self.region.describe())
+        format!(
+            "signing the request with AWS Signature Version 4 for `{}`, region {}",
+            self.service,
+            self.region.describe()
+        )
     }
 }
 
 impl JwtPlacement {
-    /// What the token says and where it goes, for a person who approves it.
+    /// Describes the token and where it is sent, for the person who approves it.
     #[must_use]
     pub fn describe(&self) -> String {
         let claims: Vec<String> = self
@@ -173,7 +178,7 @@ impl JwtPlacement {
             .iter()
             .map(|Claim { name, value }| match value {
                 ClaimValue::Literal(text) => format!("{name} `{text}`"),
-                ClaimValue::Field(field) => format!("{name} of the field `{field}`"),
+                ClaimValue::Field(field) => format!("{name} from the field `{field}`"),
                 ClaimValue::Random => format!("a random {name}"),
             })
             .collect();
@@ -191,20 +196,20 @@ impl JwtPlacement {
         )
     }
 
-    /// The fields whose values go into the token.
+    /// Returns the names of the fields that are part of the token.
     pub fn fields(&self) -> impl Iterator<Item = &String> {
         let claims = self.claims.iter().filter_map(|claim| match &claim.value {
             ClaimValue::Field(name) => Some(name),
             ClaimValue::Literal(_) | ClaimValue::Random => None,
         });
-        claims.chain(self.key_id.as_ref().and_then(LiteralOrField::field))
+        claims.chain(self.key_id.as_ref().and_then(LiteralOrField::as_field))
     }
 }
 
 impl LiteralOrField {
-    /// The field that it names, if it is no literal.
+    /// Returns the name of the field, if it is one.
     #[must_use]
-    pub fn field(&self) -> Option<&String> {
+    pub fn as_field(&self) -> Option<&String> {
         match self {
             Self::Field(name) => Some(name),
             Self::Literal(_) => None,
@@ -214,7 +219,7 @@ impl LiteralOrField {
     fn describe(&self) -> String {
         match self {
             Self::Literal(text) => format!("`{text}`"),
-            Self::Field(name) => format!("of the field `{name}`"),
+            Self::Field(name) => format!("from the field `{name}`"),
         }
     }
 }

@@ -105,7 +105,7 @@ mod tests {
             format: "{}".to_owned(),
             key: KeyEncoding::Hex,
             parts,
-            enencoding: SignatureEncoding::Hex,
+            encoding: SignatureEncoding::Hex,
             time: None,
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         ];
         let time = Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
         let all =
-            HmacPlacement { format: "v1={}".to_owned(), time, enencoding: SignatureEncoding::Base64, ..placement(parts) };
+            HmacPlacement { format: "v1={}".to_owned(), time, encoding: SignatureEncoding::Base64, ..placement(parts) };
         assert!(is_valid(&all));
         let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
         let value = signature(&all, "00ff", &mut request);

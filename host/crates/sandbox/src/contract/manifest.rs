@@ -98,7 +98,7 @@ fn from_wit_endpoint(endpoint: wit::Endpoint) -> Endpoint {
                     CredentialSource::Minted { scopes: token.scopes, subject_field: token.subject_field }
                 }
             },
-            place: from_wit_placement(attachment.place),
+            placement: from_wit_placement(attachment.place),
         }),
     }
 }

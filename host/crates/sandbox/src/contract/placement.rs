@@ -20,7 +20,7 @@ pub(super) fn from_wit_placement(place: wit::Place) -> Placement {
             format: place.header.format,
             key: from_wit_key(place.key),
             parts: place.parts.into_iter().map(from_wit_part).collect(),
-            coding: match place.coding {
+            encoding: match place.coding {
                 wit::SignatureCoding::Hex => SignatureEncoding::Hex,
                 wit::SignatureCoding::Base64 => SignatureEncoding::Base64,
                 wit::SignatureCoding::Base64url => SignatureEncoding::Base64Url,

@@ -80,14 +80,14 @@ impl Review<'_> {
     }
 
     fn credential_placement(&mut self, line: &str, attachment: &Attachment) {
-        let (text, fields_exist) = describe_placement(self.manifest, &attachment.place);
+        let (text, fields_exist) = describe_placement(self.manifest, &attachment.placement);
         // The text is displayed on the approval page and in a terminal.
-        let max_bytes = match &attachment.place {
+        let max_bytes = match &attachment.placement {
             Placement::Hmac(_) | Placement::Aws(_) | Placement::Jwt(_) => 1_000,
             _ => 200,
         };
         let is_displayable = text.len() <= max_bytes && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if placement::validate(&attachment.place).is_err() || !fields_exist || !is_displayable {
+        if placement::validate(&attachment.placement).is_err() || !fields_exist || !is_displayable {
             self.add(
                 format!("the credential of `{line}` has no valid placement"),
                 "use a header such as `Authorization` with `{}` once in its format, HTTP Basic, a query or form key, or \
@@ -108,7 +108,7 @@ fn describe_placement(manifest: &Manifest, place: &Placement) -> (String, bool) 
         Placement::Json(pointer) => (pointer.clone(), true),
         Placement::Hmac(hmac) => (hmac.describe(), hmac.fields().all(is_plain)),
         Placement::Aws(aws) => {
-            let fields = [aws.access_key.field(), aws.region.field()];
+            let fields = [aws.access_key.as_field(), aws.region.as_field()];
             (aws.describe(), fields.into_iter().flatten().all(is_plain))
         }
         Placement::Jwt(jwt) => (jwt.describe(), jwt.fields().all(is_plain)),

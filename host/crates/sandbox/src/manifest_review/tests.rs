@@ -26,7 +26,7 @@ fn wrong(auth: Auth) -> Manifest {
         method: Method::Get,
         host: host.to_owned(),
         path: path.to_owned(),
-        credential: Some(Attachment { source, place: Placement::Query(String::new()) }),
+        credential: Some(Attachment { source, placement: Placement::Query(String::new()) }),
     };
     let minted = CredentialSource::Minted { scopes: vec!["a b".to_owned()], subject_field: Some("none".to_owned()) };
     Manifest {
