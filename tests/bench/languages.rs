@@ -56,6 +56,7 @@ pub(crate) fn fresh_calls(report: &mut Report) {
 
 fn call(component: &Component) -> Call {
     let endpoints = component.endpoints.clone();
-    let permissions = CallPermissions::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), RequestBudget::new(1));
+    let permissions =
+        CallPermissions::new("bench".to_owned(), endpoints, Vec::new(), BTreeMap::new(), RequestBudget::new(1));
     Call { permissions, fields: BTreeMap::new(), account: None }
 }

@@ -294,7 +294,12 @@ fn call(component: &Component, case: &Case) -> Call {
     }
     let fields: BTreeMap<String, String> =
         case.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let permissions =
-        CallPermissions::new(case.id.to_owned(), component.endpoints.clone(), credentials, fields.clone(), RequestBudget::new(32));
+    let permissions = CallPermissions::new(
+        case.id.to_owned(),
+        component.endpoints.clone(),
+        credentials,
+        fields.clone(),
+        RequestBudget::new(32),
+    );
     Call { permissions, fields, account: case.account.map(str::to_owned) }
 }

@@ -60,7 +60,13 @@ impl Sandboxed {
     fn call(&self, fields: BTreeMap<String, String>) -> Call {
         let credentials = vec![(CredentialSource::Field("bot_token".to_owned()), Secret::new(self.token.clone()))];
         let endpoints = self.component.endpoints.clone();
-        let permissions = CallPermissions::new("bench".to_owned(), endpoints, credentials, fields.clone(), RequestBudget::new(self.requests));
+        let permissions = CallPermissions::new(
+            "bench".to_owned(),
+            endpoints,
+            credentials,
+            fields.clone(),
+            RequestBudget::new(self.requests),
+        );
         Call { permissions, fields, account: None }
     }
 }

@@ -4,7 +4,7 @@ use jackfield_sandbox::Pooling;
 use jackfield_test_support::{
     app::TestApp,
     guests, marked,
-    upstream::{Answer, Recorded, Upstream},
+    stand_in_server::{ReceivedRequest, StandInResponse, StandInServer},
 };
 use serde_json::{Value, json};
 
@@ -38,19 +38,21 @@ const PYTHON: Example = Example {
 
 impl Example {
     /// The API: it knows one token, and echoes whatever came as one.
-    fn answer(self, request: &Recorded, token: &str) -> Answer {
+    fn answer(self, request: &ReceivedRequest, token: &str) -> StandInResponse {
         let came = request.header("authorization").unwrap_or("nothing");
         if came != format!("Bearer {token}") {
-            return Answer::empty(401);
+            return StandInResponse::empty(401);
         }
         let people = |people: Value, next: Option<&str>| {
             let mut page = json!({ "next_cursor": next });
             page[self.people.1] = people;
-            Answer::json(&page)
+            StandInResponse::json(&page)
         };
         let query = request.query.as_deref().unwrap_or_default();
         match request.path.as_str() {
-            path if path == self.account.0 => Answer::json(&json!({ "name": format!("Acme, asked with {came}") })),
+            path if path == self.account.0 => {
+                StandInResponse::json(&json!({ "name": format!("Acme, asked with {came}") }))
+            }
             path if path == self.people.0 && query == "limit=50" => people(
                 json!([{ "id": "1", "name": "Zoë Lee", "email": "zoe.lee@acme.example", "status": "active", "active": true }]),
                 Some("a&b=c"),
@@ -59,7 +61,7 @@ impl Example {
                 json!([{ "id": "2", "name": "Kim Smith", "email": null, "status": "left", "active": false }]),
                 None,
             ),
-            _ => Answer::empty(404),
+            _ => StandInResponse::empty(404),
         }
     }
 
@@ -70,7 +72,7 @@ impl Example {
         }
         let token = marked::secret(self.token);
         let known = token.clone();
-        let upstream = Upstream::start(move |request| self.answer(request, &known)).await;
+        let upstream = StandInServer::start(move |request| self.answer(request, &known)).await;
         let app = TestApp::builder()
             .component(&format!("examples/{}", self.id))
             .reroute(self.host, &upstream)
@@ -101,11 +103,11 @@ impl Example {
 }
 
 #[tokio::test]
-async fn the_example_in_javascript_works_by_fetch() {
+async fn the_javascript_example_works_with_fetch() {
     JAVASCRIPT.works().await;
 }
 
 #[tokio::test]
-async fn the_example_in_python_works() {
+async fn the_python_example_works() {
     PYTHON.works().await;
 }

@@ -37,7 +37,7 @@ mod users;
 mod versions;
 
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     marked,
     slack::{CHANNEL, Slack},
 };
@@ -47,7 +47,7 @@ use serde_json::{Value, json};
 const SLACK: &str = "/api/admin/connections/slack";
 
 /// A service with Slack's component, whose requests go to the stand-in.
-fn with_slack(slack: &Slack) -> Builder {
+fn with_slack(slack: &Slack) -> TestAppBuilder {
     TestApp::builder().component("slack").reroute("slack.com", slack)
 }
 
@@ -69,7 +69,7 @@ async fn connected(slack: &Slack) -> (TestApp, String) {
 }
 
 /// The same, of a service that a test has had made.
-async fn connected_by(slack: &Slack, made: Builder) -> (TestApp, String) {
+async fn connected_by(slack: &Slack, made: TestAppBuilder) -> (TestApp, String) {
     let app = made.start().await;
     let token = known_token(slack);
     assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aho_corasick::AhoCorasick;
-use jackfield_test_support::{marked, upstream::dresses};
+use jackfield_test_support::{marked, stand_in_server::encodings};
 
 #[test]
 fn no_marked_secret_reaches_a_sink() {
@@ -22,7 +22,7 @@ fn no_marked_secret_reaches_a_sink() {
         secrets.extend(fs::read_to_string(file).expect("the notes").lines().map(str::to_owned));
     }
     assert!(secrets.len() > 50, "only {} secrets were marked", secrets.len());
-    let patterns: Vec<String> = secrets.iter().flat_map(|secret| dresses(secret)).map(|(_, dress)| dress).collect();
+    let patterns: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).map(|(_, dress)| dress).collect();
     let search = AhoCorasick::new(&patterns).expect("patterns");
     let mut sinks = files(&marked::sinks().expect("a whole run names its sinks"));
     if let Some(cluster) = env::var_os("JACKFIELD_TEST_POSTGRES_DATA") {

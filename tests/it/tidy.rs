@@ -77,7 +77,7 @@ fn no_crate_depends_on_one_above_it() {
 }
 
 #[test]
-fn each_large_dependency_belongs_to_one_crate() {
+fn each_large_dependency_is_used_by_one_crate() {
     for (dependency, owner) in LARGE {
         let users: Vec<String> = host_manifests()
             .into_iter()
@@ -101,7 +101,7 @@ fn the_host_names_no_provider() {
 }
 
 #[test]
-fn every_file_opens_by_saying_what_it_is() {
+fn every_file_opens_with_a_doc_comment() {
     let says = |file: &Source| file.text.lines().take(3).any(|line| line.starts_with("//!") || line.starts_with("#!["));
     assert_none("each file opens with one `//!` sentence", &paths(|file| !says(file)));
 }
@@ -144,7 +144,7 @@ fn every_item_of_the_contract_is_documented() {
 }
 
 #[test]
-fn an_item_without_a_doc_comment_is_found() {
+fn an_undocumented_item_is_found() {
     let text = "package a:b;\n/// An interface.\ninterface a {\n    record b {\n        c: u8,\n    }\n\n    \
                 /// A function.\n    d: func();\n    e-f: func();\n}\ninterface g {}\n";
     let parsed = UnresolvedPackageGroup::parse("a.wit", text).expect("a WIT package");
@@ -152,7 +152,7 @@ fn an_item_without_a_doc_comment_is_found() {
 }
 
 #[test]
-fn a_word_is_found_only_as_a_word() {
+fn a_word_is_found_only_as_a_whole_word() {
     let found = |text: &str, word: &str| lines_with_word(text, word).count();
     assert_eq!(found("use slack::Row;\nlet slack_row = 1;\nslack", "slack"), 2);
     assert_eq!(found("remote.company xremote.com", "remote.com"), 0);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jackfield_google_workspace::GoogleWorkspace;
 use jackfield_sdk::testkit::{Credentials, Socket, invalid_field, with_transport};
 use jackfield_sdk::{Connected, Connection, Error, PageRequest, Provider, Report};
-use jackfield_test_support::google_workspace::{self, ADMIN, Api, CALENDAR, SCOPES};
+use jackfield_test_support::google_workspace::{self, ADMIN, CALENDAR, GoogleApi, SCOPES};
 use jackfield_test_support::people::{PEOPLE, people};
 
 /// Runs a call for the administrator and sends its requests to the stand-in.
@@ -47,7 +47,7 @@ async fn each_rejection_has_its_own_error() {
     assert_eq!(health(), Error::rate_limited(9));
     google.restore_quota().demote(ADMIN);
     assert!(matches!(health(), Error::Forbidden(right) if right.contains("administrator")));
-    google.disable(Api::Directory);
+    google.disable(GoogleApi::Directory);
     assert!(matches!(health(), Error::Forbidden(right) if right.contains("Admin SDK API")));
     google.unshare(CALENDAR);
     assert_eq!(invalid_field(&health()), Some("calendar_id"));

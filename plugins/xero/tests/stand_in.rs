@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jackfield_sdk::testkit::{Credentials, Socket, with_transport};
 use jackfield_sdk::{ConnectOutcome, Connected, Connection, Error, PageRequest, Provider, Report, UpstreamFate};
 use jackfield_test_support::people::{COMPANY, PEOPLE, people};
-use jackfield_test_support::upstream::Fail;
+use jackfield_test_support::stand_in_server::Failure;
 use jackfield_test_support::xero::{self, TENANT};
 use jackfield_xero::Xero;
 
@@ -105,12 +105,12 @@ async fn limits_and_outages_are_never_unauthorized() {
     for (fail, expected) in [
         (xero::too_many("day", Some(43_200)), Error::rate_limited(43_200)),
         (xero::too_many("concurrent", None), Error::rate_limited(60)),
-        (Fail::Status(503), Error::upstream(503, "")),
+        (Failure::Status(503), Error::upstream(503, "")),
     ] {
         xero.fail_next(1, fail);
         assert_eq!(call(&xero, &token, || Xero::health(&with_tenant(TENANT))), Err(expected));
     }
-    xero.fail_next(1, Fail::Html);
+    xero.fail_next(1, Failure::Html);
     let outcome = call(&xero, &token, || Xero::health(&with_tenant(TENANT)));
     assert!(matches!(outcome, Err(Error::Malformed(_))), "{outcome:?}");
 }

@@ -31,7 +31,7 @@ fn cases(output: &std::process::Output) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_shipped_providers_stand_whatever_an_upstream_does() {
+async fn shipped_plugins_pass_every_conformance_case() {
     let place = Place::with_slack(&*Slack::start().await).await;
     for (name, more) in SHIPPED {
         let file = guests::built_path(name).display().to_string();
@@ -41,7 +41,8 @@ async fn the_shipped_providers_stand_whatever_an_upstream_does() {
         let cases = cases(&checked);
         let broken: Vec<&Value> = cases.iter().filter(|case| case["verdict"] == "broken").collect();
         assert!(checked.status.success() && broken.is_empty(), "{name}: {broken:#?}");
-        let recorded = cases.iter().filter(|case| case["case"] == "recorded answers" && case["operation"] == "connect");
+        let recorded =
+            cases.iter().filter(|case| case["case"] == "recorded responses" && case["operation"] == "connect");
         for case in recorded {
             let came = case["came"].as_str().unwrap_or_default();
             assert!(came == "connected" || came.starts_with("a choice"), "{name}: the recordings do not fit: {case}");
@@ -52,7 +53,7 @@ async fn the_shipped_providers_stand_whatever_an_upstream_does() {
 }
 
 #[tokio::test]
-async fn a_provider_that_nobody_knows_stands_it_too() {
+async fn a_third_party_plugin_passes_every_conformance_case() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let file = guests::built_path("guests/example").display().to_string();
     let checked = place.run(&["plugin", "check", "--conformance", &file]);
@@ -67,12 +68,12 @@ async fn a_provider_that_nobody_knows_stands_it_too() {
     let cases = cases(&checked);
     let of = |name: &str| cases.iter().find(|case| case["case"] == name && case["operation"] == "list-users");
     assert_eq!(of("users without email").expect("tried")["came"], "1 users");
-    assert_eq!(of("the same page for ever").expect("tried")["verdict"], "note", "page numbers count on");
+    assert_eq!(of("the same page forever").expect("tried")["verdict"], "note", "page numbers count up");
     assert!(checked.status.success(), "{}", said(&checked));
 }
 
 #[tokio::test]
-async fn what_breaks_is_told_with_its_case() {
+async fn a_failed_check_names_its_case() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let file = guests::built_path("guests/hostile").display().to_string();
     let with = |behaviour: &str| {

@@ -27,7 +27,7 @@ fn blocks(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_of_the_guide_does_what_the_guide_says() {
+fn every_command_in_the_guide_works_as_printed() {
     let page = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plugin-guide.md"));
     let page = std::fs::read_to_string(page).expect("the guide");
     let blocks = blocks(&page);
@@ -70,7 +70,7 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     for told in [
         "4 passed",
         "acme-people 0.1.0 can be approved",
-        "may call, and nothing else\n  GET api.acme-people.example/v1/whoami",
+        "calls only these endpoints\n  GET api.acme-people.example/v1/whoami",
         "authorization: Bearer [secret]",
         "\"org_name\": \"Acme Instruments\"",
         ", 0 broken",

@@ -43,7 +43,7 @@ impl Target {
 }
 
 #[tokio::test]
-async fn a_new_provider_in_rust_builds_and_passes_its_own_test_and_the_check() {
+async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-people"]);
     assert!(made.status.success(), "{}", said(&made));
@@ -68,7 +68,7 @@ async fn a_new_provider_in_rust_builds_and_passes_its_own_test_and_the_check() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_no_provider_id_is_refused() {
+async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
     let place = Place::with_slack(&*Slack::start().await).await;
     for name in ["Acme", "../acme", "a", "acme_hr"] {
         let refused = place.run(&["plugin", "new", name]);
@@ -78,7 +78,7 @@ async fn a_name_that_is_no_provider_id_is_refused() {
 }
 
 #[tokio::test]
-async fn a_new_provider_in_javascript_or_python_builds_where_its_tools_are_installed() {
+async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let in_python = ["-d", "wit", "-w", "component", "componentize", "app", "-o", "acme-py.wasm"];
     let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "stdio", "random", "clocks", "http"];
@@ -103,7 +103,7 @@ async fn a_new_provider_in_javascript_or_python_builds_where_its_tools_are_insta
 }
 
 #[tokio::test]
-async fn the_test_of_a_new_provider_in_javascript_passes_where_node_is() {
+async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-js", "--lang", "js"]);
     assert!(made.status.success(), "{}", said(&made));

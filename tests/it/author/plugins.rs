@@ -16,7 +16,7 @@ fn json_of(output: &std::process::Output) -> Value {
 }
 
 #[tokio::test]
-async fn every_finding_of_a_file_comes_with_a_cure() {
+async fn every_finding_about_a_file_suggests_a_fix() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let mut wrong = guests::manifest();
     wrong["id"] = json!("Made");
@@ -53,7 +53,7 @@ async fn every_finding_of_a_file_comes_with_a_cure() {
 }
 
 #[tokio::test]
-async fn a_component_that_may_be_approved_passes_its_check() {
+async fn a_plugin_that_can_be_approved_passes_the_check() {
     let place = Place::with_slack(&*Slack::start().await).await;
     for name in ["slack", "xero", "google-workspace", "guests/example"] {
         let checked = place.run(&["plugin", "check", &path(name)]);
@@ -64,7 +64,7 @@ async fn a_component_that_may_be_approved_passes_its_check() {
 }
 
 #[tokio::test]
-async fn what_connects_by_a_grant_is_shown_with_the_endpoints_of_the_grant() {
+async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let shown = said(&place.run(&["plugin", "inspect", &path("xero")]));
     for words in [
@@ -73,20 +73,20 @@ async fn what_connects_by_a_grant_is_shown_with_the_endpoints_of_the_grant() {
         "scopes: ",
         "with the OAuth access token as `Authorization: Bearer {}`",
         "built for version 0.1.0 of the contract",
-        "ask which of several accounts is meant",
+        "offer several accounts to choose from",
         "jackfield:provider/http@0.1.0",
     ] {
         assert!(shown.contains(words), "{words} is missing in\n{shown}");
     }
     let shown = said(&place.run(&["plugin", "inspect", &path("google-workspace")]));
-    assert!(shown.contains("connects by a service account's key, the field `service_account_key`"), "{shown}");
+    assert!(shown.contains("connects with a service account key, in the field `service_account_key`"), "{shown}");
     let shown = json_of(&place.run(&["plugin", "inspect", &path("slack"), "--json"]));
     assert_eq!(shown["manifest"]["id"], "slack");
     assert!(shown["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000) && shown["imports"].is_array(), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_is_tried_without_a_service_and_shows_no_secret() {
+async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     let slack = Slack::start().await;
     let place = Place::with_slack(&slack).await;
     let token = marked::secret("xoxb-");
@@ -123,7 +123,7 @@ async fn an_operation_is_tried_without_a_service_and_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn what_is_typed_wrong_is_named_and_nothing_is_sent() {
+async fn a_wrong_argument_is_named_and_nothing_is_sent() {
     let slack = Slack::start().await;
     let place = Place::with_slack(&slack).await;
     let file = path("slack");
@@ -140,7 +140,7 @@ async fn what_is_typed_wrong_is_named_and_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_not_in_the_manifest_is_shown_as_denied() {
+async fn a_request_outside_the_manifest_is_shown_as_denied() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let file = path("guests/hostile");
     let tried = place.run(&[
@@ -162,7 +162,7 @@ async fn a_request_that_is_not_in_the_manifest_is_shown_as_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_given_token_stands_in_for_an_oauth_grant() {
+async fn a_token_argument_replaces_an_oauth_grant() {
     let office = Xero::start().await;
     let place = Place::new(&["xero"], &[office.reroute("api.xero.com")], &[]).await;
     office.app("id", "secret", "http://127.0.0.1/").organisation("t-1", "Acme Books", "GB");
@@ -234,7 +234,7 @@ impl Signing {
 const WITHIN: &str = "providers = ['acme-*']\nhosts = ['api.acme-hr.example']";
 
 #[tokio::test]
-async fn what_a_trusted_key_signed_within_its_grant_is_approved() {
+async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() {
     let (signing, pair) = Signing::new(WITHIN).await;
     assert_eq!(signing.state(), "pending", "unsigned");
     assert_eq!(signing.sign(&pair, "wrong").status.code(), Some(1), "a wrong password");
@@ -271,7 +271,7 @@ async fn what_a_trusted_key_signed_within_its_grant_is_approved() {
 }
 
 #[tokio::test]
-async fn what_asks_for_more_than_its_keys_grant_waits_for_a_person() {
+async fn a_plugin_that_exceeds_the_permissions_of_its_key_needs_an_approval() {
     let (signing, pair) = Signing::new("providers = ['acme-*']\nhosts = ['api.other.example']").await;
     assert!(signing.sign(&pair, "pass word").status.success());
     assert_eq!(signing.state(), "pending");
@@ -281,7 +281,7 @@ async fn what_asks_for_more_than_its_keys_grant_waits_for_a_person() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_signed_waits_for_a_person() {
+async fn a_plugin_signed_by_an_unknown_key_needs_an_approval() {
     let (signing, _) = Signing::new(WITHIN).await;
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair");
     assert!(signing.sign(&stranger, "").status.success(), "a key without a password asks for none");

@@ -1,6 +1,6 @@
 //! `GET /api/admin/providers/{provider}/activity`: what a component's calls did and used, and the same in the metrics.
 
-use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, upstream::Fail};
+use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, stand_in_server::Failure};
 use serde_json::{Value, json};
 
 use super::{SLACK, connected};
@@ -13,13 +13,13 @@ fn row<'a>(page: &'a Value, operation: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn what_calls_did_and_used_stands_on_one_page() {
+async fn the_activity_page_shows_what_calls_did_and_used() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let before = app.get(ACTIVITY).await.ok();
     assert_eq!(row(&before, "connect")["calls"], 1);
     let _ = app.get(&format!("{SLACK}/health")).await.ok();
-    slack.fail_next(1, Fail::Status(503));
+    slack.fail_next(1, Failure::Status(503));
     let _ = app.get(&format!("{SLACK}/health")).await.ok();
 
     let page = app.get(ACTIVITY).await.ok();
@@ -40,7 +40,7 @@ async fn what_calls_did_and_used_stands_on_one_page() {
 }
 
 #[tokio::test]
-async fn what_a_rule_refused_is_counted_against_the_component() {
+async fn a_denied_request_is_counted_for_its_plugin() {
     let upstream = hostile::start().await.expect("a stand-in");
     let app = TestApp::builder().component("guests/hostile").reroute(hostile::HOST, &upstream).start().await;
     let connection = "/api/admin/connections/hostile";

@@ -2,7 +2,7 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Caller, TestApp},
+    app::{TestApp, TestCaller, TestResponse},
     marked,
     slack::Slack,
 };
@@ -14,7 +14,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn every_change_and_refusal_is_written_down() {
+async fn every_change_and_rejection_is_audited() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
@@ -43,7 +43,7 @@ async fn every_change_and_refusal_is_written_down() {
 }
 
 #[tokio::test]
-async fn the_audit_is_paged() {
+async fn the_audit_log_is_paged() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let first = app.get("/api/admin/audit?limit=2").await.ok();
@@ -61,7 +61,7 @@ async fn actions(app: &TestApp, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_audit_is_filtered() {
+async fn the_audit_log_is_filtered() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
@@ -100,13 +100,13 @@ async fn the_audit_is_filtered() {
     let _ = app.get("/api/admin/audit?actor=a%00").await.refused(422, "invalid_request");
 }
 
-async fn csv(app: &TestApp, query: &str) -> Answer {
+async fn csv(app: &TestApp, query: &str) -> TestResponse {
     let wants = |request: reqwest::RequestBuilder| request.header("accept", "text/csv");
-    app.send_made(Caller::Executive, Method::GET, &format!("/api/admin/audit?{query}"), wants).await
+    app.send_made(TestCaller::Executive, Method::GET, &format!("/api/admin/audit?{query}"), wants).await
 }
 
 #[tokio::test]
-async fn what_the_filter_lets_through_is_given_out_as_a_file_without_a_formula() {
+async fn the_filtered_audit_log_exports_as_csv_without_formulas() {
     let app = TestApp::builder().start().await;
     let _ada = person(&app, "Ada", "ada@acme.example").await;
     let _bob = person(&app, "Bob", "bob@acme.example").await;
@@ -125,7 +125,7 @@ async fn what_the_filter_lets_through_is_given_out_as_a_file_without_a_formula()
 }
 
 #[tokio::test]
-async fn an_edited_row_is_named() {
+async fn an_edited_row_is_reported() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), None);
@@ -134,7 +134,7 @@ async fn an_edited_row_is_named() {
 }
 
 #[tokio::test]
-async fn a_row_cut_off_the_end_is_noticed() {
+async fn a_row_removed_from_the_end_is_detected() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let newest = app.get("/api/admin/audit?limit=1").await.ok()["entries"][0]["seq"].as_i64().expect("a row");

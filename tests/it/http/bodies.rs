@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::Method;
 use jackfield_test_support::{
-    app::{Caller, TestApp},
+    app::{TestApp, TestCaller},
     marked,
     slack::Slack,
 };
@@ -32,7 +32,7 @@ async fn each_wrong_field_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_told_where() {
+async fn a_json_error_names_its_position() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let secret = marked::secret("xoxb-");
@@ -47,7 +47,7 @@ async fn what_is_not_json_is_told_where() {
         ("application/json", "x".repeat((1 << 20) + 1), 413),
     ] {
         let with_body = |request: reqwest::RequestBuilder| request.header("content-type", kind).body(body.clone());
-        let answer = app.send_made(Caller::Executive, Method::PUT, SLACK, with_body).await;
+        let answer = app.send_made(TestCaller::Executive, Method::PUT, SLACK, with_body).await;
         assert_eq!(answer.status, status, "{kind} {}", body.chars().take(40).collect::<String>());
         let text = answer.text;
         assert!(text.contains("invalid_request") && !text.contains(&secret), "{text}");
@@ -55,7 +55,7 @@ async fn what_is_not_json_is_told_where() {
 }
 
 #[tokio::test]
-async fn quotes_in_every_field_are_only_letters() {
+async fn quotes_in_every_field_are_plain_text() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
@@ -67,7 +67,7 @@ async fn quotes_in_every_field_are_only_letters() {
 }
 
 #[tokio::test]
-async fn a_request_framed_in_two_ways_is_not_two_requests() {
+async fn a_request_with_conflicting_framing_is_not_read_as_two() {
     let app = TestApp::builder().start().await;
     let address = app.base.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expect("connected");
@@ -85,9 +85,9 @@ async fn a_request_framed_in_two_ways_is_not_two_requests() {
 }
 
 #[tokio::test]
-async fn no_more_than_four_large_bodies_are_taken_in_at_once() {
+async fn at_most_four_large_bodies_are_read_at_once() {
     let app = TestApp::builder().start().await;
-    let token = app.token(Caller::Executive).expect("a token").to_owned();
+    let token = app.token(TestCaller::Executive).expect("a token").to_owned();
     let address = app.base.trim_start_matches("http://").to_owned();
     let announce = async || {
         // A body that is announced and does not come keeps its place.
@@ -109,7 +109,7 @@ async fn no_more_than_four_large_bodies_are_taken_in_at_once() {
     }
     assert!(announced.next().now_or_never().is_none(), "the other four keep their places");
     let small = app
-        .send_made(Caller::Executive, Method::POST, "/api/admin/people", |request| {
+        .send_made(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
             request.header("content-type", "text/csv").body("name,email\nAda Okafor,ada@acme.example\n")
         })
         .await;
@@ -117,7 +117,7 @@ async fn no_more_than_four_large_bodies_are_taken_in_at_once() {
     drop(announced);
     let large = || {
         let csv = format!("name,email\n{}", " ".repeat(1 << 20));
-        app.send_made(Caller::Executive, Method::POST, "/api/admin/people", |request| {
+        app.send_made(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
             request.header("content-type", "text/csv").body(csv)
         })
     };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Method;
 use jackfield_api as api;
 use jackfield_test_support::{
-    app::{Caller, TestApp},
+    app::{TestApp, TestCaller},
     slack::Slack,
 };
 
@@ -27,7 +27,7 @@ async fn every_route_answers_every_caller_as_the_snapshot_says() {
         // A service for each route: failed tries are counted over all of them.
         let app = with_slack(&slack).start().await;
         write!(table, "{:<6} {:<62}", route.method.as_str(), route.path).expect("written");
-        for caller in Caller::ALL {
+        for caller in TestCaller::ALL {
             let status = app.send_as(caller, route.method.clone(), &example(route.path), None).await.status;
             write!(table, " {caller:?}={status}").expect("written");
             // Said here as well, since a snapshot can be taken anew without a look at it.
@@ -48,17 +48,17 @@ fn is_admin(path: &str) -> bool {
 }
 
 /// With what status the admin API turns a caller away; with none who is an Executive.
-fn refusal(caller: Caller) -> Option<u16> {
+fn refusal(caller: TestCaller) -> Option<u16> {
     match caller {
-        Caller::Nobody | Caller::Nonsense | Caller::Expired | Caller::Revoked => Some(401),
-        Caller::Member | Caller::Manager | Caller::Service | Caller::BrowserOfManager => Some(403),
+        TestCaller::Nobody | TestCaller::Nonsense | TestCaller::Expired | TestCaller::Revoked => Some(401),
+        TestCaller::Member | TestCaller::Manager | TestCaller::Service | TestCaller::BrowserOfManager => Some(403),
         // What the browser itself says about the page that sent it is judged beside the level.
-        Caller::Executive | Caller::Browser | Caller::BrowserLedAstray => None,
+        TestCaller::Executive | TestCaller::Browser | TestCaller::BrowserLedAstray => None,
     }
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_path_leads_round_the_level() {
+async fn no_path_spelling_bypasses_the_required_level() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     for path in [
@@ -76,25 +76,25 @@ async fn no_spelling_of_a_path_leads_round_the_level() {
         "/nowhere",
     ] {
         for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
-            let answer = app.send_as(Caller::Member, method.clone(), path, None).await;
+            let answer = app.send_as(TestCaller::Member, method.clone(), path, None).await;
             assert_eq!(answer.status, 403, "{method} {path}");
-            let answer = app.send_as(Caller::Nobody, method.clone(), path, None).await;
+            let answer = app.send_as(TestCaller::Nobody, method.clone(), path, None).await;
             assert_eq!(answer.status, 401, "{method} {path}");
         }
     }
-    let head = app.send_as(Caller::Nobody, Method::HEAD, "/api/admin/connections", None).await;
+    let head = app.send_as(TestCaller::Nobody, Method::HEAD, "/api/admin/connections", None).await;
     assert_eq!(head.status, 401);
 }
 
 #[tokio::test]
-async fn an_executive_is_told_of_a_path_that_is_none() {
+async fn an_unknown_path_answers_404_to_an_executive() {
     let app = TestApp::builder().start().await;
     let _ = app.get("/api/admin/nowhere").await.refused(404, "not_found");
     let _ = app.send(Method::POST, "/api/admin/connections", None).await.refused(405, "method_not_allowed");
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_text_is_refused_like_any_other_mistake() {
+async fn a_path_that_is_not_utf8_answers_400() {
     let app = TestApp::builder().start().await;
     for path in ["/api/admin/connections/%ff/status", "/api/admin/connections/%c3%28/health"] {
         let _ = app.get(path).await.refused(400, "invalid_request");
@@ -102,11 +102,11 @@ async fn a_path_that_is_no_text_is_refused_like_any_other_mistake() {
 }
 
 #[tokio::test]
-async fn too_many_failed_tries_are_slowed_down_and_good_ones_are_not() {
+async fn too_many_failed_attempts_are_throttled_and_valid_ones_are_not() {
     let app = TestApp::builder().start().await;
     let mut refused = Vec::new();
     for _ in 0..40 {
-        let answer = app.send_as(Caller::Nonsense, Method::GET, "/api/admin/connections", None).await;
+        let answer = app.send_as(TestCaller::Nonsense, Method::GET, "/api/admin/connections", None).await;
         refused.push(answer.status);
         if answer.status == 429 {
             assert!(answer.header("retry-after").is_some());
@@ -118,7 +118,7 @@ async fn too_many_failed_tries_are_slowed_down_and_good_ones_are_not() {
 }
 
 #[tokio::test]
-async fn a_revoke_counts_at_once() {
+async fn a_revocation_takes_effect_immediately() {
     let app = TestApp::builder().start().await;
     assert_eq!(app.get("/api/admin/audit").await.status, 200);
     app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
@@ -126,7 +126,7 @@ async fn a_revoke_counts_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_under_a_strangers_name_is_turned_away() {
+async fn a_request_for_an_unknown_host_name_is_rejected() {
     let app = TestApp::builder().start().await;
     for (host, status) in [
         ("evil.test", 421),
@@ -139,15 +139,15 @@ async fn a_request_under_a_strangers_name_is_turned_away() {
         ("192.0.2.7:7420", 200),
     ] {
         let named = |request: reqwest::RequestBuilder| request.header("host", host);
-        let answer = app.send_made(Caller::Nobody, Method::GET, "/healthz", named).await;
+        let answer = app.send_made(TestCaller::Nobody, Method::GET, "/healthz", named).await;
         assert_eq!(answer.status, status, "{host}");
     }
 }
 
 #[tokio::test]
-async fn every_answer_names_its_request() {
+async fn every_response_carries_its_request_id() {
     let app = TestApp::builder().start().await;
-    let problem = app.send_as(Caller::Nobody, Method::GET, "/api/admin/connections", None).await;
+    let problem = app.send_as(TestCaller::Nobody, Method::GET, "/api/admin/connections", None).await;
     let id = problem.header("x-request-id").expect("an id").to_owned();
     assert_eq!(problem.header("www-authenticate"), Some("Bearer"));
     assert_eq!(problem.header("x-content-type-options"), Some("nosniff"));

@@ -17,7 +17,7 @@ use std::{
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_test_support::{
-    app::{TestResponse, TestCaller, TestApp, digest},
+    app::{TestApp, TestCaller, TestResponse, digest},
     guests, marked,
 };
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ async fn serves(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn a_component_that_is_sent_in_waits_until_its_digest_is_approved() {
+async fn an_uploaded_plugin_is_pending_until_its_digest_is_approved() {
     let app = empty().await;
     let provider = added(&app, made("1.0.0")).await;
     let shown = provider["digest"].as_str().expect("a digest").to_owned();
@@ -139,7 +139,7 @@ async fn a_component_that_is_sent_in_waits_until_its_digest_is_approved() {
 }
 
 #[tokio::test]
-async fn a_newer_version_waits_with_its_difference_and_the_old_one_serves() {
+async fn a_newer_version_is_pending_with_its_changes_while_the_old_one_serves() {
     let app = empty().await;
     let (first, second) = (made("1.0.0"), wants_more("1.1.0"));
     added(&app, first.clone()).await;
@@ -164,7 +164,7 @@ async fn a_newer_version_waits_with_its_difference_and_the_old_one_serves() {
 }
 
 #[tokio::test]
-async fn one_goes_back_to_the_version_before_and_forward_again() {
+async fn a_plugin_rolls_back_and_forward_again() {
     let app = empty().await;
     for version in ["1.0.0", "2.0.0", "3.0.0"] {
         added(&app, made(version)).await;
@@ -186,7 +186,7 @@ async fn one_goes_back_to_the_version_before_and_forward_again() {
 }
 
 #[tokio::test]
-async fn a_version_older_than_the_approved_one_is_told_as_a_downgrade() {
+async fn a_version_older_than_the_approved_one_is_marked_as_a_downgrade() {
     let app = empty().await;
     for version in ["1.0.0", "1.1.0"] {
         added(&app, made(version)).await;
@@ -201,7 +201,7 @@ async fn a_version_older_than_the_approved_one_is_told_as_a_downgrade() {
 }
 
 #[tokio::test]
-async fn a_disabled_provider_keeps_its_connection_and_comes_back_by_an_approval() {
+async fn a_disabled_plugin_keeps_its_connection_and_returns_with_an_approval() {
     let app = empty().await;
     added(&app, made("1.0.0")).await;
     let _ = decide(&app, "made", "disable").await.refused(409, "conflict");
@@ -223,7 +223,7 @@ async fn a_disabled_provider_keeps_its_connection_and_comes_back_by_an_approval(
 }
 
 #[tokio::test]
-async fn a_connection_whose_component_is_gone_is_kept_and_says_what_is_missing() {
+async fn a_connection_without_its_plugin_is_kept_and_names_the_missing_plugin() {
     let app = empty().await;
     added(&app, made("1.0.0")).await;
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
@@ -241,7 +241,7 @@ async fn a_connection_whose_component_is_gone_is_kept_and_says_what_is_missing()
 }
 
 #[tokio::test]
-async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
+async fn an_upload_that_is_not_a_plugin_is_rejected_with_the_reason_and_not_stored() {
     let app = empty().await;
     for (bytes, why) in [
         (guests::empty(), "not a WebAssembly component"),
@@ -261,7 +261,7 @@ async fn what_is_no_component_is_refused_with_the_reason_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_approved_survives_a_restart_without_its_file() {
+async fn an_approved_plugin_survives_a_restart_without_its_file() {
     let mut app = empty().await;
     for version in ["1.0.0", "2.0.0"] {
         added(&app, made(version)).await;

@@ -36,7 +36,7 @@ async fn a_connection_goes_from_nothing_to_connected_and_back() {
 }
 
 #[tokio::test]
-async fn the_token_is_sent_to_slack_and_is_in_no_answer_and_not_in_the_database() {
+async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     let requests = slack.requests();
@@ -69,7 +69,7 @@ async fn a_wrong_token_is_rejected_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn an_update_keeps_what_is_left_out() {
+async fn an_update_keeps_omitted_fields() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     slack.channel("C0RANDOM", "random");
@@ -81,7 +81,7 @@ async fn an_update_keeps_what_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_refused_update_leaves_what_was_stored() {
+async fn a_rejected_update_keeps_the_stored_values() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
@@ -106,7 +106,7 @@ async fn a_channel_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_scope_is_rejected_and_the_scope_named() {
+async fn a_token_that_lacks_a_scope_is_rejected_and_the_scope_is_named() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let token = marked::secret("xoxb-");
@@ -116,10 +116,10 @@ async fn a_token_without_a_scope_is_rejected_and_the_scope_named() {
 }
 
 #[tokio::test]
-async fn a_disconnect_goes_through_while_the_provider_is_down() {
+async fn a_disconnect_succeeds_while_the_provider_is_down() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
-    slack.fail(jackfield_test_support::upstream::Fail::Status(500));
+    slack.fail(jackfield_test_support::stand_in_server::Failure::Status(500));
     let gone = app.delete(SLACK).await.ok();
     assert_eq!(gone["upstream"], "failed");
     assert!(gone["note"].as_str().expect("a note").contains("could not be revoked"), "{gone}");

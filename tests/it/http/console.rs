@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io::Read};
 
 use http::Method;
-use jackfield_test_support::app::{Caller, TestApp, client};
+use jackfield_test_support::app::{TestApp, TestCaller, client};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// One answer with its very bytes.
@@ -36,7 +36,7 @@ async fn get(app: &TestApp, path: &str, fields: &[(&'static str, &str)]) -> Serv
 
 /// The paths of the files that the page names.
 async fn named(app: &TestApp) -> Vec<String> {
-    let page = app.send_as(Caller::Nobody, Method::GET, "/", None).await.text;
+    let page = app.send_as(TestCaller::Nobody, Method::GET, "/", None).await.text;
     let quoted = page.split(['"', '\'']).filter(|text| text.starts_with("/console/"));
     let paths: Vec<String> = quoted.map(str::to_owned).collect();
     assert!(!paths.is_empty(), "{page}");
@@ -44,9 +44,9 @@ async fn named(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_path_of_the_console_shows_anybody_the_same_page() {
+async fn every_console_path_serves_the_same_page_to_everyone() {
     let app = TestApp::builder().start().await;
-    let first = app.send_as(Caller::Nobody, Method::GET, "/", None).await;
+    let first = app.send_as(TestCaller::Nobody, Method::GET, "/", None).await;
     assert_eq!(first.status, 200);
     for path in [
         "/signin",
@@ -61,17 +61,17 @@ async fn every_path_of_the_console_shows_anybody_the_same_page() {
         "/service",
         "/audit?action=connection.connect",
     ] {
-        let page = app.send_as(Caller::Nobody, Method::GET, path, None).await;
+        let page = app.send_as(TestCaller::Nobody, Method::GET, path, None).await;
         assert_eq!((page.status, &page.text), (200, &first.text), "{path}");
     }
     for path in ["/nowhere", "/connections", "/connections/acme/users/1", "/people/", "/console", "/index.html"] {
-        assert_eq!(app.send_as(Caller::Nobody, Method::GET, path, None).await.status, 401, "{path}");
+        assert_eq!(app.send_as(TestCaller::Nobody, Method::GET, path, None).await.status, 401, "{path}");
     }
-    assert_eq!(app.send_as(Caller::Nobody, Method::POST, "/", None).await.status, 401);
+    assert_eq!(app.send_as(TestCaller::Nobody, Method::POST, "/", None).await.status, 401);
 }
 
 #[tokio::test]
-async fn the_headers_of_page_and_files_are_as_the_snapshot_says() {
+async fn the_headers_of_the_page_and_its_files_match_the_snapshot() {
     let app = TestApp::builder().start().await;
     let file = named(&app).await.into_iter().find(|path| path.ends_with(".css")).expect("a style");
     let plain = |served: &Served| {
@@ -91,7 +91,7 @@ async fn the_headers_of_page_and_files_are_as_the_snapshot_says() {
 }
 
 #[tokio::test]
-async fn behind_https_a_browser_is_told_to_stay_there() {
+async fn behind_https_the_response_sets_hsts() {
     let name = "strict-transport-security";
     let plain = TestApp::builder().start().await;
     assert_eq!(get(&plain, "/", &[]).await.header(name), "");
@@ -102,7 +102,7 @@ async fn behind_https_a_browser_is_told_to_stay_there() {
 }
 
 #[tokio::test]
-async fn each_coding_holds_the_same_bytes() {
+async fn each_encoding_decodes_to_the_same_bytes() {
     let app = TestApp::builder().start().await;
     let mut compressed = 0;
     for path in named(&app).await.iter().map(String::as_str).chain(["/"]) {
@@ -131,7 +131,7 @@ async fn each_coding_holds_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn what_a_browser_has_is_not_sent_again() {
+async fn a_cached_file_is_not_sent_again() {
     let app = TestApp::builder().start().await;
     let file = named(&app).await.remove(0);
     for path in [file.as_str(), "/"] {
@@ -154,7 +154,7 @@ async fn what_a_browser_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_first_page_takes_two_scripts_and_every_module_that_one_imports_is_there() {
+async fn the_page_loads_two_scripts_and_every_imported_module_exists() {
     let app = TestApp::builder().start().await;
     let named: BTreeSet<String> = named(&app).await.into_iter().filter(|path| path.ends_with(".js")).collect();
     let base = named.first().and_then(|path| path.rsplit_once('/')).expect("a path").0.to_owned();
@@ -180,7 +180,7 @@ async fn the_first_page_takes_two_scripts_and_every_module_that_one_imports_is_t
 }
 
 #[tokio::test]
-async fn no_file_but_those_of_this_version_is_there() {
+async fn only_files_of_this_version_are_served() {
     let app = TestApp::builder().start().await;
     let file = named(&app).await.remove(0);
     let (base, name) = file.rsplit_once('/').expect("a path");
@@ -196,7 +196,7 @@ async fn no_file_but_those_of_this_version_is_there() {
         format!("{base}/{name}%00"),
         format!("{base}/%2fetc%2fpasswd"),
     ] {
-        let answer = app.send_as(Caller::Nobody, Method::GET, &path, None).await;
+        let answer = app.send_as(TestCaller::Nobody, Method::GET, &path, None).await;
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         let _ = answer.refused(404, "not_found");
     }

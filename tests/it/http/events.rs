@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Caller, TestApp, client},
+    app::{TestApp, TestCaller, client},
     guests,
     slack::Slack,
 };
@@ -34,7 +34,7 @@ struct Stream {
 }
 
 impl Stream {
-    async fn open(app: &TestApp, caller: Caller) -> Self {
+    async fn open(app: &TestApp, caller: TestCaller) -> Self {
         Self::open_with(app, app.token(caller).expect("a token")).await
     }
 
@@ -79,10 +79,10 @@ impl Stream {
 }
 
 #[tokio::test]
-async fn a_connection_that_comes_changes_and_goes_is_told() {
+async fn creating_changing_and_removing_a_connection_sends_events() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let mut stream = Stream::open(&app, Caller::Executive).await;
+    let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let token = known_token(&slack);
     let _ = app.put(SLACK, body(&token)).await.ok();
     let told = stream.until("connection", |_| true).await;
@@ -97,11 +97,11 @@ async fn a_connection_that_comes_changes_and_goes_is_told() {
 }
 
 #[tokio::test]
-async fn what_another_host_changes_is_told_too() {
+async fn changes_by_another_host_send_events() {
     let app = TestApp::builder().start().await;
     let beside = app.beside().await;
     let (mut here, mut there) =
-        (Stream::open(&app, Caller::Executive).await, Stream::open(&beside, Caller::Executive).await);
+        (Stream::open(&app, TestCaller::Executive).await, Stream::open(&beside, TestCaller::Executive).await);
     let _ada = person(&beside, "Ada", "ada@acme.example").await;
     assert_eq!(here.next().await, Some(("mappings".to_owned(), json!({}))));
     assert_eq!(there.next().await, Some(("mappings".to_owned(), json!({}))));
@@ -110,9 +110,9 @@ async fn what_another_host_changes_is_told_too() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_dropped_in_and_taken_away_is_told() {
+async fn adding_and_removing_a_plugin_file_sends_events() {
     let app = TestApp::builder().start().await;
-    let mut stream = Stream::open(&app, Caller::Executive).await;
+    let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let file = app.plugins().join("made.wasm");
     fs::write(&file, guests::describing(&guests::manifest())).expect("it is dropped in");
     let told = stream.until("provider", |_| true).await;
@@ -123,19 +123,19 @@ async fn a_component_that_is_dropped_in_and_taken_away_is_told() {
 }
 
 #[tokio::test]
-async fn who_comes_later_is_told_what_comes_later() {
+async fn a_late_listener_receives_later_events() {
     let app = TestApp::builder().start().await;
-    let mut first = Stream::open(&app, Caller::Executive).await;
+    let mut first = Stream::open(&app, TestCaller::Executive).await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let _ = first.until("mappings", |_| true).await;
-    let mut second = Stream::open(&app, Caller::Executive).await;
+    let mut second = Stream::open(&app, TestCaller::Executive).await;
     drop(first);
     let _ = app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(json!({ "name": "Ada L." }))).await.ok();
     assert_eq!(second.next().await, Some(("mappings".to_owned(), json!({}))));
     // Where nobody listens nothing looks; who comes then finds it looking again.
     drop(second);
     let _bob = person(&app, "Bob", "bob@acme.example").await;
-    let mut third = Stream::open(&app, Caller::Executive).await;
+    let mut third = Stream::open(&app, TestCaller::Executive).await;
     let _eve = person(&app, "Eve", "eve@acme.example").await;
     assert_eq!(third.next().await, Some(("mappings".to_owned(), json!({}))));
 }
@@ -144,7 +144,7 @@ async fn who_comes_later_is_told_what_comes_later() {
 async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
     let app = TestApp::builder().start().await;
     let other = app.second_executive().await;
-    let mut revoked = Stream::open(&app, Caller::Executive).await;
+    let mut revoked = Stream::open(&app, TestCaller::Executive).await;
     let mut kept = Stream::open_with(&app, &other).await;
     app.tamper("update tokens set revoked_at = 1 where id = (select min(id) from tokens where name = 'executive')")
         .await;
@@ -156,7 +156,7 @@ async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_jwt_that_ends_loses_its_stream() {
+async fn an_expired_jwt_loses_its_stream() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let app = jwt::started(&issuer).await;
@@ -168,9 +168,9 @@ async fn a_jwt_that_ends_loses_its_stream() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_loses_its_streams_in_every_tab() {
+async fn an_ended_session_loses_its_streams_in_every_tab() {
     let app = TestApp::builder().start().await;
-    let (one, other) = (app.sign_in(Caller::Executive).await, app.sign_in(Caller::Executive).await);
+    let (one, other) = (app.sign_in(TestCaller::Executive).await, app.sign_in(TestCaller::Executive).await);
     let mut tabs = Vec::new();
     for _ in 0..2 {
         tabs.push(Stream::open_by(&app, "cookie", &one.cookie).await);
@@ -186,11 +186,11 @@ async fn a_session_that_ends_loses_its_streams_in_every_tab() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_every_stream_at_once() {
+async fn stopping_the_service_ends_every_stream_immediately() {
     let mut app = TestApp::builder().start().await;
     let mut streams = Vec::new();
     for _ in 0..20 {
-        streams.push(Stream::open(&app, Caller::Executive).await);
+        streams.push(Stream::open(&app, TestCaller::Executive).await);
     }
     timeout(LONG, app.stop()).await.expect("the stop does not wait for them");
     for mut stream in streams {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jackfield_test_support::{
     slack::Slack,
-    upstream::{Fail, Upstream},
+    stand_in_server::{Failure, StandInServer},
 };
 
 use super::{SLACK, connected};
 
 /// Fails a health check and a page of users in one way, then mends, and expects the connection to be as it was.
-async fn fails_with(fail: Fail, code: &str, status: u16) {
+async fn fails_with(fail: Failure, code: &str, status: u16) {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     slack.fail(fail);
@@ -29,70 +29,70 @@ async fn fails_with(fail: Fail, code: &str, status: u16) {
 }
 
 #[tokio::test]
-async fn a_server_error_is_the_providers() {
-    fails_with(Fail::Status(500), "provider_error", 502).await;
+async fn a_server_error_is_reported_as_the_providers() {
+    fails_with(Failure::Status(500), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_web_page_instead_of_json_is_the_providers_error() {
-    fails_with(Fail::Html, "provider_error", 502).await;
+async fn a_web_page_instead_of_json_is_reported_as_the_providers_error() {
+    fails_with(Failure::Html, "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn json_that_is_cut_off_is_the_providers_error() {
-    fails_with(Fail::CutJson, "provider_error", 502).await;
+async fn truncated_json_is_reported_as_the_providers_error() {
+    fails_with(Failure::CutJson, "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_body_shorter_than_promised_is_the_providers_error() {
-    fails_with(Fail::CutOff(10), "provider_error", 502).await;
+async fn a_body_shorter_than_its_content_length_is_reported_as_the_providers_error() {
+    fails_with(Failure::CutOff(10), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn ten_megabytes_that_say_nothing_are_the_providers_error() {
-    fails_with(Fail::Huge(10 << 20), "provider_error", 502).await;
+async fn a_response_of_ten_megabytes_is_reported_as_the_providers_error() {
+    fails_with(Failure::Huge(10 << 20), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn more_than_is_taken_is_the_providers_error() {
-    fails_with(Fail::Huge(20 << 20), "provider_error", 502).await;
+async fn a_response_above_the_limit_is_reported_as_the_providers_error() {
+    fails_with(Failure::Huge(20 << 20), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_slow_drip_ends_in_time() {
-    fails_with(Fail::SlowDrip(Duration::from_millis(40)), "provider_timeout", 504).await;
+async fn a_slow_drip_times_out() {
+    fails_with(Failure::SlowDrip(Duration::from_millis(40)), "provider_timeout", 504).await;
 }
 
 #[tokio::test]
-async fn silence_ends_in_time() {
-    fails_with(Fail::Hang(Duration::from_secs(30)), "provider_timeout", 504).await;
+async fn a_silent_provider_times_out() {
+    fails_with(Failure::Hang(Duration::from_secs(30)), "provider_timeout", 504).await;
 }
 
 #[tokio::test]
-async fn a_reset_connection_is_the_providers_error() {
-    fails_with(Fail::Reset, "provider_error", 502).await;
+async fn a_reset_connection_is_reported_as_the_providers_error() {
+    fails_with(Failure::Reset, "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_compression_bomb_is_the_providers_error() {
-    fails_with(Fail::GzipBomb(1 << 30), "provider_error", 502).await;
+async fn a_compression_bomb_is_reported_as_the_providers_error() {
+    fails_with(Failure::GzipBomb(1 << 30), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_coding_that_was_not_asked_for_is_the_providers_error() {
-    fails_with(Fail::ContentEncoding("zstd".to_owned()), "provider_error", 502).await;
+async fn an_unrequested_encoding_is_reported_as_the_providers_error() {
+    fails_with(Failure::ContentEncoding("zstd".to_owned()), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_flood_of_headers_is_the_providers_error() {
-    fails_with(Fail::HeaderFlood(100_000), "provider_error", 502).await;
+async fn a_flood_of_headers_is_reported_as_the_providers_error() {
+    fails_with(Failure::HeaderFlood(100_000), "provider_error", 502).await;
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_to_wait_is_waited_for() {
+async fn calls_wait_as_long_as_the_provider_asks() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    slack.fail_next(1, Fail::TooManyRequests { retry_after: Some(120) });
+    slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(120) });
     let limited = app.get(&format!("{SLACK}/users")).await;
     assert_eq!(limited.header("retry-after"), Some("120"));
     let _ = limited.refused(429, "rate_limited");
@@ -105,11 +105,11 @@ async fn a_provider_that_asks_to_wait_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_redirect_elsewhere_is_not_followed() {
-    let elsewhere = Upstream::start(|_| panic!("nobody comes here")).await;
+async fn a_redirect_to_another_host_is_not_followed() {
+    let elsewhere = StandInServer::start(|_| panic!("nobody comes here")).await;
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    slack.fail(Fail::RedirectTo(elsewhere.url()));
+    slack.fail(Failure::RedirectTo(elsewhere.url()));
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["healthy"], false);
     assert_eq!(elsewhere.requests().len(), 0);
@@ -118,7 +118,7 @@ async fn a_redirect_elsewhere_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_needs_a_person_and_is_kept() {
+async fn a_revoked_token_needs_attention_and_is_kept() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     slack.revoke(&token);
@@ -135,7 +135,7 @@ async fn a_revoked_token_needs_a_person_and_is_kept() {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_missing_later_is_named() {
+async fn a_scope_lost_later_is_named() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     slack.token_with(&token, &["channels:read"]);
@@ -144,13 +144,13 @@ async fn a_scope_that_is_missing_later_is_named() {
 }
 
 #[tokio::test]
-async fn a_failing_connect_has_the_contracts_code_and_stores_nothing() {
+async fn a_failed_connect_answers_the_documented_code_and_stores_nothing() {
     let fails = [
-        (Fail::Status(500), 502, "provider_error"),
-        (Fail::Html, 502, "provider_error"),
-        (Fail::TooManyRequests { retry_after: None }, 429, "rate_limited"),
-        (Fail::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
-        (Fail::Reset, 502, "provider_error"),
+        (Failure::Status(500), 502, "provider_error"),
+        (Failure::Html, 502, "provider_error"),
+        (Failure::TooManyRequests { retry_after: None }, 429, "rate_limited"),
+        (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
+        (Failure::Reset, 502, "provider_error"),
     ];
     let slack = Slack::start().await;
     let app = super::with_slack(&slack).start().await;

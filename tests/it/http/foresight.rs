@@ -20,7 +20,7 @@ async fn service_token(app: &TestApp, name: &str, providers: &[&str]) -> String 
 }
 
 #[tokio::test]
-async fn what_is_not_connected_loses_nothing() {
+async fn a_provider_that_is_not_connected_loses_nothing() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let foreseen = app.get(&format!("{SLACK}/disconnect")).await.ok();
@@ -47,7 +47,7 @@ async fn the_services_that_use_a_connection_are_named() {
 }
 
 #[tokio::test]
-async fn the_mappings_that_would_go_are_counted_apart_from_those_that_stay() {
+async fn mappings_to_be_deleted_are_counted_separately_from_kept_ones() {
     for (fate, gone, kept) in [("clear", 1, 0), ("keep", 0, 1)] {
         let mut manifest = guests::manifest();
         manifest["on-disconnect"] = json!(fate);

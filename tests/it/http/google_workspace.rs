@@ -1,8 +1,8 @@
 //! Google Workspace through the host: the key signs here, tokens are minted and kept, each failure in its own words.
 
 use jackfield_test_support::{
-    app::{Builder, TestApp},
-    google_workspace::{ADMIN, Api, CALENDAR, CLIENT_EMAIL, GoogleWorkspace, HOSTS, SCOPES},
+    app::{TestApp, TestAppBuilder},
+    google_workspace::{ADMIN, CALENDAR, CLIENT_EMAIL, GoogleApi, GoogleWorkspace, HOSTS, SCOPES},
     marked,
 };
 use jiff::SignedDuration;
@@ -12,7 +12,7 @@ use super::oauth::text;
 
 const GOOGLE: &str = "/api/admin/connections/google-workspace";
 
-fn with_google(google: &GoogleWorkspace) -> Builder {
+fn with_google(google: &GoogleWorkspace) -> TestAppBuilder {
     let builder = TestApp::builder().component("google-workspace");
     HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, google))
 }
@@ -50,7 +50,7 @@ async fn connected(google: &GoogleWorkspace) -> TestApp {
 }
 
 #[tokio::test]
-async fn a_key_connects_lists_the_directory_and_never_leaves() {
+async fn a_key_connects_and_lists_the_directory_and_is_never_sent() {
     let google = GoogleWorkspace::start().await;
     let app = connected(&google).await;
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
@@ -72,7 +72,7 @@ async fn a_key_connects_lists_the_directory_and_never_leaves() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_for_its_life_and_no_longer() {
+async fn a_token_is_cached_until_it_expires() {
     let google = GoogleWorkspace::start().await;
     let app = connected(&google).await;
     let health = format!("{GOOGLE}/health");
@@ -103,7 +103,7 @@ async fn an_update_needs_no_key() {
 }
 
 #[tokio::test]
-async fn a_key_file_that_names_another_place_is_refused_and_nobody_is_asked() {
+async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() {
     let google = GoogleWorkspace::start().await;
     let app = with_google(&google).start().await;
     for (name, value, words) in [
@@ -136,7 +136,7 @@ async fn a_key_file_that_names_another_place_is_refused_and_nobody_is_asked() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_apart() {
+async fn each_missing_permission_has_its_own_message() {
     let google = GoogleWorkspace::start().await;
     let app = connected(&google).await;
     let health = || async {
@@ -148,14 +148,14 @@ async fn what_is_missing_is_told_apart() {
     let (code, reason) = health().await;
     assert_eq!(code, "invalid_request");
     assert!(reason.contains("calendar_id") && reason.to_lowercase().contains("share"), "{reason}");
-    google.share(CALENDAR, ADMIN).disable(Api::Calendar);
+    google.share(CALENDAR, ADMIN).disable(GoogleApi::Calendar);
     let (code, reason) = health().await;
     assert_eq!(code, "permission_missing");
     assert!(reason.contains("Calendar API"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_missing_delegation_and_a_skewed_clock_are_told_in_words() {
+async fn a_missing_delegation_and_a_skewed_clock_are_explained() {
     let google = GoogleWorkspace::start().await;
     google.delegate(&[]).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(&google).start().await;
@@ -190,7 +190,7 @@ async fn an_outage_of_the_token_endpoint_keeps_the_connection() {
     let google = GoogleWorkspace::start().await;
     let app = connected(&google).await;
     app.clock.advance(SignedDuration::from_secs(3_600));
-    google.fail_at("/token", jackfield_test_support::upstream::Fail::Status(503));
+    google.fail_at("/token", jackfield_test_support::stand_in_server::Failure::Status(503));
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
     assert_eq!(health["code"], "provider_error", "{health}");
     google.mend();

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{SLACK, connected, known_token, with_slack};
 
 #[tokio::test]
-async fn health_tells_what_the_component_reports() {
+async fn health_returns_what_the_plugin_reports() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -26,7 +26,7 @@ async fn health_tells_what_the_component_reports() {
 }
 
 #[tokio::test]
-async fn what_is_not_connected_is_not_healthy() {
+async fn a_provider_that_is_not_connected_is_not_healthy() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -35,7 +35,7 @@ async fn what_is_not_connected_is_not_healthy() {
 }
 
 #[tokio::test]
-async fn a_ready_service_says_so_and_counts() {
+async fn a_ready_service_reports_ready_and_serves_metrics() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     assert_eq!(app.get("/healthz").await.text, "ok\n");
@@ -53,14 +53,14 @@ async fn a_ready_service_says_so_and_counts() {
 }
 
 #[tokio::test]
-async fn a_stopped_service_finishes_what_is_in_flight() {
+async fn a_stopping_service_finishes_requests_in_flight() {
     let slack = Slack::start().await;
     let (mut app, _) = connected(&slack).await;
     slack.latency(std::time::Duration::from_millis(400));
     slack.forget();
     let asked = {
         let base = app.base.clone();
-        let token = app.token(jackfield_test_support::app::Caller::Executive).expect("a token").to_owned();
+        let token = app.token(jackfield_test_support::app::TestCaller::Executive).expect("a token").to_owned();
         tokio::spawn(async move {
             let client = client();
             let answer =

@@ -202,7 +202,7 @@ async fn a_flood_of_log_lines_is_limited() {
 }
 
 #[tokio::test]
-async fn only_declared_endpoints_are_called() {
+async fn only_declared_endpoints_receive_requests() {
     let arena = Arena::open().await;
     for behaviour in ["undeclared-path", "undeclared-method", "undeclared-host"] {
         assert_eq!(arena.connect(behaviour).await.status, 200);

@@ -5,10 +5,10 @@ mod wrong;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Builder, TestApp},
+    app::{TestApp, TestAppBuilder, TestResponse},
     marked,
     slack::Slack,
-    upstream::{Fail, Upstream},
+    stand_in_server::{Failure, StandInServer},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use super::{SLACK, body, with_slack};
 const AUDIT: &str = "/api/admin/audit";
 
 /// A service that takes the tokens of the provider.
-fn trusting(builder: Builder, issuer: &Upstream) -> Builder {
+fn trusting(builder: TestAppBuilder, issuer: &StandInServer) -> TestAppBuilder {
     builder
         .reroute(HOST, issuer)
         .setting("JACKFIELD_JWT_ISSUER", ISSUER)
@@ -53,12 +53,12 @@ pub(super) fn claims(app: &TestApp, changes: &Value) -> Value {
     claims
 }
 
-async fn ask(app: &TestApp, token: &str) -> Answer {
+async fn ask(app: &TestApp, token: &str) -> TestResponse {
     app.send_with(token, Method::GET, AUDIT, None).await
 }
 
 #[tokio::test]
-async fn a_token_is_taken_at_its_level_whatever_algorithm_its_key_is_for() {
+async fn a_token_of_every_key_algorithm_gets_its_level() {
     let (rsa, p256) = (SigningKey::rsa("rsa"), SigningKey::p256("p256"));
     let (p384, ed25519) = (SigningKey::p384("p384"), SigningKey::ed25519("ed25519"));
     let issuer = Issuer::start(&[&rsa, &p256, &p384, &ed25519]).await;
@@ -85,7 +85,7 @@ async fn a_token_is_taken_at_its_level_whatever_algorithm_its_key_is_for() {
 }
 
 #[tokio::test]
-async fn what_a_provider_may_say_otherwise_is_taken() {
+async fn optional_variations_of_an_identity_provider_are_accepted() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let app = started(&issuer).await;
@@ -126,7 +126,7 @@ async fn the_audit_names_the_subject_of_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_counts_for_as_long_as_it_says() {
+async fn a_token_is_valid_until_its_expiry() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let app = started(&issuer).await;
@@ -166,7 +166,7 @@ async fn a_thousand_unknown_keys_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn failed_tokens_are_slowed_down_like_any_failed_try() {
+async fn failed_tokens_are_throttled_like_other_failed_attempts() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let app = started(&issuer).await;
@@ -181,7 +181,7 @@ async fn failed_tokens_are_slowed_down_like_any_failed_try() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_a_withdrawn_one_ends() {
+async fn a_new_key_is_found_and_a_withdrawn_key_is_rejected() {
     let (old, new) = (SigningKey::ed25519("old"), SigningKey::p256("new"));
     let issuer = Issuer::start(&[&old]).await;
     let app = started(&issuer).await;
@@ -204,18 +204,18 @@ async fn a_new_key_is_found_and_a_withdrawn_one_ends() {
 }
 
 #[tokio::test]
-async fn while_the_provider_is_down_its_last_keys_serve_for_a_day() {
+async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let app = started(&issuer).await;
     let token = |app: &TestApp| key.token("EdDSA", &claims(app, &json!({})));
     for fail in [
-        Fail::Reset,
-        Fail::Status(500),
-        Fail::Html,
-        Fail::RedirectTo(JWKS.to_owned()),
-        Fail::Hang(std::time::Duration::from_secs(30)),
-        Fail::Answer(jackfield_test_support::upstream::Answer::json(&json!({ "keys": [] }))),
+        Failure::Reset,
+        Failure::Status(500),
+        Failure::Html,
+        Failure::RedirectTo(JWKS.to_owned()),
+        Failure::Hang(std::time::Duration::from_secs(30)),
+        Failure::Response(jackfield_test_support::stand_in_server::StandInResponse::json(&json!({ "keys": [] }))),
     ] {
         issuer.upstream.fail(fail.clone());
         let answer = ask(&app, &token(&app)).await;
@@ -225,7 +225,7 @@ async fn while_the_provider_is_down_its_last_keys_serve_for_a_day() {
         issuer.upstream.mend();
     }
     assert_eq!(ask(&app, &token(&app)).await.status, 200, "it is up");
-    issuer.upstream.fail(Fail::Reset);
+    issuer.upstream.fail(Failure::Reset);
     for _ in 0..23 {
         app.clock.advance(SignedDuration::from_hours(1));
         assert_eq!(ask(&app, &token(&app)).await.status, 200);
@@ -239,7 +239,7 @@ async fn while_the_provider_is_down_its_last_keys_serve_for_a_day() {
 }
 
 #[tokio::test]
-async fn without_an_identity_provider_no_jwt_is_taken() {
+async fn without_an_identity_provider_every_jwt_is_rejected() {
     let key = SigningKey::ed25519("one");
     let app = TestApp::builder().start().await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));

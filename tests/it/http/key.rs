@@ -30,7 +30,7 @@ async fn is_sealed(app: &TestApp, words: &str) {
 }
 
 #[tokio::test]
-async fn a_missing_key_seals_the_service_and_the_right_one_opens_it() {
+async fn a_missing_key_seals_the_service_and_the_right_key_unseals_it() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let key = fs::read(app.data().join("master.key")).expect("the key");
@@ -59,7 +59,7 @@ async fn a_wrong_key_seals_the_service() {
 }
 
 #[tokio::test]
-async fn a_key_that_others_can_read_is_refused() {
+async fn a_key_that_others_can_read_is_rejected() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let app = restarted(app, |data| {
@@ -70,7 +70,7 @@ async fn a_key_that_others_can_read_is_refused() {
 }
 
 #[tokio::test]
-async fn a_sealed_value_that_was_changed_or_moved_is_unreadable_and_breaks_no_list() {
+async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
     for sql in [
         "update sealed_values set owner_column = 'other'",
         "delete from sealed_values",
@@ -93,7 +93,7 @@ async fn a_sealed_value_that_was_changed_or_moved_is_unreadable_and_breaks_no_li
 }
 
 #[tokio::test]
-async fn a_key_that_was_used_too_often_seals_no_more() {
+async fn a_key_past_its_usage_limit_seals_nothing_more() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     app.tamper("update keyring set wraps = 4294967295").await;
@@ -104,7 +104,7 @@ async fn a_key_that_was_used_too_often_seals_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_made_is_its_owners_alone() {
+async fn created_files_are_readable_by_their_owner_only() {
     let slack = Slack::start().await;
     let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
     let mut seen = Vec::new();
@@ -129,7 +129,7 @@ async fn what_is_made_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_or_foreign_compiled_component_is_built_anew() {
+async fn a_damaged_or_foreign_compiled_component_is_compiled_again() {
     let slack = Slack::start().await;
     let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
     let cache = app.data().join("compiled");

@@ -2,7 +2,7 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     guests, marked,
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::people::{PEOPLE, actions, import, person, said};
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
 /// A service with components that are called like the providers of the four named ids, and one more.
-fn with_providers() -> Builder {
+fn with_providers() -> TestAppBuilder {
     ["xero", "productive", "remote", "google-workspace", "made"].iter().fold(TestApp::builder(), |builder, id| {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(id);
@@ -27,7 +27,7 @@ async fn set(app: &TestApp, person: &str, provider: &str, external_id: &str) {
     assert_eq!(app.put(&format!("{MAPPINGS}/{person}"), body).await.ok(), json!({ "ok": true }));
 }
 
-async fn sync(app: &TestApp, provider: &str, rows: &[(&str, &str)]) -> jackfield_test_support::app::Answer {
+async fn sync(app: &TestApp, provider: &str, rows: &[(&str, &str)]) -> jackfield_test_support::app::TestResponse {
     let rows: Vec<Value> =
         rows.iter().map(|(email, external_id)| json!({ "email": email, "external_id": external_id })).collect();
     app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(json!({ "provider": provider, "mappings": rows }))).await
@@ -52,7 +52,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn accounts_are_given_listed_and_taken_away() {
+async fn accounts_are_assigned_listed_and_removed() {
     let app = with_providers().start().await;
     let body = json!({ "name": "Ada", "email": "ada@acme.example", "user_id": "7" });
     let ada = app.send(Method::POST, PEOPLE, Some(body)).await.json()["id"].as_str().expect("an id").to_owned();
@@ -89,7 +89,7 @@ async fn accounts_are_given_listed_and_taken_away() {
 }
 
 #[tokio::test]
-async fn an_account_is_one_persons() {
+async fn an_account_belongs_to_one_person() {
     let app = with_providers().start().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let bob = person(&app, "Bob", "bob@acme.example").await;
@@ -114,7 +114,7 @@ async fn an_account_is_one_persons() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_mapping_is_named() {
+async fn an_invalid_mapping_names_its_problem() {
     let app = with_providers().start().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let nobody = "0193b6a0-0000-7000-8000-000000000000";
@@ -145,7 +145,7 @@ async fn what_is_wrong_with_a_mapping_is_named() {
 }
 
 #[tokio::test]
-async fn a_list_is_taken_over_by_address() {
+async fn a_list_is_synchronized_by_email() {
     let app = with_providers().start().await;
     let file = "name,email,active\nAda,ada@acme.example,1\nZoë,zoë@acme.example,1\nGone,gone@acme.example,0\nKim,kim@acme.example,1\n";
     let _ = import(&app, file).await.ok();
@@ -172,7 +172,7 @@ async fn a_list_is_taken_over_by_address() {
 }
 
 #[tokio::test]
-async fn a_list_by_which_two_would_share_is_taken_not_at_all() {
+async fn a_list_in_which_two_people_share_an_account_is_rejected_whole() {
     let app = with_providers().start().await;
     let file = "name,email\nAda,ada@acme.example\nBob,bob@acme.example\nEve,eve@acme.example\n";
     let _ = import(&app, file).await.ok();
@@ -216,7 +216,7 @@ async fn a_list_by_which_two_would_share_is_taken_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_list_may_swap_and_hand_on_accounts() {
+async fn a_list_may_swap_and_reassign_accounts() {
     let app = with_providers().start().await;
     let file = "name,email\nAda,ada@acme.example\nBob,bob@acme.example\nEve,eve@acme.example\n";
     let _ = import(&app, file).await.ok();
@@ -230,7 +230,7 @@ async fn a_list_may_swap_and_hand_on_accounts() {
 }
 
 #[tokio::test]
-async fn a_list_of_more_than_one_statement_holds_is_one_list() {
+async fn a_list_longer_than_one_statement_is_applied_as_one() {
     let app = with_providers().start().await;
     let file: String = (0..6_000)
         .fold("name,email\n".to_owned(), |file, number| file + &format!("P{number},p{number}@acme.example\n"));
@@ -252,7 +252,7 @@ async fn a_list_of_more_than_one_statement_holds_is_one_list() {
 }
 
 #[tokio::test]
-async fn quotes_and_sql_in_every_field_of_a_mapping_are_only_letters() {
+async fn quotes_and_sql_in_every_mapping_field_are_plain_text() {
     let app = with_providers().start().await;
     let ada = person(&app, "Ada", "o'ada\"@acme.example").await;
     for id in ["'; drop table mappings; --", "\" or 1=1", "\\\"]', '", "$1 %s ?", "<b>&amp;"] {
@@ -267,7 +267,7 @@ async fn quotes_and_sql_in_every_field_of_a_mapping_are_only_letters() {
 }
 
 #[tokio::test]
-async fn the_mappings_that_the_component_says_fall_with_a_disconnect() {
+async fn a_disconnect_deletes_the_mappings_that_the_plugin_declares() {
     let app = with_providers().start().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     for provider in ["remote", "made"] {
@@ -281,7 +281,7 @@ async fn the_mappings_that_the_component_says_fall_with_a_disconnect() {
 }
 
 #[tokio::test]
-async fn a_sealed_service_shows_people_and_changes_none() {
+async fn a_sealed_service_lists_people_and_changes_none() {
     let mut app = with_providers().start().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     set(&app, &ada, "made", "1").await;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Builder, TestApp},
+    app::{TestApp, TestAppBuilder, TestResponse},
     guests, marked, people,
     slack::{MEMBERS, NOBODY, Slack},
-    upstream::Fail,
+    stand_in_server::Failure,
 };
 use serde_json::{Value, json};
 
@@ -25,22 +25,22 @@ fn user(id: &str, name: &str, email: Option<&str>, aliases: &[&str]) -> Value {
 }
 
 /// A service with a component that lists these users.
-fn listing(users: &[Value]) -> Builder {
+fn listing(users: &[Value]) -> TestAppBuilder {
     let page = json!({ "users": users, "next-cursor": null });
     TestApp::builder().file("made.wasm", guests::listing(&guests::manifest(), &page))
 }
 
-async fn started(builder: Builder) -> TestApp {
+async fn started(builder: TestAppBuilder) -> TestApp {
     let app = builder.start().await;
     assert_eq!(app.put(MADE, json!({ "token": marked::secret("made-") })).await.ok()["ok"], true);
     app
 }
 
-async fn ask(app: &TestApp, provider: &str, dry_run: bool) -> Answer {
+async fn ask(app: &TestApp, provider: &str, dry_run: bool) -> TestResponse {
     app.send(Method::POST, &format!("{provider}/match"), Some(json!({ "dry_run": dry_run }))).await
 }
 
-async fn undo(app: &TestApp, provider: &str, plan: &Value) -> Answer {
+async fn undo(app: &TestApp, provider: &str, plan: &Value) -> TestResponse {
     let plan = plan["plan_id"].as_str().expect("an applied plan has an id");
     app.send(Method::POST, &format!("{provider}/match/{plan}/undo"), None).await
 }
@@ -91,7 +91,7 @@ async fn set(app: &TestApp, person: &str, external_id: &str) {
 }
 
 #[tokio::test]
-async fn everybody_is_told_how_they_stand_and_why() {
+async fn every_person_gets_a_match_status_and_a_reason() {
     let mut left = user("u5", "Bo", Some("bo@acme.example"), &[]);
     left["active"] = json!(false);
     let app = started(listing(&[
@@ -177,7 +177,7 @@ async fn a_plan_is_applied_once_and_undone_as_a_whole() {
 }
 
 #[tokio::test]
-async fn what_was_changed_since_is_not_undone() {
+async fn later_changes_are_not_undone() {
     let app = started(listing(&[
         user("u1", "", Some("ada@acme.example"), &[]),
         user("u2", "", Some("bob@acme.example"), &[]),
@@ -201,7 +201,7 @@ async fn what_was_changed_since_is_not_undone() {
 }
 
 #[tokio::test]
-async fn twins_are_ambiguous_and_both_are_named() {
+async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
     let app = started(listing(&[
         user("u1", "Kim", Some("kim@acme.example"), &[]),
         user("u2", "Kim", Some("KIM@acme.example"), &[]),
@@ -269,10 +269,11 @@ async fn a_whole_directory_is_matched_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_half_way_links_nobody() {
-    for (fail, status, code) in
-        [(Fail::Status(500), 502, "provider_error"), (Fail::Hang(Duration::from_secs(30)), 504, "provider_timeout")]
-    {
+async fn a_provider_failure_half_way_links_nobody() {
+    for (fail, status, code) in [
+        (Failure::Status(500), 502, "provider_error"),
+        (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
+    ] {
         let slack = Slack::start().await;
         let (app, _) = connected(&slack).await;
         person(&app, "Ada", &people::people()[0].email).await;
@@ -285,12 +286,12 @@ async fn a_provider_that_fails_half_way_links_nobody() {
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_to_wait_is_waited_for() {
+async fn matching_waits_as_long_as_the_provider_asks() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     person(&app, "Ada", &people::people()[0].email).await;
     slack.forget();
-    slack.fail_next(1, Fail::TooManyRequests { retry_after: Some(1) });
+    slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(1) });
     let (plan, ()) = tokio::join!(ask(&app, SLACK, true), async {
         let status = async || {
             app.get("/api/admin/connections").await.ok()["connections"][0]["status"].as_str().map(str::to_owned)
@@ -327,7 +328,7 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
 }
 
 #[tokio::test]
-async fn a_list_that_goes_in_a_circle_ends() {
+async fn a_user_list_that_repeats_a_cursor_ends() {
     let page = json!({ "users": [user("u1", "", Some("ada@acme.example"), &[])], "next-cursor": "again" });
     let app = started(TestApp::builder().file("made.wasm", guests::listing(&guests::manifest(), &page))).await;
     person(&app, "Ada", "ada@acme.example").await;
@@ -336,7 +337,7 @@ async fn a_list_that_goes_in_a_circle_ends() {
 }
 
 #[tokio::test]
-async fn an_account_that_could_not_be_stored_is_passed_over() {
+async fn an_account_id_that_cannot_be_stored_is_skipped() {
     let users = [user("u\u{0}1", "", Some("ada@acme.example"), &[]), user("u2", "", Some("a\u{0}@b"), &["\u{0}", ""])];
     let app = started(listing(&users)).await;
     person(&app, "Ada", "ada@acme.example").await;
@@ -345,7 +346,7 @@ async fn an_account_that_could_not_be_stored_is_passed_over() {
 }
 
 #[tokio::test]
-async fn more_addresses_than_the_contract_allows_are_the_components_fault() {
+async fn more_emails_than_the_contract_allows_are_a_plugin_fault() {
     let many: Vec<String> = (0..17).map(|number| format!("a{number}@acme.example")).collect();
     let aliases: Vec<&str> = many.iter().map(String::as_str).collect();
     let app = started(listing(&[user("u1", "", None, &aliases)])).await;
@@ -355,7 +356,7 @@ async fn more_addresses_than_the_contract_allows_are_the_components_fault() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_matched_says_why() {
+async fn a_provider_that_cannot_be_matched_says_why() {
     let mut manifest = guests::manifest();
     manifest["id"] = json!("without");
     manifest["capabilities"] = json!([]);

@@ -4,9 +4,9 @@ mod issuer;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Builder, Caller, TestApp, client},
+    app::{TestApp, TestAppBuilder, TestCaller, TestResponse, client},
     marked,
-    upstream::Fail,
+    stand_in_server::Failure,
     xero::{HOSTS, TENANT, Xero},
 };
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ const REDIRECT: &str = "http://127.0.0.1:7420/oauth/callback";
 pub(super) const CLIENT_ID: &str = "jackfield-client";
 
 /// A service with Xero's component and an OAuth app, whose requests go to the stand-in.
-pub(super) fn with_xero(xero: &Xero) -> Builder {
+pub(super) fn with_xero(xero: &Xero) -> TestAppBuilder {
     let secret = marked::secret("cs");
     xero.app(CLIENT_ID, &secret, REDIRECT);
     let builder = TestApp::builder().component("xero");
@@ -35,14 +35,14 @@ pub(super) async fn auth_url(app: &TestApp) -> (String, String) {
 }
 
 /// Goes through the whole flow and allows these organisations.
-pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> Answer {
+pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> TestResponse {
     let (url, _) = auth_url(app).await;
     let landing = xero.authorize(&url).allow(tenants);
     note_secrets(xero);
     callback(app, json!({ "code": landing.code, "state": landing.state })).await
 }
 
-pub(super) async fn callback(app: &TestApp, body: Value) -> Answer {
+pub(super) async fn callback(app: &TestApp, body: Value) -> TestResponse {
     app.send(Method::POST, &format!("{XERO}/callback"), Some(body)).await
 }
 
@@ -62,7 +62,7 @@ async fn flow_state(app: &TestApp, flow: &str) -> Value {
 }
 
 #[tokio::test]
-async fn in_development_the_way_to_the_stand_in_is_told_too() {
+async fn in_development_the_flow_also_names_the_stand_in() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let begun = app.get(&format!("{XERO}/auth-url")).await.ok();
@@ -79,7 +79,7 @@ async fn in_development_the_way_to_the_stand_in_is_told_too() {
 }
 
 #[tokio::test]
-async fn xero_goes_from_the_popup_to_connected_and_back() {
+async fn xero_connects_through_the_popup_and_disconnects() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
@@ -121,7 +121,7 @@ async fn a_client_of_the_original_service_needs_no_state() {
 }
 
 #[tokio::test]
-async fn without_a_state_two_open_flows_are_one_too_many() {
+async fn without_a_state_two_open_flows_are_ambiguous() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let (url, _) = auth_url(&app).await;
@@ -134,7 +134,7 @@ async fn without_a_state_two_open_flows_are_one_too_many() {
 }
 
 #[tokio::test]
-async fn a_flow_serves_once_and_its_owner_alone() {
+async fn a_flow_completes_once_and_only_for_its_owner() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
@@ -159,7 +159,7 @@ async fn a_flow_serves_once_and_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_flow_ends_after_ten_minutes() {
+async fn a_flow_expires_after_ten_minutes() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
@@ -173,7 +173,7 @@ async fn a_flow_ends_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_person_is_told_in_words() {
+async fn a_denied_consent_is_explained() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
@@ -205,7 +205,7 @@ async fn a_foreign_code_fails_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn several_organisations_are_a_choice_and_never_a_silent_first() {
+async fn several_organisations_must_be_chosen_from() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
     let xero = Xero::start().await;
     xero.organisation(OTHER, "Acme Trading", "UK");
@@ -256,7 +256,7 @@ async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
 }
 
 #[tokio::test]
-async fn an_oauth_app_set_through_the_api_is_sealed_and_serves_its_own_endpoint_only() {
+async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_only() {
     let xero = Xero::start().await;
     let secret = marked::secret("app-secret-");
     xero.app("sealed-client", &secret, REDIRECT);
@@ -275,17 +275,17 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_serves_its_own_endpoint_
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_fails_ends_the_flow_and_keeps_what_was_stored() {
+async fn a_failing_token_endpoint_ends_the_flow_and_keeps_the_stored_connection() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
     note_secrets(&xero);
     for (fail, status, code) in [
-        (Fail::Status(500), 502, "provider_error"),
-        (Fail::Html, 502, "provider_error"),
-        (Fail::Reset, 502, "provider_error"),
-        (Fail::TooManyRequests { retry_after: Some(9) }, 429, "rate_limited"),
-        (Fail::RedirectTo("https://elsewhere.example/token".to_owned()), 502, "provider_error"),
+        (Failure::Status(500), 502, "provider_error"),
+        (Failure::Html, 502, "provider_error"),
+        (Failure::Reset, 502, "provider_error"),
+        (Failure::TooManyRequests { retry_after: Some(9) }, 429, "rate_limited"),
+        (Failure::RedirectTo("https://elsewhere.example/token".to_owned()), 502, "provider_error"),
     ] {
         xero.fail_at("/connect/token", fail.clone());
         let answer = connect(&app, &xero, &[TENANT]).await;
@@ -296,11 +296,11 @@ async fn a_token_endpoint_that_fails_ends_the_flow_and_keeps_what_was_stored() {
 }
 
 #[tokio::test]
-async fn the_landing_page_holds_nothing_of_the_query_and_lets_nothing_in() {
+async fn the_callback_page_contains_nothing_of_the_query_and_runs_nothing() {
     let app = TestApp::builder().start().await;
     let code = marked::secret("code-");
     let path = format!("/oauth/callback?code={code}&state=%3Cscript%3E");
-    let answer = app.send_as(Caller::Nobody, Method::GET, &path, None).await;
+    let answer = app.send_as(TestCaller::Nobody, Method::GET, &path, None).await;
     assert_eq!(answer.status, 200);
     let header = |name: &str| answer.header(name).expect("a header").to_owned();
     assert!(header("content-security-policy").contains("default-src 'none'"));
@@ -311,7 +311,7 @@ async fn the_landing_page_holds_nothing_of_the_query_and_lets_nothing_in() {
     let page = answer.text;
     assert!(!page.contains(&code) && !page.contains("<script>"), "{page}");
     for file in ["callback.js", "callback.css"] {
-        let answer = app.send_as(Caller::Nobody, Method::GET, &format!("/oauth/{file}"), None).await;
+        let answer = app.send_as(TestCaller::Nobody, Method::GET, &format!("/oauth/{file}"), None).await;
         assert_eq!(answer.status, 200, "{file}");
     }
 }
@@ -320,6 +320,6 @@ async fn the_landing_page_holds_nothing_of_the_query_and_lets_nothing_in() {
 async fn a_member_may_not_begin_a_flow() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
-    let answer = app.send_as(Caller::Manager, Method::GET, &format!("{XERO}/auth-url"), None).await;
+    let answer = app.send_as(TestCaller::Manager, Method::GET, &format!("{XERO}/auth-url"), None).await;
     let _ = answer.refused(403, "forbidden");
 }

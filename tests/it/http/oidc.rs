@@ -4,9 +4,9 @@ mod stand_in;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Answer, Caller, Session, TestApp},
+    app::{TestApp, TestCaller, TestResponse, TestSession},
     marked,
-    upstream::Fail,
+    stand_in_server::Failure,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ struct Away {
 }
 
 async fn begin(app: &TestApp) -> Away {
-    let answer = app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await;
+    let answer = app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let set = answer.header("set-cookie").expect("a cookie");
     assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{set}");
@@ -57,10 +57,10 @@ fn claims(app: &TestApp, away: &Away, changes: &Value) -> Value {
     claims
 }
 
-async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> Answer {
+async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestResponse {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let path = format!("{CALLBACK}?{query}");
-    app.send_made(Caller::Nobody, Method::GET, &path, |request| {
+    app.send_made(TestCaller::Nobody, Method::GET, &path, |request| {
         // As a browser that comes from the provider's page.
         request.header("cookie", cookie).header("sec-fetch-site", "cross-site")
     })
@@ -68,14 +68,14 @@ async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> Answer {
 }
 
 /// Comes back with a good code for this token.
-async fn come_back(app: &TestApp, provider: &Provider, away: &Away, token: String) -> Answer {
+async fn come_back(app: &TestApp, provider: &Provider, away: &Away, token: String) -> TestResponse {
     let code = provider.consent(&away.asked, Some(token));
     back(app, &away.cookie, &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")]).await
 }
 
 /// Where an answer leads to; a refusal sets no session, and takes the cookie of the way.
 #[track_caller]
-fn refused(answer: &Answer) -> String {
+fn refused(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert!(answer.text.is_empty());
     let set: Vec<&str> = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok()).collect();
@@ -84,7 +84,7 @@ fn refused(answer: &Answer) -> String {
 }
 
 /// The session that an answer sets.
-async fn session(app: &TestApp, answer: &Answer) -> Session {
+async fn session(app: &TestApp, answer: &TestResponse) -> TestSession {
     assert_eq!((answer.status, answer.header("location")), (303, Some("/signin")), "{}", answer.text);
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     let set = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok());
@@ -92,23 +92,29 @@ async fn session(app: &TestApp, answer: &Answer) -> Session {
     assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
     let cookie = set.split(';').next().expect("a cookie").to_owned();
     let _noted = marked::note(cookie.split_once('=').expect("a value").1.to_owned());
-    let blind = Session { cookie, csrf: String::new() };
+    let blind = TestSession { cookie, csrf: String::new() };
     let shown = app.send_in(&blind, Method::GET, "/api/session", None).await.ok();
-    Session { csrf: shown["csrf"].as_str().expect("a word").to_owned(), ..blind }
+    TestSession { csrf: shown["csrf"].as_str().expect("a word").to_owned(), ..blind }
 }
 
-async fn signed_in(app: &TestApp, provider: &Provider, key: &SigningKey, algorithm: &str, changes: &Value) -> Session {
+async fn signed_in(
+    app: &TestApp,
+    provider: &Provider,
+    key: &SigningKey,
+    algorithm: &str,
+    changes: &Value,
+) -> TestSession {
     let away = begin(app).await;
     let token = key.token(algorithm, &claims(app, &away, changes));
     session(app, &come_back(app, provider, &away, token).await).await
 }
 
 #[tokio::test]
-async fn a_person_goes_to_the_provider_and_comes_back_signed_in() {
+async fn a_person_signs_in_at_the_identity_provider() {
     let (rsa, p256, ed25519) = (SigningKey::rsa("rsa"), SigningKey::p256("p256"), SigningKey::ed25519("ed25519"));
     let provider = Provider::start(&[&rsa, &p256, &ed25519]).await;
     let app = provider.app().await;
-    assert_eq!(app.send_as(Caller::Nobody, Method::GET, "/api/session", None).await.ok()["oidc"], true);
+    assert_eq!(app.send_as(TestCaller::Nobody, Method::GET, "/api/session", None).await.ok()["oidc"], true);
     for (key, algorithm) in [(&rsa, "RS256"), (&rsa, "PS384"), (&p256, "ES256"), (&ed25519, "EdDSA")] {
         let session = signed_in(&app, &provider, key, algorithm, &json!({})).await;
         let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
@@ -128,7 +134,7 @@ async fn a_person_goes_to_the_provider_and_comes_back_signed_in() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_provider_has_not_checked_names_nobody() {
+async fn an_unverified_email_names_nobody() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
@@ -145,7 +151,7 @@ async fn an_address_that_the_provider_has_not_checked_names_nobody() {
 }
 
 #[tokio::test]
-async fn below_executive_a_person_is_in_and_sees_why_nothing_opens() {
+async fn a_person_below_executive_is_signed_in_and_told_why_routes_are_closed() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
@@ -157,7 +163,7 @@ async fn below_executive_a_person_is_in_and_sees_why_nothing_opens() {
 }
 
 #[tokio::test]
-async fn without_a_level_nobody_is_in_and_the_audit_says_so() {
+async fn a_person_without_a_level_is_not_signed_in_and_it_is_audited() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
@@ -170,11 +176,11 @@ async fn without_a_level_nobody_is_in_and_the_audit_says_so() {
     let entry = app.get("/api/admin/audit").await.ok()["entries"][0].clone();
     assert_eq!((&entry["actor"], &entry["outcome"]), (&json!("oidc:ada@acme.example"), &json!("refused")));
     app.tamper("delete from tokens where level = 'executive'").await;
-    assert!(app.store.is_untouched().await.expect("asked"), "who was refused was not in");
+    assert!(app.store.was_never_used().await.expect("asked"), "who was refused was not in");
 }
 
 #[tokio::test]
-async fn a_token_that_can_not_be_trusted_signs_nobody_in() {
+async fn an_untrusted_id_token_signs_nobody_in() {
     let (key, foreign) = (SigningKey::p256("one"), SigningKey::p256("one"));
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
@@ -220,7 +226,7 @@ async fn a_token_that_can_not_be_trusted_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_way_ends_once_in_its_own_browser_and_in_time() {
+async fn a_sign_in_completes_once_in_its_browser_and_before_it_expires() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
@@ -253,7 +259,7 @@ async fn a_way_ends_once_in_its_own_browser_and_in_time() {
 }
 
 #[tokio::test]
-async fn what_the_provider_says_in_words_stays_out_of_the_address() {
+async fn the_providers_error_text_stays_out_of_the_url() {
     let provider = Provider::start(&[&SigningKey::p256("one")]).await;
     let app = provider.app().await;
     let away = begin(&app).await;
@@ -277,38 +283,42 @@ async fn what_the_provider_says_in_words_stays_out_of_the_address() {
 }
 
 #[tokio::test]
-async fn while_the_provider_is_down_the_page_says_so_and_tokens_still_sign_in() {
+async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     let app = provider.app().await;
-    let unavailable = |answer: &Answer| assert_eq!(refused(answer), "/signin?refused=unavailable");
-    for fail in
-        [Fail::Status(503), Fail::Reset, Fail::Html, Fail::CutJson, Fail::RedirectTo("https://evil.test/".to_owned())]
-    {
+    let unavailable = |answer: &TestResponse| assert_eq!(refused(answer), "/signin?refused=unavailable");
+    for fail in [
+        Failure::Status(503),
+        Failure::Reset,
+        Failure::Html,
+        Failure::CutJson,
+        Failure::RedirectTo("https://evil.test/".to_owned()),
+    ] {
         provider.upstream.fail(fail);
-        unavailable(&app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await);
+        unavailable(&app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await);
         provider.upstream.mend();
         app.clock.advance(SignedDuration::from_secs(5));
     }
     let away = begin(&app).await;
-    for fail in [Fail::Status(500), Fail::TooManyRequests { retry_after: None }, Fail::Reset] {
+    for fail in [Failure::Status(500), Failure::TooManyRequests { retry_after: None }, Failure::Reset] {
         provider.upstream.fail(fail);
         let token = key.token("ES256", &claims(&app, &away, &json!({})));
         unavailable(&come_back(&app, &provider, &away, token).await);
         provider.upstream.mend();
     }
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["signed_in"], true);
     let token = key.token("ES256", &claims(&app, &away, &json!({})));
     let _session = self::session(&app, &come_back(&app, &provider, &away, token).await).await;
 }
 
 #[tokio::test]
-async fn many_who_come_while_the_provider_is_down_ask_it_once() {
+async fn many_sign_ins_while_the_identity_provider_is_down_cause_one_request() {
     let provider = Provider::start(&[&SigningKey::p256("one")]).await;
     let app = provider.app().await;
-    provider.upstream.fail(Fail::Status(503));
-    let all = (0..50).map(|_| app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None));
+    provider.upstream.fail(Failure::Status(503));
+    let all = (0..50).map(|_| app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None));
     for answer in futures_util::future::join_all(all).await {
         assert_eq!(refused(&answer), "/signin?refused=unavailable");
     }
@@ -316,7 +326,7 @@ async fn many_who_come_while_the_provider_is_down_ask_it_once() {
 }
 
 #[tokio::test]
-async fn a_description_that_lies_is_not_followed() {
+async fn an_inconsistent_discovery_document_is_rejected() {
     let provider = Provider::start(&[&SigningKey::p256("one")]).await;
     for (name, value) in [
         ("issuer", "https://id.example.com/other"),
@@ -326,13 +336,13 @@ async fn a_description_that_lies_is_not_followed() {
         provider.describe("issuer", ISSUER.into());
         provider.describe(name, value.into());
         let app = provider.app().await;
-        let answer = app.send_as(Caller::Nobody, Method::GET, SIGN_IN, None).await;
+        let answer = app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await;
         assert_eq!(refused(&answer), "/signin?refused=invalid", "{name} {value}");
     }
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_at_once_and_a_withdrawn_one_ends() {
+async fn a_new_key_is_found_immediately_and_a_withdrawn_key_is_rejected() {
     let (old, new) = (SigningKey::p256("old"), SigningKey::ed25519("new"));
     let provider = Provider::start(&[&old]).await;
     let app = provider.app().await;
@@ -347,7 +357,7 @@ async fn a_new_key_is_found_at_once_and_a_withdrawn_one_ends() {
 }
 
 #[tokio::test]
-async fn a_client_shows_its_secret_where_the_provider_wants_it() {
+async fn the_client_secret_is_sent_where_the_identity_provider_wants_it() {
     let key = SigningKey::p256("one");
     let provider = Provider::start(&[&key]).await;
     provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_post"]));
@@ -378,9 +388,9 @@ async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other
 }
 
 #[tokio::test]
-async fn without_a_provider_there_is_no_such_way() {
+async fn without_an_identity_provider_there_is_no_oidc_sign_in() {
     let app = TestApp::builder().start().await;
     for path in [SIGN_IN, CALLBACK] {
-        let _ = app.send_as(Caller::Nobody, Method::GET, path, None).await.refused(404, "not_found");
+        let _ = app.send_as(TestCaller::Nobody, Method::GET, path, None).await.refused(404, "not_found");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_test_support::{
-    app::{Caller, TestApp, validator},
+    app::{TestApp, TestCaller, validator},
     guests,
     slack::Slack,
 };
@@ -53,7 +53,7 @@ fn bodies(document: &Value) -> Vec<(String, &Value)> {
 }
 
 #[tokio::test]
-async fn what_is_said_of_slack_is_as_the_snapshot_says() {
+async fn the_document_for_slack_matches_the_snapshot() {
     let document = slack_alone().await;
     let said = json!({
         "connect": document["paths"]["/api/admin/connections/slack"]["put"],
@@ -64,7 +64,7 @@ async fn what_is_said_of_slack_is_as_the_snapshot_says() {
 }
 
 #[tokio::test]
-async fn the_description_keeps_the_rules_of_openapi() {
+async fn the_document_is_valid_openapi() {
     let rules: Value =
         serde_json::from_str(include_str!("../../data/openapi-3.1.json")).expect("the rules of OpenAPI 3.1");
     let rules = jsonschema::draft202012::options().should_validate_formats(true).build(&rules).expect("a schema");
@@ -76,7 +76,7 @@ async fn the_description_keeps_the_rules_of_openapi() {
 }
 
 #[tokio::test]
-async fn every_schema_keeps_the_rules_and_every_example_its_schema() {
+async fn every_schema_is_valid_and_every_example_matches_its_schema() {
     let document = slack_alone().await;
     for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
         assert!(jsonschema::draft202012::meta::is_valid(schema), "{name}: {schema:#}");
@@ -97,7 +97,7 @@ async fn every_schema_keeps_the_rules_and_every_example_its_schema() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     fn walk(document: &Value, at: &Value) {
         match at {
             Value::Object(members) => {
@@ -115,7 +115,7 @@ async fn every_reference_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_dropped_in_brings_its_own_fields() {
+async fn a_new_plugin_adds_its_fields_to_the_document() {
     let field = |name: &str, more: Value| {
         let mut field = json!({
             "name": name, "label": name, "help": "Somewhere.", "help-url": null, "kind": "text", "secret": false,
@@ -190,7 +190,7 @@ async fn a_component_that_is_dropped_in_brings_its_own_fields() {
 }
 
 #[tokio::test]
-async fn a_component_that_may_not_run_is_not_described() {
+async fn a_plugin_that_may_not_run_is_not_documented() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
     let document = app.get(WHOLE).await.ok();
@@ -199,14 +199,14 @@ async fn a_component_that_may_not_run_is_not_described() {
 }
 
 #[tokio::test]
-async fn strangers_learn_nothing_of_this_service_from_its_description() {
+async fn the_public_document_reveals_nothing_about_this_service() {
     let mut manifest = guests::manifest();
     manifest["id"] = json!("canary-payroll");
     manifest["title"] = json!("Canary Payroll");
     manifest["fields"][0]["help"] = json!("Ask Canary Hopper of the canary team.");
     let app = TestApp::builder().file("canary-payroll.wasm", guests::describing(&manifest)).start().await;
     for (caller, status) in
-        [(Caller::Nobody, 401), (Caller::Member, 403), (Caller::Manager, 403), (Caller::Service, 403)]
+        [(TestCaller::Nobody, 401), (TestCaller::Member, 403), (TestCaller::Manager, 403), (TestCaller::Service, 403)]
     {
         let answer = app.send_as(caller, Method::GET, WHOLE, None).await;
         assert_eq!(answer.status, status, "{caller:?}");
@@ -221,7 +221,7 @@ async fn strangers_learn_nothing_of_this_service_from_its_description() {
 }
 
 #[tokio::test]
-async fn the_page_loads_nothing_from_elsewhere_and_holds_no_script() {
+async fn the_docs_page_loads_nothing_external_and_has_no_script() {
     let app = TestApp::builder().start().await;
     let page = app.get("/docs").await;
     let policy = page.header("content-security-policy").expect("a policy").to_owned();

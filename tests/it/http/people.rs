@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use http::Method;
-use jackfield_test_support::app::{Answer, Caller, TestApp};
+use jackfield_test_support::app::{TestApp, TestCaller, TestResponse};
 use serde_json::{Value, json};
 
 /// Where the people are.
@@ -17,16 +17,16 @@ pub(super) async fn person(app: &TestApp, name: &str, email: &str) -> String {
 }
 
 /// Sends a CSV file.
-pub(super) async fn import(app: &TestApp, file: impl Into<Vec<u8>>) -> Answer {
+pub(super) async fn import(app: &TestApp, file: impl Into<Vec<u8>>) -> TestResponse {
     let file = file.into();
-    app.send_made(Caller::Executive, Method::POST, PEOPLE, |request| {
+    app.send_made(TestCaller::Executive, Method::POST, PEOPLE, |request| {
         request.header("content-type", "text/csv; charset=utf-8").body(file)
     })
     .await
 }
 
-async fn export(app: &TestApp) -> Answer {
-    app.send_made(Caller::Executive, Method::GET, PEOPLE, |request| request.header("accept", "text/csv")).await
+async fn export(app: &TestApp) -> TestResponse {
+    app.send_made(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", "text/csv")).await
 }
 
 async fn everybody(app: &TestApp) -> Vec<Value> {
@@ -45,7 +45,7 @@ pub(super) async fn actions(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_person_is_taken_in_changed_listed_and_removed() {
+async fn a_person_is_added_changed_listed_and_removed() {
     let app = TestApp::builder().start().await;
     let body = json!({ "name": " Ada Lovelace ", "email": "Ada@acme.example", "user_id": "7" });
     let made = app.send(Method::POST, PEOPLE, Some(body)).await;
@@ -114,7 +114,7 @@ pub(super) fn said(problem: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_address_is_one_persons_whatever_its_case_and_form() {
+async fn an_email_belongs_to_one_person_whatever_its_case_and_form() {
     let app = TestApp::builder().start().await;
     person(&app, "Zoë", "zoë@acme.example").await;
     let other = person(&app, "Zoe", "zoe@acme.example").await;
@@ -138,7 +138,7 @@ async fn an_address_is_one_persons_whatever_its_case_and_form() {
 }
 
 #[tokio::test]
-async fn a_file_is_taken_in_whole_or_not_at_all() {
+async fn a_file_is_imported_whole_or_not_at_all() {
     let app = TestApp::builder().start().await;
     let good = "\u{feff}email,Name\r\nada@acme.example,Ada\r\nzoë@acme.example,\"Lee, Zoë\"\r\n";
     let done = import(&app, good).await.ok();
@@ -170,7 +170,7 @@ fn ids(people: &[Value]) -> HashSet<String> {
 }
 
 #[tokio::test]
-async fn a_column_that_is_left_out_keeps_what_is_there() {
+async fn an_omitted_column_keeps_the_stored_values() {
     let app = TestApp::builder().start().await;
     let _ = import(&app, "name,email,user_id,active\nAda,ada@acme.example,7,false\n").await.ok();
     let _ = import(&app, "name,email\nAda Lovelace,ada@acme.example\n").await.ok();
@@ -181,7 +181,7 @@ async fn a_column_that_is_left_out_keeps_what_is_there() {
 }
 
 #[tokio::test]
-async fn no_cell_that_is_given_out_is_a_formula_and_all_read_back_the_same() {
+async fn no_exported_cell_is_a_formula_and_every_cell_reads_back_unchanged() {
     let app = TestApp::builder().start().await;
     let names = [
         "=cmd()",
@@ -219,7 +219,7 @@ async fn no_cell_that_is_given_out_is_a_formula_and_all_read_back_the_same() {
 }
 
 #[tokio::test]
-async fn quotes_and_sql_in_every_field_are_only_letters() {
+async fn quotes_and_sql_in_every_field_are_plain_text() {
     let app = TestApp::builder().start().await;
     let names = ["'; drop table people; --", "\" or 1=1 --", "\\'); delete from people; --", "{}[]$1 ? %s \\u0000"];
     for (number, name) in names.iter().enumerate() {
@@ -242,7 +242,7 @@ async fn quotes_and_sql_in_every_field_are_only_letters() {
 }
 
 #[tokio::test]
-async fn everybody_is_listed_once_in_pages_and_at_once() {
+async fn every_person_is_listed_once_in_pages_and_in_one_list() {
     let app = TestApp::builder().start().await;
     let mut file = String::from("name,email,active\n");
     for number in 0..2_345 {
@@ -271,7 +271,7 @@ async fn everybody_is_listed_once_in_pages_and_at_once() {
 }
 
 #[tokio::test]
-async fn a_large_file_is_taken_and_a_larger_one_is_not() {
+async fn a_large_file_is_imported_and_a_larger_one_is_rejected() {
     let app = TestApp::builder().start().await;
     let row = |number: usize| format!("{},p{number}@acme.example\n", "x".repeat(190));
     let file: String = std::iter::once("name,email\n".to_owned()).chain((0..12_000).map(row)).collect();
@@ -281,14 +281,14 @@ async fn a_large_file_is_taken_and_a_larger_one_is_not() {
     let id = person(&app, "Ada", "ada@acme.example").await;
     let large = json!({ "name": "x".repeat(1 << 20) });
     let _ = app.send(Method::PATCH, &patch(&id), Some(large)).await.refused(413, "invalid_request");
-    let other = app.send_made(Caller::Executive, Method::POST, PEOPLE, |request| {
+    let other = app.send_made(TestCaller::Executive, Method::POST, PEOPLE, |request| {
         request.header("content-type", "application/x-www-form-urlencoded").body("name=x")
     });
     let _ = other.await.refused(400, "invalid_request");
 }
 
 #[tokio::test]
-async fn json_is_given_where_csv_is_not_wanted_more() {
+async fn json_is_returned_unless_csv_is_preferred() {
     let app = TestApp::builder().start().await;
     for (accept, kind) in [
         ("*/*", "application/json"),
@@ -298,10 +298,11 @@ async fn json_is_given_where_csv_is_not_wanted_more() {
         ("TEXT/CSV", "text/csv; charset=utf-8; header=present"),
     ] {
         let answer =
-            app.send_made(Caller::Executive, Method::GET, PEOPLE, |request| request.header("accept", accept)).await;
+            app.send_made(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", accept)).await;
         assert_eq!(answer.header("content-type"), Some(kind), "{accept}");
     }
     let page = format!("{PEOPLE}?limit=5");
-    let paged = app.send_made(Caller::Executive, Method::GET, &page, |request| request.header("accept", "text/csv"));
+    let paged =
+        app.send_made(TestCaller::Executive, Method::GET, &page, |request| request.header("accept", "text/csv"));
     let _ = paged.await.refused(422, "invalid_request");
 }

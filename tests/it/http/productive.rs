@@ -1,7 +1,7 @@
 //! Productive through the host: one organisation is taken, several are a choice, the field decides at once.
 
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     marked,
     productive::{HOST, ORGANIZATION, Productive},
 };
@@ -11,7 +11,7 @@ use super::oauth::text;
 
 const PRODUCTIVE: &str = "/api/admin/connections/productive";
 
-fn with_productive(productive: &Productive) -> Builder {
+fn with_productive(productive: &Productive) -> TestAppBuilder {
     TestApp::builder().component("productive").reroute(HOST, productive)
 }
 
@@ -22,7 +22,7 @@ fn known_token(productive: &Productive) -> String {
 }
 
 #[tokio::test]
-async fn one_organisation_is_taken() {
+async fn a_single_organisation_is_used() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
     let token = known_token(&productive);
@@ -56,7 +56,7 @@ async fn several_organisations_are_a_choice() {
 }
 
 #[tokio::test]
-async fn the_field_chooses_at_once_and_a_wrong_one_is_named() {
+async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
     let token = known_token(&productive);
@@ -69,7 +69,7 @@ async fn the_field_chooses_at_once_and_a_wrong_one_is_named() {
 }
 
 #[tokio::test]
-async fn a_token_that_leaves_the_organisation_or_dies_is_told_apart() {
+async fn leaving_the_organisation_and_a_revoked_token_have_different_errors() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
     let token = known_token(&productive);

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{SLACK, body, known_token, with_slack};
 
 #[tokio::test]
-async fn a_provider_says_what_it_asks_for() {
+async fn a_provider_lists_its_fields_and_endpoints() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let list = app.get("/api/admin/providers").await.ok();
@@ -35,7 +35,7 @@ async fn a_provider_says_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn whatever_lies_in_the_folder_the_service_starts_and_says_why() {
+async fn the_service_starts_with_broken_files_and_says_what_is_wrong() {
     let slack = Slack::start().await;
     let app = with_slack(&slack)
         .file("empty.wasm", guests::empty())
@@ -73,7 +73,7 @@ async fn whatever_lies_in_the_folder_the_service_starts_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_component_that_nobody_approved_does_not_run() {
+async fn an_unapproved_plugin_does_not_run() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
     let list = app.get("/api/admin/providers").await.ok();
@@ -84,7 +84,7 @@ async fn a_component_that_nobody_approved_does_not_run() {
 }
 
 #[tokio::test]
-async fn a_stranger_can_not_take_an_approved_components_id() {
+async fn another_plugin_cannot_take_an_approved_id() {
     let slack = Slack::start().await;
     let mut manifest = guests::manifest();
     manifest["id"] = json!("slack");
@@ -104,7 +104,7 @@ async fn a_stranger_can_not_take_an_approved_components_id() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_may_not_be_approved_makes_a_component_broken() {
+async fn an_invalid_manifest_makes_a_plugin_broken() {
     let credential = |place: serde_json::Value| json!({ "source": { "field": "token" }, "place": place });
     let endpoint = |host: &str, place: serde_json::Value| json!({ "method": "get", "host": host, "path": "/ok", "credential": credential(place) });
     let header = |name: &str| json!({ "header": { "name": name, "format": "Bearer {}" } });
@@ -137,7 +137,7 @@ async fn a_manifest_that_may_not_be_approved_makes_a_component_broken() {
 }
 
 #[tokio::test]
-async fn a_manifest_in_the_database_that_was_changed_takes_its_component_out_of_use() {
+async fn a_changed_manifest_in_the_database_disables_its_plugin() {
     for sql in [
         "update components set manifest = '{}'",
         "update components set manifest = replace(manifest, 'Slack', 'Black')",

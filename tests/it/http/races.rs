@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{SLACK, body, connected, known_token, with_slack};
 
 #[tokio::test]
-async fn two_connects_at_once_leave_one_whole_winner() {
+async fn two_concurrent_connects_leave_one_complete_connection() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     slack.latency(Duration::from_millis(20));
@@ -95,7 +95,7 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn too_many_calls_are_turned_away_and_the_others_are_served() {
+async fn excess_calls_are_rejected_and_the_others_are_served() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     slack.latency(Duration::from_millis(300));

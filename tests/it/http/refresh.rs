@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jackfield_test_support::{
-    app::{Builder, TestApp},
-    upstream::{Answer, Fail},
+    app::{TestApp, TestAppBuilder},
+    stand_in_server::{Failure, StandInResponse},
     xero::{TENANT, Xero},
 };
 use jiff::SignedDuration;
@@ -18,7 +18,7 @@ async fn connected(xero: &Xero) -> TestApp {
     connect_xero(with_xero(xero).limits(|limits| limits.calls_per_component = 64), xero).await
 }
 
-async fn connect_xero(builder: Builder, xero: &Xero) -> TestApp {
+async fn connect_xero(builder: TestAppBuilder, xero: &Xero) -> TestApp {
     let app = builder.start().await;
     let clock = app.clock.clone();
     xero.follow(move || clock.now().as_second());
@@ -36,7 +36,7 @@ async fn status(app: &TestApp) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn an_ended_token_is_refreshed_before_the_call() {
+async fn an_expired_token_is_refreshed_before_the_call() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -50,7 +50,7 @@ async fn an_ended_token_is_refreshed_before_the_call() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_about_to_end_is_refreshed_beside_the_call() {
+async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(26));
@@ -83,7 +83,7 @@ async fn check_health_at_once(hosts: &[&TestApp], requests: usize) {
 const REQUESTS: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundreds_of_requests_at_once_cause_one_refresh() {
+async fn hundreds_of_concurrent_requests_cause_one_refresh() {
     let xero = Xero::start().await;
     let app = connect_xero(with_xero(&xero), &xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -104,7 +104,7 @@ async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_no_longer_takes_is_refreshed_once_and_the_call_made_again() {
+async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     // The provider's own clock runs ahead: for us the token has some life left.
@@ -116,7 +116,7 @@ async fn a_token_that_the_provider_no_longer_takes_is_refreshed_once_and_the_cal
 }
 
 #[tokio::test]
-async fn a_missing_scope_is_no_expiry() {
+async fn a_missing_scope_is_not_treated_as_expiry() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     xero.withhold("accounting.settings.read");
@@ -126,17 +126,20 @@ async fn a_missing_scope_is_no_expiry() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_token_endpoint_is_no_dead_grant() {
+async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     for (fail, code) in [
-        (Fail::Status(503), "provider_error"),
-        (Fail::Html, "provider_error"),
-        (Fail::CutJson, "provider_error"),
-        (Fail::Reset, "provider_error"),
-        (Fail::Answer(Answer::json(&json!({ "error": "invalid_client" })).status(401)), "provider_error"),
-        (Fail::Answer(Answer::json(&json!({ "error": "temporarily_unavailable" })).status(400)), "provider_error"),
+        (Failure::Status(503), "provider_error"),
+        (Failure::Html, "provider_error"),
+        (Failure::CutJson, "provider_error"),
+        (Failure::Reset, "provider_error"),
+        (Failure::Response(StandInResponse::json(&json!({ "error": "invalid_client" })).status(401)), "provider_error"),
+        (
+            Failure::Response(StandInResponse::json(&json!({ "error": "temporarily_unavailable" })).status(400)),
+            "provider_error",
+        ),
     ] {
         xero.fail_at("/connect/token", fail.clone());
         let health = health(&app).await;
@@ -152,11 +155,11 @@ async fn an_outage_of_the_token_endpoint_is_no_dead_grant() {
 }
 
 #[tokio::test]
-async fn a_429_of_the_token_endpoint_holds_the_connection_back() {
+async fn a_429_from_the_token_endpoint_delays_the_connection() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    xero.fail_at("/connect/token", Fail::TooManyRequests { retry_after: None });
+    xero.fail_at("/connect/token", Failure::TooManyRequests { retry_after: None });
     assert_eq!(health(&app).await["code"], "rate_limited");
     xero.mend();
     app.clock.advance(SignedDuration::from_secs(61));
@@ -165,7 +168,7 @@ async fn a_429_of_the_token_endpoint_holds_the_connection_back() {
 }
 
 #[tokio::test]
-async fn only_invalid_grant_is_a_dead_grant() {
+async fn only_invalid_grant_kills_the_grant() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     xero.revoke(super::oauth::CLIENT_ID);
@@ -181,12 +184,12 @@ async fn only_invalid_grant_is_a_dead_grant() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+async fn a_lost_response_is_retried_with_the_same_token() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     // The pair is given there, and never arrives here.
-    xero.fail_at("/connect/token", Fail::CutOff(20));
+    xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
     xero.mend();
     note_secrets(&xero);
@@ -198,11 +201,11 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_token() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_for_too_long_is_told_as_the_reason() {
+async fn a_response_lost_for_too_long_is_given_as_the_reason() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    xero.fail_at("/connect/token", Fail::CutOff(20));
+    xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
     note_secrets(&xero);
     xero.mend();
@@ -213,7 +216,7 @@ async fn an_answer_that_was_lost_for_too_long_is_told_as_the_reason() {
 }
 
 #[tokio::test]
-async fn a_holder_that_died_is_taken_over_within_seconds() {
+async fn a_crashed_refresh_is_taken_over_within_seconds() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -227,7 +230,7 @@ async fn a_holder_that_died_is_taken_over_within_seconds() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_ends_after_the_disconnect_brings_nothing_back() {
+async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -249,7 +252,7 @@ async fn a_refresh_that_ends_after_the_disconnect_brings_nothing_back() {
 }
 
 #[tokio::test]
-async fn an_unused_grant_is_refreshed_long_before_it_dies() {
+async fn an_unused_grant_is_refreshed_long_before_it_expires() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_hours(29 * 24));

@@ -1,10 +1,10 @@
 //! Remote through the host: the environment chooses the host, the company has to be the token's, mappings go with it.
 
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     marked,
     remote::{COMPANY_ID, PRODUCTION, Remote, SANDBOX, Wait},
-    upstream::Fail,
+    stand_in_server::Failure,
 };
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::oauth::text;
 
 const REMOTE: &str = "/api/admin/connections/remote";
 
-fn with_remote(remote: &Remote) -> Builder {
+fn with_remote(remote: &Remote) -> TestAppBuilder {
     TestApp::builder().component("remote").reroute(PRODUCTION, remote).reroute(SANDBOX, remote)
 }
 
@@ -38,7 +38,7 @@ async fn a_production_token_connects_and_reports() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_other_environment_says_so() {
+async fn a_token_of_the_other_environment_is_named_as_such() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_test_");
@@ -53,7 +53,7 @@ async fn a_token_of_the_other_environment_says_so() {
 }
 
 #[tokio::test]
-async fn a_company_that_is_not_the_tokens_is_refused() {
+async fn a_company_that_the_token_does_not_belong_to_is_rejected() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_live_");
@@ -67,24 +67,24 @@ async fn a_company_that_is_not_the_tokens_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wait_in_milliseconds_holds_the_connection() {
+async fn a_retry_hint_in_milliseconds_delays_the_connection() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);
-    remote.wait(Wait::Milliseconds(2_500)).requests_left(0);
+    remote.wait(WaitHint::Milliseconds(2_500)).requests_left(0);
     let held = app.get(&format!("{REMOTE}/users")).await;
     assert_eq!(held.header("retry-after"), Some("3"));
     let _ = held.refused(429, "rate_limited");
 }
 
 #[tokio::test]
-async fn a_disconnect_keeps_the_token_there_and_says_where_to_revoke_it() {
+async fn a_disconnect_leaves_the_token_valid_and_says_where_to_revoke_it() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);
-    remote.fail(Fail::Status(500));
+    remote.fail(Failure::Status(500));
     let gone = app.delete(REMOTE).await.ok();
     assert_eq!(gone["upstream"], "kept");
     assert!(text(&gone, "note").contains("Integrations"), "{gone}");

@@ -2,16 +2,16 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     marked,
-    scrapin::{Alerts, HOST, Quotas, Scrapin},
+    scrapin::{AlertsApi, HOST, QuotasResponse, Scrapin},
 };
 use serde_json::{Value, json};
 
 const SCRAPIN: &str = "/api/admin/connections/scrapin";
 const ALERTS: &str = "/api/admin/connections/scrapin/alerts-config";
 
-fn with_scrapin(scrapin: &Scrapin) -> Builder {
+fn with_scrapin(scrapin: &Scrapin) -> TestAppBuilder {
     TestApp::builder().component("scrapin").reroute(HOST, scrapin)
 }
 
@@ -24,12 +24,12 @@ async fn connected(scrapin: &Scrapin) -> (TestApp, String) {
     (app, key)
 }
 
-async fn set(app: &TestApp, url: &str) -> jackfield_test_support::app::Answer {
+async fn set(app: &TestApp, url: &str) -> jackfield_test_support::app::TestResponse {
     app.send(Method::POST, ALERTS, Some(json!({ "webhook_url": url }))).await
 }
 
 #[tokio::test]
-async fn a_key_connects_and_tells_what_is_left() {
+async fn a_key_connects_and_reports_remaining_credits() {
     let scrapin = Scrapin::start().await;
     let (app, key) = connected(&scrapin).await;
     let health = app.get(&format!("{SCRAPIN}/health")).await.ok();
@@ -37,14 +37,14 @@ async fn a_key_connects_and_tells_what_is_left() {
     let _ = app.get(&format!("{SCRAPIN}/users")).await.refused(409, "unsupported");
     let quotas = scrapin.requests_to("/v1/workspaces/quotas");
     assert!(quotas.iter().all(|request| request.header("x-api-key") == Some(key.as_str()) && request.query.is_none()));
-    scrapin.quotas(Quotas::Old).credits(0.0);
+    scrapin.quotas(QuotasResponse::Old).credits(0.0);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
     scrapin.revoke(&key);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
 }
 
 #[tokio::test]
-async fn alerts_are_set_read_and_turned_off_with_the_connection() {
+async fn alerts_are_set_read_and_stopped_with_the_connection() {
     let scrapin = Scrapin::start().await;
     let (app, _) = connected(&scrapin).await;
     assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": false, "webhook_url": null }));
@@ -57,7 +57,7 @@ async fn alerts_are_set_read_and_turned_off_with_the_connection() {
 }
 
 #[tokio::test]
-async fn an_alert_address_that_is_not_public_https_is_refused_and_not_sent() {
+async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
     let scrapin = Scrapin::start().await;
     let (app, _) = connected(&scrapin).await;
     scrapin.forget();
@@ -79,17 +79,17 @@ async fn an_alert_address_that_is_not_public_https_is_refused_and_not_sent() {
 }
 
 #[tokio::test]
-async fn alerts_that_are_gone_are_told_and_no_others_have_them() {
+async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
     let scrapin = Scrapin::start().await;
     let (app, _) = connected(&scrapin).await;
-    scrapin.alerts(Alerts::Gone);
+    scrapin.alerts(AlertsApi::Gone);
     let _ = set(&app, "https://hooks.acme.example/x").await.refused(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
     let _ = app.get(ALERTS).await.refused(409, "not_connected");
 }
 
 #[tokio::test]
-async fn the_key_is_in_no_answer_of_the_alerts() {
+async fn no_alerts_response_contains_the_key() {
     let scrapin = Scrapin::start().await;
     let (app, key) = connected(&scrapin).await;
     let _ = set(&app, "https://hooks.acme.example/x").await.ok();

@@ -40,7 +40,7 @@ async fn link(app: &TestApp, person: &str, provider: &str, account: &str) {
 }
 
 #[tokio::test]
-async fn people_are_found_by_a_part_of_the_name_or_the_address_however_it_is_typed() {
+async fn people_are_found_by_part_of_their_name_or_email_however_it_is_typed() {
     let app = start().await;
     let file = "name,email,active\nZoë Lee,zl@acme.example,1\nada Øster,ada@acme.example,1\nBjørn O'Brien,bj@acme.example,1\n\
                 100%_sure!,x@acme.example,1\nВладимир,v@acme.example,1\nGone Zoe,gone@acme.example,0\n山田 太郎,taro@acme.example,1\n";
@@ -70,7 +70,7 @@ async fn people_are_found_by_a_part_of_the_name_or_the_address_however_it_is_typ
 }
 
 #[tokio::test]
-async fn a_name_that_changes_is_found_by_the_new_one() {
+async fn a_changed_name_is_found_by_the_new_one() {
     let app = start().await;
     let ada = person(&app, "Ada Byron", "ada@acme.example").await;
     let change = json!({ "name": "Ada Lovelace" });
@@ -83,7 +83,7 @@ async fn a_name_that_changes_is_found_by_the_new_one() {
 }
 
 #[tokio::test]
-async fn who_has_an_account_and_who_has_none_is_told_apart() {
+async fn people_with_and_without_an_account_are_filtered() {
     let app = start().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let bob = person(&app, "Bob", "bob@acme.example").await;
@@ -108,7 +108,7 @@ async fn who_has_an_account_and_who_has_none_is_told_apart() {
 }
 
 #[tokio::test]
-async fn pages_by_offset_hold_everybody_once_and_in_order() {
+async fn pages_by_offset_list_everybody_once_and_in_order() {
     let app = start().await;
     let file =
         people().iter().fold("name,email\n".to_owned(), |file, one| file + &format!("{},{}\n", one.name(), one.email));
@@ -127,7 +127,7 @@ async fn pages_by_offset_hold_everybody_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_looked_for_is_named() {
+async fn an_invalid_search_is_explained() {
     let app = start().await;
     let long = format!("q={}", "x".repeat(201));
     for (query, expected) in [
@@ -151,7 +151,7 @@ async fn what_can_not_be_looked_for_is_named() {
 }
 
 #[tokio::test]
-async fn who_came_with_an_older_version_is_found_after_the_next_start() {
+async fn people_stored_by_an_older_version_are_found_after_the_next_start() {
     let mut app = start().await;
     let _zoe = person(&app, "Zoë", "zoe@acme.example").await;
     app.stop().await;

@@ -10,7 +10,7 @@ use super::{connected, with_slack};
 const SERVICE: &str = "/api/admin/service";
 
 #[tokio::test]
-async fn key_database_versions_and_components_are_told() {
+async fn the_service_page_reports_key_database_versions_and_plugins() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).file("broken.wasm", b"no component".to_vec()).start().await;
     let told = app.get(SERVICE).await.ok();
@@ -25,7 +25,7 @@ async fn key_database_versions_and_components_are_told() {
 }
 
 #[tokio::test]
-async fn a_sealed_service_says_why_and_what_to_do() {
+async fn a_sealed_service_says_why_and_how_to_fix_it() {
     let slack = Slack::start().await;
     let (mut app, _) = connected(&slack).await;
     app.stop().await;

@@ -5,7 +5,7 @@ mod link;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{Caller, Session, TestApp},
+    app::{TestApp, TestCaller, TestSession},
     xero::Xero,
 };
 use jiff::SignedDuration;
@@ -17,20 +17,20 @@ const SESSION: &str = "/api/session";
 const AUDIT: &str = "/api/admin/audit";
 
 /// What a request of a session's own page is answered.
-async fn status(app: &TestApp, session: &Session) -> u16 {
+async fn status(app: &TestApp, session: &TestSession) -> u16 {
     app.send_in(session, Method::GET, AUDIT, None).await.status
 }
 
 #[tokio::test]
-async fn a_token_is_exchanged_for_a_session_that_does_what_its_holder_may() {
+async fn a_token_is_exchanged_for_a_session_with_the_same_level() {
     let app = TestApp::builder().start().await;
-    let nobody = app.send_as(Caller::Nobody, Method::GET, SESSION, None).await.ok();
+    let nobody = app.send_as(TestCaller::Nobody, Method::GET, SESSION, None).await.ok();
     assert_eq!(nobody, json!({ "signed_in": false, "oidc": false }));
-    let body = json!({ "token": app.token(Caller::Executive) });
-    let answer = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let body = json!({ "token": app.token(TestCaller::Executive) });
+    let answer = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
     let set = answer.header("set-cookie").expect("a cookie").to_owned();
     assert!(set.starts_with("jackfield=") && set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
-    let session = Session::of(&answer);
+    let session = TestSession::of(&answer);
     let signed_in = answer.ok();
     assert_eq!((&signed_in["name"], &signed_in["level"]), (&json!("executive"), &json!("executive")));
     assert!(!signed_in.to_string().contains(session.cookie.split_once('=').expect("a value").1));
@@ -47,49 +47,49 @@ async fn a_token_is_exchanged_for_a_session_that_does_what_its_holder_may() {
 }
 
 #[tokio::test]
-async fn behind_https_the_cookie_is_the_hosts_alone() {
+async fn behind_https_the_cookie_is_limited_to_the_host() {
     let app = TestApp::builder().setting("JACKFIELD_PUBLIC_URL", "https://jackfield.example").start().await;
-    let body = json!({ "token": app.token(Caller::Executive) });
-    let answer = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let body = json!({ "token": app.token(TestCaller::Executive) });
+    let answer = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
     let set = answer.header("set-cookie").expect("a cookie").to_owned();
     assert!(set.starts_with("__Host-jackfield=") && set.contains("; Secure"), "{set}");
-    let session = Session::of(&answer);
+    let session = TestSession::of(&answer);
     assert_eq!(status(&app, &session).await, 200);
-    let plain = Session { cookie: session.cookie.replace("__Host-", ""), ..session };
+    let plain = TestSession { cookie: session.cookie.replace("__Host-", ""), ..session };
     assert_eq!(status(&app, &plain).await, 401, "the name without the promise is none");
 }
 
 #[tokio::test]
-async fn whatever_signs_nobody_in_is_told_in_words_and_counted() {
+async fn every_failed_sign_in_is_explained_and_counted() {
     let app = TestApp::builder().start().await;
     for (body, status, code) in [
         (json!({}), 400, "invalid_request"),
         (json!({ "token": "a", "link": "b" }), 400, "invalid_request"),
         (json!({ "token": "a", "more": 1 }), 400, "invalid_request"),
-        (json!({ "token": app.token(Caller::Service) }), 403, "forbidden"),
+        (json!({ "token": app.token(TestCaller::Service) }), 403, "forbidden"),
     ] {
-        let _ = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await.refused(status, code);
+        let _ = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await.refused(status, code);
     }
-    for caller in [Caller::Nonsense, Caller::Expired, Caller::Revoked] {
+    for caller in [TestCaller::Nonsense, TestCaller::Expired, TestCaller::Revoked] {
         let body = json!({ "token": app.token(caller) });
-        let problem = app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await;
+        let problem = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
         assert!(problem.header("set-cookie").is_none());
         assert!(problem.refused(401, "unauthenticated")["detail"].as_str().expect("words").contains("revoked"));
     }
     let mut statuses = Vec::new();
     for _ in 0..30 {
         let body = json!({ "link": "A".repeat(43) });
-        statuses.push(app.send_as(Caller::Nobody, Method::POST, SESSION, Some(body)).await.status);
+        statuses.push(app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await.status);
     }
     assert_eq!(statuses[..17], [401; 17]);
     assert!(statuses[17..].contains(&429), "{statuses:?}");
-    assert_eq!(status(&app, &app.sign_in(Caller::Executive).await).await, 200, "who has a good one is not held up");
+    assert_eq!(status(&app, &app.sign_in(TestCaller::Executive).await).await, 200, "who has a good one is not held up");
 }
 
 #[tokio::test]
-async fn below_executive_a_session_shows_its_level_and_does_nothing() {
+async fn a_session_below_executive_shows_its_level_and_opens_nothing() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Manager).await;
+    let session = app.sign_in(TestCaller::Manager).await;
     let shown = app.send_in(&session, Method::GET, SESSION, None).await.ok();
     assert_eq!((&shown["signed_in"], &shown["level"]), (&json!(true), &json!("manager")));
     let problem = app.send_in(&session, Method::GET, AUDIT, None).await.refused(403, "forbidden");
@@ -98,24 +98,24 @@ async fn below_executive_a_session_shows_its_level_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn each_sign_in_has_a_new_id_and_a_planted_one_is_dead() {
+async fn each_sign_in_has_a_new_session_id_and_a_planted_one_is_rejected() {
     let app = TestApp::builder().start().await;
-    let planted = Session { cookie: format!("jackfield={}", "B".repeat(43)), csrf: "x".to_owned() };
-    let body = json!({ "token": app.token(Caller::Executive) });
+    let planted = TestSession { cookie: format!("jackfield={}", "B".repeat(43)), csrf: "x".to_owned() };
+    let body = json!({ "token": app.token(TestCaller::Executive) });
     let answer = app.send_in(&planted, Method::POST, SESSION, Some(body.clone())).await;
-    let first = Session::of(&answer);
+    let first = TestSession::of(&answer);
     assert_ne!(first.cookie, planted.cookie);
     assert_eq!(status(&app, &planted).await, 401);
-    let second = Session::of(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
+    let second = TestSession::of(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
     assert_ne!(second.cookie, first.cookie);
     assert_eq!(status(&app, &first).await, 401, "the one that it came in place of has ended");
     assert_eq!(status(&app, &second).await, 200);
 }
 
 #[tokio::test]
-async fn a_session_ends_an_hour_after_its_last_request_and_after_twelve_in_any_case() {
+async fn a_session_ends_after_an_idle_hour_and_after_twelve_hours() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     let shown = app.send_in(&session, Method::GET, SESSION, None).await.ok();
     let until = |name: &str| {
         let time: jiff::Timestamp = shown[name].as_str().expect("a time").parse().expect("a time");
@@ -130,10 +130,10 @@ async fn a_session_ends_an_hour_after_its_last_request_and_after_twelve_in_any_c
     app.clock.advance(SignedDuration::from_mins(5));
     assert_eq!(status(&app, &session).await, 401, "twelve hours");
 
-    let idle = app.sign_in(Caller::Executive).await;
+    let idle = app.sign_in(TestCaller::Executive).await;
     app.clock.advance(SignedDuration::from_mins(59));
     let by_itself =
-        app.send_made(Caller::Nobody, Method::GET, AUDIT, |request| idle.on(request).header("x-background", "1"));
+        app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| idle.on(request).header("x-background", "1"));
     assert_eq!(by_itself.await.status, 200);
     assert_eq!(app.send_in(&idle, Method::GET, SESSION, None).await.ok()["signed_in"], true);
     app.clock.advance(SignedDuration::from_mins(1));
@@ -144,10 +144,10 @@ async fn a_session_ends_an_hour_after_its_last_request_and_after_twelve_in_any_c
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_token_at_once_and_on_every_host() {
+async fn a_session_ends_with_its_token_immediately_on_every_host() {
     let app = TestApp::builder().start().await;
     let other = app.beside().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(status(&other, &session).await, 200);
     app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
     assert_eq!(status(&other, &session).await, 401);
@@ -161,12 +161,12 @@ async fn a_session_ends_with_its_token_at_once_and_on_every_host() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_one_session_and_everywhere_all_of_one_person() {
+async fn signing_out_ends_one_session_or_all_of_one_person() {
     let app = TestApp::builder().start().await;
     let other = app.beside().await;
-    let (here, there) = (app.sign_in(Caller::Executive).await, other.sign_in(Caller::Executive).await);
-    let third = app.sign_in(Caller::Executive).await;
-    let manager = app.sign_in(Caller::Manager).await;
+    let (here, there) = (app.sign_in(TestCaller::Executive).await, other.sign_in(TestCaller::Executive).await);
+    let third = app.sign_in(TestCaller::Executive).await;
+    let manager = app.sign_in(TestCaller::Manager).await;
     let out = app.send_in(&here, Method::DELETE, SESSION, None).await;
     assert!(out.header("set-cookie").expect("a cookie").starts_with("jackfield=; "));
     assert_eq!(out.ok()["ok"], true);
@@ -181,9 +181,9 @@ async fn signing_out_ends_one_session_and_everywhere_all_of_one_person() {
 }
 
 #[tokio::test]
-async fn only_hashes_are_stored_and_what_is_over_is_removed() {
+async fn only_hashes_are_stored_and_ended_sessions_are_deleted() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     let value = session.cookie.split_once('=').expect("a value").1.to_owned();
     for word in [&value, &session.csrf] {
         let stored = app.database_bytes().await;
@@ -198,10 +198,10 @@ async fn only_hashes_are_stored_and_what_is_over_is_removed() {
 }
 
 #[tokio::test]
-async fn a_flow_is_its_sessions_and_a_browser_must_send_the_state() {
+async fn a_flow_belongs_to_its_session_and_a_browser_must_send_the_state() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
-    let (one, other) = (app.sign_in(Caller::Executive).await, app.sign_in(Caller::Executive).await);
+    let (one, other) = (app.sign_in(TestCaller::Executive).await, app.sign_in(TestCaller::Executive).await);
     let begun = app.send_in(&one, Method::GET, &format!("{XERO}/auth-url"), None).await.ok();
     let landing = xero.authorize(begun["url"].as_str().expect("a URL")).allow(&[jackfield_test_support::xero::TENANT]);
     super::oauth::note_secrets(&xero);

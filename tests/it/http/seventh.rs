@@ -4,33 +4,33 @@ use http::Method;
 use jackfield_test_support::{
     app::TestApp,
     marked,
-    upstream::{Answer, Recorded, Upstream},
+    stand_in_server::{ReceivedRequest, StandInResponse, StandInServer},
 };
 use serde_json::json;
 
 const ACME_HR: &str = "/api/admin/connections/acme-hr";
 
-fn acme_hr(request: &Recorded, key: &str) -> Answer {
+fn acme_hr(request: &ReceivedRequest, key: &str) -> StandInResponse {
     if request.header("x-api-key") != Some(key) {
-        return Answer::empty(401);
+        return StandInResponse::empty(401);
     }
     match (&request.method, request.path.as_str(), request.query.as_deref()) {
-        (&Method::GET, "/v1/company", None) => Answer::json(&json!({ "name": "Acme Instruments" })),
-        (&Method::GET, "/v1/people", Some("page=1")) => Answer::json(&json!({
+        (&Method::GET, "/v1/company", None) => StandInResponse::json(&json!({ "name": "Acme Instruments" })),
+        (&Method::GET, "/v1/people", Some("page=1")) => StandInResponse::json(&json!({
             "people": [{ "id": "1", "name": "Ada Lee", "email": "ada.lee@acme.example" }], "more": true,
         })),
-        (&Method::GET, "/v1/people", Some("page=2")) => {
-            Answer::json(&json!({ "people": [{ "id": "2", "name": "Kim Smith", "email": null }], "more": false }))
-        }
-        _ => Answer::empty(404),
+        (&Method::GET, "/v1/people", Some("page=2")) => StandInResponse::json(
+            &json!({ "people": [{ "id": "2", "name": "Kim Smith", "email": null }], "more": false }),
+        ),
+        _ => StandInResponse::empty(404),
     }
 }
 
 #[tokio::test]
-async fn a_seventh_provider_needs_nothing_but_its_own_folder() {
+async fn a_seventh_provider_needs_only_its_plugin() {
     let key = marked::secret("acme_");
     let known = key.clone();
-    let upstream = Upstream::start(move |request| acme_hr(request, &known)).await;
+    let upstream = StandInServer::start(move |request| acme_hr(request, &known)).await;
     let app = TestApp::builder().component("guests/example").reroute("api.acme-hr.example", &upstream).start().await;
     let providers = app.get("/api/admin/providers").await.ok();
     assert_eq!(providers["providers"][0]["id"], "acme-hr");

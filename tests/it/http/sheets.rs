@@ -2,7 +2,7 @@
 
 use http::Method;
 use jackfield_test_support::{
-    app::{TestResponse, TestCaller, TestApp},
+    app::{TestApp, TestCaller, TestResponse},
     guests,
 };
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn wrong(problem: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_file_is_taken_in_and_given_out_and_taken_back() {
+async fn a_mappings_file_is_imported_exported_and_imported_again() {
     let app = start().await;
     let _ = import(&app, "name,email\nAda,ada@acme.example\nBob,bob@acme.example\n=Eve,eve@acme.example\n").await.ok();
     let list = "email,external_id\nADA@acme.example,U1\n\nbob@acme.example,'=2\nnobody@acme.example,U3\n";
@@ -71,7 +71,7 @@ async fn a_file_is_taken_in_and_given_out_and_taken_back() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_is_named_by_its_line_and_nothing_is_taken() {
+async fn an_invalid_file_names_its_lines_and_changes_nothing() {
     let app = start().await;
     let _ = import(&app, "name,email\nAda,ada@acme.example\nBob,bob@acme.example\n").await.ok();
     let eve = person(&app, "Eve", "eve@acme.example").await;
@@ -111,7 +111,7 @@ async fn what_is_wrong_with_a_file_is_named_by_its_line_and_nothing_is_taken() {
 }
 
 #[tokio::test]
-async fn a_file_of_five_thousand_rows_is_one_list() {
+async fn a_file_of_five_thousand_rows_is_applied_as_one() {
     let app = start().await;
     let people = (0..5_000).fold("name,email\n".to_owned(), |file, n| file + &format!("P{n},p{n}@acme.example\n"));
     let _ = import(&app, people).await.ok();

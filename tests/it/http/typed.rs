@@ -59,7 +59,7 @@ async fn productive_lists_each_user_once() {
 }
 
 #[tokio::test]
-async fn productive_says_when_to_come_back_and_when_the_token_has_died() {
+async fn productive_reports_when_to_retry_and_when_the_token_is_revoked() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).await;
     let token = marked::secret("productive-");
@@ -76,7 +76,7 @@ async fn productive_says_when_to_come_back_and_when_the_token_has_died() {
 }
 
 #[tokio::test]
-async fn remote_tells_a_token_in_the_wrong_environment_from_a_dead_one() {
+async fn remote_distinguishes_a_wrong_environment_from_a_revoked_token() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).await;
     let (live, test) = (marked::secret("ra_live_"), marked::secret("ra_test_"));
@@ -94,7 +94,7 @@ async fn remote_tells_a_token_in_the_wrong_environment_from_a_dead_one() {
 }
 
 #[tokio::test]
-async fn remote_lists_each_employment_once_and_counts_its_waits_in_milliseconds() {
+async fn remote_lists_each_employment_once_and_reads_retry_hints_in_milliseconds() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).await;
     let token = marked::secret("ra_live_");
@@ -123,7 +123,7 @@ async fn scrapin_stops_its_alerts_when_it_is_disconnected() {
 }
 
 #[tokio::test]
-async fn scrapin_takes_a_key_that_only_the_quotas_refuse() {
+async fn scrapin_accepts_a_key_that_only_the_quotas_reject() {
     let scrapin = Scrapin::start().await;
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");

@@ -35,7 +35,7 @@ async fn every_person_is_listed_once_and_no_bot() {
 }
 
 #[tokio::test]
-async fn of_each_user_it_is_told_whose_account_it_is_where_that_is_asked_for() {
+async fn users_include_their_person_on_request() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
@@ -52,7 +52,7 @@ async fn of_each_user_it_is_told_whose_account_it_is_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_limit_or_a_cursor_that_is_none_is_refused() {
+async fn an_invalid_limit_or_cursor_is_rejected() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     for query in ["limit=0", "limit=201", "cursor=nonsense"] {

@@ -15,7 +15,7 @@ fn user(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn components_of_both_versions_are_served_side_by_side() {
+async fn plugins_of_both_contract_versions_are_served_side_by_side() {
     let older = json!({ "users": [user("1"), user("2")], "next-cursor": null });
     let kinds = [("1", "person"), ("2", "bot"), ("3", "service"), ("4", "person")].map(|(id, kind)| {
         let mut user = user(id);
@@ -43,7 +43,7 @@ async fn components_of_both_versions_are_served_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_later_version_holds_no_more_users_than_one_of_the_older() {
+async fn both_contract_versions_have_the_same_page_limit() {
     for (count, status) in [(1_000, 200), (1_001, 502)] {
         let mut bot = user("1");
         bot["kind"] = "bot".into();
@@ -57,7 +57,7 @@ async fn a_page_of_the_later_version_holds_no_more_users_than_one_of_the_older()
 }
 
 #[tokio::test]
-async fn a_version_that_is_not_served_is_named_beside_those_that_are() {
+async fn an_unsupported_contract_version_is_named_with_the_supported_ones() {
     let app = TestApp::builder().file("later.wasm", guests::newer_world()).start().await;
     let list = app.get("/api/admin/providers").await.ok();
     let later = &list["providers"][0];

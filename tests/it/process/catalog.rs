@@ -47,7 +47,7 @@ fn version(version: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_running_service_takes_up_what_a_command_decides() {
+async fn a_running_service_applies_a_decision_made_by_a_command() {
     let place = place().await;
     let bearer = place.token();
     let service = place.serve().await;
@@ -81,7 +81,7 @@ async fn a_running_service_takes_up_what_a_command_decides() {
 }
 
 #[tokio::test]
-async fn a_second_host_of_one_database_has_what_was_sent_in_at_the_first() {
+async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
     let place = place().await;
     let bearer = place.token();
     let first = place.serve().await;

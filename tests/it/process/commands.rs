@@ -9,7 +9,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_printed_alone_listed_without_itself_and_revoked() {
+async fn a_token_is_printed_once_listed_without_its_secret_and_revoked() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let token = place.token();
     assert!(token.starts_with("jf_") && token.len() == 46, "{}", token.len());
@@ -25,7 +25,7 @@ async fn a_token_is_printed_alone_listed_without_itself_and_revoked() {
 }
 
 #[tokio::test]
-async fn wrong_use_ends_with_two_and_names_what_is_wrong() {
+async fn wrong_usage_exits_with_2_and_names_the_mistake() {
     let place = Place::with_slack(&*Slack::start().await).await;
     for arguments in [&["nonsense"][..], &["token", "create", "--name", "x"], &["serve", "--nonsense"]] {
         assert_eq!(place.run(arguments).status.code(), Some(2), "{arguments:?}");
@@ -58,7 +58,7 @@ async fn a_database_address_with_a_password_is_never_printed() {
 }
 
 #[tokio::test]
-async fn a_component_is_shown_with_all_that_it_asks_for() {
+async fn inspect_shows_everything_that_a_plugin_asks_for() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let file = guests::built_path("slack");
     let shown = place.run(&["plugin", "inspect", file.to_str().expect("a path")]);
@@ -79,7 +79,7 @@ async fn a_component_is_shown_with_all_that_it_asks_for() {
 }
 
 #[tokio::test]
-async fn the_description_of_the_api_is_printed_with_the_fields_of_the_components_that_may_run() {
+async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let printed = place.run(&["openapi"]);
     assert!(printed.status.success(), "{}", text(&printed.stderr));
@@ -93,7 +93,7 @@ async fn the_description_of_the_api_is_printed_with_the_fields_of_the_components
 }
 
 #[tokio::test]
-async fn no_token_takes_the_name_of_a_caller_by_jwt() {
+async fn a_token_cannot_use_a_name_reserved_for_jwt_callers() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let refused = place.run(&["token", "create", "--name", "jwt:ada@acme.example", "--level", "executive"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -125,7 +125,7 @@ async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
 }
 
 #[tokio::test]
-async fn a_running_service_leaves_no_core_and_shows_no_memory() {
+async fn a_running_service_dumps_no_core_and_hides_its_memory() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let service = place.serve().await;
     let process = format!("/proc/{}", service.0.id());

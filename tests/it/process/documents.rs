@@ -163,14 +163,14 @@ fn first_session() -> Vec<Step> {
 }
 
 #[tokio::test]
-async fn the_first_session_is_answered_as_the_readme_shows() {
+async fn the_first_session_of_the_readme_works_as_printed() {
     let steps = first_session();
     assert!(steps.len() >= 4, "{steps:?}");
     Demo::start().await.hold(&steps);
 }
 
 #[tokio::test]
-async fn a_session_with_each_provider_is_answered_as_the_page_shows() {
+async fn the_session_with_each_provider_works_as_printed() {
     let shown = steps(&page("docs/api.md"), "A session with each provider");
     for provider in PROVIDERS {
         let of = shown.iter().filter(|step| step.typed.contains(&format!("\"$J/{provider}"))).count();
@@ -184,7 +184,7 @@ async fn a_session_with_each_provider_is_answered_as_the_page_shows() {
 }
 
 #[test]
-fn an_answer_is_what_is_shown_only_where_it_is() {
+fn output_matches_only_what_is_printed() {
     for (answer, shown, is) in [
         ("{\"a\":1}\n", "{\"a\":1}", true),
         ("{\"a\":1,\"b\":[2,3]}", "{\"a\":…, \"b\":[…]}", true),

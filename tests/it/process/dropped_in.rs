@@ -15,7 +15,7 @@ use jackfield_test_support::{
     app::{client, digest},
     guests, marked,
     slack::Slack,
-    upstream::{Answer, Upstream},
+    stand_in_server::{StandInResponse, StandInServer},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -121,17 +121,17 @@ fn second_version() -> Vec<u8> {
     guests::listing(&manifest, &json!({ "users": [user], "next-cursor": null }))
 }
 
-async fn acme_hr(key: String) -> Upstream {
-    Upstream::start(move |request| {
+async fn acme_hr(key: String) -> StandInServer {
+    StandInServer::start(move |request| {
         if request.header("x-api-key") != Some(&key) {
-            return Answer::empty(401);
+            return StandInResponse::empty(401);
         }
         match request.path.as_str() {
-            "/v1/company" => Answer::json(&json!({ "name": "Acme Instruments" })),
-            "/v1/people" => Answer::json(&json!({
+            "/v1/company" => StandInResponse::json(&json!({ "name": "Acme Instruments" })),
+            "/v1/people" => StandInResponse::json(&json!({
                 "people": [{ "id": "1", "name": "Ada Lee", "email": "ada.lee@acme.example" }], "more": false,
             })),
-            _ => Answer::empty(404),
+            _ => StandInResponse::empty(404),
         }
     })
     .await
@@ -178,7 +178,7 @@ impl Load {
 }
 
 #[tokio::test]
-async fn a_component_made_after_the_program_is_dropped_in_approved_used_replaced_gone_back_from_and_removed() {
+async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() {
     let (slack, key) = (Slack::start().await, marked::secret("acme_"));
     let upstream = acme_hr(key.clone()).await;
     let reroutes = [slack.reroute("slack.com"), upstream.reroute("api.acme-hr.example")];

@@ -28,7 +28,7 @@ fn channel(number: usize) -> String {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_kill_at_any_moment() {
+async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
     let slack = Arc::new(Slack::start().await);
     let tokens: Vec<String> = (0..7).map(|_| marked::secret("xoxb-")).collect();
     for number in 0..OPERATIONS + 100 {

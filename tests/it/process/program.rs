@@ -12,7 +12,7 @@ use std::{
 use jackfield_test_support::{
     app::{Database, client},
     guests, marked,
-    upstream::Upstream,
+    stand_in_server::StandInServer,
 };
 use tempfile::TempDir;
 
@@ -40,7 +40,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// A place with Slack's component, whose requests go to the stand-in.
-    pub(crate) async fn with_slack(slack: &Upstream) -> Self {
+    pub(crate) async fn with_slack(slack: &StandInServer) -> Self {
         Self::new(&["slack"], &[slack.reroute("slack.com")], &[]).await
     }
 

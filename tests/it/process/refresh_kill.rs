@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jackfield_test_support::{
     app::client,
     marked,
-    upstream::Fail,
+    stand_in_server::Failure,
     xero::{HOSTS, TENANT, Xero},
 };
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
 }
 
 #[tokio::test]
-async fn an_answer_cut_after_the_request_and_a_kill_lose_no_connection() {
+async fn a_response_cut_off_and_a_kill_lose_no_connection() {
     const KILLS: usize = 60;
     let rig = Rig::connected().await;
     let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
@@ -129,7 +129,7 @@ async fn an_answer_cut_after_the_request_and_a_kill_lose_no_connection() {
         let service = rig.place.serve().await;
         // The pair is given there, and the answer breaks off, or nothing comes at all.
         let bytes = usize::try_from(numbers.below(60)).unwrap_or(0);
-        rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Fail::Reset } else { Fail::CutOff(bytes) });
+        rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Failure::Reset } else { Failure::CutOff(bytes) });
         rig.ask_and_kill(&rig.place, service, numbers.below(60_000)).await;
         rig.xero.mend();
     }
@@ -141,7 +141,7 @@ async fn an_answer_cut_after_the_request_and_a_kill_lose_no_connection() {
 }
 
 #[tokio::test]
-async fn two_hosts_on_one_database_of_which_one_is_killed_lose_no_connection() {
+async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
     const KILLS: usize = 40;
     let rig = Rig::connected().await;
     let beside = rig.place.beside();
@@ -160,7 +160,7 @@ async fn two_hosts_on_one_database_of_which_one_is_killed_lose_no_connection() {
 }
 
 #[tokio::test]
-async fn readers_of_two_processes_on_one_database_cause_one_refresh() {
+async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     const READERS: usize = 300;
     let rig = Rig::connected().await;
     let beside = rig.place.beside();

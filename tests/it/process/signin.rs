@@ -23,7 +23,7 @@ async fn spend(place: &Place, link: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn the_first_start_prints_a_link_that_signs_in_once_and_later_starts_print_none() {
+async fn only_the_first_start_prints_a_sign_in_link_and_it_works_once() {
     let place = Place::with_slack(&*Slack::start().await).await;
     let (service, said) = said_at_start(&place).await;
     let link = said.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();

@@ -6,7 +6,7 @@ use jackfield_test_support::{
     app::client,
     hostile, marked,
     slack::Slack,
-    upstream::{Answer, Upstream},
+    stand_in_server::{StandInResponse, StandInServer},
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -20,8 +20,8 @@ use super::program::{Place, said};
 
 const PATH: &str = "/v1/traces";
 
-async fn collector() -> Upstream {
-    Upstream::start(|_| Answer::text("application/x-protobuf", "")).await
+async fn collector() -> StandInServer {
+    StandInServer::start(|_| StandInResponse::text("application/x-protobuf", "")).await
 }
 
 /// The value of an attribute, as text.
@@ -45,7 +45,7 @@ fn number_of(span: &Span, key: &str) -> Option<f64> {
 }
 
 /// Every span that the collector was sent, and the names of the services that sent them.
-fn spans(collector: &Upstream) -> (Vec<Span>, Vec<String>) {
+fn spans(collector: &StandInServer) -> (Vec<Span>, Vec<String>) {
     let (mut spans, mut services) = (Vec::new(), Vec::new());
     for request in collector.requests_to(PATH) {
         let sent = ExportTraceServiceRequest::decode(request.body).expect("spans in OTLP");
@@ -59,7 +59,7 @@ fn spans(collector: &Upstream) -> (Vec<Span>, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_a_call_and_its_own_requests_are_one_trace_without_a_secret() {
+async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() {
     let (collector, slack) = (collector().await, Slack::start().await);
     let mut place = Place::with_slack(&slack).await;
     let password = marked::secret("collector-");
@@ -115,7 +115,7 @@ async fn a_request_a_call_and_its_own_requests_are_one_trace_without_a_secret() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_traps_backtrace_is_in_the_log_under_the_id_that_the_caller_got() {
+async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
     let upstream = hostile::start().await.expect("a stand-in");
     let reroutes = [upstream.reroute(hostile::HOST), upstream.reroute(hostile::BARE_HOST)];
     let place = Place::new(&["guests/hostile"], &reroutes, &[]).await;
@@ -139,7 +139,7 @@ async fn a_traps_backtrace_is_in_the_log_under_the_id_that_the_caller_got() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_away_holds_up_nothing() {
+async fn an_unreachable_collector_delays_nothing() {
     let slack = Slack::start().await;
     let mut place = Place::with_slack(&slack).await;
     // Nobody listens there: the port was free a moment ago.
@@ -156,7 +156,7 @@ async fn a_collector_that_is_away_holds_up_nothing() {
 }
 
 #[tokio::test]
-async fn a_collector_that_can_not_be_spoken_to_stops_the_start() {
+async fn an_invalid_collector_url_stops_the_start() {
     let mut place = Place::with_slack(&*Slack::start().await).await;
     place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317".to_owned());
     place.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned());

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use jackfield_core::{
     Clock, Secret,
     manifest::{
-        Attachment, AwsPlacement, Claim, ClaimValue, CredentialSource, Endpoint, LiteralOrField, HmacPlacement, JwtAlgorithm, JwtPlacement,
-        KeyEncoding, Method, Placement, SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
+        Attachment, AwsPlacement, Claim, ClaimValue, CredentialSource, Endpoint, HmacPlacement, JwtAlgorithm,
+        JwtPlacement, KeyEncoding, LiteralOrField, Method, Placement, SignatureEncoding, SignedPart, TimeFormat,
+        TimePlacement,
     },
 };
 use jackfield_egress::{CallPermissions, Egress, EgressConfig, Request, RequestBudget, Response, SendError};

@@ -16,7 +16,7 @@ fn no_shipped_component_is_larger_than_400_kib() {
 }
 
 #[test]
-fn no_shipped_component_holds_a_path_of_the_machine_that_built_it() {
+fn no_shipped_component_contains_a_path_of_the_build_machine() {
     for id in SHIPPED {
         let bytes = guests::built(id);
         for path in ["/home/", "/root/", "/Users/"] {

@@ -11,7 +11,7 @@ use super::root;
 const OURS: [&str; 3] = ["README.md", "manifest.json", "preact.js"];
 
 #[test]
-fn what_the_console_vendors_is_what_its_manifest_names() {
+fn vendored_console_files_match_their_manifest() {
     let folder = root().join("host/crates/console/web/vendor");
     let manifest = fs::read(folder.join("manifest.json")).expect("a manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");

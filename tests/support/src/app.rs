@@ -1,10 +1,10 @@
 //! A whole service for a test: its own database, key, components and clock, spoken to over a real socket.
 
-mod answer;
 mod caller;
 mod changed;
 mod database;
-mod described;
+mod openapi_check;
+mod response;
 mod running;
 mod session;
 
@@ -16,6 +16,7 @@ use std::{
 };
 
 use jackfield::{
+    app::HostEnvironment,
     config::{Config, Dev, LogFormat},
     logging,
 };
@@ -24,7 +25,7 @@ use jackfield_core::{
     audit::{Action, Actor},
 };
 use jackfield_egress::EgressLimits;
-use jackfield_sandbox::{Cache, Checker, Limits, Pooling, catalog::Trust};
+use jackfield_sandbox::{Cache, Checker, Limits, Pooling, Trust};
 use jackfield_service::connections::Connections;
 use jackfield_store::{NewAudit, NewToken, Store};
 use reqwest::Method;
@@ -34,12 +35,14 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-pub use self::{answer::Answer, caller::Caller, database::Database, described::validator, session::Session};
-use self::{
-    described::{Described, Sent},
-    running::{Around, Running, compiled_by_all},
+pub use self::{
+    caller::TestCaller, database::Database, openapi_check::validator, response::TestResponse, session::TestSession,
 };
-use crate::{guests, marked, upstream::Upstream};
+use self::{
+    openapi_check::{OpenApiCheck, SentRequest},
+    running::{RunningService, compiled_by_all},
+};
+use crate::{guests, marked, stand_in_server::StandInServer};
 
 /// A service that runs for one test.
 #[derive(Debug)]
@@ -48,12 +51,12 @@ pub struct TestApp {
     pub store: Store,
     pub connections: Connections,
     pub base: String,
-    described: Described,
+    openapi: OpenApiCheck,
     config: Config,
-    around: Around,
+    environment: HostEnvironment,
     client: reqwest::Client,
-    tokens: Vec<(Caller, String)>,
-    folder: Folder,
+    tokens: Vec<(TestCaller, String)>,
+    folder: TestFolder,
     database: Database,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
@@ -62,12 +65,12 @@ pub struct TestApp {
 
 /// Where a test's files lie: kept for the search in a whole run, removed otherwise.
 #[derive(Debug)]
-enum Folder {
+enum TestFolder {
     Kept(PathBuf),
     Removed(TempDir),
 }
 
-impl Folder {
+impl TestFolder {
     fn new() -> Self {
         match marked::sinks() {
             Some(sinks) => {
@@ -89,7 +92,7 @@ impl Folder {
 
 /// What a test's service is to be like.
 #[derive(Debug)]
-pub struct Builder {
+pub struct TestAppBuilder {
     reroutes: Vec<(String, String)>,
     components: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
@@ -104,8 +107,8 @@ pub struct Builder {
 impl TestApp {
     /// A service without components, upstreams or anything else.
     #[must_use]
-    pub fn builder() -> Builder {
-        Builder {
+    pub fn builder() -> TestAppBuilder {
+        TestAppBuilder {
             reroutes: Vec::new(),
             components: Vec::new(),
             files: Vec::new(),
@@ -131,45 +134,45 @@ impl TestApp {
     }
 
     /// Sends a request as an Executive.
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        self.send_as(Caller::Executive, method, path, body).await
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> TestResponse {
+        self.send_as(TestCaller::Executive, method, path, body).await
     }
 
     /// `GET` as an Executive.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> TestResponse {
         self.send(Method::GET, path, None).await
     }
 
     /// `PUT` as an Executive.
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub async fn put(&self, path: &str, body: Value) -> TestResponse {
         self.send(Method::PUT, path, Some(body)).await
     }
 
     /// `DELETE` as an Executive.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> TestResponse {
         self.send(Method::DELETE, path, None).await
     }
 
     /// Sends a request as some caller.
-    pub async fn send_as(&self, caller: Caller, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub async fn send_as(&self, caller: TestCaller, method: Method, path: &str, body: Option<Value>) -> TestResponse {
         self.send_made(caller, method, path, |request| with_json(request, body)).await
     }
 
     /// Sends a request as some caller, with header fields and a body of the test's own making.
     pub async fn send_made(
         &self,
-        caller: Caller,
+        caller: TestCaller,
         method: Method,
         path: &str,
         make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
-    ) -> Answer {
+    ) -> TestResponse {
         let opened = match caller {
-            Caller::Browser | Caller::BrowserLedAstray => Some(self.sign_in(Caller::Executive).await),
-            Caller::BrowserOfManager => Some(self.sign_in(Caller::Manager).await),
+            TestCaller::Browser | TestCaller::BrowserLedAstray => Some(self.sign_in(TestCaller::Executive).await),
+            TestCaller::BrowserOfManager => Some(self.sign_in(TestCaller::Manager).await),
             _ => None,
         };
         match opened {
-            Some(session) if caller == Caller::BrowserLedAstray => {
+            Some(session) if caller == TestCaller::BrowserLedAstray => {
                 self.request(None, method, path, |request| make(session.cookie_alone(request))).await
             }
             Some(session) => self.request(None, method, path, |request| make(session.on(request))).await,
@@ -178,7 +181,7 @@ impl TestApp {
     }
 
     /// Sends a request with a bearer token.
-    pub async fn send_with(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub async fn send_with(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> TestResponse {
         self.request(Some(token), method, path, |request| with_json(request, body)).await
     }
 
@@ -196,22 +199,22 @@ impl TestApp {
         method: Method,
         path: &str,
         make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = make(self.client.request(method, format!("{}{path}", self.base)));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         let request = request.build().expect("a request");
-        let sent = Sent::of(&request);
-        let answer = Answer::read(self.client.execute(request).await.expect("the service answers")).await;
+        let sent = SentRequest::of(&request);
+        let answer = TestResponse::read(self.client.execute(request).await.expect("the service answers")).await;
         answer.keep(&self.answers);
-        self.described.hold(&sent, &answer);
+        self.openapi.hold(&sent, &answer);
         answer
     }
 
     /// The token of a kind of caller.
     #[must_use]
-    pub fn token(&self, caller: Caller) -> Option<&str> {
+    pub fn token(&self, caller: TestCaller) -> Option<&str> {
         self.tokens.iter().find(|(kind, _)| *kind == caller).map(|(_, token)| token.as_str())
     }
 
@@ -246,11 +249,11 @@ impl TestApp {
 
     /// Starts a stopped service again, on the same data.
     pub async fn start_again(mut self) -> Self {
-        let running = Running::start(&self.config, &self.around).await;
+        let running = RunningService::start(&self.config, &self.environment).await;
         self.store = running.store;
         self.connections = running.connections;
         self.base = running.base;
-        self.described = running.described;
+        self.openapi = running.openapi;
         self.stop = Some(running.stop);
         self.served = Some(running.served);
         self
@@ -258,22 +261,22 @@ impl TestApp {
 
     /// Starts another host on the same database, key and clock, with a data folder of its own.
     pub async fn beside(&self) -> Self {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         let data = folder.path().join("data");
         fs::create_dir_all(&data).expect("a data folder");
         let mut config = self.config.clone();
         config.master_key_file = data.join("master.key");
         config.data_dir = data;
         fs::copy(&self.config.master_key_file, &config.master_key_file).expect("the key is copied");
-        let running = Running::start(&config, &self.around).await;
+        let running = RunningService::start(&config, &self.environment).await;
         Self {
             clock: self.clock.clone(),
             store: running.store,
             connections: running.connections,
             base: running.base,
-            described: running.described,
+            openapi: running.openapi,
             config,
-            around: self.around.clone(),
+            environment: self.environment.clone(),
             client: client(),
             tokens: self.tokens.clone(),
             answers: folder.path().join("answers.txt"),
@@ -304,10 +307,10 @@ impl Drop for TestApp {
     }
 }
 
-impl Builder {
+impl TestAppBuilder {
     /// Sends the requests for a host to a stand-in.
     #[must_use]
-    pub fn reroute(mut self, host: &str, upstream: &Upstream) -> Self {
+    pub fn reroute(mut self, host: &str, upstream: &StandInServer) -> Self {
         self.reroutes.push((host.to_owned(), upstream.url()));
         self
     }
@@ -370,7 +373,7 @@ impl Builder {
 
     /// Starts the service.
     pub async fn start(self) -> TestApp {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         log_into(folder.path());
         let plugins = folder.path().join("plugins");
         fs::create_dir_all(&plugins).expect("a plugins' folder");
@@ -391,22 +394,25 @@ impl Builder {
             ("JACKFIELD_EGRESS_REROUTE", reroute.join(",")),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.settings);
-        let mut config = Config::parse(None, settings, Dev::Yes).expect("the settings of a test");
+        let mut config = Config::from_settings(settings, Dev::Yes).expect("the settings of a test");
         config.limits = self.limits;
         config.plugins_trust = self.trust;
         let clock = Clock::set_to(Clock::system().now());
-        let around =
-            Around { clock: clock.clone(), egress: self.egress, checker: self.checker, compiled: self.compiled };
-        let running = Running::start(&config, &around).await;
+        let environment = HostEnvironment::default()
+            .with_clock(clock.clone())
+            .with_egress_limits(self.egress)
+            .with_checker(self.checker)
+            .with_compiled(self.compiled);
+        let running = RunningService::start(&config, &environment).await;
         let tokens = tokens(&running.store, &clock).await;
         TestApp {
             clock,
             store: running.store,
             connections: running.connections,
             base: running.base,
-            described: running.described,
+            openapi: running.openapi,
             config,
-            around,
+            environment,
             client: client(),
             tokens,
             answers: folder.path().join("answers.txt"),
@@ -444,22 +450,22 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// Makes a token for every kind of caller that has one.
-async fn tokens(store: &Store, clock: &Clock) -> Vec<(Caller, String)> {
-    let mut tokens = vec![(Caller::Nonsense, format!("jf_{}", "A".repeat(43)))];
+async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
+    let mut tokens = vec![(TestCaller::Nonsense, format!("jf_{}", "A".repeat(43)))];
     let levels = [
-        (Caller::Member, Level::Member),
-        (Caller::Manager, Level::Manager),
-        (Caller::Executive, Level::Executive),
-        (Caller::Service, Level::Service),
-        (Caller::Expired, Level::Executive),
-        (Caller::Revoked, Level::Executive),
+        (TestCaller::Member, Level::Member),
+        (TestCaller::Manager, Level::Manager),
+        (TestCaller::Executive, Level::Executive),
+        (TestCaller::Service, Level::Service),
+        (TestCaller::Expired, Level::Executive),
+        (TestCaller::Revoked, Level::Executive),
     ];
     for (caller, level) in levels {
         let name = format!("{caller:?}").to_lowercase();
-        let lifetime = (caller == Caller::Expired).then_some(Duration::from_secs(1));
+        let lifetime = (caller == TestCaller::Expired).then_some(Duration::from_secs(1));
         let new = NewToken { name, level, providers: Vec::new(), lifetime };
         let (token, text) = store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
-        if caller == Caller::Revoked {
+        if caller == TestCaller::Revoked {
             assert!(store.revoke_token(&token.id, by_hand(Action::TokenRevoke)).await.expect("a token is revoked"));
         }
         tokens.push((caller, marked::note(text.expose().clone())));
@@ -480,7 +486,7 @@ fn log_into(folder: &Path) {
     LOG.get_or_init(|| {
         let path = folder.join("log.txt");
         let file = fs::File::create(&path).expect("a log file");
-        logging::start_with(
+        logging::start_with_writer(
             "trace,hyper_util::client=trace,sqlx::query=trace,reqwest::connect=trace",
             LogFormat::Text,
             None,

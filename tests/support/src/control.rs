@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     slack::Slack,
-    upstream::{Fail, Upstream},
+    stand_in_server::{Failure, StandInServer},
     xero::Xero,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Control<'a> {
     /// Every stand-in by its provider's id.
-    pub upstreams: Vec<(&'static str, &'a Upstream)>,
+    pub upstreams: Vec<(&'static str, &'a StandInServer)>,
     /// Slack and its token.
     pub slack: (&'a Slack, String),
     /// Xero and its app's id.
@@ -54,7 +54,7 @@ impl Control<'_> {
         match (provider, text("do")) {
             (_, "fail") => {
                 let status = u16::try_from(number("status")?).map_err(|error| error.to_string())?;
-                upstream.fail(Fail::Status(status));
+                upstream.fail(Failure::Status(status));
             }
             (_, "mend") => upstream.mend(),
             (_, "latency") => upstream.latency(Duration::from_millis(number("ms")?)),
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_line_is_obeyed_and_a_wrong_one_is_answered_with_its_mistake() {
+    async fn a_command_is_executed_and_a_wrong_one_answers_its_error() {
         let (slack, xero) = (Slack::start().await, Xero::start().await);
         slack.token("xoxb-1");
         let control = Control {

@@ -1,12 +1,12 @@
 //! Google Workspace as a stand-in: the token endpoint for service accounts, one calendar, and a directory of people.
 
-mod assertion;
+mod api_errors;
 mod calendar;
 mod directory;
-mod failure;
 mod key;
 #[cfg(test)]
 mod tests;
+mod token_endpoint;
 
 use std::collections::HashMap;
 
@@ -14,15 +14,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::{
-    calendar::Calendar,
-    directory::Directory,
-    failure::{Quota, not_found},
-    key::Key,
+    api_errors::{Quota, not_found},
+    calendar::SharedCalendar,
+    directory::UserDirectory,
+    key::ServiceAccountKey,
 };
 use crate::{
-    stand_in::{Provider, StandIn},
-    time::Time,
-    upstream::{Answer, Recorded},
+    clock::StandInClock,
+    stand_in::{ProviderStandIn, StandInState},
+    stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
 /// Where tokens are given out, where calendars are, and where the directory is.
@@ -53,30 +53,30 @@ const TOKEN_LIFETIME: i64 = 3_599;
 /// A running stand-in of Google Workspace with one service account and one key of it.
 ///
 /// Each setting gives the stand-in back, so that they chain; all work while it runs.
-pub type GoogleWorkspace = StandIn<Workspace>;
+pub type GoogleWorkspace = ProviderStandIn<GoogleState>;
 
 /// What Google knows.
 #[derive(Debug)]
-pub struct Workspace {
-    time: Time,
-    keys: Vec<Key>,
+pub struct GoogleState {
+    time: StandInClock,
+    keys: Vec<ServiceAccountKey>,
     /// Google's word for why the service account is dead, and the description beside it.
     dead: Option<(&'static str, &'static str)>,
     /// The scopes for which the service account may act for people.
     delegated: Vec<String>,
-    tokens: HashMap<String, Token>,
+    tokens: HashMap<String, GoogleToken>,
     /// Every token so far, oldest first.
     given: Vec<String>,
-    calendars: HashMap<String, Calendar>,
-    directory: Directory,
+    calendars: HashMap<String, SharedCalendar>,
+    directory: UserDirectory,
     /// The APIs that are not enabled in the key's project.
-    disabled: Vec<Api>,
+    disabled: Vec<GoogleApi>,
     quota: Quota,
 }
 
 /// What an access token is good for.
 #[derive(Debug)]
-struct Token {
+struct GoogleToken {
     /// Who acts: a person, or the service account itself.
     identity: String,
     scopes: Vec<String>,
@@ -85,7 +85,7 @@ struct Token {
 
 /// An API of Google's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub enum GoogleApi {
     Calendar,
     Directory,
 }
@@ -99,7 +99,7 @@ impl GoogleWorkspace {
 
     /// Makes a new key; the old ones stay good.
     pub fn new_key(&self) -> &Self {
-        let key = Key::generate();
+        let key = ServiceAccountKey::generate();
         self.set(|workspace| workspace.keys.push(key))
     }
 
@@ -136,7 +136,7 @@ impl GoogleWorkspace {
 
     /// Has a calendar that is shared with nobody.
     pub fn calendar(&self, id: &str, summary: &str) -> &Self {
-        self.set(|workspace| drop(workspace.calendars.insert(id.to_owned(), Calendar::new(summary))))
+        self.set(|workspace| drop(workspace.calendars.insert(id.to_owned(), SharedCalendar::new(summary))))
     }
 
     /// Shares a calendar with a person or with the service account.
@@ -165,7 +165,7 @@ impl GoogleWorkspace {
     }
 
     /// Disables an API in the key's project.
-    pub fn disable(&self, api: Api) -> &Self {
+    pub fn disable(&self, api: GoogleApi) -> &Self {
         self.set(|workspace| workspace.disabled.push(api))
     }
 
@@ -193,67 +193,67 @@ impl GoogleWorkspace {
     }
 }
 
-impl Default for Workspace {
+impl Default for GoogleState {
     fn default() -> Self {
-        let mut calendar = Calendar::new("Leave");
+        let mut calendar = SharedCalendar::new("Leave");
         calendar.readers = [CLIENT_EMAIL, ADMIN].map(str::to_owned).to_vec();
         Self {
-            time: Time::default(),
-            keys: vec![Key::first()],
+            time: StandInClock::default(),
+            keys: vec![ServiceAccountKey::first()],
             dead: None,
             delegated: SCOPES.map(str::to_owned).to_vec(),
             tokens: HashMap::new(),
             given: Vec::new(),
             calendars: HashMap::from([(CALENDAR.to_owned(), calendar)]),
-            directory: Directory::new(ADMIN),
+            directory: UserDirectory::new(ADMIN),
             disabled: Vec::new(),
             quota: Quota::Left,
         }
     }
 }
 
-impl Provider for Workspace {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl StandInState for GoogleState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let answer = match (request.header("host"), request.path.as_str()) {
             (Some(TOKEN_HOST), "/token") => self.token(request),
             (Some(CALENDAR_HOST), path) => match path.strip_prefix("/calendar/v3/calendars/") {
-                Some(id) => self.allowed(request, Api::Calendar).map_or_else(|no| no, |who| self.show(id, &who)),
+                Some(id) => self.allowed(request, GoogleApi::Calendar).map_or_else(|no| no, |who| self.show(id, &who)),
                 None => not_found(),
             },
-            (Some(DIRECTORY_HOST), "/admin/directory/v1/users") => {
-                self.allowed(request, Api::Directory).map_or_else(|no| no, |who| self.directory.list(request, &who))
-            }
+            (Some(DIRECTORY_HOST), "/admin/directory/v1/users") => self
+                .allowed(request, GoogleApi::Directory)
+                .map_or_else(|no| no, |who| self.directory.list(request, &who)),
             _ => not_found(),
         };
         answer.header("date", &self.time.date())
     }
 }
 
-impl Workspace {
+impl GoogleState {
     fn give(&mut self, identity: String, scopes: Vec<String>) -> String {
         let token = format!("ya29.c.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let expires = self.time.now() + TOKEN_LIFETIME;
-        self.tokens.insert(token.clone(), Token { identity, scopes, expires });
+        self.tokens.insert(token.clone(), GoogleToken { identity, scopes, expires });
         self.given.push(token.clone());
         token
     }
 
     /// Who acts in a request to an API, or why it is refused.
-    fn allowed(&self, request: &Recorded, api: Api) -> Result<String, Answer> {
+    fn allowed(&self, request: &ReceivedRequest, api: GoogleApi) -> Result<String, StandInResponse> {
         let token = request.bearer().and_then(|token| self.tokens.get(token));
-        let token = token.filter(|token| self.time.now() < token.expires).ok_or_else(failure::unauthenticated)?;
+        let token = token.filter(|token| self.time.now() < token.expires).ok_or_else(api_errors::unauthenticated)?;
         if self.disabled.contains(&api) {
-            return Err(failure::disabled(api));
+            return Err(api_errors::disabled(api));
         }
         if let Quota::Exceeded { retry_after } = self.quota {
-            return Err(failure::quota(api, retry_after));
+            return Err(api_errors::quota(api, retry_after));
         }
         let needed = match api {
-            Api::Calendar => SCOPES[0],
-            Api::Directory => SCOPES[1],
+            GoogleApi::Calendar => SCOPES[0],
+            GoogleApi::Directory => SCOPES[1],
         };
         if !token.scopes.iter().any(|scope| scope == needed) {
-            return Err(failure::insufficient_scope());
+            return Err(api_errors::insufficient_scope());
         }
         Ok(token.identity.clone())
     }

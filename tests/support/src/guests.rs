@@ -5,12 +5,12 @@
 
 mod bombs;
 mod broken;
-mod files;
-mod made;
+mod not_components;
 mod proposals;
-mod strangers;
+mod synthetic;
 #[cfg(test)]
 mod tests;
+mod unknown_imports;
 mod wit;
 
 use std::path::PathBuf;
@@ -26,10 +26,12 @@ pub use self::{
         health_bad_discriminant, health_invalid_utf8, health_out_of_bounds, post_return_loops, realloc_loops,
         realloc_out_of_bounds, start_loops, table_grows,
     },
-    files::{core_module, cut_after, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated},
-    made::{describing, listing, listing_v0_2, manifest, well_behaved},
+    not_components::{
+        core_module, cut_after, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated,
+    },
     proposals::{PROPOSALS, proposal},
-    strangers::{STRANGERS, newer_world, stranger, with_secret_function},
+    synthetic::{describing, listing, listing_v0_2, manifest, well_behaved},
+    unknown_imports::{STRANGERS, newer_world, stranger, with_secret_function},
     wit::contract,
 };
 

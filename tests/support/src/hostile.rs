@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::upstream::{Answer, Fail, Upstream, everything_received};
+use crate::stand_in_server::{Failure, StandInResponse, StandInServer, echo_request};
 
 /// The host whose endpoints carry the credential, in `X-Auth-Token`.
 pub const HOST: &str = "api.hostile.example.com";
@@ -14,13 +14,14 @@ pub const BARE_HOST: &str = "other.hostile.example.org";
 ///
 /// # Errors
 /// There is no free port.
-pub async fn start() -> io::Result<Upstream> {
-    let upstream = Upstream::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), |request| match request.path.as_str() {
-        "/ok" | "/bare" => Answer::json(&serde_json::json!({"ok": true})),
-        "/echo" => everything_received(request),
-        _ => Answer::empty(404),
-    })
-    .await?;
-    upstream.fail_at("/slow", Fail::Hang(Duration::from_mins(10)));
+pub async fn start() -> io::Result<StandInServer> {
+    let upstream =
+        StandInServer::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), |request| match request.path.as_str() {
+            "/ok" | "/bare" => StandInResponse::json(&serde_json::json!({"ok": true})),
+            "/echo" => echo_request(request),
+            _ => StandInResponse::empty(404),
+        })
+        .await?;
+    upstream.fail_at("/slow", Failure::Hang(Duration::from_mins(10)));
     Ok(upstream)
 }

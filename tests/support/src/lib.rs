@@ -2,8 +2,7 @@
 
 #[cfg(feature = "app")]
 pub mod app;
-#[cfg(test)]
-mod ask;
+mod clock;
 pub mod control;
 pub mod google_workspace;
 #[cfg(feature = "app")]
@@ -13,10 +12,11 @@ pub mod hostile;
 pub mod marked;
 pub mod people;
 pub mod productive;
+#[cfg(test)]
+mod raw_http;
 pub mod remote;
 pub mod scrapin;
 pub mod slack;
 pub mod stand_in;
-mod time;
-pub mod upstream;
+pub mod stand_in_server;
 pub mod xero;

@@ -11,7 +11,7 @@ pub const DOMAIN: &str = "acme.example";
 
 /// One person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub struct Employee {
     /// From 1 to [`PEOPLE`], for making ids.
     pub number: usize,
     /// The given name.
@@ -24,7 +24,7 @@ pub struct Person {
     pub active: bool,
 }
 
-impl Person {
+impl Employee {
     /// Given and family name.
     #[must_use]
     pub fn name(&self) -> String {
@@ -48,21 +48,21 @@ impl Person {
 
 /// All people, by number.
 #[must_use]
-pub fn people() -> Vec<Person> {
+pub fn people() -> Vec<Employee> {
     (1..=PEOPLE).map(numbered).collect()
 }
 
 /// One of a crowd of any size, in which names come again and addresses do not.
 #[must_use]
-pub fn of_a_crowd(number: usize) -> Person {
-    Person { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
+pub fn of_a_crowd(number: usize) -> Employee {
+    Employee { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
 }
 
-fn numbered(number: usize) -> Person {
+fn numbered(number: usize) -> Employee {
     // 25 and 24 have no common factor, so a pair comes again only after 600.
     let (given, given_ascii) = GIVEN[number % GIVEN.len()];
     let (family, family_ascii) = FAMILY[number % FAMILY.len()];
-    Person {
+    Employee {
         number,
         given,
         family,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_people_share_an_address_or_an_id() {
+    fn no_two_people_share_an_email_or_an_id() {
         let people = people();
         assert_eq!(people.iter().map(|person| &person.email).collect::<HashSet<_>>().len(), PEOPLE);
         assert_eq!(people.iter().map(|person| person.id("U0")).collect::<HashSet<_>>().len(), PEOPLE);

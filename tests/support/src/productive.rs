@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 pub use self::people::{NOBODY, ROWS};
 use crate::{
     people::COMPANY,
-    stand_in::{Provider, StandIn},
-    upstream::{Answer, Recorded},
+    stand_in::{ProviderStandIn, StandInState},
+    stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
 /// The API's only host.
@@ -34,12 +34,12 @@ const PAGE: usize = 30;
 const MOST: usize = 200;
 
 /// A running stand-in of Productive with one organisation and no token.
-pub type Productive = StandIn<Directory>;
+pub type Productive = ProviderStandIn<ProductiveState>;
 
 /// What Productive knows.
 #[derive(Debug)]
-pub struct Directory {
-    tokens: HashMap<String, Token>,
+pub struct ProductiveState {
+    tokens: HashMap<String, ProductiveToken>,
     people: Vec<Value>,
     /// Whether filters are heeded, or ignored in silence, as some endpoints do.
     heeds_filters: bool,
@@ -48,21 +48,21 @@ pub struct Directory {
 
 /// The organisations of a person, as ids and names; none of a token that is dead.
 #[derive(Debug)]
-struct Token(Option<Vec<(String, String)>>);
+struct ProductiveToken(Option<Vec<(String, String)>>);
 
 impl Productive {
     /// Knows a token that opens the company's organisation, or brings it back to life.
     pub fn token(&self, token: &str) -> &Self {
         self.set(|directory| {
             let own = vec![(ORGANIZATION.to_owned(), COMPANY.to_owned())];
-            directory.tokens.insert(token.to_owned(), Token(Some(own)));
+            directory.tokens.insert(token.to_owned(), ProductiveToken(Some(own)));
         })
     }
 
     /// Makes a token dead, as if it had been deleted or its person deactivated.
     pub fn revoke(&self, token: &str) -> &Self {
         self.set(|directory| {
-            directory.tokens.insert(token.to_owned(), Token(None));
+            directory.tokens.insert(token.to_owned(), ProductiveToken(None));
         })
     }
 
@@ -94,20 +94,20 @@ impl Productive {
     }
 }
 
-impl Default for Directory {
+impl Default for ProductiveState {
     fn default() -> Self {
         Self { tokens: HashMap::new(), people: people::rows(), heeds_filters: true, requests_left: REQUESTS }
     }
 }
 
-impl Provider for Directory {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl StandInState for ProductiveState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         self.call(request).unwrap_or_else(|refusal| refusal)
     }
 }
 
-impl Directory {
-    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+impl ProductiveState {
+    fn call(&mut self, request: &ReceivedRequest) -> Result<StandInResponse, StandInResponse> {
         if request.header("content-type") != Some(MEDIA_TYPE) {
             let detail = "The content type has to be application/vnd.api+json";
             return Err(refused(415, &json!({"status": "415", "title": "Unsupported Media Type", "detail": detail})));
@@ -123,7 +123,7 @@ impl Directory {
             return Err(refused(429, &error).header("x-ratelimit-reset", "2"));
         }
         self.requests_left -= 1;
-        let query = Query(request.query_pairs());
+        let query = QueryParameters(request.query_pairs());
         match (request.method.as_str(), request.path.as_str()) {
             // Whatever organisation the header names: it does not narrow this list.
             ("GET", "/api/v2/organization_memberships") => Ok(organizations(memberships, &query)),
@@ -141,9 +141,9 @@ impl Directory {
 }
 
 /// The keys and values of a query.
-struct Query(Vec<(String, String)>);
+struct QueryParameters(Vec<(String, String)>);
 
-impl Query {
+impl QueryParameters {
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -171,7 +171,7 @@ impl Query {
     }
 }
 
-fn organizations(memberships: &[(String, String)], query: &Query) -> Answer {
+fn organizations(memberships: &[(String, String)], query: &QueryParameters) -> StandInResponse {
     let relationship = |name: &str, kind: &str, id: &str| {
         if query.names("include", name) {
             json!({"data": {"type": kind, "id": id}})
@@ -203,12 +203,12 @@ fn organizations(memberships: &[(String, String)], query: &Query) -> Answer {
     }))
 }
 
-fn document(document: &Value) -> Answer {
-    Answer::text(&format!("{MEDIA_TYPE}; charset=utf-8"), document.to_string())
+fn document(document: &Value) -> StandInResponse {
+    StandInResponse::text(&format!("{MEDIA_TYPE}; charset=utf-8"), document.to_string())
 }
 
 /// A refusal that has a code; its status is a text, where those without one have a number.
-fn coded(status: u16, code: &str, title: &str, detail: &str) -> Answer {
+fn coded(status: u16, code: &str, title: &str, detail: &str) -> StandInResponse {
     let meta = json!({});
     let error = json!({
         "status": status.to_string(), "code": code, "title": title, "detail": detail, "meta": meta, "source": meta,
@@ -216,6 +216,6 @@ fn coded(status: u16, code: &str, title: &str, detail: &str) -> Answer {
     refused(status, &error)
 }
 
-fn refused(status: u16, error: &Value) -> Answer {
+fn refused(status: u16, error: &Value) -> StandInResponse {
     document(&json!({"errors": [error]})).status(status)
 }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     people::COMPANY,
-    stand_in::{Provider, StandIn},
-    upstream::{Answer, Recorded},
+    stand_in::{ProviderStandIn, StandInState},
+    stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
 /// Where a token that starts with `ra_live_` is good.
@@ -27,22 +27,22 @@ pub const COMPANY_ID: &str = "3f1c9a52-6d0e-4b7a-9c55-0a41ce7e1d20";
 const REQUESTS: u32 = 300;
 
 /// A running stand-in of Remote with one company of 300 employments and no token.
-pub type Remote = StandIn<Company>;
+pub type Remote = ProviderStandIn<RemoteState>;
 
 /// What Remote knows of the company.
 #[derive(Debug)]
-pub struct Company {
-    tokens: HashMap<String, Token>,
+pub struct RemoteState {
+    tokens: HashMap<String, RemoteToken>,
     status: String,
     /// Whether a company's own token is shown the company, of which the reference says nothing.
     is_shown: bool,
     employments: Vec<Value>,
     requests_left: u32,
-    wait: Wait,
+    wait: WaitHint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+enum RemoteToken {
     /// A company's own.
     Company,
     /// A partner's client, which has no company.
@@ -52,7 +52,7 @@ enum Token {
 
 /// How Remote says how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub enum WaitHint {
     /// In milliseconds by `x-ratelimit-reset`, without `Retry-After`.
     Milliseconds(u32),
     /// In seconds by `Retry-After` alone.
@@ -64,17 +64,17 @@ pub enum Wait {
 impl Remote {
     /// Knows a company's token, or brings it back to life.
     pub fn token(&self, token: &str) -> &Self {
-        self.know_token(token, Token::Company)
+        self.know_token(token, RemoteToken::Company)
     }
 
     /// Knows the token of a partner's client credentials.
     pub fn client_token(&self, token: &str) -> &Self {
-        self.know_token(token, Token::Client)
+        self.know_token(token, RemoteToken::Client)
     }
 
     /// Makes a token dead, as if an administrator had revoked it.
     pub fn revoke(&self, token: &str) -> &Self {
-        self.know_token(token, Token::Revoked)
+        self.know_token(token, RemoteToken::Revoked)
     }
 
     /// Sets what Remote calls the company's status: `pending`, `review`, `active` or `archived`.
@@ -93,18 +93,18 @@ impl Remote {
     }
 
     /// Says in this way how long to wait.
-    pub fn wait(&self, wait: Wait) -> &Self {
+    pub fn wait(&self, wait: WaitHint) -> &Self {
         self.set(|company| company.wait = wait)
     }
 
-    fn know_token(&self, token: &str, kind: Token) -> &Self {
+    fn know_token(&self, token: &str, kind: RemoteToken) -> &Self {
         self.set(|company| {
             company.tokens.insert(token.to_owned(), kind);
         })
     }
 }
 
-impl Default for Company {
+impl Default for RemoteState {
     fn default() -> Self {
         Self {
             tokens: HashMap::new(),
@@ -112,21 +112,21 @@ impl Default for Company {
             is_shown: true,
             employments: employments::employments(),
             requests_left: REQUESTS,
-            wait: Wait::Milliseconds(1_500),
+            wait: WaitHint::Milliseconds(1_500),
         }
     }
 }
 
-impl Provider for Company {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl StandInState for RemoteState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let prefix = match request.header("host") {
             Some(PRODUCTION) => "ra_live_",
             Some(SANDBOX) => "ra_test_",
-            _ => return Answer::text("text/html", "<!doctype html><title>Not found</title>").status(404),
+            _ => return StandInResponse::text("text/html", "<!doctype html><title>Not found</title>").status(404),
         };
         let token = request.bearer().filter(|token| token.starts_with(prefix));
         let token = match token.and_then(|token| self.tokens.get(token)) {
-            None | Some(Token::Revoked) => return refused(401, "Unauthorized"),
+            None | Some(RemoteToken::Revoked) => return refused(401, "Unauthorized"),
             Some(token) => *token,
         };
         if self.requests_left == 0 {
@@ -140,14 +140,16 @@ impl Provider for Company {
     }
 }
 
-impl Company {
-    fn call(&self, token: Token, request: &Recorded) -> Answer {
+impl RemoteState {
+    fn call(&self, token: RemoteToken, request: &ReceivedRequest) -> StandInResponse {
         if request.method != http::Method::GET {
             return refused(404, "not found");
         }
         match (request.path.as_str(), token) {
-            ("/v1/identity/current", Token::Client) => Answer::json(&json!({"data": integration()})).status(201),
-            ("/v1/identity/current", _) => Answer::json(&json!({"data": {
+            ("/v1/identity/current", RemoteToken::Client) => {
+                StandInResponse::json(&json!({"data": integration()})).status(201)
+            }
+            ("/v1/identity/current", _) => StandInResponse::json(&json!({"data": {
                 "company": {"id": COMPANY_ID, "name": COMPANY},
                 "user": {
                     "id": "c2b6f0aa-51f8-4f0e-8d8e-6a3c5e9f7b11", "name": "Kim Lee",
@@ -155,12 +157,14 @@ impl Company {
                 },
             }}))
             .status(201),
-            ("/v1/companies", Token::Client) => Answer::json(&json!({"data": {"companies": [self.company()]}})),
-            ("/v1/employments", Token::Company) => employments::page(&self.employments, &request.query_pairs()),
+            ("/v1/companies", RemoteToken::Client) => {
+                StandInResponse::json(&json!({"data": {"companies": [self.company()]}}))
+            }
+            ("/v1/employments", RemoteToken::Company) => employments::page(&self.employments, &request.query_pairs()),
             ("/v1/companies" | "/v1/employments", _) => refused(403, "Forbidden"),
             (path, token) => match path.strip_prefix("/v1/companies/") {
-                Some(_) if token == Token::Company && !self.is_shown => refused(403, "Forbidden"),
-                Some(COMPANY_ID) => Answer::json(&json!({"data": {"company": self.company()}})),
+                Some(_) if token == RemoteToken::Company && !self.is_shown => refused(403, "Forbidden"),
+                Some(COMPANY_ID) => StandInResponse::json(&json!({"data": {"company": self.company()}})),
                 Some(_) => refused(404, "Company not found"),
                 None => refused(404, "not found"),
             },
@@ -177,12 +181,12 @@ impl Company {
         })
     }
 
-    fn too_many(&self) -> Answer {
+    fn too_many(&self) -> StandInResponse {
         let answer = refused(429, "Too many requests");
         match self.wait {
-            Wait::Milliseconds(wait) => answer.header("x-ratelimit-reset", &wait.to_string()),
-            Wait::RetryAfter(wait) => answer.header("retry-after", &wait.to_string()),
-            Wait::Unsaid => answer,
+            WaitHint::Milliseconds(wait) => answer.header("x-ratelimit-reset", &wait.to_string()),
+            WaitHint::RetryAfter(wait) => answer.header("retry-after", &wait.to_string()),
+            WaitHint::Unsaid => answer,
         }
     }
 }
@@ -197,6 +201,6 @@ fn integration() -> Value {
     })
 }
 
-fn refused(status: u16, message: &str) -> Answer {
-    Answer::json(&json!({"message": message})).status(status)
+fn refused(status: u16, message: &str) -> StandInResponse {
+    StandInResponse::json(&json!({"message": message})).status(status)
 }

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::{
-    stand_in::{Provider, StandIn},
-    upstream::{Answer, Recorded},
+    stand_in::{ProviderStandIn, StandInState},
+    stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
 /// The API's only host.
@@ -21,23 +21,23 @@ pub const CREDITS: f64 = 8_766.5;
 const REQUESTS: u32 = 500;
 
 /// A running stand-in of Scrapin with one workspace, no key and no alerts set.
-pub type Scrapin = StandIn<Workspace>;
+pub type Scrapin = ProviderStandIn<ScrapinState>;
 
 /// What Scrapin knows.
 #[derive(Debug)]
-pub struct Workspace {
+pub struct ScrapinState {
     /// Each key, and whether it lives.
     keys: HashMap<String, bool>,
     credits: f64,
-    quotas: Quotas,
-    alerts: Alerts,
+    quotas: QuotasResponse,
+    alerts: AlertsApi,
     alert: Option<Alert>,
     requests_left: u32,
 }
 
 /// How the quotas answer a good key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quotas {
+pub enum QuotasResponse {
     /// As since January 2026.
     New,
     /// As before.
@@ -50,7 +50,7 @@ pub enum Quotas {
 
 /// Whether there are change alerts, which the documentation no longer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alerts {
+pub enum AlertsApi {
     There,
     /// 404 with a web page.
     NoRoute,
@@ -85,12 +85,12 @@ impl Scrapin {
     }
 
     /// Answers for quotas in this way.
-    pub fn quotas(&self, quotas: Quotas) -> &Self {
+    pub fn quotas(&self, quotas: QuotasResponse) -> &Self {
         self.set(|workspace| workspace.quotas = quotas)
     }
 
     /// Has change alerts, or has them no more.
-    pub fn alerts(&self, alerts: Alerts) -> &Self {
+    pub fn alerts(&self, alerts: AlertsApi) -> &Self {
         self.set(|workspace| workspace.alerts = alerts)
     }
 
@@ -112,31 +112,31 @@ impl Scrapin {
     }
 }
 
-impl Default for Workspace {
+impl Default for ScrapinState {
     fn default() -> Self {
         Self {
             keys: HashMap::new(),
             credits: CREDITS,
-            quotas: Quotas::New,
-            alerts: Alerts::There,
+            quotas: QuotasResponse::New,
+            alerts: AlertsApi::There,
             alert: None,
             requests_left: REQUESTS,
         }
     }
 }
 
-impl Provider for Workspace {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl StandInState for ScrapinState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         self.call(request).unwrap_or_else(|refusal| refusal)
     }
 }
 
-impl Workspace {
-    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+impl ScrapinState {
+    fn call(&mut self, request: &ReceivedRequest) -> Result<StandInResponse, StandInResponse> {
         let is_about_alerts = request.path.starts_with("/v1/alerts/");
         match self.alerts {
-            Alerts::NoRoute if is_about_alerts => return Err(no_route()),
-            Alerts::Gone if is_about_alerts => return Err(Answer::empty(410)),
+            AlertsApi::NoRoute if is_about_alerts => return Err(no_route()),
+            AlertsApi::Gone if is_about_alerts => return Err(StandInResponse::empty(410)),
             _ => {}
         }
         let query = request.query_pairs();
@@ -162,10 +162,10 @@ impl Workspace {
         }
     }
 
-    fn quotas_left(&self) -> Result<Answer, Answer> {
+    fn quotas_left(&self) -> Result<StandInResponse, StandInResponse> {
         let left = f64::from(self.requests_left);
         match self.quotas {
-            Quotas::New => Ok(Answer::json(&json!({"status": "success", "data": {
+            QuotasResponse::New => Ok(StandInResponse::json(&json!({"status": "success", "data": {
                 "credits_left": self.credits, "rate_limit_left": left,
                 "credits": {"total": 10_000, "used": 10_000.0 - self.credits, "left": self.credits},
                 "daily_rate_limit": {"limit": 5000, "used": 150, "left": 4850, "next_reset": "2026-01-28T00:00:00.000Z"},
@@ -175,17 +175,17 @@ impl Workspace {
                 },
                 "auto_top_up": {"enabled": false, "threshold": 100, "amount": 1000},
             }}))),
-            Quotas::Old => Ok(Answer::json(&json!({"success": true, "data": {
+            QuotasResponse::Old => Ok(StandInResponse::json(&json!({"success": true, "data": {
                 "credits_left": self.credits, "rate_limit_left": left,
             }}))),
-            Quotas::Refused => Err(refused(401, TROUBLE, "Unauthorized")),
-            Quotas::Unpaid => {
+            QuotasResponse::Refused => Err(refused(401, TROUBLE, "Unauthorized")),
+            QuotasResponse::Unpaid => {
                 Err(refused(402, "You don't have enough credits on your account 💰", "You have to upgrade to continue"))
             }
         }
     }
 
-    fn set_alert(&mut self, wish: &Value) -> Result<Answer, Answer> {
+    fn set_alert(&mut self, wish: &Value) -> Result<StandInResponse, StandInResponse> {
         let url = wish["url"].as_str().filter(|url| url.starts_with("https://"));
         let status = if wish["status"].is_null() { Some("active") } else { wish["status"].as_str() };
         let status = status.filter(|status| ["active", "inactive"].contains(status));
@@ -198,8 +198,8 @@ impl Workspace {
 }
 
 impl Alert {
-    fn answer(&self) -> Answer {
-        Answer::json(&json!({"success": true, "alert": {
+    fn answer(&self) -> StandInResponse {
+        StandInResponse::json(&json!({"success": true, "alert": {
             "id": "5b1a6a3e-8a0e-4f43-9a63-0a6f8c1f2d77", "url": self.url, "status": self.status,
             "createdAt": "2025-10-14T10:00:00Z", "updatedAt": "2025-10-14T10:00:00Z",
         }}))
@@ -209,10 +209,10 @@ impl Alert {
 /// What Scrapin calls many a failure.
 const TROUBLE: &str = "An error has occurred 🚒";
 
-fn refused(status: u16, title: &str, message: &str) -> Answer {
-    Answer::json(&json!({"success": false, "title": title, "msg": message})).status(status)
+fn refused(status: u16, title: &str, message: &str) -> StandInResponse {
+    StandInResponse::json(&json!({"success": false, "title": title, "msg": message})).status(status)
 }
 
-fn no_route() -> Answer {
-    Answer::text("text/html", "<!doctype html><title>Cannot find it</title>").status(404)
+fn no_route() -> StandInResponse {
+    StandInResponse::text("text/html", "<!doctype html><title>Cannot find it</title>").status(404)
 }

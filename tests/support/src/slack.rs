@@ -19,7 +19,7 @@ use self::members::escaped;
 pub use self::members::{MEMBERS, NOBODY};
 use crate::{
     people::COMPANY,
-    upstream::{Answer, Recorded, Upstream},
+    stand_in_server::{ReceivedRequest, StandInResponse, StandInServer},
 };
 
 /// The workspace.
@@ -39,30 +39,30 @@ const LOAD_PAGE: usize = 200;
 /// Each setting gives the stand-in back, so that they chain; all work while it runs.
 #[derive(Debug)]
 pub struct Slack {
-    upstream: Upstream,
-    workspace: Arc<Mutex<Workspace>>,
+    upstream: StandInServer,
+    workspace: Arc<Mutex<SlackState>>,
 }
 
 #[derive(Debug)]
-struct Workspace {
-    tokens: HashMap<String, Token>,
-    channels: HashMap<String, Channel>,
+struct SlackState {
+    tokens: HashMap<String, SlackToken>,
+    channels: HashMap<String, SlackChannel>,
     members: Vec<Value>,
     /// The body of every `users.list` while this is made for load.
-    load: Option<Answer>,
+    load: Option<StandInResponse>,
     /// How many members there are, where they are made when they are asked for.
     crowd: Option<usize>,
 }
 
 #[derive(Debug)]
-struct Token {
+struct SlackToken {
     scopes: Vec<String>,
     /// Slack's word for why it is dead.
     dead: Option<&'static str>,
 }
 
 #[derive(Debug)]
-struct Channel {
+struct SlackChannel {
     name: String,
     is_private: bool,
     is_archived: bool,
@@ -80,7 +80,7 @@ impl Slack {
     /// # Errors
     /// The address is taken or is none of this machine.
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
-        let workspace = Arc::new(Mutex::new(Workspace {
+        let workspace = Arc::new(Mutex::new(SlackState {
             tokens: HashMap::new(),
             channels: HashMap::new(),
             members: members::members(),
@@ -88,9 +88,10 @@ impl Slack {
             crowd: None,
         }));
         let shared = Arc::clone(&workspace);
-        let upstream =
-            Upstream::start_at(address, move |request| locked(&shared).answer(request).header("x-slack-req-id", "1"))
-                .await?;
+        let upstream = StandInServer::start_at(address, move |request| {
+            locked(&shared).answer(request).header("x-slack-req-id", "1")
+        })
+        .await?;
         let slack = Self { upstream, workspace };
         slack.channel(CHANNEL, "general");
         Ok(slack)
@@ -104,7 +105,7 @@ impl Slack {
     /// Knows a token with these scopes and no other.
     pub fn token_with(&self, token: &str, scopes: &[&str]) -> &Self {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.workspace().tokens.insert(token.to_owned(), Token { scopes, dead: None });
+        self.workspace().tokens.insert(token.to_owned(), SlackToken { scopes, dead: None });
         self
     }
 
@@ -115,7 +116,7 @@ impl Slack {
 
     /// Makes a token dead for another reason in Slack's words, such as `account_inactive` or `token_expired`.
     pub fn kill(&self, token: &str, word: &'static str) -> &Self {
-        self.workspace().tokens.entry(token.to_owned()).or_insert(Token { scopes: Vec::new(), dead: None }).dead =
+        self.workspace().tokens.entry(token.to_owned()).or_insert(SlackToken { scopes: Vec::new(), dead: None }).dead =
             Some(word);
         self
     }
@@ -128,12 +129,12 @@ impl Slack {
 
     /// Has a public channel that the app is in.
     pub fn channel(&self, id: &str, name: &str) -> &Self {
-        self.put(id, Channel { name: name.to_owned(), is_private: false, is_archived: false, is_member: true })
+        self.put(id, SlackChannel { name: name.to_owned(), is_private: false, is_archived: false, is_member: true })
     }
 
     /// Has a private channel that the app is not in: it is answered like one that does not exist.
     pub fn private_channel(&self, id: &str, name: &str) -> &Self {
-        self.put(id, Channel { name: name.to_owned(), is_private: true, is_archived: false, is_member: false })
+        self.put(id, SlackChannel { name: name.to_owned(), is_private: true, is_archived: false, is_member: false })
     }
 
     /// Takes the app into a channel.
@@ -160,7 +161,7 @@ impl Slack {
             "cache_ts": 1_764_000_000,
             "response_metadata": {"next_cursor": cursor(&workspace.members[LOAD_PAGE])},
         });
-        workspace.load = Some(Answer::text("application/json; charset=utf-8", escaped(&page)));
+        workspace.load = Some(StandInResponse::text("application/json; charset=utf-8", escaped(&page)));
         drop(workspace);
         self
     }
@@ -173,40 +174,40 @@ impl Slack {
         self
     }
 
-    fn put(&self, id: &str, channel: Channel) -> &Self {
+    fn put(&self, id: &str, channel: SlackChannel) -> &Self {
         self.workspace().channels.insert(id.to_owned(), channel);
         self
     }
 
-    fn change(&self, id: &str, change: impl FnOnce(&mut Channel)) -> &Self {
+    fn change(&self, id: &str, change: impl FnOnce(&mut SlackChannel)) -> &Self {
         change(self.workspace().channels.get_mut(id).expect("a channel that the stand-in has"));
         self
     }
 
-    fn workspace(&self) -> MutexGuard<'_, Workspace> {
+    fn workspace(&self) -> MutexGuard<'_, SlackState> {
         locked(&self.workspace)
     }
 }
 
 impl Deref for Slack {
-    type Target = Upstream;
+    type Target = StandInServer;
 
-    fn deref(&self) -> &Upstream {
+    fn deref(&self) -> &StandInServer {
         &self.upstream
     }
 }
 
-fn locked(workspace: &Mutex<Workspace>) -> MutexGuard<'_, Workspace> {
+fn locked(workspace: &Mutex<SlackState>) -> MutexGuard<'_, SlackState> {
     workspace.lock().expect("no panic while the workspace is held")
 }
 
 /// A call that Slack refuses: its word, and the scope that was needed where one was.
-struct Refused(&'static str, Option<&'static str>);
+struct MethodError(&'static str, Option<&'static str>);
 
-impl Workspace {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl SlackState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let Some(method) = request.path.strip_prefix("/api/") else {
-            return Answer::text("text/html", "<!doctype html><title>Not found</title>").status(404);
+            return StandInResponse::text("text/html", "<!doctype html><title>Not found</title>").status(404);
         };
         let token = request.bearer().unwrap_or_default().to_owned();
         let scopes = self.tokens.get(&token).map(|token| token.scopes.join(","));
@@ -215,20 +216,20 @@ impl Workspace {
             arguments = request.query_pairs();
         }
         if method == "users.list" && self.load.is_some() && self.authorize(&token, None).is_ok() {
-            return self.load.clone().unwrap_or_else(|| Answer::empty(500));
+            return self.load.clone().unwrap_or_else(|| StandInResponse::empty(500));
         }
-        let body = self.call(method, &token, &arguments).unwrap_or_else(|Refused(word, needed)| match needed {
+        let body = self.call(method, &token, &arguments).unwrap_or_else(|MethodError(word, needed)| match needed {
             Some(needed) => json!({"ok": false, "error": word, "needed": needed, "provided": scopes}),
             None => json!({"ok": false, "error": word}),
         });
-        let answer = Answer::text("application/json; charset=utf-8", escaped(&body));
+        let answer = StandInResponse::text("application/json; charset=utf-8", escaped(&body));
         match scopes {
             Some(scopes) => answer.header("x-oauth-scopes", &scopes),
             None => answer,
         }
     }
 
-    fn call(&mut self, method: &str, token: &str, arguments: &[(String, String)]) -> Result<Value, Refused> {
+    fn call(&mut self, method: &str, token: &str, arguments: &[(String, String)]) -> Result<Value, MethodError> {
         let argument = |name: &str| {
             arguments
                 .iter()
@@ -253,11 +254,11 @@ impl Workspace {
                 Ok(json!({"ok": true, "revoked": !is_rehearsal}))
             }
             "conversations.info" => {
-                let id = argument("channel").ok_or(Refused("channel_not_found", None))?;
+                let id = argument("channel").ok_or(MethodError("channel_not_found", None))?;
                 let is_private = self.channels.get(id).is_some_and(|channel| channel.is_private);
                 self.authorize(token, Some(if is_private { "groups:read" } else { "channels:read" }))?;
                 let channel = self.channels.get(id).filter(|channel| !channel.is_private || channel.is_member);
-                let channel = channel.ok_or(Refused("channel_not_found", None))?;
+                let channel = channel.ok_or(MethodError("channel_not_found", None))?;
                 Ok(json!({"ok": true, "channel": {
                     "id": id, "name": channel.name, "name_normalized": channel.name, "is_channel": !channel.is_private,
                     "is_group": false, "is_im": false, "is_mpim": false, "is_private": channel.is_private,
@@ -270,38 +271,38 @@ impl Workspace {
                 self.authorize(token, Some("users:read"))?;
                 self.users(token, argument("limit"), argument("cursor"))
             }
-            _ => Err(Refused("unknown_method", None)),
+            _ => Err(MethodError("unknown_method", None)),
         }
     }
 
-    fn authorize(&self, token: &str, scope: Option<&'static str>) -> Result<(), Refused> {
+    fn authorize(&self, token: &str, scope: Option<&'static str>) -> Result<(), MethodError> {
         if token.is_empty() {
-            return Err(Refused("not_authed", None));
+            return Err(MethodError("not_authed", None));
         }
-        let token = self.tokens.get(token).ok_or(Refused("invalid_auth", None))?;
+        let token = self.tokens.get(token).ok_or(MethodError("invalid_auth", None))?;
         match (token.dead, scope) {
-            (Some(word), _) => Err(Refused(word, None)),
+            (Some(word), _) => Err(MethodError(word, None)),
             (None, Some(scope)) if !token.scopes.iter().any(|held| held == scope) => {
-                Err(Refused("missing_scope", Some(scope)))
+                Err(MethodError("missing_scope", Some(scope)))
             }
             (None, _) => Ok(()),
         }
     }
 
-    fn users(&self, token: &str, limit: Option<&str>, after: Option<&str>) -> Result<Value, Refused> {
+    fn users(&self, token: &str, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
         if let Some(members) = self.crowd {
             return crowd(members, limit, after);
         }
         let limit = match limit.map(str::parse) {
             None => self.members.len(),
             Some(Ok(limit)) if (1..1_000).contains(&limit) => limit,
-            Some(_) => return Err(Refused("invalid_limit", None)),
+            Some(_) => return Err(MethodError("invalid_limit", None)),
         };
         let start = match after {
             None => 0,
             Some(after) => {
                 let found = self.members.iter().position(|member| cursor(member) == after);
-                found.ok_or(Refused("invalid_cursor", None))?
+                found.ok_or(MethodError("invalid_cursor", None))?
             }
         };
         let end = (start + limit).min(self.members.len());
@@ -321,9 +322,9 @@ impl Workspace {
 }
 
 /// A page of a crowd; its cursor is the number of the first member.
-fn crowd(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, Refused> {
-    let limit: usize = limit.unwrap_or("200").parse().map_err(|_| Refused("invalid_limit", None))?;
-    let start: usize = after.unwrap_or("1").parse().map_err(|_| Refused("invalid_cursor", None))?;
+fn crowd(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
+    let limit: usize = limit.unwrap_or("200").parse().map_err(|_| MethodError("invalid_limit", None))?;
+    let start: usize = after.unwrap_or("1").parse().map_err(|_| MethodError("invalid_cursor", None))?;
     let end = (start + limit).min(members + 1);
     let next = if end > members { String::new() } else { end.to_string() };
     Ok(json!({

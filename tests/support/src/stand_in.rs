@@ -7,21 +7,21 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use crate::upstream::{Answer, Recorded, Upstream};
+use crate::stand_in_server::{ReceivedRequest, StandInResponse, StandInServer};
 
 /// What a provider knows, and how it answers from it.
-pub trait Provider: Default + Send + 'static {
+pub trait StandInState: Default + Send + 'static {
     /// Answers one request, to whichever of the provider's hosts.
-    fn answer(&mut self, request: &Recorded) -> Answer;
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse;
 }
 
-/// A running stand-in of a provider, whose settings work while it runs; it fails as an [`Upstream`] does.
-pub struct StandIn<P> {
-    upstream: Upstream,
+/// A running stand-in of a provider, whose settings work while it runs; it fails as an [`StandInServer`] does.
+pub struct ProviderStandIn<P> {
+    upstream: StandInServer,
     provider: Arc<Mutex<P>>,
 }
 
-impl<P: Provider> StandIn<P> {
+impl<P: StandInState> ProviderStandIn<P> {
     /// Starts on a free port of 127.0.0.1.
     pub async fn start() -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port on loopback")
@@ -34,7 +34,7 @@ impl<P: Provider> StandIn<P> {
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         let provider = Arc::new(Mutex::new(P::default()));
         let shared = Arc::clone(&provider);
-        let upstream = Upstream::start_at(address, move |request| locked(&shared).answer(request)).await?;
+        let upstream = StandInServer::start_at(address, move |request| locked(&shared).answer(request)).await?;
         Ok(Self { upstream, provider })
     }
 
@@ -50,15 +50,15 @@ impl<P: Provider> StandIn<P> {
     }
 }
 
-impl<P> Deref for StandIn<P> {
-    type Target = Upstream;
+impl<P> Deref for ProviderStandIn<P> {
+    type Target = StandInServer;
 
-    fn deref(&self) -> &Upstream {
+    fn deref(&self) -> &StandInServer {
         &self.upstream
     }
 }
 
-impl<P> fmt::Debug for StandIn<P> {
+impl<P> fmt::Debug for ProviderStandIn<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.upstream.fmt(formatter)
     }

@@ -1,30 +1,30 @@
 //! Xero as a stand-in: its sign-in page, its token endpoint and its APIs, for one user and the organisations of hers.
 
 mod api;
-mod consent;
-mod identity;
+mod consent_page;
 mod rows;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod token_endpoint;
 mod tokens;
 
 use uuid::Uuid;
 
 pub use self::{
-    consent::{Consent, Landing},
-    tokens::Refreshed,
+    consent_page::{Consent, Landing},
+    tokens::RefreshAttempt,
 };
 use self::{
-    identity::{App, Code},
-    tenants::{Organisation, Tenants},
+    tenants::{Tenant, Tenants},
+    token_endpoint::{AuthorizationCode, XeroApp},
     tokens::Tokens,
 };
 use crate::{
+    clock::StandInClock,
     people::COMPANY,
-    stand_in::{Provider, StandIn},
-    time::Time,
-    upstream::{Answer, Fail, Recorded},
+    stand_in::{ProviderStandIn, StandInState},
+    stand_in_server::{Failure, ReceivedRequest, StandInResponse},
 };
 
 /// Where the browser signs in, where tokens are given out, and where the APIs are.
@@ -44,14 +44,14 @@ const API_HOST: &str = "api.xero.com";
 /// A running stand-in of Xero with one user, one organisation and no app.
 ///
 /// Each setting gives the stand-in back, so that they chain; all work while it runs.
-pub type Xero = StandIn<Office>;
+pub type Xero = ProviderStandIn<XeroState>;
 
 /// What Xero knows.
 #[derive(Debug)]
-pub struct Office {
-    time: Time,
-    apps: Vec<App>,
-    codes: Vec<Code>,
+pub struct XeroState {
+    time: StandInClock,
+    apps: Vec<XeroApp>,
+    codes: Vec<AuthorizationCode>,
     tokens: Tokens,
     tenants: Tenants,
     /// Scopes that no token has, whatever was asked for.
@@ -62,22 +62,22 @@ pub struct Office {
 impl Xero {
     /// Knows a web app: it has a secret, and says who it is by HTTP Basic.
     pub fn app(&self, client_id: &str, client_secret: &str, redirect_uri: &str) -> &Self {
-        self.set(|office| office.apps.push(App::new(client_id, Some(client_secret), redirect_uri)))
+        self.set(|office| office.apps.push(XeroApp::new(client_id, Some(client_secret), redirect_uri)))
     }
 
     /// Knows an app without a secret, which needs PKCE and says who it is in the body.
     pub fn public_app(&self, client_id: &str, redirect_uri: &str) -> &Self {
-        self.set(|office| office.apps.push(App::new(client_id, None, redirect_uri)))
+        self.set(|office| office.apps.push(XeroApp::new(client_id, None, redirect_uri)))
     }
 
     /// Has another organisation of an edition such as `UK` or `US`.
     pub fn organisation(&self, id: &str, name: &str, version: &str) -> &Self {
-        self.set(|office| office.tenants.add(Organisation::new(id, name, version)))
+        self.set(|office| office.tenants.add(Tenant::new(id, name, version)))
     }
 
     /// Has an accountant's practice, which is a tenant and no organisation.
     pub fn practice(&self, id: &str, name: &str) -> &Self {
-        self.set(|office| office.tenants.add(Organisation::practice(id, name)))
+        self.set(|office| office.tenants.add(Tenant::practice(id, name)))
     }
 
     /// Takes the payroll away from an organisation.
@@ -177,7 +177,7 @@ impl Xero {
 
     /// Every refresh token that it was sent, in that order, taken or not.
     #[must_use]
-    pub fn refreshes(&self) -> Vec<Refreshed> {
+    pub fn refreshes(&self) -> Vec<RefreshAttempt> {
         self.know().tokens.refreshes.clone()
     }
 
@@ -197,30 +197,30 @@ impl Xero {
 
 /// The failure of a limit: `minute`, `day` (whose wait is in hours) or `concurrent`.
 #[must_use]
-pub fn too_many(limit: &str, retry_after: Option<u32>) -> Fail {
-    let answer = Answer::empty(429).header("x-rate-limit-problem", limit);
-    Fail::Answer(match retry_after {
+pub fn too_many(limit: &str, retry_after: Option<u32>) -> Failure {
+    let answer = StandInResponse::empty(429).header("x-rate-limit-problem", limit);
+    Failure::Response(match retry_after {
         Some(seconds) => answer.header("retry-after", &seconds.to_string()),
         None => answer,
     })
 }
 
-impl Default for Office {
+impl Default for XeroState {
     fn default() -> Self {
         Self {
-            time: Time::default(),
+            time: StandInClock::default(),
             apps: Vec::new(),
             codes: Vec::new(),
             tokens: Tokens::default(),
-            tenants: Tenants::of(Organisation::new(TENANT, COMPANY, "AU")),
+            tenants: Tenants::of(Tenant::new(TENANT, COMPANY, "AU")),
             withheld: Vec::new(),
             requests: 0,
         }
     }
 }
 
-impl Provider for Office {
-    fn answer(&mut self, request: &Recorded) -> Answer {
+impl StandInState for XeroState {
+    fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse {
         // A browser comes by the address that it was sent to, everybody else by Xero's own names.
         let host = request.header("host").unwrap_or_default();
         let at = |name: &str| host == name || !HOSTS.contains(&host);
@@ -235,8 +235,8 @@ impl Provider for Office {
     }
 }
 
-impl Office {
-    fn app(&self, client_id: &str) -> Option<&App> {
+impl XeroState {
+    fn app(&self, client_id: &str) -> Option<&XeroApp> {
         self.apps.iter().find(|app| app.client_id == client_id)
     }
 
@@ -248,8 +248,8 @@ impl Office {
     }
 }
 
-fn not_found() -> Answer {
-    Answer::text("text/html", "<!doctype html><title>The resource was not found</title>").status(404)
+fn not_found() -> StandInResponse {
+    StandInResponse::text("text/html", "<!doctype html><title>The resource was not found</title>").status(404)
 }
 
 /// A value that nobody can guess, in letters and digits.

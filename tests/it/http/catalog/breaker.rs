@@ -9,7 +9,7 @@ use super::entry;
 const HOSTILE: &str = "/api/admin/connections/hostile";
 
 #[tokio::test]
-async fn a_component_that_faults_again_and_again_is_paused_and_tried_again_later() {
+async fn a_plugin_that_keeps_faulting_is_paused_and_retried_later() {
     let upstream = hostile::start().await.expect("a stand-in");
     let app = TestApp::builder()
         .component("guests/hostile")

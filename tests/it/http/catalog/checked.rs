@@ -15,7 +15,7 @@ use jackfield_test_support::{
 use super::{added, approve, connect, made, send_in, serves};
 
 #[test]
-fn a_child_confines_itself_before_it_reads_a_byte() {
+fn the_check_process_confines_itself_before_it_reads_input() {
     let mut child = Command::new(program())
         .arg(CHECK_COMMAND)
         .stdin(Stdio::piped())
@@ -54,7 +54,7 @@ async fn service() -> TestApp {
 }
 
 #[tokio::test]
-async fn a_component_that_a_child_checked_is_the_one_that_was_sent_in() {
+async fn the_checked_component_is_the_uploaded_one() {
     let mut app = service().await;
     let provider = added(&app, made("1.0.0")).await;
     assert_eq!(provider["digest"], digest(&made("1.0.0")));
@@ -67,7 +67,7 @@ async fn a_component_that_a_child_checked_is_the_one_that_was_sent_in() {
 }
 
 #[tokio::test]
-async fn whatever_a_child_meets_is_told_as_a_reason() {
+async fn every_failure_of_the_check_process_is_reported_as_a_reason() {
     let app = service().await;
     for (name, bytes, why) in [
         ("cut", guests::truncated(), "not a valid component"),
@@ -83,7 +83,7 @@ async fn whatever_a_child_meets_is_told_as_a_reason() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_dear_to_compile_harms_nobody_but_itself() {
+async fn a_component_that_is_expensive_to_compile_fails_alone() {
     let app = service().await;
     added(&app, made("1.0.0")).await;
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();

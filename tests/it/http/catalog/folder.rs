@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{MADE, PROVIDERS, approve, connect, empty, entry, made, serves, until, wants_more};
 
 #[tokio::test]
-async fn a_file_that_is_dropped_in_waits_with_what_it_asks_for() {
+async fn a_file_in_the_plugins_folder_is_pending_with_its_requests() {
     let app = empty().await;
     fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
     let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
@@ -33,7 +33,7 @@ async fn a_file_that_is_dropped_in_waits_with_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn a_removed_file_goes_on_serving_where_it_was_approved_and_is_forgotten_where_it_was_not() {
+async fn a_removed_file_keeps_serving_only_if_it_was_approved() {
     let app = empty().await;
     let file = app.plugins().join("made.wasm");
     fs::write(&file, made("1.0.0")).expect("dropped in");
@@ -51,7 +51,7 @@ async fn a_removed_file_goes_on_serving_where_it_was_approved_and_is_forgotten_w
 }
 
 #[tokio::test]
-async fn a_file_that_was_swapped_since_it_was_shown_is_not_approved() {
+async fn a_file_replaced_after_it_was_shown_is_not_approved() {
     let app = empty().await;
     let file = app.plugins().join("made.wasm");
     fs::write(&file, made("1.0.0")).expect("dropped in");
@@ -76,7 +76,7 @@ async fn a_file_that_was_swapped_since_it_was_shown_is_not_approved() {
 }
 
 #[tokio::test]
-async fn half_a_file_is_no_component_and_the_whole_one_is() {
+async fn half_a_file_is_broken_and_the_complete_file_is_pending() {
     let app = empty().await;
     let bytes = made("1.0.0");
     let path = app.plugins().join("made.wasm");
@@ -90,7 +90,7 @@ async fn half_a_file_is_no_component_and_the_whole_one_is() {
 }
 
 #[tokio::test]
-async fn links_pipes_large_files_and_second_files_are_broken_each_with_its_reason() {
+async fn links_pipes_large_files_and_duplicates_are_broken_with_a_reason() {
     let outside = tempfile::tempdir().expect("a folder");
     let target = outside.path().join("made.wasm");
     fs::write(&target, made("1.0.0")).expect("written");
@@ -123,7 +123,7 @@ async fn links_pipes_large_files_and_second_files_are_broken_each_with_its_reaso
 }
 
 #[tokio::test]
-async fn a_folder_that_anybody_may_write_to_gives_no_component() {
+async fn a_world_writable_folder_is_not_read() {
     let app = empty().await;
     let list = app.get(PROVIDERS).await.ok();
     assert_eq!(list["folder_problem"], json!(null));
@@ -145,13 +145,14 @@ async fn a_folder_that_anybody_may_write_to_gives_no_component() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_approved_is_in_no_need_of_its_file_while_bad_ones_come_and_go() {
+async fn an_approved_plugin_needs_no_file_while_broken_ones_come_and_go() {
     let app = empty().await;
     fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
     until(&app, "made", |entry| entry["state"] == "pending").await;
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
-    for (bytes, why) in [(guests::elf(), "not a WebAssembly"), (guests::describe_loops(), "`describe` did not return")] {
+    for (bytes, why) in [(guests::elf(), "not a WebAssembly"), (guests::describe_loops(), "`describe` did not return")]
+    {
         fs::write(app.plugins().join("made.wasm"), bytes).expect("replaced");
         let says = |entry: &serde_json::Value| entry["reason"].as_str().is_some_and(|said| said.contains(why));
         until(&app, "made.wasm", says).await;

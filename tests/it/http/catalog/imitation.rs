@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{added, approve, empty, made, made_as, send_in};
 
 #[tokio::test]
-async fn names_of_mixed_scripts_or_hidden_letters_are_refused() {
+async fn names_with_mixed_scripts_or_hidden_characters_are_rejected() {
     let app = empty().await;
     for (what, change) in [
         ("title", json!("M\u{430}de")),
@@ -24,7 +24,7 @@ async fn names_of_mixed_scripts_or_hidden_letters_are_refused() {
 }
 
 #[tokio::test]
-async fn a_newcomer_that_looks_like_an_approved_provider_is_broken_and_can_not_be_approved() {
+async fn a_plugin_that_imitates_an_approved_one_is_broken_and_cannot_be_approved() {
     let app = empty().await;
     added(&app, made_as("1.0.0", |manifest| manifest["id"] = json!("slack-bot"))).await;
     let first = made_as("1.0.0", |manifest| manifest["id"] = json!("slack-bot"));

@@ -23,7 +23,7 @@ async fn started() -> TestApp {
 }
 
 #[tokio::test]
-async fn what_was_shipped_is_approved_by_itself_and_a_removal_holds() {
+async fn shipped_plugins_are_approved_automatically_and_stay_removed() {
     let app = started().await;
     assert_eq!(entry(&app, "made").await["state"], "approved");
     let audit = app.get("/api/admin/audit").await.ok();
@@ -41,7 +41,7 @@ async fn what_was_shipped_is_approved_by_itself_and_a_removal_holds() {
 }
 
 #[tokio::test]
-async fn a_newer_program_brings_its_own_version_and_one_can_go_back() {
+async fn a_newer_program_brings_newer_plugins_and_they_roll_back() {
     let app = started().await;
     assert_eq!(connect(&app).await.status, 200);
     let app = upgraded(app, "2.0.0").await;
@@ -60,7 +60,7 @@ async fn a_newer_program_brings_its_own_version_and_one_can_go_back() {
 }
 
 #[tokio::test]
-async fn an_executives_word_holds_against_a_newer_program() {
+async fn an_executives_decision_outlasts_a_newer_program() {
     let app = started().await;
     assert_eq!(connect(&app).await.status, 200);
     added(&app, made("1.5.0")).await;
@@ -74,7 +74,7 @@ async fn an_executives_word_holds_against_a_newer_program() {
 }
 
 #[tokio::test]
-async fn a_sealed_service_lists_what_is_there_and_decides_nothing() {
+async fn a_sealed_service_lists_plugins_and_decides_nothing() {
     let mut app = started().await;
     added(&app, made("2.0.0")).await;
     let _ = approve(&app, "made", &digest(&made("2.0.0"))).await.ok();

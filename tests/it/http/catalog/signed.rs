@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_signing::TrustedKeys;
-use jackfield_test_support::app::{TestResponse, TestCaller, TestApp, digest};
+use jackfield_test_support::app::{TestApp, TestCaller, TestResponse, digest};
 use minisign::KeyPair;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ fn sign(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_signature_that_comes_later_approves_and_is_in_the_audit() {
+async fn a_later_signature_approves_the_plugin_and_is_audited() {
     let (app, pair) = trusting().await;
     fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
     until(&app, "made", |entry| entry["state"] == "pending").await;
@@ -53,7 +53,7 @@ async fn a_signature_that_comes_later_approves_and_is_in_the_audit() {
 }
 
 #[tokio::test]
-async fn a_higher_signed_version_takes_over_and_a_lower_one_waits_for_a_person() {
+async fn a_higher_signed_version_takes_over_and_a_lower_one_is_pending() {
     let (app, pair) = trusting().await;
     drop_in(&app, &pair, &made("1.1.0"));
     until(&app, "made", |entry| entry["state"] == "approved").await;
@@ -67,7 +67,7 @@ async fn a_higher_signed_version_takes_over_and_a_lower_one_waits_for_a_person()
 }
 
 #[tokio::test]
-async fn what_asks_for_more_than_the_grant_or_has_a_broken_signature_does_not_run() {
+async fn a_plugin_beyond_its_key_permissions_or_with_a_bad_signature_does_not_run() {
     let (app, pair) = trusting().await;
     drop_in(&app, &pair, &wants_more("1.0.0"));
     let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
@@ -92,7 +92,7 @@ async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -
 }
 
 #[tokio::test]
-async fn a_signature_that_is_sent_along_counts_as_one_beside_the_file() {
+async fn an_uploaded_signature_counts_like_a_signature_file() {
     let (app, pair) = trusting().await;
     let refused = send_in(&app, &pair, made("1.0.0"), b"other bytes").await;
     let refused = refused.refused(422, "invalid_request");
@@ -118,7 +118,7 @@ async fn a_signature_that_is_sent_along_counts_as_one_beside_the_file() {
 }
 
 #[tokio::test]
-async fn an_executives_word_stands_above_a_signature() {
+async fn an_executives_decision_overrides_a_signature() {
     let (app, pair) = trusting().await;
     drop_in(&app, &pair, &made("1.0.0"));
     until(&app, "made", |entry| entry["state"] == "approved").await;

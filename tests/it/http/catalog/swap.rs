@@ -15,7 +15,7 @@ use super::{MADE, added, approve, connect, empty, made, made_as, serves};
 const ACME: &str = "/api/admin/connections/acme-hr";
 
 #[tokio::test]
-async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
+async fn a_call_ends_on_the_version_it_began_with() {
     let key = marked::secret("acme_");
     let upstream = StandInServer::start(|request| match request.path.as_str() {
         "/v1/people" => {
@@ -61,7 +61,7 @@ async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
 }
 
 #[tokio::test]
-async fn a_version_that_asks_for_one_more_secret_keeps_the_connection_and_says_what_is_missing() {
+async fn a_version_with_a_new_secret_keeps_the_connection_and_names_the_missing_field() {
     let app = empty().await;
     added(&app, made("1.0.0")).await;
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();

@@ -20,7 +20,7 @@ async fn edited(sql: &'static str) -> TestApp {
 }
 
 #[tokio::test]
-async fn an_edited_approval_is_not_obeyed_and_is_named() {
+async fn an_edited_approval_is_ignored_and_reported() {
     for sql in [
         "update plugin_approvals set state = 'approved' where state = 'superseded'",
         "update plugin_approvals set state = 'superseded' where state = 'approved'",
@@ -66,7 +66,7 @@ async fn edited_bytes_of_an_approved_component_do_not_run() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_moved_to_another_provider_is_named_there() {
+async fn a_row_moved_to_another_provider_is_reported_there() {
     let app = edited("update plugin_approvals set provider = 'mode'").await;
     let moved = entry(&app, "mode").await;
     assert_eq!(moved["state"], "broken", "{moved}");

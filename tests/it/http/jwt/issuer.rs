@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jackfield_test_support::upstream::{Answer, Upstream};
+use jackfield_test_support::stand_in_server::{StandInResponse, StandInServer};
 use ring::{
     hmac,
     rand::SystemRandom,
@@ -29,7 +29,7 @@ const RSA: &[u8] = include_bytes!("../../../data/rsa-test-key.der");
 
 /// A running identity provider.
 pub(in crate::http) struct Issuer {
-    pub(in crate::http) upstream: Upstream,
+    pub(in crate::http) upstream: StandInServer,
     published: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -38,9 +38,9 @@ impl Issuer {
     pub(in crate::http) async fn start(keys: &[&SigningKey]) -> Self {
         let published = Arc::new(Mutex::new(keys.iter().map(|key| key.jwk()).collect::<Vec<Value>>()));
         let answered = Arc::clone(&published);
-        let upstream = Upstream::start(move |request| match request.path.as_str() {
-            "/acme/keys" => Answer::json(&json!({ "keys": *answered.lock().expect("the keys") })),
-            _ => Answer::empty(404),
+        let upstream = StandInServer::start(move |request| match request.path.as_str() {
+            "/acme/keys" => StandInResponse::json(&json!({ "keys": *answered.lock().expect("the keys") })),
+            _ => StandInResponse::empty(404),
         })
         .await;
         Self { upstream, published }

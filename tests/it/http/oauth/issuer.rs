@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_test_support::{
     app::TestApp,
     guests, marked,
-    upstream::{Answer, Upstream},
+    stand_in_server::{StandInResponse, StandInServer},
 };
 use serde_json::{Value, json};
 
@@ -37,10 +37,10 @@ fn provider(issuer: Option<&str>) -> Vec<u8> {
 }
 
 /// A service with that provider, and its token endpoint, which takes any code.
-async fn started(issuer: Option<&str>) -> (TestApp, Upstream) {
+async fn started(issuer: Option<&str>) -> (TestApp, StandInServer) {
     let token = marked::secret("at");
-    let upstream = Upstream::start(move |_| {
-        Answer::json(&json!({ "access_token": token, "token_type": "Bearer", "expires_in": 1_800 }))
+    let upstream = StandInServer::start(move |_| {
+        StandInResponse::json(&json!({ "access_token": token, "token_type": "Bearer", "expires_in": 1_800 }))
     })
     .await;
     let app = TestApp::builder()
@@ -53,7 +53,7 @@ async fn started(issuer: Option<&str>) -> (TestApp, Upstream) {
 }
 
 /// Begins a flow and comes back with a code, its state, and these.
-async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::Answer {
+async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::TestResponse {
     let begun = app.get(&format!("{MADE}/auth-url")).await.ok();
     let url = text(&begun, "url");
     let (_, state) = url.split_once("state=").expect("a state");
@@ -65,7 +65,7 @@ async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::A
 }
 
 #[tokio::test]
-async fn the_code_of_another_issuer_is_sent_nowhere() {
+async fn a_code_of_another_issuer_is_not_redeemed() {
     let (app, upstream) = started(Some(ISSUER)).await;
     for (with, field) in [
         (json!({ "iss": "https://login.evil.example" }), "iss"),
@@ -81,7 +81,7 @@ async fn the_code_of_another_issuer_is_sent_nowhere() {
 }
 
 #[tokio::test]
-async fn a_provider_that_names_no_issuer_may_send_one() {
+async fn a_provider_without_a_declared_issuer_may_send_one() {
     let (app, upstream) = started(None).await;
     let _ = come_back(&app, json!({})).await.ok();
     let _ = come_back(&app, json!({ "iss": ISSUER })).await.ok();

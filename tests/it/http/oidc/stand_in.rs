@@ -7,9 +7,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_test_support::{
-    app::{Builder, TestApp},
+    app::{TestApp, TestAppBuilder},
     marked,
-    upstream::{Answer, Recorded, Upstream},
+    stand_in_server::{ReceivedRequest, StandInResponse, StandInServer},
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -23,7 +23,7 @@ const REDIRECT: &str = "http://127.0.0.1:7420/signin/oidc/callback";
 
 /// A running identity provider.
 pub(super) struct Provider {
-    pub(super) upstream: Upstream,
+    pub(super) upstream: StandInServer,
     state: Arc<Mutex<State>>,
     pub(super) secret: String,
 }
@@ -89,12 +89,12 @@ impl Provider {
             grants: HashMap::new(),
         }));
         let answering = Arc::clone(&state);
-        let upstream = Upstream::start(move |request| answer(&mut lock(&answering), request)).await;
+        let upstream = StandInServer::start(move |request| answer(&mut lock(&answering), request)).await;
         Self { upstream, state, secret }
     }
 
     /// A service whose people sign in here.
-    pub(super) fn served(&self, builder: Builder) -> Builder {
+    pub(super) fn served(&self, builder: TestAppBuilder) -> TestAppBuilder {
         builder
             .reroute(HOST, &self.upstream)
             .setting("JACKFIELD_OIDC_ISSUER", ISSUER)
@@ -128,34 +128,35 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no panic of the stand-in")
 }
 
-fn answer(state: &mut State, request: &Recorded) -> Answer {
+fn answer(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
     match request.path.as_str() {
-        DESCRIPTION => Answer::json(&state.description),
-        "/acme/keys" => Answer::json(&json!({ "keys": state.keys })),
+        DESCRIPTION => StandInResponse::json(&state.description),
+        "/acme/keys" => StandInResponse::json(&json!({ "keys": state.keys })),
         TOKEN => token(state, request),
-        _ => Answer::empty(404),
+        _ => StandInResponse::empty(404),
     }
 }
 
-fn token(state: &mut State, request: &Recorded) -> Answer {
+fn token(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
     let form: HashMap<String, String> = request.form().into_iter().collect();
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let by_basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT}:{}", state.secret)));
     let is_known = request.header("authorization") == Some(&by_basic)
         || (field("client_id"), field("client_secret")) == (CLIENT, &state.secret);
     if !is_known {
-        return Answer::json(&json!({ "error": "invalid_client" })).status(401);
+        return StandInResponse::json(&json!({ "error": "invalid_client" })).status(401);
     }
     let verified = base64url(ring::digest::digest(&ring::digest::SHA256, field("code_verifier").as_bytes()).as_ref());
     // A code serves once (RFC 6749 §4.1.2).
     let grant = state.grants.remove(field("code"));
     let grant = grant.filter(|grant| grant.challenge == verified && field("redirect_uri") == REDIRECT);
     let Some(grant) = grant.filter(|_| field("grant_type") == "authorization_code") else {
-        return Answer::json(&json!({ "error": "invalid_grant", "error_description": "<script>" })).status(400);
+        return StandInResponse::json(&json!({ "error": "invalid_grant", "error_description": "<script>" }))
+            .status(400);
     };
     let mut given = json!({ "access_token": marked::secret("at-"), "token_type": "Bearer", "expires_in": 300 });
     if let Some(token) = grant.token {
         given["id_token"] = marked::note(token).into();
     }
-    Answer::json(&given)
+    StandInResponse::json(&given)
 }

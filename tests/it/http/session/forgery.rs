@@ -3,7 +3,7 @@
 use http::Method;
 use jackfield_api as api;
 use jackfield_test_support::{
-    app::{Caller, Session, TestApp},
+    app::{TestApp, TestCaller, TestSession},
     slack::Slack,
 };
 use reqwest::RequestBuilder;
@@ -39,7 +39,7 @@ fn sent(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
 async fn no_page_of_another_site_changes_anything_on_any_route() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     let mut tried = 0;
     for route in api::routes().into_iter().filter(|route| route.method != Method::GET) {
         for (what, fields) in FORGED {
@@ -49,7 +49,7 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
             let status = if is_sign_in && !is_foreign { 400 } else { 403 };
             let path = example(route.path);
             let answer = app
-                .send_made(Caller::Nobody, route.method.clone(), &path, |request| {
+                .send_made(TestCaller::Nobody, route.method.clone(), &path, |request| {
                     sent(session.cookie_alone(request), fields)
                 })
                 .await;
@@ -62,11 +62,11 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
 }
 
 #[tokio::test]
-async fn the_right_header_from_a_foreign_page_helps_nobody() {
+async fn a_csrf_header_from_another_origin_is_rejected() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     for (_, fields) in &FORGED[..5] {
-        let answer = app.send_made(Caller::Nobody, Method::POST, "/api/admin/people", |request| {
+        let answer = app.send_made(TestCaller::Nobody, Method::POST, "/api/admin/people", |request| {
             session
                 .on(request)
                 .header("content-type", "application/json")
@@ -75,7 +75,7 @@ async fn the_right_header_from_a_foreign_page_helps_nobody() {
         });
         let _ = answer.await.refused(403, "forbidden");
     }
-    let another = Session { csrf: app.sign_in(Caller::Executive).await.csrf, ..session.clone() };
+    let another = TestSession { csrf: app.sign_in(TestCaller::Executive).await.csrf, ..session.clone() };
     let body = json!({ "name": "A", "email": "a@b.example" });
     let _ =
         app.send_in(&another, Method::POST, "/api/admin/people", Some(body.clone())).await.refused(403, "forbidden");
@@ -83,22 +83,22 @@ async fn the_right_header_from_a_foreign_page_helps_nobody() {
 }
 
 #[tokio::test]
-async fn the_services_own_pages_are_known_by_their_origin() {
+async fn the_services_own_pages_are_accepted_by_their_origin() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     let own = [("origin", app.base.clone()), ("sec-fetch-site", "same-origin".to_owned())];
-    let answer = app.send_made(Caller::Nobody, Method::DELETE, SESSION, |request| {
+    let answer = app.send_made(TestCaller::Nobody, Method::DELETE, SESSION, |request| {
         own.iter().fold(session.on(request), |request, (name, value)| request.header(*name, value))
     });
     assert_eq!(answer.await.ok()["ok"], true);
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_reads_nothing_either() {
+async fn a_page_of_another_site_cannot_read_responses() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
+    let session = app.sign_in(TestCaller::Executive).await;
     for (from, status) in [("cross-site", 403), ("same-site", 403), ("none", 200), ("same-origin", 200)] {
-        let answer = app.send_made(Caller::Nobody, Method::GET, AUDIT, |request| {
+        let answer = app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| {
             session.cookie_alone(request).header("sec-fetch-site", from)
         });
         let answer = answer.await;
@@ -108,19 +108,19 @@ async fn a_page_of_another_site_reads_nothing_either() {
 }
 
 #[tokio::test]
-async fn two_cookies_of_one_name_are_none() {
+async fn two_cookies_with_one_name_are_both_ignored() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
-    let answer = app.send_made(Caller::Nobody, Method::GET, AUDIT, |request| {
+    let session = app.sign_in(TestCaller::Executive).await;
+    let answer = app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| {
         request.header("cookie", format!("{}; jackfield={}", session.cookie, "A".repeat(43)))
     });
     let _ = answer.await.refused(401, "unauthenticated");
 }
 
 #[tokio::test]
-async fn a_bearer_token_counts_before_a_cookie() {
+async fn a_bearer_token_takes_precedence_over_a_cookie() {
     let app = TestApp::builder().start().await;
-    let session = app.sign_in(Caller::Executive).await;
-    let answer = app.send_made(Caller::Manager, Method::GET, AUDIT, |request| session.on(request));
+    let session = app.sign_in(TestCaller::Executive).await;
+    let answer = app.send_made(TestCaller::Manager, Method::GET, AUDIT, |request| session.on(request));
     let _ = answer.await.refused(403, "forbidden");
 }

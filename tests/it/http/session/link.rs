@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_core::audit::{Action, Actor};
 use jackfield_store::NewAudit;
 use jackfield_test_support::{
-    app::{Answer, Caller, Session, TestApp},
+    app::{TestApp, TestCaller, TestResponse, TestSession},
     marked,
 };
 use jiff::SignedDuration;
@@ -18,19 +18,19 @@ async fn link(app: &TestApp, name: &str) -> String {
     marked::note(text.expose().clone())
 }
 
-async fn spend(app: &TestApp, link: &str) -> Answer {
-    app.send_as(Caller::Nobody, Method::POST, SESSION, Some(json!({ "link": link }))).await
+async fn spend(app: &TestApp, link: &str) -> TestResponse {
+    app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(json!({ "link": link }))).await
 }
 
 #[tokio::test]
-async fn a_link_signs_in_once_and_no_get_spends_it() {
+async fn a_link_signs_in_once_and_a_get_does_not_use_it_up() {
     let app = TestApp::builder().start().await;
     let link = link(&app, "first executive").await;
     for path in [format!("/api/session?link={link}"), SESSION.to_owned()] {
-        assert_eq!(app.send_as(Caller::Nobody, Method::GET, &path, None).await.ok()["signed_in"], false);
+        assert_eq!(app.send_as(TestCaller::Nobody, Method::GET, &path, None).await.ok()["signed_in"], false);
     }
     let answer = spend(&app, &link).await;
-    let session = Session::of(&answer);
+    let session = TestSession::of(&answer);
     let shown = answer.ok();
     assert_eq!((&shown["name"], &shown["level"]), (&json!("first executive"), &json!("executive")));
     assert_eq!(status(&app, &session).await, 200);
@@ -44,7 +44,7 @@ async fn a_link_signs_in_once_and_no_get_spends_it() {
 }
 
 #[tokio::test]
-async fn of_many_who_spend_a_link_at_once_one_is_in() {
+async fn of_many_concurrent_uses_of_a_link_one_succeeds() {
     let app = TestApp::builder().start().await;
     let other = app.beside().await;
     let link = link(&app, "sign-in link").await;
@@ -56,7 +56,7 @@ async fn of_many_who_spend_a_link_at_once_one_is_in() {
 }
 
 #[tokio::test]
-async fn a_link_ends_after_fifteen_minutes() {
+async fn a_link_expires_after_fifteen_minutes() {
     let app = TestApp::builder().start().await;
     let (one, two) = (link(&app, "one").await, link(&app, "two").await);
     app.clock.advance(SignedDuration::from_secs(15 * 60 - 1));
@@ -66,24 +66,24 @@ async fn a_link_ends_after_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn nobody_is_in_until_a_token_of_an_executive_or_a_session_was_made() {
+async fn a_service_without_executive_tokens_or_sessions_was_never_used() {
     let app = TestApp::builder().start().await;
     assert!(!app.store.was_never_used().await.expect("asked"), "there is an Executive's token");
     app.tamper("delete from tokens where level = 'executive'").await;
     assert!(app.store.was_never_used().await.expect("asked"));
     let link = link(&app, "first executive").await;
     assert!(app.store.was_never_used().await.expect("asked"), "a link that nobody used is nobody");
-    let session = Session::of(&spend(&app, &link).await);
+    let session = TestSession::of(&spend(&app, &link).await);
     assert_eq!(app.send_in(&session, Method::DELETE, SESSION, None).await.status, 200);
     assert!(!app.store.was_never_used().await.expect("asked"), "also when they are gone again");
 }
 
 #[tokio::test]
-async fn who_signs_out_everywhere_ends_every_session_of_the_links_name() {
+async fn signing_out_everywhere_ends_every_session_of_the_links_name() {
     let app = TestApp::builder().start().await;
     let mut sessions = Vec::new();
     for name in ["sign-in link", "sign-in link", "ada"] {
-        sessions.push(Session::of(&spend(&app, &link(&app, name).await).await));
+        sessions.push(TestSession::of(&spend(&app, &link(&app, name).await).await));
     }
     assert_eq!(app.send_in(&sessions[1], Method::DELETE, "/api/sessions", None).await.status, 200);
     let mut statuses = Vec::new();

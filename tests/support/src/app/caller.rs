@@ -2,7 +2,7 @@
 
 /// Who sends a test's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum TestCaller {
     /// Without a word about who it is.
     Nobody,
     /// With a token that never was one.
@@ -21,7 +21,7 @@ pub enum Caller {
     BrowserLedAstray,
 }
 
-impl Caller {
+impl TestCaller {
     /// Every kind of caller.
     pub const ALL: [Self; 11] = [
         Self::Nobody,

@@ -1,36 +1,26 @@
 //! A service that runs in this process: started with its settings on a free port, and what a test holds of it.
 
 use jackfield::{
-    app::{App, Surroundings},
+    app::{App, HostEnvironment},
     config::Config,
 };
-use jackfield_core::{Clock, Secret};
-use jackfield_egress::{EgressConfig, EgressLimits};
-use jackfield_sandbox::{Cache, Checker};
+use jackfield_core::Secret;
+use jackfield_sandbox::Cache;
 use jackfield_service::connections::Connections;
 use jackfield_store::Store;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::described::Described;
+use super::openapi_check::OpenApiCheck;
 use crate::marked;
 
 /// A service that was started and answers.
-pub(super) struct Running {
+pub(super) struct RunningService {
     pub(super) store: Store,
     pub(super) connections: Connections,
     pub(super) base: String,
-    pub(super) described: Described,
+    pub(super) openapi: OpenApiCheck,
     pub(super) stop: oneshot::Sender<()>,
     pub(super) served: JoinHandle<()>,
-}
-
-/// What a service is started with beside its settings, each time alike.
-#[derive(Clone, Debug)]
-pub(super) struct Around {
-    pub(super) clock: Clock,
-    pub(super) egress: EgressLimits,
-    pub(super) checker: Checker,
-    pub(super) compiled: Option<Cache>,
 }
 
 /// Where all tests of a whole run keep what they compiled, so that each component is compiled once. It is searched for
@@ -39,18 +29,12 @@ pub(super) fn compiled_by_all() -> Option<Cache> {
     marked::sinks().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
 }
 
-impl Running {
-    pub(super) async fn start(config: &Config, around: &Around) -> Self {
-        let surroundings = Surroundings {
-            clock: around.clock.clone(),
-            egress: EgressConfig { limits: around.egress.clone(), ..EgressConfig::default() },
-            checker: around.checker.clone(),
-            compiled: around.compiled.clone(),
-        };
-        let app = App::start(config, surroundings).await.expect("the service starts");
-        let store = app.store.clone();
-        let connections = app.connections.clone();
-        let described = Described::of(&app.catalog);
+impl RunningService {
+    pub(super) async fn start(config: &Config, environment: &HostEnvironment) -> Self {
+        let app = App::start(config, environment.clone()).await.expect("the service starts");
+        let store = app.store().clone();
+        let connections = app.connections().clone();
+        let openapi = OpenApiCheck::of(app.catalog());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
@@ -61,6 +45,6 @@ impl Running {
             };
             app.serve(listener, stopped).await.expect("the service ends well");
         });
-        Self { store, connections, base, described, stop, served }
+        Self { store, connections, base, openapi, stop, served }
     }
 }

@@ -3,24 +3,24 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, Caller, TestApp};
+use super::{TestApp, TestCaller, TestResponse};
 use crate::marked;
 
 /// A session that was begun.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct TestSession {
     /// The cookie, name and value.
     pub cookie: String,
     pub csrf: String,
 }
 
-impl Session {
+impl TestSession {
     /// Reads what a sign-in answered.
     ///
     /// # Panics
     /// The answer signs nobody in.
     #[must_use]
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &TestResponse) -> Self {
         let set = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.text));
         let cookie = set.split(';').next().expect("a cookie").to_owned();
         let _noted = marked::note(cookie.split_once('=').expect("a value").1.to_owned());
@@ -40,14 +40,20 @@ impl Session {
 
 impl TestApp {
     /// Signs in with the token of a kind of caller.
-    pub async fn sign_in(&self, caller: Caller) -> Session {
+    pub async fn sign_in(&self, caller: TestCaller) -> TestSession {
         let body = json!({ "token": self.token(caller).expect("a caller with a token") });
         let sign_in = self.request(None, Method::POST, "/api/session", |request| super::with_json(request, Some(body)));
-        Session::of(&sign_in.await)
+        TestSession::of(&sign_in.await)
     }
 
     /// Sends a request of a session's own page.
-    pub async fn send_in(&self, session: &Session, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub async fn send_in(
+        &self,
+        session: &TestSession,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> TestResponse {
         self.request(None, method, path, |request| super::with_json(session.on(request), body)).await
     }
 }

@@ -3,40 +3,40 @@
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::{Workspace, failure};
-use crate::upstream::Answer;
+use super::{GoogleState, api_errors};
+use crate::stand_in_server::StandInResponse;
 
 /// One calendar.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Calendar {
+pub(super) struct SharedCalendar {
     summary: String,
     /// With whom it is shared.
     pub(super) readers: Vec<String>,
 }
 
-impl Calendar {
+impl SharedCalendar {
     pub(super) fn new(summary: &str) -> Self {
         Self { summary: summary.to_owned(), readers: Vec::new() }
     }
 }
 
-impl Workspace {
+impl GoogleState {
     /// Shows a calendar, by its id as it stands in the path.
-    pub(super) fn show(&self, id: &str, who: &str) -> Answer {
+    pub(super) fn show(&self, id: &str, who: &str) -> StandInResponse {
         let id = percent_decode_str(id).decode_utf8_lossy();
         // Everybody has one of their own, which has their name.
         if id == "primary" || id == who {
-            return Answer::json(&json!({
+            return StandInResponse::json(&json!({
                 "kind": "calendar#calendar", "etag": "\"own\"", "id": who, "summary": who, "timeZone": "UTC",
             }));
         }
         match self.calendars.get(&*id).filter(|calendar| calendar.readers.iter().any(|reader| reader == who)) {
-            Some(calendar) => Answer::json(&json!({
+            Some(calendar) => StandInResponse::json(&json!({
                 "kind": "calendar#calendar", "etag": "\"p32\"", "id": id, "summary": calendar.summary,
                 "description": "Who is away", "timeZone": "Europe/Amsterdam", "dataOwner": "ops@acme.example",
                 "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
             })),
-            None => failure::refused(404, "notFound", "Not Found"),
+            None => api_errors::refused(404, "notFound", "Not Found"),
         }
     }
 }

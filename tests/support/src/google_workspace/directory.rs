@@ -3,10 +3,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{failure, masked, value};
+use super::{api_errors, masked, value};
 use crate::{
-    people::{self, Person},
-    upstream::{Answer, Recorded},
+    people::{self, Employee},
+    stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
 /// Rows of a page where no size is asked for, and the most that may be.
@@ -15,7 +15,7 @@ const MOST: usize = 500;
 
 /// The people.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct UserDirectory {
     rows: Vec<Value>,
     /// Who may read users.
     pub(super) administrators: Vec<String>,
@@ -24,13 +24,13 @@ pub(super) struct Directory {
 
 /// Whether an address is somebody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum AccountStatus {
     Yes,
     Deleted,
     No,
 }
 
-impl Directory {
+impl UserDirectory {
     pub(super) fn new(administrator: &str) -> Self {
         Self {
             rows: people::people().iter().map(row).collect(),
@@ -44,30 +44,30 @@ impl Directory {
         self.deleted.push(email.to_owned());
     }
 
-    pub(super) fn knows(&self, email: &str) -> Known {
+    pub(super) fn knows(&self, email: &str) -> AccountStatus {
         if self.rows.iter().any(|row| is_of(row, email)) {
-            Known::Yes
+            AccountStatus::Yes
         } else if self.deleted.iter().any(|deleted| deleted == email) {
-            Known::Deleted
+            AccountStatus::Deleted
         } else {
-            Known::No
+            AccountStatus::No
         }
     }
 
     /// Lists one page to whoever may read it.
-    pub(super) fn list(&self, request: &Recorded, who: &str) -> Answer {
+    pub(super) fn list(&self, request: &ReceivedRequest, who: &str) -> StandInResponse {
         let query = request.query_pairs();
         if !self.administrators.iter().any(|administrator| administrator == who) {
-            return failure::refused(403, "forbidden", "Not Authorized to access this resource/api");
+            return api_errors::refused(403, "forbidden", "Not Authorized to access this resource/api");
         }
         // A domain in the place of the customer is refused like any other mistake.
         if value(&query, "customer") != Some("my_customer") {
-            return failure::refused(400, "badRequest", "Bad Request");
+            return api_errors::refused(400, "badRequest", "Bad Request");
         }
         let size = value(&query, "maxResults").map_or(Some(PAGE), |size| size.parse().ok());
         let start = value(&query, "pageToken").map_or(Some(0), page_start);
         let (Some(size), Some(start)) = (size.filter(|size| (1..=MOST).contains(size)), start) else {
-            return failure::refused(400, "invalid", "Invalid Input");
+            return api_errors::refused(400, "invalid", "Invalid Input");
         };
         let mut rows: Vec<&Value> = self.rows.iter().collect();
         if value(&query, "orderBy") == Some("email") {
@@ -82,7 +82,7 @@ impl Directory {
         if start + size < rows.len() {
             body["nextPageToken"] = json!(page_token(start + size));
         }
-        Answer::json(&match value(&query, "fields") {
+        StandInResponse::json(&match value(&query, "fields") {
             Some(mask) => masked(&body, mask),
             None => body,
         })
@@ -102,7 +102,7 @@ fn is_of(row: &Value, email: &str) -> bool {
     row["primaryEmail"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(email))
 }
 
-fn row(person: &Person) -> Value {
+fn row(person: &Employee) -> Value {
     let mut row = json!({
         "kind": "admin#directory#user",
         // Twenty-one digits, more than a number holds.

@@ -16,13 +16,13 @@ const BITS: usize = 2_048;
 
 /// One key.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct ServiceAccountKey {
     pub(super) id: String,
     pub(super) is_deleted: bool,
     key: PrivateKey,
 }
 
-impl Key {
+impl ServiceAccountKey {
     /// The key that is there from the start. Making one takes a while, so all stand-ins of a process share it.
     pub(super) fn first() -> Self {
         static FIRST: OnceLock<PrivateKey> = OnceLock::new();

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::{
-    ask::{Asked, ask},
     people::{PEOPLE, people},
+    raw_http::{RawResponse, send},
 };
 
 /// When the tests take place.
@@ -45,13 +45,13 @@ fn signed(key_file: &str, claims: &Value) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-async fn token(google: &GoogleWorkspace, claims: &Value) -> Asked {
+async fn token(google: &GoogleWorkspace, claims: &Value) -> RawResponse {
     let form = format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
         signed(&google.key_file(), claims)
     );
     let fields = [("content-type", "application/x-www-form-urlencoded")];
-    ask(google, "POST oauth2.googleapis.com/token", &fields, &form).await
+    send(google, "POST oauth2.googleapis.com/token", &fields, &form).await
 }
 
 /// The status, the error and the beginning of the description of a refusal.
@@ -65,25 +65,25 @@ fn told(status: u16, error: &str, description: &str) -> (u16, String, String) {
     (status, error.to_owned(), description.to_owned())
 }
 
-async fn get(google: &GoogleWorkspace, token: &str, address: &str) -> Asked {
-    ask(google, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
+async fn get(google: &GoogleWorkspace, token: &str, address: &str) -> RawResponse {
+    send(google, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
 }
 
-async fn calendar(google: &GoogleWorkspace, token: &str, id: &str) -> Asked {
+async fn calendar(google: &GoogleWorkspace, token: &str, id: &str) -> RawResponse {
     get(google, token, &format!("www.googleapis.com/calendar/v3/calendars/{id}")).await
 }
 
-async fn directory(google: &GoogleWorkspace, token: &str, query: &str) -> Asked {
+async fn directory(google: &GoogleWorkspace, token: &str, query: &str) -> RawResponse {
     get(google, token, &format!("admin.googleapis.com/admin/directory/v1/users?{query}")).await
 }
 
 /// The status and the reason of an answer.
-fn reason(answer: &Asked) -> (u16, String) {
+fn reason(answer: &RawResponse) -> (u16, String) {
     (answer.status, answer.json()["error"]["errors"][0]["reason"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]
-async fn a_good_assertion_gives_a_token_for_itself_or_for_a_person() {
+async fn a_valid_assertion_gets_a_token_for_the_account_or_a_person() {
     let google = google().await;
     let own = token(&google, &claims(None, SCOPES[0])).await;
     assert_eq!(own.header("date"), Some("Mon, 21 Sep 2026 14:13:20 GMT"));
@@ -124,12 +124,12 @@ async fn every_refusal_is_told_in_googles_words() {
     // For itself it needs no delegation, not even by its own name.
     assert_eq!(token(&google, &with("sub", json!(CLIENT_EMAIL))).await.status, 200);
     let form = [("content-type", "application/x-www-form-urlencoded")];
-    let other = ask(&google, "POST oauth2.googleapis.com/token", &form, "grant_type=refresh_token").await;
+    let other = send(&google, "POST oauth2.googleapis.com/token", &form, "grant_type=refresh_token").await;
     assert_eq!(other.json()["error"], "unsupported_grant_type");
 }
 
 #[tokio::test]
-async fn a_deleted_key_or_account_is_refused_and_a_new_key_is_taken() {
+async fn a_deleted_key_or_account_is_rejected_and_a_new_key_accepted() {
     let google = google().await;
     let good = claims(None, SCOPES[0]);
     let old = google.key_file();
@@ -145,7 +145,7 @@ async fn a_deleted_key_or_account_is_refused_and_a_new_key_is_taken() {
 }
 
 #[tokio::test]
-async fn an_assertion_of_a_wrong_clock_is_out_of_time() {
+async fn an_assertion_dated_by_a_wrong_clock_is_rejected() {
     let google = google().await;
     for turned in [-301 - 30, 3_570] {
         google.follow(move || NOW + turned);
@@ -157,7 +157,7 @@ async fn an_assertion_of_a_wrong_clock_is_out_of_time() {
 }
 
 #[tokio::test]
-async fn a_calendar_is_shown_to_those_with_whom_it_is_shared() {
+async fn a_calendar_is_visible_to_those_it_is_shared_with() {
     let google = google().await;
     let id = CALENDAR.replace('@', "%40");
     let own = google.access_token(None, &SCOPES[..1]);
@@ -173,7 +173,7 @@ async fn a_calendar_is_shown_to_those_with_whom_it_is_shared() {
 }
 
 #[tokio::test]
-async fn the_apis_refuse_in_each_of_their_ways() {
+async fn the_apis_return_each_of_their_errors() {
     let google = google().await;
     let (both, poor) = (google.access_token(Some(ADMIN), &SCOPES), google.access_token(Some(ADMIN), &SCOPES[..1]));
     let list = async |token: &str| reason(&directory(&google, token, "customer=my_customer").await);
@@ -185,7 +185,7 @@ async fn the_apis_refuse_in_each_of_their_ways() {
     let limited = calendar(&google, &both, "primary").await;
     assert_eq!((reason(&limited), limited.header("retry-after")), ((403, "rateLimitExceeded".to_owned()), Some("9")));
     assert_eq!(list(&both).await, (403, "quotaExceeded".to_owned()));
-    google.restore_quota().disable(Api::Directory);
+    google.restore_quota().disable(GoogleApi::Directory);
     assert_eq!(list(&both).await, (403, "accessNotConfigured".to_owned()));
     assert_eq!(calendar(&google, &both, "primary").await.status, 200);
     google.turn(3_599);
@@ -193,7 +193,7 @@ async fn the_apis_refuse_in_each_of_their_ways() {
 }
 
 #[tokio::test]
-async fn the_pages_hold_every_person_once_and_only_what_was_asked_for() {
+async fn the_pages_list_every_person_once_with_the_requested_fields() {
     let google = google().await;
     let token = google.access_token(Some(ADMIN), &SCOPES);
     let mask = "nextPageToken,users(id,primaryEmail,name/fullName,suspended,archived)";

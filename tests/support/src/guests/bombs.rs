@@ -7,7 +7,7 @@ use wasm_encoder::{
     MemoryType, Module, ModuleSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
-use super::made::{joined, well_behaved};
+use super::synthetic::{joined, well_behaved};
 
 /// Bytes of one function's body that validators take (the JavaScript API's limit is 7,654,321).
 const BODY: usize = 7_000_000;

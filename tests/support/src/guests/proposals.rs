@@ -1,6 +1,6 @@
 //! Components that need a language proposal which the engine does not take: one for each (T13).
 
-use super::made::{joined, well_behaved};
+use super::synthetic::{joined, well_behaved};
 
 /// The proposals by name, each with what a core module, or a component, of it looks like.
 pub const PROPOSALS: [(&str, &str); 16] = [

@@ -17,14 +17,14 @@ fn refusal(bytes: &[u8], features: WasmFeatures) -> Option<String> {
 }
 
 #[test]
-fn the_control_is_valid() {
+fn the_well_behaved_component_is_valid() {
     assert_eq!(refusal(&well_behaved(), plain()), None);
     assert_eq!(refusal(&describing(&manifest()), plain()), None);
     assert_eq!(well_behaved(), describing(&manifest()));
 }
 
 #[test]
-fn what_misbehaves_only_when_it_runs_is_valid() {
+fn components_that_misbehave_at_run_time_are_valid() {
     let made: [(&str, Maker); 17] = [
         ("start_loops", start_loops),
         ("describe_loops", describe_loops),
@@ -51,7 +51,7 @@ fn what_misbehaves_only_when_it_runs_is_valid() {
 }
 
 #[test]
-fn a_stranger_is_valid_and_imports_what_it_is_named_after() {
+fn an_unknown_import_is_valid_and_present() {
     for interface in STRANGERS {
         let made = stranger(interface);
         assert_eq!(refusal(&made, plain()), None, "{interface}");
@@ -62,7 +62,7 @@ fn a_stranger_is_valid_and_imports_what_it_is_named_after() {
 }
 
 #[test]
-fn a_proposal_is_refused_without_it_and_valid_with_it() {
+fn a_component_with_a_proposal_is_valid_only_with_the_proposal() {
     for (name, _) in PROPOSALS {
         let made = proposal(name);
         assert!(refusal(&made, plain()).is_some(), "{name} is taken by a plain engine");
@@ -71,7 +71,7 @@ fn a_proposal_is_refused_without_it_and_valid_with_it() {
 }
 
 #[test]
-fn a_file_that_is_no_component_is_refused() {
+fn a_file_that_is_not_a_component_is_rejected() {
     for (name, bytes) in [
         ("empty", empty()),
         ("elf", elf()),
@@ -87,7 +87,7 @@ fn a_file_that_is_no_component_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_valid_where_its_text_says_so() {
+fn a_bomb_is_valid_unless_documented_otherwise() {
     for (name, bytes) in [
         ("many_functions", many_functions(1_000)),
         ("one_huge_function", one_huge_function()),

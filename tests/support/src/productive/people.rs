@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Query, document, refused};
+use super::{QueryParameters, document, refused};
 use crate::{
-    people::{self, PEOPLE, Person},
-    upstream::Answer,
+    people::{self, Employee, PEOPLE},
+    stand_in_server::StandInResponse,
 };
 
 /// Rows that are no user: contacts of clients, placeholders, agents.
@@ -42,7 +42,11 @@ pub(super) fn rows() -> Vec<Value> {
 }
 
 /// Answers `GET /people` by page numbers, or by cursors where the query has `page[after]`.
-pub(super) fn list(rows: &[Value], query: &Query, heeds_filters: bool) -> Result<Answer, Answer> {
+pub(super) fn list(
+    rows: &[Value],
+    query: &QueryParameters,
+    heeds_filters: bool,
+) -> Result<StandInResponse, StandInResponse> {
     let mut rows: Vec<&Value> = rows.iter().collect();
     for (key, value) in &query.0 {
         let Some(filter) = key.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']')) else { continue };
@@ -77,7 +81,7 @@ pub(super) fn list(rows: &[Value], query: &Query, heeds_filters: bool) -> Result
     })
 }
 
-fn by_number(rows: &[&Value], query: &Query) -> Answer {
+fn by_number(rows: &[&Value], query: &QueryParameters) -> StandInResponse {
     let (number, size, pages) = query.page(rows.len());
     let page = rows.iter().skip((number - 1).saturating_mul(size)).take(size);
     document(&json!({
@@ -91,7 +95,7 @@ fn by_number(rows: &[&Value], query: &Query) -> Answer {
 }
 
 /// The other way to page, which says neither where it is nor how much there is.
-fn by_cursor(rows: &[&Value], query: &Query, after: &str) -> Answer {
+fn by_cursor(rows: &[&Value], query: &QueryParameters, after: &str) -> StandInResponse {
     let (_, size, _) = query.page(rows.len());
     let start = rows.iter().position(|row| row["id"] == after).map_or(0, |place| place + 1);
     let page: Vec<&Value> = rows.iter().skip(start).take(size).copied().collect();
@@ -106,7 +110,7 @@ fn by_cursor(rows: &[&Value], query: &Query, after: &str) -> Answer {
     }))
 }
 
-fn shown(row: &Value, query: &Query) -> Value {
+fn shown(row: &Value, query: &QueryParameters) -> Value {
     let mut row = row.clone();
     row["attributes"] = query.sparse("people", &row["attributes"]);
     row
@@ -128,7 +132,7 @@ fn passes(row: &Value, filter: &str, value: &str) -> bool {
     }
 }
 
-fn user(person: &Person) -> Value {
+fn user(person: &Employee) -> Value {
     let number = person.number;
     let mut row = row(88_000 + number, person.given, person.family, &person.email);
     let attributes = &mut row["attributes"];

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::{
-    ask::{Asked, ask},
     people::PEOPLE,
+    raw_http::{RawResponse, send},
 };
 
 const WITH_ORGANIZATION: &str = "organization_memberships?include=organization&fields[organizations]=name";
@@ -17,9 +17,9 @@ async fn productive() -> Productive {
     productive
 }
 
-async fn get(productive: &Productive, token: &str, organization: &str, path: &str) -> Asked {
+async fn get(productive: &Productive, token: &str, organization: &str, path: &str) -> RawResponse {
     let fields = [("x-auth-token", token), ("x-organization-id", organization), ("content-type", MEDIA_TYPE)];
-    ask(productive, &format!("GET {HOST}/api/v2/{path}"), &fields, "").await
+    send(productive, &format!("GET {HOST}/api/v2/{path}"), &fields, "").await
 }
 
 /// The status and the first error of an answer.
@@ -29,15 +29,15 @@ async fn refusal(productive: &Productive, token: &str, organization: &str, path:
 }
 
 #[tokio::test]
-async fn a_request_without_the_content_type_is_not_looked_at() {
+async fn a_request_without_the_content_type_is_rejected() {
     let productive = productive().await;
-    let bare = ask(&productive, "GET api.productive.io/api/v2/people", &[("x-auth-token", "good")], "").await;
+    let bare = send(&productive, "GET api.productive.io/api/v2/people", &[("x-auth-token", "good")], "").await;
     assert_eq!(bare.status, 415);
     assert_eq!(get(&productive, "good", ORGANIZATION, "people").await.status, 200);
 }
 
 #[tokio::test]
-async fn memberships_are_the_tokens_own_whatever_the_header_says() {
+async fn memberships_depend_on_the_token_and_not_on_the_header() {
     let productive = productive().await;
     productive.join("good", "4202", "Acme Labs");
     let names = |answer: &Value| {
@@ -61,7 +61,7 @@ async fn memberships_are_the_tokens_own_whatever_the_header_says() {
 }
 
 #[tokio::test]
-async fn the_words_of_a_refusal_and_its_status_are_of_every_type() {
+async fn an_error_has_every_type_of_status_and_code() {
     let productive = productive().await;
     let (status, error) = refusal(&productive, "none", ORGANIZATION, "people").await;
     assert_eq!((status, &error["status"], &error["code"]), (401, &json!("401"), &json!("invalid_auth_token")));
@@ -75,7 +75,7 @@ async fn the_words_of_a_refusal_and_its_status_are_of_every_type() {
 }
 
 #[tokio::test]
-async fn the_pages_hold_every_user_once_and_none_is_larger_than_two_hundred() {
+async fn the_pages_list_every_user_once_and_at_most_two_hundred_each() {
     let productive = productive().await;
     let (mut ids, mut left, mut bare, mut number) = (HashSet::new(), 0, 0, 1);
     loop {
@@ -98,7 +98,7 @@ async fn the_pages_hold_every_user_once_and_none_is_larger_than_two_hundred() {
 }
 
 #[tokio::test]
-async fn a_filter_may_be_ignored_without_a_word() {
+async fn a_filter_may_be_ignored_silently() {
     let productive = productive().await;
     let count =
         async |path: &str| get(&productive, "good", ORGANIZATION, path).await.json()["meta"]["total_count"].as_u64();
@@ -110,7 +110,7 @@ async fn a_filter_may_be_ignored_without_a_word() {
 }
 
 #[tokio::test]
-async fn an_empty_list_has_no_pages_and_a_sparse_row_only_what_was_asked_for() {
+async fn an_empty_list_has_no_pages_and_a_sparse_row_only_requested_fields() {
     let productive = productive().await;
     productive.join("good", "4202", "Acme Labs");
     let empty = get(&productive, "good", "4202", "people").await.json();
@@ -120,7 +120,7 @@ async fn an_empty_list_has_no_pages_and_a_sparse_row_only_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn cursors_lead_through_all_rows_and_tell_no_totals() {
+async fn cursors_cover_all_rows_and_report_no_totals() {
     let productive = productive().await;
     let (mut after, mut rows) = (String::new(), 0);
     loop {
@@ -136,7 +136,7 @@ async fn cursors_lead_through_all_rows_and_tell_no_totals() {
 }
 
 #[tokio::test]
-async fn too_many_requests_say_in_seconds_how_long_to_wait() {
+async fn a_429_says_in_seconds_how_long_to_wait() {
     let productive = productive().await;
     productive.requests_left(1);
     assert_eq!(get(&productive, "good", ORGANIZATION, "people").await.status, 200);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    people::{self, Person},
-    upstream::Answer,
+    people::{self, Employee},
+    stand_in_server::StandInResponse,
 };
 
 /// Employments of a page where nobody says how many, and at most.
@@ -22,7 +22,7 @@ pub(super) fn employments() -> Vec<Value> {
 }
 
 /// Answers `GET /v1/employments`; each parameter that will not do is refused in a shape of its own.
-pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> Answer {
+pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> StandInResponse {
     let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let Some(number) = counted(parameter("page"), 1) else {
         return refused(&json!({"message": "page is invalid"}));
@@ -55,7 +55,7 @@ pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> Answer 
         .collect();
     let size = size.min(MOST);
     let rows: Vec<&Value> = wanted.iter().skip((number - 1).saturating_mul(size)).take(size).copied().collect();
-    Answer::json(&json!({"data": {
+    StandInResponse::json(&json!({"data": {
         "current_page": number, "total_pages": wanted.len().div_ceil(size), "total_count": wanted.len(),
         "employments": rows,
     }}))
@@ -69,11 +69,11 @@ fn counted(value: Option<&str>, default: usize) -> Option<usize> {
     }
 }
 
-fn refused(body: &Value) -> Answer {
-    Answer::json(body).status(422)
+fn refused(body: &Value) -> StandInResponse {
+    StandInResponse::json(body).status(422)
 }
 
-fn employment(person: &Person) -> Value {
+fn employment(person: &Employee) -> Value {
     let number = person.number;
     let private = person.email.replace("@acme.example", "@home.example");
     let mut employment = json!({
@@ -111,7 +111,7 @@ fn employment(person: &Person) -> Value {
 }
 
 /// Most are active. One status is none that Remote documents.
-fn status(person: &Person) -> &'static str {
+fn status(person: &Employee) -> &'static str {
     match person.number {
         _ if !person.active => "archived",
         number if number % 97 == 11 => "sabbatical",

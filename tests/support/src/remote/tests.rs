@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::{
-    ask::{Asked, ask},
     people::PEOPLE,
+    raw_http::{RawResponse, send},
 };
 
 /// A stand-in with a token for each environment.
@@ -15,12 +15,12 @@ async fn remote() -> Remote {
     remote
 }
 
-async fn get(remote: &Remote, token: &str, address: &str) -> Asked {
-    ask(remote, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
+async fn get(remote: &Remote, token: &str, address: &str) -> RawResponse {
+    send(remote, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
 }
 
 #[tokio::test]
-async fn a_token_is_good_in_its_own_environment_only() {
+async fn a_token_is_valid_in_its_own_environment_only() {
     let remote = remote().await;
     for (token, address, status) in [
         ("ra_live_good", "gateway.remote.com/v1/identity/current", 201),
@@ -38,7 +38,7 @@ async fn a_token_is_good_in_its_own_environment_only() {
 }
 
 #[tokio::test]
-async fn a_company_and_a_partner_s_client_see_different_things() {
+async fn a_company_token_and_a_partner_client_see_different_data() {
     let remote = remote().await;
     remote.client_token("ra_live_client").status("review");
     let company = format!("gateway.remote.com/v1/companies/{COMPANY_ID}");
@@ -58,7 +58,7 @@ async fn a_company_and_a_partner_s_client_see_different_things() {
 }
 
 #[tokio::test]
-async fn the_pages_hold_every_employment_once_and_none_is_larger_than_a_hundred() {
+async fn the_pages_list_every_employment_once_and_at_most_a_hundred_each() {
     let remote = remote().await;
     let (mut ids, mut number, mut bare, mut statuses) = (HashSet::new(), 1, 0, HashSet::new());
     loop {
@@ -84,7 +84,7 @@ async fn the_pages_hold_every_employment_once_and_none_is_larger_than_a_hundred(
 }
 
 #[tokio::test]
-async fn what_is_refused_is_refused_in_every_shape() {
+async fn errors_come_in_every_documented_shape() {
     let remote = remote().await;
     let body = async |query: &str| {
         let answer = get(&remote, "ra_live_good", &format!("gateway.remote.com/v1/employments?{query}")).await;
@@ -99,7 +99,7 @@ async fn what_is_refused_is_refused_in_every_shape() {
 }
 
 #[tokio::test]
-async fn too_many_requests_say_how_long_to_wait_in_the_way_that_was_set() {
+async fn a_429_gives_its_wait_in_the_configured_form() {
     let remote = remote().await;
     let identity = async || get(&remote, "ra_live_good", "gateway.remote.com/v1/identity/current").await;
     assert_eq!(identity().await.header("x-ratelimit-remaining"), Some("299"));
@@ -108,9 +108,9 @@ async fn too_many_requests_say_how_long_to_wait_in_the_way_that_was_set() {
     let limited = identity().await;
     assert_eq!((limited.status, limited.header("x-ratelimit-reset")), (429, Some("1500")));
     assert_eq!(limited.header("retry-after"), None);
-    remote.wait(Wait::RetryAfter(7));
+    remote.wait(WaitHint::RetryAfter(7));
     assert_eq!(identity().await.header("retry-after"), Some("7"));
-    remote.wait(Wait::Unsaid);
+    remote.wait(WaitHint::Unsaid);
     assert_eq!(identity().await.header("x-ratelimit-reset"), None);
     remote.requests_left(10);
     assert_eq!(identity().await.status, 201);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::TEAM;
-use crate::people::{self, PEOPLE, Person};
+use crate::people::{self, Employee, PEOPLE};
 
 /// Members that are no person: Slackbot, apps and workflows.
 pub const NOBODY: usize = 1 + APPS.len() + WORKFLOWS.len();
@@ -54,7 +54,7 @@ pub(super) fn of_a_crowd(number: usize) -> Value {
     person(&people::of_a_crowd(number))
 }
 
-fn person(person: &Person) -> Value {
+fn person(person: &Employee) -> Value {
     let id = person.id("U0");
     let is_guest = person.number.is_multiple_of(23);
     let mut member = json!({
@@ -132,7 +132,7 @@ fn bot(id: &str, name: &str, what: &str) -> Value {
     member
 }
 
-fn picture(person: &Person, size: u32) -> String {
+fn picture(person: &Employee, size: u32) -> String {
     let hash = (person.number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     format!("https://avatars.slack-edge.com/2026-01-01/{hash:014}_{size}.jpg")
 }

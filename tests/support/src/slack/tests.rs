@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{people::PEOPLE, upstream::Fail};
+use crate::{people::PEOPLE, stand_in_server::Failure};
 
 /// Calls a method and gives the whole answer as text; what came before the connection broke, where it did.
 async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
@@ -33,7 +33,7 @@ async fn call(slack: &Slack, token: &str, method: &str, form: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_states_of_a_token_and_a_channel_are_told_in_slacks_words() {
+async fn token_and_channel_states_use_slacks_error_codes() {
     let slack = Slack::start().await;
     slack.token("xoxb-good").token_with("xoxb-poor", &["channels:read"]).token("xoxb-dead").revoke("xoxb-dead");
     slack.private_channel("G0PRIVATE", "board").channel("C0OLD", "old").archive_channel("C0OLD");
@@ -54,7 +54,7 @@ async fn the_states_of_a_token_and_a_channel_are_told_in_slacks_words() {
 }
 
 #[tokio::test]
-async fn the_pages_hold_every_member_once() {
+async fn the_pages_list_every_member_once() {
     let slack = Slack::start().await;
     slack.token("xoxb-good");
     let (mut ids, mut people, mut form) = (std::collections::HashSet::new(), 0, "limit=100".to_owned());
@@ -79,7 +79,7 @@ async fn the_pages_hold_every_member_once() {
 }
 
 #[tokio::test]
-async fn a_page_for_load_has_a_real_ones_size() {
+async fn a_prepared_page_has_the_size_of_a_real_one() {
     let slack = Slack::start().await;
     slack.token("xoxb-good").made_for_load();
     let answer = raw(&slack, "xoxb-good", "users.list", "limit=1").await;
@@ -89,43 +89,43 @@ async fn a_page_for_load_has_a_real_ones_size() {
 }
 
 #[tokio::test]
-async fn it_fails_as_it_is_told_to_and_then_no_more() {
+async fn it_fails_as_configured_and_then_recovers() {
     let slack = Slack::start().await;
     slack.token("xoxb-good");
     let ask = async || raw(&slack, "xoxb-good", "auth.test", "").await;
     let honest = ask().await;
 
-    slack.fail_next(1, Fail::TooManyRequests { retry_after: Some(7) });
-    slack.fail_next(1, Fail::Reset);
+    slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(7) });
+    slack.fail_next(1, Failure::Reset);
     let limited = ask().await;
     assert!(limited.starts_with("HTTP/1.1 429 ") && limited.contains("retry-after: 7\r\n"), "{limited}");
     assert_eq!(ask().await, "");
     assert_eq!(ask().await, honest);
 
     for (fail, held) in [
-        (Fail::Status(503), "HTTP/1.1 503 "),
-        (Fail::Html, "<!doctype html>"),
-        (Fail::RedirectTo("https://example.com/x".to_owned()), "location: https://example.com/x\r\n"),
-        (Fail::ContentEncoding("zstd".to_owned()), "content-encoding: zstd\r\n"),
-        (Fail::HeaderFlood(300), "x-flood-299: flood\r\n"),
-        (Fail::Echo, r"\u0078\u006f\u0078\u0062"),
-        (Fail::Echo, "Bearer xoxb-good"),
-        (Fail::NotHttp, "SSH-2.0"),
-        (Fail::SlowDrip(Duration::ZERO), honest.as_str()),
-        (Fail::Huge(100_000), "hhhhhhhh\"}"),
+        (Failure::Status(503), "HTTP/1.1 503 "),
+        (Failure::Html, "<!doctype html>"),
+        (Failure::RedirectTo("https://example.com/x".to_owned()), "location: https://example.com/x\r\n"),
+        (Failure::ContentEncoding("zstd".to_owned()), "content-encoding: zstd\r\n"),
+        (Failure::HeaderFlood(300), "x-flood-299: flood\r\n"),
+        (Failure::Echo, r"\u0078\u006f\u0078\u0062"),
+        (Failure::Echo, "Bearer xoxb-good"),
+        (Failure::NotHttp, "SSH-2.0"),
+        (Failure::SlowDrip(Duration::ZERO), honest.as_str()),
+        (Failure::Huge(100_000), "hhhhhhhh\"}"),
     ] {
         slack.fail(fail.clone());
         let answer = ask().await;
         assert!(answer.contains(held), "{fail:?}: {answer}");
         slack.mend();
     }
-    for fail in [Fail::CutOff(9), Fail::CutJson] {
+    for fail in [Failure::CutOff(9), Failure::CutJson] {
         slack.fail(fail.clone());
         let answer = ask().await;
         assert!(answer.len() < honest.len() && answer.contains("\r\n\r\n{\""), "{fail:?}: {answer}");
         slack.mend();
     }
-    slack.fail_at("/api/users.list", Fail::Close);
+    slack.fail_at("/api/users.list", Failure::Close);
     assert_eq!(ask().await, honest);
     assert_eq!(raw(&slack, "xoxb-good", "users.list", "").await, "");
 }

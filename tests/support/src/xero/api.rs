@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Office, not_found, rows, tenants::Organisation, tokens::Refused};
-use crate::upstream::{Answer, Recorded};
+use super::{XeroState, not_found, rows, tenants::Tenant, tokens::TokenRejection};
+use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 /// Requests of one minute and of one day, by tenant, and of one minute by app.
 const LIMITS: (u32, u32, u32) = (60, 5_000, 10_000);
@@ -12,9 +12,9 @@ const LIMITS: (u32, u32, u32) = (60, 5_000, 10_000);
 /// Rows of a page of a payroll.
 const PAGE: usize = 100;
 
-impl Office {
+impl XeroState {
     /// Answers below `api.xero.com`, with the limits that are left.
-    pub(super) fn api(&mut self, request: &Recorded) -> Answer {
+    pub(super) fn api(&mut self, request: &ReceivedRequest) -> StandInResponse {
         self.requests += 1;
         let (minute, day, app) = LIMITS;
         let answer = self.call(request).unwrap_or_else(|refused| refused);
@@ -24,14 +24,14 @@ impl Office {
             .header("x-appminlimit-remaining", &app.saturating_sub(self.requests).to_string())
     }
 
-    fn call(&mut self, request: &Recorded) -> Result<Answer, Answer> {
+    fn call(&mut self, request: &ReceivedRequest) -> Result<StandInResponse, StandInResponse> {
         let (client_id, scope) = self.authenticate(request)?;
         let event = query(request, "authEventId");
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/connections") => Ok(Answer::json(&self.tenants.listed(&client_id, event.as_deref()))),
+            ("GET", "/connections") => Ok(StandInResponse::json(&self.tenants.listed(&client_id, event.as_deref()))),
             ("DELETE", path) => {
                 let id = path.strip_prefix("/connections/").ok_or_else(not_found)?;
-                if self.tenants.delete(&client_id, id) { Ok(Answer::empty(204)) } else { Err(not_found()) }
+                if self.tenants.delete(&client_id, id) { Ok(StandInResponse::empty(204)) } else { Err(not_found()) }
             }
             ("GET", path) => {
                 let (needed, is_payroll) = match path {
@@ -51,7 +51,10 @@ impl Office {
                     return Err(problem(401, "Unauthorized", "AuthorizationUnsuccessful"));
                 }
                 if !request.header("accept").is_some_and(|kind| kind.starts_with("application/json")) {
-                    return Ok(Answer::text("text/xml; charset=utf-8", "<Response><Status>OK</Status></Response>"));
+                    return Ok(StandInResponse::text(
+                        "text/xml; charset=utf-8",
+                        "<Response><Status>OK</Status></Response>",
+                    ));
                 }
                 self.rows(request, organisation)
             }
@@ -60,23 +63,23 @@ impl Office {
     }
 
     /// The app and the scope of the request's token.
-    fn authenticate(&self, request: &Recorded) -> Result<(String, String), Answer> {
+    fn authenticate(&self, request: &ReceivedRequest) -> Result<(String, String), StandInResponse> {
         let detail = match self.tokens.scope(request.bearer().unwrap_or_default(), self.time.now()) {
             Ok((client_id, scope)) => return Ok((client_id.to_owned(), scope.to_owned())),
-            Err(Refused::Expired(at)) => {
-                let at = crate::time::written(at, "%m/%d/%Y %H:%M:%S");
+            Err(TokenRejection::Expired(at)) => {
+                let at = crate::clock::format_utc(at, "%m/%d/%Y %H:%M:%S");
                 format!("TokenExpired: token expired at {at}")
             }
-            Err(Refused::Unknown) => "AuthenticationUnsuccessful".to_owned(),
+            Err(TokenRejection::Unknown) => "AuthenticationUnsuccessful".to_owned(),
         };
         Err(problem(401, "Unauthorized", &detail))
     }
 
-    fn rows(&self, request: &Recorded, organisation: &Organisation) -> Result<Answer, Answer> {
+    fn rows(&self, request: &ReceivedRequest, organisation: &Tenant) -> Result<StandInResponse, StandInResponse> {
         let now = self.time.now();
         let older = |key: &str, rows: Value| {
             let date = rows::older_date(now);
-            Answer::json(&json!({"Id": unique(), "Status": "OK", "DateTimeUTC": date, key: rows}))
+            StandInResponse::json(&json!({"Id": unique(), "Status": "OK", "DateTimeUTC": date, key: rows}))
         };
         match request.path.as_str() {
             "/api.xro/2.0/Organisation" => Ok(older("Organisations", json!([rows::organisation(organisation)]))),
@@ -93,7 +96,7 @@ impl Office {
                 if is_older {
                     return Ok(older("Employees", rows.into()));
                 }
-                Ok(Answer::json(&json!({
+                Ok(StandInResponse::json(&json!({
                     "id": unique(), "providerName": "Jackfield", "httpStatusCode": "OK", "problem": null,
                     "pagination": {"page": page, "pageSize": PAGE, "pageCount": pages, "itemCount": count},
                     "employees": rows,
@@ -104,15 +107,15 @@ impl Office {
 }
 
 /// A failure as most of Xero tells it.
-fn problem(status: u16, title: &str, detail: &str) -> Answer {
+fn problem(status: u16, title: &str, detail: &str) -> StandInResponse {
     let body = json!({
         "Type": null, "Title": title, "Status": status, "Detail": detail, "Instance": unique(),
         "Extensions": {},
     });
-    Answer::json(&body).status(status)
+    StandInResponse::json(&body).status(status)
 }
 
-fn bad_page(is_older: bool) -> Answer {
+fn bad_page(is_older: bool) -> StandInResponse {
     let body = if is_older {
         json!({"ErrorNumber": 16, "Type": "QueryParseException", "Message": "page is no number"})
     } else {
@@ -122,7 +125,7 @@ fn bad_page(is_older: bool) -> Answer {
             "instance": null, "invalidFields": fields,
         }})
     };
-    Answer::json(&body).status(400)
+    StandInResponse::json(&body).status(400)
 }
 
 /// The id of an answer.
@@ -130,6 +133,6 @@ fn unique() -> String {
     Uuid::new_v4().to_string()
 }
 
-fn query(request: &Recorded, key: &str) -> Option<String> {
+fn query(request: &ReceivedRequest, key: &str) -> Option<String> {
     request.query_pairs().into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }

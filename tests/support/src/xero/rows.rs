@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::tenants::Organisation;
+use super::tenants::Tenant;
 use crate::{
-    people::{self, Person},
-    time::written,
+    clock::format_utc,
+    people::{self, Employee},
 };
 
 /// Users of the books: the accountants among the people, and some who were removed.
@@ -20,7 +20,7 @@ pub(super) fn older_date(seconds: i64) -> String {
 }
 
 /// The row of an organisation, with keys and numbers that are nobody's business.
-pub(super) fn organisation(organisation: &Organisation) -> Value {
+pub(super) fn organisation(organisation: &Tenant) -> Value {
     let version = organisation.version.as_deref().unwrap_or_default();
     let country = match version.trim_end_matches("ONRAMP") {
         "UK" => "GB",
@@ -39,7 +39,7 @@ pub(super) fn organisation(organisation: &Organisation) -> Value {
 
 /// The users of the books.
 pub(super) fn users(now: i64) -> Vec<Value> {
-    let row = |person: &Person| {
+    let row = |person: &Employee| {
         let role = match person.number % 6 {
             0 => "REMOVED",
             1 => "FINANCIALADVISER",
@@ -59,7 +59,7 @@ pub(super) fn users(now: i64) -> Vec<Value> {
 
 /// The employees of the Australian payroll.
 pub(super) fn older_employees() -> Vec<Value> {
-    let row = |person: &Person| {
+    let row = |person: &Employee| {
         let mut row = json!({
             "EmployeeID": id(person, 'a'), "FirstName": person.given, "LastName": person.family,
             "Status": if person.active { "ACTIVE" } else { "TERMINATED" }, "Email": person.email,
@@ -82,8 +82,8 @@ pub(super) fn older_employees() -> Vec<Value> {
 
 /// The employees of the payrolls of the United Kingdom and New Zealand; some have an end that is still to come.
 pub(super) fn newer_employees(now: i64) -> Vec<Value> {
-    let day = |seconds: i64| written(seconds, "%Y-%m-%dT00:00:00");
-    let row = |person: &Person| {
+    let day = |seconds: i64| format_utc(seconds, "%Y-%m-%dT00:00:00");
+    let row = |person: &Employee| {
         let end = match person.number % 40 {
             _ if !person.active => json!(day(now - MONTH)),
             7 => json!(day(now + MONTH)),
@@ -102,11 +102,11 @@ pub(super) fn newer_employees(now: i64) -> Vec<Value> {
 }
 
 /// An id as Xero makes them, no two alike in one list.
-fn id(person: &Person, list: char) -> String {
+fn id(person: &Employee, list: char) -> String {
     format!("{list}{:07x}-770d-4099-b7e5-{:012x}", person.number * 54_321, person.number * 7_919)
 }
 
 /// A day of birth, before 1970 for some.
-fn birth(person: &Person) -> i64 {
+fn birth(person: &Employee) -> i64 {
     i64::try_from(person.number).unwrap_or_default() * 4_000_000 - 300_000_000
 }

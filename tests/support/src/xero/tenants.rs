@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::time::written;
+use crate::clock::format_utc;
 
 /// An organisation, or a practice.
 #[derive(Debug)]
-pub(super) struct Organisation {
+pub(super) struct Tenant {
     pub(super) id: String,
     pub(super) name: String,
     /// The edition, such as `AU`; none of a practice.
@@ -19,7 +19,7 @@ pub(super) struct Organisation {
 
 /// One app's connection to a tenant.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct TenantConnection {
     pub(super) id: Uuid,
     pub(super) tenant: String,
     client_id: String,
@@ -31,11 +31,11 @@ pub(super) struct Connection {
 /// All tenants and connections.
 #[derive(Debug)]
 pub(super) struct Tenants {
-    pub(super) organisations: Vec<Organisation>,
-    connections: Vec<Connection>,
+    pub(super) organisations: Vec<Tenant>,
+    connections: Vec<TenantConnection>,
 }
 
-impl Organisation {
+impl Tenant {
     pub(super) fn new(id: &str, name: &str, version: &str) -> Self {
         // There is no payroll in other editions.
         let has_payroll = ["AU", "UK", "NZ"].contains(&version.trim_end_matches("ONRAMP"));
@@ -48,15 +48,15 @@ impl Organisation {
 }
 
 impl Tenants {
-    pub(super) fn of(organisation: Organisation) -> Self {
+    pub(super) fn of(organisation: Tenant) -> Self {
         Self { organisations: vec![organisation], connections: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, organisation: Organisation) {
+    pub(super) fn add(&mut self, organisation: Tenant) {
         self.organisations.push(organisation);
     }
 
-    pub(super) fn of_id(&mut self, id: &str) -> &mut Organisation {
+    pub(super) fn of_id(&mut self, id: &str) -> &mut Tenant {
         let found = self.organisations.iter_mut().find(|organisation| organisation.id == id);
         found.expect("an organisation that the stand-in has")
     }
@@ -66,7 +66,7 @@ impl Tenants {
         let found = self.connections.iter_mut().find(|known| known.client_id == client_id && known.tenant == tenant);
         match found {
             Some(connection) => connection.event = event,
-            None => self.connections.push(Connection {
+            None => self.connections.push(TenantConnection {
                 id: Uuid::new_v4(),
                 tenant: tenant.to_owned(),
                 client_id: client_id.to_owned(),
@@ -77,12 +77,12 @@ impl Tenants {
     }
 
     /// The connections of an app.
-    pub(super) fn of_app(&self, client_id: &str) -> impl Iterator<Item = &Connection> {
+    pub(super) fn of_app(&self, client_id: &str) -> impl Iterator<Item = &TenantConnection> {
         self.connections.iter().filter(move |connection| connection.client_id == client_id)
     }
 
     /// The tenant of an app with this id, where it is connected.
-    pub(super) fn connected(&self, client_id: &str, tenant: &str) -> Option<&Organisation> {
+    pub(super) fn connected(&self, client_id: &str, tenant: &str) -> Option<&Tenant> {
         self.of_app(client_id).find(|connection| connection.tenant == tenant)?;
         self.organisations.iter().find(|organisation| organisation.id == tenant)
     }
@@ -106,12 +106,12 @@ impl Tenants {
 
     /// The connections of an app as `GET /connections` lists them, of one event where one is named.
     pub(super) fn listed(&self, client_id: &str, event: Option<&str>) -> Value {
-        let of_event = |connection: &&Connection| event.is_none_or(|event| connection.event.to_string() == event);
-        let row = |connection: &Connection| {
+        let of_event = |connection: &&TenantConnection| event.is_none_or(|event| connection.event.to_string() == event);
+        let row = |connection: &TenantConnection| {
             let organisation = self.organisations.iter().find(|organisation| organisation.id == connection.tenant)?;
             let kind = if organisation.version.is_some() { "ORGANISATION" } else { "PRACTICE" };
             // Seven digits of a fraction, and no zone.
-            let made = written(connection.made, "%Y-%m-%dT%H:%M:%S.5165400");
+            let made = format_utc(connection.made, "%Y-%m-%dT%H:%M:%S.5165400");
             Some(json!({
                 "id": connection.id.to_string(), "authEventId": connection.event.to_string(), "tenantId": organisation.id, "tenantType": kind,
                 "tenantName": organisation.name, "createdDateUtc": made, "updatedDateUtc": made,

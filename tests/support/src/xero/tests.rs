@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::*;
-use crate::ask::{Asked, ask};
+use crate::raw_http::{RawResponse, send};
 
 const REDIRECT: &str = "https://jackfield.example/oauth/callback";
 const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more-0123456789";
@@ -45,12 +45,12 @@ fn authorize_url(client_id: &str, changed: &[(&str, &str)]) -> String {
 }
 
 /// Sends a form to the token endpoint or its neighbour, with HTTP Basic where a user and a password are given.
-async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> Asked {
+async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> RawResponse {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let basic = basic.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
     let fields: Vec<_> =
         [Some(FORM), basic.as_deref().map(|basic| ("authorization", basic))].into_iter().flatten().collect();
-    ask(xero, &format!("POST identity.xero.com/connect/{path}"), &fields, &body).await
+    send(xero, &format!("POST identity.xero.com/connect/{path}"), &fields, &body).await
 }
 
 /// Redeems a code of the web app.
@@ -78,16 +78,16 @@ fn text(document: &Value, key: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_organisations_and_its_buttons_lead_back_to_the_app() {
+async fn the_page_shows_the_organisations_and_its_buttons_redirect_to_the_app() {
     let xero = xero().await;
     let url = authorize_url("web", &[]);
     let address = format!("GET {}", url.trim_start_matches("https://"));
-    let page = ask(&xero, &address, &[], "").await;
+    let page = send(&xero, &address, &[], "").await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("Acme Instruments") && page.body.contains("value=\"t-uk\""), "{}", page.body);
 
     let press = async |form: &str| {
-        let answer = ask(&xero, &address.replace("GET", "POST"), &[FORM], form).await;
+        let answer = send(&xero, &address.replace("GET", "POST"), &[FORM], form).await;
         assert_eq!(answer.status, 302);
         Url::parse(answer.header("location").expect("a redirect")).expect("a URL")
     };
@@ -106,7 +106,7 @@ async fn the_page_shows_the_organisations_and_its_buttons_lead_back_to_the_app()
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_authorize_url_ends_at_xero() {
+async fn a_wrong_authorize_url_shows_xeros_error_page() {
     let xero = xero().await;
     for (client_id, changed) in [
         ("nobody", &[][..]),
@@ -117,7 +117,7 @@ async fn a_mistake_in_the_authorize_url_ends_at_xero() {
         ("public", &[("code_challenge", ""), ("code_challenge_method", "")][..]),
     ] {
         let url = authorize_url(client_id, changed);
-        let page = ask(&xero, &format!("GET {}", url.trim_start_matches("https://")), &[], "").await;
+        let page = send(&xero, &format!("GET {}", url.trim_start_matches("https://")), &[], "").await;
         assert_eq!(page.status, 500, "{client_id} {changed:?}");
     }
     // A web app may do without PKCE.
@@ -136,7 +136,7 @@ async fn a_test_consents_without_the_page() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_and_only_for_the_app_that_asked() {
+async fn a_code_is_valid_once_and_only_for_its_app() {
     let xero = xero().await;
     let code = || xero.authorize(&authorize_url("web", &[])).allow(&[TENANT]).code.expect("a code");
     let refused = json!({"error": "invalid_grant"});
@@ -160,7 +160,7 @@ async fn a_code_is_good_once_and_only_for_the_app_that_asked() {
 }
 
 #[tokio::test]
-async fn an_app_says_who_it_is_by_its_own_way_alone() {
+async fn an_app_authenticates_only_in_its_own_way() {
     let xero = xero().await;
     let client = ("client_id", "public");
     let code = xero.authorize(&authorize_url("public", &[])).allow(&[TENANT]).code.expect("a code");
@@ -188,7 +188,7 @@ async fn an_app_says_who_it_is_by_its_own_way_alone() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_rotate_and_the_old_one_is_taken_until_the_new_one_was_used() {
+async fn refresh_tokens_rotate_and_the_old_one_works_until_the_new_one_is_used() {
     let xero = xero().await;
     let first = text(&connect(&xero).await, "refresh_token");
     let second = text(&refresh(&xero, &first).await, "refresh_token");
@@ -208,7 +208,7 @@ async fn refresh_tokens_rotate_and_the_old_one_is_taken_until_the_new_one_was_us
 }
 
 #[tokio::test]
-async fn an_unused_refresh_token_lives_for_its_time() {
+async fn an_unused_refresh_token_is_valid_for_its_lifetime() {
     let xero = xero().await;
     xero.refresh_lifetime(1_000).grace(10);
     let token = text(&connect(&xero).await, "refresh_token");
@@ -221,7 +221,7 @@ async fn an_unused_refresh_token_lives_for_its_time() {
 }
 
 #[tokio::test]
-async fn no_refresh_token_comes_without_the_scope_for_it() {
+async fn no_refresh_token_is_issued_without_its_scope() {
     let xero = xero().await;
     let url = authorize_url("web", &[("scope", "accounting.settings.read")]);
     let tokens = redeem(&xero, &xero.authorize(&url).allow(&[TENANT]).code.expect("a code")).await;
@@ -234,7 +234,7 @@ async fn no_refresh_token_comes_without_the_scope_for_it() {
 }
 
 #[tokio::test]
-async fn revocation_takes_all_that_the_user_gave_to_the_app() {
+async fn revocation_revokes_everything_the_user_granted_to_the_app() {
     let xero = xero().await;
     let (one, other) = (connect(&xero).await, connect(&xero).await);
     let public = xero.access_token("public", &[TENANT]);
@@ -258,9 +258,9 @@ async fn revocation_takes_all_that_the_user_gave_to_the_app() {
 #[tokio::test]
 async fn each_host_has_its_own_paths() {
     let xero = xero().await;
-    assert_eq!(ask(&xero, "GET identity.xero.com/connections", &[], "").await.status, 404);
-    assert_eq!(ask(&xero, "GET login.xero.com/connections", &[], "").await.status, 404);
+    assert_eq!(send(&xero, "GET identity.xero.com/connections", &[], "").await.status, 404);
+    assert_eq!(send(&xero, "GET login.xero.com/connections", &[], "").await.status, 404);
     // The API wants a token before it says what it does not have.
-    assert_eq!(ask(&xero, "POST api.xero.com/connect/token", &[FORM], "").await.status, 401);
-    assert_eq!(ask(&xero, "GET api.xero.com/elsewhere", &[], "").await.status, 401);
+    assert_eq!(send(&xero, "POST api.xero.com/connect/token", &[FORM], "").await.status, 401);
+    assert_eq!(send(&xero, "GET api.xero.com/elsewhere", &[], "").await.status, 401);
 }

@@ -4,7 +4,7 @@ use super::random;
 
 /// A refresh token that was sent to the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refreshed {
+pub struct RefreshAttempt {
     /// The token.
     pub token: String,
     /// When it was given out, counted over all refresh tokens from 1; 0 where it never was.
@@ -26,13 +26,13 @@ pub(super) struct Lifetimes {
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) lifetimes: Lifetimes,
-    pub(super) refreshes: Vec<Refreshed>,
-    access: Vec<Access>,
-    refresh: Vec<Refresh>,
+    pub(super) refreshes: Vec<RefreshAttempt>,
+    access: Vec<AccessToken>,
+    refresh: Vec<RefreshToken>,
 }
 
 #[derive(Debug)]
-struct Access {
+struct AccessToken {
     token: String,
     client_id: String,
     scope: String,
@@ -41,7 +41,7 @@ struct Access {
 }
 
 #[derive(Debug)]
-struct Refresh {
+struct RefreshToken {
     token: String,
     client_id: String,
     scope: String,
@@ -54,7 +54,7 @@ struct Refresh {
 
 /// A new pair of tokens.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct TokenPair {
     pub(super) access: String,
     /// Only with the scope `offline_access`.
     pub(super) refresh: Option<String>,
@@ -63,24 +63,24 @@ pub(super) struct Pair {
 
 /// Why an access token is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum TokenRejection {
     Expired(i64),
     Unknown,
 }
 
 impl Tokens {
     /// Gives out the pair of a new grant.
-    pub(super) fn give(&mut self, client_id: &str, scope: &str, now: i64) -> Pair {
+    pub(super) fn give(&mut self, client_id: &str, scope: &str, now: i64) -> TokenPair {
         let grant = self.refresh.len();
         self.pair(client_id, scope, grant, now)
     }
 
     /// Takes a refresh token for a new pair, unless it is dead; notes it in any case.
-    pub(super) fn renew(&mut self, client_id: &str, token: &str, now: i64) -> Option<Pair> {
+    pub(super) fn renew(&mut self, client_id: &str, token: &str, now: i64) -> Option<TokenPair> {
         let found = self.refresh.iter().position(|refresh| refresh.token == token);
         let taken = found.filter(|&at| self.refresh[at].client_id == client_id && self.refreshes_now(at, now));
         let number = found.map_or(0, |at| at + 1);
-        self.refreshes.push(Refreshed { token: token.to_owned(), number, taken: taken.is_some() });
+        self.refreshes.push(RefreshAttempt { token: token.to_owned(), number, taken: taken.is_some() });
         let refresh = &mut self.refresh[taken?];
         refresh.first_used.get_or_insert(now);
         let (scope, grant) = (refresh.scope.clone(), refresh.grant);
@@ -88,11 +88,11 @@ impl Tokens {
     }
 
     /// The app and the scope of an access token that is good now.
-    pub(super) fn scope(&self, token: &str, now: i64) -> Result<(&str, &str), Refused> {
+    pub(super) fn scope(&self, token: &str, now: i64) -> Result<(&str, &str), TokenRejection> {
         let access = self.access.iter().find(|access| access.token == token && !access.is_revoked);
-        let access = access.ok_or(Refused::Unknown)?;
+        let access = access.ok_or(TokenRejection::Unknown)?;
         if access.expires <= now {
-            Err(Refused::Expired(access.expires))
+            Err(TokenRejection::Expired(access.expires))
         } else {
             Ok((&access.client_id, &access.scope))
         }
@@ -136,10 +136,10 @@ impl Tokens {
         !refresh.is_revoked && now < good_until && !later.any(|later| later.first_used.is_some())
     }
 
-    fn pair(&mut self, client_id: &str, scope: &str, grant: usize, now: i64) -> Pair {
+    fn pair(&mut self, client_id: &str, scope: &str, grant: usize, now: i64) -> TokenPair {
         // What a JSON Web Token looks like; nobody is to look into it.
         let access = format!("eyJhbGciOiJSUzI1NiJ9.{}.{}", random(), random());
-        self.access.push(Access {
+        self.access.push(AccessToken {
             token: access.clone(),
             client_id: client_id.to_owned(),
             scope: scope.to_owned(),
@@ -148,7 +148,7 @@ impl Tokens {
         });
         let refresh = scope.split(' ').any(|scope| scope == "offline_access").then(random);
         if let Some(token) = &refresh {
-            self.refresh.push(Refresh {
+            self.refresh.push(RefreshToken {
                 token: token.clone(),
                 client_id: client_id.to_owned(),
                 scope: scope.to_owned(),
@@ -158,7 +158,7 @@ impl Tokens {
                 is_revoked: false,
             });
         }
-        Pair { access, refresh, scope: scope.to_owned() }
+        TokenPair { access, refresh, scope: scope.to_owned() }
     }
 }
 

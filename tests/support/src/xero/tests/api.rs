@@ -9,10 +9,10 @@ const ORGANISATION: &str = "/api.xro/2.0/Organisation";
 const OLDER: &str = "/payroll.xro/1.0/Employees";
 const NEWER: &str = "/payroll.xro/2.0/Employees";
 
-async fn get(xero: &Xero, token: &str, tenant: &str, path: &str) -> Asked {
+async fn get(xero: &Xero, token: &str, tenant: &str, path: &str) -> RawResponse {
     let bearer = format!("Bearer {token}");
     let fields = [("authorization", bearer.as_str()), ("xero-tenant-id", tenant), ("accept", "application/json")];
-    ask(xero, &format!("GET api.xero.com{path}"), &fields, "").await
+    send(xero, &format!("GET api.xero.com{path}"), &fields, "").await
 }
 
 /// The status and the detail of an answer.
@@ -26,7 +26,7 @@ fn told(status: u16, detail: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn connections_are_those_of_the_app_and_are_deleted_one_by_one() {
+async fn connections_belong_to_the_app_and_are_deleted_one_by_one() {
     let xero = xero().await;
     xero.practice("t-practice", "Acme Accountants");
     let token = xero.access_token("web", &[TENANT, "t-practice"]);
@@ -45,7 +45,7 @@ async fn connections_are_those_of_the_app_and_are_deleted_one_by_one() {
     let bearer = format!("Bearer {token}");
     let address = format!("DELETE api.xero.com/connections/{}", text(&list[0], "id"));
     for status in [204, 404] {
-        assert_eq!(ask(&xero, &address, &[("authorization", &bearer)], "").await.status, status);
+        assert_eq!(send(&xero, &address, &[("authorization", &bearer)], "").await.status, status);
     }
     assert_eq!(xero.connected("web"), ["t-practice"]);
     assert!(xero.is_alive(&token));
@@ -79,7 +79,7 @@ async fn every_refusal_is_told_in_xeros_words() {
 }
 
 #[tokio::test]
-async fn an_answer_is_dated_by_its_clock_and_tells_what_is_left() {
+async fn a_response_has_the_clocks_date_and_the_remaining_limits() {
     let xero = xero().await;
     let token = xero.access_token("web", &[TENANT]);
     xero.follow(|| 784_111_777);
@@ -93,16 +93,16 @@ async fn an_answer_is_dated_by_its_clock_and_tells_what_is_left() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_ask_for_json_gets_xml() {
+async fn a_request_that_does_not_accept_json_gets_xml() {
     let xero = xero().await;
     let bearer = format!("Bearer {}", xero.access_token("web", &[TENANT]));
     let fields = [("authorization", bearer.as_str()), ("xero-tenant-id", TENANT)];
-    let answer = ask(&xero, &format!("GET api.xero.com{ORGANISATION}"), &fields, "").await;
+    let answer = send(&xero, &format!("GET api.xero.com{ORGANISATION}"), &fields, "").await;
     assert!(answer.status == 200 && answer.body.starts_with("<Response>"), "{}", answer.body);
 }
 
 #[tokio::test]
-async fn the_older_payroll_has_every_person_once_and_says_nothing_of_the_end() {
+async fn the_older_payroll_lists_every_person_once_without_pagination() {
     let xero = xero().await;
     let token = xero.access_token("web", &[TENANT]);
     let (mut ids, mut terminated) = (HashSet::new(), 0);
@@ -134,7 +134,7 @@ async fn the_newer_payroll_counts_its_pages_and_has_no_status() {
 }
 
 #[tokio::test]
-async fn the_books_have_users_of_which_some_were_removed() {
+async fn the_books_list_users_including_removed_ones() {
     let xero = xero().await;
     let token = xero.access_token("web", &[TENANT]);
     let answer = get(&xero, &token, TENANT, "/api.xro/2.0/Users").await.json();

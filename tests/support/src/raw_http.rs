@@ -6,17 +6,17 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::upstream::Upstream;
+use crate::stand_in_server::StandInServer;
 
 /// What a stand-in answered.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Asked {
+impl RawResponse {
     /// The body as JSON; null where it is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -29,7 +29,7 @@ impl Asked {
 }
 
 /// Sends a request such as `GET gateway.remote.com/v1/identity/current`, with these header fields and this body.
-pub(crate) async fn ask(upstream: &Upstream, request: &str, fields: &[(&str, &str)], body: &str) -> Asked {
+pub(crate) async fn send(upstream: &StandInServer, request: &str, fields: &[(&str, &str)], body: &str) -> RawResponse {
     let (method, address) = request.split_once(' ').expect("a method and an address");
     let (host, path) = address.split_at(address.find('/').expect("a path"));
     let mut message =
@@ -44,5 +44,5 @@ pub(crate) async fn ask(upstream: &Upstream, request: &str, fields: &[(&str, &st
     stream.read_to_string(&mut answer).await.expect("it answers and closes");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Asked { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
+    RawResponse { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
 }

@@ -22,7 +22,7 @@ const BUMP: &str = "(local $at i32)
     (local.get $at)";
 
 /// A provider in the making. Each part can be put out of order.
-pub(super) struct Made {
+pub(super) struct ComponentBuilder {
     pub(super) contract: Contract,
     /// Its version, as it stands in the names of the exports.
     pub(super) version: &'static str,
@@ -53,7 +53,7 @@ pub(super) struct Made {
 /// A provider that does nothing wrong: the control of all others.
 #[must_use]
 pub fn well_behaved() -> Vec<u8> {
-    Made::new().encode()
+    ComponentBuilder::new().encode()
 }
 
 /// A provider that does nothing wrong and says this of itself; see [`manifest`].
@@ -62,7 +62,7 @@ pub fn well_behaved() -> Vec<u8> {
 /// The document is no manifest of the contract.
 #[must_use]
 pub fn describing(manifest: &Value) -> Vec<u8> {
-    Made { manifest: manifest.clone(), ..Made::new() }.encode()
+    ComponentBuilder { manifest: manifest.clone(), ..ComponentBuilder::new() }.encode()
 }
 
 /// A provider that says this of itself and answers every `list-users` with this page; its keys are those of the WIT.
@@ -71,7 +71,7 @@ pub fn describing(manifest: &Value) -> Vec<u8> {
 /// A document is not what the contract has in its place.
 #[must_use]
 pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
-    Made { manifest: manifest.clone(), users: page.clone(), ..Made::new() }.encode()
+    ComponentBuilder { manifest: manifest.clone(), users: page.clone(), ..ComponentBuilder::new() }.encode()
 }
 
 /// The same of version 0.2.0 of the contract, whose users say what they are.
@@ -80,8 +80,8 @@ pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
 /// A document is not what the contract has in its place.
 #[must_use]
 pub fn listing_v0_2(manifest: &Value, page: &Value) -> Vec<u8> {
-    let made = Made::under(Contract::next());
-    Made { version: "0.2.0", manifest: manifest.clone(), users: page.clone(), ..made }.encode()
+    let made = ComponentBuilder::under(Contract::next());
+    ComponentBuilder { version: "0.2.0", manifest: manifest.clone(), users: page.clone(), ..made }.encode()
 }
 
 /// The manifest of [`well_behaved`], to be changed and given to [`describing`]. Keys and cases are those of the WIT.
@@ -107,7 +107,7 @@ pub fn manifest() -> Value {
     })
 }
 
-impl Made {
+impl ComponentBuilder {
     pub(super) fn new() -> Self {
         Self::under(Contract::frozen())
     }

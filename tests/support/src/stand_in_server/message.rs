@@ -15,7 +15,7 @@ const FIELDS: usize = 256;
 
 /// One request that a stand-in got.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct ReceivedRequest {
     /// The method.
     pub method: Method,
     /// The path as it stood on the wire, without the query.
@@ -28,7 +28,7 @@ pub struct Recorded {
     pub body: Bytes,
 }
 
-impl Recorded {
+impl ReceivedRequest {
     /// The first value of a header field, where it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -68,7 +68,7 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
 
 /// What a stand-in answers.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct StandInResponse {
     /// The status.
     pub status: u16,
     /// Header fields beside those of framing, written as they stand.
@@ -77,7 +77,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl StandInResponse {
     /// 200 with a JSON document.
     #[must_use]
     pub fn json(document: &serde_json::Value) -> Self {
@@ -138,7 +138,7 @@ impl Answer {
 }
 
 /// Reads the next request of a connection; none when the client has closed it.
-pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Option<Recorded>> {
+pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Option<ReceivedRequest>> {
     let (mut request, framing) = loop {
         if let Some(head) = head(buffer)? {
             break head;
@@ -161,7 +161,11 @@ pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::R
 }
 
 /// Writes an honest answer.
-pub(super) async fn write(stream: &mut TcpStream, request: &Recorded, answer: &Answer) -> io::Result<()> {
+pub(super) async fn write(
+    stream: &mut TcpStream,
+    request: &ReceivedRequest,
+    answer: &StandInResponse,
+) -> io::Result<()> {
     let head = answer.head(&format!("content-length: {}\r\n", answer.body.len()));
     let body = if request.method == Method::HEAD { Bytes::new() } else { answer.body.clone() };
     stream.write_all_buf(&mut head.chain(body)).await
@@ -173,7 +177,7 @@ enum Framing {
 }
 
 /// Takes a whole head from the buffer; none while it is not there yet.
-fn head(buffer: &mut BytesMut) -> io::Result<Option<(Recorded, Framing)>> {
+fn head(buffer: &mut BytesMut) -> io::Result<Option<(ReceivedRequest, Framing)>> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
     let httparse::Status::Complete(length) = parsed.parse(buffer).map_err(io::Error::other)? else {
@@ -186,7 +190,7 @@ fn head(buffer: &mut BytesMut) -> io::Result<Option<(Recorded, Framing)>> {
     }
     let target = parsed.path.unwrap_or_default();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.to_owned())));
-    let request = Recorded {
+    let request = ReceivedRequest {
         method: parsed.method.unwrap_or_default().parse().map_err(io::Error::other)?,
         path: path.to_owned(),
         query,

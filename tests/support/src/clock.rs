@@ -8,12 +8,12 @@ use std::{
 use jiff::Timestamp;
 
 /// A clock that can be turned.
-pub(crate) struct Time {
+pub(crate) struct StandInClock {
     source: Box<dyn Fn() -> i64 + Send>,
     turned: i64,
 }
 
-impl Time {
+impl StandInClock {
     /// Seconds since the beginning of 1970.
     pub(crate) fn now(&self) -> i64 {
         (self.source)() + self.turned
@@ -31,11 +31,11 @@ impl Time {
 
     /// The time now as a `Date` field holds it.
     pub(crate) fn date(&self) -> String {
-        written(self.now(), "%a, %d %b %Y %H:%M:%S GMT")
+        format_utc(self.now(), "%a, %d %b %Y %H:%M:%S GMT")
     }
 }
 
-impl Default for Time {
+impl Default for StandInClock {
     fn default() -> Self {
         let machine = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -45,13 +45,13 @@ impl Default for Time {
     }
 }
 
-impl fmt::Debug for Time {
+impl fmt::Debug for StandInClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Time({})", self.date())
     }
 }
 
 /// Writes a time, given in seconds since the beginning of 1970, in UTC.
-pub(crate) fn written(seconds: i64, format: &str) -> String {
+pub(crate) fn format_utc(seconds: i64, format: &str) -> String {
     Timestamp::from_second(seconds).unwrap_or_default().strftime(format).to_string()
 }

@@ -10,10 +10,10 @@ use tokio::{
 use super::*;
 
 #[tokio::test]
-async fn a_gzip_bomb_is_small_on_the_wire_and_grows() {
+async fn a_gzip_bomb_is_small_on_the_wire_and_large_when_decompressed() {
     const PLAIN: usize = 64 << 20;
-    let upstream = Upstream::start(|_| Answer::empty(204)).await;
-    upstream.fail(Fail::GzipBomb(PLAIN as u64));
+    let upstream = StandInServer::start(|_| StandInResponse::empty(204)).await;
+    upstream.fail(Failure::GzipBomb(PLAIN as u64));
     let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
     stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("it reads");
     let mut answer = Vec::new();
@@ -40,8 +40,8 @@ async fn a_gzip_bomb_is_small_on_the_wire_and_grows() {
 }
 
 #[test]
-fn a_secret_is_dressed_in_every_way() {
-    let dressed = dresses("s3cr/t+");
+fn a_secret_is_encoded_in_every_way() {
+    let dressed = encodings("s3cr/t+");
     let as_dressed = |name| &dressed.iter().find(|(dress, _)| *dress == name).expect("a dress").1;
     assert_eq!(as_dressed("percent, lower case"), "s3cr%2ft%2b");
     assert_eq!(as_dressed("JSON escapes"), r"\u0073\u0033\u0063\u0072\u002f\u0074\u002b");
@@ -51,8 +51,8 @@ fn a_secret_is_dressed_in_every_way() {
 }
 
 #[tokio::test]
-async fn a_chunked_request_is_read_whole_and_the_connection_kept() {
-    let upstream = Upstream::start(|request| Answer::text("text/plain", request.body.clone())).await;
+async fn a_chunked_request_is_read_completely_and_the_connection_is_kept() {
+    let upstream = StandInServer::start(|request| StandInResponse::text("text/plain", request.body.clone())).await;
     let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
     for _ in 0..2 {
         let request =

@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 use super::{
     echo,
-    message::{self, Answer, Recorded},
+    message::{self, ReceivedRequest, StandInResponse},
 };
 
 /// Bytes that are written at once where an answer is long.
@@ -16,7 +16,7 @@ const BLOCK: usize = 64 << 10;
 
 /// A way to fail.
 #[derive(Clone, Debug)]
-pub enum Fail {
+pub enum Failure {
     /// Answers a status with a few words of plain text.
     Status(u16),
     /// Answers 429, with `Retry-After` in seconds where one is given.
@@ -25,7 +25,7 @@ pub enum Fail {
         retry_after: Option<u32>,
     },
     /// Gives this very answer: an absurd `Retry-After`, a redirect 307, a lie.
-    Answer(Answer),
+    Response(StandInResponse),
     /// Answers 200 with the page of a captive portal.
     Html,
     /// Gives the first half of the honest body, framed as if it were all.
@@ -64,33 +64,38 @@ pub enum Fail {
     NotHttp,
 }
 
-impl Fail {
+impl Failure {
     /// Fails one request. Continues where the connection can serve another.
     pub(super) async fn misbehave(
         self,
         stream: &mut TcpStream,
-        request: &Recorded,
-        honest: impl FnOnce() -> Answer,
+        request: &ReceivedRequest,
+        honest: impl FnOnce() -> StandInResponse,
     ) -> io::Result<ControlFlow<()>> {
         let answer = match self {
-            Self::Status(status) => Answer::text("text/plain", "the stand-in fails as it was told to").status(status),
+            Self::Status(status) => {
+                StandInResponse::text("text/plain", "the stand-in fails as it was told to").status(status)
+            }
             Self::TooManyRequests { retry_after } => {
-                let answer = Answer::json(&serde_json::json!({"ok": false, "error": "ratelimited"})).status(429);
+                let answer =
+                    StandInResponse::json(&serde_json::json!({"ok": false, "error": "ratelimited"})).status(429);
                 match retry_after {
                     Some(seconds) => answer.header("retry-after", &seconds.to_string()),
                     None => answer,
                 }
             }
-            Self::Answer(answer) => answer,
-            Self::Html => Answer::text("text/html", "<!doctype html><title>Welcome to the hotel's Wi-Fi</title>"),
+            Self::Response(answer) => answer,
+            Self::Html => {
+                StandInResponse::text("text/html", "<!doctype html><title>Welcome to the hotel's Wi-Fi</title>")
+            }
             Self::CutJson => {
                 let mut answer = honest();
                 answer.body.truncate(answer.body.len() / 2);
                 answer
             }
-            Self::RedirectTo(url) => Answer::redirect(302, &url),
-            Self::Echo => echo::everything_received(request),
-            Self::EchoGzip => echo::everything_received(request).gzip(),
+            Self::RedirectTo(url) => StandInResponse::redirect(302, &url),
+            Self::Echo => echo::echo_request(request),
+            Self::EchoGzip => echo::echo_request(request).gzip(),
             Self::ContentEncoding(coding) => honest().header("content-encoding", &coding),
             Self::HeaderFlood(fields) => {
                 (0..fields).fold(honest(), |answer, number| answer.header(&format!("x-flood-{number}"), "flood"))
@@ -102,7 +107,7 @@ impl Fail {
     }
 
     /// The failures that no server library would let out, or that take the connection with them.
-    async fn below_http(self, stream: &mut TcpStream, honest: impl FnOnce() -> Answer) -> io::Result<()> {
+    async fn below_http(self, stream: &mut TcpStream, honest: impl FnOnce() -> StandInResponse) -> io::Result<()> {
         match self {
             Self::CutOff(after) => {
                 let answer = honest();
@@ -128,7 +133,7 @@ impl Fail {
             Self::GzipBomb(bytes) => gzip_bomb(stream, bytes).await,
             Self::Endless => {
                 let chunk = format!("{BLOCK:x}\r\n{}\r\n", "e".repeat(BLOCK));
-                let answer = Answer::text("application/json", Bytes::new());
+                let answer = StandInResponse::text("application/json", Bytes::new());
                 for_ever(stream, &answer.head("transfer-encoding: chunked\r\n"), chunk.as_bytes()).await
             }
             Self::EndlessInterim => {
@@ -155,7 +160,7 @@ async fn huge(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     let (start, end) = (r#"{"ok":true,"padding":""#, r#""}"#);
     let padding = bytes.saturating_sub((start.len() + end.len()) as u64);
     let length = padding + (start.len() + end.len()) as u64;
-    let answer = Answer::text("application/json", Bytes::new());
+    let answer = StandInResponse::text("application/json", Bytes::new());
     stream.write_all(&answer.head(&format!("content-length: {length}\r\n"))).await?;
     stream.write_all(start.as_bytes()).await?;
     let block = [b'h'; BLOCK];
@@ -176,7 +181,7 @@ async fn gzip_bomb(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     Compress::new(Compression::best(), false)
         .compress_vec(&zeros, &mut block, FlushCompress::Full)
         .map_err(io::Error::other)?;
-    let answer = Answer::text("application/json", Bytes::new()).header("content-encoding", "gzip");
+    let answer = StandInResponse::text("application/json", Bytes::new()).header("content-encoding", "gzip");
     let mut head = answer.head("transfer-encoding: chunked\r\n").to_vec();
     head.extend_from_slice(b"a\r\n\x1f\x8b\x08\0\0\0\0\0\0\xff\r\n");
     stream.write_all(&head).await?;

@@ -6,11 +6,11 @@ use base64::{Engine, engine::general_purpose};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::message::{Answer, Recorded};
+use super::message::{ReceivedRequest, StandInResponse};
 
 /// A secret in each dress, by the dress's name.
 #[must_use]
-pub fn dresses(secret: &str) -> Vec<(&'static str, String)> {
+pub fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     let bytes = secret.as_bytes();
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let spelt = |form: fn(&mut String, u32)| {
@@ -49,7 +49,7 @@ pub fn dresses(secret: &str) -> Vec<(&'static str, String)> {
 ///
 /// `ok` is false and `error` is the `Authorization` or `X-Auth-Token` as it came, so that a provider's error text carries it on.
 #[must_use]
-pub fn everything_received(request: &Recorded) -> Answer {
+pub fn echo_request(request: &ReceivedRequest) -> StandInResponse {
     let mut held: Vec<(String, String)> = request
         .headers
         .iter()
@@ -61,15 +61,15 @@ pub fn everything_received(request: &Recorded) -> Answer {
     for (name, value) in &held {
         // What follows `Bearer ` is the secret; its dresses must not begin in the middle of a base64 group.
         let secret = value.rsplit_once(' ').map_or(value.as_str(), |(_, secret)| secret);
-        let dressed = dresses(secret).into_iter().map(|(dress, text)| (dress.to_owned(), Value::from(text)));
+        let dressed = encodings(secret).into_iter().map(|(dress, text)| (dress.to_owned(), Value::from(text)));
         echo.insert(name.clone(), Value::Object(dressed.chain([("whole".to_owned(), json!(value))]).collect()));
     }
     let credential = request.header("authorization").or_else(|| request.header("x-auth-token"));
     let whole = credential.unwrap_or("nothing").to_owned();
     // The JSON dress is a dress only while its backslashes stand alone, not escaped once more.
     let body = json!({"ok": false, "error": whole, "echo": echo}).to_string().replace(r"\\u", r"\u");
-    let mut answer = Answer::text("application/json", body).header("x-echo", &whole);
-    for (number, (_, text)) in dresses(whole.rsplit(' ').next().unwrap_or_default()).into_iter().enumerate() {
+    let mut answer = StandInResponse::text("application/json", body).header("x-echo", &whole);
+    for (number, (_, text)) in encodings(whole.rsplit(' ').next().unwrap_or_default()).into_iter().enumerate() {
         answer = answer.header(&format!("x-echo-{number}"), &text);
     }
     let location = utf8_percent_encode(&whole, NON_ALPHANUMERIC);

@@ -1,6 +1,6 @@
 //! Files that are no component, though some look like one.
 
-use super::made::well_behaved;
+use super::synthetic::well_behaved;
 
 /// No byte at all.
 #[must_use]

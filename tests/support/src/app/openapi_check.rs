@@ -12,20 +12,20 @@ use jsonschema::Validator;
 use reqwest::{Method, Request, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::TestResponse;
 
 const PROBLEM: &str = "application/problem+json";
 
 /// A request as it went out.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct SentRequest {
     method: Method,
     path: String,
     /// The type and the bytes of its body, where it has one.
     body: Option<(String, Vec<u8>)>,
 }
 
-impl Sent {
+impl SentRequest {
     pub(super) fn of(request: &Request) -> Self {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let body = request.body().and_then(|body| body.as_bytes());
@@ -43,13 +43,13 @@ fn essence(kind: &str) -> &str {
 }
 
 /// The description of one service, ready to be held against.
-pub(super) struct Described {
+pub(super) struct OpenApiCheck {
     document: Value,
     /// Made when they are first needed, by what they are for.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
-impl Described {
+impl OpenApiCheck {
     pub(super) fn of(catalog: &Catalog) -> Self {
         Self::by(openapi::of_catalog(catalog))
     }
@@ -59,14 +59,14 @@ impl Described {
     }
 
     /// Fails the test whose request was answered, or whose body was taken, otherwise than is described.
-    pub(super) fn hold(&self, sent: &Sent, answer: &Answer) {
+    pub(super) fn hold(&self, sent: &SentRequest, answer: &TestResponse) {
         if let Err(why) = self.judge(sent, answer) {
-            let (Sent { method, path, .. }, Answer { status, text, .. }) = (sent, answer);
+            let (SentRequest { method, path, .. }, TestResponse { status, text, .. }) = (sent, answer);
             panic!("{method} {path} → {status}: {why}\nhost/src/api/openapi/ says otherwise than: {text}");
         }
     }
 
-    fn judge(&self, Sent { method, path, body }: &Sent, answer: &Answer) -> Result<(), String> {
+    fn judge(&self, SentRequest { method, path, body }: &SentRequest, answer: &TestResponse) -> Result<(), String> {
         // A HEAD is answered by the GET of its path, without the body.
         let is_head = method == Method::HEAD;
         let name = if is_head { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
@@ -150,7 +150,7 @@ impl Described {
     }
 }
 
-impl fmt::Debug for Described {
+impl fmt::Debug for OpenApiCheck {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Described").finish_non_exhaustive()
     }
@@ -175,16 +175,16 @@ mod tests {
 
     fn judge(method: &Method, path: &str, sent: Option<&Value>, status: u16, kind: &str, text: &str) -> String {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(kind).expect("a type"))]);
-        let answer = Answer { status, headers, text: text.to_owned() };
+        let answer = TestResponse { status, headers, text: text.to_owned() };
         let body = sent.map(|sent| ("application/json".to_owned(), sent.to_string().into_bytes()));
-        let sent = Sent { method: method.clone(), path: path.to_owned(), body };
-        Described::by(openapi::document([])).judge(&sent, &answer).err().unwrap_or_default()
+        let sent = SentRequest { method: method.clone(), path: path.to_owned(), body };
+        OpenApiCheck::by(openapi::document([])).judge(&sent, &answer).err().unwrap_or_default()
     }
 
     const STATUS: &str = "/api/admin/connections/acme/status";
 
     #[test]
-    fn an_answer_as_described_is_passed() {
+    fn a_documented_response_passes() {
         let json = "application/json; charset=utf-8";
         assert_eq!(judge(&Method::GET, STATUS, None, 200, json, r#"{"configured": true, "team": "red"}"#), "");
         assert_eq!(judge(&Method::HEAD, STATUS, None, 200, json, ""), "");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_described_is_found() {
+    fn an_undocumented_response_fails() {
         let json = "application/json";
         let problem = |code: &str, status: u16| {
             json!({

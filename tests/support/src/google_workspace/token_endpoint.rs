@@ -5,8 +5,8 @@ use rsa::Pkcs1v15Sign;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{CLIENT_EMAIL, SCOPES, TOKEN_LIFETIME, Workspace, directory::Known, value};
-use crate::upstream::{Answer, Recorded};
+use super::{CLIENT_EMAIL, GoogleState, SCOPES, TOKEN_LIFETIME, directory::AccountStatus, value};
+use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
@@ -22,20 +22,20 @@ const OUT_OF_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 mi
 
 /// Why no token is given: status, error and description.
 #[derive(Debug)]
-struct Refused(u16, &'static str, String);
+struct TokenError(u16, &'static str, String);
 
-impl Refused {
+impl TokenError {
     fn grant(description: &str) -> Self {
         Self(400, "invalid_grant", description.to_owned())
     }
 }
 
-impl Workspace {
-    pub(super) fn token(&mut self, request: &Recorded) -> Answer {
+impl GoogleState {
+    pub(super) fn token(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let form = request.form();
         let given = match value(&form, "grant_type") {
             Some(GRANT) => self.check(value(&form, "assertion").unwrap_or_default()),
-            other => Err(Refused(
+            other => Err(TokenError(
                 400,
                 "unsupported_grant_type",
                 format!("Invalid grant_type: {}", other.unwrap_or_default()),
@@ -44,52 +44,58 @@ impl Workspace {
         match given {
             Ok((identity, scopes)) => {
                 let token = self.give(identity, scopes);
-                Answer::json(&json!({"access_token": token, "expires_in": TOKEN_LIFETIME, "token_type": "Bearer"}))
+                StandInResponse::json(
+                    &json!({"access_token": token, "expires_in": TOKEN_LIFETIME, "token_type": "Bearer"}),
+                )
             }
-            Err(Refused(status, error, description)) => {
-                Answer::json(&json!({"error": error, "error_description": description})).status(status)
+            Err(TokenError(status, error, description)) => {
+                StandInResponse::json(&json!({"error": error, "error_description": description})).status(status)
             }
         }
     }
 
     /// Who acts, and with which scopes.
-    fn check(&self, assertion: &str) -> Result<(String, Vec<String>), Refused> {
-        let malformed = || Refused::grant("Bad Request");
+    fn check(&self, assertion: &str) -> Result<(String, Vec<String>), TokenError> {
+        let malformed = || TokenError::grant("Bad Request");
         let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
         let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
         let (header, claims) =
-            part(header).zip(part(claims)).ok_or_else(|| Refused::grant("Invalid JWT: Failed to parse."))?;
+            part(header).zip(part(claims)).ok_or_else(|| TokenError::grant("Invalid JWT: Failed to parse."))?;
         let claim = |name: &str| claims[name].as_str().unwrap_or_default();
 
         if let Some((error, description)) = self.dead {
             let status = if error == "invalid_grant" { 400 } else { 401 };
-            return Err(Refused(status, error, description.to_owned()));
+            return Err(TokenError(status, error, description.to_owned()));
         }
         if claim("iss") != CLIENT_EMAIL {
-            return Err(Refused::grant("Invalid grant: account not found"));
+            return Err(TokenError::grant("Invalid grant: account not found"));
         }
         if !self.is_signed(&header, signed, signature) {
-            return Err(Refused::grant("Invalid JWT Signature."));
+            return Err(TokenError::grant("Invalid JWT Signature."));
         }
         if claim("aud") != AUDIENCE {
-            return Err(Refused::grant("Invalid JWT: Failed audience check."));
+            return Err(TokenError::grant("Invalid JWT: Failed audience check."));
         }
         let (issued, expires, now) = (claims["iat"].as_i64(), claims["exp"].as_i64(), self.time.now());
         let in_time = issued.zip(expires).is_some_and(|(issued, expires)| {
             issued <= now + LEEWAY && expires > now && (1..=LONGEST).contains(&(expires - issued))
         });
         if !in_time {
-            return Err(Refused::grant(OUT_OF_TIME));
+            return Err(TokenError::grant(OUT_OF_TIME));
         }
         let scopes: Vec<String> = claim("scope").split_whitespace().map(str::to_owned).collect();
         if scopes.is_empty() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
-            return Err(Refused(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.".to_owned()));
+            return Err(TokenError(
+                400,
+                "invalid_scope",
+                "Invalid OAuth scope or ID token audience provided.".to_owned(),
+            ));
         }
         self.identity(claims["sub"].as_str(), &scopes).map(|identity| (identity, scopes))
     }
 
     /// The person for whom the service account acts, where it may; without one it acts for itself.
-    fn identity(&self, subject: Option<&str>, scopes: &[String]) -> Result<String, Refused> {
+    fn identity(&self, subject: Option<&str>, scopes: &[String]) -> Result<String, TokenError> {
         // For itself it needs no delegation.
         let Some(subject) = subject.filter(|subject| *subject != CLIENT_EMAIL) else {
             return Ok(CLIENT_EMAIL.to_owned());
@@ -97,12 +103,12 @@ impl Workspace {
         if !scopes.iter().all(|scope| self.delegated.contains(scope)) {
             let words = "Client is unauthorized to retrieve access tokens using this method, or client not authorized \
                          for any of the scopes requested.";
-            return Err(Refused(401, "unauthorized_client", words.to_owned()));
+            return Err(TokenError(401, "unauthorized_client", words.to_owned()));
         }
         match self.directory.knows(subject) {
-            Known::Yes => Ok(subject.to_owned()),
-            Known::Deleted => Err(Refused::grant("The account has been deleted")),
-            Known::No => Err(Refused::grant("Invalid email or User ID")),
+            AccountStatus::Yes => Ok(subject.to_owned()),
+            AccountStatus::Deleted => Err(TokenError::grant("The account has been deleted")),
+            AccountStatus::No => Err(TokenError::grant("Invalid email or User ID")),
         }
     }
 

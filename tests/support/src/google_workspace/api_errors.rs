@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Api;
-use crate::upstream::Answer;
+use super::GoogleApi;
+use crate::stand_in_server::StandInResponse;
 
 /// Whether requests are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,33 +13,33 @@ pub(super) enum Quota {
 }
 
 /// Refuses with the reason alone, as most of the older APIs do.
-pub(super) fn refused(status: u16, reason: &str, message: &str) -> Answer {
+pub(super) fn refused(status: u16, reason: &str, message: &str) -> StandInResponse {
     answer(status, message, "global", reason)
 }
 
-pub(super) fn unauthenticated() -> Answer {
+pub(super) fn unauthenticated() -> StandInResponse {
     refused(401, "authError", "Invalid Credentials")
 }
 
-pub(super) fn insufficient_scope() -> Answer {
+pub(super) fn insufficient_scope() -> StandInResponse {
     let message = "Request had insufficient authentication scopes.";
     detailed(403, message, "insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 }
 
-pub(super) fn disabled(api: Api) -> Answer {
+pub(super) fn disabled(api: GoogleApi) -> StandInResponse {
     let name = match api {
-        Api::Calendar => "Google Calendar API",
-        Api::Directory => "Admin SDK API",
+        GoogleApi::Calendar => "Google Calendar API",
+        GoogleApi::Directory => "Admin SDK API",
     };
     let message = format!("{name} has not been used in project 113 before or it is disabled.");
     detailed(403, &message, "accessNotConfigured", "SERVICE_DISABLED")
 }
 
 /// Google answers 403 as often as 429.
-pub(super) fn quota(api: Api, retry_after: Option<u32>) -> Answer {
+pub(super) fn quota(api: GoogleApi, retry_after: Option<u32>) -> StandInResponse {
     let reason = match api {
-        Api::Calendar => "rateLimitExceeded",
-        Api::Directory => "quotaExceeded",
+        GoogleApi::Calendar => "rateLimitExceeded",
+        GoogleApi::Directory => "quotaExceeded",
     };
     let answer = answer(403, "Rate Limit Exceeded", "usageLimits", reason);
     match retry_after {
@@ -48,21 +48,22 @@ pub(super) fn quota(api: Api, retry_after: Option<u32>) -> Answer {
     }
 }
 
-pub(super) fn not_found() -> Answer {
-    Answer::text("text/html; charset=UTF-8", "<!doctype html><title>Error 404 (Not Found)!!1</title>").status(404)
+pub(super) fn not_found() -> StandInResponse {
+    StandInResponse::text("text/html; charset=UTF-8", "<!doctype html><title>Error 404 (Not Found)!!1</title>")
+        .status(404)
 }
 
-fn answer(status: u16, message: &str, domain: &str, reason: &str) -> Answer {
-    Answer::json(&body(status, message, domain, reason)).status(status)
+fn answer(status: u16, message: &str, domain: &str, reason: &str) -> StandInResponse {
+    StandInResponse::json(&body(status, message, domain, reason)).status(status)
 }
 
-fn detailed(status: u16, message: &str, reason: &str, detail: &str) -> Answer {
+fn detailed(status: u16, message: &str, reason: &str, detail: &str) -> StandInResponse {
     let mut body = body(status, message, "global", reason);
     body["error"]["status"] = json!("PERMISSION_DENIED");
     body["error"]["details"] = json!([
         {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": detail, "domain": "googleapis.com"},
     ]);
-    Answer::json(&body).status(status)
+    StandInResponse::json(&body).status(status)
 }
 
 fn body(status: u16, message: &str, domain: &str, reason: &str) -> Value {

@@ -1,6 +1,6 @@
 //! Components that import what lies beyond the world: one for each interface (T23).
 
-use super::{made::Made, wit::Contract};
+use super::{synthetic::ComponentBuilder, wit::Contract};
 
 /// Interfaces that no component may import. Each is made with one function, `take`, whatever the real one has: the
 /// import must be refused by its name.
@@ -70,7 +70,7 @@ pub fn with_secret_function() -> Vec<u8> {
 #[must_use]
 pub fn newer_world() -> Vec<u8> {
     let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.3.0"), "jackfield:provider/component");
-    let mut made = Made::under(contract);
+    let mut made = ComponentBuilder::under(contract);
     made.version = "0.3.0";
     made.encode()
 }
@@ -78,5 +78,6 @@ pub fn newer_world() -> Vec<u8> {
 fn importing(contract: Contract, interface: &str, function: &str, ty: &str) -> Vec<u8> {
     // An import that nothing calls would be dropped; one that an export refers to is kept.
     let imports = format!(r#"(import "{interface}" "{function}" {}"#, ty.replacen("(func", "(func $taken", 1)) + ")";
-    Made { imports, fields: "(elem declare func $taken)".to_owned(), ..Made::under(contract) }.encode()
+    ComponentBuilder { imports, fields: "(elem declare func $taken)".to_owned(), ..ComponentBuilder::under(contract) }
+        .encode()
 }

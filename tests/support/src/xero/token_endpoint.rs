@@ -8,12 +8,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Office, consent::Asked, tokens::Pair};
-use crate::upstream::{Answer, Recorded};
+use super::{XeroState, consent_page::AuthorizationRequest, tokens::TokenPair};
+use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 /// An app that was registered at Xero.
 #[derive(Debug)]
-pub(super) struct App {
+pub(super) struct XeroApp {
     pub(super) client_id: String,
     pub(super) client_secret: Option<String>,
     pub(super) redirect_uri: String,
@@ -23,19 +23,19 @@ pub(super) struct App {
 
 /// A code on its way from the browser to the token endpoint.
 #[derive(Debug)]
-pub(super) struct Code {
+pub(super) struct AuthorizationCode {
     pub(super) code: String,
     pub(super) given: i64,
     pub(super) is_used: bool,
     /// The tenants that the user ticked.
     pub(super) tenants: Vec<String>,
-    pub(super) asked: Asked,
+    pub(super) asked: AuthorizationRequest,
 }
 
 /// An error of RFC 6749 §5.2, nearly always without a description.
-struct Refused(&'static str);
+struct OAuthError(&'static str);
 
-impl App {
+impl XeroApp {
     pub(super) fn new(client_id: &str, client_secret: Option<&str>, redirect_uri: &str) -> Self {
         Self {
             client_id: client_id.to_owned(),
@@ -46,16 +46,16 @@ impl App {
     }
 }
 
-impl Office {
-    pub(super) fn token(&mut self, request: &Recorded) -> Answer {
+impl XeroState {
+    pub(super) fn token(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let form = request.form();
         let given = self.client(request, &form).and_then(|client_id| match value(&form, "grant_type") {
             Some("authorization_code") => self.redeem(&client_id, &form),
             Some("refresh_token") => {
-                let token = value(&form, "refresh_token").ok_or(Refused("invalid_request"))?;
-                self.tokens.renew(&client_id, token, self.time.now()).ok_or(Refused("invalid_grant"))
+                let token = value(&form, "refresh_token").ok_or(OAuthError("invalid_request"))?;
+                self.tokens.renew(&client_id, token, self.time.now()).ok_or(OAuthError("invalid_grant"))
             }
-            _ => Err(Refused("unsupported_grant_type")),
+            _ => Err(OAuthError("unsupported_grant_type")),
         });
         match given {
             Ok(pair) => self.given(&pair),
@@ -64,21 +64,21 @@ impl Office {
     }
 
     /// Revokes all that the user gave to the app, not only the one token; an unknown one is no error (RFC 7009 §2.2).
-    pub(super) fn revocation(&mut self, request: &Recorded) -> Answer {
+    pub(super) fn revocation(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let form = request.form();
         match self.client(request, &form) {
             Ok(client_id) => {
                 if self.tokens.was_given(&client_id, value(&form, "token").unwrap_or_default()) {
                     self.revoke(&client_id);
                 }
-                Answer::empty(200)
+                StandInResponse::empty(200)
             }
             Err(refused) => refused.answer(),
         }
     }
 
     /// Finds out which app it is: one with a secret by HTTP Basic, one without by its id in the body.
-    fn client(&self, request: &Recorded, form: &[(String, String)]) -> Result<String, Refused> {
+    fn client(&self, request: &ReceivedRequest, form: &[(String, String)]) -> Result<String, OAuthError> {
         let basic = request.header("authorization").and_then(|field| field.strip_prefix("Basic "));
         let named = match basic {
             Some(encoded) => {
@@ -88,16 +88,16 @@ impl Office {
             }
             None => value(form, "client_id").map(|id| (id.to_owned(), None)),
         };
-        let (id, secret) = named.ok_or(Refused("invalid_client"))?;
+        let (id, secret) = named.ok_or(OAuthError("invalid_client"))?;
         let app = self.app(&id).filter(|app| app.client_secret == secret);
-        app.map(|app| app.client_id.clone()).ok_or(Refused("invalid_client"))
+        app.map(|app| app.client_id.clone()).ok_or(OAuthError("invalid_client"))
     }
 
-    fn redeem(&mut self, client_id: &str, form: &[(String, String)]) -> Result<Pair, Refused> {
+    fn redeem(&mut self, client_id: &str, form: &[(String, String)]) -> Result<TokenPair, OAuthError> {
         let now = self.time.now();
         let lifetime = self.tokens.lifetimes.code;
-        let given = value(form, "code").ok_or(Refused("invalid_request"))?;
-        let code = self.codes.iter_mut().find(|code| code.code == given).ok_or(Refused("invalid_grant"))?;
+        let given = value(form, "code").ok_or(OAuthError("invalid_request"))?;
+        let code = self.codes.iter_mut().find(|code| code.code == given).ok_or(OAuthError("invalid_grant"))?;
         let verified = match &code.asked.challenge {
             None => value(form, "code_verifier").is_none(),
             Some(challenge) => value(form, "code_verifier").is_some_and(|verifier| {
@@ -112,7 +112,7 @@ impl Office {
         // Whoever tries a code has used it up, so that a stolen one is of no use after a wrong guess.
         code.is_used = true;
         if !is_good {
-            return Err(Refused("invalid_grant"));
+            return Err(OAuthError("invalid_grant"));
         }
         let (tenants, asked) = (code.tenants.clone(), code.asked.scope.clone());
         let event = Uuid::new_v4();
@@ -134,7 +134,7 @@ impl Office {
         app.scopes.join(" ")
     }
 
-    fn given(&self, pair: &Pair) -> Answer {
+    fn given(&self, pair: &TokenPair) -> StandInResponse {
         let mut body = json!({
             "access_token": pair.access, "expires_in": self.tokens.lifetimes.access, "token_type": "Bearer",
             "scope": pair.scope,
@@ -142,13 +142,13 @@ impl Office {
         if let Some(refresh) = &pair.refresh {
             body["refresh_token"] = json!(refresh);
         }
-        Answer::json(&body).header("cache-control", "no-store")
+        StandInResponse::json(&body).header("cache-control", "no-store")
     }
 }
 
-impl Refused {
-    fn answer(&self) -> Answer {
-        Answer::json(&json!({"error": self.0})).status(400)
+impl OAuthError {
+    fn answer(&self) -> StandInResponse {
+        StandInResponse::json(&json!({"error": self.0})).status(400)
     }
 }
 

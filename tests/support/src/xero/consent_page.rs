@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use url::Url;
 
-use super::{Code, Office, SCOPES, Xero, random};
-use crate::upstream::{Answer, Recorded};
+use super::{AuthorizationCode, SCOPES, Xero, XeroState, random};
+use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 /// What an app asks the user for.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) scope: String,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub struct Consent<'a> {
     xero: &'a Xero,
-    asked: Asked,
+    asked: AuthorizationRequest,
 }
 
 /// Where the browser is sent after the decision.
@@ -73,9 +73,9 @@ impl Landing {
     }
 }
 
-impl Office {
+impl XeroState {
     /// Shows the page, or does what its buttons say.
-    pub(super) fn consent_page(&mut self, request: &Recorded) -> Answer {
+    pub(super) fn consent_page(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let pairs = request.query_pairs();
         let asked = match self.asked(&pairs) {
             Ok(asked) => asked,
@@ -92,11 +92,11 @@ impl Office {
             Some(_) => deny(&asked),
             None => return self.page(&asked, request.query.as_deref().unwrap_or_default()),
         };
-        Answer::redirect(302, landing.as_str())
+        StandInResponse::redirect(302, landing.as_str())
     }
 
     /// Reads what an app asks for, or says why Xero shows its error page instead.
-    fn asked(&self, pairs: &[(String, String)]) -> Result<Asked, String> {
+    fn asked(&self, pairs: &[(String, String)]) -> Result<AuthorizationRequest, String> {
         let value = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
         let needed = |key: &str| value(key).ok_or_else(|| format!("invalid_request: {key} is missing"));
         if needed("response_type")? != "code" {
@@ -119,17 +119,17 @@ impl Office {
         if challenge.is_none() && app.client_secret.is_none() {
             return Err("invalid_request: code challenge required".to_owned());
         }
-        Ok(Asked { client_id, redirect_uri, scope, state: value("state"), challenge })
+        Ok(AuthorizationRequest { client_id, redirect_uri, scope, state: value("state"), challenge })
     }
 
-    fn allow(&mut self, asked: Asked, tenants: Vec<String>) -> Url {
+    fn allow(&mut self, asked: AuthorizationRequest, tenants: Vec<String>) -> Url {
         let code = random();
         let landing = landing(&asked, "code", &code);
-        self.codes.push(Code { code, given: self.time.now(), is_used: false, tenants, asked });
+        self.codes.push(AuthorizationCode { code, given: self.time.now(), is_used: false, tenants, asked });
         landing
     }
 
-    fn page(&self, asked: &Asked, query: &str) -> Answer {
+    fn page(&self, asked: &AuthorizationRequest, query: &str) -> StandInResponse {
         let mut organisations = String::new();
         for (number, organisation) in self.tenants.organisations.iter().enumerate() {
             let checked = if number == 0 { " checked" } else { "" };
@@ -152,22 +152,22 @@ impl Office {
     }
 }
 
-fn deny(asked: &Asked) -> Url {
+fn deny(asked: &AuthorizationRequest) -> Url {
     landing(asked, "error", "access_denied")
 }
 
 /// Where the browser is sent, with one key more and the state.
-fn landing(asked: &Asked, key: &str, value: &str) -> Url {
+fn landing(asked: &AuthorizationRequest, key: &str, value: &str) -> Url {
     let mut url = Url::parse(&asked.redirect_uri).expect("the app was registered with a URL");
     url.query_pairs_mut().append_pair(key, value).extend_pairs(asked.state.iter().map(|state| ("state", state)));
     url
 }
 
-fn page(status: u16, title: &str, body: &str) -> Answer {
+fn page(status: u16, title: &str, body: &str) -> StandInResponse {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><body>{body}</body></html>"
     );
-    Answer::text("text/html; charset=utf-8", html).status(status).header("cache-control", "no-store")
+    StandInResponse::text("text/html; charset=utf-8", html).status(status).header("cache-control", "no-store")
 }
 
 /// A text that is no markup.

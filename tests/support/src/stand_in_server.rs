@@ -3,7 +3,7 @@
 //! HTTP/1.1 is spoken by hand: half of the failures lie below what a server library would let out.
 
 mod echo;
-mod fail;
+mod failure;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -26,45 +26,45 @@ use tokio::{
 };
 
 pub use self::{
-    echo::{dresses, everything_received},
-    fail::Fail,
-    message::{Answer, Recorded},
+    echo::{echo_request, encodings},
+    failure::Failure,
+    message::{ReceivedRequest, StandInResponse},
 };
 
 /// Requests that are remembered; older ones are forgotten, so that a load test does not fill the memory.
 const REMEMBERED: usize = 10_000;
 
 /// A running stand-in. It stops, with all its connections, when it is dropped.
-pub struct Upstream {
+pub struct StandInServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
     task: AbortHandle,
 }
 
-struct Shared {
-    answer: Box<dyn Fn(&Recorded) -> Answer + Send + Sync>,
+struct ServerShared {
+    answer: Box<dyn Fn(&ReceivedRequest) -> StandInResponse + Send + Sync>,
     connections: AtomicUsize,
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
 }
 
 #[derive(Default)]
-struct State {
-    requests: VecDeque<Recorded>,
-    rules: Vec<Rule>,
+struct ServerState {
+    requests: VecDeque<ReceivedRequest>,
+    rules: Vec<FailureRule>,
     latency: Duration,
 }
 
-struct Rule {
+struct FailureRule {
     /// The path that fails; any where none is named.
     path: Option<String>,
     /// How many requests are still to fail; all where none is named.
     left: Option<usize>,
-    fail: Fail,
+    fail: Failure,
 }
 
-impl Upstream {
+impl StandInServer {
     /// Starts on a free port of 127.0.0.1.
-    pub async fn start(answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static) -> Self {
+    pub async fn start(answer: impl Fn(&ReceivedRequest) -> StandInResponse + Send + Sync + 'static) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), answer).await.expect("a free port on loopback")
     }
 
@@ -74,12 +74,15 @@ impl Upstream {
     /// The address is taken or is none of this machine.
     pub async fn start_at(
         address: SocketAddr,
-        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(&ReceivedRequest) -> StandInResponse + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { answer: Box::new(answer), connections: AtomicUsize::new(0), state: Mutex::default() });
+        let shared = Arc::new(ServerShared {
+            answer: Box::new(answer),
+            connections: AtomicUsize::new(0),
+            state: Mutex::default(),
+        });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { address, shared, task })
     }
@@ -104,13 +107,13 @@ impl Upstream {
 
     /// What it was asked so far, the failed requests too, oldest first; the last 10,000.
     #[must_use]
-    pub fn requests(&self) -> Vec<Recorded> {
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state().requests.iter().cloned().collect()
     }
 
     /// What it was asked so far at one path.
     #[must_use]
-    pub fn requests_to(&self, path: &str) -> Vec<Recorded> {
+    pub fn requests_to(&self, path: &str) -> Vec<ReceivedRequest> {
         self.state().requests.iter().filter(|request| request.path == path).cloned().collect()
     }
 
@@ -130,19 +133,19 @@ impl Upstream {
         self.state().latency = latency;
     }
 
-    /// Fails every request until [`Upstream::mend`].
-    pub fn fail(&self, fail: Fail) {
-        self.add(Rule { path: None, left: None, fail });
+    /// Fails every request until [`StandInServer::mend`].
+    pub fn fail(&self, fail: Failure) {
+        self.add(FailureRule { path: None, left: None, fail });
     }
 
     /// Fails the next `requests` requests; further ones succeed again. A later call is used up after an earlier one.
-    pub fn fail_next(&self, requests: usize, fail: Fail) {
-        self.add(Rule { path: None, left: Some(requests), fail });
+    pub fn fail_next(&self, requests: usize, fail: Failure) {
+        self.add(FailureRule { path: None, left: Some(requests), fail });
     }
 
-    /// Fails every request to one path until [`Upstream::mend`].
-    pub fn fail_at(&self, path: &str, fail: Fail) {
-        self.add(Rule { path: Some(path.to_owned()), left: None, fail });
+    /// Fails every request to one path until [`StandInServer::mend`].
+    pub fn fail_at(&self, path: &str, fail: Failure) {
+        self.add(FailureRule { path: Some(path.to_owned()), left: None, fail });
     }
 
     /// Fails no more.
@@ -150,34 +153,34 @@ impl Upstream {
         self.state().rules.clear();
     }
 
-    fn add(&self, rule: Rule) {
+    fn add(&self, rule: FailureRule) {
         self.state().rules.push(rule);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ServerState> {
         self.shared.state()
     }
 }
 
-impl Drop for Upstream {
+impl Drop for StandInServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl fmt::Debug for Upstream {
+impl fmt::Debug for StandInServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Upstream").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ServerShared {
+    fn state(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().expect("no panic while the stand-in's state is held")
     }
 
     /// Remembers a request and says how it fails, if it does, and how long its answer takes.
-    fn note(&self, request: &Recorded) -> (Option<Fail>, Duration) {
+    fn note(&self, request: &ReceivedRequest) -> (Option<Failure>, Duration) {
         let mut state = self.state();
         if state.requests.len() == REMEMBERED {
             state.requests.pop_front();
@@ -196,7 +199,7 @@ impl Shared {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<ServerShared>) {
     // Dropped with this task, and every connection with it.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -207,7 +210,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Serves one connection until either side closes it. How it ended is told by what the client saw.
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, shared: Arc<ServerShared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::new();
     while let Some(request) = message::read(&mut stream, &mut buffer).await? {
