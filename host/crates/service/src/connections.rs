@@ -108,7 +108,7 @@ impl Connections {
         }
     }
 
-    /// Returns the ids of all providers whose plugin has a valid manifest, in whatever state it is.
+    /// Returns the id of each plugin with a valid manifest, in whatever state it is.
     #[must_use]
     pub fn provider_ids(&self) -> BTreeSet<String> {
         let entries = self.catalog.entries();

@@ -3,7 +3,9 @@
 use jackfield_core::Error;
 use jackfield_store::StoreError;
 
-/// How often a change is attempted. Three lost races in a row mean that the data is changing constantly.
+/// How often a change is attempted.
+///
+/// Three lost races in a row mean that the data is changing constantly.
 const ATTEMPTS: u32 = 3;
 
 /// Why one attempt at a change stored nothing.
@@ -40,7 +42,7 @@ impl From<Error> for ChangeError {
     }
 }
 
-/// [`StoreError::Conflict`] says that nothing was written because the data had changed.
+/// [`StoreError::Conflict`] says that nothing was written, as the data had changed.
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -56,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a change that loses its first `races` races, and returns its result with the number of attempts.
+    /// Runs a change that loses `races` races. Returns its result and its attempts.
     async fn run(races: u32) -> (Result<u32, Error>, u32) {
         let attempts = AtomicU32::new(0);
         let result = retry_overtaken(|| async {

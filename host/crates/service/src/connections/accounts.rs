@@ -31,7 +31,9 @@ impl Connections {
         Ok(Accounts { accounts, selected: connection.account })
     }
 
-    /// Tries the connection with an account and then chooses it. Returns the organization's name.
+    /// Tries the connection with an account and then chooses it.
+    ///
+    /// Returns the organization's name.
     ///
     /// # Errors
     /// The errors of [`list_accounts`](Self::list_accounts), or [`Error::InvalidFields`] if the credential does not give access

@@ -11,7 +11,9 @@ use jackfield_store::NewAudit;
 use super::{Connections, readiness::require_account};
 
 impl Connections {
-    /// Returns the address to which the provider sends alerts, or nothing if alerts are off.
+    /// Returns the address to which the provider sends alerts.
+    ///
+    /// There is none if alerts are off.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not declare the `alerts` capability, or the
@@ -21,7 +23,9 @@ impl Connections {
         self.call_stored(&component, &connection, GetAlertTarget).await
     }
 
-    /// Sets the address to which the provider sends alerts, and returns the address that the provider reports.
+    /// Sets the address to which the provider sends alerts.
+    ///
+    /// Returns the address that the provider then reports.
     ///
     /// # Errors
     /// The errors of [`read_alert_target`](Self::read_alert_target), or [`Error::InvalidFields`] if `url` is not a public HTTPS

@@ -8,16 +8,19 @@ use tokio::time::Instant;
 
 use super::{Connections, parse_provider_id};
 
-/// How long reading all users may take. A provider that allows 20 pages of 200 a minute lists 40,000 users in it.
+/// How long reading all users may take.
+///
+/// A provider that allows 20 pages of 200 a minute lists 40,000 users in it.
 pub const ALL_USERS_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Users to request in one page.
 const PAGE_SIZE: u32 = 200;
 
 impl Connections {
-    /// Reads all pages of the provider's users, and passes each to `for_page` before it requests the next.
+    /// Reads all pages of the provider's users.
     ///
-    /// If the provider asks to wait, this waits and continues.
+    /// Each page is passed to `for_page` before the next is requested. If the provider asks to wait, this waits and
+    /// continues.
     ///
     /// # Errors
     /// The errors of [`list_users`](Self::list_users), [`Error::ProviderTimeout`] after [`ALL_USERS_TIMEOUT`], and

@@ -9,7 +9,7 @@ use jackfield_core::{
     manifest::{Auth, CredentialSource},
 };
 use jackfield_egress::{CallPermissions, RequestBudget, TokenSource};
-use jackfield_sandbox::{Call, CallError, Component, Operation};
+use jackfield_sandbox::{Call, CallError, CallOperation, Component};
 use jackfield_store::StoreError;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -31,7 +31,9 @@ pub(super) struct CallSecrets<'a> {
     pub(super) access_token: Option<&'a Secret<String>>,
 }
 
-/// Which kind of token a call used, so that a newer one can be fetched if the provider rejects it.
+/// Which kind of token a call used.
+///
+/// If the provider rejects it, a newer one of the same kind is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UsedToken {
     /// None: the credential consists of fields.
@@ -47,7 +49,7 @@ impl Connections {
     ///
     /// If the provider rejects the access token, the call is repeated in a fresh instance with a newer token, if there
     /// is one.
-    pub(super) async fn call_stored<O: Operation>(
+    pub(super) async fn call_stored<O: CallOperation>(
         &self,
         component: &Component,
         connection: &Connection,
@@ -95,7 +97,9 @@ impl Connections {
         Ok((self.new_call(pool, component, fields, secrets, account, Some(connection))?, used))
     }
 
-    /// Creates a call with the permissions of its plugin. A credential that is only tried has no `connection` yet.
+    /// Creates a call with the permissions of its plugin.
+    ///
+    /// A credential that is only tried has no `connection` yet.
     pub(super) fn new_call(
         &self,
         pool: String,
@@ -131,7 +135,7 @@ impl Connections {
     }
 
     /// Runs a call, records its metrics and returns its failure as an API error.
-    pub(super) async fn run_call<O: Operation>(
+    pub(super) async fn run_call<O: CallOperation>(
         &self,
         component: &Component,
         call: Call,
@@ -170,7 +174,7 @@ impl Connections {
     }
 }
 
-/// Returns the name of the pool of HTTP connections that the calls of a stored connection share.
+/// Returns the name of the HTTP connection pool of a stored connection.
 pub(super) fn pool_name(component: &Component, connection: &Connection) -> String {
     format!("{}/{}/{}", component.digest, connection.id, connection.generation)
 }

@@ -80,7 +80,9 @@ impl CallMetrics {
         record_in_metrics(call, max_memory);
     }
 
-    /// Adds a call to the totals, and returns the most memory that one call of the operation used.
+    /// Adds a call to the totals.
+    ///
+    /// Returns the most memory that one call of the operation used.
     fn add_to_totals(&self, call: &FinishedCall<'_>) -> usize {
         let mut totals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !totals.contains_key(call.provider) {

@@ -8,13 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Connections;
 
-/// When to try again after a provider failed without saying when. Each further failure doubles it.
+/// When to try again after a provider failed without saying when.
+///
+/// Each further failure doubles it.
 const FIRST_RETRY_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The upper limit of the doubled delay.
 const MAX_RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// The upper limit of a provider's own `Retry-After`. A daily limit can ask for most of a day.
+/// The upper limit of a provider's own `Retry-After`.
+///
+/// A daily limit can ask for most of a day.
 pub(super) const MAX_RATE_LIMIT_SECONDS: u32 = 24 * 60 * 60;
 
 impl Connections {
@@ -34,7 +38,7 @@ impl Connections {
         }
     }
 
-    /// Stores the result of a check, unless the connection has changed since `checked` was read.
+    /// Stores the result of a check, unless `checked` has changed since.
     pub(super) async fn record_check(
         &self,
         checked: &Connection,
@@ -59,7 +63,9 @@ impl Connections {
     }
 }
 
-/// Returns whether an error says something about the connection, rather than about Jackfield or the request.
+/// Returns whether an error is about the connection.
+///
+/// The others are about Jackfield or the request.
 pub(super) fn is_about_connection(error: &Error) -> bool {
     matches!(
         error,
@@ -72,7 +78,7 @@ pub(super) fn is_about_connection(error: &Error) -> bool {
     )
 }
 
-/// Returns twice the delay before the last check if the connection was already degraded.
+/// Returns the delay until the next try: twice the last one while it keeps failing.
 fn next_retry_delay(checked: &Connection) -> SignedDuration {
     let last = checked.retry_at.zip(checked.last_check.as_ref()).filter(|_| checked.status == Status::Degraded);
     last.map_or(FIRST_RETRY_DELAY, |(retry_at, check)| {

@@ -15,7 +15,7 @@ use crate::retry::{ChangeError, retry_overtaken};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisconnectResult {
     pub revocation: RevocationResult,
-    /// What a person still has to do at the provider, or why the credential was not revoked.
+    /// What a person still has to do there, or why the credential was not revoked.
     pub note: Option<String>,
 }
 
@@ -32,7 +32,9 @@ pub enum RevocationResult {
 }
 
 impl Connections {
-    /// Revokes the credential at the provider if possible, and deletes the connection with its secrets in any case.
+    /// Revokes the credential at the provider and deletes the connection.
+    ///
+    /// The connection and its secrets are deleted even if the credential cannot be revoked.
     ///
     /// # Errors
     /// [`Error::UnknownProvider`] if there is neither a connection nor a plugin, [`Error::Sealed`], or the database
@@ -94,7 +96,7 @@ impl Connections {
         }
     }
 
-    /// Revokes an OAuth grant at its provider. The plugin has already done its own part.
+    /// Revokes an OAuth grant at its provider, after the plugin has done its part.
     ///
     /// # Errors
     /// Why the grant was not revoked, as a text.

@@ -34,7 +34,9 @@ pub enum RevocationScope {
 }
 
 impl Connections {
-    /// Returns what a disconnect would do. The provider is asked only whether its alerts are on.
+    /// Returns what a disconnect would do.
+    ///
+    /// The provider is asked only whether its alerts are on.
     ///
     /// # Errors
     /// [`Error::UnknownProvider`] if there is neither a connection nor a plugin, or the database fails.
@@ -73,7 +75,7 @@ impl Connections {
         })
     }
 
-    /// Returns whether the provider sends change alerts, or nothing if it does not answer.
+    /// Returns whether the provider sends change alerts, if it answers.
     async fn are_alerts_on(&self, component: &Component, provider: &str) -> Option<bool> {
         if !component.manifest.capabilities.alerts {
             return Some(false);
@@ -88,8 +90,9 @@ impl Connections {
     }
 }
 
-/// Returns whether a plugin can revoke its credential: it declares a revocation endpoint for its OAuth grant, or an
-/// endpoint with `revoke` in its path.
+/// Returns whether a plugin can revoke its credential.
+///
+/// It can if it declares a revocation endpoint for its OAuth grant, or an endpoint with `revoke` in its path.
 fn find_revocation_scope(manifest: &Manifest) -> RevocationScope {
     let has_revocation_url = matches!(&manifest.auth, Auth::OAuth2(grant) if grant.revocation_url.is_some());
     let revokes = || manifest.endpoints.iter().any(|endpoint| endpoint.path.to_ascii_lowercase().contains("revoke"));

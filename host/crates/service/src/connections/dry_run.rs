@@ -9,7 +9,7 @@ use jackfield_core::{
     manifest::{Auth, CredentialSource, Manifest},
 };
 use jackfield_egress::{CallPermissions, CallRecorder, RequestBudget};
-use jackfield_sandbox::{Call, CallError, Component, Connect, Operation};
+use jackfield_sandbox::{Call, CallError, CallOperation, Component, Connect};
 
 use super::{
     fields::{self, StoredFields, SubmittedValue},
@@ -21,7 +21,7 @@ use super::{
 pub struct DryRun {
     /// The fields. They are validated like those of a connect.
     pub fields: BTreeMap<String, SubmittedValue>,
-    /// The access token of the OAuth grant, or the token to use instead of each minted one.
+    /// The access token of the OAuth grant, or the token to use for each minted one.
     pub token: Option<Secret<String>>,
     pub account: Option<String>,
     /// The maximum number of requests of the call.
@@ -68,7 +68,9 @@ impl DryRun {
     }
 }
 
-/// Returns the error with which the API would answer if the call of `operation` had been one of a connection.
+/// Returns the error with which the API would answer.
+///
+/// It depends on `operation`, because a connect tries a new credential.
 #[must_use]
 pub fn to_api_error(error: CallError, provider: &str, operation: &str) -> Error {
     let is_connect = operation == Connect::NAME;

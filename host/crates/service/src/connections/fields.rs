@@ -11,7 +11,9 @@ use jackfield_sandbox::compile_pattern;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
-/// Minimum length in characters. Masking a shorter secret in responses would mask ordinary words too.
+/// Minimum length of a secret in characters.
+///
+/// Masking a shorter one in responses would mask ordinary words too.
 const MIN_SECRET_LENGTH: usize = 8;
 
 /// Maximum length in bytes of any value but JSON.
@@ -54,7 +56,9 @@ pub(super) struct StoredFields {
 pub(super) struct MergedFields {
     pub(super) fields: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, Secret<String>>,
-    /// Whether any value was stored before, so that the stored connection must not change before these are saved.
+    /// Whether any value was stored before.
+    ///
+    /// The stored connection must then not change before these values are saved.
     pub(super) uses_stored_values: bool,
 }
 
@@ -106,7 +110,9 @@ pub(super) fn merge(
     if errors.is_empty() { Ok(merged) } else { Err(Error::InvalidFields(errors)) }
 }
 
-/// Trims one value, because pasting leaves blanks at its ends, and checks it against the rules of its field.
+/// Trims one value and checks it against the rules of its field.
+///
+/// Pasting often leaves blanks at its ends.
 fn validate(field: &Field, text: &Secret<String>) -> Result<Secret<String>, String> {
     let value = text.expose().trim();
     if value.is_empty() {

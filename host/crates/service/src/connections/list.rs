@@ -59,7 +59,9 @@ impl Connections {
     }
 }
 
-/// Says why a plugin cannot be used. The credential is complete, so nobody has to connect again.
+/// Says why a plugin cannot be used.
+///
+/// The credential is complete, so nobody has to connect again.
 fn describe_unusable_plugin(error: &Error) -> String {
     match error {
         Error::UnknownProvider(provider) => {

@@ -16,14 +16,18 @@ use jiff::Timestamp;
 
 pub(super) use self::token_minter::TokenMinter;
 
-/// The number of tokens from which on unused ones are removed before another is added.
+/// The number of tokens from which unused ones are removed to add another.
 const MAX_TOKENS: usize = 1_024;
 
-/// The minted tokens of this process. Other processes mint their own, because a key has no limit of tokens.
+/// The minted tokens of this process.
+///
+/// Other processes mint their own, because a key has no limit of tokens.
 #[derive(Clone, Default)]
 pub(super) struct MintedTokens(Arc<Mutex<HashMap<TokenPurpose, TokenSlot>>>);
 
-/// The cached token of one purpose. Whoever holds the lock mints it; all others wait for that.
+/// The cached token of one purpose.
+///
+/// The call that has the lock mints it, and all others wait for that.
 type TokenSlot = Arc<tokio::sync::Mutex<Option<MintedToken>>>;
 
 /// What a token is minted for.

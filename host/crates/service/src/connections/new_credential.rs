@@ -77,7 +77,9 @@ impl Connections {
         Ok(ConnectResult { org_name: accepted.org_name, accounts: accepted.choice })
     }
 
-    /// Tries a credential, with the account that was chosen before if the credential still gives access to it.
+    /// Tries a credential with the account that was chosen before.
+    ///
+    /// If the credential no longer gives access to it, the account has to be chosen again.
     async fn try_with_stored_account(
         &self,
         component: &Component,

@@ -14,7 +14,9 @@ use super::{Connections, parse_provider_id};
 const MIN_SECRET_LENGTH: usize = 8;
 
 impl Connections {
-    /// Returns the OAuth app of a provider: from the settings, or else the one that was set through the API.
+    /// Returns the OAuth app of a provider.
+    ///
+    /// An app in the settings takes precedence over one that was set through the API.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if there is none, or if it was set for another token endpoint than `oauth2` declares.
@@ -78,7 +80,7 @@ fn validate(app: &OAuthApp) -> Result<(), Error> {
     if errors.is_empty() { Ok(()) } else { Err(Error::InvalidFields(errors)) }
 }
 
-/// Returns a provider's id as it is written in the names of settings: `acme-hr` becomes `ACME_HR`.
+/// Returns a provider's id as in the names of settings: `acme-hr` is `ACME_HR`.
 fn to_setting_name(provider: &str) -> String {
     provider.to_ascii_uppercase().replace('-', "_")
 }

@@ -29,7 +29,9 @@ use crate::retry::retry_overtaken;
 /// How long a person has to consent at the provider.
 const FLOW_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
-/// Maximum length in bytes of a code. Most have a few dozen; the longest known has 2 KiB.
+/// Maximum length in bytes of a code.
+///
+/// Most have a few dozen; the longest known has 2 KiB.
 const MAX_CODE_LENGTH: usize = 4 << 10;
 
 /// Maximum length in characters of a provider's error text that is shown.
@@ -161,7 +163,9 @@ impl Connections {
         })
     }
 
-    /// Finds the caller's open flow by its state, or the only open flow if the callback has no state.
+    /// Finds the caller's open flow by its state.
+    ///
+    /// If the callback has no state, it is the only open flow of the caller.
     async fn find_own_flow(
         &self,
         id: &ProviderId,
@@ -186,7 +190,7 @@ impl Connections {
             })
     }
 
-    /// Checks the parameters of the redirect, uses up the flow and exchanges the code for tokens.
+    /// Uses up the flow, checks the redirect and exchanges the code for tokens.
     async fn redeem(
         &self,
         id: &ProviderId,

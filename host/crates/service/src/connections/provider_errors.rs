@@ -11,7 +11,9 @@ use super::check_results::MAX_RATE_LIMIT_SECONDS;
 /// Seconds to wait if a provider asks to wait without saying for how long.
 const DEFAULT_RETRY_AFTER: u32 = 60;
 
-/// Seconds to wait if too many of our own calls are in flight: about as long as one takes.
+/// Seconds to wait if too many of our own calls are running.
+///
+/// About as long as one call takes.
 const OVERLOADED_RETRY_AFTER: u32 = 1;
 
 /// Where the credential of a call comes from.

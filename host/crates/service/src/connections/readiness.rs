@@ -28,7 +28,9 @@ pub(super) fn require_account(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-/// Returns whether a secret that the plugin requires is not stored, for example because its row was deleted.
+/// Returns whether a secret that the plugin requires is not stored.
+///
+/// Its row may have been deleted, or the approved version requires one more.
 pub(super) fn is_secret_missing(component: &Component, is_stored: impl Fn(&str) -> bool) -> bool {
     component.manifest.fields.iter().any(|field| field.secret && field.required && !is_stored(&field.name))
 }

@@ -26,14 +26,19 @@ use jiff::SignedDuration;
 use self::error::RefreshError;
 use super::Connections;
 
-/// A token that expires within this time is refreshed before it is used, because a call can take most of it.
+/// A token that expires within this time is refreshed before it is used.
+///
+/// A call can take most of this time.
 const MIN_REMAINING_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// A token that expires within this time is refreshed in the background when it is used. Most live for half an hour or
-/// longer.
+/// A token that expires within this time is refreshed in the background.
+///
+/// Most tokens are valid for half an hour or longer.
 const BACKGROUND_REFRESH: SignedDuration = SignedDuration::from_mins(5);
 
-/// The maximum number of seconds by which one process starts earlier than another, so that not all start at once.
+/// Maximum number of seconds by which one process starts earlier than another.
+///
+/// It keeps all processes from starting at once.
 const MAX_JITTER: i64 = 120;
 
 /// The refreshes of this process.
@@ -42,7 +47,7 @@ pub(super) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     run: ServiceRun,
-    /// The store with a separate pool of database connections, so that the journal does not wait for readers.
+    /// Uses a separate pool, so that the journal does not wait for readers.
     journal: Store,
     /// The refreshes that are under way, by connection and generation.
     running: Mutex<HashMap<(String, i64), SharedRefresh>>,
@@ -57,7 +62,7 @@ impl Refreshes {
         Self(Arc::new(Inner { run, journal, running: Mutex::default(), random: RandomState::new() }))
     }
 
-    /// Returns how long before its expiry this process refreshes a token that is in use.
+    /// Returns how long before its expiry this process refreshes a token.
     fn background_refresh_time(&self, grant: &OAuthGrant) -> SignedDuration {
         let number = self.0.random.hash_one((&grant.connection_id, grant.generation));
         let jitter = i64::try_from(number % MAX_JITTER.unsigned_abs()).unwrap_or(0);

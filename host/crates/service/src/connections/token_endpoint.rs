@@ -31,7 +31,7 @@ use super::Connections;
 /// How long one request to a token endpoint may take.
 pub(super) const TOKEN_REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The upper limit of a token's lifetime. A provider that promises more is not believed.
+/// The upper limit of a token's lifetime, whatever the provider says.
 const MAX_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// The token endpoint of one provider, and the OAuth app that uses it.
@@ -70,7 +70,7 @@ impl<'a> TokenEndpoint<'a> {
 }
 
 impl TokenEndpoint<'_> {
-    /// Exchanges an authorization code and its PKCE verifier for tokens (RFC 7636 §4.5).
+    /// Exchanges a code and its PKCE verifier for tokens (RFC 7636 §4.5).
     pub(super) async fn exchange(
         &self,
         code: &Secret<String>,
@@ -89,7 +89,9 @@ impl TokenEndpoint<'_> {
         self.read_tokens(response, &transport, None)
     }
 
-    /// Exchanges a refresh token for new tokens. If the provider returns no new refresh token, the old one stays valid.
+    /// Exchanges a refresh token for new tokens.
+    ///
+    /// If the provider returns no new refresh token, the old one stays valid.
     pub(super) async fn refresh(&self, refresh: &Secret<String>) -> Result<OAuthTokens, TokenError> {
         let transport = self.new_transport(&self.grant.token_url, &[refresh]);
         let response = self
@@ -100,7 +102,9 @@ impl TokenEndpoint<'_> {
         self.read_tokens(response, &transport, Some(refresh))
     }
 
-    /// Revokes a grant by its refresh token, or by its access token if it has no refresh token (RFC 7009).
+    /// Revokes a grant (RFC 7009).
+    ///
+    /// It is named by its refresh token, or by its access token if it has no refresh token.
     pub(super) async fn revoke(&self, tokens: &OAuthTokens) -> Result<(), TokenError> {
         let Some(url) = &self.grant.revocation_url else {
             return Err(TokenError::NotSent(Error::Unsupported("the provider has no revocation endpoint".to_owned())));
@@ -144,7 +148,9 @@ impl TokenEndpoint<'_> {
         Ok(client)
     }
 
-    /// Creates the transport of one request. `secrets` and the client secret are masked in error responses.
+    /// Creates the transport of one request.
+    ///
+    /// `secrets` and the client secret are masked in error responses.
     fn new_transport<'a>(&'a self, url: &'a str, secrets: &[&Secret<String>]) -> TokenTransport<'a> {
         let secrets = secrets.iter().copied().chain(&self.app.client_secret);
         TokenTransport::new(self.egress, format!("oauth/{}", self.provider), url, secrets)

@@ -9,10 +9,12 @@ use jackfield_core::Error;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-/// Maximum length in bytes. Our longest cursor is shorter: 2 KiB of the provider in JSON and Base64.
+/// Maximum length in bytes.
+///
+/// Our longest cursor is shorter: 2 KiB of the provider in JSON and Base64.
 const MAX_LENGTH: usize = 8 << 10;
 
-/// The position in a list of users: the page to request next, and one remembered page.
+/// A position in a list of users: the page to request, and a remembered page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UsersCursor {
     /// The provider's cursor; nothing for the first page.
@@ -24,7 +26,7 @@ pub(super) struct UsersCursor {
     /// Steps since the remembered page.
     #[serde(rename = "s")]
     steps: u64,
-    /// The number of steps after which another page is remembered. It doubles each time.
+    /// The number of steps after which another page is remembered; doubles each time.
     #[serde(rename = "p")]
     power: u64,
 }
@@ -49,7 +51,7 @@ impl UsersCursor {
         self.provider_cursor.as_deref()
     }
 
-    /// Advances to the page that the provider calls next, and returns the encoded cursor of that page.
+    /// Returns the encoded cursor of the page that the provider calls next.
     ///
     /// # Errors
     /// [`Error::ProviderError`] if the list already contained that page.
@@ -69,8 +71,10 @@ impl UsersCursor {
     }
 }
 
-/// Returns the first 8 bytes of the SHA-256. It has to be the same on every host and in every release, because a caller
-/// may continue a list elsewhere. A collision would end a list early, with a probability of 2^-64.
+/// Returns the first 8 bytes of the SHA-256.
+///
+/// The hash has to be the same on every host and in every release, because a caller may continue a list elsewhere. A
+/// collision would end a list early, with a probability of 2^-64.
 fn hash(text: &str) -> u64 {
     digest(&SHA256, text.as_bytes()).as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
@@ -79,7 +83,7 @@ fn hash(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    /// Advances through the pages, and returns the index of the page at which a cycle is detected.
+    /// Returns the index of the page at which a cycle is detected.
     fn find_cycle(pages: impl Iterator<Item = String>) -> Option<usize> {
         let mut cursor = UsersCursor::start();
         for (index, page) in pages.enumerate() {

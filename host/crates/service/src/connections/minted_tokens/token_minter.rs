@@ -21,13 +21,13 @@ use crate::connections::{
 /// The requested lifetime in seconds: the maximum that token endpoints accept.
 const LIFETIME: i64 = 3_600;
 
-/// By how many seconds an assertion is backdated, because the clocks may differ a little.
+/// By how many seconds an assertion is backdated, as clocks differ a little.
 const BACKDATING: i64 = 30;
 
 /// A token that expires within this time is not used any more.
 const MIN_REMAINING_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a token is requested if the endpoint fails for a reason that can be temporary.
+/// How often a token is requested if the endpoint fails temporarily.
 const ATTEMPTS: u32 = 2;
 
 /// Maximum length in characters of an `error` that is shown.
@@ -158,14 +158,16 @@ impl TokenSource for TokenMinter {
     }
 }
 
-/// Returns whether the next attempt can succeed. A token endpoint was seen to reject valid signatures now and then.
+/// Returns whether the next attempt can succeed.
+///
+/// One provider's token endpoint occasionally rejects valid signatures.
 fn is_temporary(response: &TokenErrorResponse) -> bool {
     matches!(response.status, 408 | 500 | 503 | 504)
         || matches!(response.error.as_deref(), Some("internal_failure" | "server_error" | "temporarily_unavailable"))
         || response.description.as_deref() == Some("Invalid JWT Signature.")
 }
 
-/// Reads an error response of RFC 6749 §5.2, with the assertion masked if the response echoes it.
+/// Reads an error response of RFC 6749 §5.2 and masks an echoed assertion.
 fn read_error_response(response: &Response, assertion: &Secret<String>) -> TokenErrorResponse {
     #[derive(Default, Deserialize)]
     #[serde(default)]

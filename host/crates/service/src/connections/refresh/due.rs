@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use crate::connections::{Connections, check_results::is_about_connection, parse_provider_id};
 
 impl Connections {
-    /// Refreshes each grant that should not wait for the next call. Errors are logged and recorded as failed checks.
+    /// Refreshes each grant that should not wait for the next call.
+    ///
+    /// Errors are logged and recorded as failed checks.
     pub async fn refresh_due_grants(&self) {
         let due = match self.find_due_grants().await {
             Ok(due) => due,
@@ -57,7 +59,7 @@ impl Connections {
         Ok(due)
     }
 
-    /// Logs the failure of a refresh that no call waits for, and records it as a failed check.
+    /// Logs the failure of a background refresh and records it as a failed check.
     pub(super) async fn record_background_failure(&self, connection: &Connection, error: Error) {
         let provider = &connection.provider;
         tracing::warn!(%provider, code = error.code(), %error, "refresh failed");
@@ -71,7 +73,7 @@ impl Connections {
     }
 }
 
-/// Returns whether tokens have been unused for half of the time for which the provider keeps them.
+/// Returns whether tokens have been unused for half of their idle lifetime.
 fn is_stale(oauth2: &OAuth2Grant, issued_at: Timestamp, now: Timestamp) -> bool {
     oauth2.idle_lifetime.is_some_and(|idle| now.duration_since(issued_at).as_secs() > i64::from(idle / 2))
 }

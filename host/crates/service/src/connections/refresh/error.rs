@@ -5,7 +5,9 @@ use jackfield_store::StoreError;
 
 use crate::connections::provider_errors::to_rate_limit_error;
 
-/// Why a grant was not refreshed. It is cloned for everybody who waits for the refresh.
+/// Why a grant was not refreshed.
+///
+/// Each call that waits for the refresh gets a clone.
 #[derive(Clone, Debug)]
 pub(super) enum RefreshError {
     /// The provider ended the grant. Contains the reason.

@@ -27,13 +27,17 @@ use crate::connections::{
 /// How often the process that refreshes a grant increments its heartbeat.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// How long a heartbeat may stay the same: six beats, in case the database hangs for a moment.
+/// How long a heartbeat may stay the same.
+///
+/// Six beats, in case the database hangs for a moment.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How often a process that waits for another one reads the journal again.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often new tokens are offered to a database that does not store them. Losing them would end the grant.
+/// How often storing new tokens is retried.
+///
+/// Losing them would end the grant.
 const MAX_STORE_RETRIES: u32 = 20;
 
 /// The result of waiting for the right to refresh a grant.
@@ -53,7 +57,9 @@ enum ClaimHolder {
 }
 
 impl Connections {
-    /// Returns a grant that is newer than generation `used`, refreshed by this process or another one.
+    /// Returns a grant that is newer than generation `used`.
+    ///
+    /// It is refreshed by this process or another one.
     pub(super) async fn refresh_across_processes(
         &self,
         component: &Component,
@@ -101,7 +107,9 @@ impl Connections {
         }
     }
 
-    /// Finds out whether the process that has the claim still runs: its heartbeat has to change.
+    /// Finds out whether the process that has the claim still runs.
+    ///
+    /// Its heartbeat has to change.
     fn find_holder(
         &self,
         provider: &str,
@@ -129,7 +137,9 @@ impl Connections {
         }
     }
 
-    /// Requests new tokens and stores them. Returns nothing if this process lost its claim meanwhile.
+    /// Requests new tokens and stores them.
+    ///
+    /// Returns nothing if this process lost its claim meanwhile.
     async fn exchange_refresh_token(
         &self,
         provider: &str,
@@ -177,7 +187,9 @@ impl Connections {
         }
     }
 
-    /// Stores new tokens, and retries while the database fails. Returns nothing if this process lost its claim.
+    /// Stores new tokens, and retries while the database fails.
+    ///
+    /// Returns nothing if this process lost its claim.
     async fn store_tokens(&self, grant: &OAuthGrant, tokens: &OAuthTokens) -> Result<Option<OAuthGrant>, RefreshError> {
         let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut retries = 0;
@@ -203,7 +215,9 @@ impl Connections {
         }))
     }
 
-    /// Runs `work` and increments the heartbeat meanwhile, so that other processes see that this one still runs.
+    /// Runs `work` and increments the heartbeat meanwhile.
+    ///
+    /// Other processes then see that this one still runs.
     async fn with_heartbeat<T>(&self, grant: &OAuthGrant, work: impl Future<Output = T>) -> T {
         let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut beats = interval(HEARTBEAT);
@@ -223,7 +237,7 @@ impl Connections {
     }
 }
 
-/// Returns what the journal says about the last request, for a request that was not sent.
+/// Returns what the journal said before a request that was not sent.
 fn last_response(grant: &OAuthGrant) -> RefreshResponse {
     if grant.refresh_requested_at.is_some() { RefreshResponse::Lost } else { RefreshResponse::Received }
 }

@@ -10,9 +10,9 @@ use super::transport::TransportError;
 /// Why a token endpoint returned no tokens.
 #[derive(Debug)]
 pub(in crate::connections) enum TokenError {
-    /// It rejected the request: an error response of RFC 6749 §5.2, or a status below 500.
+    /// An error response of RFC 6749 §5.2, or another status below 500.
     Rejected(TokenErrorResponse),
-    /// There is no response, or an unreadable one. The endpoint may have done what was requested.
+    /// There is no readable response. The endpoint may have done what was requested.
     NoResponse(Error),
     /// The request was not sent.
     NotSent(Error),

@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::compute_expiry;
 
-/// The body of a successful token response. `Debug` shows no token, because the types of `oauth2` hide them.
+/// The body of a successful token response.
+///
+/// `Debug` shows no token, because the types of `oauth2` hide them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::connections) struct TokenResponseBody {
     access_token: AccessToken,
@@ -25,7 +27,7 @@ pub(in crate::connections) struct TokenResponseBody {
 }
 
 impl TokenResponseBody {
-    /// Returns the tokens to store. If there is no new refresh token, the old one is kept.
+    /// Returns the tokens to store, with the old refresh token if there is no new one.
     pub(super) fn into_tokens(self, now: Timestamp, old_refresh: Option<&Secret<String>>) -> OAuthTokens {
         let refresh = self.refresh_token.map(|token| Secret::new(token.into_secret()));
         OAuthTokens {
@@ -69,7 +71,9 @@ fn default_token_type() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-/// Reads seconds from a number or a string, because some providers send a string. Ignores any other type.
+/// Reads seconds from a number or a string, and ignores any other type.
+///
+/// Some providers send a string.
 fn deserialize_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Number(number) => number.as_i64().or_else(|| {

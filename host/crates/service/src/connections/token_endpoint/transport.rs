@@ -100,7 +100,7 @@ impl<'a> TokenTransport<'a> {
         }
     }
 
-    /// Returns the error for a response that is neither tokens nor an error of RFC 6749 §5.2.
+    /// Returns the error for a response that does not follow RFC 6749.
     pub(super) fn to_unreadable_error(&self) -> TokenError {
         match self.response_head().status {
             400..=499 => self.to_error(None, None),
