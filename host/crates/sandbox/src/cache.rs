@@ -10,11 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use jackfield_core::{
-    Secret,
-    mac,
-    manifest::Manifest,
-};
+use jackfield_core::{Secret, mac, manifest::Manifest};
 use wasmtime::{Engine, component::Component as Code};
 
 use crate::compile::deserialize;

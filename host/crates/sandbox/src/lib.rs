@@ -57,7 +57,7 @@ pub use self::{
     limits::{Limits, Pooling},
     lookalike::looks_like,
     manifest_review::{Finding, compile_pattern, endpoint_lines},
-    operation::Operation,
+    operation::CallOperation,
     sandbox::{Checker, Component, Sandbox},
     signature_file::{find_signer, signature_path},
     types::{

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// An exported function of the contract with its arguments; [`Sandbox::run`](crate::Sandbox::run) calls it.
-pub trait Operation: fmt::Debug + Clone + Send + Sync + 'static {
+pub trait CallOperation: fmt::Debug + Clone + Send + Sync + 'static {
     /// What the function returns.
     type Answer: fmt::Debug + Send;
 
@@ -46,7 +46,7 @@ impl fmt::Debug for GuestCall<'_> {
 /// An answer that was checked. The outer error is a trap.
 pub(crate) type CheckedAnswer<T> = wasmtime::Result<Result<T, CallError>>;
 
-impl Operation for Connect {
+impl CallOperation for Connect {
     type Answer = ConnectOutcome;
 
     const NAME: &'static str = "connect";
@@ -57,7 +57,7 @@ impl Operation for Connect {
     }
 }
 
-impl Operation for Disconnect {
+impl CallOperation for Disconnect {
     type Answer = DisconnectOutcome;
 
     const NAME: &'static str = "disconnect";
@@ -68,7 +68,7 @@ impl Operation for Disconnect {
     }
 }
 
-impl Operation for CheckHealth {
+impl CallOperation for CheckHealth {
     type Answer = HealthFacts;
 
     const NAME: &'static str = "health";
@@ -79,7 +79,7 @@ impl Operation for CheckHealth {
     }
 }
 
-impl Operation for ListUsers {
+impl CallOperation for ListUsers {
     type Answer = ProviderUsers;
 
     const NAME: &'static str = "list_users";
@@ -90,7 +90,7 @@ impl Operation for ListUsers {
     }
 }
 
-impl Operation for GetAlertTarget {
+impl CallOperation for GetAlertTarget {
     type Answer = Option<String>;
 
     const NAME: &'static str = "alert_target";
@@ -103,7 +103,7 @@ impl Operation for GetAlertTarget {
     }
 }
 
-impl Operation for SetAlertTarget {
+impl CallOperation for SetAlertTarget {
     type Answer = Option<String>;
 
     const NAME: &'static str = "set_alert_target";

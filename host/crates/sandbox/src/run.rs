@@ -9,7 +9,7 @@ use crate::{
     engine::used_fuel,
     error::CallError,
     guest::Guest,
-    operation::{GuestCall, Operation},
+    operation::{CallOperation, GuestCall},
     sandbox::{Component, Sandbox},
     trap::format_trap,
     types::{Call, GuestConnection},
@@ -22,7 +22,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn run<O: Operation>(
+    pub async fn run<O: CallOperation>(
         &self,
         component: &Component,
         call: Call,

@@ -25,9 +25,9 @@ use crate::{
 ///
 /// A process needs only one: type indices of two engines must not be mixed (GHSA-hgjw-h833-99q9).
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(Arc<SandboxState>);
 
-struct Shared {
+struct SandboxState {
     engine: Engine,
     linker: Linker<Guest>,
     egress: Egress,
@@ -89,7 +89,7 @@ impl Sandbox {
     pub fn with_checker(limits: Limits, egress: Egress, cache: Cache, checker: Checker) -> wasmtime::Result<Self> {
         let engine = new_engine(&limits)?;
         let linker = new_linker(&engine)?;
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(SandboxState {
             _ticker: EpochTicker::start(&engine),
             linker,
             egress,

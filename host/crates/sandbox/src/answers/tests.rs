@@ -5,10 +5,10 @@ use jackfield_core::manifest::{Auth, Capabilities, MappingFate};
 use super::*;
 use crate::types::UpstreamFate;
 
-/// Pseudo-random numbers, the same in every run (Marsaglia's xorshift).
-struct Numbers(u64);
+/// Pseudo-random values, the same in every run (Marsaglia's xorshift).
+struct RandomValues(u64);
 
-impl Numbers {
+impl RandomValues {
     fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -86,23 +86,23 @@ fn manifest() -> Manifest {
 
 #[test]
 fn no_value_of_a_guest_panics_or_exceeds_its_limit() {
-    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let mut random = RandomValues(0x2545_f491_4f6c_dd1d);
     let manifest = manifest();
     let (mut accepted, mut rejected) = (0, 0);
     for _ in 0..100_000 {
         // Ids are returned unchanged, so only the other answers must have no bidirectional character.
-        let (answer, has_ids) = match numbers.below(5) {
-            0 => (check_users(numbers.page()).map(|page| format!("{page:?}")), true),
-            1 => (check_facts(numbers.facts()).map(|facts| format!("{facts:?}")), false),
+        let (answer, has_ids) = match random.below(5) {
+            0 => (check_users(random.page()).map(|page| format!("{page:?}")), true),
+            1 => (check_facts(random.facts()).map(|facts| format!("{facts:?}")), false),
             2 => {
-                let outcome = ConnectOutcome::Choose(numbers.accounts());
+                let outcome = ConnectOutcome::Choose(random.accounts());
                 (check_connect(outcome, &manifest).map(|outcome| format!("{outcome:?}")), true)
             }
             3 => {
-                let outcome = DisconnectOutcome { upstream: UpstreamFate::Kept, note: numbers.maybe_text() };
+                let outcome = DisconnectOutcome { upstream: UpstreamFate::Kept, note: random.maybe_text() };
                 (Ok(format!("{:?}", check_disconnect(outcome))), false)
             }
-            _ => (Err(check_error(numbers.error(), &manifest)), false),
+            _ => (Err(check_error(random.error(), &manifest)), false),
         };
         match answer {
             Ok(answer) => {

@@ -1,8 +1,8 @@
 //! Converts the placement of a credential, including the credentials that sign requests. Nothing is checked here.
 
 use jackfield_core::manifest::{
-    AwsPlacement, BasicUser, Claim, ClaimValue, LiteralOrField, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, Placement,
-    SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
+    AwsPlacement, BasicUser, Claim, ClaimValue, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, LiteralOrField,
+    Placement, SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
 use crate::bindings::jackfield::provider::types as wit;

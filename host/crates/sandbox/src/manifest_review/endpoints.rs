@@ -98,9 +98,9 @@ impl Review<'_> {
 }
 
 /// Returns the text of a placement, and whether all its fields are declared and not secret.
-fn describe_placement(manifest: &Manifest, place: &Placement) -> (String, bool) {
+fn describe_placement(manifest: &Manifest, placement: &Placement) -> (String, bool) {
     let is_plain = |name: &String| is_plain_field(manifest, name);
-    match place {
+    match placement {
         Placement::Header { name, format } => (format!("{name}{format}"), true),
         Placement::Basic(BasicUser::Literal(user)) => (user.clone(), true),
         Placement::Basic(BasicUser::Field(name)) => (name.clone(), is_plain(name)),
