@@ -198,7 +198,10 @@ impl Store {
         .await?;
         Ok(changes > 0)
     }
+}
 
+#[cfg(feature = "testing")]
+impl Store {
     /// Returns the number of the first row whose hash does not match, or nothing if the chain is intact.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod approvals;
 mod audit;
 mod batch;
 mod connections;
+mod database_url;
+mod error;
 mod mapping_sync;
 mod mappings;
 mod master_keys;
@@ -25,7 +27,7 @@ mod signin_links;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use jackfield_core::Clock;
 use jackfield_vault::Vault;
@@ -33,7 +35,6 @@ use jiff::Timestamp;
 use sqlx::{
     Any, AnyPool, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
-    migrate::MigrateError,
 };
 
 pub use self::{
@@ -41,6 +42,7 @@ pub use self::{
     approvals::{Approval, ApprovalChange, Decision, EarlierDecisions},
     audit::{AuditFilter, NewAudit},
     connections::{AccountChoice, ConnectionCheckUpdate, Expected, NewConnection, SecretsReadable},
+    error::StoreError,
     mapping_sync::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome},
     mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
     match_plans::{ApplyPlanResult, MatchCandidate, PlannedLink, UndoPlanResult},
@@ -49,8 +51,8 @@ pub use self::{
     people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},
     people_search::{LinkedFilter, PeopleQuery, SearchPage},
     plugin_components::{NewComponent, Offer, OfferSource},
-    sessions::{NewSession, SessionKey, SingleUseProof},
-    signin_links::{SIGNIN_LINK_LIFETIME, SigninLink, SigninLinkSecret},
+    sessions::{NewSession, SessionKey},
+    signin_links::{SigninLink, SigninLinkSecret, SingleUseProof},
 };
 
 /// Database connections per host. SQLite has one writer at a time, so more connections would only wait.
@@ -98,63 +100,6 @@ pub struct StoreOptions {
     pub clock: Clock,
 }
 
-/// Why an operation on the store failed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The master key is missing or wrong.
-    #[error("{0}")]
-    Sealed(String),
-    /// A sealed value cannot be opened: it was moved, changed, or sealed with another key.
-    #[error("a stored secret cannot be opened with this master key")]
-    Unreadable,
-    /// Another writer changed the row after it was read; nothing was written.
-    #[error("the stored data was changed by somebody else at the same time")]
-    Conflict,
-    /// The master key has sealed the maximum number of values.
-    #[error("the master key has sealed the maximum number of values; replace it with a new key")]
-    KeyExhausted,
-    /// The URL of the database is not valid.
-    #[error("the database URL {0}")]
-    BadUrl(&'static str),
-    /// The file of a SQLite database cannot be created.
-    #[error("cannot create the database file {path}", path = path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    /// A migration failed.
-    #[error("cannot migrate the database")]
-    Migrate(#[from] MigrateError),
-    /// A stored value has a form that this version never writes.
-    #[error("cannot read a stored value: {0}")]
-    Corrupt(&'static str),
-    /// The database failed.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-}
-
-impl From<StoreError> for jackfield_core::Error {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Sealed(reason) => Self::Sealed(reason),
-            exhausted @ StoreError::KeyExhausted => Self::Sealed(exhausted.to_string()),
-            StoreError::Unreadable => Self::Sealed(
-                "the stored credential cannot be opened with this master key; start the service with the right key, \
-                 or connect again"
-                    .to_owned(),
-            ),
-            StoreError::Database(sqlx::Error::PoolTimedOut) => {
-                Self::Overloaded { what: "the database is overloaded".to_owned(), retry_after: 1 }
-            }
-            StoreError::Conflict => {
-                Self::Overloaded { what: "somebody else is changing the same data".to_owned(), retry_after: 1 }
-            }
-            other @ (StoreError::BadUrl(_)
-            | StoreError::File { .. }
-            | StoreError::Migrate(_)
-            | StoreError::Corrupt(_)
-            | StoreError::Database(_)) => Self::internal(other),
-        }
-    }
-}
-
 impl Store {
     /// Opens the database and migrates its tables to this version.
     ///
@@ -164,7 +109,7 @@ impl Store {
     /// The URL is not valid, the database does not respond, or a migration fails.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let (dialect, url) = prepare(&options.url)?;
+        let (dialect, url) = database_url::prepare(&options.url)?;
         let connect =
             AnyConnectOptions::from_str(&url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
         let pool = pool(dialect, POOL_SIZE).connect_with(connect.clone()).await?;
@@ -298,46 +243,4 @@ fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
 
 fn optional_time(microseconds: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     microseconds.map(time).transpose()
-}
-
-/// Determines the dialect, and completes the URL.
-///
-/// A SQLite file is created with mode 0600. A PostgreSQL server on another machine is reached over verified TLS unless
-/// the URL contains another `sslmode`.
-fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
-    if let Some(path) = url.strip_prefix("sqlite://") {
-        let (path, _) = path.split_once('?').unwrap_or((path, ""));
-        if path.is_empty() || path.contains(":memory:") {
-            return Err(StoreError::BadUrl("must name a file: sqlite://PATH"));
-        }
-        let path = PathBuf::from(path);
-        create_private(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
-        return Ok((Dialect::Sqlite, format!("sqlite://{}", path.display())));
-    }
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let mut parsed = url::Url::parse(url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
-        // A host in the query overrides the one of the URL. A path is a Unix socket.
-        let local_by_query = parsed
-            .query_pairs()
-            .filter(|(key, _)| key == "host" || key == "hostaddr")
-            .all(|(_, host)| host.starts_with('/'));
-        let local = local_by_query
-            && match parsed.host_str() {
-                None | Some("" | "localhost" | "127.0.0.1" | "[::1]") => true,
-                // A percent-encoded path is a Unix socket.
-                Some(host) => host.starts_with("%2F") || host.starts_with("%2f"),
-            };
-        if !local && !parsed.query_pairs().any(|(key, _)| key == "sslmode" || key == "ssl-mode") {
-            parsed.query_pairs_mut().append_pair("sslmode", "verify-full");
-        }
-        return Ok((Dialect::Postgres, parsed.into()));
-    }
-    Err(StoreError::BadUrl("must start with sqlite:// or postgres://"))
-}
-
-/// Creates the file with mode 0600 before SQLite does. SQLite gives its log and index files the same mode.
-fn create_private(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
 }

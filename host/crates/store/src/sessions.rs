@@ -12,7 +12,13 @@ use sqlx::{Any, Row, Transaction, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, SigninLink, Store, StoreError, audit::lock_audit, random, signin_links::use_up, time};
+use super::{
+    NewAudit, Store, StoreError,
+    audit::lock_audit,
+    random,
+    signin_links::{SingleUseProof, use_up},
+    time,
+};
 
 /// The secret in the cookie of a session.
 pub type SessionKey = Secret<[u8; 32]>;
@@ -45,15 +51,6 @@ pub struct NewSession {
     pub proof: SingleUseProof,
     /// The id of the session that it replaces.
     pub replaces: Option<String>,
-}
-
-/// What a sign-in uses up, so that it cannot start a second session.
-#[derive(Clone, Debug)]
-pub enum SingleUseProof {
-    NotNeeded,
-    SigninLink(SigninLink),
-    /// The `state` of an OpenID Connect flow, and the time from which it is rejected anyway.
-    OidcState(Secret<String>, Timestamp),
 }
 
 impl Store {
@@ -127,16 +124,6 @@ impl Store {
         parse_row(&row).map(Some)
     }
 
-    /// Lists the ids of all active sessions.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
-        let (now, idle_since) = bounds(self.clock.now());
-        let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
-    }
-
     /// Updates when the session was last seen, at most once a minute.
     ///
     /// # Errors
@@ -187,6 +174,19 @@ impl Store {
         sqlx::query(statement).bind(value.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         Ok(transaction.commit().await?)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Store {
+    /// Lists the ids of all active sessions.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
+        let (now, idle_since) = bounds(self.clock.now());
+        let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 }
 

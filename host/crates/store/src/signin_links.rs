@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{NewAudit, SingleUseProof, Store, StoreError, audit::lock_audit, random};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, random};
 
 /// How long a sign-in link is valid: enough to open it in a browser.
-pub const SIGNIN_LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// The fragment of a sign-in link: 256 random bits in base64url.
 pub type SigninLinkSecret = Secret<String>;
@@ -22,6 +22,15 @@ pub struct SigninLink {
     pub name: String,
 }
 
+/// What a sign-in uses up, so that it cannot start a second session.
+#[derive(Clone, Debug)]
+pub enum SingleUseProof {
+    NotNeeded,
+    SigninLink(SigninLink),
+    /// The `state` of an OpenID Connect flow, and the time from which it is rejected anyway.
+    OidcState(Secret<String>, Timestamp),
+}
+
 impl Store {
     /// Creates a link for one sign-in, and returns its secret. Only the hash is stored.
     ///
@@ -29,7 +38,7 @@ impl Store {
     /// The database or the system's random number generator fails.
     pub async fn create_signin_link(&self, name: &str, audit: NewAudit) -> Result<SigninLinkSecret, StoreError> {
         let text = Secret::new(URL_SAFE_NO_PAD.encode(random()?));
-        let ends_at = self.clock.now().saturating_add(SIGNIN_LINK_LIFETIME).unwrap_or(Timestamp::MAX);
+        let ends_at = self.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         sqlx::query("insert into signin_links (hash, name, ends_at) values ($1, $2, $3)")

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 pub use self::key_file::{KeyFileError, MayCreate, load_or_create, parse_base64};
 
 /// The format of sealed values. It is stored with each value, so that a later version can add another format.
-pub const FORMAT: i64 = 1;
+const FORMAT: i64 = 1;
 
 /// A key of 256 bits.
 pub type KeyBytes = [u8; 32];
