@@ -21,14 +21,16 @@ use crate::{
     scrub::Scrubber,
 };
 
-/// What one call of a component may send, and the credentials that are attached to its requests.
+/// The endpoints that one call may request, and the credentials for them.
 #[derive(Clone, Debug)]
 pub struct CallPermissions {
     /// The name of the pool of HTTP connections.
     pub(crate) pool: String,
     /// The approved endpoints.
     pub(crate) endpoints: Arc<[Endpoint]>,
-    /// The known secrets. A request to an endpoint whose credential is missing here is sent without one.
+    /// The known secrets.
+    ///
+    /// If neither this list nor `tokens` has an endpoint's credential, the request is sent without one.
     pub(crate) credentials: Vec<(CredentialSource, Secret<String>)>,
     /// The fields of the connection that are not secret, by name.
     pub(crate) fields: BTreeMap<String, String>,
@@ -41,9 +43,11 @@ pub struct CallPermissions {
     pub recorder: CallRecorder,
 }
 
-/// Provides credentials that do not exist before the call, such as access tokens that are minted from a key.
+/// Provides credentials that do not exist before the call.
+///
+/// An example is an access token that is minted from a key.
 pub trait TokenSource: fmt::Debug + Send + Sync {
-    /// Returns the token of a source, or nothing if this provider of tokens does not know the source.
+    /// Returns the token of a source, or nothing if the source is unknown.
     ///
     /// # Errors
     /// [`SendError::CredentialRefused`] with the error response of the token endpoint; the other variants if there

@@ -110,7 +110,9 @@ impl CallRecorder {
         record.stats.fuel = fuel;
     }
 
-    /// Runs the host's part of one request. Its computing time is not the guest's; its whole duration is upstream's.
+    /// Runs the host's part of one request.
+    ///
+    /// Its computing time does not count as the guest's. Its whole duration counts as waiting for upstream.
     pub(crate) async fn time_request<F: Future>(&self, request: F) -> F::Output {
         let _timer = UpstreamTimer { recorder: self, started: Instant::now() };
         time_polls(request, |time| self.record().host += time).await
@@ -121,7 +123,9 @@ impl CallRecorder {
         self.record().trace.is_some()
     }
 
-    /// Counts a request that a rule denied, and records it if its method and scrubbed URL are given.
+    /// Counts a request that a rule denied.
+    ///
+    /// Records it as well if its method and scrubbed URL are given.
     pub(crate) fn record_denial(&self, request: Option<(Method, String)>, denial: &Denial) {
         let mut record = self.record();
         record.stats.denied += 1;

@@ -8,9 +8,9 @@ use url::Url;
 /// The settings of an [`Egress`](crate::Egress).
 #[derive(Debug)]
 pub struct EgressConfig {
-    /// Where requests to a host go instead; the key `*` covers every host that is not listed.
+    /// Where requests to a host are sent instead, for development only.
     ///
-    /// A target is a plain HTTP URL on loopback. Only for development.
+    /// The key `*` covers every host that is not listed. A target is a plain HTTP URL on loopback.
     pub reroutes: BTreeMap<String, Url>,
     pub limits: EgressLimits,
     /// The time at which requests are signed.
@@ -34,7 +34,9 @@ pub struct EgressLimits {
     pub idle: Duration,
     /// The whole request, including its redirects.
     pub total: Duration,
-    /// Maximum number of bytes of a response body after decompression, as `wit/host.wit` documents.
+    /// Maximum number of bytes of a decompressed response body.
+    ///
+    /// `wit/host.wit` documents the default.
     pub body: usize,
 }
 

@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::addresses;
 
-/// How names are looked up, which sockets are connected to, and whose certificates are trusted.
+/// The resolver, the choice of sockets, and the trust anchors.
 ///
 /// The default uses the system's resolver, the addresses that it returns, and the public trust anchors alone. Only
 /// tests use anything else.
@@ -80,7 +80,9 @@ pub(crate) enum ResolveError {
     NoSocket,
 }
 
-/// The resolver of the HTTP clients: one lookup, whose addresses are checked before they are used.
+/// The resolver of the HTTP clients.
+///
+/// It looks a name up once, and checks the addresses before they are used.
 #[derive(Clone)]
 pub(crate) struct CheckedResolver {
     pub(crate) names: Arc<dyn NameLookup>,

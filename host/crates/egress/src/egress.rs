@@ -28,9 +28,10 @@ use crate::{
     sign::SigningContext,
 };
 
-/// The way for requests to leave the process. There is one for each process; clones share their connections.
+/// Sends the HTTP requests of this process.
 ///
-/// Requests are never retried, and cookies are not stored.
+/// There is one for each process; clones share their connections. Requests are never retried, and cookies are not
+/// stored.
 #[derive(Clone)]
 pub struct Egress(Arc<EgressInner>);
 
@@ -55,17 +56,18 @@ impl Egress {
         Self::with_network(config, NetworkAccess::default())
     }
 
-    /// Creates the clients with another resolver, or other trust anchors, than the system's.
+    /// Creates the clients with a resolver and trust anchors for tests.
     pub(crate) fn with_network(config: EgressConfig, network: NetworkAccess) -> Result<Self, EgressError> {
         let EgressConfig { reroutes, limits, clock } = config;
         let clients = HttpClients::new(reroutes, limits.clone(), network)?;
         Ok(Self(Arc::new(EgressInner { clients, limits, clock })))
     }
 
-    /// Sends a component's request, follows its redirects, and returns the last response with its secrets masked.
+    /// Sends a component's request and follows its redirects.
     ///
-    /// The request and each redirect must match an endpoint of `permissions` and use up one request of its budget.
-    /// Gives up at `deadline` or after [`EgressLimits::total`], whichever comes first.
+    /// Secrets in the response are masked. The request and each redirect must match an endpoint of `permissions` and
+    /// use up one request of its budget. Gives up at `deadline` or after [`EgressLimits::total`], whichever comes
+    /// first.
     ///
     /// # Errors
     /// [`SendError::Denied`] if a rule denies the request or a redirect; the other variants if there is no complete
@@ -103,7 +105,7 @@ impl Egress {
         result
     }
 
-    /// Sends one of the host's own requests to exactly the URL that it names, without following redirects.
+    /// Sends one of the host's own requests, without following redirects.
     ///
     /// The URL comes from a setting or an approved manifest, so it needs no endpoint. The other rules, the limits and
     /// the reroutes are the same as in [`send`](Self::send). `authorization` is the whole value of that header. The
@@ -141,7 +143,7 @@ impl Egress {
         self.0.clients.reroute_url(url)
     }
 
-    /// Closes the idle HTTP connections of a pool, so that none outlives the stored connection that it belongs to.
+    /// Closes the idle HTTP connections of a pool.
     pub fn close_pool(&self, pool: &str) {
         self.0.clients.close_pool(pool);
     }
@@ -166,7 +168,8 @@ impl Egress {
             let credential = if with_credential { permissions.credential(&attachment.source).await? } else { None };
             if let Some(credential) = credential {
                 let context = SigningContext { fields: &permissions.fields, now: self.0.clock.now() };
-                let token = placement::apply(&attachment.placement, credential.secret.expose(), context, &mut outgoing)?;
+                let token =
+                    placement::apply(&attachment.placement, credential.secret.expose(), context, &mut outgoing)?;
                 scrubber = match token {
                     Some(token) => credential.scrubber.with_secret(token.expose()),
                     None => credential.scrubber,

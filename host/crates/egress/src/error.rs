@@ -6,7 +6,9 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {message}")]
 pub struct Denial {
-    /// The rule: `url`, `path`, `endpoint`, `header`, `place`, `address`, `redirect`, `size` or `budget`.
+    /// The rule that denied the request.
+    ///
+    /// One of `url`, `path`, `endpoint`, `header`, `place`, `address`, `redirect`, `size` and `budget`.
     pub rule: &'static str,
     /// What is wrong or missing. It contains no secret.
     pub message: String,
@@ -18,7 +20,7 @@ impl Denial {
     }
 }
 
-/// The error response of a token endpoint (RFC 6749 §5.2) that was asked for a credential.
+/// The error response of a token endpoint (RFC 6749 §5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenErrorResponse {
     pub status: u16,

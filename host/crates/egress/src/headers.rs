@@ -87,9 +87,10 @@ const WITHHELD: &[&str] = &[
     "upgrade",
 ];
 
-/// Returns the form in which names are compared: lower case, with hyphens instead of underscores and dots.
+/// Returns the form in which header names are compared.
 ///
-/// Some servers and gateways treat these spellings as the same name.
+/// It is in lower case, with hyphens instead of underscores and dots, because some servers and gateways treat these
+/// spellings as the same name.
 pub(crate) fn normalize_name(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
@@ -125,7 +126,9 @@ pub(crate) fn validate(name: &str, value: &str) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Tells whether a credential can be placed in a header: any that a component may set, or `Authorization`.
+/// Tells whether a credential can be placed in a header.
+///
+/// It can be `Authorization` or any header that a component may set.
 pub(crate) fn can_contain_credential(name: &str) -> bool {
     is_token(name) && name.len() <= MAX_NAME && (!is_forbidden(name) || name.eq_ignore_ascii_case("authorization"))
 }

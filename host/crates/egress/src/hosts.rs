@@ -32,10 +32,10 @@ const SPECIAL_USE: &[&str] = &[
 const METADATA: &[&str] =
     &["metadata.goog", "metadata.packet.net", "metadata.platformequinix.com", "metadata.tencentyun.com"];
 
-/// Checks the host of an endpoint: one exact host, or `*.` before a registrable name.
+/// Checks the host pattern of an endpoint.
 ///
-/// A star over a name of the Public Suffix List is rejected, including the list's private part, because anybody can
-/// have a host below `github.io` or `googleapis.com`.
+/// It is one exact host, or `*.` before a registrable name. A star over a name of the Public Suffix List is rejected,
+/// including the list's private part, because anybody can have a host below `github.io` or `googleapis.com`.
 ///
 /// # Errors
 /// The reason, for people.
@@ -54,7 +54,9 @@ pub fn validate_host_pattern(pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells whether a host matches a pattern. A leading `*.` stands for exactly one label.
+/// Tells whether a host matches a pattern.
+///
+/// A leading `*.` stands for exactly one label.
 #[must_use]
 pub fn host_matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
@@ -71,7 +73,9 @@ pub(crate) fn is_special_use(host: &str) -> bool {
         .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
-/// Checks that the text is a host name in canonical form (rule R4). An address is not a host name.
+/// Checks that the text is a host name in canonical form (rule R4).
+///
+/// An address is not a host name.
 pub(crate) fn validate_host_name(name: &str) -> Result<(), &'static str> {
     if name.len() > MAX_NAME {
         return Err("it is longer than 253 characters");

@@ -22,7 +22,9 @@ pub(crate) enum JsonInsertError {
     InvalidPointer,
 }
 
-/// Splits a JSON pointer (RFC 6901) into its keys. The empty pointer is rejected, because it names the whole document.
+/// Splits a JSON pointer (RFC 6901) into its keys.
+///
+/// The empty pointer is rejected, because it names the whole document.
 pub(crate) fn parse_pointer(pointer: &str) -> Result<Vec<String>, JsonInsertError> {
     let rest = pointer.strip_prefix('/').ok_or(JsonInsertError::InvalidPointer)?;
     rest.split('/').map(unescape_key).collect::<Option<_>>().ok_or(JsonInsertError::InvalidPointer)
@@ -42,9 +44,10 @@ fn unescape_key(escaped: &str) -> Option<String> {
     Some(key)
 }
 
-/// Inserts a string at a pointer, and creates the objects on the way that are missing.
+/// Inserts a string at a JSON pointer.
 ///
-/// A key that differs only in case counts as the same key, because some servers compare keys that way.
+/// Objects on the way that are missing are created. A key that differs only in case counts as the same key, because
+/// some servers compare keys that way.
 pub(crate) fn insert(body: &[u8], pointer: &str, value: &str) -> Result<Vec<u8>, JsonInsertError> {
     let keys = parse_pointer(pointer)?;
     let text = str::from_utf8(body).map_err(|_| JsonInsertError::InvalidDocument)?;
@@ -75,7 +78,9 @@ pub(crate) fn insert(body: &[u8], pointer: &str, value: &str) -> Result<Vec<u8>,
     Ok([before, member.as_bytes(), after].concat())
 }
 
-/// Folds the case of a key. Upper case comes first, so that the long s and the Kelvin sign become `s` and `k`.
+/// Folds the case of a key.
+///
+/// Upper case comes first, so that the long s and the Kelvin sign become `s` and `k`.
 pub(crate) fn fold_case(key: &str) -> String {
     key.to_uppercase().to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Sends the HTTP requests of this process: checks them, attaches credentials, limits and scrubs the responses.
+//! Sends the HTTP requests of this process: checks requests, attaches credentials, limits and scrubs responses.
 //!
 //! No other crate opens a connection on behalf of a component. Nothing here knows a component, a provider or the
 //! database.

@@ -9,12 +9,14 @@ use url::Url;
 
 use crate::{error::Denial, headers};
 
-/// A checked request on its way to the wire. It may contain the credential, so `Debug` prints only the path.
+/// A checked request on its way to the wire.
+///
+/// It may contain the credential, so `Debug` prints only the method and the path.
 #[derive(Clone)]
 pub(crate) struct OutgoingRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    /// The headers that the sender set, and a content type if the placement of the credential needs one.
+    /// The sender's headers, and a content type if the placement needs one.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Bytes>,
     /// The header that contains the credential. Its value is marked as sensitive.
@@ -22,7 +24,9 @@ pub(crate) struct OutgoingRequest {
 }
 
 impl OutgoingRequest {
-    /// Returns the values of all headers with this name, in any spelling that a server could treat as the same name.
+    /// Returns the values of all headers with this name.
+    ///
+    /// Spellings that a server could treat as the same name are included.
     pub(crate) fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
         let name = headers::normalize_name(name);
         let has_name = move |(set, _): &&(String, String)| headers::normalize_name(set) == name;

@@ -43,7 +43,9 @@ pub fn validate(placement: &Placement) -> Result<(), String> {
     if is_valid { Ok(()) } else { Err("a credential cannot be placed there".to_owned()) }
 }
 
-/// Checks that the request sets nothing where the credential goes, in any spelling that some server accepts.
+/// Checks that the request sets nothing where the credential is placed.
+///
+/// Every spelling that some server accepts is considered.
 ///
 /// # Errors
 /// A denial by rule `place`.
@@ -75,9 +77,10 @@ pub(crate) fn require_free(placement: &Placement, request: &OutgoingRequest) -> 
     }
 }
 
-/// Places the credential after [`require_free`]. A signing key is not sent, but its signature is.
+/// Places the credential, after [`require_free`].
 ///
-/// Returns a token that was signed with the credential, because it must be masked in the response as well.
+/// A signing key is not sent, but its signature is. Returns a token that was signed with the credential, because it
+/// must be masked in the response as well.
 ///
 /// # Errors
 /// A denial by rule `place` if the credential cannot be placed there.

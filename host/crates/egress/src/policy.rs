@@ -1,4 +1,4 @@
-//! Checks a request against the approved endpoints (rules R1 to R5 and R11), and validates URLs, hosts and paths.
+//! Checks requests against the approved endpoints (rules R1 to R5 and R11), and validates URLs, hosts and paths.
 
 use std::cmp::Reverse;
 
@@ -54,7 +54,9 @@ pub(crate) fn authorize<'a>(
     }
 }
 
-/// Checks the path pattern of an endpoint: canonical, without a query, `*` only as a whole segment.
+/// Checks the path pattern of an endpoint.
+///
+/// It is canonical, has no query, and contains `*` only as a whole segment.
 ///
 /// # Errors
 /// The reason, for people.
@@ -78,7 +80,9 @@ pub fn validate_path_pattern(pattern: &str) -> Result<(), String> {
         .map_err(|denial| format!("`{shown}`: {}", denial.message))
 }
 
-/// Checks and parses a URL that is not an endpoint's: an OAuth endpoint, a help page, a webhook for alerts.
+/// Checks and parses a URL that no endpoint covers.
+///
+/// Examples are an OAuth endpoint, a help page and a webhook for alerts.
 ///
 /// # Errors
 /// The reason, for people.
@@ -141,7 +145,7 @@ pub(crate) fn require_visible_ascii(raw: &str) -> Result<(), Denial> {
     Err(Denial::new("url", "a URL is visible ASCII without spaces and backslashes"))
 }
 
-/// Rejects characters and dot segments of a path that two servers could read differently (rule R11).
+/// Rejects what two servers could read differently in a path (rule R11).
 pub(crate) fn validate_path_characters(path: &str) -> Result<(), Denial> {
     let deny = |why: &str| Err(Denial::new("path", why));
     let mut bytes = path.bytes();

@@ -29,7 +29,7 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// Returns the redirect of a response, if it is one that is followed (RFC 9110 §15.4).
+    /// Returns the redirect of a response, if it has one (RFC 9110 §15.4).
     ///
     /// # Errors
     /// A denial by rule `redirect` if the response has more than one `Location`, or one that is not ASCII.
@@ -78,7 +78,7 @@ impl RedirectChain {
         })
     }
 
-    /// Checks the next request against the endpoints, and returns it with the endpoint that allows it.
+    /// Returns the next request, and the endpoint that allows it.
     ///
     /// Once a redirect leads to another origin, this and all later requests keep only `Accept` and `Content-Type`.
     pub(crate) fn next_request<'a>(
@@ -99,7 +99,9 @@ impl RedirectChain {
         Ok((endpoint, OutgoingRequest { method: self.method, url, headers, body, credential: None }))
     }
 
-    /// Tells whether any request went to another origin, so that no credential may be attached any more.
+    /// Tells whether any request went to another origin.
+    ///
+    /// From then on no credential may be attached.
     pub(crate) fn has_left_origin(&self) -> bool {
         self.has_left_origin
     }
@@ -128,10 +130,11 @@ impl RedirectChain {
     }
 }
 
-/// Joins a Location to the current URL (RFC 3986 §5), without its fragment. The result has yet to be checked.
+/// Joins a Location to the current URL (RFC 3986 §5), without its fragment.
 ///
-/// The text must pass R1, and a relative path the character rules of R11. Dot segments that are not encoded are
-/// resolved, but only in a relative path, because in an absolute URL they are denied later.
+/// The result has yet to be checked against the endpoints. The text must pass R1, and a relative path the character
+/// rules of R11. Dot segments that are not encoded are resolved, but only in a relative path, because in an absolute
+/// URL they are denied later.
 ///
 /// # Errors
 /// A denial by rule `redirect`, `url` or `path`.

@@ -1,4 +1,4 @@
-//! Reads a response: limits its header and body, decompresses it, masks secrets, drops headers meant for the host.
+//! Reads a response: limits and decompresses it, masks secrets, and drops the headers that are meant for the host.
 
 use std::{
     io::{self, Write},

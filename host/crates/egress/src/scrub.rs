@@ -26,7 +26,9 @@ const MAX_LEVELS: usize = 3;
 /// Minimum length of an encoded form, because a shorter one matches by accident. Every accepted secret is long enough.
 const MIN_ENCODED: usize = 6;
 
-/// Finds and masks a set of secrets. Clones share the set; its search tables are built on first use.
+/// Finds and masks a set of secrets.
+///
+/// Clones share the set. Its search tables are built on first use.
 #[derive(Clone)]
 pub struct Scrubber(Arc<Secrets>);
 
@@ -77,7 +79,9 @@ impl Scrubber {
         !self.find(source).is_empty()
     }
 
-    /// Tells whether a header name contains a secret. HTTP ignores and changes the case of header names.
+    /// Tells whether a header name contains a secret.
+    ///
+    /// Case is ignored, because HTTP implementations change the case of header names.
     pub(crate) fn header_name_contains_secret(&self, name: &str) -> bool {
         let lower = name.to_ascii_lowercase();
         self.contains_secret(name.as_bytes())

@@ -1,4 +1,4 @@
-//! The client for the operator's own trace collector. It sends no component's request and no stored credential.
+//! The HTTP client for the operator's trace collector. It sends no requests of components and no stored credentials.
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,12 +11,16 @@ use crate::{
 /// Maximum number of bytes that are read of a response. Collectors answer with a few.
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// An HTTP client for one collector. It connects to any address, because the operator configured the URL.
+/// An HTTP client for one trace collector.
+///
+/// It connects to any address, because the operator configured the URL.
 #[derive(Clone, Debug)]
 pub struct TraceCollectorClient(reqwest::Client);
 
 impl TraceCollectorClient {
-    /// Creates a client that trusts the public certificate authorities and uses no redirects, proxy or retries.
+    /// Creates a client that trusts the public certificate authorities.
+    ///
+    /// It uses no redirects, proxies or retries.
     ///
     /// # Errors
     /// The HTTP client cannot be created.

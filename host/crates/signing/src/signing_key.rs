@@ -6,7 +6,9 @@ use std::fmt;
 pub struct SigningKey(minisign::SecretKey);
 
 impl SigningKey {
-    /// Opens a secret key in the format of minisign. Calls `password` only if the key has one.
+    /// Opens a secret key in the format of minisign.
+    ///
+    /// Calls `password` only if the key is encrypted.
     ///
     /// # Errors
     /// The text is not a secret key, or the password is wrong.
@@ -19,7 +21,9 @@ impl SigningKey {
         key_box().into_secret_key(Some(password)).map(Self).map_err(|why| why.to_string())
     }
 
-    /// Signs a component's bytes and returns the content of its signature file. `seconds` is the Unix time.
+    /// Signs a component's bytes and returns the content of its signature file.
+    ///
+    /// The signature also covers the file name and the time, in Unix `seconds`.
     ///
     /// # Errors
     /// The system has no random numbers.

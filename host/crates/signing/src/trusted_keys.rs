@@ -14,7 +14,9 @@ use crate::{
 pub struct TrustedKeys(Vec<TrustedKey>);
 
 impl TrustedKeys {
-    /// Parses the file that `JACKFIELD_PLUGINS_TRUSTED_KEYS` names: TOML with a table `[[key]]` for each key.
+    /// Parses the file that `JACKFIELD_PLUGINS_TRUSTED_KEYS` names.
+    ///
+    /// It is TOML with a table `[[key]]` for each key.
     ///
     /// # Errors
     /// The reason, for people. It continues a sentence that starts with the name of the file.
@@ -37,7 +39,9 @@ impl TrustedKeys {
         if keys.is_empty() { Err("contains no key".to_owned()) } else { Ok(Self(keys)) }
     }
 
-    /// Creates a set of one key without limits, for finding out whether that key signed a component.
+    /// Creates a set of one key without limits.
+    ///
+    /// It serves to find out whether that key signed a component.
     ///
     /// # Errors
     /// The text is not a public key of minisign.
@@ -67,7 +71,9 @@ impl TrustedKeys {
         Ok(Signer::UnknownKey)
     }
 
-    /// Finds the key that signed these bytes, and compares its permissions with what the manifest requests.
+    /// Finds out what a signature is worth for a manifest.
+    ///
+    /// Compares the permissions of the key that signed the bytes with what the manifest requests.
     #[must_use]
     pub fn signature_status(&self, bytes: &[u8], signature: Option<&str>, manifest: &Manifest) -> SignatureStatus {
         self.find_signer(bytes, signature).map_or_else(SignatureStatus::Invalid, |signer| signer.status(manifest))

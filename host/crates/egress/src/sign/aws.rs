@@ -25,7 +25,9 @@ pub(crate) fn is_valid(placement: &AwsPlacement) -> bool {
     is_word(&placement.service) && is_valid(&placement.region) && is_valid(&placement.access_key)
 }
 
-/// Signs a request, adds the headers that belong to the signature, and returns the value of `Authorization`.
+/// Signs a request and returns the value of `Authorization`.
+///
+/// Adds the other headers that belong to the signature.
 ///
 /// # Errors
 /// A denial by rule `place` if a field of the connection is missing or not valid.

@@ -36,7 +36,9 @@ pub(crate) fn is_valid(placement: &HmacPlacement) -> bool {
         && time_is_valid
 }
 
-/// Signs a request, adds the header with the time, and returns the value of the header with the signature.
+/// Signs a request and returns the value of the header with the signature.
+///
+/// Adds the header with the time, if the placement has one.
 ///
 /// # Errors
 /// A denial by rule `place` if the key or a part of the request is not as the manifest declares.
