@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use jackfield::{
-    app::{App, Surroundings},
+    app::{App, HostEnvironment},
     config::{Config, ConfigError, Dev},
     logging,
 };
@@ -21,7 +21,7 @@ use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 use url::Url;
 
-/// A connections service: plug in the outside services that a company uses, and keep their credentials sealed.
+/// Connect a company's outside services and keep their credentials encrypted
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -33,27 +33,27 @@ pub(crate) struct Arguments {
 enum Command {
     /// Start the service
     Serve {
-        /// The settings' file, instead of jackfield.toml where that is there
+        /// Read the settings from this file instead of jackfield.toml
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Allow what is for development only, and listen on loopback alone
+        /// Allow settings for development, and listen on loopback only
         #[arg(long)]
         dev: bool,
     },
-    /// Make, list and revoke API tokens
+    /// Create, list and revoke API tokens
     #[command(subcommand)]
-    Token(token::Command),
-    /// Make a link that signs one Executive in, once, within 15 minutes, and print it, alone, on standard output
-    SigninLink(signin_link::Arguments),
-    /// Take the company's people in
+    Token(token::TokenCommand),
+    /// Print a one-time sign-in link for an Executive, valid for 15 minutes
+    SigninLink(signin_link::SigninLinkArguments),
+    /// Import people
     #[command(subcommand)]
-    People(people::Command),
-    /// Look at components
+    People(people::PeopleCommand),
+    /// Create, check, sign and approve plugins
     #[command(subcommand)]
-    Plugin(plugin::Command),
-    /// Print the description of the REST API, with the fields of the components that may run (OpenAPI 3.1)
+    Plugin(plugin::PluginCommand),
+    /// Print the OpenAPI 3.1 document of the REST API, with the fields of all approved plugins
     Openapi,
-    /// Check the component on the standard input; for the program itself
+    /// Check a component read from standard input; the service starts this command itself
     #[command(name = CHECK_COMMAND, hide = true)]
     CheckComponent,
 }
@@ -70,9 +70,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Prints an error with all that caused it, and gives its exit status.
-#[expect(clippy::print_stderr, reason = "the program's own word to who started it")]
-pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+/// Prints an error with its causes, and returns the exit status for it.
+#[expect(clippy::print_stderr, reason = "a command reports its error on standard error")]
+pub(crate) fn print_error(error: &anyhow::Error) -> ExitCode {
     eprintln!("jackfield: {error:#}");
     ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
 }
@@ -80,29 +80,20 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
 async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let config = Config::load(file.as_deref(), if dev { Dev::Yes } else { Dev::No })?;
     let traces = logging::start(&config)?;
-    let app = App::start(&config, Surroundings::default()).await?;
+    let app = App::start(&config, HostEnvironment::default()).await?;
     let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let site = config.public_url.clone().map_or_else(|| Url::parse(&format!("http://{address}")), Ok)?;
-    signin_link::first(&app.store, &site).await?;
-    tracing::info!(%address, dev, "ready");
-    let served = app.serve(listener, told_to_stop()).await.context("the service ended");
+    let base_url = config.public_url.clone().map_or_else(|| Url::parse(&format!("http://{address}")), Ok)?;
+    signin_link::print_first(app.store(), &base_url).await?;
+    tracing::info!(%address, dev, "service started");
+    let served = app.serve(listener, stop_signal()).await.context("the service failed");
     traces.end().await;
     served
 }
 
-/// Settings for a command that serves nothing.
-fn settings() -> anyhow::Result<Config> {
-    Ok(Config::load(None, Dev::NotAsked)?)
-}
-
-/// What the audit is told of a command.
-fn by_hand(action: Action, detail: String) -> NewAudit {
-    NewAudit::done(&Actor::named("command line"), action).with_detail(detail)
-}
-
-async fn told_to_stop() {
+/// Waits for SIGINT or SIGTERM.
+async fn stop_signal() {
     let interrupted = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminated) => {
@@ -111,13 +102,28 @@ async fn told_to_stop() {
                 _ = terminated.recv() => {}
             }
         }
-        // Without that signal the other one still stops the service.
+        // SIGINT still stops the service.
         Err(_) => drop(interrupted.await),
     }
 }
 
-/// Prints a line of a command's own answer.
-#[expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
-fn say(line: &str) {
+/// Reads the settings for a command that has no `--dev`.
+fn load_settings() -> anyhow::Result<Config> {
+    Ok(Config::load(None, Dev::Ignored)?)
+}
+
+/// The actor of every command in the audit log.
+fn command_line() -> Actor {
+    Actor::named("command line")
+}
+
+/// Describes an action of a command for the audit log.
+fn audit(action: Action, detail: String) -> NewAudit {
+    NewAudit::done(&command_line(), action).with_detail(detail)
+}
+
+/// Prints a line of a command's result.
+#[expect(clippy::print_stdout, reason = "a command prints its result on standard output")]
+fn print_line(line: &str) {
     println!("{line}");
 }

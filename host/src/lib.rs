@@ -1,8 +1,9 @@
-//! The program's parts that are not in a crate of their own: the settings, the log, and the wiring.
+//! What the program adds to its crates: the settings, the log, and the wiring of a service.
 //!
-//! `docs/architecture.md` shows the crates.
+//! `docs/architecture.md` describes the crates.
 
 pub mod app;
 pub mod config;
 pub mod logging;
+
 mod prometheus;

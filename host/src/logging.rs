@@ -1,6 +1,6 @@
-//! The log: to standard error, as text or JSON, with the crates that print what goes over the wire held down.
+//! The log: text or JSON on standard error. The lines in which libraries would print credentials are never written.
 //!
-//! Its spans go to a collector too, where one is set: `logging/traces.rs`.
+//! Its spans can also be sent to a trace collector: `logging/traces.rs`.
 
 mod traces;
 
@@ -18,9 +18,10 @@ use tracing_subscriber::{
 pub use self::traces::Traces;
 use crate::config::{Config, LogFormat, TraceExport};
 
-/// Crates that print headers, frames, keys or statements below `info`. They are held there whatever the filter says:
-/// at `trace` they would write credentials into the log.
-const HELD: [&str; 14] = [
+/// Crates that print headers, frames, keys or statements at `debug` or `trace`, and with them credentials.
+///
+/// Those lines are dropped, whatever the filter says.
+const DROPPED_BELOW_INFO: [&str; 14] = [
     "axum",
     "h2",
     "hyper",
@@ -37,25 +38,33 @@ const HELD: [&str; 14] = [
     "want",
 ];
 
-/// Starts the log, and the traces where they are wanted. Call [`Traces::end`] last.
+/// Starts the log, and the export of traces if it is configured. Call [`Traces::end`] last.
 ///
 /// # Errors
-/// The filter is none, the collector cannot be spoken to, or a log was started before.
+/// The filter is malformed, the exporter cannot be set up, or a log was started before.
 pub fn start(config: &Config) -> anyhow::Result<Traces> {
-    start_with(&config.log, config.log_format, config.traces.as_ref(), io::stderr)
+    start_into(&config.log, config.log_format, config.traces.as_ref(), io::stderr)
 }
 
-/// Starts the log into any writer.
+/// Starts the log, written to `writer`.
 ///
 /// # Errors
-/// As [`start`].
-pub fn start_with<W>(filter: &str, format: LogFormat, export: Option<&TraceExport>, writer: W) -> anyhow::Result<Traces>
+/// See [`start`].
+#[cfg(feature = "testing")]
+pub fn start_with_writer<W>(filter: &str, format: LogFormat, writer: W) -> anyhow::Result<Traces>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    start_into(filter, format, None, writer)
+}
+
+fn start_into<W>(filter: &str, format: LogFormat, export: Option<&TraceExport>, writer: W) -> anyhow::Result<Traces>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter: EnvFilter =
-        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is not a tracing filter: {error}"))?;
-    let filter = filter.and(filter_fn(|metadata| !is_held(metadata)));
+        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is not a valid log filter: {error}"))?;
+    let filter = filter.and(filter_fn(|metadata| !is_dropped(metadata)));
     let traces = export.map_or_else(|| Ok(Traces::none()), Traces::start)?;
     let spans = traces.tracer().map(|tracer| {
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
@@ -76,13 +85,14 @@ where
     Ok(traces)
 }
 
-/// Whether a span or a line of the log stands in traces: our own, at `info` and above, whatever the log's filter says.
+/// Whether a span or an event is part of traces: those of Jackfield from `info` up, whatever the log's filter says.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO && metadata.target().split("::").next() == Some("jackfield")
+    let crate_name = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::INFO && (crate_name == "jackfield" || crate_name.starts_with("jackfield_"))
 }
 
-/// Whether a line comes from the depths of a held crate. In tracing, the more it tells the greater the level.
-fn is_held(metadata: &Metadata<'_>) -> bool {
+/// Whether a line is dropped. In `tracing`, `debug` and `trace` are greater than `info`.
+fn is_dropped(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() > Level::INFO && HELD.contains(&name)
+    *metadata.level() > Level::INFO && DROPPED_BELOW_INFO.contains(&name)
 }

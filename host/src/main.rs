@@ -1,4 +1,4 @@
-//! The program: its arguments, and what each command does. Exit status 0 done, 1 failed, 2 wrong use.
+//! The program `jackfield`. Its exit status is 0 for success, 1 for a failure, 2 for wrong arguments or settings.
 
 mod cli;
 
@@ -7,24 +7,24 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    close_doors();
+    protect_files_and_memory();
     let arguments = cli::Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return cli::fail(&error.into()),
+        Err(error) => return cli::print_error(&error.into()),
     };
     match runtime.block_on(cli::run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => cli::fail(&error),
+        Err(error) => cli::print_error(&error),
     }
 }
 
-/// What is made is its owner's alone, and a crash leaves no memory behind for others to read.
-fn close_doors() {
+/// Closes new files to other users, and prevents core dumps and debuggers, which could reveal secrets.
+fn protect_files_and_memory() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
-    // Where the system refuses, nothing was promised less than before.
-    let _refused = setrlimit(Resource::Core, no_core);
-    let _refused = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    // Best effort: a system that does not allow this is as safe as before.
+    let _not_allowed = setrlimit(Resource::Core, no_core);
+    let _not_allowed = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

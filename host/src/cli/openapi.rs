@@ -1,11 +1,11 @@
-//! `jackfield openapi`: prints the description of the API that a service with these settings gives.
+//! `jackfield openapi`: prints the OpenAPI document of the API that a service with these settings has.
 
 use jackfield_api::openapi;
 
-use super::{plugin, say};
+use super::{plugin, print_line};
 
 pub(super) async fn run() -> anyhow::Result<()> {
-    let catalog = plugin::catalog(&plugin::sandbox()?).await?;
-    say(&serde_json::to_string_pretty(&openapi::of_catalog(&catalog))?);
+    let catalog = plugin::load_catalog(&plugin::sandbox()?).await?;
+    print_line(&serde_json::to_string_pretty(&openapi::of_catalog(&catalog))?);
     Ok(())
 }

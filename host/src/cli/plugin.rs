@@ -1,13 +1,10 @@
-//! `jackfield plugin`: every command about components, on one page; each has its own file.
+//! `jackfield plugin`: the commands about plugins. Each has its own file.
 
-mod approve;
 mod check;
-mod decided;
-mod disable;
+mod decide;
 mod inspect;
 mod list;
 mod new;
-mod rollback;
 mod sign;
 mod try_out;
 mod verify;
@@ -20,67 +17,74 @@ use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
 use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Sandbox};
 
-use super::{say, settings};
+use super::{command_line, load_settings, print_line};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// List the components in the plugins' folder and whether each may run
-    List(list::Arguments),
-    /// Show what a component is and all that it asks for
-    Inspect(inspect::Arguments),
-    /// Say everything that keeps a component from being approved, and what to do about it
-    Check(check::Arguments),
-    /// Run one operation of a component in the real sandbox, without a service, and show what it did
-    Try(try_out::Arguments),
-    /// Write the folder of a new provider
-    New(new::Arguments),
-    /// Sign a component with a key of minisign
-    Sign(sign::Arguments),
-    /// Tell whether a component is signed by a key, or by a trusted one within its grant
-    Verify(verify::Arguments),
-    /// Approve a version that waits, by the digest that was looked at
+pub(super) enum PluginCommand {
+    /// List all plugins and their states
+    List(list::ListArguments),
+    /// Show the manifest of a plugin, and everything that it requests
+    Inspect(inspect::InspectArguments),
+    /// Show every reason why a plugin cannot be approved, and how to fix it
+    Check(check::CheckArguments),
+    /// Run one function of a plugin in the sandbox, without a service, and show its requests
+    Try(try_out::TryArguments),
+    /// Create a project for a new plugin
+    New(new::NewArguments),
+    /// Sign a plugin with a minisign key
+    Sign(sign::SignArguments),
+    /// Check the signature of a plugin
+    Verify(verify::VerifyArguments),
+    /// Approve a version of a plugin
     Approve {
+        /// Id of the plugin
         id: String,
-        /// SHA-256 of its bytes, as `plugin inspect` and the API show it
+        /// SHA-256 digest of the version, shown by `plugin inspect` and in the API
         #[arg(long)]
         digest: String,
     },
-    /// Take a provider out of use; its connection is kept
-    Disable { id: String },
-    /// Go back to the version that was approved before
-    Rollback { id: String },
+    /// Take a plugin out of use, and keep its connection
+    Disable {
+        /// Id of the plugin
+        id: String,
+    },
+    /// Approve the version that was approved before
+    Rollback {
+        /// Id of the plugin
+        id: String,
+    },
 }
 
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+pub(super) async fn run(command: PluginCommand) -> anyhow::Result<()> {
     match command {
-        Command::List(arguments) => list::run(&arguments).await,
-        Command::Inspect(arguments) => inspect::run(&arguments).await,
-        Command::Check(arguments) => check::run(arguments).await,
-        Command::Try(arguments) => try_out::run(arguments).await,
-        Command::New(arguments) => new::run(&arguments),
-        Command::Sign(arguments) => sign::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments).await,
-        Command::Approve { id, digest } => approve::run(&id, &digest).await,
-        Command::Disable { id } => disable::run(&id).await,
-        Command::Rollback { id } => rollback::run(&id).await,
+        PluginCommand::List(arguments) => list::run(&arguments).await,
+        PluginCommand::Inspect(arguments) => inspect::run(&arguments).await,
+        PluginCommand::Check(arguments) => check::run(arguments).await,
+        PluginCommand::Try(arguments) => try_out::run(arguments).await,
+        PluginCommand::New(arguments) => new::run(&arguments),
+        PluginCommand::Sign(arguments) => sign::run(&arguments),
+        PluginCommand::Verify(arguments) => verify::run(&arguments).await,
+        PluginCommand::Approve { id, digest } => decide::approve(&id, &digest).await,
+        PluginCommand::Disable { id } => decide::disable(&id).await,
+        PluginCommand::Rollback { id } => decide::rollback(&id).await,
     }
 }
 
-/// The catalog as a service with these settings has it.
-pub(super) async fn catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
-    let config = settings()?;
+/// Returns the catalog as a service with these settings would show it.
+pub(super) async fn load_catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
+    let config = load_settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
-    let plugins = app::open_catalog(&config, &store, sandbox).await;
+    let plugins = app::open_plugins(&config, &store, sandbox).await;
     store.close().await;
     Ok(Arc::clone(plugins?.catalog()))
 }
 
-/// A sandbox that looks at components and runs none of their operations.
+/// Makes a sandbox that loads components and sends no requests.
 pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
     sandbox_with(EgressConfig::default(), &Limits::default())
 }
 
-/// A sandbox for a few calls, one after the other.
+/// Makes a sandbox for a few calls, one after another.
 fn sandbox_with(egress: EgressConfig, limits: &Limits) -> anyhow::Result<Sandbox> {
     let limits = Limits { pooling: Pooling::Never, ..limits.clone() };
     Sandbox::new(limits, Egress::new(egress)?, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))

@@ -1,4 +1,4 @@
-//! `jackfield token`: makes a token and prints it this once, lists and revokes.
+//! `jackfield token`: creates, lists and revokes API tokens.
 
 use std::time::Duration;
 
@@ -8,63 +8,67 @@ use jackfield::app;
 use jackfield_core::{ApiToken, Caller, Clock, Level, ProviderId, audit::Action};
 use jackfield_store::{NewToken, Store};
 
-use super::{by_hand, say, settings};
+use super::{audit, load_settings, print_line};
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Make a token and print it, alone, on standard output; it is shown this once
+pub(super) enum TokenCommand {
+    /// Create a token and print it on standard output; it cannot be shown again
     Create {
-        /// What the audit calls its holder
+        /// Name shown in the audit log
         #[arg(long)]
         name: String,
+        /// Access level
         #[arg(long)]
-        level: LevelName,
-        /// A provider that a service token reaches; may be given more than once
+        level: LevelArgument,
+        /// Provider that a token of level service can use; repeat for more than one
         #[arg(long = "provider", value_name = "ID")]
         providers: Vec<String>,
-        /// Days until it ends; without it the token lives until it is revoked
+        /// Days until the token expires; without this, it is valid until it is revoked
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
         expires: Option<u32>,
     },
-    /// List every token, without the token itself
+    /// List all tokens, without their secrets
     List {
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a token, at once and on every host
+    /// Revoke a token immediately, on every host
     Revoke {
-        /// The token's id, as `token list` shows it
+        /// Id of the token, shown by `token list`
         id: String,
     },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum LevelName {
+pub(super) enum LevelArgument {
     Member,
     Manager,
     Executive,
     Service,
 }
 
-impl From<LevelName> for Level {
-    fn from(name: LevelName) -> Self {
+impl From<LevelArgument> for Level {
+    fn from(name: LevelArgument) -> Self {
         match name {
-            LevelName::Member => Self::Member,
-            LevelName::Manager => Self::Manager,
-            LevelName::Executive => Self::Executive,
-            LevelName::Service => Self::Service,
+            LevelArgument::Member => Self::Member,
+            LevelArgument::Manager => Self::Manager,
+            LevelArgument::Executive => Self::Executive,
+            LevelArgument::Service => Self::Service,
         }
     }
 }
 
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let store = app::open_store(&settings()?, Clock::system()).await?;
+pub(super) async fn run(command: TokenCommand) -> anyhow::Result<()> {
+    let store = app::open_store(&load_settings()?, Clock::system()).await?;
     let done = match command {
-        Command::Create { name, level, providers, expires } => {
+        TokenCommand::Create { name, level, providers, expires } => {
             create(&store, name, level.into(), providers, expires).await
         }
-        Command::List { json } => list(&store, json).await,
-        Command::Revoke { id } => revoke(&store, &id).await,
+        TokenCommand::List { json } => list(&store, json).await,
+        TokenCommand::Revoke { id } => revoke(&store, &id).await,
     };
     store.close().await;
     done
@@ -77,46 +81,46 @@ async fn create(
     providers: Vec<String>,
     expires: Option<u32>,
 ) -> anyhow::Result<()> {
-    if let Err(why) = Caller::judge_name(&name) {
+    if let Err(why) = Caller::validate_name(&name) {
         bail!(why);
     }
     if !providers.is_empty() && level != Level::Service {
-        bail!("--provider is for a token of level service");
+        bail!("--provider requires --level service");
     }
     for provider in &providers {
-        ProviderId::parse(provider).with_context(|| format!("`{provider}`"))?;
+        ProviderId::parse(provider).with_context(|| format!("`{provider}` is not a provider id"))?;
     }
-    let audit = by_hand(Action::TokenCreate, format!("{name}, {}", level.as_str()));
-    let lifetime = expires.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    let audit = audit(Action::TokenCreate, format!("{name}, {}", level.as_str()));
+    let lifetime = expires.map(|days| Duration::from_secs(u64::from(days) * SECONDS_PER_DAY));
     let (_, text) = store.create_token(NewToken { name, level, providers, lifetime }, audit).await?;
-    say(text.expose());
+    print_line(text.expose());
     Ok(())
 }
 
 async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
     let tokens = store.tokens().await?;
     if json {
-        say(&serde_json::to_string_pretty(&tokens)?);
+        print_line(&serde_json::to_string_pretty(&tokens)?);
         return Ok(());
     }
     for token in &tokens {
-        say(&format!("{}  {:<9}  {:<8}  {}", token.id, token.level.as_str(), state(token), token.name));
+        print_line(&format!("{}  {:<9}  {:<8}  {}", token.id, token.level.as_str(), display_state(token), token.name));
     }
     Ok(())
 }
 
-fn state(token: &ApiToken) -> &'static str {
+fn display_state(token: &ApiToken) -> &'static str {
     let expired = token.expires_at.is_some_and(|expiry| expiry <= Clock::system().now());
     match (token.revoked_at, expired) {
         (Some(_), _) => "revoked",
         (None, true) => "expired",
-        (None, false) => "good",
+        (None, false) => "valid",
     }
 }
 
 async fn revoke(store: &Store, id: &str) -> anyhow::Result<()> {
-    if store.revoke_token(id, by_hand(Action::TokenRevoke, id.to_owned())).await? {
+    if store.revoke_token(id, audit(Action::TokenRevoke, id.to_owned())).await? {
         return Ok(());
     }
-    bail!("there is no token `{id}` that is not revoked; `jackfield token list` shows them")
+    bail!("no valid token has the id `{id}`; `jackfield token list` shows all tokens")
 }

@@ -1,6 +1,6 @@
-//! Sends what requests and calls did to the operator's collector: OTLP over HTTP, under OpenTelemetry's own names.
+//! Sends the spans of requests and calls to a trace collector: OTLP over HTTP, with OpenTelemetry's standard names.
 //!
-//! The spans are those of the log. Where none is set, nothing is made.
+//! The spans are those of the log. Without a configured collector there are none.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -26,20 +26,20 @@ use tokio::runtime::Handle;
 
 use crate::config::TraceExport;
 
-/// How long the end waits for the last spans to arrive.
-const LAST_SPANS: Duration = Duration::from_secs(5);
+/// How long the stop of the service waits until the last spans are sent.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The spans that wait to be sent.
+/// The export of spans, if it is configured.
 #[derive(Debug)]
 pub struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Traces that go nowhere.
+    /// Returns an export that sends nothing.
     pub(super) fn none() -> Self {
         Self(None)
     }
 
-    /// Starts to send. Wants a runtime of tokio's around it.
+    /// Starts the export. It must be called in a Tokio runtime.
     pub(super) fn start(export: &TraceExport) -> anyhow::Result<Self> {
         let client = Sending { collector: TraceCollectorClient::new()?, runtime: Handle::current() };
         let exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -48,14 +48,14 @@ impl Traces {
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(export.endpoint.as_str())
             .build()
-            .context("traces cannot be sent")?;
+            .context("cannot set up the export of traces")?;
         let resource = Resource::builder_empty()
             .with_attributes([
                 KeyValue::new("service.name", export.service_name.clone()),
                 KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
             ])
             .build();
-        let exporter = InTheirWords { inner: exporter, failing: AtomicBool::new(false) };
+        let exporter = StandardNames { inner: exporter, failing: AtomicBool::new(false) };
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
         Ok(Self(Some(provider)))
     }
@@ -64,18 +64,18 @@ impl Traces {
         self.0.as_ref().map(|provider| provider.tracer("jackfield"))
     }
 
-    /// Sends what is left, for a few seconds at most.
+    /// Sends the remaining spans, for a few seconds at most.
     pub async fn end(self) {
         let Some(provider) = self.0 else { return };
-        // It waits on the thread that calls it.
-        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
+        // Blocks its thread until the spans are sent.
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await;
         if !matches!(ended, Ok(Ok(()))) {
-            tracing::warn!("the last traces did not reach their collector");
+            tracing::warn!("the last spans were not sent to the trace collector");
         }
     }
 }
 
-/// The client of the exporter, whose own thread has no runtime: requests run on the service's.
+/// Sends the exporter's requests on the service's runtime, because the exporter's own thread has none.
 #[derive(Debug)]
 struct Sending {
     collector: TraceCollectorClient,
@@ -90,23 +90,25 @@ impl HttpClient for Sending {
     }
 }
 
-/// Puts spans under the names of OpenTelemetry's conventions, and says once when they no longer arrive.
+/// Gives spans their standard names before they are sent, and logs once when sending fails or works again.
 #[derive(Debug)]
-struct InTheirWords<E> {
+struct StandardNames<E> {
     inner: E,
     failing: AtomicBool,
 }
 
-impl<E: SpanExporter> SpanExporter for InTheirWords<E> {
+impl<E: SpanExporter> SpanExporter for StandardNames<E> {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         for span in &mut batch {
-            name(span);
+            set_standard_names(span);
         }
         let sent = self.inner.export(batch).await;
         let failed_before = self.failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
-            Err(error) if !failed_before => tracing::warn!(%error, "traces do not reach their collector"),
-            Ok(()) if failed_before => tracing::info!("traces reach their collector again"),
+            Err(error) if !failed_before => {
+                tracing::warn!(%error, "spans were not sent to the trace collector; further failures are not logged")
+            }
+            Ok(()) if failed_before => tracing::info!("spans were sent to the trace collector again"),
             _ => {}
         }
         sent
@@ -125,27 +127,22 @@ impl<E: SpanExporter> SpanExporter for InTheirWords<E> {
     }
 }
 
-/// Names one span, its kind, its attributes and its status.
-fn name(span: &mut SpanData) {
-    let of = |key: &str| text(&span.attributes, key);
+/// Gives a span its standard name, kind, status and attributes.
+fn set_standard_names(span: &mut SpanData) {
+    let attribute = |key: &str| attribute_text(&span.attributes, key);
+    let joined = |first: &str, second: &str| {
+        format!("{} {}", attribute(first).unwrap_or_default(), attribute(second).unwrap_or_default())
+    };
     let (kind, name, failure) = match span.name.as_ref() {
         "request" => {
-            let failed = of("status").filter(|status| status.starts_with('5'));
-            (
-                SpanKind::Server,
-                format!("{} {}", of("method").unwrap_or_default(), of("route").unwrap_or_default()),
-                failed,
-            )
+            let failure = attribute("status").filter(|status| status.starts_with('5'));
+            (SpanKind::Server, joined("method", "route"), failure)
         }
         "call" => {
-            let failed = of("outcome").filter(|outcome| outcome != "ok");
-            (
-                SpanKind::Internal,
-                format!("{} {}", of("provider").unwrap_or_default(), of("operation").unwrap_or_default()),
-                failed,
-            )
+            let failure = attribute("outcome").filter(|outcome| outcome != "ok");
+            (SpanKind::Internal, joined("provider", "operation"), failure)
         }
-        "upstream" => (SpanKind::Client, of("method").unwrap_or_default(), of("error")),
+        "upstream" => (SpanKind::Client, attribute("method").unwrap_or_default(), attribute("error")),
         _ => return,
     };
     span.span_kind = kind;
@@ -156,20 +153,20 @@ fn name(span: &mut SpanData) {
         span.attributes.push(KeyValue::new("error.type", failure));
     }
     for attribute in &mut span.attributes {
-        let theirs = match attribute.key.as_str() {
+        let standard = match attribute.key.as_str() {
             "method" => "http.request.method".to_owned(),
             "route" => "http.route".to_owned(),
             "status" => "http.response.status_code".to_owned(),
             "host" => "server.address".to_owned(),
             "id" => "jackfield.request_id".to_owned(),
             "error.type" => continue,
-            own => format!("jackfield.{own}"),
+            other => format!("jackfield.{other}"),
         };
-        attribute.key = theirs.into();
+        attribute.key = standard.into();
     }
 }
 
-fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
+fn attribute_text(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key.as_str() == key)?;
     Some(match &found.value {
         Value::String(text) => text.as_str().to_owned(),

@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, process::Command};
 
-use super::new::Target;
-use crate::process::program::{binary, free_port, said};
+use super::new::BuildFolder;
+use crate::process::program::{binary, free_port, printed};
 
 /// The blocks of commands of a page, in order.
 fn blocks(page: &str) -> Vec<String> {
@@ -36,7 +36,7 @@ fn every_command_in_the_guide_works_as_printed() {
     let (stand_in, service) = (free_port(), free_port());
     let folder = tempfile::tempdir().expect("a folder");
     // What other runs have built is found again; an author's folder begins empty.
-    let target = Target::alone();
+    let target = BuildFolder::alone();
     let mut script = "set -eu\ntrap 'kill ${STAND_IN:-} ${SERVICE:-} 2>/dev/null || true' EXIT\n".to_owned();
     for (number, block) in blocks.iter().enumerate() {
         script.push_str(&format!("echo '== step {}'\n{block}\n", number + 1));
@@ -48,7 +48,7 @@ fn every_command_in_the_guide_works_as_printed() {
         .replace("127.0.0.1:4010", &format!("127.0.0.1:{stand_in}"))
         .replace("http.server 4010", &format!("http.server {stand_in}"))
         .replace("127.0.0.1:7420", &format!("127.0.0.1:{service}"));
-    let program = binary().canonicalize().expect("the program");
+    let program = binary_path().canonicalize().expect("the program");
     let path = std::env::var("PATH").expect("a PATH");
     let mut command = Command::new("sh");
     // What names the tests' own surroundings is not a setting of the program.
@@ -65,7 +65,7 @@ fn every_command_in_the_guide_works_as_printed() {
         command.env_remove(name);
     }
     let followed = command.output().expect("a shell");
-    let words = said(&followed);
+    let words = printed(&followed);
     assert!(followed.status.success(), "{words}");
     for told in [
         "4 passed",

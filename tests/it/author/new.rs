@@ -8,10 +8,10 @@ use std::{
 
 use jackfield_test_support::slack::Slack;
 
-use crate::process::program::{Place, said};
+use crate::process::program::{Installation, printed};
 
 /// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
-fn cargo(folder: &Path, target: &Target, arguments: &[&str]) -> Output {
+fn cargo(folder: &Path, target: &BuildFolder, arguments: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(cargo);
     command.args(arguments).arg("--offline").current_dir(folder).env("CARGO_TARGET_DIR", &target.folder);
@@ -24,12 +24,12 @@ fn cargo(folder: &Path, target: &Target, arguments: &[&str]) -> Output {
 
 /// The folder of builds of providers that are made from nothing, for one test at a time: Cargo gives the crates of two
 /// such folders the same file names, and one test's build would take away what another one's is about to run.
-pub(super) struct Target {
+pub(super) struct BuildFolder {
     pub(super) folder: PathBuf,
     _alone: File,
 }
 
-impl Target {
+impl BuildFolder {
     /// Waits until no other test builds there.
     pub(super) fn alone() -> Self {
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -44,24 +44,24 @@ impl Target {
 
 #[tokio::test]
 async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-people"]);
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", printed(&made));
     let folder = place.folder.path().join("acme-people");
     for file in ["Cargo.toml", "README.md", ".gitignore", "src/lib.rs", "sdk/Cargo.toml", "wit/provider.wit"] {
         assert!(folder.join(file).is_file(), "{file} is missing");
     }
-    let target = Target::alone();
+    let target = BuildFolder::alone();
     let tested = cargo(&folder, &target, &["test"]);
-    assert!(tested.status.success(), "{}", said(&tested));
-    assert!(said(&tested).contains("4 passed"), "{}", said(&tested));
-    assert!(!said(&tested).contains("warning"), "{}", said(&tested));
+    assert!(tested.status.success(), "{}", printed(&tested));
+    assert!(printed(&tested).contains("4 passed"), "{}", printed(&tested));
+    assert!(!printed(&tested).contains("warning"), "{}", printed(&tested));
     let built = cargo(&folder, &target, &["build", "--release", "--target", "wasm32-wasip2"]);
-    assert!(built.status.success(), "{}", said(&built));
+    assert!(built.status.success(), "{}", printed(&built));
     let component = target.folder.join("wasm32-wasip2/release/acme_people_provider.wasm").display().to_string();
     let checked = place.run(&["plugin", "check", &component]);
-    assert!(checked.status.success(), "{}", said(&checked));
-    assert!(said(&checked).contains("acme-people 0.1.0 can be approved"), "{}", said(&checked));
+    assert!(checked.status.success(), "{}", printed(&checked));
+    assert!(printed(&checked).contains("acme-people 0.1.0 can be approved"), "{}", printed(&checked));
 
     let again = place.run(&["plugin", "new", "acme-people"]);
     assert_eq!(again.status.code(), Some(1), "what is there is not written over");
@@ -69,7 +69,7 @@ async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
 
 #[tokio::test]
 async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     for name in ["Acme", "../acme", "a", "acme_hr"] {
         let refused = place.run(&["plugin", "new", name]);
         assert_eq!(refused.status.code(), Some(1), "{name}");
@@ -79,7 +79,7 @@ async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
 
 #[tokio::test]
 async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let in_python = ["-d", "wit", "-w", "component", "componentize", "app", "-o", "acme-py.wasm"];
     let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "stdio", "random", "clocks", "http"];
     let in_js = [&in_js[..], &["fetch-event", "-o", "acme-js.wasm"]].concat();
@@ -87,7 +87,7 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
         [("acme-js", "js", "componentize-js", in_js.as_slice()), ("acme-py", "python", "componentize-py", &in_python)]
     {
         let made = place.run(&["plugin", "new", name, "--lang", language]);
-        assert!(made.status.success(), "{}", said(&made));
+        assert!(made.status.success(), "{}", printed(&made));
         let folder = place.folder.path().join(name);
         let readme = std::fs::read_to_string(folder.join("README.md")).expect("a README");
         assert!(readme.contains(tool) || language == "js", "{readme}");
@@ -95,21 +95,21 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
             eprintln!("LEFT OUT: no `{tool}` in the PATH, so the template for {language} was not built");
             continue;
         };
-        assert!(built.status.success(), "{}", said(&built));
+        assert!(built.status.success(), "{}", printed(&built));
         let component = folder.join(format!("{name}.wasm")).display().to_string();
         let checked = place.run(&["plugin", "check", &component]);
-        assert!(said(&checked).contains(&format!("{name} 0.1.0 can be approved")), "{}", said(&checked));
+        assert!(printed(&checked).contains(&format!("{name} 0.1.0 can be approved")), "{}", printed(&checked));
     }
 }
 
 #[tokio::test]
 async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-js", "--lang", "js"]);
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", printed(&made));
     let folder = place.folder.path().join("acme-js");
     match Command::new("node").args(["--test", "test/"]).current_dir(folder).output() {
-        Ok(tested) => assert!(tested.status.success() && said(&tested).contains("pass 3"), "{}", said(&tested)),
+        Ok(tested) => assert!(tested.status.success() && printed(&tested).contains("pass 3"), "{}", printed(&tested)),
         Err(_) => eprintln!("LEFT OUT: no `node` in the PATH, so the template's own test was not run"),
     }
 }

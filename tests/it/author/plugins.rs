@@ -5,19 +5,19 @@ use std::{fs, path::Path};
 use jackfield_test_support::{guests, marked, slack::Slack, xero::Xero};
 use serde_json::{Value, json};
 
-use crate::process::program::{Place, said};
+use crate::process::program::{Installation, printed};
 
 fn path(name: &str) -> String {
-    guests::built_path(name).display().to_string()
+    guests::component_path(name).display().to_string()
 }
 
 fn json_of(output: &std::process::Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", printed(output)))
 }
 
 #[tokio::test]
 async fn every_finding_about_a_file_suggests_a_fix() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let mut wrong = guests::manifest();
     wrong["id"] = json!("Made");
     wrong["version"] = json!("one");
@@ -26,10 +26,10 @@ async fn every_finding_about_a_file_suggests_a_fix() {
         ("elf.wasm", guests::elf(), 1, "not a WebAssembly component"),
         ("core.wasm", guests::core_module(), 1, "core module"),
         ("cut.wasm", guests::truncated(), 1, "not a valid component"),
-        ("stranger.wasm", guests::stranger("wasi:keyvalue/store@0.2.0-draft"), 1, "wasi:keyvalue/store"),
+        ("stranger.wasm", guests::unknown_import("wasi:keyvalue/store@0.2.0-draft"), 1, "wasi:keyvalue/store"),
         ("newer.wasm", guests::newer_world(), 2, "jackfield:provider/http@0.3.0"),
         ("loops.wasm", guests::describe_loops(), 1, "describe"),
-        ("wrong.wasm", guests::describing(&wrong), 3, "the host of an endpoint"),
+        ("wrong.wasm", guests::with_manifest(&wrong), 3, "the host of an endpoint"),
         ("missing.wasm", Vec::new(), 1, "cannot be opened"),
     ];
     for (name, bytes, findings, word) in cases {
@@ -39,7 +39,7 @@ async fn every_finding_about_a_file_suggests_a_fix() {
         }
         let file = file.display().to_string();
         let checked = place.run(&["plugin", "check", &file]);
-        let words = said(&checked);
+        let words = printed(&checked);
         assert_eq!(checked.status.code(), Some(1), "{name}: {words}");
         assert!(words.contains(word), "{name}: {words}");
         assert_eq!(words.matches("✗ ").count(), findings, "{name}: {words}");
@@ -54,10 +54,10 @@ async fn every_finding_about_a_file_suggests_a_fix() {
 
 #[tokio::test]
 async fn a_plugin_that_can_be_approved_passes_the_check() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     for name in ["slack", "xero", "google-workspace", "guests/example"] {
         let checked = place.run(&["plugin", "check", &path(name)]);
-        assert!(checked.status.success(), "{}", said(&checked));
+        assert!(checked.status.success(), "{}", printed(&checked));
         let checked = json_of(&place.run(&["plugin", "check", &path(name), "--json"]));
         assert_eq!((&checked["ok"], &checked["contract"]), (&json!(true), &json!("0.1.0")), "{checked}");
     }
@@ -65,8 +65,8 @@ async fn a_plugin_that_can_be_approved_passes_the_check() {
 
 #[tokio::test]
 async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
-    let place = Place::with_slack(&*Slack::start().await).await;
-    let shown = said(&place.run(&["plugin", "inspect", &path("xero")]));
+    let place = Installation::with_slack(&*Slack::start().await).await;
+    let shown = printed(&place.run(&["plugin", "inspect", &path("xero")]));
     for words in [
         "the browser is sent to https://login.xero.com/identity/connect/authorize",
         "tokens come from https://identity.xero.com/connect/token",
@@ -78,7 +78,7 @@ async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
     ] {
         assert!(shown.contains(words), "{words} is missing in\n{shown}");
     }
-    let shown = said(&place.run(&["plugin", "inspect", &path("google-workspace")]));
+    let shown = printed(&place.run(&["plugin", "inspect", &path("google-workspace")]));
     assert!(shown.contains("connects with a service account key, in the field `service_account_key`"), "{shown}");
     let shown = json_of(&place.run(&["plugin", "inspect", &path("slack"), "--json"]));
     assert_eq!(shown["manifest"]["id"], "slack");
@@ -88,7 +88,7 @@ async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     let slack = Slack::start().await;
-    let place = Place::with_slack(&slack).await;
+    let place = Installation::with_slack(&slack).await;
     let token = marked::secret("xoxb-");
     slack.token(&token);
     let field = format!("bot_token={token}");
@@ -96,7 +96,7 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     let arguments =
         ["plugin", "try", &file, "--dev", "--field", &field, "--field", "channel_id=C0GENERAL", "list-users"];
     let tried = place.run(&arguments);
-    let words = said(&tried);
+    let words = printed(&tried);
     assert!(tried.status.success(), "{words}");
     for shown in ["POST https://slack.com/api/users.list", "authorization: Bearer [secret]", "→ 200, ", "\"users\""] {
         assert!(words.contains(shown), "{shown} is missing in\n{words}");
@@ -118,22 +118,22 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     slack.revoke(&token);
     let tried = place.run(&[&arguments[..8], &["connect"]].concat());
     assert_eq!(tried.status.code(), Some(1));
-    assert!(said(&tried).contains("credential_rejected"), "{}", said(&tried));
-    assert!(!said(&tried).contains(&token[5..]));
+    assert!(printed(&tried).contains("credential_rejected"), "{}", printed(&tried));
+    assert!(!printed(&tried).contains(&token[5..]));
 }
 
 #[tokio::test]
 async fn a_wrong_argument_is_named_and_nothing_is_sent() {
     let slack = Slack::start().await;
-    let place = Place::with_slack(&slack).await;
+    let place = Installation::with_slack(&slack).await;
     let file = path("slack");
     let tried = place.run(&["plugin", "try", &file, "--dev", "--field", "bot_token=short", "health"]);
     assert_eq!(tried.status.code(), Some(1));
     for words in ["--field bot_token=…: is shorter", "--field channel_id=…: is required"] {
-        assert!(said(&tried).contains(words), "{}", said(&tried));
+        assert!(printed(&tried).contains(words), "{}", printed(&tried));
     }
     let without = place.run(&["plugin", "try", &file, "health"]);
-    assert_eq!(without.status.code(), Some(2), "a reroute needs --dev: {}", said(&without));
+    assert_eq!(without.status.code(), Some(2), "a reroute needs --dev: {}", printed(&without));
     let nonsense = place.run(&["plugin", "try", &file, "--dev", "destroy"]);
     assert_eq!(nonsense.status.code(), Some(2));
     assert!(slack.requests().is_empty());
@@ -141,7 +141,7 @@ async fn a_wrong_argument_is_named_and_nothing_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_outside_the_manifest_is_shown_as_denied() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let file = path("guests/hostile");
     let tried = place.run(&[
         "plugin",
@@ -164,22 +164,22 @@ async fn a_request_outside_the_manifest_is_shown_as_denied() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_argument_replaces_an_oauth_grant() {
     let office = Xero::start().await;
-    let place = Place::new(&["xero"], &[office.reroute("api.xero.com")], &[]).await;
+    let place = Installation::new(&["xero"], &[office.reroute("api.xero.com")], &[]).await;
     office.app("id", "secret", "http://127.0.0.1/").organisation("t-1", "Acme Books", "GB");
-    let token = marked::note(office.access_token("id", &["t-1"]));
+    let token = marked::record(office.access_token("id", &["t-1"]));
     let secret = place.folder.path().join("token.txt");
     fs::write(&secret, format!("{token}\n")).expect("written");
     let given = format!("@{}", secret.display());
     let tried = place.run(&["plugin", "try", &path("xero"), "--dev", "--token", &given, "connect"]);
-    assert!(tried.status.success(), "{}", said(&tried));
-    assert!(said(&tried).contains("Acme Books") && !said(&tried).contains(&token), "{}", said(&tried));
+    assert!(tried.status.success(), "{}", printed(&tried));
+    assert!(printed(&tried).contains("Acme Books") && !printed(&tried).contains(&token), "{}", printed(&tried));
     let without = place.run(&["plugin", "try", &path("xero"), "--dev", "connect"]);
-    assert!(said(&without).contains("--token"), "{}", said(&without));
+    assert!(printed(&without).contains("--token"), "{}", printed(&without));
 }
 
 /// A place where the component lies as `acme.wasm`, and a file of keys that trusts one.
 struct Signing {
-    place: Place,
+    place: Installation,
     file: String,
     signature: std::path::PathBuf,
     /// Where the file of keys lies.
@@ -197,7 +197,7 @@ impl Signing {
             ("JACKFIELD_PLUGINS_TRUST", "signed".to_owned()),
             ("JACKFIELD_PLUGINS_TRUSTED_KEYS", keys.display().to_string()),
         ];
-        let place = Place::new(&["guests/example"], &[], &settings).await;
+        let place = Installation::new(&["guests/example"], &[], &settings).await;
         let path = place.folder.path().join("plugins/example.wasm");
         let signature = place.folder.path().join("plugins/example.wasm.minisig");
         (Self { file: path.display().to_string(), place, signature, _keys: folder }, pair)
@@ -240,7 +240,7 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
     assert_eq!(signing.sign(&pair, "wrong").status.code(), Some(1), "a wrong password");
     assert!(!signing.signature.exists());
     let signed = signing.sign(&pair, "pass word");
-    assert!(signed.status.success(), "{}", said(&signed));
+    assert!(signed.status.success(), "{}", printed(&signed));
     let good = fs::read_to_string(&signing.signature).expect("a signature");
     for broken in [good.replace("file:", "fail:"), good[..good.len() / 2].to_owned(), String::new()] {
         fs::write(&signing.signature, broken).expect("written");
@@ -259,7 +259,8 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair").pk.to_base64();
     assert_eq!(signing.verify(&["--key", &stranger]).status.code(), Some(1));
 
-    fs::write(Path::new(&signing.file), guests::built("slack")).expect("another component under this signature");
+    fs::write(Path::new(&signing.file), guests::read_component("slack"))
+        .expect("another component under this signature");
     let list = json_of(&signing.place.run(&["plugin", "list", "--json"]));
     let states: Vec<String> = list
         .as_array()
@@ -277,7 +278,7 @@ async fn a_plugin_that_exceeds_the_permissions_of_its_key_needs_an_approval() {
     assert_eq!(signing.state(), "pending");
     let verified = signing.verify(&["--trusted"]);
     assert_eq!(verified.status.code(), Some(1));
-    assert!(said(&verified).contains("the host api.acme-hr.example"), "{}", said(&verified));
+    assert!(printed(&verified).contains("the host api.acme-hr.example"), "{}", printed(&verified));
 }
 
 #[tokio::test]

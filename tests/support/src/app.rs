@@ -72,7 +72,7 @@ enum TestFolder {
 
 impl TestFolder {
     fn new() -> Self {
-        match marked::sinks() {
+        match marked::sinks_folder() {
             Some(sinks) => {
                 let folder = sinks.join(Uuid::new_v4().to_string());
                 fs::create_dir_all(&folder).expect("a sink's folder can be made");
@@ -155,11 +155,11 @@ impl TestApp {
 
     /// Sends a request as some caller.
     pub async fn send_as(&self, caller: TestCaller, method: Method, path: &str, body: Option<Value>) -> TestResponse {
-        self.send_made(caller, method, path, |request| with_json(request, body)).await
+        self.send_request_as(caller, method, path, |request| with_json(request, body)).await
     }
 
     /// Sends a request as some caller, with header fields and a body of the test's own making.
-    pub async fn send_made(
+    pub async fn send_request_as(
         &self,
         caller: TestCaller,
         method: Method,
@@ -167,21 +167,21 @@ impl TestApp {
         make: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> TestResponse {
         let opened = match caller {
-            TestCaller::Browser | TestCaller::BrowserLedAstray => Some(self.sign_in(TestCaller::Executive).await),
-            TestCaller::BrowserOfManager => Some(self.sign_in(TestCaller::Manager).await),
+            TestCaller::Browser | TestCaller::CrossSiteBrowser => Some(self.sign_in(TestCaller::Executive).await),
+            TestCaller::ManagerBrowser => Some(self.sign_in(TestCaller::Manager).await),
             _ => None,
         };
         match opened {
-            Some(session) if caller == TestCaller::BrowserLedAstray => {
-                self.request(None, method, path, |request| make(session.cookie_alone(request))).await
+            Some(session) if caller == TestCaller::CrossSiteBrowser => {
+                self.request(None, method, path, |request| make(session.add_cookie_to(request))).await
             }
-            Some(session) => self.request(None, method, path, |request| make(session.on(request))).await,
+            Some(session) => self.request(None, method, path, |request| make(session.add_to(request))).await,
             None => self.request(self.token(caller), method, path, make).await,
         }
     }
 
     /// Sends a request with a bearer token.
-    pub async fn send_with(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> TestResponse {
+    pub async fn send_with_token(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> TestResponse {
         self.request(Some(token), method, path, |request| with_json(request, body)).await
     }
 
@@ -190,7 +190,7 @@ impl TestApp {
         let new =
             NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
         let (_, text) = self.store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
-        marked::note(text.expose().clone())
+        marked::record(text.expose().clone())
     }
 
     async fn request(
@@ -260,7 +260,7 @@ impl TestApp {
     }
 
     /// Starts another host on the same database, key and clock, with a data folder of its own.
-    pub async fn beside(&self) -> Self {
+    pub async fn start_second_host(&self) -> Self {
         let folder = TestFolder::new();
         let data = folder.path().join("data");
         fs::create_dir_all(&data).expect("a data folder");
@@ -359,14 +359,14 @@ impl TestAppBuilder {
 
     /// Has components compiled and checked in a child of this program, as the program itself does.
     #[must_use]
-    pub fn checked_by(mut self, program: &Path) -> Self {
+    pub fn check_in_child(mut self, program: &Path) -> Self {
         self.checker = Checker::Child(program.to_owned());
-        self.compiling()
+        self.compile_in_data_folder()
     }
 
     /// Has the service keep compiled components in its own data folder, as the program itself does.
     #[must_use]
-    pub fn compiling(mut self) -> Self {
+    pub fn compile_in_data_folder(mut self) -> Self {
         self.compiled = None;
         self
     }
@@ -379,7 +379,7 @@ impl TestAppBuilder {
         fs::create_dir_all(&plugins).expect("a plugins' folder");
         for name in &self.components {
             let file = format!("{}.wasm", name.rsplit('/').next().unwrap_or(name));
-            fs::write(plugins.join(file), guests::built(name)).expect("a component is dropped in");
+            fs::write(plugins.join(file), guests::read_component(name)).expect("a component is dropped in");
         }
         for (name, bytes) in &self.files {
             fs::write(plugins.join(name), bytes).expect("a file is dropped in");
@@ -451,7 +451,7 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// Makes a token for every kind of caller that has one.
 async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
-    let mut tokens = vec![(TestCaller::Nonsense, format!("jf_{}", "A".repeat(43)))];
+    let mut tokens = vec![(TestCaller::UnknownToken, format!("jf_{}", "A".repeat(43)))];
     let levels = [
         (TestCaller::Member, Level::Member),
         (TestCaller::Manager, Level::Manager),
@@ -468,7 +468,7 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
         if caller == TestCaller::Revoked {
             assert!(store.revoke_token(&token.id, by_hand(Action::TokenRevoke)).await.expect("a token is revoked"));
         }
-        tokens.push((caller, marked::note(text.expose().clone())));
+        tokens.push((caller, marked::record(text.expose().clone())));
     }
     clock.advance(jiff::SignedDuration::from_secs(2));
     tokens

@@ -1,4 +1,4 @@
-//! `jackfield plugin check`: everything that the host would say of a file, each with what its author does about it.
+//! `jackfield plugin check`: shows why a plugin cannot be approved, and how to fix it.
 
 mod conformance;
 
@@ -8,71 +8,72 @@ use clap::Args;
 use jackfield_sandbox::Inspection;
 use serde_json::json;
 
-use super::{sandbox, say, try_out};
+use super::{print_line, sandbox, try_out};
 
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// The component, as it was built
+pub(crate) struct CheckArguments {
+    /// Component to check
     file: PathBuf,
-    /// Run every operation against an upstream that fails in every way, and say what broke
+    /// Run every operation against a provider that fails in many ways, and show what broke
     #[arg(long)]
     conformance: bool,
-    /// With --conformance: recorded exchanges (*.http), from which good and half good answers are made
+    /// With --conformance: folder of recorded exchanges (*.http) to use as good responses
     #[arg(long, value_name = "FOLDER", requires = "conformance")]
     fixtures: Option<PathBuf>,
-    /// With --conformance: the account that was chosen, where one credential opens several
+    /// With --conformance: id of the selected account, if one credential belongs to several
     #[arg(long, value_name = "ID", requires = "conformance")]
     account: Option<String>,
-    /// With --conformance: a field's value, in place of a made-up one
+    /// With --conformance: value of a field, instead of a made-up one
     #[arg(long, value_name = "NAME=VALUE", requires = "conformance")]
     field: Vec<String>,
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
     if arguments.conformance {
-        let fields = try_out::fields(&arguments.field)?;
-        let Arguments { file, fixtures, account, json, .. } = arguments;
-        return match conformance::run(conformance::Kit { file, fixtures, fields, account, json }).await? {
+        let fields = try_out::parse_fields(&arguments.field)?;
+        let CheckArguments { file, fixtures, account, json, .. } = arguments;
+        return match conformance::run(conformance::ConformanceOptions { file, fixtures, fields, account, json }).await?
+        {
             true => Ok(()),
-            false => anyhow::bail!("it does not stand what an upstream may do"),
+            false => anyhow::bail!("conformance check failed: see the cases above"),
         };
     }
     check(&arguments).await
 }
 
-async fn check(arguments: &Arguments) -> anyhow::Result<()> {
-    let found = Inspection::of_file(&sandbox()?, &arguments.file).await;
+async fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
+    let inspection = Inspection::of_file(&sandbox()?, &arguments.file).await;
     let shown = arguments.file.display();
     if arguments.json {
-        let manifest = found.manifest.as_ref();
+        let manifest = inspection.manifest.as_ref();
         let view = json!({
-            "ok": found.findings.is_empty(),
-            "digest": found.digest,
-            "bytes": found.bytes,
-            "contract": found.contract,
+            "ok": inspection.findings.is_empty(),
+            "digest": inspection.digest,
+            "bytes": inspection.bytes,
+            "contract": inspection.contract,
             "id": manifest.map(|manifest| &manifest.id),
             "version": manifest.map(|manifest| &manifest.version),
-            "imports": found.imports,
-            "findings": found.findings,
+            "imports": inspection.imports,
+            "findings": inspection.findings,
         });
-        say(&serde_json::to_string_pretty(&view)?);
+        print_line(&serde_json::to_string_pretty(&view)?);
     } else {
-        for finding in &found.findings {
-            say(&format!("✗ {}\n  → {}", finding.what, finding.cure));
+        for finding in &inspection.findings {
+            print_line(&format!("✗ {}\n  → {}", finding.what, finding.cure));
         }
     }
-    match (found.findings.len(), &found.manifest) {
+    match (inspection.findings.len(), &inspection.manifest) {
         (0, Some(manifest)) => {
             if !arguments.json {
-                let digest = found.digest.as_deref().unwrap_or_default();
-                say(&format!("✓ {} {} can be approved, as {digest}", manifest.id, manifest.version));
+                let digest = inspection.digest.as_deref().unwrap_or_default();
+                print_line(&format!("✓ {} {} can be approved: sha256 {digest}", manifest.id, manifest.version));
             }
             Ok(())
         }
-        (1, _) => anyhow::bail!("{shown} cannot be approved: there is one finding"),
-        (number, _) => anyhow::bail!("{shown} cannot be approved: there are {number} findings"),
+        (1, _) => anyhow::bail!("{shown} cannot be approved: 1 problem"),
+        (number, _) => anyhow::bail!("{shown} cannot be approved: {number} problems"),
     }
 }

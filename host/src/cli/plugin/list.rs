@@ -1,20 +1,20 @@
-//! `jackfield plugin list`: what lies in the plugins' folder, and whether each component may run.
+//! `jackfield plugin list`: lists all plugins and their states.
 
 use clap::Args;
 use jackfield_sandbox::PluginState;
 use serde_json::json;
 
-use super::{catalog, sandbox, say};
+use super::{load_catalog, print_line, sandbox};
 
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// Print it as JSON
+pub(crate) struct ListArguments {
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let entries = catalog(&sandbox()?).await?.entries();
+pub(super) async fn run(arguments: &ListArguments) -> anyhow::Result<()> {
+    let entries = load_catalog(&sandbox()?).await?.entries();
     if arguments.json {
         let view: Vec<_> = entries
             .iter()
@@ -23,7 +23,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 json!({ "id": entry.id, "file": entry.file, "digest": entry.digest, "version": version, "state": entry.state })
             })
             .collect();
-        say(&serde_json::to_string_pretty(&view)?);
+        print_line(&serde_json::to_string_pretty(&view)?);
         return Ok(());
     }
     for entry in entries {
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             PluginState::Broken(reason) => ("broken", reason.as_str()),
         };
         let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());
-        say(format!("{:<20}  {version:<10}  {state:<9} {reason}", entry.id).trim_end());
+        print_line(format!("{:<20}  {version:<10}  {state:<9} {reason}", entry.id).trim_end());
     }
     Ok(())
 }

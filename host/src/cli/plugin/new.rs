@@ -1,6 +1,6 @@
-//! `jackfield plugin new`: writes the folder of a new provider, which builds and passes its own test at once.
+//! `jackfield plugin new`: creates a project for a new plugin, which builds and passes its own test.
 //!
-//! The contract and the Rust kit are embedded in this program, so that the folder needs nothing else of it.
+//! The templates, the contract and the Rust SDK are embedded in this program, so the project needs no checkout.
 
 use std::{
     fs,
@@ -11,62 +11,57 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jackfield_core::ProviderId;
 
-use super::say;
+use super::print_line;
 
-/// The files of the kit and of each language's template, by their paths in the folder.
-mod kit {
-    include!(concat!(env!("OUT_DIR"), "/kit.rs"));
-
-    pub(super) const SHARED: &[(&str, &str)] = KIT;
-    pub(super) const OF_RUST: &[(&str, &str)] = RUST;
-    pub(super) const OF_JS: &[(&str, &str)] = JS;
-    pub(super) const OF_PYTHON: &[(&str, &str)] = PYTHON;
+/// The files of the SDK and the contract, and of each language's template, by path in the project.
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded_files.rs"));
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// The provider's id, such as `acme-hr`; also the name of the folder
+pub(crate) struct NewArguments {
+    /// Id of the plugin, such as `acme-hr`; also the name of the project's folder
     name: String,
-    /// The language it is written in
-    #[arg(long, value_enum, default_value_t = Language::Rust)]
-    lang: Language,
+    /// Programming language
+    #[arg(long, value_enum, default_value_t = PluginLanguage::Rust)]
+    lang: PluginLanguage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Language {
+enum PluginLanguage {
     Rust,
     Js,
     Python,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<()> {
     let folder = PathBuf::from(&arguments.name);
     let id = ProviderId::parse(&arguments.name)
-        .map_err(|error| anyhow::anyhow!("`{}` cannot be the name: {error}", arguments.name))?;
+        .map_err(|error| anyhow::anyhow!("`{}` is not a valid plugin id: {error}", arguments.name))?;
     if folder.exists() {
-        bail!("{} is there already; nothing was written", folder.display());
+        bail!("{} already exists; nothing was written", folder.display());
     }
     let template = match arguments.lang {
-        Language::Rust => kit::OF_RUST,
-        Language::Js => kit::OF_JS,
-        Language::Python => kit::OF_PYTHON,
+        PluginLanguage::Rust => embedded::RUST_TEMPLATE,
+        PluginLanguage::Js => embedded::JS_TEMPLATE,
+        PluginLanguage::Python => embedded::PYTHON_TEMPLATE,
     };
-    let names = Names::of(id.as_str());
+    let names = PluginNames::from_id(id.as_str());
     for (path, text) in template {
-        write(&folder.join(place(&names.put_in(path))), &names.put_in(text))?;
+        write(&folder.join(target_path(&names.replace_in(path))), &names.replace_in(text))?;
     }
-    // The kit for Rust stands in the folder as a crate; every language needs the contract.
-    for (path, text) in kit::SHARED {
-        if path.starts_with("wit/") || arguments.lang == Language::Rust {
+    // Every language needs the contract. The SDK is for Rust.
+    for (path, text) in embedded::SHARED {
+        if path.starts_with("wit/") || arguments.lang == PluginLanguage::Rust {
             write(&folder.join(path), &text.replace("\"../../wit\"", "\"../wit\""))?;
         }
     }
-    say(&format!("{} is there; its README.md says how it is built and tried", folder.display()));
+    print_line(&format!("created {}; its README.md explains how to build and test the plugin", folder.display()));
     Ok(())
 }
 
-/// Where a file of a template goes: names that the checkout itself would obey are written otherwise there.
-fn place(path: &str) -> &str {
+/// Returns the path of a template's file in the project. In the checkout, Git and Cargo would act on some of the names.
+fn target_path(path: &str) -> &str {
     match path {
         "gitignore" => ".gitignore",
         "sdk-Cargo.toml" => "sdk/Cargo.toml",
@@ -82,16 +77,16 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(shown)
 }
 
-/// What stands in the place of the templates' own provider, `acme-hr`.
-struct Names {
+/// The spellings of the plugin's name. Each replaces a spelling of `acme-hr` in the templates.
+struct PluginNames {
     id: String,
     identifier: String,
-    kind: String,
+    type_name: String,
     title: String,
 }
 
-impl Names {
-    fn of(id: &str) -> Self {
+impl PluginNames {
+    fn from_id(id: &str) -> Self {
         let words: Vec<String> = id
             .split('-')
             .map(|word| {
@@ -99,13 +94,13 @@ impl Names {
                 first.to_ascii_uppercase() + rest
             })
             .collect();
-        Self { id: id.to_owned(), identifier: id.replace('-', "_"), kind: words.concat(), title: words.join(" ") }
+        Self { id: id.to_owned(), identifier: id.replace('-', "_"), type_name: words.concat(), title: words.join(" ") }
     }
 
-    fn put_in(&self, text: &str) -> String {
+    fn replace_in(&self, text: &str) -> String {
         text.replace("acme-hr", &self.id)
             .replace("acme_hr", &self.identifier)
-            .replace("AcmeHr", &self.kind)
+            .replace("AcmeHr", &self.type_name)
             .replace("Acme HR", &self.title)
     }
 }
@@ -115,33 +110,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_takes_each_spelling() {
-        let names = Names::of("bamboo-people");
+    fn every_spelling_of_the_name_is_replaced() {
+        let names = PluginNames::from_id("bamboo-people");
         let text = "acme-hr acme_hr_provider AcmeHr \"Acme HR\" api.acme-hr.example";
         assert_eq!(
-            names.put_in(text),
+            names.replace_in(text),
             "bamboo-people bamboo_people_provider BambooPeople \"Bamboo People\" api.bamboo-people.example"
         );
     }
 
     #[test]
-    fn every_language_has_a_template_and_every_folder_the_contract() {
-        for template in [kit::OF_RUST, kit::OF_JS, kit::OF_PYTHON] {
+    fn every_language_has_a_template_and_every_project_the_contract() {
+        for template in [embedded::RUST_TEMPLATE, embedded::JS_TEMPLATE, embedded::PYTHON_TEMPLATE] {
             assert!(template.iter().any(|(path, _)| *path == "README.md"));
         }
-        let paths: Vec<&str> = kit::SHARED.iter().map(|(path, _)| *path).collect();
+        let paths: Vec<&str> = embedded::SHARED.iter().map(|(path, _)| *path).collect();
         assert!(paths.contains(&"wit/provider.wit") && paths.contains(&"sdk/src/lib.rs"), "{paths:?}");
-        let outside = kit::SHARED.iter().find(|(_, text)| text.contains("\"../") && !text.contains("\"../../wit\""));
-        assert!(outside.is_none(), "a file of the kit leads out of its folder: {outside:?}");
+        let outside =
+            embedded::SHARED.iter().find(|(_, text)| text.contains("\"../") && !text.contains("\"../../wit\""));
+        assert!(outside.is_none(), "a file of the SDK refers to a path outside the project: {outside:?}");
     }
 
     #[test]
-    fn the_kits_versions_are_those_of_the_workspace() {
+    fn the_sdk_has_the_same_dependencies_as_the_workspace() {
         let table = include_str!("../../../../Cargo.toml");
-        let (_, kit) = kit::OF_RUST.iter().find(|(path, _)| *path == "sdk-Cargo.toml").expect("a manifest of the kit");
-        let (_, dependencies) = kit.split_once("[dependencies]\n").expect("dependencies");
+        let (_, manifest) =
+            embedded::RUST_TEMPLATE.iter().find(|(path, _)| *path == "sdk-Cargo.toml").expect("a manifest of the SDK");
+        let (_, dependencies) = manifest.split_once("[dependencies]\n").expect("dependencies");
         for line in dependencies.lines().take_while(|line| !line.is_empty()) {
-            assert!(table.contains(&format!("\n{line}\n")), "`{line}` stands otherwise in the workspace");
+            assert!(table.contains(&format!("\n{line}\n")), "the workspace has another line than `{line}`");
         }
     }
 }

@@ -15,7 +15,7 @@ use jackfield::config::{Config, Dev};
 use jackfield_core::{Error, Secret};
 use jackfield_egress::{CallRecorder, EgressConfig};
 use jackfield_sandbox::{
-    Call, CheckHealth, Component, Connect, Disconnect, GetAlertTarget, Limits, ListUsers, CallOperation, Sandbox,
+    Call, CallOperation, CheckHealth, Component, Connect, Disconnect, GetAlertTarget, Limits, ListUsers, Sandbox,
 };
 use jackfield_service::connections::{
     SubmittedValue,

@@ -1,4 +1,4 @@
-//! `jackfield plugin verify`: tells whether a component is signed by a key, and whether that key may ask for all of it.
+//! `jackfield plugin verify`: checks the signature of a component, and whether the key grants what it requests.
 
 use std::path::{Path, PathBuf};
 
@@ -7,60 +7,60 @@ use clap::Args;
 use jackfield_sandbox::{Inspection, signature_path};
 use jackfield_signing::{SignatureStatus, Signer, TrustedKeys};
 
-use super::{sandbox, say, settings};
+use super::{load_settings, print_line, sandbox};
 
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// The component, with its signature beside it
+pub(crate) struct VerifyArguments {
+    /// Component, with its signature in the same folder
     file: PathBuf,
-    /// A public key of minisign: the key itself, or the file that holds it
+    /// Public minisign key, or the file that contains it
     #[arg(long, value_name = "PUBLICKEY", required_unless_present = "trusted", conflicts_with = "trusted")]
     key: Option<String>,
-    /// Judge by the trusted keys and their grants, as the service does
+    /// Check against the trusted keys and their grants, as the service does
     #[arg(long)]
     trusted: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let file = &arguments.file;
-    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let signature = signature(file)?;
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let signature = read_signature(file)?;
     if let Some(key) = &arguments.key {
         let text = if Path::new(key).exists() { std::fs::read_to_string(key)? } else { key.clone() };
         let keys =
-            TrustedKeys::single("the key", &text).map_err(|why| anyhow::anyhow!("that is not a public key: {why}"))?;
+            TrustedKeys::single("the key", &text).map_err(|why| anyhow::anyhow!("--key is not a public key: {why}"))?;
         return match keys.find_signer(&bytes, Some(&signature)) {
             Ok(Signer::Trusted(_)) => {
-                say("signed by the key");
+                print_line("signed by the key");
                 Ok(())
             }
             Ok(Signer::UnknownKey | Signer::Nobody) => bail!("signed by another key"),
             Err(why) => bail!("{why}"),
         };
     }
-    let keys = settings()?.trusted_keys.context("JACKFIELD_PLUGINS_TRUSTED_KEYS names no file")?;
-    // Broken signatures are told before the component is looked at.
+    let keys = load_settings()?.trusted_keys.context("--trusted requires JACKFIELD_PLUGINS_TRUSTED_KEYS")?;
+    // A component with an invalid signature is not loaded.
     if let Err(why) = keys.find_signer(&bytes, Some(&signature)) {
         bail!("{why}");
     }
     let found = Inspection::of(&sandbox()?, bytes.clone()).await;
     let Some(manifest) = found.manifest.filter(|_| found.findings.is_empty()) else {
-        bail!("it cannot be approved, whoever signed it; `jackfield plugin check` says why");
+        bail!("the plugin cannot be approved; `jackfield plugin check` shows why");
     };
     match keys.signature_status(&bytes, Some(&signature), &manifest) {
         SignatureStatus::WithinPermissions { key } => {
-            say(&format!("signed by `{key}`, and within its grant"));
+            print_line(&format!("signed by `{key}`, which grants everything that it requests"));
             Ok(())
         }
         SignatureStatus::ExceedsPermissions { key, beyond } => {
-            bail!("signed by `{key}`, and asks for more than that key's grant: {}", beyond.join(", "))
+            bail!("signed by `{key}`, which does not grant everything that it requests: {}", beyond.join(", "))
         }
-        SignatureStatus::UnknownKey | SignatureStatus::Unsigned => bail!("signed by no trusted key"),
+        SignatureStatus::UnknownKey | SignatureStatus::Unsigned => bail!("not signed by a trusted key"),
         SignatureStatus::Invalid(why) => bail!("{why}"),
     }
 }
 
-fn signature(file: &Path) -> anyhow::Result<String> {
+fn read_signature(file: &Path) -> anyhow::Result<String> {
     let path = signature_path(file);
-    std::fs::read_to_string(&path).with_context(|| format!("there is no signature to read: {}", path.display()))
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read the signature {}", path.display()))
 }

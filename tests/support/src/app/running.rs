@@ -26,7 +26,7 @@ pub(super) struct RunningService {
 /// Where all tests of a whole run keep what they compiled, so that each component is compiled once. It is searched for
 /// secrets like all else that they leave.
 pub(super) fn compiled_by_all() -> Option<Cache> {
-    marked::sinks().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
+    marked::sinks_folder().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
 }
 
 impl RunningService {

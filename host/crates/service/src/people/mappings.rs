@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use jackfield_core::{
-    Error, Person, ProviderId, MappingSource,
+    Error, MappingSource, Person, ProviderId,
     audit::{Action, Actor},
 };
 use jackfield_store::{NewAudit, PeopleFilter, PersonWithAccounts, RemoveMappingResult, SetMappingResult, SyncOutcome};
@@ -156,7 +156,7 @@ impl People {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`], or the database fails.
-    pub async fn holders(&self, provider: &str, accounts: &[&str]) -> Result<HashMap<String, Person>, Error> {
+    pub async fn people_by_account(&self, provider: &str, accounts: &[&str]) -> Result<HashMap<String, Person>, Error> {
         let id = self.connections.require_provider(provider)?;
         Ok(self.store.people_by_account(&id, accounts).await?)
     }

@@ -100,7 +100,11 @@ impl MappingColumns {
             (Some(index), None) => Some((index, false)),
             (None, Some(index)) => Some((index, true)),
             (Some(_), Some(_)) => {
-                errors.push(row_error(line, provider, "cannot be combined with external_id; keep one of the two columns"));
+                errors.push(row_error(
+                    line,
+                    provider,
+                    "cannot be combined with external_id; keep one of the two columns",
+                ));
                 None
             }
             (None, None) => {

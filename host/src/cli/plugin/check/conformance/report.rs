@@ -1,4 +1,4 @@
-//! What a component made of each case, judged and told.
+//! The results of the conformance check: rated, and printed as text or JSON.
 
 use std::fmt::Write as _;
 
@@ -6,92 +6,93 @@ use jackfield_egress::SendError;
 use jackfield_sandbox::{CallError, ConnectOutcome, ProviderError};
 use serde::Serialize;
 
-use super::case::{Case, May};
+use super::cases::{ConformanceCase, ExpectedResult};
 
-/// One case and one operation.
+/// Longest error in the report, in characters.
+const MAX_ERROR: usize = 160;
+
+/// The name of the case that [`rate_pages`] reports.
+const ENDLESS_PAGES: &str = "the same page forever";
+
+/// The result of one operation in one case.
 #[derive(Debug, Serialize)]
-pub(super) struct Line {
+pub(super) struct CaseResult {
     case: &'static str,
     operation: &'static str,
-    /// What came back.
+    /// What the operation returned, in words.
     came: String,
-    pub(super) verdict: Verdict,
-    /// Why it is not simply good.
+    #[serde(rename = "verdict")]
+    pub(super) rating: Rating,
+    /// The reason for a rating that is not good.
     why: Option<&'static str>,
 }
 
-/// What is to be thought of what came back.
+/// How well a plugin handled a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Verdict {
+pub(super) enum Rating {
     Good,
-    /// It could be better, and harms nobody.
+    /// It does no harm but could be better.
     Note,
     Broken,
 }
 
-/// Judges what an operation made of a case.
-pub(super) fn judged(
-    case: &Case,
+const FAULT: &str = "the component failed; the API would answer `plugin_fault`";
+
+/// Rates what an operation returned. `is_harmless` means that no wrong result of it has consequences.
+pub(super) fn rate(
+    case: &ConformanceCase,
     operation: &'static str,
-    harmless: bool,
+    is_harmless: bool,
     outcome: &Result<String, CallError>,
-) -> Line {
-    let (verdict, why) = match (outcome, case.may) {
-        (Err(CallError::Fault(_)), _) => {
-            (Verdict::Broken, Some("the component failed; the API would answer `plugin_fault`"))
-        }
+) -> CaseResult {
+    let (rating, why) = match (outcome, case.expected) {
+        (Err(CallError::Fault(_)), _) => (Rating::Broken, Some(FAULT)),
         (Err(CallError::ProviderTimeout), _) => {
-            (Verdict::Note, Some("the call waited until its whole time was over; ask fewer times"))
+            (Rating::Note, Some("the call used up its time; send fewer requests after a failure"))
         }
-        (Err(CallError::Overloaded), _) => (Verdict::Note, Some("it was not tried")),
-        // Nothing was asked, or it is undone at a provider that makes no sense: the connection goes anyway.
-        (_, _) if harmless => (Verdict::Good, None),
-        (Ok(_), May::Succeed) => (Verdict::Good, None),
-        (Ok(_), May::Fail | May::Wait(_)) => {
-            (Verdict::Broken, Some("a success, though there was no answer to speak of"))
+        (Err(CallError::Overloaded), _) => (Rating::Note, Some("the call did not run")),
+        (_, _) if is_harmless => (Rating::Good, None),
+        (Ok(_), ExpectedResult::Success) => (Rating::Good, None),
+        (Ok(_), ExpectedResult::Failure | ExpectedResult::RateLimit(_)) => {
+            (Rating::Broken, Some("a success, although the provider sent no usable response"))
         }
-        (Err(CallError::Provider(error)), may) => refused(error, may),
+        (Err(CallError::Provider(error)), expected) => rate_error(error, expected),
     };
-    Line { case: case.name, operation, came: outcome.as_ref().map_or_else(in_a_line, String::clone), verdict, why }
+    let came = outcome.as_ref().map_or_else(first_line, String::clone);
+    CaseResult { case: case.name, operation, came, rating, why }
 }
 
-fn refused(error: &ProviderError, may: May) -> (Verdict, Option<&'static str>) {
-    let waits = match error {
+fn rate_error(error: &ProviderError, expected: ExpectedResult) -> (Rating, Option<&'static str>) {
+    let wait = match error {
         ProviderError::RateLimited(seconds) => Some(*seconds),
         ProviderError::Http(SendError::RateLimited(seconds)) => Some(Some(*seconds)),
         _ => None,
     };
-    match (error, may, waits) {
-        (ProviderError::Unauthorized(_), May::Fail | May::Wait(_), _) => {
-            (Verdict::Broken, Some("an outage looks like a dead credential, and the connection would be lost"))
+    match (error, expected, wait) {
+        (ProviderError::Unauthorized(_), ExpectedResult::Failure | ExpectedResult::RateLimit(_), _) => {
+            (Rating::Broken, Some("an outage is reported as an invalid credential, so the connection would be lost"))
         }
-        (_, May::Wait(_), None) => (Verdict::Note, Some("it could be told as `rate-limited`")),
-        (_, May::Wait(Some(wanted)), Some(told)) if told != Some(wanted) => {
-            (Verdict::Note, Some("the seconds to wait are lost"))
+        (_, ExpectedResult::RateLimit(_), None) => (Rating::Note, Some("could be reported as `rate-limited`")),
+        (_, ExpectedResult::RateLimit(Some(seconds)), Some(wait)) if wait != Some(seconds) => {
+            (Rating::Note, Some("the seconds to wait are lost"))
         }
-        _ => (Verdict::Good, None),
+        _ => (Rating::Good, None),
     }
 }
 
-/// The walk through pages that do not end.
-pub(super) fn walked(pages: usize, what: &'static str, verdict: Verdict) -> Line {
-    let why = (verdict != Verdict::Good).then_some(what);
-    Line {
-        case: "the same page for ever",
-        operation: "list-users",
-        came: format!("pages: {pages}; {what}"),
-        verdict,
-        why,
-    }
+/// Reports how the operation handled a list of pages that never ends.
+pub(super) fn rate_pages(pages: usize, what: &'static str, rating: Rating) -> CaseResult {
+    let why = (rating != Rating::Good).then_some(what);
+    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: format!("pages: {pages}; {what}"), rating, why }
 }
 
-/// The same, ended by an error.
-pub(super) fn walk_failed(error: &CallError) -> Line {
-    let fault = matches!(error, CallError::Fault(_));
-    let verdict = if fault { Verdict::Broken } else { Verdict::Good };
-    let why = fault.then_some("the component failed; the API would answer `plugin_fault`");
-    Line { case: "the same page for ever", operation: "list-users", came: in_a_line(error), verdict, why }
+/// Reports that the operation ended such a list with an error.
+pub(super) fn rate_pages_error(error: &CallError) -> CaseResult {
+    let is_fault = matches!(error, CallError::Fault(_));
+    let rating = if is_fault { Rating::Broken } else { Rating::Good };
+    let why = is_fault.then_some(FAULT);
+    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: first_line(error), rating, why }
 }
 
 /// Describes the answer to a connect.
@@ -102,38 +103,45 @@ pub(super) fn describe_connect(outcome: &ConnectOutcome) -> String {
     }
 }
 
-fn in_a_line(error: &CallError) -> String {
+/// Returns the first line of an error.
+fn first_line(error: &CallError) -> String {
     let text = match error {
-        CallError::Provider(refusal) => refusal.to_string(),
+        CallError::Provider(error) => error.to_string(),
         CallError::Fault(fault) => fault.clone(),
         CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
     };
-    text.lines().next().unwrap_or_default().chars().take(160).collect()
+    text.lines().next().unwrap_or_default().chars().take(MAX_ERROR).collect()
 }
 
-pub(super) fn in_words(lines: &[Line], with_recordings: bool) -> String {
+/// Returns the number of results that are broken.
+pub(super) fn count_broken(results: &[CaseResult]) -> usize {
+    results.iter().filter(|result| result.rating == Rating::Broken).count()
+}
+
+/// Formats the results for a terminal.
+pub(super) fn to_text(results: &[CaseResult], has_recordings: bool) -> String {
     let mut text = String::new();
-    for line in lines {
-        let mark = match line.verdict {
-            Verdict::Good => "✓",
-            Verdict::Note => "!",
-            Verdict::Broken => "✗",
+    for result in results {
+        let mark = match result.rating {
+            Rating::Good => "✓",
+            Rating::Note => "!",
+            Rating::Broken => "✗",
         };
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{mark} {:<28} {:<12}  {}", line.case, line.operation, line.came);
-        if let Some(why) = line.why {
+        let _ = writeln!(text, "{mark} {:<24} {:<12}  {}", result.case, result.operation, result.came);
+        if let Some(why) = result.why {
             let _ = writeln!(text, "  → {why}");
         }
     }
-    let broken = lines.iter().filter(|line| line.verdict == Verdict::Broken).count();
-    let _ = write!(text, "{} cases, {broken} broken", lines.len());
-    if !with_recordings {
-        text.push_str("; with --fixtures FOLDER good answers, users without email and endless pages are tried too");
+    let _ = write!(text, "{} cases, {} broken", results.len(), count_broken(results));
+    if !has_recordings {
+        text.push_str("; pass --fixtures FOLDER to also test good responses, users without email and endless pages");
     }
     text
 }
 
-pub(super) fn as_json(lines: &[Line]) -> anyhow::Result<String> {
-    let broken = lines.iter().filter(|line| line.verdict == Verdict::Broken).count();
-    Ok(serde_json::to_string_pretty(&serde_json::json!({ "ok": broken == 0, "cases": lines }))?)
+/// Formats the results as JSON.
+pub(super) fn to_json(results: &[CaseResult]) -> anyhow::Result<String> {
+    let is_ok = count_broken(results) == 0;
+    Ok(serde_json::to_string_pretty(&serde_json::json!({ "ok": is_ok, "cases": results }))?)
 }

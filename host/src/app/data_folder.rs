@@ -1,0 +1,66 @@
+//! The data folder: created for this user alone, locked, and the place of the host's id.
+
+use std::{
+    fs::{DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use anyhow::Context;
+use jackfield_store::ServiceRun;
+use uuid::Uuid;
+
+/// Creates the folder if it does not exist, and closes it to other users.
+pub(super) fn create(folder: &Path) -> anyhow::Result<()> {
+    let shown = folder.display();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot create the data folder {shown}"))?;
+    // An existing folder can have other permissions.
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot set the permissions of the data folder {shown}; does this user own it?"))
+}
+
+/// Waits for the lock under which the database and the master key are created.
+///
+/// It is held while the returned file is open. Without it, two first starts at once would each create a key.
+pub(super) fn lock_for_opening(folder: &Path) -> anyhow::Result<File> {
+    let lock = || {
+        let file = open_lock(&folder.join("starting.lock"))?;
+        file.lock()?;
+        io::Result::Ok(file)
+    };
+    lock().with_context(|| format!("cannot write to the data folder {}", folder.display()))
+}
+
+/// Identifies this run of the service, and the host.
+///
+/// The returned file marks the folder as used. If another process uses it already, this run is a host of its own.
+pub(super) fn start_run(folder: &Path) -> io::Result<(ServiceRun, Option<File>)> {
+    let run = Uuid::new_v4().simple().to_string();
+    let file = open_lock(&folder.join("serving.lock"))?;
+    if file.try_lock().is_err() {
+        return Ok((ServiceRun { host: run.clone(), run }, None));
+    }
+    Ok((ServiceRun { host: host_id(folder)?, run }, Some(file)))
+}
+
+/// Returns the id of the host, which is created with the folder and stays the same.
+pub(super) fn host_id(folder: &Path) -> io::Result<String> {
+    let path = folder.join("host.id");
+    match std::fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
+        _ => {
+            let id = Uuid::new_v4().simple().to_string();
+            std::fs::write(&path, &id)?;
+            Ok(id)
+        }
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
+}

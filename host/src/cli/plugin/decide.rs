@@ -1,0 +1,52 @@
+//! `jackfield plugin approve`, `disable` and `rollback`: decisions about a plugin.
+//!
+//! A running service follows a decision within a second.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use jackfield::app;
+use jackfield_core::Clock;
+use jackfield_sandbox::{PluginEntry, PluginState};
+use jackfield_service::plugins::Plugins;
+
+use super::{command_line, load_settings, print_line, sandbox};
+
+pub(super) async fn approve(id: &str, digest: &str) -> anyhow::Result<()> {
+    with_plugins(async |plugins| Ok(plugins.approve(id, digest, &command_line()).await?)).await
+}
+
+pub(super) async fn disable(id: &str) -> anyhow::Result<()> {
+    with_plugins(async |plugins| Ok(plugins.disable(id, &command_line()).await?)).await
+}
+
+pub(super) async fn rollback(id: &str) -> anyhow::Result<()> {
+    with_plugins(async |plugins| Ok(plugins.rollback(id, &command_line()).await?)).await
+}
+
+/// Opens the database, makes a decision, and prints the new state of the plugin.
+async fn with_plugins(decide: impl AsyncFnOnce(&Plugins) -> anyhow::Result<Arc<PluginEntry>>) -> anyhow::Result<()> {
+    let config = load_settings()?;
+    let store = app::open_store(&config, Clock::system()).await?;
+    let decided = async {
+        if let Some(reason) = store.sealed_reason() {
+            bail!("{reason}");
+        }
+        decide(&app::open_plugins(&config, &store, &sandbox()?).await?).await
+    };
+    let decided = decided.await;
+    store.close().await;
+    print_entry(&*decided?);
+    Ok(())
+}
+
+fn print_entry(entry: &PluginEntry) {
+    let version = entry.manifest().map_or("-", |manifest| manifest.version.as_str());
+    let state = match &entry.state {
+        PluginState::Approved => "approved",
+        PluginState::Pending => "pending",
+        PluginState::Disabled => "disabled",
+        PluginState::Broken(_) => "broken",
+    };
+    print_line(&format!("{} {version} {state}  sha256 {}", entry.id, entry.digest.as_deref().unwrap_or("-")));
+}
