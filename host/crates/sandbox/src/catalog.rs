@@ -9,7 +9,7 @@ use std::{
 };
 
 use jackfield_core::{Error, manifest::Manifest};
-use jackfield_signing::{SignatureStatus, TrustedKeys};
+use jackfield_signing::SignatureStatus;
 use serde::Serialize;
 
 use crate::sandbox::Component;
@@ -35,6 +35,7 @@ pub struct PluginEntry {
     pub waiting: Vec<WaitingVersion>,
     /// The version that a rollback would restore.
     pub previous: Option<PreviousVersion>,
+    /// The loaded component, even if it must not run; `None` if it cannot be loaded.
     pub component: Option<Component>,
 }
 
@@ -67,17 +68,6 @@ pub enum PluginState {
     Broken(String),
 }
 
-/// The plugins that run without an Executive's approval.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Those that are part of this program, as provider and digest.
-    Shipped(BTreeMap<String, String>),
-    /// Those, and the ones that a trusted key signed and whose manifest stays within the key's permissions.
-    Signed { shipped: BTreeMap<String, String>, keys: TrustedKeys },
-    /// All. For development only.
-    All,
-}
-
 impl PluginEntry {
     /// Creates the entry of a file that cannot be used.
     pub fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
@@ -89,12 +79,6 @@ impl PluginEntry {
     #[must_use]
     pub fn manifest(&self) -> Option<&Manifest> {
         self.component.as_ref().map(|component| component.manifest.as_ref())
-    }
-
-    /// The component, even if it must not run.
-    #[must_use]
-    pub fn component(&self) -> Option<&Component> {
-        self.component.as_ref()
     }
 }
 

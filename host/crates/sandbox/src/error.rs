@@ -36,7 +36,7 @@ pub enum ProviderError {
     #[error("unsupported: {0}")]
     Unsupported(String),
     /// The provider answered with a status that means a failure.
-    #[error("upstream answered {status}: {message}")]
+    #[error("the provider answered with status {status}: {message}")]
     Upstream { status: u16, message: String },
     /// The component does not understand the provider's response.
     #[error("malformed: {0}")]

@@ -43,10 +43,11 @@ mod load;
 mod lookalike;
 mod manifest_review;
 mod signature_file;
+mod trust;
 
 pub use self::{
     cache::Cache,
-    catalog::{Catalog, PluginEntry, PluginState, PreviousVersion, Trust, WaitingVersion},
+    catalog::{Catalog, PluginEntry, PluginState, PreviousVersion, WaitingVersion},
     child_check::{CHECK_COMMAND, CHECK_TIME, check_as_child},
     circuit_breaker::{CircuitBreaker, Pause},
     compile::digest,
@@ -60,6 +61,7 @@ pub use self::{
     operation::CallOperation,
     sandbox::{Checker, Component, Sandbox},
     signature_file::{find_signer, signature_path},
+    trust::Trust,
     types::{
         Call, CheckHealth, Connect, ConnectOutcome, Disconnect, DisconnectOutcome, GetAlertTarget, HealthFacts,
         ListUsers, ProviderUsers, SetAlertTarget, UpstreamFate,

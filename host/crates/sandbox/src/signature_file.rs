@@ -7,7 +7,7 @@ use std::{
 
 use jackfield_signing::Signer;
 
-use crate::{catalog::Trust, component_file};
+use crate::{component_file, trust::Trust};
 
 /// Bytes of a signature file. Those of minisign have 300, including a long comment.
 const MAX_BYTES: u64 = 4 << 10;

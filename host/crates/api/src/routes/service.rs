@@ -1,72 +1,116 @@
-//! `/api/admin/service`: the service itself, for whoever runs it: key, database, versions, components.
+//! `/api/admin/service`: the service's key, database, versions and plugins, for its operator.
 
-use axum::{Json as Answer, extract::State as Given};
-use jackfield_sandbox::{self as sandbox, catalog};
-use jiff::Timestamp;
+use axum::{Json, extract::State};
+use jackfield_sandbox::{CONTRACT_VERSIONS, PluginState};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::State;
+use crate::{
+    ApiState,
+    openapi::{Operation, UtcTime},
+};
 
-#[derive(Serialize)]
-pub(crate) struct ServiceView {
+/// The state of the service.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ServiceStateView {
     version: &'static str,
-    started_at: Timestamp,
-    key: KeyView,
+    started_at: UtcTime,
+    key: MasterKeyView,
     database: DatabaseView,
-    providers: ProvidersView,
-    contract_versions: [&'static str; 2],
+    providers: PluginCountsView,
+    /// The versions of the plugin contract that are supported.
+    contract_versions: [&'static str; CONTRACT_VERSIONS.len()],
+    /// The service's address for browsers.
+    #[schemars(extend("format" = "uri"))]
     public_url: String,
 }
 
-#[derive(Serialize)]
-struct KeyView {
-    state: &'static str,
-    /// Why it is sealed, and what to do about it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct MasterKeyView {
+    state: KeyStateView,
+    /// Why the service is sealed, and what to do.
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum KeyStateView {
+    Open,
+    Sealed,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct DatabaseView {
+    #[schemars(extend("enum" = ["sqlite", "postgres"]))]
     kind: &'static str,
+    /// Whether it answers.
     ok: bool,
-    /// The newest migration of its tables; none where it does not answer.
+    /// The newest migration; null if it does not answer.
     migration: Option<i64>,
 }
 
-/// How many providers stand how, and which are left alone for a while.
-#[derive(Default, Serialize)]
-struct ProvidersView {
+/// The number of plugins in each state.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct PluginCountsView {
     approved: usize,
     pending: usize,
     broken: usize,
     disabled: usize,
+    /// The plugins that are paused after repeated failures.
     paused: Vec<String>,
 }
 
-/// `GET /api/admin/service`: an answer also where the service is sealed, or its database does not answer.
-pub(crate) async fn show(Given(state): Given<State>) -> Answer<ServiceView> {
-    let sealed = state.store.sealed_because();
+/// `GET /api/admin/service`: also answers if the service is sealed or its database does not answer.
+pub(crate) async fn show(State(state): State<ApiState>) -> Json<ServiceStateView> {
+    let sealed = state.store.sealed_reason();
     let migration = state.store.migration().await.ok();
-    let now = state.clock.now();
-    let mut providers = ProvidersView::default();
-    for entry in state.catalog.entries() {
-        match entry.state {
-            catalog::State::Approved => providers.approved += 1,
-            catalog::State::Pending => providers.pending += 1,
-            catalog::State::Disabled => providers.disabled += 1,
-            catalog::State::Broken(_) => providers.broken += 1,
-        }
-        if entry.component().is_some_and(|component| component.breaker.paused(now).is_some()) {
-            providers.paused.push(entry.id.clone());
-        }
-    }
-    Answer(ServiceView {
+    Json(ServiceStateView {
         version: env!("CARGO_PKG_VERSION"),
-        started_at: state.started_at,
-        key: KeyView { state: if sealed.is_some() { "sealed" } else { "open" }, reason: sealed.map(str::to_owned) },
+        started_at: state.started_at.into(),
+        key: MasterKeyView {
+            state: if sealed.is_some() { KeyStateView::Sealed } else { KeyStateView::Open },
+            reason: sealed.map(str::to_owned),
+        },
         database: DatabaseView { kind: state.store.kind(), ok: migration.is_some(), migration },
-        providers,
-        contract_versions: sandbox::CONTRACT_VERSIONS,
+        providers: count_plugins(&state),
+        contract_versions: CONTRACT_VERSIONS,
         public_url: state.public_url.to_string(),
     })
+}
+
+pub(crate) fn describe_show() -> Operation {
+    let example = json!({
+        "version": "0.1.0",
+        "started_at": "2026-11-24T04:23:54.172863Z",
+        "key": { "state": "open", "reason": null },
+        "database": { "kind": "sqlite", "ok": true, "migration": 6 },
+        "providers": { "approved": 6, "pending": 1, "broken": 0, "disabled": 0, "paused": ["acme-chat"] },
+        "contract_versions": ["0.1.0", "0.2.0"],
+        "public_url": "https://jackfield.example.com/",
+    });
+    Operation::new("show_service", "Service", "Shows key, database, versions and plugins")
+        .description("Also answers if the service is sealed.")
+        .json::<ServiceStateView>(200, "The state of the service.", example)
+}
+
+fn count_plugins(state: &ApiState) -> PluginCountsView {
+    let now = state.clock.now();
+    let mut counts = PluginCountsView::default();
+    for entry in state.catalog.entries() {
+        match entry.state {
+            PluginState::Approved => counts.approved += 1,
+            PluginState::Pending => counts.pending += 1,
+            PluginState::Disabled => counts.disabled += 1,
+            PluginState::Broken(_) => counts.broken += 1,
+        }
+        if entry.component.as_ref().is_some_and(|component| component.breaker.pause_at(now).is_some()) {
+            counts.paused.push(entry.id.clone());
+        }
+    }
+    counts
 }

@@ -34,7 +34,7 @@ impl Plugins {
             let waiting = entry.waiting.iter().find(|version| version.component.digest == digest);
             let component = waiting.map(|version| &version.component).or_else(|| {
                 let is_usable = !matches!(entry.state, PluginState::Broken(_));
-                entry.component().filter(|component| is_usable && component.digest == digest)
+                entry.component.as_ref().filter(|component| is_usable && component.digest == digest)
             });
             let Some(component) = component else {
                 let why = match &entry.state {
