@@ -1,0 +1,16 @@
+//! Which plugins run without an Executive's approval.
+
+use std::collections::BTreeMap;
+
+use jackfield_signing::TrustedKeys;
+
+/// The plugins that are approved automatically.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that are part of this program, as provider and digest.
+    Shipped(BTreeMap<String, String>),
+    /// Those, and every plugin that a trusted key signed, if the manifest stays within the permissions of the key.
+    Signed { shipped: BTreeMap<String, String>, keys: TrustedKeys },
+    /// All. For development only.
+    All,
+}
