@@ -1,26 +1,26 @@
-// What the benchmarks ask a browser for: `node bench.js URL TOKEN paint|transfer|scroll` prints one number in JSON.
+// The measurements of the benchmarks in a browser: `node bench.js URL TOKEN paint|transfer|scroll` prints them as JSON.
 import path from "node:path";
 
-import { launch, program, WINDOWLESS } from "./lib/chromium.js";
+import { findBrowser, HEADLESS_SHELL, launch } from "./lib/chromium.js";
 import { PAGES } from "./lib/pages.js";
 
-const [url, token, what] = process.argv.slice(2);
+const [url, token, measurement] = process.argv.slice(2);
 
-/** Loads of the page whose time counts, and those before. */
+/** Measured loads of the page, and unmeasured ones before them. */
 const LOADS = 21;
 const WARM_UP = 3;
 
-/** After so long a window that was just opened is at rest. */
-const WINDOW_RESTS_MS = 1_000;
+/** How long a new window is busy with itself. */
+const WINDOW_READY_MS = 1_000;
 
-/** What the page writes to its console when the cards are there. */
+/** The message that the page writes to its console when the cards are painted. */
 const PAINTED = "painted";
 
-/** How long the table is scrolled, and by how much each time. */
+/** How long the grid is scrolled, and by how many pixels at a time. */
 const SCROLL_MS = 6_000;
 const WHEEL = 900;
 
-async function signedIn(browser) {
+async function signIn(browser) {
   const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 } });
   const answer = await context.request.post("/api/session", { data: { token } });
   if (!answer.ok()) throw new Error(`sign-in: ${answer.status()}`);
@@ -28,63 +28,63 @@ async function signedIn(browser) {
 }
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const at = (numbers, part) => [...numbers].sort((a, b) => a - b)[Math.ceil(numbers.length * part) - 1];
+const percentile = (numbers, part) => [...numbers].sort((a, b) => a - b)[Math.ceil(numbers.length * part) - 1];
 
-/** From the beginning of the navigation to the frame in which the cards are painted, with nothing in any cache. */
-async function paint(browser) {
+/** Measures the time from the start of the navigation until the cards are painted, with empty caches. */
+async function measurePaint(browser) {
   const times = [];
   for (let load = 0; load < WARM_UP + LOADS; load += 1) {
-    const context = await signedIn(browser);
+    const context = await signIn(browser);
     const page = await context.newPage();
-    // What a new window itself does for a while is not the page's.
-    await page.waitForTimeout(WINDOW_RESTS_MS);
+    // So that the window's own work is not measured.
+    await page.waitForTimeout(WINDOW_READY_MS);
     await page.addInitScript((painted) => {
-      const look = () => {
-        if (!document.querySelector("article h2, article h3")) return requestAnimationFrame(look);
-        // The frame after the one in which they came into the document has them on the screen.
+      const check = () => {
+        if (!document.querySelector("article h2, article h3")) return requestAnimationFrame(check);
+        // The cards are on the screen one frame after they are in the document.
         return requestAnimationFrame(() => setTimeout(() => console.info(`${painted} ${performance.now()}`)));
       };
-      requestAnimationFrame(look);
+      requestAnimationFrame(check);
     }, PAINTED);
-    // The page says it by itself: whoever asks it meanwhile, as `waitForFunction` does, takes of its time.
-    const said = page.waitForEvent("console", (message) => message.text().startsWith(PAINTED));
+    // The page reports the time itself, because polling, as in `waitForFunction`, would slow it down.
+    const report = page.waitForEvent("console", (message) => message.text().startsWith(PAINTED));
     await page.goto("/", { waitUntil: "commit" });
-    const took = Number((await said).text().slice(PAINTED.length));
-    if (load >= WARM_UP) times.push(took);
+    const time = Number((await report).text().slice(PAINTED.length));
+    if (load >= WARM_UP) times.push(time);
     await context.close();
   }
-  return { median: median(times), p99: at(times, 0.99), browser: path.basename(executable) };
+  return { median: median(times), p99: percentile(times, 0.99), browser: path.basename(executable) };
 }
 
-/** What every file of the console takes on the wire, compressed as it comes, by coming to each page once. */
-async function transfer(browser) {
-  const context = await signedIn(browser);
+/** Measures the compressed size of all files of the console, by opening each page once. */
+async function measureTransfer(browser) {
+  const context = await signIn(browser);
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   await session.send("Network.enable");
   const paths = new Map();
-  const heads = new Map();
-  let [bytes, head] = [0, 0];
+  const headSizes = new Map();
+  let [bodyBytes, headBytes] = [0, 0];
   const files = new Set();
   session.on("Network.requestWillBeSent", ({ requestId, request }) =>
     paths.set(requestId, new URL(request.url).pathname),
   );
-  session.on("Network.responseReceived", ({ requestId, response }) => heads.set(requestId, response.encodedDataLength));
+  session.on("Network.responseReceived", ({ requestId, response }) => headSizes.set(requestId, response.encodedDataLength));
   session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
     const path = paths.get(requestId);
     if (path === undefined || path.startsWith("/api/") || !encodedDataLength) return;
-    const own = Math.min(heads.get(requestId) ?? 0, encodedDataLength);
-    bytes += encodedDataLength - own;
-    head += own;
+    const headSize = Math.min(headSizes.get(requestId) ?? 0, encodedDataLength);
+    bodyBytes += encodedDataLength - headSize;
+    headBytes += headSize;
     files.add(path);
   });
   await page.goto("/");
   await page.getByRole("heading", { level: 1 }).waitFor();
-  const first = bytes;
+  const first = bodyBytes;
   for (const [address, heading] of Object.entries(PAGES)) {
-    // The benchmark's service has one component.
+    // The benchmark's service has only one plugin.
     if (address.includes("remote")) continue;
-    // Within the page, as its links do, so that the frame is not fetched again.
+    // Within the page, as its links do, so that the bundle is not loaded again.
     await page.evaluate((to) => {
       history.pushState(null, "", to);
       dispatchEvent(new PopStateEvent("popstate"));
@@ -92,12 +92,12 @@ async function transfer(browser) {
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
   }
   await context.close();
-  return { all: bytes / 1024, first: first / 1024, heads: head / 1024, files: files.size };
+  return { all: bodyBytes / 1024, first: first / 1024, heads: headBytes / 1024, files: files.size };
 }
 
-/** The time between two frames while the table is scrolled by the wheel, without a pause. */
-async function scroll(browser) {
-  const context = await signedIn(browser);
+/** Measures the time between frames while the wheel scrolls the grid without a pause. */
+async function measureScroll(browser) {
+  const context = await signIn(browser);
   const page = await context.newPage();
   await page.goto("/mappings");
   const grid = page.getByRole("grid");
@@ -115,19 +115,19 @@ async function scroll(browser) {
     requestAnimationFrame(frame);
   });
   const rows = Number(await grid.getAttribute("aria-rowcount"));
-  const begun = Date.now();
-  while (Date.now() - begun < SCROLL_MS) await page.mouse.wheel(0, WHEEL);
+  const start = Date.now();
+  while (Date.now() - start < SCROLL_MS) await page.mouse.wheel(0, WHEEL);
   const frames = await page.evaluate(() => window.frames_);
   await context.close();
-  return { median: median(frames), p95: at(frames, 0.95), frames: frames.length, rows };
+  return { median: median(frames), p95: percentile(frames, 0.95), frames: frames.length, rows };
 }
 
-// What is timed to the frame is timed in the engine alone, where that is there.
-const executable = what === "paint" ? program(WINDOWLESS) : program();
+// The paint is measured in the headless shell if it is installed.
+const executable = measurement === "paint" ? findBrowser(HEADLESS_SHELL) : findBrowser();
 const browser = await launch([], executable);
 try {
-  const measured = await { paint, transfer, scroll }[what](browser);
-  console.log(JSON.stringify(measured));
+  const measure = { paint: measurePaint, transfer: measureTransfer, scroll: measureScroll }[measurement];
+  console.log(JSON.stringify(await measure(browser)));
 } finally {
   await browser.close();
 }

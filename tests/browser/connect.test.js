@@ -1,5 +1,5 @@
-// Connecting by a form, and how a connection stands afterwards: well, down, refused, and gone.
-import { card, connect, fill, signedIn, TITLES, visit } from "./lib/console.js";
+// Connecting with a form, and the connection afterwards: healthy, failing, rejected, disconnected; and its users.
+import { card, connect, fill, signIn, TITLES, visit } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
 
@@ -7,27 +7,27 @@ const flow = flows(import.meta);
 const SLACK = { service: { components: ["slack"] } };
 const BY_FORM = ["slack", "productive", "remote", "scrapin", "google-workspace"];
 
-flow("five services are connected by their forms", { service: {} }, async (here) => {
+flow("five services are connected with their forms", { service: {} }, async (here) => {
   const { page, guards } = here;
-  await signedIn(here);
-  await guards.look(page);
+  await signIn(here);
+  await guards.checkPage(page);
   for (const provider of BY_FORM) {
     await connect(here, provider);
-    await guards.look(page, { axe: provider === "google-workspace" });
+    await guards.checkPage(page, { axe: provider === "google-workspace" });
   }
   await visit(page, "Connections");
   for (const provider of BY_FORM) await expect(card(page, provider)).toContain("Connected");
   await expect(card(page, "slack")).toContain("Acme Instruments");
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
-flow("a wrong token is told beside its field and nothing is stored", SLACK, async (here) => {
+flow("a wrong token is reported at its field and nothing is stored", SLACK, async (here) => {
   const { page, guards, standIns, secrets } = here;
   const wrong = { ...standIns.fields("slack"), bot_token: "xoxb-wrong-1234567890" };
   secrets.addFields("slack", wrong);
   guards.expect(422, "/api/admin/connections/slack");
-  await signedIn(here, "/connections/slack");
-  await guards.look(page);
+  await signIn(here, "/connections/slack");
+  await guards.checkPage(page);
   await fill(page, wrong);
   await page.getByRole("button", { name: "Connect Slack" }).click();
   const field = page.getByLabel("Bot token", { exact: true });
@@ -39,20 +39,20 @@ flow("a wrong token is told beside its field and nothing is stored", SLACK, asyn
       .map((id) => `[id="${id}"]`)
       .at(-1),
   );
-  await expect(error).toContain("refused");
+  await expect(error).toContain("rejected");
   await guards.runAxe(page);
-  // What was typed stays, so that it can be mended; it is not stored, and the page has said so.
-  await expect(page.getByRole("alert")).toContain("Nothing was stored");
+  // The entered values stay in the form, so that they can be corrected. The page says that they are not stored.
+  await expect(page.getByRole("alert")).toContain("Nothing was changed");
   await fill(page, standIns.fields("slack"));
   secrets.addFields("slack", standIns.fields("slack"));
   await page.getByRole("button", { name: "Connect Slack" }).click();
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
-flow("a field is minded while it is typed", SLACK, async (here) => {
+flow("a field shows a hint while somebody types", SLACK, async (here) => {
   const { page } = here;
-  await signedIn(here, "/connections/slack");
+  await signIn(here, "/connections/slack");
   const field = page.getByLabel("Bot token", { exact: true });
   await field.fill("no-token");
   const hint = page.locator(`[id="${await field.getAttribute("id")}-hint"]`);
@@ -62,77 +62,77 @@ flow("a field is minded while it is typed", SLACK, async (here) => {
   await page.getByRole("button", { name: "Show" }).click();
   await expect.poll(
     async () => (await field.getAttribute("type")) === "text",
-    "a secret can be seen before it is saved",
+    "a secret can be shown before it is saved",
   );
 });
 
 flow("an empty secret field keeps what is stored", SLACK, async (here) => {
   const { page, guards, service } = here;
-  await signedIn(here);
+  await signIn(here);
   await connect(here, "slack");
   await page.goto("/connections/slack");
   await page.getByRole("button", { name: "Change settings" }).click();
   const field = page.getByLabel("Bot token", { exact: true });
   await expect(field).toBeEmpty();
-  await guards.look(page);
+  await guards.checkPage(page);
   await page.getByRole("button", { name: "Test and save" }).click();
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
-  const put = service.wire.exchanges.filter(({ method, path }) => method === "PUT" && path.endsWith("/slack")).at(-1);
-  await expect.poll(() => Buffer.concat(put.asked).toString() === "{}", "nothing is sent that did not change");
+  const put = service.proxy.exchanges.filter(({ method, path }) => method === "PUT" && path.endsWith("/slack")).at(-1);
+  await expect.poll(() => Buffer.concat(put.requestChunks).toString() === "{}", "unchanged fields are not sent");
 });
 
-flow("a provider goes down and comes back on an open page", SLACK, async (here) => {
+flow("an open page shows that a provider fails and recovers", SLACK, async (here) => {
   const { page, guards, standIns, service } = here;
   await service.connect("slack");
-  await signedIn(here);
+  await signIn(here);
   await expect(card(page, "slack")).toContain("Connected");
   await standIns.tell("slack", "fail", { status: 503 });
-  // Somebody else's work meets it; the page hears of it by itself.
-  await service.ask("GET", "/api/admin/connections/slack/health");
+  // A request of somebody else notices it, and the open page is updated.
+  await service.call("GET", "/api/admin/connections/slack/health");
   await expect(card(page, "slack")).toContain("Provider down");
   await expect(card(page, "slack")).toContain("The credential is kept");
-  await guards.look(page);
+  await guards.checkPage(page);
   await standIns.tell("slack", "mend");
   await card(page, "slack").getByRole("button", { name: "Check now: Slack" }).click();
   await expect(card(page, "slack")).not.toContain("Provider down");
   await expect(card(page, "slack")).toContain("Connected");
 });
 
-flow("a list that was read before a change is asked for again", SLACK, async (here) => {
+flow("a list that was read before a change is requested again", SLACK, async (here) => {
   const { page, context, service } = here;
   let release;
   const isReleased = new Promise((resolve) => (release = resolve));
-  let asked = 0;
+  let requests = 0;
   await page.route("**/api/admin/connections", async (route) => {
-    asked += 1;
+    requests += 1;
     const response = await route.fetch();
     await isReleased;
     await route.fulfill({ response });
   });
   const devtools = await context.newCDPSession(page);
   await devtools.send("Network.enable");
-  const isTold = new Promise((resolve) => {
+  const isNotified = new Promise((resolve) => {
     devtools.on("Network.eventSourceMessageReceived", ({ eventName }) => eventName === "connection" && resolve());
   });
-  const listens = page.waitForResponse("**/api/admin/events");
-  await signedIn(here);
-  await listens;
+  const stream = page.waitForResponse("**/api/admin/events");
+  await signIn(here);
+  await stream;
   await service.connect("slack");
-  await isTold;
-  // Only now comes the answer that was read before.
+  await isNotified;
+  // Now the response arrives, which is older than the event.
   release();
   await expect(card(page, "slack")).toContain("Acme Instruments");
-  await expect.poll(() => asked === 2, "the list is asked for twice");
+  await expect.poll(() => requests === 2, "the list is requested twice");
 });
 
-flow("a credential that was taken back asks for a new sign-in", SLACK, async (here) => {
+flow("a revoked credential needs a new sign-in", SLACK, async (here) => {
   const { page, guards, standIns, service } = here;
   await service.connect("slack");
-  await signedIn(here);
+  await signIn(here);
   await standIns.tell("slack", "revoke");
-  await service.ask("GET", "/api/admin/connections/slack/health");
+  await service.call("GET", "/api/admin/connections/slack/health");
   await expect(card(page, "slack")).toContain("Needs a new sign-in");
-  await guards.look(page);
+  await guards.checkPage(page);
   await standIns.tell("slack", "know");
   await card(page, "slack").getByRole("link", { name: "Reconnect: Slack" }).click();
   const { bot_token } = standIns.fields("slack");
@@ -140,20 +140,20 @@ flow("a credential that was taken back asks for a new sign-in", SLACK, async (he
   await fill(page, { bot_token });
   await page.getByRole("button", { name: "Test and save" }).click();
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
-flow("a disconnect says beforehand what will go", SLACK, async (here) => {
+flow("a disconnect shows beforehand what will be lost", SLACK, async (here) => {
   const { page, guards, service } = here;
   await service.connect("slack");
-  service.token("service", "payroll");
-  await service.ask("POST", "/api/admin/connections/slack/match", { dry_run: false });
-  await signedIn(here, "/connections/slack");
+  service.createToken("service", "payroll");
+  await service.call("POST", "/api/admin/connections/slack/match", { dry_run: false });
+  await signIn(here, "/connections/slack");
   await page.getByRole("button", { name: "Disconnect…" }).click();
   const dialog = page.getByRole("dialog", { name: "Disconnect Slack?" });
   await expect(dialog).toContain("revoked at Slack");
   await expect(dialog).toContain("payroll");
-  await guards.look(page);
+  await guards.checkPage(page);
   await dialog.getByRole("button", { name: "Keep it" }).click();
   await expect(dialog).toHaveCount(0);
   await page.getByRole("button", { name: "Disconnect…" }).click();
@@ -165,37 +165,37 @@ flow("a disconnect says beforehand what will go", SLACK, async (here) => {
   await expect(card(page, "slack")).toContain("Not connected");
 });
 
-flow("the users of a provider are paged and searched", SLACK, async (here) => {
+flow("the users of a provider can be paged and searched", SLACK, async (here) => {
   const { page, guards, service } = here;
   await service.connect("slack");
-  await signedIn(here, "/connections/slack/users");
+  await signIn(here, "/connections/slack/users");
   const rows = page.getByRole("table", { name: "Users of Slack" }).getByRole("row");
   await expect.poll(async () => (await rows.count()) > 50, "a page of users is shown");
-  await guards.look(page);
+  await guards.checkPage(page);
   await page.getByRole("button", { name: "Next" }).click();
   await expect(page.getByRole("navigation", { name: "Pages of users" })).toContain("Page 2");
   await page.getByLabel("Search").fill("zoe");
   await expect(page.getByRole("table", { name: "Users of Slack" })).toContain("Zoë");
   await expect(page.getByRole("table", { name: "Users of Slack" })).not.toContain("Bjørn");
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
 flow("a provider without users says so", { service: { components: ["scrapin"] } }, async (here) => {
   const { page, guards, service } = here;
   await service.connect("scrapin");
-  await signedIn(here, "/connections/scrapin/users");
+  await signIn(here, "/connections/scrapin/users");
   await expect(page.getByRole("main")).toContain(`${TITLES.scrapin} has no users to list`);
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
-flow("an answer that is cut off is told in words", { service: { components: ["scrapin"] } }, async (here) => {
+flow("a cut off response is explained", { service: { components: ["scrapin"] } }, async (here) => {
   const { page, guards, standIns } = here;
-  await signedIn(here, "/connections/scrapin");
+  await signIn(here, "/connections/scrapin");
   await page.route("**/api/admin/connections/scrapin/alerts-config", (route) =>
     route.fulfill({ status: 200, contentType: "application/json", body: '{"configured":' }),
   );
   await page.getByLabel("API key", { exact: true }).fill(standIns.fields("scrapin").api_key);
   await page.getByRole("button", { name: "Connect Scrapin" }).click();
   await expect(page.getByRole("main")).toContain("The service's answer could not be read.");
-  await guards.look(page);
+  await guards.checkPage(page);
 });

@@ -1,5 +1,5 @@
-// Plugins: one that is dropped, looked at, approved, followed by a version that differs, and gone back from.
-import { component, drop, signedIn } from "./lib/console.js";
+// Plugins: upload, review, approval, a second version, rollback, pause and removal.
+import { drop, readPlugin, signIn } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
 
@@ -8,31 +8,31 @@ const APPROVE = {
   service: { components: [], people: false, fresh: true, settings: { JACKFIELD_PLUGINS_TRUST: "approve" } },
 };
 
-/** The same component under another number, which asks for one endpoint otherwise. */
+/** Makes a second version of the plugin, with one different endpoint. */
 const SECOND = { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" };
 
-flow("a plugin is dropped and approved and a version that differs is gone back from", APPROVE, async (here) => {
+flow("a plugin is uploaded and approved and a second version is rolled back", APPROVE, async (here) => {
   const { page, guards, service } = here;
-  await signedIn(here, "/providers");
-  await guards.look(page);
-  await drop(page, component("guests/example"));
+  await signIn(here, "/providers");
+  await guards.checkPage(page);
+  await drop(page, readPlugin("guests/example"));
   await page.getByRole("heading", { level: 1, name: "Acme HR" }).waitFor();
-  await expect(page.getByRole("main")).toContain("Nothing of it runs until an Executive approves it");
+  await expect(page.getByRole("main")).toContain("It does not run until an Executive approves it");
   await expect(page.getByRole("main")).toContain("api.acme-hr.example");
-  await guards.look(page);
+  await guards.checkPage(page);
   await page.getByRole("button", { name: /^Approve/ }).click();
   const approve = page.getByRole("dialog");
   await expect(approve).toContain("Digest (SHA-256)");
-  await guards.look(page);
+  await guards.checkPage(page);
   await approve.getByRole("button", { name: "Approve 0.1.0" }).click();
   await expect(page.getByRole("main")).toContain("Running, with exactly the access that was approved");
 
   await page.getByRole("link", { name: "Plugins", exact: true }).first().click();
-  await page.getByLabel("Choose a plugin").setInputFiles(component("guests/example", SECOND));
+  await page.getByLabel("Choose a plugin").setInputFiles(readPlugin("guests/example", SECOND));
   const waiting = page.getByRole("region", { name: "Version 0.2.0 is awaiting approval" });
   await expect(waiting).toContain("v1/staffs");
   await expect(waiting).toContain("v1/people");
-  await guards.look(page);
+  await guards.checkPage(page);
   await waiting.getByRole("button", { name: /approve/ }).click();
   await expect(page.getByRole("dialog")).toContain("takes over from 0.1.0");
   await page.getByRole("dialog").getByRole("button", { name: "Approve 0.2.0" }).click();
@@ -40,31 +40,31 @@ flow("a plugin is dropped and approved and a version that differs is gone back f
   await expect(page.getByRole("dialog")).toContain("0.1.0 was approved before");
   await page.getByRole("dialog").getByRole("button", { name: "Go back to 0.1.0" }).click();
   await expect.poll(async () => {
-    const { providers } = await service.ask("GET", "/api/admin/providers");
+    const { providers } = await service.call("GET", "/api/admin/providers");
     return providers.find(({ id }) => id === "acme-hr").version === "0.1.0";
-  }, "the first version serves again");
+  }, "the first version runs again");
   await expect(waiting).toBeVisible();
-  await guards.look(page);
+  await guards.checkPage(page);
 });
 
 flow("a plugin is paused and removed", { service: { components: ["slack"], people: false } }, async (here) => {
   const { page, guards } = here;
-  await signedIn(here, "/providers/slack");
-  await guards.look(page);
+  await signIn(here, "/providers/slack");
+  await guards.checkPage(page);
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("dialog", { name: "Pause Slack?" }).getByRole("button", { name: "Pause", exact: true }).click();
-  await expect(page.getByRole("main")).toContain("Paused: nothing of it runs");
-  await guards.look(page);
+  await expect(page.getByRole("main")).toContain("Paused: it does not run");
+  await guards.checkPage(page);
   await page.getByRole("button", { name: "Remove" }).click();
-  await expect(page.getByRole("dialog")).toContain("deleted for good");
-  await guards.look(page);
+  await expect(page.getByRole("dialog")).toContain("permanently deleted");
+  await guards.checkPage(page);
   await page.keyboard.press("Escape");
   await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
-flow("a file that is not a plugin is refused in words", APPROVE, async (here) => {
+flow("a file that is not a plugin is rejected with an explanation", APPROVE, async (here) => {
   const { page, guards } = here;
-  await signedIn(here, "/providers");
+  await signIn(here, "/providers");
   await drop(page, { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no component") });
   await expect(page.getByRole("alert")).toContain("It is not a WebAssembly file");
   guards.expect(422, "/api/admin/providers");
@@ -74,5 +74,5 @@ flow("a file that is not a plugin is refused in words", APPROVE, async (here) =>
     buffer: Buffer.from("\0asm\r\0\x01\0rest", "latin1"),
   });
   await expect(page.getByRole("alert")).toContain("cut.wasm cannot be used");
-  await guards.look(page);
+  await guards.checkPage(page);
 });

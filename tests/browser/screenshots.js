@@ -1,21 +1,21 @@
-// A picture of each page, light and dark: `node screenshots.js FOLDER`. What they show is the demo's company.
+// Takes a screenshot of each page, light and dark, with the demo's company: `node screenshots.js FOLDER`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { launch } from "./lib/chromium.js";
-import { card, component, fill } from "./lib/console.js";
-import { small } from "./lib/picture.js";
-import { Service } from "./lib/program.js";
+import { card, fill, readPlugin } from "./lib/console.js";
+import { shrinkPng } from "./lib/png.js";
+import { Service } from "./lib/service.js";
 
 const folder = process.argv[2] ?? ".";
 const VIEWPORT = { width: 1280, height: 800 };
 
 process.env.FONTCONFIG_FILE ??= path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "fonts.conf");
 
-/** Takes each picture: its name, its address, and what is done before it is taken. */
-const PICTURES = [
+/** Each screenshot: its name, its path, and the steps before it is taken. */
+const SCREENSHOTS = [
   ["signin", "/signin", { signedOut: true }],
-  ["connections", "/", { act: goDown, after: comeBack }],
+  ["connections", "/", { act: breakRemote, after: repairRemote }],
   [
     "connect",
     "/connections/slack",
@@ -37,19 +37,19 @@ const PICTURES = [
   ["service", "/service", {}],
 ];
 
-/** One provider goes down while the page is open. */
-async function goDown(page, { service }) {
+/** Makes one provider fail while the page is open. */
+async function breakRemote(page, { service }) {
   await service.standIns.tell("remote", "fail", { status: 503 });
-  await service.ask("GET", "/api/admin/connections/remote/health");
+  await service.call("GET", "/api/admin/connections/remote/health");
   await card(page, "remote").getByText("Provider down").waitFor();
 }
 
-async function comeBack(service) {
+async function repairRemote(service) {
   await service.standIns.tell("remote", "mend");
-  await service.ask("GET", "/api/admin/connections/remote/health");
+  await service.call("GET", "/api/admin/connections/remote/health");
 }
 
-/** Accounts get their names when the providers' users are read. */
+/** Waits until the users of the providers are read, which gives the accounts their names. */
 async function waitForNames(page) {
   for (const account of ["U0", "1139", "f597"]) {
     await page.getByRole("gridcell", { name: new RegExp(`^Ada .*${account}`) }).first().waitFor();
@@ -64,19 +64,19 @@ async function waitForConsent(page, { context }) {
   await page.bringToFront();
 }
 
-/** A company that is in the middle of it: four services are connected, three of them matched. */
+/** Connects four providers and matches three of them. */
 async function prepare(service) {
   for (const provider of ["slack", "productive", "remote", "google-workspace"]) await service.connect(provider);
   for (const provider of ["slack", "remote", "google-workspace"]) {
-    await service.ask("POST", `/api/admin/connections/${provider}/match`, { dry_run: false });
+    await service.call("POST", `/api/admin/connections/${provider}/match`, { dry_run: false });
   }
-  const second = component("guests/example", { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" });
+  const second = readPlugin("guests/example", { "Acme HR0.1.0": "Acme HR0.2.0", "v1/people": "v1/staffs" });
   const answer = await fetch(`${service.url}/api/admin/providers`, {
     method: "POST",
-    headers: { authorization: `Bearer ${service.admin}`, "content-type": "application/wasm" },
+    headers: { authorization: `Bearer ${service.helperToken}`, "content-type": "application/wasm" },
     body: second.buffer,
   });
-  if (!answer.ok) throw new Error(`the second version was not taken in: ${await answer.text()}`);
+  if (!answer.ok) throw new Error(`the second version was not accepted: ${await answer.text()}`);
 }
 
 const browser = await launch();
@@ -86,18 +86,18 @@ const service = await Service.start({
 });
 try {
   mkdirSync(folder, { recursive: true });
-  // Whose doing everything is.
-  const token = (service.admin = service.token("executive", "Ada Lovelace"));
-  const { providers } = await service.ask("GET", "/api/admin/providers");
+  // The name of this token is shown in the audit log and on the connections.
+  const token = (service.helperToken = service.createToken("executive", "Ada Lovelace"));
+  const { providers } = await service.call("GET", "/api/admin/providers");
   for (const { id, digest, state } of providers) {
-    if (state === "pending") await service.ask("POST", `/api/admin/providers/${id}/approve`, { digest });
+    if (state === "pending") await service.call("POST", `/api/admin/providers/${id}/approve`, { digest });
   }
-  const door = await browser.newContext({ baseURL: service.url });
-  await door.request.post("/api/session", { data: { token } });
-  const storageState = await door.storageState();
+  const signIn = await browser.newContext({ baseURL: service.url });
+  await signIn.request.post("/api/session", { data: { token } });
+  const storageState = await signIn.storageState();
   let isPrepared = false;
-  // The form comes first, while nothing is connected.
-  const order = [...PICTURES].sort((a, b) => Number(a[2].connected !== false) - Number(b[2].connected !== false));
+  // The connect form comes first, while nothing is connected.
+  const order = [...SCREENSHOTS].sort((a, b) => Number(a[2].connected !== false) - Number(b[2].connected !== false));
   for (const [name, address, { signedOut, connected, act, has, after }] of order) {
     if (connected !== false && !isPrepared) {
       await prepare(service);
@@ -118,8 +118,8 @@ try {
       await page.getByRole("progressbar").waitFor({ state: "detached" });
       await act?.(page, { context, service, standIns: service.standIns });
       if (has) await page.getByRole(has).first().waitFor();
-      const picture = await page.screenshot({ animations: "disabled", caret: "hide" });
-      writeFileSync(path.join(folder, `console-${name}-${colorScheme}.png`), small(picture));
+      const screenshot = await page.screenshot({ animations: "disabled", caret: "hide" });
+      writeFileSync(path.join(folder, `console-${name}-${colorScheme}.png`), shrinkPng(screenshot));
       await context.close();
       await after?.(service);
     }

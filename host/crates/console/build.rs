@@ -1,7 +1,7 @@
-//! Embeds the console: compresses its files once, and puts all of them under one path with their hash.
+//! Embeds the console: it bundles and compresses the files, and gives them a common path that contains their hash.
 
-#[path = "build/gather.rs"]
-mod gather;
+#[path = "build/bundle.rs"]
+mod bundle;
 
 use std::{
     borrow::Cow,
@@ -17,21 +17,21 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-use self::gather::{BASE, VENDOR};
+use self::bundle::{BASE, VENDOR};
 
 /// The folder with the console's files.
 const FOLDER: &str = "web";
 
-/// The one page.
+/// The page that all paths of the console answer.
 const PAGE: &str = "index.html";
 
-/// What describes the files and is not one of them.
+/// Files in the folder that are not served.
 const NOT_SERVED: [&str; 2] = ["README.md", "manifest.json"];
 
-/// Digits of a hash that are told: 64 bits, which no two versions of a file share by chance.
+/// The number of digits of a shortened hash: 64 bits, which no two versions of a file share by chance.
 const DIGITS: usize = 16;
 
-#[expect(clippy::disallowed_methods, reason = "Cargo tells a build script everything by its environment")]
+#[expect(clippy::disallowed_methods, reason = "Cargo passes the settings of a build script in its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build");
@@ -39,13 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     embed(&Path::new(&package).join(FOLDER), Path::new(&env::var("OUT_DIR")?))
 }
 
-/// Writes `console.rs` with a table of the files, and the files that it embeds next to it.
+/// Writes `console.rs` with a table of the files, and next to it the files that it embeds.
 fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut files = BTreeMap::new();
-    read(folder, "", &mut files)?;
+    read_files(folder, "", &mut files)?;
     let page = files.remove(PAGE).ok_or_else(|| format!("{} has no {PAGE}", folder.display()))?;
     let page = String::from_utf8(page)?;
-    gather::gather(&page, &mut files)?;
+    bundle::bundle(&page, &mut files)?;
     let mut all = Sha256::new();
     for (name, bytes) in
         files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).chain([(PAGE, page.as_bytes())])
@@ -55,96 +55,101 @@ fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
             all.update(part);
         }
     }
-    let hash = digits(all);
+    let hash = to_digits(all);
     let page = page.replace(BASE, &format!("/console/{hash}"));
-    let mut kept = Kept { folder: out.join("console"), used: BTreeSet::new() };
-    fs::create_dir_all(&kept.folder)?;
-    let mut table = format!("/// Changes with every change of a file.\npub const HASH: &str = {hash:?};\n");
+    let mut output = OutputFolder { path: out.join("console"), used: BTreeSet::new() };
+    fs::create_dir_all(&output.path)?;
+    let mut table = format!(
+        "/// The hash of all files, which changes with each change of a file.\npub const HASH: &str = {hash:?};\n"
+    );
     writeln!(
         table,
-        "/// The page that every path of the console answers.\npub static PAGE: File = {};",
-        kept.entry(PAGE, page.as_bytes())?
+        "/// The page that all paths of the console answer.\npub static PAGE: File = {};",
+        output.write_entry(PAGE, page.as_bytes())?
     )?;
-    writeln!(table, "/// Every other file.\npub static FILES: &[File] = &[")?;
+    writeln!(table, "/// All other files.\npub static FILES: &[File] = &[")?;
     for (name, bytes) in &files {
-        writeln!(table, "    {},", kept.entry(name, bytes)?)?;
+        writeln!(table, "    {},", output.write_entry(name, bytes)?)?;
     }
     writeln!(table, "];")?;
-    kept.forget_the_rest()?;
+    output.remove_unused()?;
     fs::write(out.join("console.rs"), table)?;
     Ok(())
 }
 
-/// Reads the files of the folder and of the one inside it.
-fn read(folder: &Path, within: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {
+/// Reads the files of the folder and of its vendor folder.
+fn read_files(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("{} is no name", name.display()))?;
+        let name = entry.file_name().into_string().map_err(|name| format!("{} is not UTF-8", name.display()))?;
         if name.starts_with('.') || NOT_SERVED.contains(&name.as_str()) {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            if !within.is_empty() || name != VENDOR {
+            if !prefix.is_empty() || name != VENDOR {
                 return Err(format!("{}: no route serves this folder", entry.path().display()).into());
             }
-            read(&entry.path(), "vendor/", files)?;
+            read_files(&entry.path(), "vendor/", files)?;
         } else {
-            files.insert(format!("{within}{name}"), fs::read(entry.path())?);
+            files.insert(format!("{prefix}{name}"), fs::read(entry.path())?);
         }
     }
     Ok(())
 }
 
-/// What is embedded, by the hash of its content: what did not change is not compressed again.
-struct Kept {
-    folder: PathBuf,
+/// The embedded files, named by the hash of their content, so that an unchanged file is not compressed again.
+struct OutputFolder {
+    path: PathBuf,
     used: BTreeSet<PathBuf>,
 }
 
-impl Kept {
-    /// The entry of a file in the table.
-    fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
-        let bytes = &*shortened(name, bytes);
-        let tag = digits(Sha256::new_with_prefix(bytes));
-        let plain = self.keep(&tag, || Ok(bytes.to_vec()))?;
-        let brotli = self.smaller(bytes, &format!("{tag}.br"), || brotli(bytes))?;
-        let gzip = self.smaller(bytes, &format!("{tag}.gz"), || gzip(bytes))?;
+impl OutputFolder {
+    /// Writes a file in each encoding, and returns its entry in the table.
+    fn write_entry(&mut self, name: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
+        let bytes = &*strip_comments(name, bytes);
+        let tag = to_digits(Sha256::new_with_prefix(bytes));
+        let plain = self.write(&tag, || Ok(bytes.to_vec()))?;
+        let brotli = self.write_if_smaller(bytes, &format!("{tag}.br"), || compress_brotli(bytes))?;
+        let gzip = self.write_if_smaller(bytes, &format!("{tag}.gz"), || compress_gzip(bytes))?;
         Ok(format!(
             "File {{ name: {name:?}, media_type: {:?}, tag: {tag:?}, plain: include_bytes!({plain:?}), brotli: {brotli}, \
              gzip: {gzip} }}",
-            media_type(name)?
+            media_type_of(name)?
         ))
     }
 
-    fn smaller(
+    /// Writes an encoding of a file, and returns the expression that embeds it: `None` if it is not smaller.
+    fn write_if_smaller(
         &mut self,
         plain: &[u8],
         name: &str,
         make: impl FnOnce() -> Result<Vec<u8>, Box<dyn Error>>,
     ) -> Result<String, Box<dyn Error>> {
-        let path = self.keep(name, make)?;
+        let path = self.write(name, make)?;
         let is_smaller = fs::metadata(&path)?.len() < plain.len() as u64;
         Ok(if is_smaller { format!("Some(include_bytes!({path:?}).as_slice())") } else { "None".to_owned() })
     }
 
-    fn keep(
+    /// Writes a file unless it exists, and returns its path.
+    fn write(
         &mut self,
         name: &str,
         make: impl FnOnce() -> Result<Vec<u8>, Box<dyn Error>>,
     ) -> Result<PathBuf, Box<dyn Error>> {
-        let path = self.folder.join(name);
+        let path = self.path.join(name);
         if !path.exists() {
-            // Under another name first: a build that is ended in the middle leaves no half file behind.
-            let begun = self.folder.join(format!("{name}.new"));
-            fs::write(&begun, make()?)?;
-            fs::rename(begun, &path)?;
+            // First under another name, so that an interrupted build leaves no incomplete file.
+            let partial = self.path.join(format!("{name}.new"));
+            fs::write(&partial, make()?)?;
+            fs::rename(partial, &path)?;
         }
         self.used.insert(path.clone());
         Ok(path)
     }
 
-    fn forget_the_rest(&self) -> Result<(), Box<dyn Error>> {
-        for entry in fs::read_dir(&self.folder)? {
+    /// Removes the files of earlier builds.
+    fn remove_unused(&self) -> Result<(), Box<dyn Error>> {
+        for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             if !self.used.contains(&path) {
                 fs::remove_file(path)?;
@@ -154,55 +159,56 @@ impl Kept {
     }
 }
 
-/// A script or style of ours without the lines that are comments alone and without indentation: whoever reads it reads the
-/// source. No text of ours has a line that begins like a comment, or blanks at its beginning that matter.
-fn shortened<'a>(name: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+/// Removes comment lines and indentation from our own scripts and styles.
+///
+/// This assumes that no template or string of ours contains a line that starts like a comment, or whose indentation matters.
+fn strip_comments<'a>(name: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     let is_ours = !name.starts_with(VENDOR) && (name.ends_with(".js") || name.ends_with(".css"));
     let Some(text) = is_ours.then(|| str::from_utf8(bytes).ok()).flatten() else { return Cow::Borrowed(bytes) };
-    let mut kept = String::with_capacity(text.len());
-    let mut is_inside = false;
+    let mut stripped = String::with_capacity(text.len());
+    let mut is_in_comment = false;
     for line in text.lines() {
         let comment = match line.trim_start() {
-            _ if is_inside => Some(line),
+            _ if is_in_comment => Some(line),
             text if name.ends_with(".js") && text.starts_with("//") => continue,
             text => text.strip_prefix("/*"),
         };
         let rest = match comment.map(|comment| comment.split_once("*/")) {
             None => line,
             Some(Some((_, rest))) => {
-                is_inside = false;
+                is_in_comment = false;
                 rest
             }
             Some(None) => {
-                is_inside = true;
+                is_in_comment = true;
                 continue;
             }
         };
         if !rest.trim().is_empty() {
-            kept.push_str(rest.trim_start());
-            kept.push('\n');
+            stripped.push_str(rest.trim_start());
+            stripped.push('\n');
         }
     }
-    Cow::Owned(kept.into_bytes())
+    Cow::Owned(stripped.into_bytes())
 }
 
-fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+fn compress_brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut compressed = Vec::new();
     let parameters = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
     brotli::BrotliCompress(&mut &*bytes, &mut compressed, &parameters)?;
     Ok(compressed)
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+fn compress_gzip(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)
 }
 
-/// The type of a file by its ending.
-fn media_type(name: &str) -> Result<&'static str, String> {
+/// Returns the media type of a file, by its extension.
+fn media_type_of(name: &str) -> Result<&'static str, String> {
     let file = name.rsplit('/').next().unwrap_or(name);
-    Ok(match file.rsplit_once('.').map_or("LICENSE", |(_, ending)| ending) {
+    Ok(match file.rsplit_once('.').map_or("LICENSE", |(_, extension)| extension) {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
@@ -212,10 +218,11 @@ fn media_type(name: &str) -> Result<&'static str, String> {
         "ico" => "image/x-icon",
         "woff2" => "font/woff2",
         "txt" | "md" | "LICENSE" => "text/plain; charset=utf-8",
-        _ => return Err(format!("{name}: this ending has no type yet; give it one in host/crates/console/build.rs")),
+        _ => return Err(format!("{name}: unknown file extension; add its media type to host/crates/console/build.rs")),
     })
 }
 
-fn digits(hash: Sha256) -> String {
+/// Returns the first digits of a hash.
+fn to_digits(hash: Sha256) -> String {
     hex::encode(&hash.finalize()[..DIGITS / 2])
 }

@@ -1,11 +1,11 @@
-// The console as a person uses it: what flows have in common, by role and by name.
+// The steps that flows have in common. They find elements by role and name, as a person does.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "./expect.js";
-import { COMPONENTS } from "./program.js";
+import { COMPONENTS } from "./service.js";
 
-/** The titles of the providers that are shipped. */
+/** The titles of the shipped providers. */
 export const TITLES = {
   "google-workspace": "Google Workspace",
   productive: "Productive",
@@ -15,7 +15,7 @@ export const TITLES = {
   xero: "Xero",
 };
 
-/** What the fields of the shipped providers are called. */
+/** The labels of the shipped plugins' fields. */
 const LABELS = {
   admin_email: "Administrator's email",
   api_key: "API key",
@@ -27,28 +27,28 @@ const LABELS = {
   service_account_key: "Service account key",
 };
 
-/** Signs in without the page, for flows that are about something else, and opens a path. */
-export async function signedIn({ page, context, service, secrets }, where = "/", token = service.token()) {
+/** Signs in through the API, for flows that do not test the sign-in page, and opens a path. Returns the token. */
+export async function signIn({ page, context, service, secrets }, path = "/", token = service.createToken()) {
   secrets.add(token, "the API token", "token");
   const answer = await context.request.post("/api/session", { data: { token } });
   if (!answer.ok()) throw new Error(`sign-in: ${answer.status()} ${await answer.text()}`);
-  await page.goto(where);
+  await page.goto(path);
   await page.getByRole("heading", { level: 1 }).waitFor();
   return token;
 }
 
-/** The card of a provider on the page of connections. */
+/** Returns the card of a provider on the connections page. */
 export function card(page, provider) {
   return page.getByRole("article", { name: TITLES[provider] ?? provider, exact: true });
 }
 
-/** Goes to another page of the console by its link in the frame. */
-export async function visit(page, place) {
-  await page.getByRole("navigation").getByRole("link", { name: place, exact: true }).click();
-  await page.getByRole("heading", { level: 1, name: place }).waitFor();
+/** Opens a page of the console with its link in the menu. */
+export async function visit(page, name) {
+  await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
 }
 
-/** Types in what connects a provider; a key file comes as a file. */
+/** Fills the fields of a provider. A key file is chosen as a file. */
 export async function fill(page, fields) {
   for (const [name, value] of Object.entries(fields)) {
     const field = page.getByLabel(LABELS[name], { exact: true });
@@ -63,7 +63,7 @@ export async function fill(page, fields) {
   }
 }
 
-/** Connects a provider by its form, from wherever the page is. */
+/** Connects a provider with its form. */
 export async function connect({ page, standIns, secrets }, provider, fields = standIns.fields(provider)) {
   secrets.addFields(provider, fields);
   await page.goto(`/connections/${provider}`);
@@ -73,23 +73,23 @@ export async function connect({ page, standIns, secrets }, provider, fields = st
   await page.getByRole("heading", { name: `${TITLES[provider]} is connected` }).waitFor();
 }
 
-/** A built component, with texts of the same length put in place of others. */
-export function component(id, replacements = {}) {
+/** Returns the file of a built plugin, with some texts replaced by others of the same length. */
+export function readPlugin(id, replacements = {}) {
   let bytes = readFileSync(path.join(COMPONENTS, `${id}.wasm`));
   for (const [from, to] of Object.entries(replacements)) {
-    if (from.length !== to.length) throw new Error(`"${to}" is not as long as "${from}"`);
+    if (from.length !== to.length) throw new Error(`"${to}" does not have the length of "${from}"`);
     const text = bytes.toString("latin1");
-    if (!text.includes(from)) throw new Error(`"${from}" is not in the component ${id}`);
+    if (!text.includes(from)) throw new Error(`"${from}" is not in the plugin ${id}`);
     bytes = Buffer.from(text.replaceAll(from, to), "latin1");
   }
   return { name: `${path.basename(id)}.wasm`, mimeType: "application/wasm", buffer: bytes };
 }
 
-/** Drops a file on the page, as a hand does that drags it there. */
+/** Drops a file on the page. */
 export async function drop(page, file) {
   const transfer = await page.evaluateHandle(
     ({ name, mimeType, base64 }) => {
-      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
       const data = new DataTransfer();
       data.items.add(new File([bytes], name, { type: mimeType }));
       return data;

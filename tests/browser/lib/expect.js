@@ -1,60 +1,62 @@
-// Waiting for what a page comes to show: a condition is asked again until it holds or a step has taken too long.
+// Waits for a condition of a page: it is checked again and again until it is true or has taken too long.
 import assert from "node:assert/strict";
 
-const STEP = 20_000;
+const TIMEOUT_MS = 20_000;
+const INTERVAL_MS = 25;
 
-async function until(holds, failure) {
-  const begun = Date.now();
-  while (!(await holds())) {
-    if (Date.now() - begun > STEP) assert.fail(await failure());
-    await new Promise((resolve) => setTimeout(resolve, 25));
+async function waitFor(condition, describeFailure) {
+  const start = Date.now();
+  while (!(await condition())) {
+    if (Date.now() - start > TIMEOUT_MS) assert.fail(await describeFailure());
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
   }
 }
 
-function expectations(locator, wanted) {
-  const word = wanted ? "" : "not ";
-  const text = async () => (await locator.allInnerTexts()).join(" ").replace(/\s+/g, " ");
-  const value = () => locator.inputValue();
-  const fits = (expected, found) => (expected instanceof RegExp ? expected.test(found) : found.includes(expected));
-  const check = (is, what) => until(async () => (await is()) === wanted, what);
+function createExpectations(locator, isWanted) {
+  const not = isWanted ? "" : "not ";
+  const readText = async () => (await locator.allInnerTexts()).join(" ").replace(/\s+/g, " ");
+  const readValue = () => locator.inputValue();
+  const matches = (expected, text) => (expected instanceof RegExp ? expected.test(text) : text.includes(expected));
+  const check = (condition, describeFailure) =>
+    waitFor(async () => (await condition()) === isWanted, describeFailure);
   return {
     toContain: (expected) =>
       check(
-        async () => fits(expected, await text()),
-        async () => `${locator} is ${word}to hold ${expected}: ${await text()}`,
+        async () => matches(expected, await readText()),
+        async () => `${locator} must ${not}contain ${expected}: ${await readText()}`,
       ),
     toHaveCount: (count) =>
       check(
         async () => (await locator.count()) === count,
-        async () => `${locator} is ${word}to be there ${count} times, and is ${await locator.count()} times`,
+        async () => `${locator} must ${not}match ${count} elements, and matches ${await locator.count()}`,
       ),
     toHaveValue: (expected) =>
       check(
-        async () => (await value()) === expected,
-        async () => `${locator} is ${word}to be ${expected}: ${await value()}`,
+        async () => (await readValue()) === expected,
+        async () => `${locator} must ${not}have the value ${expected}: ${await readValue()}`,
       ),
     toBeEmpty: () =>
       check(
-        async () => (await value()) === "",
-        () => `${locator} is ${word}to be empty`,
+        async () => (await readValue()) === "",
+        () => `${locator} must ${not}be empty`,
       ),
     toBeVisible: () =>
       check(
         () => locator.first().isVisible(),
-        () => `${locator} is ${word}to be seen`,
+        () => `${locator} must ${not}be visible`,
       ),
     toBeFocused: () =>
       check(
         () => locator.evaluate((element) => element === document.activeElement),
-        () => `${locator} is ${word}to have the focus`,
+        () => `${locator} must ${not}have the focus`,
       ),
   };
 }
 
-/** What a locator comes to be: `await expect(field).toHaveValue("")`, `await expect(list).not.toContain("Ada")`. */
+/** Waits for a state of a locator: `await expect(field).toHaveValue("")`, `await expect(list).not.toContain("Ada")`. */
 export function expect(locator) {
-  return { ...expectations(locator, true), not: expectations(locator, false) };
+  return { ...createExpectations(locator, true), not: createExpectations(locator, false) };
 }
 
-/** Waits until a condition holds. */
-expect.poll = (holds, what) => until(holds, () => what);
+/** Waits until a condition is true. Otherwise it fails with the message. */
+expect.poll = (condition, message) => waitFor(condition, () => message);

@@ -1,6 +1,6 @@
-// Which pages there are, for what is said of each of them.
+// The pages of the console, for checks that cover all of them.
 
-/** Every page, and the heading by which it is there. */
+/** The path of each page, with its heading. */
 export const PAGES = {
   "/": "Connections",
   "/connections/slack": "Slack",

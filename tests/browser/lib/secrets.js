@@ -1,24 +1,24 @@
-// Secrets that a flow gives away on purpose, and the search for them in whatever the browser held or sent.
+// The secrets that a flow uses, and the search for them in everything that the browser shows, stores or sends.
 
-/** Where a secret may stand: in the body of the request that carries it, and nowhere else. */
-export const CARRIED = {
+/** The requests whose body may contain a secret of each kind. No secret may be anywhere else. */
+export const ALLOWED_REQUESTS = {
   credential: (request) =>
     request.method === "PUT" && /^\/api\/admin\/(connections|providers)\/[^/]+(\/oauth-app)?$/.test(request.path),
   token: (request) => request.method === "POST" && request.path === "/api/session",
   code: (request) => request.method === "POST" && /^\/api\/admin\/connections\/[^/]+\/callback$/.test(request.path),
-  never: () => false,
+  none: () => false,
 };
 
 export class Secrets {
-  #known = new Map();
+  #secrets = new Map();
 
-  /** Knows a secret of a kind of [`CARRIED`]. */
+  /** Adds a secret of a kind of `ALLOWED_REQUESTS`, and returns it. */
   add(value, name, kind = "credential") {
-    if (typeof value === "string" && value.length >= 8) this.#known.set(value, { name, kind });
+    if (typeof value === "string" && value.length >= 8) this.#secrets.set(value, { name, kind });
     return value;
   }
 
-  /** Knows the secret fields among those that are typed in to connect a provider. */
+  /** Adds the secret fields among those with which a provider is connected. */
   addFields(provider, fields) {
     for (const [name, value] of Object.entries(fields)) {
       if (name === "service_account_key") {
@@ -30,17 +30,17 @@ export class Secrets {
     }
   }
 
-  /** The names of the secrets that a text holds, in any dress that a browser gives them. */
-  within(text, isAllowed = () => false) {
+  /** Returns the names of the secrets in a text, in any encoding that a browser uses. */
+  findIn(text, isAllowed = () => false) {
     if (!text) return [];
     const found = [];
-    for (const [value, { name, kind }] of this.#known) {
+    for (const [value, { name, kind }] of this.#secrets) {
       if (isAllowed(kind)) continue;
       const base64 = Buffer.from(value)
         .toString("base64")
         .replace(/.?.?==?$/, "");
-      const dresses = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), base64];
-      if (dresses.some((dress) => text.includes(dress))) found.push(name);
+      const encodings = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), base64];
+      if (encodings.some((encoded) => text.includes(encoded))) found.push(name);
     }
     return found;
   }

@@ -1,20 +1,23 @@
-//! The web console's files, embedded by `build.rs`: each as it is, and compressed where that makes it smaller.
+//! The files of the web console, embedded by `build.rs`: each uncompressed, and compressed if that is smaller.
 
 #[cfg(test)]
-#[path = "../build/gather.rs"]
-mod gather;
+#[path = "../build/bundle.rs"]
+mod bundle;
 
-/// One file that a browser can ask for.
+/// One file that a browser can request.
 #[derive(Debug)]
 pub struct File {
     /// The path below `/console/{hash}/`.
     pub name: &'static str,
-    /// The media type, as `Content-Type` has it.
+    /// The value of `Content-Type`.
     pub media_type: &'static str,
-    /// The first 16 hexadecimal digits of the SHA-256 of the content.
+    /// The first 16 hexadecimal digits of the content's SHA-256.
     pub tag: &'static str,
+    /// The uncompressed content.
     pub plain: &'static [u8],
+    /// The content with `Content-Encoding: br`, if that is smaller.
     pub brotli: Option<&'static [u8]>,
+    /// The content with `Content-Encoding: gzip`, if that is smaller.
     pub gzip: Option<&'static [u8]>,
 }
 
@@ -25,26 +28,26 @@ include!(concat!(env!("OUT_DIR"), "/console.rs"));
 mod tests {
     use super::*;
 
-    /// Bytes of everything that a browser loads, once.
-    const TRANSFER: usize = 100_000;
+    /// The maximum size in bytes of all files that a browser loads, compressed.
+    const MAX_TRANSFER: usize = 100_000;
 
     #[test]
-    fn all_that_a_browser_loads_is_under_100_kb() {
+    fn a_browser_loads_less_than_100_kb() {
         let is_loaded = |file: &&File| !file.media_type.starts_with("text/plain");
         let sizes = FILES.iter().filter(is_loaded).chain([&PAGE]).map(|file| file.brotli.unwrap_or(file.plain).len());
         let total: usize = sizes.sum();
-        assert!(total < TRANSFER, "{total} bytes");
+        assert!(total < MAX_TRANSFER, "{total} bytes");
     }
 
     #[test]
-    fn the_page_names_only_files_that_exist() {
+    fn the_page_links_only_to_files_that_exist() {
         let page = str::from_utf8(PAGE.plain).expect("text");
         let base = format!("/console/{HASH}/");
-        let named: Vec<&str> =
+        let linked: Vec<&str> =
             page.split(base.as_str()).skip(1).filter_map(|rest| rest.split(['"', '\'']).next()).collect();
-        assert!(!named.is_empty() && !page.contains("{{"), "{page}");
-        for name in named {
-            assert!(FILES.iter().any(|file| file.name == name), "the page names {name}, which does not exist");
+        assert!(!linked.is_empty() && !page.contains("{{"), "{page}");
+        for name in linked {
+            assert!(FILES.iter().any(|file| file.name == name), "the page links to {name}, which does not exist");
         }
     }
 }

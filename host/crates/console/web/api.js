@@ -1,6 +1,6 @@
-// The one way to the service: JSON by fetch, with the session's CSRF token. No code, token or secret is ever stored.
+// Requests to the service: JSON by fetch, with the session's CSRF token. No code, token or secret is stored.
 
-/** What the service refused, as its problem says it (RFC 9457). */
+/** An error response of the service (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
     super(body.detail ?? body.title ?? `The service answered ${status}.`);
@@ -17,41 +17,41 @@ export class Problem extends Error {
 let current = { signed_in: false, oidc: false };
 const listeners = new Set();
 
-/** The session as it was last heard of: what `GET /api/session` answers, and `ended` once it is over. */
+/** Returns the last known session: the response of `GET /api/session`, and `over` once it has ended. */
 export const session = () => current;
 
-/** Calls `listener` whenever the session changes; gives back how to stop it. */
+/** Calls `listener` when the session changes. Returns a function that stops this. */
 export function onSession(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Takes a session over, from a sign-in or a look. */
+/** Replaces the known session, after a sign-in or a request for it. */
 export function setSession(next) {
   current = next;
   for (const listener of listeners) listener(next);
   return next;
 }
 
-/** Asks who is signed in. A session that was there and is not any more has ended. */
+/** Asks the service who is signed in. If nobody is any more, the session has ended. */
 export async function loadSession() {
   const next = await call("GET", "/api/session");
   return setSession(current.signed_in && !next.signed_in ? { ...next, over: "ended" } : next);
 }
 
-/** Says that the session is over; `why` is `ended` (by itself), or `left` (signed out here). */
-export function endSession(why = "ended") {
-  if (current.signed_in) setSession({ signed_in: false, oidc: current.oidc, over: why });
+/** Marks the session as over: `ended` (expired, or ended elsewhere), `left` or `everywhere` (signed out here). */
+export function endSession(over = "ended") {
+  if (current.signed_in) setSession({ signed_in: false, oidc: current.oidc, over });
 }
 
-const CHANGES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+const CHANGING_METHODS = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 async function send(method, path, body, { signal, headers, isBackground } = {}) {
   const fields = new Headers(headers);
-  // What nobody asked for at this moment keeps no session alive.
+  // Requests that nobody made, such as polls, must not keep the session alive.
   if (isBackground) fields.set("x-background", "1");
   if (!fields.has("accept")) fields.set("accept", "application/json");
-  if (CHANGES.has(method) && current.csrf) fields.set("x-csrf-token", current.csrf);
+  if (CHANGING_METHODS.has(method) && current.csrf) fields.set("x-csrf-token", current.csrf);
   let content = body;
   const isJson = body !== undefined && !(body instanceof Blob) && typeof body !== "string";
   if (isJson) {
@@ -66,8 +66,8 @@ async function send(method, path, body, { signal, headers, isBackground } = {}) 
   }
 }
 
-/** The answer as JSON. One that is cut off, as by a page that is left, or that is not JSON is a problem like any other. */
-async function answerOf(response) {
+/** Parses a response. An incomplete or invalid one throws a Problem like any other failure. */
+async function parseAnswer(response) {
   try {
     return await response.json();
   } catch (error) {
@@ -76,12 +76,12 @@ async function answerOf(response) {
   }
 }
 
-async function problemOf(response) {
+async function parseProblem(response) {
   let body = {};
   try {
     body = await response.json();
   } catch {
-    // A proxy in between may answer with a page of its own: the status has to do.
+    // A proxy in between may answer with a page of its own. Only the status is known then.
   }
   const seconds = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   body.request_id ??= response.headers.get("x-request-id");
@@ -89,23 +89,23 @@ async function problemOf(response) {
 }
 
 /**
- * Calls the service. An object is sent as JSON; a text or a Blob as it is, with the content type among `headers`.
- * Gives the parsed answer, or with `raw` the whole Response; throws a Problem. A 401 ends the session. With
- * `isBackground` it is no doing of the person's, such as a poll.
+ * Calls the service. An object is sent as JSON; a string or a Blob unchanged, with its content type in `headers`.
+ * Returns the parsed response, or with `raw` the whole Response. Throws a Problem. A 401 ends the session. Set
+ * `isBackground` for requests that nobody made, such as polls.
  */
 export async function call(method, path, body, options = {}) {
   let response = await send(method, path, body, options);
-  if (response.status === 403 && CHANGES.has(method) && current.signed_in) {
-    // Another tab may have signed in anew, which makes a new CSRF token. A 403 has changed nothing.
+  if (response.status === 403 && CHANGING_METHODS.has(method) && current.signed_in) {
+    // Another tab may have signed in again, which creates a new CSRF token. A 403 changed nothing, so a retry is safe.
     const before = current.csrf;
     await loadSession();
     if (current.signed_in && current.csrf !== before) response = await send(method, path, body, options);
   }
   if (!response.ok) {
-    const problem = await problemOf(response);
+    const problem = await parseProblem(response);
     if (problem.status === 401 && current.signed_in) endSession();
     throw problem;
   }
   if (options.raw) return response;
-  return response.status === 204 ? null : answerOf(response);
+  return response.status === 204 ? null : parseAnswer(response);
 }

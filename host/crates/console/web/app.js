@@ -1,40 +1,41 @@
-// The console: who is signed in, the frame around all pages, and which page is shown.
+// The entry of the console: it loads the session, then draws the frame with the page of the address, or the sign-in page.
 import { loadSession, onSession, Problem, session } from "./api.js";
-import { preload } from "./data.js";
-import { go, Link, pageOf, useRoute } from "./router.js";
-import { Account, Below, comeBack, rememberPage, SignIn, takeLink } from "./signin.js";
-import { Staying } from "./staying.js";
-import { Button, Icon, Mark, Notice, Page, Toasts, useSlow } from "./ui.js";
+import { preloadLists } from "./live_lists.js";
+import { findPage, Link, navigate, useRoute } from "./router.js";
+import { SessionExpiry } from "./session_expiry.js";
+import { extractLink, rememberPage, returnToPage, SignIn } from "./signin.js";
+import { AccountMenu, NoAccess } from "./signout.js";
+import { Button, Icon, Logo, Notice, Page, Toasts, useSlow } from "./ui.js";
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact.js";
 
-// One file per page, fetched when it is first needed. Each exports its page by `default` and gets the `route`.
+/** Each page is a module, fetched when it is first needed. Its default export is a component that gets the `route`. */
 const PAGES = {
   connections: () => import("./connections.js"),
-  connect: () => import("./connect.js"),
+  connection: () => import("./connection.js"),
   users: () => import("./users.js"),
-  match: () => import("./matching.js"),
+  match: () => import("./match.js"),
   people: () => import("./people.js"),
   mappings: () => import("./mappings.js"),
-  providers: () => import("./providers.js"),
-  provider: () => import("./provider.js"),
+  plugins: () => import("./plugins.js"),
+  plugin: () => import("./plugin.js"),
   audit: () => import("./audit.js"),
   service: () => import("./service.js"),
 };
 
-// page, path, words, icon, and the pages that lie below it
-const PLACES = [
-  ["connections", "/", "Connections", "plug", ["connect", "users", "match"]],
+/** The menu: page, path, label, icon, and the pages below this one. */
+const MENU = [
+  ["connections", "/", "Connections", "plug", ["connection", "users", "match"]],
   ["people", "/people", "People", "people", []],
   ["mappings", "/mappings", "Mappings", "link", []],
-  ["providers", "/providers", "Plugins", "box", ["provider"]],
+  ["plugins", "/providers", "Plugins", "box", ["plugin"]],
   ["audit", "/audit", "Audit", "list", []],
   ["service", "/service", "Service", "pulse", []],
 ];
 
-/** So long the first page waits for its lists, to be drawn once and whole. */
-const WHOLE_MS = 100;
+/** How long the first page waits for its lists, so that it is drawn only once. */
+const LISTS_MS = 100;
 
-/** After so long without anything to show, the page says what it is going to be. */
+/** After how long without content a loading message appears. */
 const SLOW_MS = 300;
 
 const loaded = {};
@@ -44,36 +45,36 @@ async function fetchPage(page) {
   return loaded[page];
 }
 
-/** Fetches a page's file while the pointer is still on its link. */
-const fetchAhead = (page) => fetchPage(page).catch(() => {});
+/** Fetches a page before it is opened, for example while the pointer is on its link. */
+const prefetchPage = (page) => fetchPage(page).catch(() => {});
 
-function Missing() {
+function NotFound() {
   return html`<${Page} title="Page not found" lead="The address may be mistyped or from an older version.">
     <p><${Button} to="/" look="primary">Go to connections<//></p>
   <//>`;
 }
 
-/** The page of a route, once its file is there. */
-function Shown({ route }) {
-  const [, turn] = useState(0);
+/** The page of a route, once its module is loaded. */
+function CurrentPage({ route }) {
+  const [, redraw] = useState(0);
   const [failure, setFailure] = useState(null);
-  const [broken, mend] = useErrorBoundary((error) => console.error(error));
+  const [crash, resetCrash] = useErrorBoundary((error) => console.error(error));
   const isMissing = !PAGES[route.page];
-  const Body = loaded[route.page];
-  const isSlow = useSlow(!isMissing && !Body);
-  const look = () => {
+  const PageComponent = loaded[route.page];
+  const isSlow = useSlow(!isMissing && !PageComponent);
+  const load = () => {
     setFailure(null);
-    fetchPage(route.page).then(() => turn((count) => count + 1), setFailure);
+    fetchPage(route.page).then(() => redraw((count) => count + 1), setFailure);
   };
   useEffect(() => {
-    mend();
-    if (!isMissing && !Body) look();
+    resetCrash();
+    if (!isMissing && !PageComponent) load();
   }, [route.page]);
-  if (isMissing) return html`<${Missing} />`;
-  if (broken) {
+  if (isMissing) return html`<${NotFound} />`;
+  if (crash) {
     return html`<${Page} title="This page crashed">
       <${Notice} kind="bad" title="The page could not be shown" means="Nothing was changed, and connections keep working."
-        todo="Reload the page. If it keeps happening, tell whoever runs the service what you did last."
+        todo="Reload the page. If it keeps happening, tell the administrator of the service what you did last."
         action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Reload<//>`} />
     <//>`;
   }
@@ -84,14 +85,14 @@ function Shown({ route }) {
         action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Reload<//>`} />
     <//>`;
   }
-  if (!Body) return isSlow && html`<p class="muted" role="status">Loading the page…</p>`;
-  return html`<${Body} key=${route.path} route=${route} />`;
+  if (!PageComponent) return isSlow && html`<p class="muted" role="status">Loading the page…</p>`;
+  return html`<${PageComponent} key=${route.path} route=${route} />`;
 }
 
 function Frame({ route, who }) {
-  const [isOpen, open] = useState(false);
+  const [isOpen, setOpen] = useState(false);
   const main = useRef(null);
-  useEffect(() => open(false), [route.path]);
+  useEffect(() => setOpen(false), [route.path]);
   const skip = (event) => {
     event.preventDefault();
     main.current.focus();
@@ -100,25 +101,25 @@ function Frame({ route, who }) {
     <a class="skip" href="#page" onClick=${skip}>Skip to content</a>
     <div class="frame">
       <header class=${`side ${isOpen ? "open" : ""}`}>
-        <${Link} to="/" class="brand"><${Mark} />Jackfield<//>
-        <button type="button" class="quiet menu-button" aria-expanded=${isOpen ? "true" : "false"} aria-controls="places"
-          onClick=${() => open(!isOpen)}><${Icon} name=${isOpen ? "close" : "menu"} /> Menu</button>
-        <nav id="places" aria-label="Pages">
+        <${Link} to="/" class="brand"><${Logo} />Jackfield<//>
+        <button type="button" class="quiet menu-button" aria-expanded=${isOpen ? "true" : "false"} aria-controls="menu"
+          onClick=${() => setOpen(!isOpen)}><${Icon} name=${isOpen ? "close" : "menu"} /> Menu</button>
+        <nav id="menu" aria-label="Pages">
           <ul>
-            ${PLACES.map(([page, path, words, icon, below]) => {
-              const isHere = route.page === page || below.includes(route.page);
-              return html`<li key=${page}><${Link} to=${path} aria-current=${isHere ? "page" : undefined}
-                onPointerEnter=${() => fetchAhead(page)} onFocus=${() => fetchAhead(page)}>
-                <${Icon} name=${icon} />${words}<//></li>`;
+            ${MENU.map(([page, path, label, icon, below]) => {
+              const isCurrent = route.page === page || below.includes(route.page);
+              return html`<li key=${page}><${Link} to=${path} aria-current=${isCurrent ? "page" : undefined}
+                onPointerEnter=${() => prefetchPage(page)} onFocus=${() => prefetchPage(page)}>
+                <${Icon} name=${icon} />${label}<//></li>`;
             })}
           </ul>
-          <${Account} who=${who} />
+          <${AccountMenu} who=${who} />
         </nav>
       </header>
-      <main id="page" ref=${main} tabindex="-1"><${Shown} route=${route} /></main>
+      <main id="page" ref=${main} tabindex="-1"><${CurrentPage} route=${route} /></main>
     </div>
     <${Toasts} />
-    <${Staying} who=${who} />
+    <${SessionExpiry} who=${who} />
   `;
 }
 
@@ -126,54 +127,54 @@ function App({ failure }) {
   const route = useRoute();
   const [who, setWho] = useState(session());
   useEffect(() => onSession(setWho), []);
-  const isAtDoor = route.page === "signin";
-  // The secret of a sign-in link is kept here and nowhere else. One that was just opened is shown to the signed in too.
-  const [link, setLink] = useState(takeLink);
-  useEffect(() => setLink((before) => takeLink() ?? before), [route]);
+  const isSignInPage = route.page === "signin";
+  // The only copy of a sign-in link's secret. A link that was just opened is also offered to people who are signed in.
+  const [link, setLink] = useState(extractLink);
+  useEffect(() => setLink((before) => extractLink() ?? before), [route]);
   useEffect(() => {
     if (failure) return;
-    if (!who.signed_in && !isAtDoor) {
+    if (!who.signed_in && !isSignInPage) {
       if (who.over !== "left") rememberPage();
-      go("/signin", { replace: true });
-    } else if (who.signed_in && who.level === "executive" && isAtDoor && link === null) {
-      comeBack();
+      navigate("/signin", { replace: true });
+    } else if (who.signed_in && who.level === "executive" && isSignInPage && link === null) {
+      returnToPage();
     }
-  }, [who, isAtDoor, link]);
+  }, [who, isSignInPage, link]);
   if (failure) {
-    return html`<main class="door"><div class="card">
+    return html`<main class="centered"><div class="card">
       <${Notice} problem=${failure} onRetry=${() => location.reload()} /></div></main>`;
   }
-  if (isAtDoor && (!who.signed_in || link !== null)) {
-    return html`<${SignIn} who=${who} route=${route} link=${link} onSpent=${() => setLink(null)} />`;
+  if (isSignInPage && (!who.signed_in || link !== null)) {
+    return html`<${SignIn} who=${who} route=${route} link=${link} onUsed=${() => setLink(null)} />`;
   }
   if (!who.signed_in) return null;
-  if (who.level !== "executive") return html`<${Below} who=${who} />`;
-  return isAtDoor ? null : html`<${Frame} route=${route} who=${who} />`;
+  if (who.level !== "executive") return html`<${NoAccess} who=${who} />`;
+  return isSignInPage ? null : html`<${Frame} route=${route} who=${who} />`;
 }
 
-function Coming() {
-  return html`<main class="door">
-    <h1 class="brand"><${Mark} />Jackfield</h1>
+function Loading() {
+  return html`<main class="centered">
+    <h1 class="brand"><${Logo} />Jackfield</h1>
     <p class="muted" role="status">Loading…</p>
   </main>`;
 }
 
-// A file that misses its place would be opened in place of the console, a key file too.
+// Otherwise the browser opens a file that is dropped beside its target, such as a key file, instead of the console.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
 async function start() {
   const root = document.getElementById("app");
   let failure = null;
-  const slow = setTimeout(() => render(html`<${Coming} />`, root), SLOW_MS);
-  const page = pageOf(location.pathname);
-  const ahead = PAGES[page] && fetchAhead(page);
+  const slow = setTimeout(() => render(html`<${Loading} />`, root), SLOW_MS);
+  const page = findPage(location.pathname);
+  const pageModule = PAGES[page] && prefetchPage(page);
   try {
     const who = await loadSession();
     if (who.signed_in && who.level === "executive") {
-      const whole = Promise.race([preload(), new Promise((resolve) => setTimeout(resolve, WHOLE_MS))]);
-      // Its file is there by now, or nearly: the first thing drawn is the page.
-      await ahead;
-      await whole;
+      const lists = Promise.race([preloadLists(), new Promise((resolve) => setTimeout(resolve, LISTS_MS))]);
+      // So that the page is the first thing drawn.
+      await pageModule;
+      await lists;
     }
   } catch (problem) {
     failure = problem;

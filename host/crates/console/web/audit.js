@@ -1,19 +1,19 @@
-// Who did what, when and from where: narrowed by the address, read on backwards, given out as a file.
+// The page of the audit log: who did what, when and from where. Filters are in the address; it can be exported.
 import { call } from "./api.js";
-import { titleOf, useProviders } from "./data.js";
-import { narrow, useTyped } from "./filters.js";
-import { date } from "./format.js";
-import { download } from "./transfer.js";
-import { Button, Empty, Field, Notice, Page, Progress, Status, Time } from "./ui.js";
+import { formatDate } from "./format.js";
+import { titleOf, usePlugins } from "./live_lists.js";
+import { downloadCsv } from "./transfer.js";
+import { Button, EmptyState, Field, Notice, Page, Progress, Status, Time } from "./ui.js";
+import { setFilters, useTypedFilter } from "./url_filters.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 const PATH = "/api/admin/audit";
 const PAGE = 100;
-const DID = {
+const ACTIONS = {
   "connection.connect": "Connected",
   "connection.update": "Changed the connection",
   "connection.account": "Chose the organisation",
-  "connection.alerts": "Set the alerts' URL",
+  "connection.alerts": "Set the URL for alerts",
   "connection.disconnect": "Disconnected",
   "provider.oauth_app": "Set up the OAuth app",
   "provider.add": "Uploaded a plugin",
@@ -34,61 +34,61 @@ const DID = {
   "token.revoke": "Revoked a token",
   "session.start": "Signed in",
   "session.end": "Signed out",
-  "session.refuse": "Was refused sign-in",
+  "session.refuse": "Failed to sign in",
 };
 const FILTERS = ["provider", "actor", "action", "outcome", "since", "until"];
 
 export default function Audit({ route }) {
   const { query } = route;
-  const { providers } = useProviders();
-  const [actor, setActor] = useTyped(query, "actor");
+  const { plugins } = usePlugins();
+  const [actor, setActor] = useTypedFilter(query, "actor");
   const [state, setState] = useState({ entries: [], next: null, isLoading: true, problem: null });
-  const [isWriting, setWriting] = useState(false);
-  const stop = useRef(null);
-  const asked = questions(query);
+  const [isExporting, setExporting] = useState(false);
+  const abort = useRef(null);
+  const filters = toApiFilters(query);
 
   const load = async (before) => {
-    stop.current?.abort();
-    const { signal } = (stop.current = new AbortController());
-    setState((was) => ({ ...was, isLoading: true, problem: null }));
+    abort.current?.abort();
+    const { signal } = (abort.current = new AbortController());
+    setState((old) => ({ ...old, isLoading: true, problem: null }));
     try {
-      const path = `${PATH}?${new URLSearchParams({ limit: PAGE, ...asked, ...(before && { before }) })}`;
+      const path = `${PATH}?${new URLSearchParams({ limit: PAGE, ...filters, ...(before && { before }) })}`;
       const page = await call("GET", path, undefined, { signal });
-      setState((was) => ({
-        entries: before ? [...was.entries, ...page.entries] : page.entries,
+      setState((old) => ({
+        entries: before ? [...old.entries, ...page.entries] : page.entries,
         next: page.next_before,
         isLoading: false,
         problem: null,
       }));
     } catch (problem) {
-      if (problem.name !== "AbortError") setState((was) => ({ ...was, isLoading: false, problem }));
+      if (problem.name !== "AbortError") setState((old) => ({ ...old, isLoading: false, problem }));
     }
   };
   useEffect(() => {
     load();
-    return () => stop.current?.abort();
-  }, [JSON.stringify(asked)]);
+    return () => abort.current?.abort();
+  }, [JSON.stringify(filters)]);
 
-  const write = async () => {
-    setWriting(true);
-    await download(`${PATH}?${new URLSearchParams(asked)}`, "audit").catch((problem) =>
-      setState((was) => ({ ...was, problem })),
+  const exportCsv = async () => {
+    setExporting(true);
+    await downloadCsv(`${PATH}?${new URLSearchParams(filters)}`, "audit").catch((problem) =>
+      setState((old) => ({ ...old, problem })),
     );
-    setWriting(false);
+    setExporting(false);
   };
-  const set = (name) => (value) => narrow(query, { [name]: value === "all" ? "" : value });
+  const set = (name) => (value) => setFilters(query, { [name]: value === "all" ? "" : value });
   const { entries, next, isLoading, problem } = state;
-  const isNarrowed = FILTERS.some((name) => query[name]);
-  const known = (providers ?? []).map(({ id, title }) => ({ value: id, label: title ?? id }));
+  const isFiltered = FILTERS.some((name) => query[name]);
+  const providers = (plugins ?? []).map(({ id, title }) => ({ value: id, label: title ?? id }));
   const all = (label) => ({ value: "all", label });
   return html`
-    <${Page} title="Audit" lead="Who did what, when and from where. Entries are added and never changed."
-      actions=${html`<${Button} icon="download" isBusy=${isWriting} onClick=${write}>Export CSV<//>`}>
+    <${Page} title="Audit" lead="Who did what, when and from where. Entries are never changed or deleted."
+      actions=${html`<${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>`}>
       <div class="toolbar narrow">
         <${Field} label="Provider" kind="choice" required=${true} value=${query.provider ?? "all"}
-          onInput=${set("provider")} choices=${[all("All"), ...known]} />
+          onInput=${set("provider")} choices=${[all("All"), ...providers]} />
         <${Field} label="Action" kind="choice" required=${true} value=${query.action ?? "all"} onInput=${set("action")}
-          choices=${[all("All"), ...Object.entries(DID).map(([value, label]) => ({ value, label }))]} />
+          choices=${[all("All"), ...Object.entries(ACTIONS).map(([value, label]) => ({ value, label }))]} />
         <${Field} label="Outcome" kind="choice" required=${true} value=${query.outcome ?? "all"}
           onInput=${set("outcome")}
           choices=${[all("All"), { value: "done", label: "Done" }, { value: "refused", label: "Refused" }]} />
@@ -96,10 +96,10 @@ export default function Audit({ route }) {
         <${Field} label="From" type="date" value=${query.since ?? ""} onInput=${set("since")} />
         <${Field} label="Until" type="date" value=${query.until ?? ""} onInput=${set("until")} />
         ${
-          isNarrowed &&
+          isFiltered &&
           html`<${Button} look="quiet" icon="close" onClick=${() => {
             setActor("");
-            narrow({}, {});
+            setFilters({}, {});
           }}>Clear filters<//>`
         }
       </div>
@@ -108,19 +108,19 @@ export default function Audit({ route }) {
         entries.length > 0 &&
         html`<div class="card flush"><div class="scroll" role="region" aria-label="Audit" tabindex="0"><table
           class="stacked audit" aria-busy=${isLoading ? "true" : "false"}>
-        <caption class="unseen">Audit, newest first</caption>
+        <caption class="visually-hidden">Audit, newest first</caption>
         <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Action</th><th
           scope="col">Provider</th><th scope="col">Outcome</th><th scope="col">Origin</th></tr></thead>
-        <tbody>${entries.map((entry) => html`<${Line} key=${entry.seq} entry=${entry}
-          providers=${providers} />`)}</tbody>
+        <tbody>${entries.map((entry) => html`<${Entry} key=${entry.seq} entry=${entry}
+          plugins=${plugins} />`)}</tbody>
       </table></div></div>`
       }
       ${
         !entries.length &&
         !isLoading &&
         !problem &&
-        html`<${Empty} icon="list" title=${isNarrowed ? "No matching entries" : "Nothing yet"}>
-        ${isNarrowed ? "Change the filters to see more." : "Every change is recorded here."}<//>`
+        html`<${EmptyState} icon="list" title=${isFiltered ? "No matching entries" : "Nothing yet"}>
+        ${isFiltered ? "Change the filters to see more." : "Every change is recorded here."}<//>`
       }
       ${isLoading && html`<${Progress} label="Loading…" />`}
       ${!isLoading && next && html`<div class="row"><${Button} onClick=${() => load(next)}>Show older<//></div>`}
@@ -128,35 +128,35 @@ export default function Audit({ route }) {
   `;
 }
 
-/** The filters of the address, as the API takes them: days become moments, the last one whole. */
-function questions(query) {
-  const asked = {};
-  for (const name of FILTERS) if (query[name]) asked[name] = query[name];
+/** Converts the filters of the address to those of the API: dates become times, including the whole last day. */
+function toApiFilters(query) {
+  const filters = {};
+  for (const name of FILTERS) if (query[name]) filters[name] = query[name];
   for (const [name, time] of [
     ["since", "T00:00:00"],
     ["until", "T23:59:59.999"],
   ]) {
-    const moment = new Date(`${asked[name]}${time}`);
-    if (Number.isNaN(moment.getTime())) delete asked[name];
-    else asked[name] = moment.toISOString();
+    const limit = new Date(`${filters[name]}${time}`);
+    if (Number.isNaN(limit.getTime())) delete filters[name];
+    else filters[name] = limit.toISOString();
   }
-  return asked;
+  return filters;
 }
 
-function Line({ entry, providers }) {
+function Entry({ entry, plugins }) {
   const { at, actor, action, provider, outcome, detail, origin, request_id } = entry;
   return html`<tr>
-    <td class="small"><${Time} at=${at} /><span class="unseen"> ${date(at)}</span></td>
+    <td class="small"><${Time} at=${at} /><span class="visually-hidden"> ${formatDate(at)}</span></td>
     <td class="strong">${actor}</td>
-    <td>${DID[action] ?? action}${detail && html`<br /><span class="muted small"><${Detail} text=${detail} /></span>`}</td>
-    <td>${provider ? titleOf(providers, provider) : html`<span class="muted">–</span>`}</td>
+    <td>${ACTIONS[action] ?? action}${detail && html`<br /><span class="muted small"><${Detail} text=${detail} /></span>`}</td>
+    <td>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
     <td><${Status} kind=${outcome === "done" ? "ok" : "bad"} word=${outcome === "done" ? "Done" : "Refused"} /></td>
     <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
       title=${`Request id ${request_id}`}>${request_id}</code>`}</td>
   </tr>`;
 }
 
-/** What was done in detail; an id in it takes no more room than it is worth. */
+/** The detail of an entry. Digests and ids in it are cut off on the screen, and copied in full. */
 const Detail = ({ text }) =>
   text.split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
     at % 2 ? html`<code class="clipped" title=${part}>${part}</code>` : part,

@@ -1,10 +1,11 @@
-// Disconnecting: what will go, before it goes; and what became of it.
+// The dialog that disconnects a provider: what will be lost before, and what happened to the credential after.
 import { call } from "./api.js";
-import { list, plural } from "./format.js";
+import { formatCount, formatList } from "./format.js";
 import { Button, Dialog, Notice, Progress, useSlow } from "./ui.js";
 import { html, useEffect, useState } from "./vendor/preact.js";
 
-const AFTER = {
+/** What happened to the credential at the provider. */
+const OUTCOMES = {
   revoked: ["ok", "The credential was revoked at the provider", "Nobody can use it any more, even if a copy exists."],
   kept: [
     "warn",
@@ -19,84 +20,82 @@ const AFTER = {
   nothing: ["info", "It was already disconnected", "Someone else may have disconnected it in the meantime."],
 };
 
-/** The first names of some services. */
-function named(services) {
+/** Lists the names of the first services. */
+function listServices(services) {
   const first = services.slice(0, 5).map(({ name }) => name);
-  return list(services.length > 5 ? [...first, "others"] : first);
+  return formatList(services.length > 5 ? [...first, "others"] : first);
 }
 
-/** What will go, one line each. */
-function Going({ title, found }) {
-  const { mappings, services, alerts, revokes } = found;
+function Consequences({ title, preview }) {
+  const { mappings, services, alerts, revokes } = preview;
   return html`
-    <p><strong class="wrap">${found.org_name ?? title}</strong> will be disconnected:</p>
+    <p><strong class="wrap">${preview.org_name ?? title}</strong> will be disconnected:</p>
     <ul>
-      <li>The connection and its sealed secrets are deleted. Work that needs ${title} stops at once.</li>
+      <li>The connection and its secrets are deleted. Work that needs ${title} stops at once.</li>
       <li>${revokes === "upstream"
-        ? `The credential is revoked at ${title} too.`
-        : `The credential stays valid at ${title}: it cannot be revoked from here. Revoke it there if nobody needs it.`}</li>
+        ? `The credential is also revoked at ${title}.`
+        : `The credential stays valid at ${title}: it cannot be revoked from here. Revoke it there if it is no longer needed.`}</li>
       <li>${mappings > 0
-        ? `${plural(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
+        ? `${formatCount(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
         : "No mappings are affected."}</li>
       ${alerts === true && html`<li>Change alerts are switched off.</li>`}
-      ${alerts === null && html`<li>Whether change alerts are on could not be determined; none arrive after this.</li>`}
+      ${alerts === null && html`<li>It is unknown whether change alerts are on. None arrive after this.</li>`}
       <li>${services.length
-        ? `${plural(services.length, "service uses", "services use")} it, and their calls will fail: ${named(services)}.`
+        ? `${formatCount(services.length, "service uses", "services use")} it, and their calls will fail: ${listServices(services)}.`
         : "No service has a token for it."}</li>
     </ul>
   `;
 }
 
-/** The dialog. `onGone` is called once the connection is gone, `onClose` when the dialog is to close. */
-export function Disconnect({ provider, onGone, onClose }) {
-  const { id, title } = provider;
-  const path = `/api/admin/connections/${encodeURIComponent(id)}`;
-  const [found, setFound] = useState(null);
-  const [gone, setGone] = useState(null);
+/** `onDisconnected` is called when the connection is deleted, `onClose` when the dialog is closed. */
+export function DisconnectDialog({ provider, title, onDisconnected, onClose }) {
+  const path = `/api/admin/connections/${encodeURIComponent(provider)}`;
+  const [preview, setPreview] = useState(null);
+  const [result, setResult] = useState(null);
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(false);
-  const isSlow = useSlow(isBusy || (!found && !problem));
-  const look = async () => {
+  const isSlow = useSlow(isBusy || (!preview && !problem));
+  const loadPreview = async () => {
     setProblem(null);
     try {
-      setFound(await call("GET", `${path}/disconnect`));
-    } catch (refusal) {
-      setProblem(refusal);
+      setPreview(await call("GET", `${path}/disconnect`));
+    } catch (failure) {
+      setProblem(failure);
     }
   };
   useEffect(() => {
-    look();
+    loadPreview();
   }, []);
   const disconnect = async () => {
     setBusy(true);
     setProblem(null);
     try {
-      setGone(await call("DELETE", path));
-      onGone();
-    } catch (refusal) {
-      setProblem(refusal);
+      setResult(await call("DELETE", path));
+      onDisconnected();
+    } catch (failure) {
+      setProblem(failure);
     } finally {
       setBusy(false);
     }
   };
-  if (gone) {
-    const [kind, words, means] = AFTER[gone.upstream] ?? AFTER.nothing;
+  if (result) {
+    const [kind, outcome, means] = OUTCOMES[result.upstream] ?? OUTCOMES.nothing;
     return html`
       <${Dialog} title=${`${title} is disconnected`} onClose=${onClose}
         actions=${html`<${Button} look="primary" onClick=${onClose}>Done<//>`}>
-        <${Notice} kind=${kind} title=${words} means=${means} todo=${gone.note} />
+        <${Notice} kind=${kind} title=${outcome} means=${means} todo=${result.note} />
       <//>
     `;
   }
   const actions = html`
     <${Button} onClick=${onClose}>Keep it<//>
-    <${Button} look="danger" icon="trash" isBusy=${isBusy} disabled=${!found} onClick=${disconnect}>Disconnect ${title}<//>
+    <${Button} look="danger" icon="trash" isBusy=${isBusy} disabled=${!preview} onClick=${disconnect}>Disconnect ${title}<//>
   `;
   return html`
     <${Dialog} title=${`Disconnect ${title}?`} onClose=${() => isBusy || onClose()} actions=${actions}>
-      ${found && html`<${Going} title=${title} found=${found} />`}
-      ${isSlow && html`<${Progress} label=${isBusy ? `Disconnecting ${title}…` : "Checking what would be removed…"} />`}
-      ${problem && html`<${Notice} problem=${problem} onRetry=${found ? undefined : look} />`}
+      ${preview && html`<${Consequences} title=${title} preview=${preview} />`}
+      ${isSlow && html`<${Progress} label=${isBusy ? `Disconnecting ${title}…` : "Loading what would be removed…"} />`}
+      ${problem && html`<${Notice} problem=${problem} onRetry=${preview ? undefined : loadPreview} />`}
     <//>
   `;
 }

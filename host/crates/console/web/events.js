@@ -1,27 +1,27 @@
-// What changes on the server, as it changes: one stream for all pages, a slow poll where there is none.
+// Live updates: one event stream from the service for all pages, and polling while the stream is down.
 import { endSession, loadSession, session } from "./api.js";
 import { useEffect, useRef } from "./vendor/preact.js";
 
 const KINDS = ["connection", "provider", "mappings"];
 const POLL_MS = 15_000;
-const LONGEST_WAIT_MS = 30_000;
-/** A tab that nobody looks at gives its connection to the service back after so long. */
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
+/** How long a hidden tab keeps its stream open. */
 const HIDDEN_MS = 60_000;
 
 const listeners = new Set();
 let source = null;
-let isLive = false;
-let wasLive = false;
-let wait = 1_000;
-let again = 0;
-let poll = 0;
-let hiding = 0;
+let wasConnected = false;
+let retryDelay = FIRST_RETRY_MS;
+let retryTimer = 0;
+let pollTimer = 0;
+let hiddenTimer = 0;
 
-function tell(kind, data) {
+function notify(kind, data) {
   for (const listener of [...listeners]) listener(kind, data);
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -32,80 +32,74 @@ function parsed(text) {
 function close() {
   source?.close();
   source = null;
-  isLive = false;
-  clearTimeout(again);
-  clearInterval(poll);
-  again = poll = 0;
+  clearTimeout(retryTimer);
+  clearInterval(pollTimer);
+  retryTimer = pollTimer = 0;
 }
 
 function open() {
   if (source || !listeners.size || !session().signed_in) return;
-  clearTimeout(again);
-  again = 0;
+  clearTimeout(retryTimer);
+  retryTimer = 0;
   source = new EventSource("/api/admin/events");
   source.onopen = () => {
-    isLive = true;
-    wait = 1_000;
-    clearInterval(poll);
-    poll = 0;
-    // Something may have changed between the page's own look and this moment.
-    tell("resync", { isFirst: !wasLive });
-    wasLive = true;
+    retryDelay = FIRST_RETRY_MS;
+    clearInterval(pollTimer);
+    pollTimer = 0;
+    // Something may have changed between the page's own request and this moment.
+    notify("resync", { isFirst: !wasConnected });
+    wasConnected = true;
   };
   source.onerror = () => {
-    const isOver = source?.readyState === EventSource.CLOSED;
-    isLive = false;
-    poll ||= setInterval(() => tell("resync", {}), POLL_MS);
-    if (!isOver) return;
+    const isClosed = source?.readyState === EventSource.CLOSED;
+    pollTimer ||= setInterval(() => notify("resync", {}), POLL_MS);
+    if (!isClosed) return;
     source = null;
-    // Turned away: the session may be over, which the stream had no time to say.
+    // The service rejected the stream: perhaps the session ended while no event could say so.
     loadSession().catch(() => {});
-    again = setTimeout(open, wait);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    retryTimer = setTimeout(open, retryDelay);
+    retryDelay = Math.min(retryDelay * 2, MAX_RETRY_MS);
   };
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
-      const data = parsed(event.data);
-      if (data) tell(kind, data);
+      const data = parseJson(event.data);
+      if (data) notify(kind, data);
     });
   }
-  // This page was too slow for what was told meanwhile.
-  source.addEventListener("reload", () => tell("resync", {}));
+  // The service skipped events because this page read them too slowly.
+  source.addEventListener("reload", () => notify("resync", {}));
   source.addEventListener("session", (event) => {
-    if (!parsed(event.data)?.ended) return;
+    if (!parseJson(event.data)?.ended) return;
     close();
     endSession();
   });
 }
 
 document.addEventListener("visibilitychange", () => {
-  clearTimeout(hiding);
-  if (document.visibilityState === "hidden") hiding = setTimeout(close, HIDDEN_MS);
+  clearTimeout(hiddenTimer);
+  if (document.visibilityState === "hidden") hiddenTimer = setTimeout(close, HIDDEN_MS);
   else open();
 });
 
-/** Whether changes arrive by themselves at this moment. */
-export const live = () => isLive;
-
 /**
- * Calls `handler(kind, data)` for each of the `kinds` asked for (`{connection: true, …}`), and with the kind `resync`
- * whenever changes may have been missed: then what is shown is to be loaded anew. `isFirst` is in its data when the
- * stream has just begun.
+ * Calls `handler(kind, data)` for each event of the given `kinds` (`{connection: true, …}`). It also calls it with the
+ * kind `resync` when events may have been missed, so that the page loads its data again; `data.isFirst` is set when
+ * the stream has just been opened for the first time.
  */
 export function useEvents(kinds, handler) {
   const latest = useRef(handler);
   latest.current = handler;
   const wanted = KINDS.filter((kind) => kinds[kind]).join(" ");
   useEffect(() => {
-    const asked = wanted.split(" ");
+    const wantedKinds = wanted.split(" ");
     const listener = (kind, data) => {
-      if (kind === "resync" || asked.includes(kind)) latest.current(kind, data);
+      if (kind === "resync" || wantedKinds.includes(kind)) latest.current(kind, data);
     };
     listeners.add(listener);
     open();
     return () => {
       listeners.delete(listener);
-      // The next page asks within the same turn: its stream is this one.
+      // The next page subscribes before this timeout, and keeps the stream open.
       setTimeout(() => listeners.size || close());
     };
   }, [wanted]);

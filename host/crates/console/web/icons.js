@@ -1,4 +1,4 @@
-// The console's few icons, as paths of a 20 by 20 grid. They stand beside words and are silent to a screen reader.
+// The console's icons, as paths on a 20 by 20 grid. They accompany words, so screen readers skip them.
 import { html } from "./vendor/preact.js";
 
 const PATHS = {
@@ -38,13 +38,13 @@ const PATHS = {
   undo: "M7 4L3.5 7.5 7 11M3.5 7.5H12a4.2 4.2 0 010 8.4H8",
 };
 
-/** One icon, as large as the text beside it. */
+/** One icon, in the size of the surrounding text. */
 export const Icon = ({ name }) => html`
   <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d=${PATHS[name] ?? PATHS.idle} /></svg>
 `;
 
-/** Our own sign, as `icon.svg` draws it too: within the page, so that nothing is fetched for it. */
-export const Mark = () => html`
+/** The logo, the same as `icon.svg`; inline, so that it needs no request. */
+export const Logo = () => html`
   <svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
     <rect width="32" height="32" rx="8" fill="#2a50d0" />
     <g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round">

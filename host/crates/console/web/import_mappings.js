@@ -1,12 +1,12 @@
-// A CSV file of accounts: whose they are by email address, in one column for each service.
-import { list, number, plural } from "./format.js";
-import { Importing } from "./importing.js";
-import { emailKey, plain, Unreadable, wrong, wrongEmail } from "./sheet.js";
-import { readAll, send } from "./transfer.js";
+// The import of a CSV file of mappings: people by email, and their accounts in one column for each connected provider.
+import { findEmailError, findTextError, normalizeTitle, toEmailKey, UnreadableFile } from "./csv.js";
+import { formatCount, formatList, formatNumber } from "./format.js";
+import { ImportDialog } from "./import_dialog.js";
+import { readAll, upload } from "./transfer.js";
 import { html } from "./vendor/preact.js";
 
-const EMAILS = ["email", "mail", "emailaddress"];
-const IDS = ["externalid", "accountid", "account", "id"];
+const EMAIL_TITLES = ["email", "mail", "emailaddress"];
+const ID_TITLES = ["externalid", "accountid", "account", "id"];
 const KINDS = [
   { key: "new", label: "New" },
   { key: "changed", label: "Changed" },
@@ -14,99 +14,102 @@ const KINDS = [
   { key: "unknown", label: "Unknown email" },
   { key: "wrong", label: "Errors" },
 ];
+/** How many unknown emails the result lists. */
+const MAX_SKIPPED = 20;
 
-export function MappingsImport({ file, providers, onClose }) {
-  const prepare = (options) => readAll("/api/admin/connections/user-mappings", "users", options);
-  const judge = (sheet, people, choice) => judged(sheet, people, providers, choice);
-  return html`<${Importing} title="Import mappings" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
+export function ImportMappings({ file, providers, onClose }) {
+  const loadExisting = (options) => readAll("/api/admin/connections/user-mappings", "users", options);
+  const compareAll = (sheet, people, choice) => compare(sheet, people, providers, choice);
+  return html`<${ImportDialog} title="Import mappings"
+    ...${{ file, loadExisting, compare: compareAll, submit, locateError, onClose }} />`;
 }
 
-function judged(sheet, people, providers, choice) {
-  const titles = sheet.titles.map(plain);
-  const email = titles.findIndex((title) => EMAILS.includes(title));
-  if (email < 0) throw new Unreadable("No column is named email. The first line has to name the columns.");
-  const named = providers.flatMap((provider) => {
-    const names = [plain(provider.id), plain(provider.title), `${plain(provider.id)}id`];
-    const at = titles.findIndex((title) => names.includes(title));
-    return at < 0 ? [] : [{ provider, at }];
-  });
-  const id = titles.findIndex((title) => IDS.includes(title));
-  const isOpen = !named.length && id >= 0;
-  if (!named.length && !isOpen) {
-    throw new Unreadable(
-      "No column is named after a connected service, nor external_id. The first line has to name the columns.",
-    );
-  }
-  const chosen = providers.find((provider) => provider.id === choice);
-  const read = isOpen ? (chosen ? [{ provider: chosen, at: id }] : []) : named;
-  const parts = read.map(({ provider, at }) => ({
+function compare(sheet, people, providers, choice) {
+  const { email, columns, needsChoice, idColumn } = findColumns(sheet, providers, choice);
+  const parts = columns.map(({ provider, at }) => ({
     provider,
     title: sheet.titles[at],
-    entries: entries(sheet, email, at),
+    entries: readEntries(sheet, email, at),
   }));
-  const byEmail = new Map(people.map((person) => [emailKey(person.email), person]));
-  for (const part of parts) hold(part, byEmail, people);
-  const rows = parts.flatMap(({ entries: all, provider }) => all.map((entry) => ({ ...entry, title: provider.title })));
+  const byEmail = new Map(people.map((person) => [toEmailKey(person.email), person]));
+  for (const part of parts) compareEntries(part, byEmail, people);
+  const rows = parts.flatMap(({ entries, provider }) => entries.map((entry) => ({ ...entry, title: provider.title })));
   rows.sort((a, b) => a.line - b.line);
-  const used = new Set([email, ...read.map(({ at }) => at), ...(isOpen ? [id] : [])]);
-  const unread = sheet.titles.filter((title, at) => !used.has(at) && title && plain(title) !== "name");
-  const notes = [`${plural(sheet.rows.length, "line")}. People are identified by “${sheet.titles[email]}”.`];
-  if (parts.length)
-    notes.push(
-      `Accounts: ${list(parts.map((part) => `“${part.title}” at ${part.provider.title}`))}. Empty cells are skipped.`,
-    );
-  if (unread.length) notes.push(`Columns ignored: ${list(unread.map((title) => `“${title}”`))}.`);
-  const change = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
+  const used = new Set([email, ...columns.map(({ at }) => at), ...(needsChoice ? [idColumn] : [])]);
+  const changeCount = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
   return {
     rows,
     parts,
-    notes,
+    notes: describeColumns(sheet, email, parts, used),
     kinds: KINDS,
     columns: COLUMNS,
-    choices: isOpen && {
+    choices: needsChoice && {
       label: "Which service are the accounts from?",
-      choices: providers.map(({ id: value, title }) => ({ value, label: title })),
+      choices: providers.map(({ id, title }) => ({ value: id, label: title })),
     },
-    action: () => `Set ${plural(change, "account")}`,
+    action: () => `Set ${formatCount(changeCount, "account")}`,
     isReady: rows.some(({ kind }) => kind !== "same" && kind !== "wrong"),
   };
 }
 
-function entries(sheet, email, at) {
+/** Finds the email column, and the columns with accounts. One named only `external_id` needs a choice of the provider. */
+function findColumns(sheet, providers, choice) {
+  const titles = sheet.titles.map(normalizeTitle);
+  const email = titles.findIndex((title) => EMAIL_TITLES.includes(title));
+  if (email < 0) throw new UnreadableFile("No column is named email. The first line must name the columns.");
+  const named = providers.flatMap((provider) => {
+    const names = [normalizeTitle(provider.id), normalizeTitle(provider.title), `${normalizeTitle(provider.id)}id`];
+    const at = titles.findIndex((title) => names.includes(title));
+    return at < 0 ? [] : [{ provider, at }];
+  });
+  const idColumn = titles.findIndex((title) => ID_TITLES.includes(title));
+  const needsChoice = !named.length && idColumn >= 0;
+  if (!named.length && !needsChoice) {
+    throw new UnreadableFile(
+      "No column is named after a connected service, or external_id. The first line must name the columns.",
+    );
+  }
+  const chosen = providers.find((provider) => provider.id === choice);
+  const columns = needsChoice && chosen ? [{ provider: chosen, at: idColumn }] : named;
+  return { email, columns, needsChoice, idColumn };
+}
+
+function describeColumns(sheet, email, parts, used) {
+  const notes = [
+    `${formatCount(sheet.rows.length, "line")}. People are identified by “${sheet.titles[email]}”.`,
+  ];
+  const accounts = parts.map((part) => `“${part.title}” at ${part.provider.title}`);
+  if (parts.length) notes.push(`Accounts: ${formatList(accounts)}. Empty cells are skipped.`);
+  const ignored = sheet.titles.filter((title, at) => !used.has(at) && title && normalizeTitle(title) !== "name");
+  if (ignored.length) notes.push(`Columns ignored: ${formatList(ignored.map((title) => `“${title}”`))}.`);
+  return notes;
+}
+
+/** Returns an entry for each account in a column. */
+function readEntries(sheet, email, at) {
   return sheet.rows.flatMap(({ line, cells }) => {
     const to = (cells[at] ?? "").trim();
     return to ? [{ line, email: (cells[email] ?? "").trim(), to }] : [];
   });
 }
 
-/** Says of every entry what it changes, or what is wrong with it. */
-function hold({ provider, entries: all }, byEmail, people) {
+/** Sets what each entry changes, or what is wrong with it. */
+function compareEntries({ provider, entries }, byEmail, people) {
   const owners = new Map();
   for (const person of people) {
     const id = person.external_ids?.[provider.id];
     if (id) owners.set(id, person);
   }
-  const lineOf = { email: new Map(), account: new Map() };
-  const given = new Map(all.map((entry) => [emailKey(entry.email), entry.to]));
-  for (const entry of all) {
-    const key = emailKey(entry.email);
+  const accountInFile = new Map(entries.map((entry) => [toEmailKey(entry.email), entry.to]));
+  const firstLines = { email: new Map(), account: new Map() };
+  for (const entry of entries) {
+    const key = toEmailKey(entry.email);
     const person = byEmail.get(key);
     entry.name = person?.name ?? "";
     entry.from = person?.external_ids?.[provider.id] ?? null;
-    const owner = owners.get(entry.to);
-    const isKept =
-      owner && emailKey(owner.email) !== key && (given.get(emailKey(owner.email)) ?? entry.to) === entry.to;
-    const first = lineOf.email.get(key);
-    const taken = lineOf.account.get(entry.to);
-    const badEmail = wrongEmail(entry.email);
-    const badId = wrong(entry.to, 256);
-    if (badEmail) entry.error = `email ${badEmail}`;
-    else if (badId) entry.error = `account ${badId}`;
-    else if (first !== undefined) entry.error = `this email is already on line ${first}`;
-    else if (taken !== undefined) entry.error = `this account is already on line ${taken}`;
-    else if (isKept) entry.error = `already belongs to ${owner.name} <${owner.email}>`;
-    if (!lineOf.email.has(key)) lineOf.email.set(key, entry.line);
-    if (!lineOf.account.has(entry.to)) lineOf.account.set(entry.to, entry.line);
+    entry.error = findEntryError(entry, key, owners.get(entry.to), accountInFile, firstLines);
+    if (!firstLines.email.has(key)) firstLines.email.set(key, entry.line);
+    if (!firstLines.account.has(entry.to)) firstLines.account.set(entry.to, entry.line);
     if (entry.error) entry.kind = "wrong";
     else if (!person) entry.kind = "unknown";
     else if (entry.from === entry.to) entry.kind = "same";
@@ -114,17 +117,32 @@ function hold({ provider, entries: all }, byEmail, people) {
   }
 }
 
+function findEntryError({ email, to }, key, owner, accountInFile, firstLines) {
+  const emailError = findEmailError(email);
+  if (emailError) return `email ${emailError}`;
+  const idError = findTextError(to, 256);
+  if (idError) return `account ${idError}`;
+  const emailLine = firstLines.email.get(key);
+  if (emailLine !== undefined) return `this email is already on line ${emailLine}`;
+  const accountLine = firstLines.account.get(to);
+  if (accountLine !== undefined) return `this account is already on line ${accountLine}`;
+  const ownerKey = owner && toEmailKey(owner.email);
+  // The owner may give the account up in the same file.
+  const isKept = owner && ownerKey !== key && (accountInFile.get(ownerKey) ?? to) === to;
+  return isKept ? `already belongs to ${owner.name} <${owner.email}>` : undefined;
+}
+
 const CHANGE = {
   new: () => "is new",
   changed: ({ from }) => `replaces ${from}`,
   same: () => "unchanged",
-  unknown: () => "nobody active has this email",
+  unknown: () => "no active person has this email",
   wrong: ({ error }) => error,
 };
 const COLUMNS = [
-  { key: "line", title: "Line", width: 4, cell: ({ line }) => number(line) },
+  { key: "line", title: "Line", width: 4, cell: ({ line }) => formatNumber(line) },
   {
-    key: "who",
+    key: "person",
     title: "Person",
     width: 14,
     cell: ({ name, email }) => html`<span class="two"><span>${name || email}</span>
@@ -140,44 +158,44 @@ const COLUMNS = [
   },
 ];
 
-/** One list for each service, each taken whole or not at all. */
-async function submit(judged, { signal, progress }) {
-  const { parts } = judged;
-  const sent = [];
-  const missed = [];
+/** Sends one list for each provider. The service accepts a list as a whole, or rejects it as a whole. */
+async function submit(plan, { signal, progress }) {
+  const { parts } = plan;
+  const done = [];
+  const unmatched = [];
   for (const [at, part] of parts.entries()) {
     part.sent = part.entries.filter(({ kind }) => kind !== "wrong");
     if (!part.sent.length) continue;
-    const label = `Setting accounts at ${part.provider.title}…`;
     const body = {
       provider: part.provider.id,
       mappings: part.sent.map(({ email, to }) => ({ email, external_id: to })),
     };
-    const told = (done) => progress(label, (at + done * 0.9) / parts.length);
-    told(0.05);
+    const label = `Setting accounts at ${part.provider.title}…`;
+    const report = (sent) => progress(label, (at + sent * 0.9) / parts.length);
+    report(0.05);
     try {
-      const options = { type: "application/json", signal, progress: told };
-      const answer = await send("POST", "/api/admin/connections/user-mappings/sync", JSON.stringify(body), options);
-      sent.push(
-        `${part.provider.title}: ${number(answer.changed)} set, ${number(answer.matched - answer.changed)} unchanged.`,
-      );
-      missed.push(...answer.unmatched);
-    } catch (refusal) {
-      judged.refused = part;
-      refusal.before = sent.length ? `Done before that: ${sent.join(" ")}` : null;
-      throw refusal;
+      const options = { type: "application/json", signal, progress: report };
+      const answer = await upload("POST", "/api/admin/connections/user-mappings/sync", JSON.stringify(body), options);
+      const unchanged = formatNumber(answer.matched - answer.changed);
+      done.push(`${part.provider.title}: ${formatNumber(answer.changed)} set, ${unchanged} unchanged.`);
+      unmatched.push(...answer.unmatched);
+    } catch (problem) {
+      plan.rejected = part;
+      problem.doneBefore = done.length ? `Done before that: ${done.join(" ")}` : null;
+      throw problem;
     }
   }
-  const few = missed.slice(0, 20).map((email) => `${email} is not a known email and was skipped.`);
-  if (missed.length > few.length) few.push(`${number(missed.length - few.length)} more unknown emails were skipped.`);
-  return { title: "Import finished", means: sent.join(" "), list: few };
+  const list = unmatched.slice(0, MAX_SKIPPED).map((email) => `${email} was skipped, because nobody has this email.`);
+  const more = unmatched.length - list.length;
+  if (more > 0) list.push(`${formatNumber(more)} more unknown emails were skipped.`);
+  return { title: "Import finished", means: done.join(" "), list };
 }
 
-/** The service counts the rows that it was sent; a person counts the lines of the file. */
-function lines({ field, message }, { refused }) {
-  const lineOf = (text) => refused?.sent?.[Number(/mappings\[(\d+)\]/u.exec(text)?.[1])]?.line;
+/** The service names the position in the list that was sent, as `mappings[3]`; a person needs the line of the file. */
+function locateError({ field, message }, { rejected }) {
+  const findLine = (text) => rejected?.sent?.[Number(/mappings\[(\d+)\]/u.exec(text)?.[1])]?.line;
   return {
-    line: lineOf(field),
-    message: message.replace(/mappings\[(\d+)\]/gu, (all) => `line ${lineOf(all) ?? "?"}`),
+    line: findLine(field),
+    message: message.replace(/mappings\[(\d+)\]/gu, (position) => `line ${findLine(position) ?? "?"}`),
   };
 }

@@ -1,12 +1,12 @@
-// A CSV file of people: who is new, who changes, and what is wrong on which line.
-import { list, number, plural } from "./format.js";
-import { Importing } from "./importing.js";
-import { emailKey, plain, Unreadable, written, wrong, wrongEmail } from "./sheet.js";
-import { readAll, send } from "./transfer.js";
+// The import of a CSV file of people: which are new, which change, and which lines have errors.
+import { findEmailError, findTextError, normalizeTitle, toCsv, toEmailKey, UnreadableFile } from "./csv.js";
+import { formatCount, formatList, formatNumber } from "./format.js";
+import { ImportDialog } from "./import_dialog.js";
+import { readAll, upload } from "./transfer.js";
 import { html } from "./vendor/preact.js";
 
-// Our column: what it may be called.
-const COLUMNS = {
+/** The titles by which each of our columns is recognised. */
+const TITLES = {
   name: ["name", "fullname", "displayname"],
   email: ["email", "mail", "emailaddress"],
   user_id: ["userid", "employeeid", "personnelnumber"],
@@ -21,71 +21,84 @@ const KINDS = [
   { key: "wrong", label: "Errors" },
 ];
 
-export function PeopleImport({ file, onClose }) {
-  const prepare = (options) => readAll("/api/admin/people", "people", options);
-  return html`<${Importing} title="Import people" ...${{ file, prepare, judge, submit, lines, onClose }} />`;
+export function ImportPeople({ file, onClose }) {
+  const loadExisting = (options) => readAll("/api/admin/people", "people", options);
+  return html`<${ImportDialog} title="Import people"
+    ...${{ file, loadExisting, compare, submit, locateError, onClose }} />`;
 }
 
-function judge(sheet, people) {
-  const titles = sheet.titles.map(plain);
-  const at = {};
-  for (const [key, names] of Object.entries(COLUMNS)) {
-    const found = titles.findIndex((title) => names.includes(title));
-    if (found >= 0) at[key] = found;
-  }
-  for (const needed of ["name", "email"]) {
-    if (!(needed in at)) throw new Unreadable(`No column is named ${needed}. The first line has to name the columns.`);
-  }
-  const known = new Map(people.map((person) => [emailKey(person.email), person]));
-  const lineOf = new Map();
+function compare(sheet, people) {
+  const columnOf = findColumns(sheet);
+  const existing = new Map(people.map((person) => [toEmailKey(person.email), person]));
+  const firstLines = new Map();
   const rows = sheet.rows.map(({ line, cells }) => {
     const row = { line };
-    for (const key of Object.keys(at)) row[key] = (cells[at[key]] ?? "").trim();
-    return held(row, known, lineOf, cells.length > sheet.titles.length);
+    for (const [key, at] of Object.entries(columnOf)) row[key] = (cells[at] ?? "").trim();
+    const error = findRowError(row, firstLines, cells.length > sheet.titles.length);
+    return error ? { ...row, kind: "wrong", error } : compareRow(row, existing.get(toEmailKey(row.email)));
   });
-  const columns = Object.keys(at).map((key) => `“${sheet.titles[at[key]]}”`);
-  const unread = sheet.titles.filter((title, index) => title && !Object.values(at).includes(index));
+  const used = Object.values(columnOf);
+  const quote = (titles) => formatList(titles.map((title) => `“${title}”`));
+  const ignored = sheet.titles.filter((title, at) => title && !used.includes(at));
   const notes = [
-    `${plural(rows.length, "line")}. Columns used: ${list(columns)}. People are identified by email.`,
+    `${formatCount(rows.length, "line")}. Columns used: ${quote(used.map((at) => sheet.titles[at]))}. ` +
+      "People are identified by email.",
   ];
-  if (unread.length) notes.push(`Columns ignored: ${list(unread.map((title) => `“${title}”`))}.`);
-  const change = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
+  if (ignored.length) notes.push(`Columns ignored: ${quote(ignored)}.`);
+  const changeCount = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
   return {
     rows,
     notes,
-    at,
+    columnOf,
     kinds: KINDS,
-    columns: SHOWN,
-    action: () => `Import ${plural(change, "person", "people")}`,
-    isReady: change > 0,
+    columns: COLUMNS,
+    action: () => `Import ${formatCount(changeCount, "person", "people")}`,
+    isReady: changeCount > 0,
   };
 }
 
-/** Says of a line what it changes, or what is wrong with it. */
-function held(row, known, lineOf, isLong) {
-  const key = emailKey(row.email);
-  const person = known.get(key);
-  const first = lineOf.get(key);
-  if (first === undefined) lineOf.set(key, row.line);
-  const badName = row.name ? wrong(row.name, 200) : "is empty";
-  const badId = row.user_id ? wrong(row.user_id, 256) : null;
-  const word = row.active?.toLowerCase();
-  if (isLong) row.error = "has more cells than the first line";
-  else if (badName) row.error = `name ${badName}`;
-  else if (wrongEmail(row.email)) row.error = `email ${wrongEmail(row.email)}`;
-  else if (first !== undefined) row.error = `this email is already on line ${first}`;
-  else if (badId) row.error = `user_id ${badId}`;
-  else if (word && !YES.includes(word) && !NO.includes(word)) row.error = "active is neither true nor false";
-  if (row.error) return { ...row, kind: "wrong" };
+/** Returns the position of each of our columns in the file. */
+function findColumns(sheet) {
+  const titles = sheet.titles.map(normalizeTitle);
+  const columnOf = {};
+  for (const [key, names] of Object.entries(TITLES)) {
+    const found = titles.findIndex((title) => names.includes(title));
+    if (found >= 0) columnOf[key] = found;
+  }
+  for (const key of ["name", "email"]) {
+    if (!(key in columnOf)) throw new UnreadableFile(`No column is named ${key}. The first line must name the columns.`);
+  }
+  return columnOf;
+}
+
+/** Returns what is wrong with a row, or null. */
+function findRowError(row, firstLines, isTooLong) {
+  const key = toEmailKey(row.email);
+  const firstLine = firstLines.get(key);
+  if (firstLine === undefined) firstLines.set(key, row.line);
+  const nameError = row.name ? findTextError(row.name, 200) : "is empty";
+  const idError = row.user_id ? findTextError(row.user_id, 256) : null;
+  const active = row.active?.toLowerCase();
+  if (isTooLong) return "has more cells than the first line";
+  if (nameError) return `name ${nameError}`;
+  if (findEmailError(row.email)) return `email ${findEmailError(row.email)}`;
+  if (firstLine !== undefined) return `this email is already on line ${firstLine}`;
+  if (idError) return `user_id ${idError}`;
+  if (active && !YES.includes(active) && !NO.includes(active)) return "active is neither true nor false";
+  return null;
+}
+
+function compareRow(row, person) {
   if (!person) return { ...row, kind: "new" };
-  row.changes = [];
-  if (row.name !== person.name) row.changes.push(`name was ${person.name}`);
-  if (row.email !== person.email) row.changes.push(`email was ${person.email}`);
+  const active = row.active?.toLowerCase();
+  const changes = [];
+  if (row.name !== person.name) changes.push(`name was ${person.name}`);
+  if (row.email !== person.email) changes.push(`email was ${person.email}`);
   if (row.user_id !== undefined && row.user_id !== (person.user_id ?? ""))
-    row.changes.push(`id was ${person.user_id ?? "empty"}`);
-  if (word && YES.includes(word) !== person.active)
-    row.changes.push(person.active ? "becomes inactive" : "becomes active");
-  return { ...row, kind: row.changes.length ? "changed" : "same" };
+    changes.push(`id was ${person.user_id ?? "empty"}`);
+  if (active && YES.includes(active) !== person.active)
+    changes.push(person.active ? "becomes inactive" : "becomes active");
+  return { ...row, changes, kind: changes.length ? "changed" : "same" };
 }
 
 const CHANGE = {
@@ -94,10 +107,10 @@ const CHANGE = {
   same: () => "unchanged",
   wrong: ({ error }) => error,
 };
-const SHOWN = [
-  { key: "line", title: "Line", width: 4, cell: ({ line }) => number(line) },
+const COLUMNS = [
+  { key: "line", title: "Line", width: 4, cell: ({ line }) => formatNumber(line) },
   {
-    key: "who",
+    key: "person",
     title: "Person",
     width: 15,
     cell: ({ name, email }) => html`<span class="two"><span>${name || "–"}</span>
@@ -112,22 +125,23 @@ const SHOWN = [
   },
 ];
 
-async function submit(judged, { signal, progress }) {
-  const keys = Object.keys(judged.at);
-  judged.sent = judged.rows.filter(({ kind }) => kind !== "wrong");
-  const text = written([keys, ...judged.sent.map((row) => keys.map((key) => armoured(row[key])))]);
-  const told = (done) =>
-    progress(done < 1 ? "Uploading the file…" : "Importing…", done < 1 ? done : 0);
-  told(0);
-  const answer = await send("POST", "/api/admin/people", text, { type: "text/csv", signal, progress: told });
+async function submit(plan, { signal, progress }) {
+  const keys = Object.keys(plan.columnOf);
+  plan.sent = plan.rows.filter(({ kind }) => kind !== "wrong");
+  const text = toCsv([keys, ...plan.sent.map((row) => keys.map((key) => row[key]))]);
+  const report = (done) => progress(done < 1 ? "Uploading the file…" : "Importing…", done < 1 ? done : 0);
+  report(0);
+  const answer = await upload("POST", "/api/admin/people", text, { type: "text/csv", signal, progress: report });
+  const counts = [
+    [answer.created, "new"],
+    [answer.updated, "changed"],
+    [answer.unchanged, "unchanged"],
+  ];
   return {
     title: "Import finished",
-    means: `${number(answer.created)} new, ${number(answer.updated)} changed, ${number(answer.unchanged)} unchanged.`,
+    means: `${counts.map(([count, word]) => `${formatNumber(count)} ${word}`).join(", ")}.`,
   };
 }
 
-/** What begins with an apostrophe and a formula loses the apostrophe at the service: it gets another to lose. */
-const armoured = (cell) => (/^'+[=+\-@\t\r＝＋－＠]/u.test(cell ?? "") ? `'${cell}` : cell);
-
-/** The service counts the lines that it was sent: the first names the columns, and each row is one. */
-const lines = ({ line, message }, { sent }) => ({ line: sent[line - 2]?.line ?? null, message });
+/** The service counts the lines that were sent, where line 1 has the column titles. */
+const locateError = ({ line, message }, { sent }) => ({ line: sent[line - 2]?.line ?? null, message });

@@ -1,90 +1,91 @@
-// One table of people and their accounts: each cell is chosen by typing, and every change can be taken back.
+// The page of all mappings: a table of people and their accounts. Typing chooses an account; each change can be undone.
 import { call } from "./api.js";
-import { useConnected } from "./connected.js";
-import { directoryOf, useNames } from "./directory.js";
+import { useConnectedProviders } from "./connected_providers.js";
+import { DataGrid } from "./data_grid.js";
 import { useEvents } from "./events.js";
-import { narrow, useDropped, useTyped } from "./filters.js";
-import { plural } from "./format.js";
-import { MappingsImport } from "./import_mappings.js";
-import { Picker } from "./picker.js";
+import { useFileDrop } from "./file_drop.js";
+import { formatCount } from "./format.js";
+import { ImportMappings } from "./import_mappings.js";
 import { connectionPath } from "./router.js";
-import { Rows } from "./rows.js";
-import { download } from "./transfer.js";
-import { Button, Drop, Empty, Field, Notice, Page, Progress, toast } from "./ui.js";
+import { downloadCsv } from "./transfer.js";
+import { Button, EmptyState, Field, FileDrop, Notice, Page, Progress, showToast } from "./ui.js";
+import { setFilters, useTypedFilter } from "./url_filters.js";
+import { getDirectory, useUserNames } from "./user_directory.js";
+import { UserPicker } from "./user_picker.js";
 import { html, useMemo, useRef, useState } from "./vendor/preact.js";
 
 const PATH = "/api/admin/connections/user-mappings";
 
 export default function Mappings({ route }) {
   const { query } = route;
-  const { connected: providers, problem, reload } = useConnected();
+  const { providers, problem, reload } = useConnectedProviders();
   const [file, setFile] = useState(null);
-  const isOver = useDropped(setFile);
-  const empty = html`<${Empty} icon="plug" title="Nothing is connected yet"
+  const isOver = useFileDrop(setFile);
+  const empty = html`<${EmptyState} icon="plug" title="Nothing is connected yet"
     action=${html`<${Button} look="primary" to="/">Connect a service<//>`}>
-    Once a service is connected, everyone is listed here with their accounts.<//>`;
+    Once a service is connected, all people are listed here with their accounts.<//>`;
   return html`
-    <${Page} title="Mappings" lead="Who has which account, in every connected service.">
+    <${Page} title="Mappings" lead="The accounts of your people in each connected service.">
       ${problem && html`<${Notice} problem=${problem} onRetry=${reload} />`}
       ${!providers && !problem && html`<${Progress} label="Loading…" />`}
       ${providers && (providers.length ? html`<${Table} ...${{ providers, query, setFile, isOver }} />` : empty)}
-      ${file && html`<${MappingsImport} file=${file} providers=${providers ?? []} onClose=${() => setFile(null)} />`}
+      ${file && html`<${ImportMappings} file=${file} providers=${providers ?? []} onClose=${() => setFile(null)} />`}
     <//>
   `;
 }
 
 function Table({ providers, query, setFile, isOver }) {
-  const [typed, setTyped] = useTyped(query, "q");
+  const [typed, setTyped] = useTypedFilter(query, "q");
   const [stale, setStale] = useState(0);
   const [total, setTotal] = useState(null);
   const [problem, setProblem] = useState(null);
-  const [isWriting, setWriting] = useState(false);
-  const rows = useRef(null);
+  const [isExporting, setExporting] = useState(false);
+  const grid = useRef(null);
   useEvents({ mappings: true }, () => setStale((count) => count + 1));
 
-  const set = (person, provider, id) =>
-    rows.current.update((row) => {
+  const showAccount = (person, provider, id) =>
+    grid.current.update((row) => {
       if (row.person_id !== person.person_id) return row;
       return { ...row, external_ids: { ...row.external_ids, [provider.id]: id ?? undefined } };
     });
 
-  // Gives an account to a person, or with none takes theirs away. What is shown changes at once, and back if refused.
-  const give = async (person, provider, user, before) => {
+  // Maps an account to a person, or none. The table shows it at once, and the old account again if the service rejects it.
+  const setAccount = async (person, provider, user, before) => {
     setProblem(null);
-    set(person, provider, user?.external_id);
+    showAccount(person, provider, user?.external_id);
     const path = `${PATH}/${encodeURIComponent(person.person_id)}`;
     try {
       if (user) await call("PUT", path, { provider: provider.id, external_id: user.external_id });
       else await call("DELETE", `${path}/${encodeURIComponent(provider.id)}`);
-      const directory = directoryOf(provider.id);
-      if (before) directory.given(before, null);
-      if (user) directory.given(user.external_id, { id: person.person_id, name: person.name });
-      const undo = () => give(person, provider, before && { external_id: before }, user?.external_id ?? null);
-      const words = user
+      const directory = getDirectory(provider.id);
+      if (before) directory.setPerson(before, null);
+      if (user) directory.setPerson(user.external_id, { id: person.person_id, name: person.name });
+      const undo = () => setAccount(person, provider, before && { external_id: before }, user?.external_id ?? null);
+      const message = user
         ? `${person.name} is now ${user.name || user.external_id} at ${provider.title}.`
         : `${person.name} is no longer mapped at ${provider.title}.`;
-      toast(words, "ok", { label: "Undo", run: undo });
-    } catch (refusal) {
-      set(person, provider, before);
-      const wanted = user
+      showToast(message, "ok", { label: "Undo", run: undo });
+    } catch (rejection) {
+      showAccount(person, provider, before);
+      const title = user
         ? `${user.name || user.external_id} was not mapped to ${person.name}`
         : `${person.name} is still mapped`;
-      setProblem({ refusal, title: wanted, why: user && refusal.errors?.[0]?.message });
+      setProblem({ rejection, title, reason: user && rejection.errors?.[0]?.message });
     }
   };
 
-  const names = useNames(providers);
-  const columns = useMemo(() => [PERSON, ...providers.map((provider) => column(provider, give))], [providers, names]);
+  const names = useUserNames(providers);
+  const columns = useMemo(() => [PERSON, ...providers.map((provider) => getColumn(provider, setAccount))], [providers, names]);
   const filter =
     query.state && providers.some(({ id }) => id === query.provider) ? `${query.state} ${query.provider}` : "all";
-  const narrowed = new URLSearchParams();
-  if (query.q) narrowed.set("q", query.q);
+  const filters = new URLSearchParams();
+  if (query.q) filters.set("q", query.q);
   if (filter !== "all") {
-    narrowed.set("provider", query.provider);
-    narrowed.set("state", query.state);
+    filters.set("provider", query.provider);
+    filters.set("state", query.state);
   }
   const load = async (offset, limit, options) => {
-    const page = await call("GET", `${PATH}?offset=${offset}&limit=${limit}&${narrowed}`, undefined, options);
+    const page = await call("GET", `${PATH}?offset=${offset}&limit=${limit}&${filters}`, undefined, options);
     setTotal(page.total);
     return { rows: page.users, total: page.total };
   };
@@ -97,28 +98,30 @@ function Table({ providers, query, setFile, isOver }) {
   }
   const choose = (value) => {
     const [state, provider] = value === "all" ? ["", ""] : value.split(" ");
-    narrow(query, { state, provider });
+    setFilters(query, { state, provider });
   };
-  const write = async () => {
-    setWriting(true);
-    await download(PATH, "mappings").catch((refusal) => setProblem({ refusal, title: "The file could not be created" }));
-    setWriting(false);
+  const exportCsv = async () => {
+    setExporting(true);
+    await downloadCsv(PATH, "mappings").catch((rejection) =>
+      setProblem({ rejection, title: "The file could not be created" }),
+    );
+    setExporting(false);
   };
-  const isNarrowed = [...narrowed].length > 0;
-  const matched = providers.filter(({ users }) => users);
+  const isFiltered = [...filters].length > 0;
+  const matchable = providers.filter(({ hasUsers }) => hasUsers);
 
   return html`
     <div class="toolbar">
       <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
       <${Field} label="Show" kind="choice" required=${true} choices=${choices} value=${filter} onInput=${choose} />
-      <p class="count muted" role="status">${total === null ? "" : plural(total, "person", "people")}</p>
-      <${Button} icon="download" isBusy=${isWriting} onClick=${write}>Export CSV<//>
+      <p class="count muted" role="status">${total === null ? "" : formatCount(total, "person", "people")}</p>
+      <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>
     </div>
     ${
-      matched.length > 0 &&
+      matchable.length > 0 &&
       html`<p class="row links">
       <span class="muted">Match by email:</span>
-      ${matched.map(
+      ${matchable.map(
         ({ id, title }) => html`<${Button} key=${id} look="quiet" icon="link" to=${connectionPath(id, "match")}
         aria-label=${`Match ${title}`}>${title}<//>`,
       )}
@@ -126,24 +129,23 @@ function Table({ providers, query, setFile, isOver }) {
     }
     ${
       problem &&
-      html`<${Notice} problem=${problem.refusal} isBrief=${Boolean(problem.why)}
-      title=${problem.title} means=${problem.why ? `This account ${problem.why}.` : undefined}
-      todo=${problem.why ? "Unmap it there first, or choose another account." : undefined}
+      html`<${Notice} problem=${problem.rejection} isBrief=${Boolean(problem.reason)}
+      title=${problem.title} means=${problem.reason ? `This account ${problem.reason}.` : undefined}
+      todo=${problem.reason ? "Remove that mapping first, or choose another account." : undefined}
       action=${html`<${Button} onClick=${() => setProblem(null)}>Close<//>`} />`
     }
-    <${Rows} label="People and their accounts" columns=${columns} load=${load} query=${narrowed.toString()}
-      stale=${stale}
-      handle=${rows} empty=${html`<${Nobody} isNarrowed=${isNarrowed} />`} />
-    <p class="muted small keys">Arrow keys move; typing or Enter chooses an account, Delete removes it.</p>
-    <${Drop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
-      help="or drop one on this page. Columns: email, and one for each service. You review the changes first." />
+    <${DataGrid} label="People and their accounts" columns=${columns} load=${load} query=${filters.toString()}
+      stale=${stale} handle=${grid} empty=${html`<${NoPeople} isFiltered=${isFiltered} />`} />
+    <p class="muted small keys">Use the arrow keys to move. Type or press Enter to choose an account, and Delete to remove it.</p>
+    <${FileDrop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
+      help="or drop one on this page. Columns: email, and one for each service. You can review the changes first." />
     ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to review its changes</div>`}
   `;
 }
 
-function Nobody({ isNarrowed }) {
-  if (isNarrowed) return html`<${Empty} icon="search" title="No matches">Change the search or the filter.<//>`;
-  return html`<${Empty} icon="people" title="No people yet" action=${html`<${Button} look="primary"
+function NoPeople({ isFiltered }) {
+  if (isFiltered) return html`<${EmptyState} icon="search" title="No matches">Change the search or the filter.<//>`;
+  return html`<${EmptyState} icon="people" title="No people yet" action=${html`<${Button} look="primary"
     to="/people">Add people<//>`}>
     Add people one by one, or all at once from a CSV file.<//>`;
 }
@@ -155,7 +157,7 @@ const PERSON = {
   cell: (row) => html`<span class="two"><span>${row.name}</span><span class="muted small">${row.email}</span></span>`,
 };
 
-function column(provider, give) {
+function getColumn(provider, setAccount) {
   const current = (row) => row.external_ids?.[provider.id] ?? null;
   return {
     key: provider.id,
@@ -165,16 +167,16 @@ function column(provider, give) {
     edit: (
       row,
       { text, done },
-    ) => html`<${Picker} provider=${provider.id} title=${provider.title} person=${row} text=${text}
-      current=${current(row)} done=${done} onPick=${(user) => give(row, provider, user, current(row))}
-      onClear=${() => give(row, provider, null, current(row))} />`,
-    clear: (row) => current(row) && give(row, provider, null, current(row)),
+    ) => html`<${UserPicker} provider=${provider.id} title=${provider.title} person=${row} text=${text}
+      current=${current(row)} done=${done} onPick=${(user) => setAccount(row, provider, user, current(row))}
+      onClear=${() => setAccount(row, provider, null, current(row))} />`,
+    clear: (row) => current(row) && setAccount(row, provider, null, current(row)),
   };
 }
 
 function Account({ id, provider }) {
-  if (!id) return html`<span class="muted" aria-hidden="true">–</span><span class="unseen">not mapped</span>`;
-  const user = directoryOf(provider).byId.get(id);
+  if (!id) return html`<span class="muted" aria-hidden="true">–</span><span class="visually-hidden">not mapped</span>`;
+  const user = getDirectory(provider).byId.get(id);
   if (!user?.name) return html`<span class="mono">${id}</span>`;
   return html`<span class="two"><span>${user.name}</span><span class="muted small mono">${id}</span></span>`;
 }

@@ -1,34 +1,34 @@
-// What each code of the API means for a person: what happened, what it means for the connections, what to do.
+// Explains each error code of the API: what happened, what it means for the connections, what to do.
 
 const NOTHING_CHANGED = "Nothing was changed. Every connection keeps working.";
 
 // code: [what happened, what it means, what to do]
-const WORDS = {
+const EXPLANATIONS = {
   unreachable: [
     "The service is not responding",
     "What this page shows may be out of date. Connections are kept in the service and are not affected.",
-    "Check that the service is running and that the network is there, then try again.",
+    "Check that the service is running and that you are online, then try again.",
   ],
-  invalid_request: ["Something in it is not right", NOTHING_CHANGED, "Correct what is named here, and send it again."],
-  unauthenticated: ["You are no longer signed in", NOTHING_CHANGED, "Sign in again; you return to this page."],
+  invalid_request: ["Some of the input is not valid", NOTHING_CHANGED, "Correct what is named here, and send it again."],
+  unauthenticated: ["You are no longer signed in", NOTHING_CHANGED, "Sign in again. You return to this page afterwards."],
   forbidden: ["You are not allowed to do this", NOTHING_CHANGED, "Ask an Executive to do it, or sign in as one."],
   unknown_provider: [
     "Provider not found",
     "Its plugin was removed, or the address is mistyped.",
-    "The list of plugins shows what there is.",
+    "See the list of plugins.",
   ],
   unknown_person: ["Person not found", "Someone may have removed them in the meantime.", "Reload the list."],
-  not_found: ["Not found", NOTHING_CHANGED, "It may have ended in the meantime: reload the page."],
+  not_found: ["Not found", NOTHING_CHANGED, "It may have ended in the meantime. Reload the page."],
   conflict: [
     "Someone changed this in the meantime",
     "Nothing was done, so none of their changes are lost.",
-    "See how it stands now, then decide again.",
+    "Look at the current state, then decide again.",
   ],
-  not_connected: ["This provider is not connected", "There is nothing to ask it for yet.", "Connect it first."],
+  not_connected: ["This provider is not connected", "It can be used once it is connected.", "Connect it first."],
   needs_choice: [
     "Choose an organisation first",
     "The credential gives access to several; no work runs until one is chosen.",
-    "Choose the one that this connection is for.",
+    "Choose the organisation for this connection.",
   ],
   needs_reauth: [
     "The provider no longer accepts the credential",
@@ -38,17 +38,17 @@ const WORDS = {
   permission_missing: [
     "The credential lacks a permission",
     "Work that needs that permission fails; everything else keeps working.",
-    "Grant the permission that is named, at the provider, then check again.",
+    "Grant the named permission at the provider, then check again.",
   ],
   credential_rejected: [
-    "The provider refused the credential",
-    "Nothing was stored. What was connected before still is.",
+    "The provider rejected the credential",
+    "Nothing was changed. A previously stored credential is still in place.",
     "Compare what you entered with the provider's own page, and try again.",
   ],
   unsupported: ["This provider cannot do that", NOTHING_CHANGED, "There is nothing to fix here."],
   rate_limited: [
     "The provider is limiting requests",
-    "Work waits too, and is retried automatically.",
+    "Work waits in the meantime, and is retried automatically.",
     "Try again when the wait is over.",
   ],
   provider_error: [
@@ -68,31 +68,33 @@ const WORDS = {
   ],
   plugin_not_approved: [
     "The plugin is not approved",
-    "Its connection is kept, and no work runs through it until it is approved.",
+    "Its connection is kept, but no work runs through it until the plugin is approved.",
     "Approve it under Plugins.",
   ],
   overloaded: ["The service is busy", NOTHING_CHANGED, "Try again in a few seconds."],
   sealed: [
     "The service is sealed",
-    "Its master key is missing or wrong, so no stored credential opens: no work runs, and nothing is lost or changed.",
+    "Its master key is missing or wrong, so stored credentials cannot be decrypted. No work runs, but nothing is lost.",
     "Start the service with the right key. The Service page says what is wrong with it.",
   ],
   internal: [
     "Something went wrong inside Jackfield",
-    "What you asked for may not have been done. Stored connections are not affected.",
+    "Your request may not have been carried out. Stored connections are not affected.",
     "Try again. If it keeps happening, look for the request id in the service's log.",
   ],
 };
 
-/** `{title, means, todo}` for a Problem, or for any other error. */
-export function explain(problem) {
-  const [title, means, todo] = WORDS[problem?.code] ?? WORDS.internal;
+/** Returns `{title, means, todo}` for a Problem or any other error. */
+export function explainProblem(problem) {
+  const [title, means, todo] = EXPLANATIONS[problem?.code] ?? EXPLANATIONS.internal;
   const wait = problem?.retryAfter;
   return { title, means, todo: wait ? `${todo} Wait ${wait} s.` : todo };
 }
 
-/** The provider's own word for a refusal, out of the sentence that the API makes of it; null where there is none. */
-export function wordOf(detail) {
-  const word = /refused the credential: (.+); nothing was stored/s.exec(detail ?? "")?.[1];
-  return word ?? null;
+/**
+ * Returns the reason that the provider gave for rejecting a credential. The API reports it as
+ * `the provider rejected the credential: {reason}. Nothing was changed …`.
+ */
+export function extractRejectionReason(detail) {
+  return /(?:refused|rejected) the credential: (.+?)(?:; nothing was stored|\. Nothing was changed)/s.exec(detail ?? "")?.[1] ?? null;
 }

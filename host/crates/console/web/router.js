@@ -1,22 +1,22 @@
-// Which page is shown: the address is the state, by the history API. Each path here is a line in the service's api.rs.
+// Chooses the page from the address, and changes the address through the history API. Each path is also a route of the API.
 import { html, useEffect, useState } from "./vendor/preact.js";
 
 const ROUTES = [
   ["connections", /^\/$/],
   ["signin", /^\/signin$/],
-  ["connect", /^\/connections\/([^/]+)$/],
+  ["connection", /^\/connections\/([^/]+)$/],
   ["users", /^\/connections\/([^/]+)\/users$/],
   ["match", /^\/connections\/([^/]+)\/match$/],
   ["people", /^\/people$/],
   ["mappings", /^\/mappings$/],
-  ["providers", /^\/providers$/],
-  ["provider", /^\/providers\/([^/]+)$/],
+  ["plugins", /^\/providers$/],
+  ["plugin", /^\/providers\/([^/]+)$/],
   ["audit", /^\/audit$/],
   ["service", /^\/service$/],
 ];
 
-/** Reads an address: `{page, provider, path, query}`; a page that is none is `missing`. */
-function read() {
+/** Parses the address into `{page, provider, path, query}`. The page of an unknown path is `missing`. */
+function parseAddress() {
   const path = location.pathname.replace(/(.)\/+$/, "$1");
   const query = Object.fromEntries(new URLSearchParams(location.search));
   for (const [page, pattern] of ROUTES) {
@@ -31,55 +31,55 @@ function read() {
   return { page: "missing", provider: null, path, query };
 }
 
-/** The page of a path. */
-export const pageOf = (path) => ROUTES.find(([, pattern]) => pattern.test(path))?.[0] ?? "missing";
+/** Returns the page of a path. */
+export const findPage = (path) => ROUTES.find(([, pattern]) => pattern.test(path))?.[0] ?? "missing";
 
-let route = read();
+let route = parseAddress();
+let isNavigated = false;
 const listeners = new Set();
-let moves = 0;
 
-/** How often the page has changed since the start: none yet means that the browser set the focus itself. */
-export const moved = () => moves;
+/** Whether the page has changed since the console was loaded. On the first page, the browser sets the focus itself. */
+export const hasNavigated = () => isNavigated;
 
-function arrive() {
+function updateRoute() {
   const before = route;
-  route = read();
-  if (route.path !== before.path) moves += 1;
+  route = parseAddress();
+  if (route.path !== before.path) isNavigated = true;
   for (const listener of listeners) listener(route);
 }
 
-addEventListener("popstate", arrive);
+addEventListener("popstate", updateRoute);
 
-/** Goes to a path of the console. With `replace` the one before is forgotten; `?…` alone changes the query. */
-export function go(path, { replace = false } = {}) {
-  const leaves = new URL(path, location.href).pathname !== location.pathname;
+/** Opens a path of the console; `?…` alone changes the query. With `replace`, the history keeps no entry of the old path. */
+export function navigate(path, { replace = false } = {}) {
+  const isOtherPage = new URL(path, location.href).pathname !== location.pathname;
   history[replace ? "replaceState" : "pushState"](null, "", path);
-  arrive();
-  if (leaves) scrollTo(0, 0);
+  updateRoute();
+  if (isOtherPage) scrollTo(0, 0);
 }
 
-/** The page that is shown now. */
+/** Returns the current route, and renders again when it changes. */
 export function useRoute() {
-  const [now, set] = useState(route);
+  const [current, setCurrent] = useState(route);
   useEffect(() => {
-    listeners.add(set);
-    set(route);
-    return () => listeners.delete(set);
+    listeners.add(setCurrent);
+    setCurrent(route);
+    return () => listeners.delete(setCurrent);
   }, []);
-  return now;
+  return current;
 }
 
 /** A link within the console. */
 export function Link({ to, children, ...rest }) {
   const click = (event) => {
-    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-    if (!plain || event.defaultPrevented) return;
+    const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (!isPlain || event.defaultPrevented) return;
     event.preventDefault();
-    go(to);
+    navigate(to);
   };
   return html`<a href=${to} onClick=${click} ...${rest}>${children}</a>`;
 }
 
-/** The path of a provider's page: its connection, or with `page` its users, its match. */
+/** Returns the path of a connection, or of its `users` or `match` page. */
 export const connectionPath = (provider, page = "") =>
   `/connections/${encodeURIComponent(provider)}${page && `/${page}`}`;

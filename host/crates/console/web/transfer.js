@@ -1,9 +1,9 @@
-// What is larger than one answer: lists read whole by pages, files sent with their progress, files given out.
+// Large transfers: lists that are read page by page, uploads with progress, CSV downloads.
 import { Problem, call, endSession, session } from "./api.js";
 
 const PAGE = 1_000;
 
-/** Reads a whole list by pages; `progress(read, total)` after each. */
+/** Reads a whole list page by page. Calls `progress(read, total)` after each page. */
 export async function readAll(path, key, { signal, progress = () => {} } = {}) {
   const items = [];
   for (;;) {
@@ -14,8 +14,11 @@ export async function readAll(path, key, { signal, progress = () => {} } = {}) {
   }
 }
 
-/** Sends a body and tells how far it is, from 0 to 1: `fetch` cannot. Gives the answer, or throws a Problem. */
-export function send(method, path, body, { type, signal, progress = () => {} }) {
+/**
+ * Sends a body and reports its progress from 0 to 1, which `fetch` cannot. Returns the parsed response, or throws a
+ * Problem.
+ */
+export function upload(method, path, body, { type, signal, progress = () => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(method, path);
@@ -28,7 +31,7 @@ export function send(method, path, body, { type, signal, progress = () => {} }) 
       try {
         answer = JSON.parse(request.responseText);
       } catch {
-        // What stands between may answer with a page of its own: the status has to do.
+        // A proxy in between may answer with a page of its own. Only the status is known then.
       }
       if (request.status < 300) return resolve(answer);
       if (request.status === 401) endSession();
@@ -37,14 +40,14 @@ export function send(method, path, body, { type, signal, progress = () => {} }) 
       return reject(new Problem(request.status, answer, Number.isFinite(wait) ? wait : null));
     };
     request.onerror = () => reject(new Problem(0, { title: "No answer", detail: "The service cannot be reached." }));
-    request.onabort = () => reject(new DOMException("It was stopped.", "AbortError"));
+    request.onabort = () => reject(new DOMException("The upload was stopped.", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
     request.send(body);
   });
 }
 
-/** Gives a list out as a CSV file. */
-export async function download(path, name) {
+/** Downloads a list as a CSV file, named after the list and the date. */
+export async function downloadCsv(path, name) {
   const response = await call("GET", path, undefined, { raw: true, headers: { accept: "text/csv" } });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());

@@ -1,32 +1,33 @@
-// The pieces that all pages are made of: buttons, status, dialogs, notices, progress, times.
+// The components that all pages use: buttons, statuses, dialogs, notices, progress bars, times, toasts and the page itself.
+import { formatAgo, formatDate, getHue, getInitials, toSentence } from "./format.js";
 import { Icon } from "./icons.js";
-import { ago, date, hue, monogram, sentence } from "./format.js";
-import { explain } from "./problems.js";
-import { Link, moved } from "./router.js";
+import { explainProblem } from "./problems.js";
+import { hasNavigated, Link } from "./router.js";
 import { html, useEffect, useId, useRef, useState } from "./vendor/preact.js";
 
-export { Drop, Field, HelpLink } from "./field.js";
-export { Icon, Mark } from "./icons.js";
+export { Field, HelpLink } from "./field.js";
+export { FileDrop } from "./file_drop.js";
+export { Icon, Logo } from "./icons.js";
 
 /**
- * A button, or with `to` a link that looks like one. `look` is `primary`, `plain`, `danger` or `quiet`. While `isBusy`
- * it says so and takes no click, but keeps the focus.
+ * A button, or with `to` a link that looks like one. `look` is `primary`, `plain`, `danger` or `quiet`. While `isBusy`,
+ * it shows a spinner and ignores clicks, but keeps the focus.
  */
 export function Button({ look = "plain", icon, isBusy, to, onClick, children, type = "button", ...rest }) {
-  const sign = isBusy ? html`<span class="spin" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`;
-  const inside = html`${sign}<span>${children}</span>`;
-  if (to) return html`<${Link} to=${to} class=${`button ${look}`} ...${rest}>${inside}<//>`;
+  const symbol = isBusy ? html`<span class="spin" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`;
+  const content = html`${symbol}<span>${children}</span>`;
+  if (to) return html`<${Link} to=${to} class=${`button ${look}`} ...${rest}>${content}<//>`;
   const click = (event) => {
     if (isBusy) event.preventDefault();
     else onClick?.(event);
   };
   return html`
     <button type=${type} class=${`button ${look}`} aria-busy=${isBusy ? "true" : undefined}
-      aria-disabled=${isBusy ? "true" : undefined} onClick=${click} ...${rest}>${inside}</button>
+      aria-disabled=${isBusy ? "true" : undefined} onClick=${click} ...${rest}>${content}</button>
   `;
 }
 
-const SIGNS = {
+const STATUS_ICONS = {
   ok: "check",
   ready: "link",
   soon: "clock",
@@ -37,18 +38,18 @@ const SIGNS = {
   off: "off",
 };
 
-/** A state in word, icon and colour: `ok`, `ready`, `soon`, `wait`, `bad`, `ask`, `locked`, `off` or `none`. */
+/** A status as a word, an icon and a colour. `kind` is a key of `STATUS_ICONS`, or `none`. */
 export function Status({ kind, word }) {
-  return html`<span class=${`status ${kind}`}><${Icon} name=${SIGNS[kind] ?? "idle"} />${word}</span>`;
+  return html`<span class=${`status ${kind}`}><${Icon} name=${STATUS_ICONS[kind] ?? "idle"} />${word}</span>`;
 }
 
-/** The letters that stand for a provider, coloured by its id. */
+/** The initials of a provider, coloured by its id. */
 export function Monogram({ id, title }) {
-  const paint = (element) => element?.style.setProperty("--hue", hue(id));
-  return html`<span class="monogram" aria-hidden="true" ref=${paint}>${monogram(title ?? id)}</span>`;
+  const setColour = (element) => element?.style.setProperty("--hue", getHue(id));
+  return html`<span class="monogram" aria-hidden="true" ref=${setColour}>${getInitials(title ?? id)}</span>`;
 }
 
-/** A dialog in front of the page. The focus goes in, and back to where it was; Escape and `onClose` end it. */
+/** A modal dialog. It takes the focus and gives it back at the end. Escape and the close button call `onClose`. */
 export function Dialog({ title, onClose, actions, isWide, children }) {
   const element = useRef(null);
   const latest = useRef(onClose);
@@ -56,22 +57,22 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
   const id = useId();
   useEffect(() => {
     const dialog = element.current;
-    // A second Escape closes it whatever is said to the first.
-    const closed = () => latest.current();
-    dialog.addEventListener("close", closed);
+    // Browsers close a dialog on a second Escape even if the first was prevented.
+    const handleClose = () => latest.current();
+    dialog.addEventListener("close", handleClose);
     dialog.showModal();
     return () => {
-      dialog.removeEventListener("close", closed);
+      dialog.removeEventListener("close", handleClose);
       dialog.close();
     };
   }, []);
   const body = useRef(null);
-  // What is longer than the window can be scrolled by keys, too.
+  // A body that is longer than the window gets a tab stop, so that it can be scrolled by keys.
   useEffect(() => {
-    const judge = () => (body.current.tabIndex = body.current.scrollHeight > body.current.clientHeight ? 0 : -1);
-    const watch = new ResizeObserver(judge);
-    for (const part of [body.current, ...body.current.children]) watch.observe(part);
-    return () => watch.disconnect();
+    const updateTabIndex = () => (body.current.tabIndex = body.current.scrollHeight > body.current.clientHeight ? 0 : -1);
+    const observer = new ResizeObserver(updateTabIndex);
+    for (const part of [body.current, ...body.current.children]) observer.observe(part);
+    return () => observer.disconnect();
   });
   const cancel = (event) => {
     event.preventDefault();
@@ -90,24 +91,25 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
 }
 
 /**
- * What happened, what it means, what to do. With a `problem` the words come from its code; `title`, `means` and `todo`
- * say more where a page knows more; with `isBrief` the details stand elsewhere, beside their fields. `kind` is `bad`, `warn`, `ok` or `info`.
+ * A message: what happened, what it means, what to do. With a `problem`, the text comes from its code, and `title`,
+ * `means` and `todo` override parts of it. With `isBrief`, the details are left out, because fields show them. `kind` is
+ * `bad`, `warn`, `ok` or `info`.
  */
 export function Notice({ kind, problem, isBrief, title, means, todo, action, onRetry, children }) {
-  const said = problem ? explain(problem) : {};
+  const explanation = problem ? explainProblem(problem) : {};
   const shown = kind ?? (problem ? "bad" : "info");
   const icon = { bad: "bad", warn: "warn", ok: "check", info: "info" }[shown];
   const fields = problem?.errors?.filter((error) => error?.message) ?? [];
   return html`
     <div class=${`notice ${shown}`} role=${shown === "bad" ? "alert" : "status"}>
       <${Icon} name=${icon} />
-      <div class="notice-words">
-        <p class="notice-title">${title ?? said.title}</p>
-        ${problem?.detail && !isBrief && html`<p class="wrap">${sentence(problem.detail)}</p>`}
+      <div class="notice-text">
+        <p class="notice-title">${title ?? explanation.title}</p>
+        ${problem?.detail && !isBrief && html`<p class="wrap">${toSentence(problem.detail)}</p>`}
         ${fields.length > 1 && !isBrief && html`<ul>${fields.slice(0, 8).map((error) => html`<li class="wrap">
           ${error.line ? `Line ${error.line}: ` : ""}${error.field ? `${error.field} ` : ""}${error.message}</li>`)}</ul>`}
-        ${(means ?? said.means) && html`<p>${means ?? said.means}</p>`}
-        ${(todo ?? said.todo) && html`<p>${todo ?? said.todo}</p>`}
+        ${(means ?? explanation.means) && html`<p>${means ?? explanation.means}</p>`}
+        ${(todo ?? explanation.todo) && html`<p>${todo ?? explanation.todo}</p>`}
         ${children}
         ${(action || onRetry) && html`<div class="row">
           ${onRetry && html`<${Button} icon="refresh" onClick=${onRetry}>Try again<//>`}${action}
@@ -118,7 +120,7 @@ export function Notice({ kind, problem, isBrief, title, means, todo, action, onR
   `;
 }
 
-/** Something that goes on: a bar where `max` is known, else one that only moves. `label` says what, in words. */
+/** A progress bar with a label. Without `max`, the bar shows only that work is in progress. */
 export function Progress({ value, max, label, children }) {
   const id = useId();
   const isKnown = Number.isFinite(max) && max > 0;
@@ -133,33 +135,32 @@ export function Progress({ value, max, label, children }) {
   `;
 }
 
-/** True once `isOn` has lasted so long that it is worth a word: half a second, where nothing else is said. */
+/** Returns true if `isOn` has been true for `after` milliseconds, so that only slow work is announced. */
 export function useSlow(isOn, after = 300) {
-  const [isSlow, set] = useState(false);
+  const [isSlow, setSlow] = useState(false);
   useEffect(() => {
-    set(false);
+    setSlow(false);
     if (!isOn) return undefined;
-    const timer = setTimeout(() => set(true), after);
+    const timer = setTimeout(() => setSlow(true), after);
     return () => clearTimeout(timer);
   }, [isOn]);
   return isOn && isSlow;
 }
 
 /**
- * Takes the focus to `element` when `what` changes and the focus was lost by that, as it is when the button that was
- * pressed is not there any more.
+ * Moves the focus to `element` if it was lost when `state` changed, for example because the pressed button was removed.
  */
-export function useFoundFocus(element, what) {
-  const before = useRef(what);
+export function useFocusRecovery(element, state) {
+  const before = useRef(state);
   useEffect(() => {
-    if (before.current === what) return;
-    before.current = what;
+    if (before.current === state) return;
+    before.current = state;
     if (document.activeElement === document.body || !document.activeElement) element.current?.focus();
-  }, [what]);
+  }, [state]);
 }
 
-/** Nothing there yet: why, and what to do first. */
-export const Empty = ({ icon = "idle", title, children, action }) => html`
+/** Shown instead of an empty list: why it is empty, and what to do. */
+export const EmptyState = ({ icon = "idle", title, children, action }) => html`
   <div class="empty">
     <${Icon} name=${icon} />
     <h2>${title}</h2>
@@ -168,25 +169,25 @@ export const Empty = ({ icon = "idle", title, children, action }) => html`
   </div>
 `;
 
-/** A moment as a person says it; the exact one is its title. */
+/** A time relative to now, with the exact time as its title. */
 export function Time({ at }) {
-  const [, turn] = useState(0);
+  const [, redraw] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => turn((count) => count + 1), 20_000);
+    const timer = setInterval(() => redraw((count) => count + 1), 20_000);
     return () => clearInterval(timer);
   }, []);
   if (!at) return null;
-  return html`<time datetime=${at} title=${date(at)}>${ago(at)}</time>`;
+  return html`<time datetime=${at} title=${formatDate(at)}>${formatAgo(at)}</time>`;
 }
 
-/** A page: its heading, which takes the focus when one came here by a link, a lead, and its actions. */
+/** A page: heading, lead, actions and content. The heading gets the focus if a link of the console led here. */
 export function Page({ title, lead, actions, back, children }) {
   const heading = useRef(null);
   useEffect(() => {
     document.title = `${title} · Jackfield`;
   }, [title]);
   useEffect(() => {
-    if (moved()) heading.current?.focus({ preventScroll: true });
+    if (hasNavigated()) heading.current?.focus({ preventScroll: true });
   }, []);
   return html`
     <div class="page">
@@ -203,39 +204,39 @@ export function Page({ title, lead, actions, back, children }) {
   `;
 }
 
-let told = [];
-let listen = () => {};
-let count = 0;
+let toasts = [];
+let onToasts = () => {};
+let toastCount = 0;
 
 /**
- * Says something that needs no answer, at the edge of the page, for a few seconds. `kind` is `ok` or `bad`. An `action`,
- * `{label, run}`, is a button on it, and gives it half a minute.
+ * Shows a message in the corner of the page for a few seconds. `kind` is `ok` or `bad`. With an `action`, `{label, run}`,
+ * it has a button and stays for half a minute.
  */
-export function toast(words, kind = "ok", action = null) {
-  const drop = () => {
-    told = told.filter((other) => other !== one);
-    listen(told);
+export function showToast(message, kind = "ok", action = null) {
+  const remove = () => {
+    toasts = toasts.filter((other) => other !== toast);
+    onToasts(toasts);
   };
   const run = () => {
-    drop();
+    remove();
     action.run();
   };
-  const one = { key: (count += 1), words, kind, action: action && { label: action.label, run } };
-  told = [...told.slice(-2), one];
-  listen(told);
-  setTimeout(drop, action ? 30_000 : kind === "bad" ? 12_000 : 6_000);
+  const toast = { key: (toastCount += 1), message, kind, action: action && { label: action.label, run } };
+  toasts = [...toasts.slice(-2), toast];
+  onToasts(toasts);
+  setTimeout(remove, action ? 30_000 : kind === "bad" ? 12_000 : 6_000);
 }
 
-/** Where toasts are shown. Stands once, in the shell. */
+/** Shows the toasts. The frame contains it once. */
 export function Toasts() {
-  const [shown, set] = useState(told);
+  const [shown, setShown] = useState(toasts);
   useEffect(() => {
-    listen = set;
+    onToasts = setShown;
   }, []);
   return html`
     <div class="toasts" role="status" aria-live="polite">
-      ${shown.map(({ key, words, kind, action }) => html`<p key=${key} class=${`toast ${kind}`}>
-        <${Icon} name=${kind === "bad" ? "bad" : "check"} /><span>${words}</span>
+      ${shown.map(({ key, message, kind, action }) => html`<p key=${key} class=${`toast ${kind}`}>
+        <${Icon} name=${kind === "bad" ? "bad" : "check"} /><span>${message}</span>
         ${action && html`<${Button} look="quiet" onClick=${action.run}>${action.label}<//>`}</p>`)}
     </div>
   `;

@@ -1,29 +1,32 @@
-// Whom a provider knows: a page at a time, searched, with who is mapped to a person here and who is not.
+// The page of a provider's users: page by page or searched, with the person to whom each user is mapped.
 import { call, Problem } from "./api.js";
-import { useConnections, useProviders } from "./data.js";
-import { folded, number, plural } from "./format.js";
-import { connectionPath, go, Link } from "./router.js";
-import { Button, Empty, Field, Notice, Page, Progress, Status, useSlow } from "./ui.js";
+import { foldText, formatCount, formatNumber } from "./format.js";
+import { useConnections, usePlugins } from "./live_lists.js";
+import { connectionPath, Link, navigate } from "./router.js";
+import { Button, EmptyState, Field, Notice, Page, Progress, Status, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
-const LIMIT = 100;
-const WALK_LIMIT = 200;
-/** Found ones that are shown; who looks for one person needs no more. */
-const MOST_FOUND = 500;
+/** Users on a page. */
+const PAGE = 100;
+/** Users in one request of a search. */
+const SEARCH_PAGE = 200;
+/** A search stops after so many matches. */
+const MAX_MATCHES = 500;
+const TYPING_MS = 300;
 
-const matches = (user, wanted) => folded(`${user.name} ${user.email ?? ""} ${user.external_id}`).includes(wanted);
+const containsText = (user, text) => foldText(`${user.name} ${user.email ?? ""} ${user.external_id}`).includes(text);
 
-function pagePath(provider, cursor, limit) {
+function pathOf(provider, cursor, limit) {
   const query = new URLSearchParams({ limit, with: "person", ...(cursor && { cursor }) });
   return `/api/admin/connections/${encodeURIComponent(provider)}/users?${query}`;
 }
 
-function Rows({ users, provider, title }) {
+function UsersTable({ users, provider, title }) {
   const unmapped = `/mappings?${new URLSearchParams({ provider, state: "unmapped" })}`;
   return html`
     <div class="card flush"><div class="scroll">
       <table class="stacked">
-        <caption class="unseen">Users of ${title}</caption>
+        <caption class="visually-hidden">Users of ${title}</caption>
         <thead><tr>
           <th scope="col">Name</th><th scope="col">Email</th><th scope="col">At ${title}</th><th scope="col">Person</th>
         </tr></thead>
@@ -36,7 +39,7 @@ function Rows({ users, provider, title }) {
               <td>${user.person
                 ? html`<${Link} to=${`/mappings?${new URLSearchParams({ q: user.person.name })}`}>${user.person.name}<//>`
                 : html`<${Link} to=${unmapped} class="muted">
-                    Not mapped<span class="unseen">: ${user.name}. Map this user</span><//>`}</td>
+                    Not mapped<span class="visually-hidden">: ${user.name}. Map this user</span><//>`}</td>
             </tr>
           `)}
         </tbody>
@@ -45,66 +48,67 @@ function Rows({ users, provider, title }) {
   `;
 }
 
-/** Goes through every page of the provider, and keeps who fits. Gives back how to stop. */
-function walk(provider, fits, onStep) {
+/** Reads all pages of the provider and collects the users that match. Returns a function that stops this. */
+function searchUsers(provider, isMatch, onStep) {
   const abort = new AbortController();
   const found = [];
-  let seen = 0;
+  let checked = 0;
   (async () => {
     let cursor = null;
     try {
       do {
-        const page = await call("GET", pagePath(provider, cursor, WALK_LIMIT), undefined, { signal: abort.signal });
-        seen += page.users.length;
-        found.push(...page.users.filter(fits).slice(0, MOST_FOUND - found.length));
+        const page = await call("GET", pathOf(provider, cursor, SEARCH_PAGE), undefined, { signal: abort.signal });
+        checked += page.users.length;
+        found.push(...page.users.filter(isMatch).slice(0, MAX_MATCHES - found.length));
         cursor = page.next_cursor;
-        onStep({ found: [...found], seen, isOver: !cursor || found.length >= MOST_FOUND });
-      } while (cursor && found.length < MOST_FOUND);
+        onStep({ found: [...found], checked, isOver: !cursor || found.length >= MAX_MATCHES });
+      } while (cursor && found.length < MAX_MATCHES);
     } catch (problem) {
-      if (problem.name !== "AbortError") onStep({ found: [...found], seen, isOver: true, problem });
+      if (problem.name !== "AbortError") onStep({ found: [...found], checked, isOver: true, problem });
     }
   })();
   return () => {
     abort.abort();
-    onStep({ found: [...found], seen, isOver: true, isStopped: true });
+    onStep({ found: [...found], checked, isOver: true, isStopped: true });
   };
 }
 
-function Search({ provider, title, wanted, only }) {
-  const [step, set] = useState({ found: [], seen: 0, isOver: false });
+function SearchResults({ provider, title, text, state }) {
+  const [step, setStep] = useState({ found: [], checked: 0, isOver: false });
   const stop = useRef(() => {});
   useEffect(() => {
-    let isHere = true;
-    set({ found: [], seen: 0, isOver: false });
-    const fits = (user) => (!wanted || matches(user, wanted)) && (!only || Boolean(user.person) === (only === "mapped"));
-    stop.current = walk(provider, fits, (next) => isHere && set(next));
+    let isCurrent = true;
+    setStep({ found: [], checked: 0, isOver: false });
+    const isMatch = (user) =>
+      (!text || containsText(user, text)) && (!state || Boolean(user.person) === (state === "mapped"));
+    stop.current = searchUsers(provider, isMatch, (next) => isCurrent && setStep(next));
     return () => {
-      isHere = false;
+      isCurrent = false;
       stop.current();
     };
-  }, [provider, wanted, only]);
-  const { found, seen, isOver, isStopped, problem } = step;
+  }, [provider, text, state]);
+  const { found, checked, isOver, isStopped, problem } = step;
   return html`
-    ${!isOver && html`<${Progress} label=${`${number(seen)} checked, ${number(found.length)} found…`}>
+    ${!isOver && html`<${Progress} label=${`${formatNumber(checked)} users checked, ${formatNumber(found.length)} found…`}>
       <div><${Button} onClick=${() => stop.current()}>Stop<//></div><//>`}
-    ${isOver && html`<p class="muted" role="status">${found.length >= MOST_FOUND
-      ? `Showing the first ${number(MOST_FOUND)}. Refine the search to narrow it down.`
-      : `${plural(found.length, "user")} found among ${number(seen)}${isStopped ? " (stopped early)" : ""}.`}</p>`}
+    ${isOver && html`<p class="muted" role="status">${found.length >= MAX_MATCHES
+      ? `Only the first ${formatNumber(MAX_MATCHES)} are shown. Refine the search to find others.`
+      : `${formatCount(found.length, "user")} found among ${formatNumber(checked)}${isStopped ? " (stopped early)" : ""}.`}</p>`}
     ${problem && html`<${Notice} problem=${problem} />`}
-    ${found.length > 0 && html`<${Rows} users=${found} provider=${provider} title=${title} />`}
-    ${isOver && !found.length && !problem && html`<${Empty} icon="search" title="No users found">
+    ${found.length > 0 && html`<${UsersTable} users=${found} provider=${provider} title=${title} />`}
+    ${isOver && !found.length && !problem && html`<${EmptyState} icon="search" title="No users found">
       No name, email or ID at ${title} matches.<//>`}
   `;
 }
 
-/** One page after another, each as the provider gives it. */
-function Pages({ provider, title }) {
-  // The cursors of the pages so far; the last one is shown.
+/** Shows one page of users at a time. */
+function UserPages({ provider, title }) {
+  // The cursors of the pages up to the shown one.
   const [cursors, setCursors] = useState([null]);
   const [page, setPage] = useState(null);
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(true);
-  const [round, retry] = useState(0);
+  const [attempt, setAttempt] = useState(0);
   const isSlow = useSlow(isBusy);
   const top = useRef(null);
   const cursor = cursors.at(-1);
@@ -112,13 +116,13 @@ function Pages({ provider, title }) {
     const abort = new AbortController();
     setBusy(true);
     setProblem(null);
-    call("GET", pagePath(provider, cursor, LIMIT), undefined, { signal: abort.signal })
+    call("GET", pathOf(provider, cursor, PAGE), undefined, { signal: abort.signal })
       .then(setPage)
       .catch((failure) => failure.name !== "AbortError" && setProblem(failure))
       .finally(() => abort.signal.aborted || setBusy(false));
     return () => abort.abort();
-  }, [provider, cursor, round]);
-  const turn = (next) => {
+  }, [provider, cursor, attempt]);
+  const showPage = (next) => {
     setCursors(next);
     top.current?.scrollIntoView({ block: "nearest" });
   };
@@ -127,88 +131,87 @@ function Pages({ provider, title }) {
       ? html`<${Button} to="/">Go to connections<//>`
       : ["not_connected", "needs_reauth", "needs_choice", "permission_missing"].includes(problem.code) &&
         html`<${Button} look="primary" to=${connectionPath(provider)}>Go to ${title}<//>`;
-    return html`<${Notice} problem=${problem} action=${action || undefined} onRetry=${() => retry(round + 1)} />`;
+    return html`<${Notice} problem=${problem} action=${action || undefined} onRetry=${() => setAttempt(attempt + 1)} />`;
   }
   const users = page?.users ?? [];
-  // Not `disabled`: that would take the focus away from who presses on.
+  // The buttons use `aria-disabled`, because `disabled` would take the focus from a button while it is pressed repeatedly.
   const canGoBack = cursors.length > 1 && !isBusy;
   const canGoOn = Boolean(page?.next_cursor) && !isBusy;
   return html`
     <div class="stack" ref=${top}>
-      ${isSlow && html`<${Progress} label=${`Asking ${title} for its users…`} />`}
-      ${users.length > 0 && html`<${Rows} users=${users} provider=${provider} title=${title} />`}
-      ${page && !users.length && !isBusy && html`<${Empty} icon="people"
+      ${isSlow && html`<${Progress} label=${`Loading users from ${title}…`} />`}
+      ${users.length > 0 && html`<${UsersTable} users=${users} provider=${provider} title=${title} />`}
+      ${page && !users.length && !isBusy && html`<${EmptyState} icon="people"
         title=${page.next_cursor ? "This page is empty" : "No users"}>
-        ${page.next_cursor ? "The provider has more pages." : `${title} shows no users to this credential.`}<//>`}
+        ${page.next_cursor ? "The provider has more pages." : `${title} returns no users for this credential.`}<//>`}
       ${page && html`<nav class="row apart" aria-label="Pages of users">
         <${Button} icon="back" aria-disabled=${!canGoBack}
-          onClick=${() => canGoBack && turn(cursors.slice(0, -1))}>Previous<//>
+          onClick=${() => canGoBack && showPage(cursors.slice(0, -1))}>Previous<//>
         <span class="muted small" role="status">Page ${cursors.length}</span>
         <${Button} icon="next" aria-disabled=${!canGoOn}
-          onClick=${() => canGoOn && turn([...cursors, page.next_cursor])}>Next<//>
+          onClick=${() => canGoOn && showPage([...cursors, page.next_cursor])}>Next<//>
       </nav>`}
     </div>
   `;
 }
 
-const ONLY = [
+const STATES = [
   { value: "mapped", label: "Mapped" },
   { value: "unmapped", label: "Not mapped" },
 ];
 
-/** Why a provider has no users to show, as far as that is known without asking it. */
-function whyNot(provider, isConnected, title) {
-  if (!provider && !isConnected) return new Problem(404, { code: "unknown_provider" });
-  if (provider?.capabilities && !provider.capabilities.users) {
+/** Returns why a provider has no users to show, if that is known without a request. */
+function findObstacle(plugin, isConnected, title) {
+  if (!plugin && !isConnected) return new Problem(404, { code: "unknown_provider" });
+  if (plugin?.capabilities && !plugin.capabilities.users) {
     return new Problem(409, { code: "unsupported", detail: `${title} has no users to list.` });
   }
   return isConnected ? null : new Problem(409, { code: "not_connected" });
 }
 
-/** The page of a provider's users. `?q=` and `?state=` hold what is looked for. */
+/** The page of a provider's users. The search is in the address, as `?q=` and `?state=`. */
 export default function Users({ route }) {
   const id = route.provider;
-  const { providers, problem } = useProviders();
+  const { plugins, problem } = usePlugins();
   const { connections, problem: connectionsProblem } = useConnections();
-  const isThere = providers && connections;
+  const isLoaded = plugins && connections;
   const failure = problem ?? connectionsProblem;
-  const provider = providers?.find((one) => one.id === id);
-  const title = provider?.title ?? id;
-  const [typed, type] = useState(route.query.q ?? "");
-  const only = ["mapped", "unmapped"].includes(route.query.state) ? route.query.state : "";
-  const seek = (q, state) => {
+  const plugin = plugins?.find((one) => one.id === id);
+  const title = plugin?.title ?? id;
+  const [typed, setTyped] = useState(route.query.q ?? "");
+  const state = ["mapped", "unmapped"].includes(route.query.state) ? route.query.state : "";
+  const search = (q, state) => {
     const query = new URLSearchParams({ ...(q.trim() && { q: q.trim() }), ...(state && { state }) });
-    go(`${connectionPath(id, "users")}${query.size ? `?${query}` : ""}`, { replace: true });
+    navigate(`${connectionPath(id, "users")}${query.size ? `?${query}` : ""}`, { replace: true });
   };
   useEffect(() => {
     if (typed.trim() === (route.query.q ?? "")) return undefined;
-    const timer = setTimeout(() => seek(typed, only), 300);
+    const timer = setTimeout(() => search(typed, state), TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const wanted = folded((route.query.q ?? "").trim());
-  // What is known already is not asked for.
-  const known = isThere && whyNot(provider, connections.some((one) => one.provider === id), title);
+  const text = foldText((route.query.q ?? "").trim());
+  const obstacle = isLoaded && findObstacle(plugin, connections.some((one) => one.provider === id), title);
   const back = { to: connectionPath(id), label: title };
-  if (!isThere || known) {
+  if (!isLoaded || obstacle) {
     return html`<${Page} title=${`Users of ${title}`} back=${back}>
-      ${known && html`<${Notice} kind="info" problem=${known} action=${html`<${Button} look="primary"
-        to=${known.code === "not_connected" ? connectionPath(id) : "/"}>
-        ${known.code === "not_connected" ? `Connect ${title}` : "Go to connections"}<//>`} />`}
-      ${!isThere && failure && html`<${Notice} problem=${failure} />`}
+      ${obstacle && html`<${Notice} kind="info" problem=${obstacle} action=${html`<${Button} look="primary"
+        to=${obstacle.code === "not_connected" ? connectionPath(id) : "/"}>
+        ${obstacle.code === "not_connected" ? `Connect ${title}` : "Go to connections"}<//>`} />`}
+      ${!isLoaded && failure && html`<${Notice} problem=${failure} />`}
     <//>`;
   }
   const actions = html`<${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>`;
   return html`
-    <${Page} title=${`Users of ${title}`} lead="Everyone the provider lists, and the person each one is mapped to."
+    <${Page} title=${`Users of ${title}`} lead="All users that the provider lists, and the person to whom each is mapped."
       back=${back} actions=${actions}>
       <div class="toolbar" role="search">
-        <${Field} label="Search" kind="search" value=${typed} onInput=${type} placeholder="Name, email or ID" />
-        <${Field} label="Show" kind="choice" value=${only} choices=${[{ value: "", label: "Everyone" }, ...ONLY]} required
-          onInput=${(value) => seek(typed, value)} />
+        <${Field} label="Search" kind="search" value=${typed} onInput=${setTyped} placeholder="Name, email or ID" />
+        <${Field} label="Show" kind="choice" value=${state} choices=${[{ value: "", label: "Everyone" }, ...STATES]} required
+          onInput=${(value) => search(typed, value)} />
       </div>
-      ${wanted || only
-        ? html`<${Search} key=${`${wanted}|${only}`} provider=${id} title=${title} wanted=${wanted} only=${only} />`
-        : html`<${Pages} provider=${id} title=${title} />`}
+      ${text || state
+        ? html`<${SearchResults} key=${`${text}|${state}`} ...${{ provider: id, title, text, state }} />`
+        : html`<${UserPages} provider=${id} title=${title} />`}
     <//>
   `;
 }

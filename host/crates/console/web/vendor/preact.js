@@ -1,4 +1,4 @@
-// The one door to what is vendored here: Preact, its hooks, and `html`, htm's templates bound to Preact.
+// Exports everything that the console uses of the vendored libraries: Preact, its hooks, and `html`, htm's templates for Preact.
 import htm from "./htm.module.js";
 import { h } from "./preact.module.js";
 

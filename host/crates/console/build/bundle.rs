@@ -1,0 +1,338 @@
+//! Bundles the modules of the console's first page into one script, so that a browser requests one file, not twenty.
+//!
+//! It supports only the import and export forms that our modules and the vendored ones use; any other form fails the
+//! build. In the bundle, each module is a function with its own scope that returns an object with its exports. The object
+//! is a constant from which other modules read their imports. Modules outside the bundle import that constant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fmt::Write as _,
+};
+
+/// The placeholder in the page for the path of all other files.
+pub(crate) const BASE: &str = "{{base}}";
+
+/// The folder with the vendored libraries.
+pub(crate) const VENDOR: &str = "vendor";
+
+/// The script that the page runs. It becomes the bundle.
+const ENTRY: &str = "app.js";
+
+/// The link with which the page preloads a module.
+const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"";
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A parsed module.
+struct Module {
+    /// Each destructuring pattern of imported names, with the name of the other module.
+    imports: Vec<(String, String)>,
+    /// Each exported name, with its expression inside the module.
+    exports: Vec<(String, String)>,
+    /// The code without imports, and without the keyword `export`.
+    body: String,
+    /// The code without imports, but with its exports.
+    code: String,
+}
+
+/// Bundles into `app.js` its imports and those of the modules that the page preloads. Preloaded modules stay separate files.
+///
+/// # Errors
+///
+/// Fails if a module is missing, if modules import each other in a circle, or if a module uses an unsupported form.
+pub(crate) fn bundle(page: &str, files: &mut Files) -> Outcome<()> {
+    let mut modules = BTreeMap::new();
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".js")) {
+        let module = Module::parse(name, str::from_utf8(bytes)?).map_err(|error| format!("{name}: {error}"))?;
+        modules.insert(name.clone(), module);
+    }
+    let preloaded: BTreeSet<&str> = page
+        .split(PRELOAD)
+        .skip(1)
+        .filter_map(|rest| rest.strip_prefix(BASE)?.strip_prefix('/')?.split('"').next())
+        .filter(|name| *name != ENTRY)
+        .collect();
+    let mut order = Vec::new();
+    for name in preloaded.iter().copied().chain([ENTRY]) {
+        visit(name, &modules, &mut Vec::new(), &mut order)?;
+    }
+    order.retain(|name| !preloaded.contains(name.as_str()));
+
+    for (name, module) in &modules {
+        if order.contains(name) {
+            files.remove(name);
+        } else {
+            files.insert(name.clone(), module.to_separate_file(&order)?.into_bytes());
+        }
+    }
+    let mut script = String::new();
+    for name in &order {
+        script += &modules[name].to_bundle_part(name, &order)?;
+    }
+    let constants: Vec<String> = order.iter().map(|name| constant_of(name)).collect();
+    writeln!(script, "export {{ {} }};", constants.join(", "))?;
+    files.insert(ENTRY.to_owned(), script.into_bytes());
+    Ok(())
+}
+
+/// Adds a module to the order, after all modules that it imports.
+fn visit(
+    name: &str,
+    modules: &BTreeMap<String, Module>,
+    importers: &mut Vec<String>,
+    order: &mut Vec<String>,
+) -> Outcome<()> {
+    if order.iter().any(|added| added == name) {
+        return Ok(());
+    }
+    if importers.iter().any(|importer| importer == name) {
+        return Err(format!("{} import each other in a circle", importers.join(", ")).into());
+    }
+    let module = modules.get(name).ok_or_else(|| format!("{name} is imported, but does not exist"))?;
+    importers.push(name.to_owned());
+    for (_, from) in &module.imports {
+        visit(from, modules, importers, order)?;
+    }
+    importers.pop();
+    order.push(name.to_owned());
+    Ok(())
+}
+
+/// Returns the name of the constant with a module's exports.
+fn constant_of(name: &str) -> String {
+    format!("${}", name.replace(|character: char| !character.is_ascii_alphanumeric(), "_"))
+}
+
+impl Module {
+    /// Parses a module. Imports and exports start a line; in vendored, minified code they may also follow another statement.
+    fn parse(name: &str, text: &str) -> Outcome<Self> {
+        let text = if name.starts_with(VENDOR) {
+            text.replace(";export", ";\nexport").replace("}export", "}\nexport")
+        } else {
+            text.to_owned()
+        };
+        let mut module = Self { imports: Vec::new(), exports: Vec::new(), body: String::new(), code: String::new() };
+        let mut remaining = text.as_str();
+        while !remaining.is_empty() {
+            let before = remaining;
+            if let Some(after) = remaining.strip_prefix("import").filter(|after| after.starts_with([' ', '{'])) {
+                let (statement, after) = after.split_once(';').ok_or("an import has no semicolon")?;
+                let (names, from) = statement.rsplit_once("from").ok_or("an import has no `from`")?;
+                module.imports.push((to_pattern(names)?, resolve(name, from)?));
+                remaining = after.strip_prefix('\n').unwrap_or(after);
+                continue;
+            }
+            if let Some(after) = remaining.strip_prefix("export").filter(|after| after.starts_with([' ', '{'])) {
+                remaining = module.parse_export(name, after.trim_start_matches(' '))?;
+            } else {
+                let (line, after) = remaining.split_at(remaining.find('\n').map_or(remaining.len(), |at| at + 1));
+                module.body.push_str(line);
+                remaining = after;
+            }
+            module.code.push_str(&before[..before.len() - remaining.len()]);
+        }
+        if module.body.contains("import.meta") {
+            return Err("import.meta is not supported: its URL differs in the bundle".into());
+        }
+        Ok(module)
+    }
+
+    /// Returns the module as a part of the bundle.
+    fn to_bundle_part(&self, name: &str, bundled: &[String]) -> Outcome<String> {
+        let mut text = format!("const {} = (() => {{\n", constant_of(name));
+        for (names, from) in &self.imports {
+            if !bundled.contains(from) {
+                return Err(format!("{name} imports {from}, which the page preloads as a separate file").into());
+            }
+            writeln!(text, "const {names} = {};", constant_of(from))?;
+        }
+        let exports: Vec<String> = self.exports.iter().map(|(public, own)| format!("{public}: {own}")).collect();
+        writeln!(text, "{}\nreturn {{ {} }};\n}})();", self.body, exports.join(", "))?;
+        Ok(text)
+    }
+
+    /// Returns the module as a separate file, which imports bundled modules from the bundle.
+    fn to_separate_file(&self, bundled: &[String]) -> Outcome<String> {
+        let (inside, others): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(_, from)| bundled.contains(from));
+        let mut text = String::new();
+        for (names, from) in others {
+            // An import renames with `as`, a pattern with a colon.
+            writeln!(text, "import {} from \"./{from}\";", names.replace(": ", " as "))?;
+        }
+        let constants: BTreeSet<String> = inside.iter().map(|(_, from)| constant_of(from)).collect();
+        let constants: Vec<String> = constants.into_iter().collect();
+        writeln!(text, "import {{ {} }} from \"./{ENTRY}\";", constants.join(", "))?;
+        for (names, from) in inside {
+            writeln!(text, "const {names} = {};", constant_of(from))?;
+        }
+        Ok(text + &self.code)
+    }
+
+    /// Parses what follows the keyword `export`, and returns the remaining text.
+    fn parse_export<'a>(&mut self, name: &str, text: &'a str) -> Outcome<&'a str> {
+        if let Some(list) = text.strip_prefix('{') {
+            let (list, after) = list.split_once('}').ok_or("a list of exports has no end")?;
+            let (end, after) = after.split_once(';').ok_or("a list of exports has no end")?;
+            let from = match end.trim().strip_prefix("from") {
+                Some(from) => {
+                    let from = resolve(name, from)?;
+                    let prefix = format!("{}.", constant_of(&from));
+                    // Without names: it only has to be in the bundle before this module.
+                    self.imports.push(("{}".to_owned(), from));
+                    prefix
+                }
+                None if end.trim().is_empty() => String::new(),
+                None => return Err(format!("`{end}` follows a list of exports").into()),
+            };
+            for one in list.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+                let (own, public) = one.split_once(" as ").unwrap_or((one, one));
+                self.exports.push((public.to_owned(), format!("{from}{own}")));
+            }
+            return Ok(after.strip_prefix('\n').unwrap_or(after));
+        }
+        let (line, after) = text.split_at(text.find('\n').map_or(text.len(), |at| at + 1));
+        let (public, own, declaration) = match line.strip_prefix("default function") {
+            Some(function) if function.starts_with('(') => {
+                ("default", "$default", format!("const $default = function{function}"))
+            }
+            Some(function) => {
+                let own = parse_identifier(function.trim_start()).ok_or("a default function has no name")?;
+                ("default", own, line.replacen("default ", "", 1))
+            }
+            None => {
+                let forms = ["async function ", "function ", "class ", "const "];
+                let own = forms.iter().find_map(|form| parse_identifier(line.strip_prefix(form)?));
+                let own = own.ok_or_else(|| format!("`export {}` is not a supported form", line.trim_end()))?;
+                (own, own, line.to_owned())
+            }
+        };
+        self.exports.push((public.to_owned(), own.to_owned()));
+        self.body.push_str(&declaration);
+        Ok(after)
+    }
+}
+
+/// Returns the identifier at the start of a text.
+fn parse_identifier(text: &str) -> Option<&str> {
+    let end = text.find(|character: char| !character.is_ascii_alphanumeric() && !"_$".contains(character))?;
+    (end > 0).then(|| &text[..end])
+}
+
+/// Converts the names of an import into a destructuring pattern.
+fn to_pattern(names: &str) -> Outcome<String> {
+    let names = names.split_whitespace().collect::<Vec<_>>().join(" ");
+    if names.starts_with('{') && names.ends_with('}') {
+        return Ok(names.replace(" as ", ": "));
+    }
+    match parse_identifier(&format!("{names} ")) {
+        Some(identifier) if identifier == names => Ok(format!("{{ default: {names} }}")),
+        _ => Err(format!("`import {names}` is not a supported form").into()),
+    }
+}
+
+/// Returns the name of the module that `importer` imports as `quoted`.
+fn resolve(importer: &str, quoted: &str) -> Outcome<String> {
+    let quoted = quoted.trim();
+    let path = quoted.strip_prefix("\"./").and_then(|path| path.strip_suffix('"'));
+    let path = path.ok_or_else(|| format!("{quoted} is not a module of the same folder"))?;
+    let folder = importer.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    Ok(format!("{folder}{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "<link rel=\"modulepreload\" href=\"{{base}}/first.js\">";
+
+    fn bundle_modules(modules: &[(&str, &str)]) -> Outcome<BTreeMap<String, String>> {
+        let mut files: Files =
+            modules.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+        bundle(PAGE, &mut files)?;
+        Ok(files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect())
+    }
+
+    const MODULES: [(&str, &str); 6] = [
+        ("app.js", "import { a as b } from \"./part.js\";\nexport const c = b;\n"),
+        ("first.js", "import { html } from \"./vendor/library.js\";\nexport default function First() {}\n"),
+        ("later.js", "import { a } from \"./part.js\";\nimport First from \"./first.js\";\n  import text\n"),
+        ("part.js", "export const a = 1;\n// two\nexport async function two() {}\n"),
+        (
+            "vendor/library.js",
+            "import htm from \"./htm.js\";\nexport { h } from \"./h.js\";\nexport const html = htm;\n",
+        ),
+        ("vendor/htm.js", "var n=1;export default function(s){return n}\n"),
+    ];
+
+    #[test]
+    fn modules_of_the_first_page_are_bundled_and_others_import_from_the_bundle() {
+        let h = ("vendor/h.js", "var t=1,u=2;export{t as h,u};\n");
+        let files = bundle_modules(&[&MODULES[..], &[h]].concat()).expect("each form is supported");
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["app.js", "first.js", "later.js"]);
+        let script = "\
+const $vendor_htm_js = (() => {
+var n=1;
+const $default = function(s){return n}
+
+return { default: $default };
+})();
+const $vendor_h_js = (() => {
+var t=1,u=2;
+
+return { h: t, u: u };
+})();
+const $vendor_library_js = (() => {
+const { default: htm } = $vendor_htm_js;
+const {} = $vendor_h_js;
+const html = htm;
+
+return { h: $vendor_h_js.h, html: html };
+})();
+const $part_js = (() => {
+const a = 1;
+// two
+async function two() {}
+
+return { a: a, two: two };
+})();
+const $app_js = (() => {
+const { a: b } = $part_js;
+const c = b;
+
+return { c: c };
+})();
+export { $vendor_htm_js, $vendor_h_js, $vendor_library_js, $part_js, $app_js };
+";
+        assert_eq!(files["app.js"], script);
+        assert_eq!(
+            files["first.js"],
+            "import { $vendor_library_js } from \"./app.js\";\nconst { html } = $vendor_library_js;\n\
+             export default function First() {}\n"
+        );
+        assert_eq!(
+            files["later.js"],
+            "import { default as First } from \"./first.js\";\nimport { $part_js } from \"./app.js\";\n\
+             const { a } = $part_js;\n  import text\n"
+        );
+    }
+
+    #[test]
+    fn unsupported_forms_fail_the_build() {
+        for (text, expected) in [
+            ("export let a = 1;\n", "`export let a = 1;` is not a supported form"),
+            ("export default 1;\n", "`export default 1;` is not a supported form"),
+            ("import * as a from \"./part.js\";\n", "`import * as a` is not a supported form"),
+            ("import { a } from \"preact\";\n", "\"preact\" is not a module of the same folder"),
+            ("import { a } from \"./nowhere.js\";\n", "nowhere.js is imported, but does not exist"),
+            ("import { c } from \"./app.js\";\n", "app.js, part.js import each other in a circle"),
+            ("import First from \"./first.js\";\n", "part.js imports first.js, which the page preloads"),
+            ("export const a = import.meta.url;\n", "import.meta"),
+        ] {
+            let first = ("first.js", "export default function First() {}\n");
+            let error = bundle_modules(&[MODULES[0], first, ("part.js", text)]).expect_err(text).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

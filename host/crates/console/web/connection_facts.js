@@ -1,0 +1,34 @@
+// What is known about a connection, and how to check it now.
+import { call } from "./api.js";
+import { formatDuration } from "./format.js";
+import { showToast, Time } from "./ui.js";
+import { html } from "./vendor/preact.js";
+
+/** Checks a connection and shows the result in a toast. Returns the health, or null if the check failed. */
+export async function checkConnection(id, title) {
+  try {
+    const health = await call("GET", `/api/admin/connections/${encodeURIComponent(id)}/health`);
+    if (health.healthy) showToast(`${title} responded in ${formatDuration(health.latency_ms)}.`);
+    else showToast(`${title} has a problem: ${health.reason ?? "no reason given"}`, "bad");
+    return health;
+  } catch (problem) {
+    showToast(`${title} could not be checked: ${problem.message}`, "bad");
+    return null;
+  }
+}
+
+/** Lists who connected it and when, the last check, and when the token expires. */
+export function ConnectionFacts({ connection }) {
+  const { last_check: last, token_expires_at: expires } = connection;
+  return html`
+    <ul class="facts">
+      <li>Connected <${Time} at=${connection.connected_at} /> by ${connection.connected_by}</li>
+      ${last && html`<li>${last.healthy ? "Checked" : "Check failed"} <${Time} at=${last.at} />${" "}
+        ${last.healthy && `in ${formatDuration(last.latency_ms)}`}</li>`}
+      ${expires && html`<li>${Date.parse(expires) > Date.now() ? "Token expires" : "Token expired"} <${Time}
+        at=${expires} />,${" "}
+        ${connection.status === "expiring" ? "not renewed automatically" : "renewed automatically"}</li>`}
+      ${connection.status !== "connected" && html`<li>Status changed <${Time} at=${connection.since} /></li>`}
+    </ul>
+  `;
+}

@@ -1,0 +1,155 @@
+// Chooses a user of a provider by typing: an ARIA combobox with its list in a popover.
+import { formatCount, formatNumber } from "./format.js";
+import { useDirectory } from "./user_directory.js";
+import { html, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
+
+const MAX_OPTIONS = 40;
+
+/** Keeps a list next to its field, above or below, while the page scrolls. Returns a function that stops this. */
+function followField(field, list) {
+  const place = () => {
+    const box = field.getBoundingClientRect();
+    const below = innerHeight - box.bottom;
+    const isAbove = below < 240 && box.top > below;
+    const width = Math.min(Math.max(box.width, 300), innerWidth - 16);
+    list.style.setProperty("width", `${width}px`);
+    list.style.setProperty("left", `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`);
+    list.style.setProperty("max-height", `${Math.max(120, Math.min(340, (isAbove ? box.top : below) - 12))}px`);
+    list.style.setProperty("top", isAbove ? "auto" : `${box.bottom + 4}px`);
+    list.style.setProperty("bottom", isAbove ? `${innerHeight - box.top + 4}px` : "auto");
+  };
+  place();
+  addEventListener("scroll", place, { capture: true, passive: true });
+  addEventListener("resize", place, { passive: true });
+  return () => {
+    removeEventListener("scroll", place, { capture: true });
+    removeEventListener("resize", place);
+  };
+}
+
+/** `onPick(user)` gets `{external_id, name?, email?}`. `done(refocus)` ends editing. */
+export function UserPicker({ provider, title, person, current, text, done, onPick, onClear }) {
+  const directory = useDirectory(provider);
+  const [typed, setTyped] = useState(text);
+  const [at, setAt] = useState(null);
+  const input = useRef(null);
+  const list = useRef(null);
+  const id = `pick-${provider}-${person.person_id}`;
+
+  const users = directory.search(typed, person, MAX_OPTIONS);
+  const options = users.map((user) => ({ user, key: user.external_id }));
+  const own = typed.trim();
+  if (own && !directory.byId.has(own) && (directory.isComplete || directory.problem)) {
+    options.push({ user: { external_id: own }, key: "own", isOwn: true });
+  }
+  if (current && !own) options.push({ clears: true, key: "clear" });
+  // Enter chooses the likeliest user. Unlinking, and an id that is not listed, must be chosen with the arrow keys, unless
+  // the provider's users cannot be listed: then an id is what people type.
+  const isLikely = options[0]?.user && (!options[0].isOwn || directory.problem);
+  const chosen = Math.min(at ?? (isLikely ? 0 : -1), options.length - 1);
+
+  // A popover is in the browser's top layer, so that no scrolling element cuts it off.
+  useLayoutEffect(() => {
+    list.current.showPopover?.();
+    const stopFollowing = followField(input.current, list.current);
+    input.current.focus({ preventScroll: true });
+    input.current.setSelectionRange(text.length, text.length);
+    return stopFollowing;
+  }, []);
+
+  useLayoutEffect(() => {
+    list.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }, [chosen, typed]);
+
+  const choose = (option) => {
+    if (!option) return;
+    done();
+    if (option.clears) onClear();
+    else if (option.user.external_id !== current) onPick(option.user);
+  };
+  const onKeyDown = (event) => {
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
+    const step = moves[event.key];
+    if (step && options.length) {
+      const next = (chosen < 0 && step < 0 ? 0 : chosen) + step;
+      const end = options.length - 1;
+      // Single steps wrap around.
+      if (Math.abs(step) === 1) setAt(next < 0 ? end : next > end ? 0 : next);
+      else setAt(Math.max(0, Math.min(end, next)));
+    } else if (event.key === "Enter") choose(options[chosen]);
+    else if (event.key === "Escape") done();
+    else if (event.key === "Tab") return done(false);
+    else return undefined;
+    event.preventDefault();
+    return undefined;
+  };
+  const press = (event, option) => {
+    // Keeps the focus in the field; otherwise its blur ends editing before the click.
+    event.preventDefault();
+    choose(option);
+  };
+
+  return html`
+    <input
+      ref=${input}
+      class="picker"
+      role="combobox"
+      aria-label=${`Account of ${person.name} at ${title}`}
+      aria-expanded="true"
+      aria-controls=${`${id}-list`}
+      aria-autocomplete="list"
+      aria-activedescendant=${chosen >= 0 ? `${id}-${chosen}` : null}
+      aria-describedby=${`${id}-status`}
+      autocomplete="off"
+      spellcheck="false"
+      placeholder="Name, email or ID"
+      value=${typed}
+      onInput=${(event) => {
+        setTyped(event.target.value);
+        setAt(null);
+      }}
+      onKeyDown=${onKeyDown}
+      onBlur=${() => done(false)}
+    />
+    <div class="picker-list" popover="manual" ref=${list} onMouseDown=${(event) => event.preventDefault()}>
+      <ul role="listbox" id=${`${id}-list`} aria-label=${`Users of ${title}`}>
+        ${options.map(
+          (option, index) => html`<li
+            key=${option.key}
+            id=${`${id}-${index}`}
+            role="option"
+            aria-selected=${index === chosen ? "true" : "false"}
+            class="picker-option"
+            onMouseDown=${(event) => press(event, option)}
+          >
+            <${Option} option=${option} person=${person} current=${current} />
+          </li>`,
+        )}
+      </ul>
+      <p class="picker-status" id=${`${id}-status`} role="status">${describeStatus(directory, options, typed, title)}</p>
+    </div>
+  `;
+}
+
+function Option({ option, person, current }) {
+  const { user } = option;
+  if (option.clears) return html`<span class="picker-name">Unlink the account</span>`;
+  if (option.isOwn) return html`<span class="picker-name">Use “${user.external_id}” as the ID</span>`;
+  const other = user.person && user.person.id !== person.person_id;
+  return html`
+    <span class="picker-name">${user.name || user.external_id}${user.active === false && " (inactive)"}</span>
+    <span class="picker-more">
+      ${user.email ?? user.external_id}${other && html` · <strong>mapped to ${user.person.name}</strong>`}
+      ${user.external_id === current && " · current"}
+    </span>
+  `;
+}
+
+function describeStatus(directory, options, typed, title) {
+  if (directory.problem?.code === "unsupported") return `${title} does not list users. Type the account’s ID.`;
+  if (directory.problem) return `The users of ${title} could not be read: ${directory.problem.message} You can type an ID.`;
+  if (directory.isReading) return `Reading the users of ${title}: ${formatNumber(directory.users.length)} so far…`;
+  if (!directory.users.length) return `${title} lists no users.`;
+  const found = options.filter((option) => option.user && !option.isOwn).length;
+  return typed && !found ? "No matches." : `${formatCount(directory.users.length, "user")} of ${title}`;
+}
