@@ -23,7 +23,7 @@ pub(super) fn example(path: &str) -> String {
 async fn every_route_answers_every_caller_as_the_snapshot_says() {
     let slack = Slack::start().await;
     let mut table = String::new();
-    for route in api::routes() {
+    for route in api::route_table() {
         // A service for each route: failed tries are counted over all of them.
         let app = with_slack(&slack).start().await;
         write!(table, "{:<6} {:<62}", route.method.as_str(), route.path).expect("written");
@@ -50,10 +50,10 @@ fn is_admin(path: &str) -> bool {
 /// With what status the admin API turns a caller away; with none who is an Executive.
 fn refusal(caller: TestCaller) -> Option<u16> {
     match caller {
-        TestCaller::Nobody | TestCaller::Nonsense | TestCaller::Expired | TestCaller::Revoked => Some(401),
-        TestCaller::Member | TestCaller::Manager | TestCaller::Service | TestCaller::BrowserOfManager => Some(403),
+        TestCaller::Anonymous | TestCaller::UnknownToken | TestCaller::Expired | TestCaller::Revoked => Some(401),
+        TestCaller::Member | TestCaller::Manager | TestCaller::Service | TestCaller::ManagerBrowser => Some(403),
         // What the browser itself says about the page that sent it is judged beside the level.
-        TestCaller::Executive | TestCaller::Browser | TestCaller::BrowserLedAstray => None,
+        TestCaller::Executive | TestCaller::Browser | TestCaller::CrossSiteBrowser => None,
     }
 }
 
@@ -78,26 +78,26 @@ async fn no_path_spelling_bypasses_the_required_level() {
         for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
             let answer = app.send_as(TestCaller::Member, method.clone(), path, None).await;
             assert_eq!(answer.status, 403, "{method} {path}");
-            let answer = app.send_as(TestCaller::Nobody, method.clone(), path, None).await;
+            let answer = app.send_as(TestCaller::Anonymous, method.clone(), path, None).await;
             assert_eq!(answer.status, 401, "{method} {path}");
         }
     }
-    let head = app.send_as(TestCaller::Nobody, Method::HEAD, "/api/admin/connections", None).await;
+    let head = app.send_as(TestCaller::Anonymous, Method::HEAD, "/api/admin/connections", None).await;
     assert_eq!(head.status, 401);
 }
 
 #[tokio::test]
 async fn an_unknown_path_answers_404_to_an_executive() {
     let app = TestApp::builder().start().await;
-    let _ = app.get("/api/admin/nowhere").await.refused(404, "not_found");
-    let _ = app.send(Method::POST, "/api/admin/connections", None).await.refused(405, "method_not_allowed");
+    let _ = app.get("/api/admin/nowhere").await.problem(404, "not_found");
+    let _ = app.send(Method::POST, "/api/admin/connections", None).await.problem(405, "method_not_allowed");
 }
 
 #[tokio::test]
 async fn a_path_that_is_not_utf8_answers_400() {
     let app = TestApp::builder().start().await;
     for path in ["/api/admin/connections/%ff/status", "/api/admin/connections/%c3%28/health"] {
-        let _ = app.get(path).await.refused(400, "invalid_request");
+        let _ = app.get(path).await.problem(400, "invalid_request");
     }
 }
 
@@ -106,7 +106,7 @@ async fn too_many_failed_attempts_are_throttled_and_valid_ones_are_not() {
     let app = TestApp::builder().start().await;
     let mut refused = Vec::new();
     for _ in 0..40 {
-        let answer = app.send_as(TestCaller::Nonsense, Method::GET, "/api/admin/connections", None).await;
+        let answer = app.send_as(TestCaller::UnknownToken, Method::GET, "/api/admin/connections", None).await;
         refused.push(answer.status);
         if answer.status == 429 {
             assert!(answer.header("retry-after").is_some());
@@ -139,7 +139,7 @@ async fn a_request_for_an_unknown_host_name_is_rejected() {
         ("192.0.2.7:7420", 200),
     ] {
         let named = |request: reqwest::RequestBuilder| request.header("host", host);
-        let answer = app.send_made(TestCaller::Nobody, Method::GET, "/healthz", named).await;
+        let answer = app.send_request_as(TestCaller::Anonymous, Method::GET, "/healthz", named).await;
         assert_eq!(answer.status, status, "{host}");
     }
 }
@@ -147,10 +147,10 @@ async fn a_request_for_an_unknown_host_name_is_rejected() {
 #[tokio::test]
 async fn every_response_carries_its_request_id() {
     let app = TestApp::builder().start().await;
-    let problem = app.send_as(TestCaller::Nobody, Method::GET, "/api/admin/connections", None).await;
+    let problem = app.send_as(TestCaller::Anonymous, Method::GET, "/api/admin/connections", None).await;
     let id = problem.header("x-request-id").expect("an id").to_owned();
     assert_eq!(problem.header("www-authenticate"), Some("Bearer"));
     assert_eq!(problem.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(problem.header("cache-control"), Some("no-store"));
-    assert_eq!(problem.refused(401, "unauthenticated")["request_id"], id.as_str());
+    assert_eq!(problem.problem(401, "unauthenticated")["request_id"], id.as_str());
 }

@@ -5,5 +5,7 @@ pub(crate) mod errors;
 pub(crate) mod extractors;
 pub(crate) mod json_fields;
 pub(crate) mod middleware;
+pub(crate) mod paging;
+pub(crate) mod route;
 pub(crate) mod serving;
 pub(crate) mod streaming;

@@ -1,6 +1,6 @@
-//! Every route on one page, and the one layer around all of them that demands the access level.
+//! Jackfield's REST API. Every route is on this page, with the access level that it requires.
 //!
-//! A route is open only when its line here says so; whatever path nobody wrote down needs an Executive too.
+//! One middleware around all routes checks the level. A path that is not listed here requires an Executive.
 
 mod http;
 pub mod openapi;
@@ -11,13 +11,11 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodRouter, delete, get, patch, post, put},
 };
-use ::http::Method;
-use jackfield_core::{Clock, metrics::Metrics};
-use jackfield_sandbox::{Catalog, check};
+use jackfield_core::{Clock, metrics::MetricsRenderer};
+use jackfield_sandbox::{CHECK_TIME, Catalog};
 use jackfield_service::{
-    connections::{Connections, WALK_TIME},
+    connections::{ALL_USERS_TIMEOUT, Connections},
     people::People,
     plugins::Plugins,
 };
@@ -26,8 +24,8 @@ use jiff::Timestamp;
 
 use self::{
     http::{
-        callers as caller, errors as error, extractors as extract, json_fields as form, middleware as request,
-        streaming as stream,
+        callers, errors, extractors, middleware,
+        route::{delete, get, patch, post, put},
     },
     routes::{
         accounts, activity, alerts, audit, connections, console, docs, events, health, mappings, matching, oauth, oidc,
@@ -35,191 +33,190 @@ use self::{
     },
 };
 pub use self::{
-    http::callers::{FailedTries, JwtCallers, Site},
-    routes::events::Events,
-    http::extractors::LargeBodies,
-    routes::oidc::{CALLBACK as OIDC_CALLBACK, Oidc},
+    http::{
+        callers::{FailedAttempts, JwtCallers, Site},
+        extractors::LargeBodies,
+        route::{Access, Route},
+        serving::Server,
+    },
     openapi::example_of_pattern,
-    http::serving::Server,
+    routes::{
+        events::Events,
+        oidc::{CALLBACK_PATH as OIDC_CALLBACK_PATH, Oidc},
+    },
 };
 
-/// How long an answer may take in all: a call's own bound, and some for the database.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// The longest time a request may take: a call's own limit, and some for the database.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
 
-/// The route whose answer may take longer: it reads every page of a provider's users.
+/// This route may take longer, because it reads every page of a provider's users.
 const MATCH: &str = "/api/admin/connections/{provider}/match";
 
-/// The route whose answer may wait for a component to be checked.
+/// This route may take longer, because it checks a component.
 const PROVIDERS: &str = "/api/admin/providers";
 
-/// What the handlers work with.
+/// What the handlers use.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct ApiState {
     pub store: Store,
     pub catalog: Arc<Catalog>,
     pub plugins: Plugins,
     pub clock: Clock,
     pub connections: Connections,
     pub people: People,
-    pub metrics: Metrics,
+    pub metrics: MetricsRenderer,
     pub events: Events,
     pub started_at: Timestamp,
-    /// Where browsers reach this service, as it is shown.
+    /// The service's address for browsers, to show it.
     pub public_url: Arc<str>,
-    /// The host names under which browsers and clients may call, besides loopback's.
+    /// The host names that requests may be sent to, besides `localhost` and IP addresses.
     pub hosts: Arc<[String]>,
-    /// Where browsers reach the service, for its cookies and against other sites' pages.
+    /// The service's address for browsers, for cookies and for the check of a request's origin.
     pub site: Site,
-    pub failed_tries: FailedTries,
+    pub failed_attempts: FailedAttempts,
     pub large_bodies: LargeBodies,
-    /// The callers by JWT, where an identity provider is set.
+    /// Authenticates JWTs, if an identity provider is configured for them.
     pub jwt: Option<JwtCallers>,
-    /// The identity provider through which people sign in, where one is set.
+    /// The identity provider through which people sign in, if one is configured.
     pub oidc: Option<Oidc>,
 }
 
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody.
-    Open,
-    /// Who has a session, whatever the level; a bearer token is no session.
-    SignedIn,
-    /// Executives.
-    Executive,
-}
-
-/// One line of the API.
-pub struct Route {
-    pub method: Method,
-    pub path: &'static str,
-    pub access: Access,
-    handler: fn() -> MethodRouter<State>,
-}
-
-impl std::fmt::Debug for Route {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {} ({:?})", self.method, self.path, self.access)
-    }
-}
-
-/// The whole API.
+/// Returns every route of the API.
 #[must_use]
-pub fn routes() -> Vec<Route> {
+pub fn route_table() -> Vec<Route> {
     use Access::{Executive, Open, SignedIn};
-    let route = |method, path, access, handler| Route { method, path, access, handler };
     vec![
         // ---- signing in ----
-        route(Method::GET, "/api/session", Open, || get(session::show)),
-        route(Method::POST, "/api/session", Open, || post(session::sign_in)),
-        route(Method::DELETE, "/api/session", SignedIn, || delete(session::sign_out)),
-        route(Method::DELETE, "/api/sessions", SignedIn, || delete(session::sign_out_everywhere)),
-        route(Method::GET, "/signin/oidc", Open, || get(oidc::begin)),
-        route(Method::GET, OIDC_CALLBACK, Open, || get(oidc::callback)),
+        get("/api/session", Open, session::show, session::describe_show),
+        post("/api/session", Open, session::sign_in, session::describe_sign_in),
+        delete("/api/session", SignedIn, session::sign_out, session::describe_sign_out),
+        delete("/api/sessions", SignedIn, session::sign_out_everywhere, session::describe_sign_out_everywhere),
+        get("/signin/oidc", Open, oidc::begin, oidc::describe_begin),
+        get(OIDC_CALLBACK_PATH, Open, oidc::finish, oidc::describe_finish),
         // ---- connections ----
-        route(Method::GET, "/api/admin/connections", Executive, || get(connections::list)),
-        route(Method::PUT, "/api/admin/connections/{provider}", Executive, || put(connections::connect)),
-        route(Method::DELETE, "/api/admin/connections/{provider}", Executive, || delete(connections::disconnect)),
-        route(Method::GET, "/api/admin/connections/{provider}/disconnect", Executive, || {
-            get(connections::foresee_disconnect)
-        }),
-        route(Method::GET, "/api/admin/connections/{provider}/status", Executive, || get(connections::status)),
-        route(Method::GET, "/api/admin/connections/{provider}/health", Executive, || get(connections::health)),
-        route(Method::GET, "/api/admin/connections/{provider}/users", Executive, || get(connections::users)),
-        // ---- connecting by OAuth ----
-        route(Method::GET, "/api/admin/connections/{provider}/auth-url", Executive, || get(oauth::auth_url)),
-        route(Method::POST, "/api/admin/connections/{provider}/callback", Executive, || post(oauth::callback)),
-        route(Method::GET, "/api/admin/connections/{provider}/auth-flows/{flow_id}", Executive, || get(oauth::flow)),
-        route(Method::GET, "/oauth/callback", Open, || get(oauth::landing)),
-        route(Method::GET, "/oauth/callback.js", Open, || get(oauth::landing_script)),
-        route(Method::GET, "/oauth/callback.css", Open, || get(oauth::landing_style)),
+        get("/api/admin/connections", Executive, connections::list, connections::describe_list),
+        put("/api/admin/connections/{provider}", Executive, connections::connect, connections::describe_connect),
+        delete(
+            "/api/admin/connections/{provider}",
+            Executive,
+            connections::disconnect,
+            connections::describe_disconnect,
+        ),
+        get(
+            "/api/admin/connections/{provider}/disconnect",
+            Executive,
+            connections::preview_disconnect,
+            connections::describe_preview_disconnect,
+        ),
+        get("/api/admin/connections/{provider}/status", Executive, connections::status, connections::describe_status),
+        get("/api/admin/connections/{provider}/health", Executive, connections::health, connections::describe_health),
+        get("/api/admin/connections/{provider}/users", Executive, connections::users, connections::describe_users),
+        // ---- connecting with OAuth ----
+        get("/api/admin/connections/{provider}/auth-url", Executive, oauth::begin, oauth::describe_begin),
+        post("/api/admin/connections/{provider}/callback", Executive, oauth::finish, oauth::describe_finish),
+        get("/api/admin/connections/{provider}/auth-flows/{flow_id}", Executive, oauth::status, oauth::describe_status),
+        get("/oauth/callback", Open, oauth::page, oauth::describe_page),
+        get("/oauth/callback.js", Open, oauth::page_script, oauth::describe_page_script),
+        get("/oauth/callback.css", Open, oauth::page_style, oauth::describe_page_style),
         // ---- several accounts behind one credential ----
-        route(Method::GET, "/api/admin/connections/{provider}/accounts", Executive, || get(accounts::list)),
-        route(Method::PUT, "/api/admin/connections/{provider}/account", Executive, || put(accounts::choose)),
+        get("/api/admin/connections/{provider}/accounts", Executive, accounts::list, accounts::describe_list),
+        put("/api/admin/connections/{provider}/account", Executive, accounts::choose, accounts::describe_choose),
         // ---- change alerts ----
-        route(Method::GET, "/api/admin/connections/{provider}/alerts-config", Executive, || get(alerts::show)),
-        route(Method::POST, "/api/admin/connections/{provider}/alerts-config", Executive, || post(alerts::set)),
-        // ---- people, and whose an account is ----
-        route(Method::GET, "/api/admin/people", Executive, || get(people::list)),
-        route(Method::POST, "/api/admin/people", Executive, || post(people::create)),
-        route(Method::PATCH, "/api/admin/people/{id}", Executive, || patch(people::change)),
-        route(Method::DELETE, "/api/admin/people/{id}", Executive, || delete(people::remove)),
-        route(Method::GET, "/api/admin/connections/user-mappings", Executive, || get(mappings::list)),
-        route(Method::PUT, "/api/admin/connections/user-mappings/{person_id}", Executive, || put(mappings::set)),
-        route(Method::DELETE, "/api/admin/connections/user-mappings/{person_id}/{provider}", Executive, || {
-            delete(mappings::remove)
+        get("/api/admin/connections/{provider}/alerts-config", Executive, alerts::show, alerts::describe_show),
+        post("/api/admin/connections/{provider}/alerts-config", Executive, alerts::set, alerts::describe_set),
+        // ---- people and mappings ----
+        get("/api/admin/people", Executive, people::list, people::describe_list),
+        post("/api/admin/people", Executive, people::create, people::describe_create),
+        patch("/api/admin/people/{id}", Executive, people::change, people::describe_change),
+        delete("/api/admin/people/{id}", Executive, people::remove, people::describe_remove),
+        get("/api/admin/connections/user-mappings", Executive, mappings::list, mappings::describe_list),
+        put("/api/admin/connections/user-mappings/{person_id}", Executive, mappings::set, mappings::describe_set),
+        delete(
+            "/api/admin/connections/user-mappings/{person_id}/{provider}",
+            Executive,
+            mappings::remove,
+            mappings::describe_remove,
+        ),
+        post("/api/admin/connections/user-mappings/sync", Executive, mappings::sync, mappings::describe_sync),
+        post(MATCH, Executive, matching::start, matching::describe_start),
+        post(
+            "/api/admin/connections/{provider}/match/{plan_id}/undo",
+            Executive,
+            matching::undo,
+            matching::describe_undo,
+        ),
+        // ---- plugins ----
+        get(PROVIDERS, Executive, providers::list, providers::describe_list),
+        post(PROVIDERS, Executive, providers::add, providers::describe_add),
+        delete("/api/admin/providers/{provider}", Executive, providers::remove, providers::describe_remove),
+        post("/api/admin/providers/{provider}/approve", Executive, providers::approve, providers::describe_approve),
+        post("/api/admin/providers/{provider}/disable", Executive, providers::disable, providers::describe_disable),
+        post("/api/admin/providers/{provider}/rollback", Executive, providers::rollback, providers::describe_rollback),
+        put("/api/admin/providers/{provider}/oauth-app", Executive, oauth::set_app, oauth::describe_set_app),
+        get("/api/admin/providers/{provider}/activity", Executive, activity::show, activity::describe_show),
+        // ---- the audit log ----
+        get("/api/admin/audit", Executive, audit::list, audit::describe_list),
+        // ---- the service, for its operator ----
+        get("/api/admin/service", Executive, service::show, service::describe_show),
+        // ---- changes as they happen ----
+        get("/api/admin/events", Executive, events::listen, events::describe_listen),
+        // ---- the console: one page at each of its paths, and its files ----
+        get("/", Open, console::page, || console::describe_page("page_connections", "the connections")),
+        get("/signin", Open, console::page, || console::describe_page("page_signin", "signing in")),
+        get("/connections/{provider}", Open, console::page, || {
+            console::describe_page("page_connection", "one connection")
         }),
-        route(Method::POST, "/api/admin/connections/user-mappings/sync", Executive, || post(mappings::sync)),
-        route(Method::POST, MATCH, Executive, || post(matching::start)),
-        route(Method::POST, "/api/admin/connections/{provider}/match/{plan_id}/undo", Executive, || {
-            post(matching::undo)
+        get("/connections/{provider}/users", Open, console::page, || {
+            console::describe_page("page_users", "the users of one provider")
         }),
-        // ---- the catalog ----
-        route(Method::GET, PROVIDERS, Executive, || get(providers::list)),
-        route(Method::POST, PROVIDERS, Executive, || post(providers::add)),
-        route(Method::DELETE, "/api/admin/providers/{provider}", Executive, || delete(providers::remove)),
-        route(Method::POST, "/api/admin/providers/{provider}/approve", Executive, || post(providers::approve)),
-        route(Method::POST, "/api/admin/providers/{provider}/disable", Executive, || post(providers::disable)),
-        route(Method::POST, "/api/admin/providers/{provider}/rollback", Executive, || post(providers::rollback)),
-        route(Method::PUT, "/api/admin/providers/{provider}/oauth-app", Executive, || put(oauth::set_app)),
-        route(Method::GET, "/api/admin/providers/{provider}/activity", Executive, || get(activity::show)),
-        // ---- the audit ----
-        route(Method::GET, "/api/admin/audit", Executive, || get(audit::list)),
-        // ---- the service, for whoever runs it ----
-        route(Method::GET, "/api/admin/service", Executive, || get(service::show)),
-        // ---- what changes, as it changes ----
-        route(Method::GET, "/api/admin/events", Executive, || get(events::listen)),
-        // ---- the console: its page under each of its paths, and its files ----
-        route(Method::GET, "/", Open, || get(console::page)),
-        route(Method::GET, "/signin", Open, || get(console::page)),
-        route(Method::GET, "/connections/{provider}", Open, || get(console::page)),
-        route(Method::GET, "/connections/{provider}/users", Open, || get(console::page)),
-        route(Method::GET, "/connections/{provider}/match", Open, || get(console::page)),
-        route(Method::GET, "/people", Open, || get(console::page)),
-        route(Method::GET, "/mappings", Open, || get(console::page)),
-        route(Method::GET, "/providers", Open, || get(console::page)),
-        route(Method::GET, "/providers/{provider}", Open, || get(console::page)),
-        route(Method::GET, "/audit", Open, || get(console::page)),
-        route(Method::GET, "/service", Open, || get(console::page)),
-        route(Method::GET, "/console/{hash}/{file}", Open, || get(console::file)),
-        route(Method::GET, "/console/{hash}/vendor/{file}", Open, || get(console::vendor_file)),
-        // ---- this very list, described ----
-        route(Method::GET, "/api/openapi.json", Executive, || get(openapi::whole)),
-        route(Method::GET, "/docs", Open, || get(docs::page)),
-        route(Method::GET, "/docs/page.css", Open, || get(docs::style)),
-        route(Method::GET, "/docs/page.js", Open, || get(docs::script)),
-        route(Method::GET, "/docs/openapi.json", Open, || get(openapi::general)),
-        // ---- the service itself ----
-        route(Method::GET, "/healthz", Open, || get(health::alive)),
-        route(Method::GET, "/readyz", Open, || get(health::ready)),
-        route(Method::GET, "/metrics", Open, || get(health::metrics)),
+        get("/connections/{provider}/match", Open, console::page, || {
+            console::describe_page("page_match", "matching accounts to people")
+        }),
+        get("/people", Open, console::page, || console::describe_page("page_people", "the people")),
+        get("/mappings", Open, console::page, || console::describe_page("page_mappings", "the mappings")),
+        get("/providers", Open, console::page, || console::describe_page("page_providers", "the plugins")),
+        get("/providers/{provider}", Open, console::page, || console::describe_page("page_provider", "one plugin")),
+        get("/audit", Open, console::page, || console::describe_page("page_audit", "the audit log")),
+        get("/service", Open, console::page, || console::describe_page("page_service", "the service itself")),
+        get("/console/{hash}/{file}", Open, console::file, console::describe_file),
+        get("/console/{hash}/vendor/{file}", Open, console::vendor_file, console::describe_vendor_file),
+        // ---- the description of this list ----
+        get("/api/openapi.json", Executive, openapi::show_whole, openapi::describe_show_whole),
+        get("/docs", Open, docs::page, docs::describe_page),
+        get("/docs/page.css", Open, docs::style, docs::describe_style),
+        get("/docs/page.js", Open, docs::script, docs::describe_script),
+        get("/docs/openapi.json", Open, openapi::show_general, openapi::describe_show_general),
+        // ---- health checks and metrics ----
+        get("/healthz", Open, health::alive, health::describe_alive),
+        get("/readyz", Open, health::ready, health::describe_ready),
+        get("/metrics", Open, health::metrics, health::describe_metrics),
     ]
 }
 
-/// How long the answer of a route may take.
-fn answer_time(route: Option<&str>) -> Duration {
+/// The longest time that a request to a route may take.
+fn request_time(route: Option<&str>) -> Duration {
     match route {
-        Some(MATCH) => WALK_TIME + ANSWER_TIME,
-        // Another may be checked first.
-        Some(PROVIDERS) => check::TIME * 2 + ANSWER_TIME,
-        _ => ANSWER_TIME,
+        Some(MATCH) => ALL_USERS_TIMEOUT + REQUEST_TIME,
+        // The request may have to wait for the check of another component.
+        Some(PROVIDERS) => CHECK_TIME * 2 + REQUEST_TIME,
+        _ => REQUEST_TIME,
     }
 }
 
-/// Makes the router: the routes, the level's layer around all of them, and what every request passes.
-fn router(state: State) -> Router {
+/// Builds the router: the routes, and the middleware around all of them, the outermost last.
+fn router(state: ApiState) -> Router {
     let mut router = Router::new();
-    for route in routes() {
-        router = router.route(route.path, (route.handler)());
+    for route in route_table() {
+        router = router.route(route.path, route.handler);
     }
     router
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(from_fn_with_state(state.clone(), events::notice))
-        .layer(from_fn_with_state(state.clone(), extract::bound_large))
-        .layer(from_fn_with_state(state.clone(), caller::demand_level))
-        .layer(from_fn(request::bound_time))
-        .layer(from_fn_with_state(state.clone(), request::check_host))
-        .layer(from_fn_with_state(state.clone(), request::identify))
+        .fallback(errors::not_found)
+        .method_not_allowed_fallback(errors::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), events::notice_changes))
+        .layer(from_fn_with_state(state.clone(), extractors::limit_large_bodies))
+        .layer(from_fn_with_state(state.clone(), callers::require_access))
+        .layer(from_fn(middleware::limit_time))
+        .layer(from_fn_with_state(state.clone(), middleware::check_host))
+        .layer(from_fn_with_state(state.clone(), middleware::identify))
         .with_state(state)
 }

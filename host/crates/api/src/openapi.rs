@@ -1,208 +1,185 @@
-//! The API, described: one OpenAPI 3.1 document, made of the routes and of what each approved component declares.
+//! The OpenAPI 3.1 document, made of the route table and of what each approved plugin declares.
 //!
-//! What is said of a route stands in `openapi/`, one file for each resource. A test fails where a route has no words,
-//! and the whole suite fails where an answer is not as they say.
+//! Each operation is described beside its handler in `routes/`. The tests check every response against the document.
 
-mod activity;
-mod connections;
-mod console;
-mod events;
-mod provider_fields;
-mod mappings;
-mod oauth;
 mod operation;
 mod pattern_example;
-mod people;
 mod problems;
-mod providers;
-mod schema;
-mod service;
-mod session;
+mod provider_fields;
+mod schemas;
 
 use std::collections::BTreeSet;
 
-use axum::{Json as Answer, extract::State as Given};
+use axum::{Json, extract::State};
+use http::Method;
 use jackfield_core::manifest::Manifest;
-use jackfield_sandbox::{Catalog, catalog};
+use jackfield_sandbox::{Catalog, PluginState};
 use serde_json::{Map, Value, json};
 
-pub use self::pattern_example::example as example_of_pattern;
-use self::{operation::Operation, schema::Schema};
-use super::{Access, Route, State, routes};
+pub use self::pattern_example::example_of_pattern;
+use self::schemas::{DerivedSchema, Schemas};
+pub(crate) use self::{
+    operation::Operation,
+    problems::code_schema,
+    schemas::{AlwaysTrue, DoneView, ProviderIdView, UtcTime, forbid_null},
+};
+use crate::{Access, ApiState, http::errors::ProblemView, route_table};
 
-const ABOUT: &str = "Connections of a company to outside services. JSON in and out, times in RFC 3339 UTC; errors are \
-    `application/problem+json`, and a program goes by their `code`.\n\nCallers send `Authorization: Bearer …` with a \
-    token of `jackfield token create`, or with a JWT of the identity provider that is configured. A browser sends the \
-    cookie of its session, and with whatever is no GET the header `X-CSRF-Token`. `x-level` of each operation says which \
-    access level it needs.";
+const ABOUT: &str = "Connections of a company to outside services. Requests and responses are JSON, and times are RFC \
+    3339 in UTC. Errors are `application/problem+json`; programs should use their `code`.\n\nCallers send \
+    `Authorization: Bearer …` with a token of `jackfield token create`, or with a JWT of the configured identity \
+    provider. A browser sends its session cookie, and with every method except GET the header `X-CSRF-Token`. \
+    `x-level` of an operation is the access level that it requires.";
 
-/// The groups of operations in the order in which they are read, each with a sentence.
+/// The groups of operations in reading order, each with a description.
 const GROUPS: [(&str, &str); 12] = [
-    ("This service's providers", "The bodies that connect the providers which are approved here."),
-    ("Session", "Signing in and out, for a browser."),
-    ("Connections", "One connection for each provider: make it, look at it, end it."),
+    ("This service's providers", "Connecting the providers whose plugins are approved on this service."),
+    ("Session", "Signing in and out with a browser."),
+    ("Connections", "One connection per provider: connect, inspect, disconnect."),
     ("OAuth", "Connecting through the provider's own sign-in."),
-    ("Mappings", "Which account at a provider is whose."),
-    ("People", "The people that are mapped."),
-    ("Providers", "The components that this service found."),
-    ("Events", "What changes, as it changes."),
+    ("Mappings", "Which person has which account at a provider."),
+    ("People", "The people who have accounts at providers."),
+    ("Providers", "The plugins that this service found, and their approval."),
+    ("Events", "Changes as they happen."),
     ("Audit", "Who did what to which connection."),
-    ("Console", "The page for people, which does what it does over this API."),
-    ("Description", "What you are reading."),
-    ("Service", "The service itself, for whoever runs it. No names, hosts or addresses."),
+    ("Console", "The web page for people. It uses this API."),
+    ("Description", "This document."),
+    ("Service", "The service itself, for its operator. No names, hosts or addresses."),
 ];
 
-/// `GET /api/openapi.json`: with the fields of each provider that may run.
-pub(crate) async fn whole(Given(state): Given<State>) -> Answer<Value> {
-    Answer(of_catalog(&state.catalog))
+/// `GET /api/openapi.json`: with the fields of each approved provider.
+pub(crate) async fn show_whole(State(state): State<ApiState>) -> Json<Value> {
+    Json(of_catalog(&state.catalog))
 }
 
-/// `GET /docs/openapi.json`: the same of every service of this version, so that it tells nothing of this one.
-pub(crate) async fn general() -> Answer<Value> {
-    Answer(document([]))
+pub(crate) fn describe_show_whole() -> Operation {
+    Operation::new("describe", "Description", "This document, with the fields of each provider")
+        .description("Generated on each request from the plugins that are approved at that moment.")
+        .json_with_schema(200, "The OpenAPI document.", document_schema(), document_example())
 }
 
-/// The description with the fields of each approved component.
+/// `GET /docs/openapi.json`: the same on every service of this version, so that it reveals nothing about this one.
+pub(crate) async fn show_general() -> Json<Value> {
+    Json(document([]))
+}
+
+pub(crate) fn describe_show_general() -> Operation {
+    Operation::new("describe_in_general", "Description", "This document, without any provider")
+        .description("The same on every service of this version, so that it reveals nothing about this one.")
+        .json_with_schema(200, "The OpenAPI document.", document_schema(), document_example())
+}
+
+fn document_schema() -> Value {
+    json!({ "type": "object", "description": "An OpenAPI 3.1 document." })
+}
+
+fn document_example() -> Value {
+    json!({ "openapi": "3.1.1", "info": { "title": "Jackfield", "version": "0.1.0" }, "paths": {} })
+}
+
+/// Returns the document with the fields of each approved plugin.
 #[must_use]
 pub fn of_catalog(catalog: &Catalog) -> Value {
     let entries = catalog.entries();
-    let approved = entries.iter().filter(|entry| entry.state == catalog::State::Approved);
+    let approved = entries.iter().filter(|entry| entry.state == PluginState::Approved);
     document(approved.filter_map(|entry| entry.manifest()))
 }
 
-/// The description with the fields of these providers.
+/// Returns the document with the fields of these plugins.
 #[must_use]
-pub fn document<'a>(providers: impl IntoIterator<Item = &'a Manifest>) -> Value {
-    let routes = routes();
-    let mut paths = Paths::default();
-    let mut schemas = schemas();
-    let described = operations();
-    for route in &routes {
-        if let Some(operation) = described.iter().find(|operation| operation.is_of(route)) {
-            paths.add(operation.clone().at(route.path), route.access);
+pub fn document<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Value {
+    let mut document = Document::default();
+    for route in route_table() {
+        document.add(&(route.describe)(), &route.method, route.path, route.access);
+    }
+    for manifest in manifests {
+        let schema = provider_fields::body_schema(manifest);
+        document.schemas.insert(provider_fields::body_name(manifest), schema);
+        for (method, path, operation) in provider_fields::operations(manifest) {
+            document.add(&operation, &method, &path, Access::Executive);
         }
     }
-    for manifest in providers {
-        schemas.push((provider_fields::body_name(manifest), provider_fields::body(manifest)));
-        for operation in provider_fields::operations(manifest) {
-            paths.add(operation, Access::Executive);
-        }
-    }
-    let tags: Vec<Value> = GROUPS
-        .iter()
-        .filter(|(name, _)| paths.groups.contains(name))
-        .map(|(name, description)| json!({ "name": name, "description": description }))
-        .collect();
-    let schemas: Map<String, Value> = schemas.into_iter().map(|(name, schema)| (name, schema.value())).collect();
-    json!({
-        "openapi": "3.1.1",
-        "info": {
-            "title": "Jackfield",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": ABOUT,
-            "license": { "name": "Apache License 2.0", "identifier": "Apache-2.0" },
-        },
-        "servers": [{ "url": "/" }],
-        "tags": tags,
-        "paths": paths.items,
-        "components": {
-            "schemas": schemas,
-            "responses": paths.responses,
-            "headers": {
-                "X-Request-Id": {
-                    "description": "The request's name, as in the log and the audit.",
-                    "schema": { "type": "string" },
-                },
-                "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer", "minimum": 1 } },
-            },
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An API token, or a JWT of the configured identity provider.",
-                },
-                "session": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": "__Host-jackfield",
-                    "description": "The cookie of `POST /api/session`; on plain loopback its name is `jackfield`.",
-                },
-                "csrf": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "X-CSRF-Token",
-                    "description": "The `csrf` of `GET /api/session`, with a cookie.",
-                },
-            },
-        },
-    })
+    document.into_json()
 }
 
-/// What is said of every operation.
-fn operations() -> Vec<Operation> {
-    [
-        session::operations(),
-        connections::operations(),
-        oauth::operations(),
-        mappings::operations(),
-        people::operations(),
-        providers::operations(),
-        activity::operations(),
-        events::operations(),
-        console::operations(),
-        service::operations(),
-    ]
-    .concat()
-}
-
-fn schemas() -> Vec<(String, Schema)> {
-    let all = [
-        session::schemas(),
-        connections::schemas(),
-        oauth::schemas(),
-        mappings::schemas(),
-        people::schemas(),
-        providers::schemas(),
-        activity::schemas(),
-        service::schemas(),
-        problems::schemas(),
-    ];
-    all.concat().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
-}
-
-impl Operation {
-    /// Whether this is said of the route. What a parameter of the path is called makes no difference.
-    fn is_of(&self, route: &Route) -> bool {
-        let is_parameter = |segment: &str| segment.starts_with('{');
-        self.method == route.method
-            && self.path.split('/').count() == route.path.split('/').count()
-            && self
-                .path
-                .split('/')
-                .zip(route.path.split('/'))
-                .all(|(one, other)| one == other || (is_parameter(one) && is_parameter(other)))
-    }
-}
-
-/// The path items and the responses that they share.
+/// A document while operations are added to it.
 #[derive(Default)]
-struct Paths {
-    items: Map<String, Value>,
+struct Document {
+    paths: Map<String, Value>,
+    /// The problem responses that operations share.
     responses: Map<String, Value>,
+    schemas: Schemas,
     groups: BTreeSet<&'static str>,
 }
 
-impl Paths {
-    fn add(&mut self, operation: Operation, access: Access) {
-        let method = operation.method.as_str().to_ascii_lowercase();
-        let path = operation.path.clone();
+impl Document {
+    fn add(&mut self, operation: &Operation, method: &Method, path: &str, access: Access) {
         self.groups.insert(operation.group);
-        let (written, shared) = operation.written(access);
-        self.responses.extend(shared);
-        if let Value::Object(item) = self.items.entry(path).or_insert_with(|| json!({})) {
-            item.insert(method, written);
+        let (operation, responses) = operation.to_json(method, path, access, &mut self.schemas);
+        self.responses.extend(responses);
+        if let Value::Object(item) = self.paths.entry(path).or_insert_with(|| json!({})) {
+            item.insert(method.as_str().to_ascii_lowercase(), operation);
         }
     }
+
+    fn into_json(mut self) -> Value {
+        self.schemas.generate(&DerivedSchema::for_response::<ProblemView<'_>>());
+        let tags: Vec<Value> = GROUPS
+            .iter()
+            .filter(|(name, _)| self.groups.contains(name))
+            .map(|(name, description)| json!({ "name": name, "description": description }))
+            .collect();
+        json!({
+            "openapi": "3.1.1",
+            "info": {
+                "title": "Jackfield",
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": ABOUT,
+                "license": { "name": "Apache License 2.0", "identifier": "Apache-2.0" },
+            },
+            "servers": [{ "url": "/" }],
+            "tags": tags,
+            "paths": self.paths,
+            "components": {
+                "schemas": self.schemas.into_components(),
+                "responses": self.responses,
+                "headers": headers(),
+                "securitySchemes": security_schemes(),
+            },
+        })
+    }
+}
+
+fn headers() -> Value {
+    json!({
+        "X-Request-Id": {
+            "description": "The request's id, as in the log and the audit log.",
+            "schema": { "type": "string" },
+        },
+        "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer", "minimum": 1 } },
+    })
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API token, or a JWT of the configured identity provider.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-jackfield",
+            "description": "The cookie that `POST /api/session` sets. On plain HTTP its name is `jackfield`.",
+        },
+        "csrf": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-CSRF-Token",
+            "description": "The `csrf` of `GET /api/session`. Required with a session cookie.",
+        },
+    })
 }
 
 #[cfg(test)]
@@ -210,30 +187,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_route_is_described_and_nothing_else_is() {
-        let (routes, operations) = (routes(), operations());
-        for route in &routes {
-            let count = operations.iter().filter(|operation| operation.is_of(route)).count();
-            assert_eq!(count, 1, "{route:?} is described {count} times; its words belong into api/openapi/");
-        }
-        for operation in &operations {
-            let is_served = routes.iter().any(|route| operation.is_of(route));
-            assert!(is_served, "{} {} is described and there is no such route", operation.method, operation.path);
+    fn no_two_operations_share_an_id() {
+        let ids: Vec<String> = route_table().iter().map(|route| (route.describe)().id().to_owned()).collect();
+        let unique: BTreeSet<&String> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len());
+    }
+
+    #[test]
+    fn every_operation_is_in_a_group_with_a_description() {
+        for route in route_table() {
+            let operation = (route.describe)();
+            assert!(GROUPS.iter().any(|(name, _)| *name == operation.group), "{route:?}");
         }
     }
 
     #[test]
-    fn no_two_operations_or_schemas_share_a_name() {
-        let operations = operations();
-        let ids: BTreeSet<&str> = operations.iter().map(|operation| operation.id.as_str()).collect();
-        assert_eq!(ids.len(), operations.len());
-        let schemas = schemas();
-        let names: BTreeSet<&str> = schemas.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.len(), schemas.len());
-    }
-
-    #[test]
-    fn what_is_said_in_general_names_no_provider_of_this_service() {
+    fn the_general_document_names_no_provider_of_this_service() {
         let general = document([]);
         assert!(general["paths"]["/api/admin/connections/{provider}"]["put"].is_object());
         assert_eq!(general["paths"]["/api/admin/connections"]["get"]["x-level"], "executive");

@@ -41,7 +41,7 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
     let app = with_slack(&slack).start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     let mut tried = 0;
-    for route in api::routes().into_iter().filter(|route| route.method != Method::GET) {
+    for route in api::route_table().into_iter().filter(|route| route.method != Method::GET) {
         for (what, fields) in FORGED {
             let is_foreign = fields.iter().any(|(name, _)| ["origin", "sec-fetch-site"].contains(name));
             // To sign in needs no session; a foreign page may not do it all the same.
@@ -49,8 +49,8 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
             let status = if is_sign_in && !is_foreign { 400 } else { 403 };
             let path = example(route.path);
             let answer = app
-                .send_made(TestCaller::Nobody, route.method.clone(), &path, |request| {
-                    sent(session.cookie_alone(request), fields)
+                .send_request_as(TestCaller::Anonymous, route.method.clone(), &path, |request| {
+                    sent(session.add_cookie_to(request), fields)
                 })
                 .await;
             assert_eq!(answer.status, status, "{what}: {route:?} {}", answer.text);
@@ -66,19 +66,19 @@ async fn a_csrf_header_from_another_origin_is_rejected() {
     let app = TestApp::builder().start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     for (_, fields) in &FORGED[..5] {
-        let answer = app.send_made(TestCaller::Nobody, Method::POST, "/api/admin/people", |request| {
+        let answer = app.send_request_as(TestCaller::Anonymous, Method::POST, "/api/admin/people", |request| {
             session
-                .on(request)
+                .add_to(request)
                 .header("content-type", "application/json")
                 .body(r#"{"name":"A","email":"a@b.example"}"#)
                 .header(fields[0].0, fields[0].1)
         });
-        let _ = answer.await.refused(403, "forbidden");
+        let _ = answer.await.problem(403, "forbidden");
     }
     let another = TestSession { csrf: app.sign_in(TestCaller::Executive).await.csrf, ..session.clone() };
     let body = json!({ "name": "A", "email": "a@b.example" });
     let _ =
-        app.send_in(&another, Method::POST, "/api/admin/people", Some(body.clone())).await.refused(403, "forbidden");
+        app.send_in(&another, Method::POST, "/api/admin/people", Some(body.clone())).await.problem(403, "forbidden");
     assert_eq!(app.send_in(&session, Method::POST, "/api/admin/people", Some(body)).await.status, 201);
 }
 
@@ -87,8 +87,8 @@ async fn the_services_own_pages_are_accepted_by_their_origin() {
     let app = TestApp::builder().start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     let own = [("origin", app.base.clone()), ("sec-fetch-site", "same-origin".to_owned())];
-    let answer = app.send_made(TestCaller::Nobody, Method::DELETE, SESSION, |request| {
-        own.iter().fold(session.on(request), |request, (name, value)| request.header(*name, value))
+    let answer = app.send_request_as(TestCaller::Anonymous, Method::DELETE, SESSION, |request| {
+        own.iter().fold(session.add_to(request), |request, (name, value)| request.header(*name, value))
     });
     assert_eq!(answer.await.ok()["ok"], true);
 }
@@ -98,8 +98,8 @@ async fn a_page_of_another_site_cannot_read_responses() {
     let app = TestApp::builder().start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     for (from, status) in [("cross-site", 403), ("same-site", 403), ("none", 200), ("same-origin", 200)] {
-        let answer = app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| {
-            session.cookie_alone(request).header("sec-fetch-site", from)
+        let answer = app.send_request_as(TestCaller::Anonymous, Method::GET, AUDIT, |request| {
+            session.add_cookie_to(request).header("sec-fetch-site", from)
         });
         let answer = answer.await;
         assert_eq!(answer.status, status, "{from}");
@@ -111,16 +111,16 @@ async fn a_page_of_another_site_cannot_read_responses() {
 async fn two_cookies_with_one_name_are_both_ignored() {
     let app = TestApp::builder().start().await;
     let session = app.sign_in(TestCaller::Executive).await;
-    let answer = app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| {
+    let answer = app.send_request_as(TestCaller::Anonymous, Method::GET, AUDIT, |request| {
         request.header("cookie", format!("{}; jackfield={}", session.cookie, "A".repeat(43)))
     });
-    let _ = answer.await.refused(401, "unauthenticated");
+    let _ = answer.await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
 async fn a_bearer_token_takes_precedence_over_a_cookie() {
     let app = TestApp::builder().start().await;
     let session = app.sign_in(TestCaller::Executive).await;
-    let answer = app.send_made(TestCaller::Manager, Method::GET, AUDIT, |request| session.on(request));
-    let _ = answer.await.refused(403, "forbidden");
+    let answer = app.send_request_as(TestCaller::Manager, Method::GET, AUDIT, |request| session.add_to(request));
+    let _ = answer.await.problem(403, "forbidden");
 }

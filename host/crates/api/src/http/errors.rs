@@ -1,4 +1,7 @@
-//! Errors as RFC 9457 problems. The one place that logs an error's whole chain, under the request's id.
+//! Turns errors into RFC 9457 problems: their status, body and headers. Logs an error's whole chain, and is the only
+//! place that does.
+
+use std::{error::Error as StdError, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -6,9 +9,12 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use jackfield_core::{Error, FieldError, RowError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A handler's failure.
+use crate::openapi::code_schema;
+
+/// The error of a handler.
 #[derive(Debug)]
 pub struct ApiError(Error);
 
@@ -18,50 +24,76 @@ impl<E: Into<Error>> From<E> for ApiError {
     }
 }
 
-/// What a handler leaves on its answer for [`write`], which knows the request's id.
+/// The error of a request, as a response extension for [`to_response`], which needs the request's id.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem(std::sync::Arc<Error>);
+pub(crate) struct ResponseError(Arc<Error>);
 
-#[derive(Serialize)]
-struct ProblemView<'a> {
+/// An error (RFC 9457). Programs should use `code`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProblemView<'a> {
     #[serde(rename = "type")]
+    #[schemars(extend("const" = "about:blank"))]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status code.
     status: u16,
+    /// What went wrong, for people. Never contains a secret.
     detail: String,
+    /// A stable name of what went wrong.
+    #[schemars(schema_with = "code_schema")]
     code: &'static str,
+    /// The request's id, as in the log and the audit log.
     request_id: &'a str,
+    /// The fields that are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<ErrorsView<'a>>,
+    #[schemars(with = "Vec<FieldErrorView>")]
+    errors: Option<Vec<FieldErrorView<'a>>>,
 }
 
-/// What is wrong with which field, or with which line of a file.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ErrorsView<'a> {
-    Fields(&'a [FieldError]),
-    Rows(&'a [RowError]),
+/// One field and what is wrong with it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FieldErrorView<'a> {
+    /// The line of an imported CSV file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    line: Option<u64>,
+    field: &'a str,
+    /// What is wrong and what to do. Never repeats the value.
+    message: &'a str,
+}
+
+impl<'a> From<&'a FieldError> for FieldErrorView<'a> {
+    fn from(error: &'a FieldError) -> Self {
+        Self { line: None, field: &error.field, message: &error.message }
+    }
+}
+
+impl<'a> From<&'a RowError> for FieldErrorView<'a> {
+    fn from(error: &'a RowError) -> Self {
+        Self { line: Some(error.line), field: &error.field, message: &error.message }
+    }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
-        response.extensions_mut().insert(Problem(std::sync::Arc::new(self.0)));
+        response.extensions_mut().insert(ResponseError(Arc::new(self.0)));
         response
     }
 }
 
-/// Writes a problem out, and logs what went wrong inside.
-pub(crate) fn write(Problem(error): &Problem, request_id: &str) -> Response {
+/// Logs an error and turns it into a response.
+pub(crate) fn to_response(ResponseError(error): &ResponseError, request_id: &str) -> Response {
     let status = status(error);
     match error.as_ref() {
-        Error::Internal(source) => tracing::error!(error = chain(source.as_ref()), "failed"),
-        Error::PluginFault { provider, fault } => tracing::error!(provider, fault, "a component failed"),
-        other => tracing::debug!(code = other.code(), detail = %other, "refused"),
+        Error::Internal(source) => tracing::error!(error = format_chain(source.as_ref()), "request failed"),
+        Error::PluginFault { provider, fault } => tracing::error!(provider, fault, "plugin failed"),
+        other => tracing::debug!(code = other.code(), detail = %other, "request rejected"),
     }
     let errors = match error.as_ref() {
-        Error::InvalidFields(errors) => Some(ErrorsView::Fields(errors)),
-        Error::InvalidRows(errors) => Some(ErrorsView::Rows(errors)),
+        Error::InvalidFields(errors) => Some(errors.iter().map(FieldErrorView::from).collect()),
+        Error::InvalidRows(errors) => Some(errors.iter().map(FieldErrorView::from).collect()),
         _ => None,
     };
     let view = ProblemView {
@@ -90,7 +122,7 @@ pub(crate) fn write(Problem(error): &Problem, request_id: &str) -> Response {
     response
 }
 
-/// The status of each outcome, as the contract has it.
+/// Returns the status of each error, as the contract defines it.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
@@ -119,8 +151,8 @@ pub(crate) fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// An error and all that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Formats an error and all its sources in one line.
+fn format_chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -131,10 +163,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
+/// Answers a path that is not in the route table.
 pub(crate) async fn not_found() -> ApiError {
     Error::NotFound("there is no such path".to_owned()).into()
 }
 
+/// Answers a method that the route table does not list for the path.
 pub(crate) async fn method_not_allowed() -> ApiError {
     Error::MethodNotAllowed.into()
 }

@@ -1,71 +1,73 @@
-//! A JSON object field by field: each that is missing, of the wrong kind or unknown is named, all in one answer.
+//! Reads a JSON object field by field, so that one error lists every field that is missing, unknown or of a wrong type.
 
 use std::collections::BTreeMap;
 
 use jackfield_core::{Error, FieldError};
 use serde_json::Value;
 
-/// Unknown fields that are named; the body is the caller's own.
-const UNKNOWN: usize = 20;
+use super::extractors::MAX_SHOWN_NAME;
 
-/// The fields of a body that are still to be read.
-pub(crate) struct Form {
+/// The most unknown fields that an error lists.
+const MAX_UNKNOWN: usize = 20;
+
+/// The fields of a body that are not read yet, and the errors so far.
+pub(crate) struct JsonFields {
     fields: BTreeMap<String, Value>,
     errors: Vec<FieldError>,
 }
 
-impl Form {
+impl JsonFields {
     pub(crate) fn new(fields: BTreeMap<String, Value>) -> Self {
         Self { fields, errors: Vec::new() }
     }
 
-    /// A text that has to be there.
-    pub(crate) fn text(&mut self, name: &str) -> String {
-        match self.optional_text(name) {
+    /// Reads a required string.
+    pub(crate) fn string(&mut self, name: &str) -> String {
+        match self.optional_string(name) {
             Some(text) => text,
             None => {
                 if !self.errors.iter().any(|error| error.field == name) {
-                    self.wrong(name, "is required");
+                    self.add_error(name, "is required");
                 }
                 String::new()
             }
         }
     }
 
-    /// A text that may be left out.
-    pub(crate) fn optional_text(&mut self, name: &str) -> Option<String> {
+    /// Reads an optional string.
+    pub(crate) fn optional_string(&mut self, name: &str) -> Option<String> {
         match self.fields.remove(name)? {
             Value::String(text) => Some(text),
             _ => {
-                self.wrong(name, "must be a text");
+                self.add_error(name, "must be a string");
                 None
             }
         }
     }
 
-    /// A text that may be left out, or be null to take away what is there.
-    pub(crate) fn clearable_text(&mut self, name: &str) -> Option<Option<String>> {
+    /// Reads an optional string that null clears: `None` is absent, `Some(None)` is null.
+    pub(crate) fn clearable_string(&mut self, name: &str) -> Option<Option<String>> {
         if self.fields.get(name) == Some(&Value::Null) {
             self.fields.remove(name);
             return Some(None);
         }
-        self.optional_text(name).map(Some)
+        self.optional_string(name).map(Some)
     }
 
-    /// A truth that has to be there.
-    pub(crate) fn flag(&mut self, name: &str) -> bool {
+    /// Reads a required boolean.
+    pub(crate) fn boolean(&mut self, name: &str) -> bool {
         if !self.fields.contains_key(name) {
-            self.wrong(name, "is required");
+            self.add_error(name, "is required");
         }
-        self.optional_flag(name).unwrap_or_default()
+        self.optional_boolean(name).unwrap_or_default()
     }
 
-    /// A truth that may be left out.
-    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+    /// Reads an optional boolean.
+    pub(crate) fn optional_boolean(&mut self, name: &str) -> Option<bool> {
         match self.fields.remove(name)? {
-            Value::Bool(flag) => Some(flag),
+            Value::Bool(value) => Some(value),
             _ => {
-                self.wrong(name, "must be true or false");
+                self.add_error(name, "must be true or false");
                 None
             }
         }
@@ -74,16 +76,16 @@ impl Form {
     /// Ends the reading.
     ///
     /// # Errors
-    /// Every field that was missing, of the wrong kind, or never asked for.
+    /// Every field that is missing, of a wrong type, or unknown.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
-        for name in self.fields.into_keys().take(UNKNOWN) {
-            let name: String = name.chars().take(40).collect();
+        for name in self.fields.into_keys().take(MAX_UNKNOWN) {
+            let name: String = name.chars().take(MAX_SHOWN_NAME).collect();
             self.errors.push(FieldError::new(name, "is not a field of this body"));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Error::InvalidFields(self.errors)) }
     }
 
-    fn wrong(&mut self, name: &str, message: &str) {
+    fn add_error(&mut self, name: &str, message: &str) {
         self.errors.push(FieldError::new(name, message));
     }
 }
@@ -95,20 +97,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wrong_field_is_named_at_once() {
+    fn one_error_lists_every_wrong_field() {
         let body = json!({ "a": 1, "b": "text", "c": "yes", "d": null, "f": null });
-        let mut form = Form::new(from_value(body).expect("an object"));
-        assert_eq!(form.text("a"), "");
-        assert_eq!(form.text("b"), "text");
-        assert!(!form.flag("c"));
-        assert_eq!(form.clearable_text("d"), Some(None));
-        assert_eq!(form.optional_text("e"), None);
-        assert_eq!(form.text("g"), "");
-        let Err(Error::InvalidFields(errors)) = form.finish() else { panic!("it was taken") };
-        let said: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+        let mut fields = JsonFields::new(from_value(body).expect("an object"));
+        assert_eq!(fields.string("a"), "");
+        assert_eq!(fields.string("b"), "text");
+        assert!(!fields.boolean("c"));
+        assert_eq!(fields.clearable_string("d"), Some(None));
+        assert_eq!(fields.optional_string("e"), None);
+        assert_eq!(fields.string("g"), "");
+        let Err(Error::InvalidFields(errors)) = fields.finish() else { panic!("the body was accepted") };
+        let errors: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
         assert_eq!(
-            said,
-            ["a must be a text", "c must be true or false", "g is required", "f is not a field of this body"]
+            errors,
+            ["a must be a string", "c must be true or false", "g is required", "f is not a field of this body"]
         );
     }
 }

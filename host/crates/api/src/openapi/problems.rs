@@ -1,88 +1,74 @@
-//! Every code that a problem may have, with its statuses, and the responses that are made of them.
+//! Every problem code with its status and meaning, and the OpenAPI responses made of them.
 
 use std::collections::BTreeSet;
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::schema::{Schema, count, list, named, object, text};
-
-/// Every outcome that is no success: code, status, when.
-pub(crate) const PROBLEMS: [(&str, u16, &str); 25] = [
-    ("invalid_request", 400, "not JSON, of the wrong shape, or a query that cannot be read"),
-    ("unauthenticated", 401, "no bearer token and no session, or none that is good"),
-    (
-        "forbidden",
-        403,
-        "the caller's level is below the one that is needed, or a request by cookie comes from elsewhere",
-    ),
-    ("unknown_provider", 404, "no component has this id"),
+/// Every problem: its code, its status, and when it is returned.
+pub(super) const PROBLEMS: [(&str, u16, &str); 25] = [
+    ("invalid_request", 400, "the body is not JSON or has the wrong shape, or the path or query cannot be parsed"),
+    ("unauthenticated", 401, "there is no bearer token and no session, or it is not valid"),
+    ("forbidden", 403, "the caller's level is too low, or a request with a session cookie comes from another site"),
+    ("unknown_provider", 404, "no provider has this id"),
     ("unknown_person", 404, "no person has this id"),
-    ("not_found", 404, "there is no such path or thing"),
-    ("method_not_allowed", 405, "the path does not take this method"),
+    ("not_found", 404, "there is no such path or resource"),
+    ("method_not_allowed", 405, "the path does not support this method"),
     ("not_connected", 409, "the provider is not connected"),
-    ("needs_choice", 409, "the credential opens several accounts, of which one is to be chosen first"),
-    ("conflict", 409, "what this depends on was changed meanwhile, or belongs to another; nothing was done"),
-    ("needs_reauth", 409, "the provider takes the stored credential no more; the connection is kept and marked"),
-    ("permission_missing", 409, "the credential lives but lacks a right, which `detail` names"),
-    ("unsupported", 409, "this provider has no such operation"),
-    ("plugin_not_approved", 409, "the component may not run"),
+    ("needs_choice", 409, "the credential gives access to several accounts; choose one first"),
+    ("conflict", 409, "the resource was changed by someone else, or belongs to another; nothing was changed"),
+    ("needs_reauth", 409, "the provider no longer accepts the stored credential; connect again"),
+    ("permission_missing", 409, "the credential is valid but lacks a permission, which `detail` names"),
+    ("unsupported", 409, "this provider does not support the operation"),
+    ("plugin_not_approved", 409, "the plugin is not approved"),
     ("invalid_request", 413, "the body is too large"),
-    ("misdirected", 421, "the request was sent to a name that is not this service's"),
-    ("invalid_request", 422, "fields that fail their rules, each in `errors`"),
-    ("credential_rejected", 422, "the provider refused the credential; what was stored before still is"),
-    ("rate_limited", 429, "too many failed tries, or the provider asked to wait; see `Retry-After`"),
-    ("internal", 500, "our own trouble; the log has more under the request's id"),
-    ("provider_error", 502, "the provider's answer cannot be used"),
-    ("plugin_fault", 502, "the component failed, or failed again and again and is paused; see `Retry-After`"),
-    ("overloaded", 503, "too many calls in flight, or the thing is being changed; see `Retry-After`"),
-    ("sealed", 503, "the master key is missing or wrong, or a stored credential does not open"),
-    ("provider_timeout", 504, "no answer in time"),
+    ("misdirected", 421, "the request was sent to a host name that is not this service's"),
+    ("invalid_request", 422, "fields are not valid; `errors` lists each"),
+    ("credential_rejected", 422, "the provider rejected the credential; a previously stored one is still in place"),
+    ("rate_limited", 429, "too many failed attempts, or the provider asked to wait; see `Retry-After`"),
+    ("internal", 500, "something failed inside Jackfield; the log has details under the request id"),
+    ("provider_error", 502, "the provider's response cannot be used"),
+    ("plugin_fault", 502, "the plugin failed, or is paused after repeated failures; see `Retry-After`"),
+    ("overloaded", 503, "too many calls are running, or the resource is being changed; see `Retry-After`"),
+    ("sealed", 503, "the master key is missing or wrong, or a stored credential cannot be decrypted"),
+    ("provider_timeout", 504, "the provider did not respond in time"),
 ];
 
-/// The codes that any route may answer.
-pub(crate) const EVERYWHERE: [&str; 3] = ["misdirected", "internal", "provider_timeout"];
+/// The codes that every route may return.
+pub(super) const PROBLEMS_OF_EVERY_ROUTE: [&str; 3] = ["misdirected", "internal", "provider_timeout"];
 
-/// The codes of a route that demands a level.
-pub(crate) const WITH_A_LEVEL: [&str; 4] = ["unauthenticated", "forbidden", "rate_limited", "overloaded"];
+/// The codes that every route with an access level may return.
+pub(super) const PROBLEMS_OF_PROTECTED_ROUTES: [&str; 4] =
+    ["unauthenticated", "forbidden", "rate_limited", "overloaded"];
 
-/// The schema of every problem (RFC 9457).
-pub(crate) fn schemas() -> Vec<(&'static str, Schema)> {
-    let codes: BTreeSet<&str> = PROBLEMS.iter().map(|(code, _, _)| *code).collect();
-    let codes: Vec<&str> = codes.into_iter().collect();
-    let problem = object()
-        .says("What went wrong (RFC 9457). A program goes by `code`.")
-        .needs("type", Schema::of(json!({ "const": "about:blank" })))
-        .needs("title", text().says("The status in words."))
-        .needs("status", count().says("The status once more."))
-        .needs("code", text().with("enum", codes).says("The stable name of the outcome."))
-        .needs("detail", text().says("What went wrong, for people; it never holds a secret."))
-        .needs("request_id", text().says("The request's name, as in the log and the audit."))
-        .may_have("errors", list(named("FieldError")).says("The fields that fail their rules."));
-    let field = object()
-        .says("One field and what is wrong with it.")
-        .may_have("line", count().says("The line of a table that was taken in."))
-        .needs("field", text().or_null())
-        .needs("message", text().says("What is wrong and what to do; it never repeats the value."));
-    vec![("Problem", problem), ("FieldError", field)]
+/// Returns each status that a code comes with.
+pub(super) fn with_code(code: &str) -> impl Iterator<Item = (u16, &'static str)> {
+    PROBLEMS.iter().filter(move |(listed, _, _)| *listed == code).map(|(code, status, _)| (*status, *code))
 }
 
-/// The name of the response for these codes of one status, under which the document keeps it once.
-pub(crate) fn response_name(status: u16, codes: &BTreeSet<&str>) -> String {
+/// The schema of the `code` of a problem.
+pub(crate) fn code_schema(_: &mut SchemaGenerator) -> Schema {
+    let codes: BTreeSet<&str> = PROBLEMS.iter().map(|(code, _, _)| *code).collect();
+    json_schema!({ "type": "string", "enum": codes })
+}
+
+/// The name under which the document lists a response with these codes.
+pub(super) fn response_name(status: u16, codes: &BTreeSet<&str>) -> String {
     let codes: Vec<&str> = codes.iter().copied().collect();
     format!("{status}.{}", codes.join("."))
 }
 
-/// The response for these codes of one status.
-pub(crate) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
-    let words: Vec<(&str, &str)> = PROBLEMS
+/// Describes the response of a status with these codes.
+pub(super) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
+    let problems: Vec<(&str, &str)> = PROBLEMS
         .iter()
-        .filter(|(code, of, _)| *of == status && codes.contains(code))
-        .map(|(code, _, when)| (*code, *when))
+        .filter(|(code, listed, _)| *listed == status && codes.contains(code))
+        .map(|(code, _, meaning)| (*code, *meaning))
         .collect();
-    let description: Vec<String> = words.iter().map(|(code, when)| format!("`{code}`: {when}")).collect();
-    let examples: Map<String, Value> = words
+    let description: Vec<String> = problems.iter().map(|(code, meaning)| format!("`{code}`: {meaning}")).collect();
+    let examples: Map<String, Value> = problems
         .iter()
-        .map(|(code, when)| ((*code).to_owned(), json!({ "value": example(status, code, when) })))
+        .map(|(code, meaning)| ((*code).to_owned(), json!({ "value": example(status, code, meaning) })))
         .collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     if [429, 502, 503].contains(&status) {
@@ -93,20 +79,20 @@ pub(crate) fn response(status: u16, codes: &BTreeSet<&str>) -> Value {
         "description": description.join("\n\n"),
         "headers": headers,
         "content": { "application/problem+json": {
-            "schema": { "allOf": [named("Problem").value(), narrowed] },
+            "schema": { "allOf": [{ "$ref": "#/components/schemas/Problem" }, narrowed] },
             "examples": examples,
         } },
     })
 }
 
-fn example(status: u16, code: &str, when: &str) -> Value {
+fn example(status: u16, code: &str, meaning: &str) -> Value {
     let title = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let mut problem = json!({
         "type": "about:blank",
         "title": title,
         "status": status,
         "code": code,
-        "detail": when,
+        "detail": meaning,
         "request_id": "019ab7f1c7de7a10b6f0a1d2c3b4a596",
     });
     if (status, code) == (422, "invalid_request") {
@@ -118,16 +104,16 @@ fn example(status: u16, code: &str, when: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::{Error, FieldError};
+    use jackfield_core::Error;
 
-    use crate::error::status;
+    use crate::http::errors::status;
 
     #[test]
-    fn every_outcome_has_its_line_in_the_table() {
+    fn every_error_is_in_the_list_of_problems() {
         let text = || "x".to_owned();
-        let outcomes = [
+        let errors = [
             Error::InvalidRequest(text()),
-            Error::InvalidFields(vec![FieldError::new("x", "x")]),
+            Error::field("x", "x"),
             Error::InvalidRows(Vec::new()),
             Error::TooLarge(1),
             Error::Unauthenticated,
@@ -156,9 +142,9 @@ mod tests {
             Error::PluginDisabled(text()),
             Error::internal("x"),
         ];
-        for outcome in outcomes {
-            let line = (outcome.code(), status(&outcome).as_u16());
-            assert!(PROBLEMS.iter().any(|(code, status, _)| (*code, *status) == line), "{line:?} is not described");
+        for error in errors {
+            let problem = (error.code(), status(&error).as_u16());
+            assert!(PROBLEMS.iter().any(|(code, status, _)| (*code, *status) == problem), "{problem:?} is not listed");
         }
     }
 }

@@ -1,145 +1,173 @@
-//! Describes the typed body of one provider's connect, and its status, from what its component declares.
+//! Describes the connect, disconnect and status operations of one provider, with the fields that its plugin declares.
 
 use http::Method;
 use jackfield_core::manifest::{Auth, Field, FieldKind, Manifest};
 use serde_json::{Map, Value, json};
 
-use super::{
-    connections::{CONNECTING, connected, disconnected},
-    operation::Operation,
-    pattern_example,
-    schema::{Schema, flag, named, object, text},
-};
+use super::{example_of_pattern, operation::Operation};
+use crate::routes::connections;
 
 const GROUP: &str = "This service's providers";
 
-/// The operations of a provider that have a description of their own. It is found before that of any provider, so the
-/// methods of one path are all here.
-pub(crate) fn operations(manifest: &Manifest) -> Vec<Operation> {
+/// Describes the operations with a path of one provider: method, path, operation.
+///
+/// A client finds such a path before the path with `{provider}`, so all methods of the path are described.
+pub(super) fn operations(manifest: &Manifest) -> Vec<(Method, String, Operation)> {
     let Manifest { id, title, .. } = manifest;
     let path = format!("/api/admin/connections/{id}");
-    let name = id.replace('-', "_");
-    let operation = |method, path: &str, what: &str, summary: String| {
-        Operation::new(method, path, &format!("{what}_{name}"), GROUP, &summary)
-    };
-    let status = operation(Method::GET, &format!("{path}/status"), "status_of", format!("Shows the fields of {title}"))
-        .answers(200, "Whether there is a connection, and its fields.", status(manifest), status_example(manifest))
-        .fails(&["unknown_provider"]);
-    let disconnect = operation(Method::DELETE, &path, "disconnect", format!("Disconnects {title}"))
-        .answers(200, "There is no connection any more.", named("Disconnected"), disconnected())
-        .fails(&["unknown_provider", "sealed"]);
-    let mut operations = vec![status, disconnect];
+    let suffix = id.replace('-', "_");
+    let new = |id: &str, summary: String| Operation::new(format!("{id}_{suffix}"), GROUP, summary);
+    let status = new("status_of", format!("Shows the fields of {title}"))
+        .json_with_schema(
+            200,
+            "Whether there is a connection, and its fields.",
+            status_schema(manifest),
+            status_example(manifest),
+        )
+        .problems(&["unknown_provider"]);
+    let disconnect = connections::describe_disconnect_responses(new("disconnect", format!("Disconnects {title}")));
+    let mut operations =
+        vec![(Method::GET, format!("{path}/status"), status), (Method::DELETE, path.clone(), disconnect)];
     if !matches!(manifest.auth, Auth::OAuth2(_)) {
-        let connect = operation(Method::PUT, &path, "connect", format!("Connects {title}, or updates its connection"))
-            .says(how(manifest))
-            .takes(named(&body_name(manifest)), example(manifest))
-            .answers(200, "The provider takes the credential, and it is stored.", named("Connected"), connected())
-            .fails(&CONNECTING);
-        operations.push(connect);
+        let connect = new("connect", format!("Connects {title}, or updates its connection"))
+            .description(describe_connect(manifest))
+            .json_body_with_schema(
+                json!({ "$ref": format!("#/components/schemas/{}", body_name(manifest)) }),
+                body_example(manifest),
+            );
+        operations.push((Method::PUT, path, connections::describe_connect_responses(connect)));
     }
     operations
 }
 
-/// The name under which a provider's body stands among the schemas.
-pub(crate) fn body_name(manifest: &Manifest) -> String {
+/// The name of the schema of a provider's connect body.
+pub(super) fn body_name(manifest: &Manifest) -> String {
     format!("Fields.{}", manifest.id)
 }
 
-/// What the connect of a provider takes.
-pub(crate) fn body(manifest: &Manifest) -> Schema {
-    let needed: Vec<&str> = needed(manifest).collect();
-    let mut schema = object().says(how(manifest)).with("x-needed-to-connect", needed);
-    for declared in &manifest.fields {
-        schema = schema.may_have(&declared.name, field(declared));
+/// The schema of a provider's connect body.
+pub(super) fn body_schema(manifest: &Manifest) -> Value {
+    let properties: Map<String, Value> =
+        manifest.fields.iter().map(|field| (field.name.clone(), field_schema(field))).collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": describe_connect(manifest),
+        "additionalProperties": false,
+        "x-needed-to-connect": required_names(manifest).collect::<Vec<_>>(),
+    });
+    if !properties.is_empty() {
+        schema["properties"] = properties.into();
     }
     schema
 }
 
-fn how(manifest: &Manifest) -> String {
-    let needed: Vec<String> = needed(manifest).map(|name| format!("`{name}`")).collect();
-    let needed = if needed.is_empty() { "nothing".to_owned() } else { needed.join(", ") };
+fn describe_connect(manifest: &Manifest) -> String {
+    let names: Vec<String> = required_names(manifest).map(|name| format!("`{name}`")).collect();
+    let requirement = if names.is_empty() {
+        "A new connection requires no fields.".to_owned()
+    } else {
+        format!("A new connection requires {}.", names.join(", "))
+    };
     format!(
-        "A new connection needs {needed}. On an update a field that is left out keeps its value, a secret too, and \
-         null clears an optional one. The credential is tried before anything is stored."
+        "{requirement} On an update, an omitted field keeps its value, even if it is secret, and null clears an \
+         optional field. The credential is checked with the provider before anything is stored."
     )
 }
 
-fn needed(manifest: &Manifest) -> impl Iterator<Item = &str> {
+fn required_names(manifest: &Manifest) -> impl Iterator<Item = &str> {
     manifest.fields.iter().filter(|field| field.required).map(|field| field.name.as_str())
 }
 
-fn field(field: &Field) -> Schema {
+fn field_schema(field: &Field) -> Value {
     let mut schema = match field.kind {
-        FieldKind::Text => text(),
-        FieldKind::Email => text().with("format", "email"),
-        FieldKind::Url => text().with("format", "uri"),
-        // A key file may be sent as the JSON that it is.
-        FieldKind::Json => Schema::of(json!({ "type": ["string", "object"] })),
+        FieldKind::Text => json!({ "type": "string" }),
+        FieldKind::Email => json!({ "type": "string", "format": "email" }),
+        FieldKind::Url => json!({ "type": "string", "format": "uri" }),
+        // A key file may be sent as a JSON object.
+        FieldKind::Json => json!({ "type": ["string", "object"] }),
         FieldKind::Choice => {
             let values: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
-            text().with("enum", values)
+            json!({ "type": "string", "enum": values })
         }
     };
     if let Some(pattern) = &field.pattern {
-        schema = schema.with("pattern", whole(pattern));
+        schema["pattern"] = anchor(pattern).into();
     }
     if field.secret {
-        schema = schema.with("writeOnly", true).with("minLength", 8);
+        schema["writeOnly"] = true.into();
+        schema["minLength"] = 8.into();
     }
     if let Some(url) = &field.help_url {
-        schema = schema.with("externalDocs", json!({ "url": url }));
+        schema["externalDocs"] = json!({ "url": url });
     }
-    let optional = if field.required { "Needed for a new connection." } else { "Optional; null clears it." };
-    let choices: Vec<String> =
-        field.choices.iter().map(|choice| format!("`{}`: {}.", choice.value, choice.label)).collect();
-    let words: Vec<&str> = [field.help.as_str()]
-        .into_iter()
-        .chain(choices.iter().map(String::as_str))
-        .chain([optional])
-        .filter(|words| !words.is_empty())
-        .collect();
-    schema = schema.with("title", field.label.as_str()).says(words.join(" "));
-    match (field.required, field.kind) {
-        (true, _) => schema,
-        (false, FieldKind::Json) => schema.with("type", json!(["string", "object", "null"])),
-        (false, _) => schema.or_null(),
-    }
-}
-
-/// The pattern so that it must match the whole value, as the host reads it.
-fn whole(pattern: &str) -> String {
-    let is_whole = pattern.starts_with('^') && pattern.ends_with('$') && !pattern.contains('|');
-    if is_whole && !pattern.ends_with("\\$") { pattern.to_owned() } else { format!("^(?:{pattern})$") }
-}
-
-fn status(manifest: &Manifest) -> Schema {
-    let mut schema = object().needs("configured", flag());
-    for declared in manifest.fields.iter().filter(|field| !field.secret) {
-        schema = schema.may_have(&declared.name, text().with("title", declared.label.as_str()));
+    schema["title"] = field.label.as_str().into();
+    schema["description"] = describe_field(field).into();
+    if !field.required {
+        allow_null(&mut schema);
     }
     schema
+}
+
+fn describe_field(field: &Field) -> String {
+    let choices = field.choices.iter().map(|choice| format!("`{}`: {}.", choice.value, choice.label));
+    let requirement = if field.required { "Required for a new connection." } else { "Optional; null clears it." };
+    let sentences: Vec<String> = std::iter::once(field.help.clone())
+        .chain(choices)
+        .chain([requirement.to_owned()])
+        .filter(|sentence| !sentence.is_empty())
+        .collect();
+    sentences.join(" ")
+}
+
+fn allow_null(schema: &mut Value) {
+    schema["type"] = match schema["type"].take() {
+        Value::Array(mut kinds) => {
+            kinds.push("null".into());
+            kinds.into()
+        }
+        kind => json!([kind, "null"]),
+    };
+    if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        values.push(Value::Null);
+    }
+}
+
+/// Anchors a pattern, because the host matches it against the whole value.
+fn anchor(pattern: &str) -> String {
+    let is_anchored = pattern.starts_with('^') && pattern.ends_with('$') && !pattern.contains('|');
+    if is_anchored && !pattern.ends_with("\\$") { pattern.to_owned() } else { format!("^(?:{pattern})$") }
+}
+
+fn status_schema(manifest: &Manifest) -> Value {
+    let shown = manifest.fields.iter().filter(|field| !field.secret);
+    let fields = shown.map(|field| (field.name.clone(), json!({ "type": "string", "title": field.label })));
+    let configured = ("configured".to_owned(), json!({ "type": "boolean" }));
+    let properties: Map<String, Value> = std::iter::once(configured).chain(fields).collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["configured"],
+        "additionalProperties": false,
+    })
 }
 
 fn status_example(manifest: &Manifest) -> Value {
     let shown = manifest.fields.iter().filter(|field| !field.secret && field.required);
-    let fields = shown.filter_map(|field| Some((field.name.clone(), value(field)?)));
-    Value::Object([("configured".to_owned(), json!(true))].into_iter().chain(fields).collect())
+    let fields = shown.filter_map(|field| Some((field.name.clone(), example_value(field)?)));
+    std::iter::once(("configured".to_owned(), json!(true))).chain(fields).collect::<Map<_, _>>().into()
 }
 
-/// A body that connects, as far as values can be made up; none where one cannot.
-fn example(manifest: &Manifest) -> Option<Value> {
-    let fields: Option<Map<String, Value>> = manifest
-        .fields
-        .iter()
-        .filter(|field| field.required)
-        .map(|field| Some((field.name.clone(), value(field)?)))
-        .collect();
+/// A body that connects; none if no example value of a required field is known.
+fn body_example(manifest: &Manifest) -> Option<Value> {
+    let required = manifest.fields.iter().filter(|field| field.required);
+    let fields: Option<Map<String, Value>> =
+        required.map(|field| Some((field.name.clone(), example_value(field)?))).collect();
     fields.map(Value::Object)
 }
 
-fn value(field: &Field) -> Option<Value> {
+fn example_value(field: &Field) -> Option<Value> {
     if let Some(pattern) = &field.pattern {
-        return pattern_example::example(pattern).map(Value::String);
+        return example_of_pattern(pattern).map(Value::String);
     }
     Some(match field.kind {
         FieldKind::Text => json!("…".repeat(if field.secret { 8 } else { 1 })),

@@ -1,7 +1,7 @@
-//! The console: one page under each of its paths, and its files under a path that names their content.
+//! The web console: one page at each of its paths, and its files at paths that contain the hash of all files.
 //!
-//! All of it is the same for everybody and holds nothing of this service, so the routes are open. What the page shows
-//! it asks of the API, as the caller that it is.
+//! The files are the same on every service of a version and contain no data, so the routes are open. The page gets its
+//! data from the API, with the browser's session.
 
 mod content_encoding;
 
@@ -20,29 +20,40 @@ use http::{
 use jackfield_console::{FILES, File, HASH, PAGE};
 use jackfield_core::Error;
 
-use self::content_encoding::Coding;
-use crate::error::ApiError;
+use self::content_encoding::ContentEncoding;
+use serde_json::json;
 
-/// What the page may load and do: its own files and this API. No script stands in it, none comes from elsewhere, no text
-/// becomes markup, and nobody frames it.
+use crate::{http::errors::ApiError, openapi::Operation};
+
+const GROUP: &str = "Console";
+
+/// The page may load its own files and call this API. It has no inline scripts or scripts of other hosts, turns no text
+/// into markup, and cannot be framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The page names the files of one version, so it is asked for each time; where it is the same, nothing is sent.
-const ASK_EACH_TIME: &str = "no-cache";
+/// The page names the files of one version, so browsers revalidate it each time.
+const REVALIDATE: &str = "no-cache";
 
-/// Another content has another path.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// A file with other content has another path.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Every path of the console's page: its script reads in the address what it is to show.
+/// Every path of the console's page. The page's script decides by the path what to show.
 pub(crate) async fn page(headers: HeaderMap) -> Response {
-    answer(&PAGE, ASK_EACH_TIME, &headers)
+    respond(&PAGE, REVALIDATE, &headers)
+}
+
+/// Describes the page at one of its paths.
+pub(crate) fn describe_page(id: &str, content: &str) -> Operation {
+    Operation::new(id, GROUP, format!("The console: {content}"))
+        .description("The same page at each of its paths, with `ETag` and compression.")
+        .text("The page.", "text/html", "<!doctype html>…")
 }
 
 /// `GET /console/{hash}/{file}`
 pub(crate) async fn file(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, ApiError> {
-    find(&hash, &name, &headers)
+    find_file(&hash, &name, &headers)
 }
 
 /// `GET /console/{hash}/vendor/{file}`
@@ -50,25 +61,61 @@ pub(crate) async fn vendor_file(
     Path((hash, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    find(&hash, &format!("vendor/{name}"), &headers)
+    find_file(&hash, &format!("vendor/{name}"), &headers)
 }
 
-fn find(hash: &str, name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
-    // A page of another version must not be given a file of this one.
+/// The media types of the console's files, with an example of each.
+const MEDIA_TYPES: [(&str, &str); 8] = [
+    ("text/css", "…"),
+    ("text/javascript", "…"),
+    ("text/plain", "…"),
+    ("application/json", "{}"),
+    ("image/svg+xml", "<svg>…</svg>"),
+    ("image/png", "…"),
+    ("image/x-icon", "…"),
+    ("font/woff2", "…"),
+];
+
+pub(crate) fn describe_file() -> Operation {
+    describe_any_file(Operation::new("console_file", GROUP, "A file of the console"))
+}
+
+pub(crate) fn describe_vendor_file() -> Operation {
+    describe_any_file(Operation::new("console_vendor_file", GROUP, "A third-party file of the console"))
+}
+
+fn describe_any_file(operation: Operation) -> Operation {
+    let operation = operation.description(
+        "`hash` is the hash of all files of this version. A file never changes; files of other versions are not found.",
+    );
+    let add = |operation: Operation, (media_type, example): (&'static str, &str)| {
+        operation.content("The file.", media_type, json!({}), example)
+    };
+    MEDIA_TYPES.into_iter().fold(operation, add).problems(&["not_found"])
+}
+
+fn find_file(hash: &str, name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    // A page of another version must not get a file of this version.
     let found = FILES.iter().find(|file| hash == HASH && file.name == name);
     let file = found.ok_or_else(|| Error::NotFound("this version of the console has no such file".to_owned()))?;
-    Ok(answer(file, FOR_GOOD, headers))
+    Ok(respond(file, IMMUTABLE, headers))
 }
 
-fn answer(file: &File, caching: &'static str, asked: &HeaderMap) -> Response {
-    let offered = [(Coding::Brotli, file.brotli), (Coding::Gzip, file.gzip), (Coding::Plain, Some(file.plain))];
-    let accepted: Vec<&str> = texts(asked, &ACCEPT_ENCODING).collect();
-    let coding = content_encoding::choose(&accepted, offered.iter().filter_map(|(coding, bytes)| bytes.and(Some(*coding))));
-    let bytes = offered.iter().find(|(offer, _)| *offer == coding).and_then(|(_, bytes)| *bytes).unwrap_or(file.plain);
-    // Each coding is a representation of its own (RFC 9110 §8.8.3).
-    let tag = format!("\"{}{}\"", file.tag, coding.name().map(|name| format!("-{name}")).unwrap_or_default());
-    let is_known = texts(asked, &IF_NONE_MATCH).any(|listed| matches(listed, &tag));
-    let mut response = Response::new(if is_known { Body::empty() } else { Bytes::from_static(bytes).into() });
+fn respond(file: &File, caching: &'static str, request: &HeaderMap) -> Response {
+    let offered = [
+        (ContentEncoding::Brotli, file.brotli),
+        (ContentEncoding::Gzip, file.gzip),
+        (ContentEncoding::Identity, Some(file.plain)),
+    ];
+    let accepted: Vec<&str> = header_values(request, &ACCEPT_ENCODING).collect();
+    let available = offered.iter().filter_map(|(encoding, bytes)| bytes.and(Some(*encoding)));
+    let encoding = content_encoding::choose(&accepted, available);
+    let bytes =
+        offered.iter().find(|(offer, _)| *offer == encoding).and_then(|(_, bytes)| *bytes).unwrap_or(file.plain);
+    // Each encoding needs a tag of its own (RFC 9110 §8.8.3).
+    let tag = format!("\"{}{}\"", file.tag, encoding.name().map(|name| format!("-{name}")).unwrap_or_default());
+    let is_current = header_values(request, &IF_NONE_MATCH).any(|list| contains_tag(list, &tag));
+    let mut response = Response::new(if is_current { Body::empty() } else { Bytes::from_static(bytes).into() });
     let fields = response.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -83,26 +130,26 @@ fn answer(file: &File, caching: &'static str, asked: &HeaderMap) -> Response {
     if let Ok(tag) = HeaderValue::try_from(tag) {
         fields.insert(ETAG, tag);
     }
-    if is_known {
+    if is_current {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
     fields.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    if let Some(name) = coding.name() {
+    if let Some(name) = encoding.name() {
         fields.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     response
 }
 
-fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+fn header_values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
 }
 
-/// Whether a list of tags holds this one, by the weak comparison (RFC 9110 §13.1.2). Ours hold no comma.
-fn matches(listed: &str, tag: &str) -> bool {
-    listed.split(',').map(str::trim).any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
+/// Whether `If-None-Match` contains a tag, by weak comparison (RFC 9110 §13.1.2). Our tags contain no commas.
+fn contains_tag(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
 }
 
 #[cfg(test)]
@@ -110,12 +157,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_found_in_a_list_whatever_its_strength() {
-        for listed in ["\"a-br\"", "W/\"a-br\"", "\"b\" , W/\"a-br\"", "*"] {
-            assert!(matches(listed, "\"a-br\""), "{listed}");
+    fn a_tag_is_found_in_a_list_by_weak_comparison() {
+        for list in ["\"a-br\"", "W/\"a-br\"", "\"b\" , W/\"a-br\"", "*"] {
+            assert!(contains_tag(list, "\"a-br\""), "{list}");
         }
-        for listed in ["", "a-br", "\"a\"", "\"a-gzip\", \"b-br\""] {
-            assert!(!matches(listed, "\"a-br\""), "{listed}");
+        for list in ["", "a-br", "\"a\"", "\"a-gzip\", \"b-br\""] {
+            assert!(!contains_tag(list, "\"a-br\""), "{list}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/docs`: the description of the API as a page. Nothing on it comes from elsewhere, and no script stands in it.
+//! `/docs`: the API's documentation as a page. It loads nothing from other hosts and has no inline scripts.
 
 use axum::response::IntoResponse;
 use http::{
@@ -6,7 +6,11 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
 };
 
-/// What the page may load: its own files and the description, from this origin. It sends no form and stands in no frame.
+use crate::openapi::Operation;
+
+const GROUP: &str = "Description";
+
+/// The page may load its own files and the OpenAPI document. It has no forms and cannot be framed.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -21,12 +25,26 @@ pub(crate) async fn page() -> impl IntoResponse {
     (headers, include_str!("docs/page.html"))
 }
 
+pub(crate) fn describe_page() -> Operation {
+    Operation::new("docs", GROUP, "Shows this document as a page")
+        .description("The page loads nothing from other hosts.")
+        .text("The page.", "text/html", "<!doctype html>…")
+}
+
 /// `GET /docs/page.css`
 pub(crate) async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("docs/page.css"))
 }
 
+pub(crate) fn describe_style() -> Operation {
+    Operation::new("docs_style", GROUP, "The page's style sheet").text("The file.", "text/css", "…")
+}
+
 /// `GET /docs/page.js`
 pub(crate) async fn script() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("docs/page.js"))
+}
+
+pub(crate) fn describe_script() -> Operation {
+    Operation::new("docs_script", GROUP, "The page's script").text("The file.", "text/javascript", "…")
 }

@@ -1,8 +1,7 @@
-//! `/api/admin/events`: what changes, as it changes, told to everybody who listens.
+//! `/api/admin/events`: changes as they happen, as server-sent events.
 //!
-//! One task of this process looks once a second at what the lists say, while anybody listens, and tells everybody the
-//! differences: it makes none which host changed something, nor how many listen. Nothing is kept for who reads slowly:
-//! they are told to load the lists anew.
+//! While anybody listens, one task of this process reads the lists every second and broadcasts changes to every listener,
+//! whichever host made them. Slow listeners are not buffered: they receive `reload` and fetch the lists again.
 
 mod event_stream;
 mod watcher;
@@ -17,7 +16,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes},
-    extract::{MatchedPath, Request, State as Given},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
@@ -32,110 +31,115 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::event_stream::Listener;
-use crate::{State, error::ApiError, stream::response};
+use self::event_stream::EventStream;
+use crate::{
+    ApiState,
+    http::{errors::ApiError, streaming::to_response},
+    openapi::Operation,
+};
 
-/// Who listens at once. Each costs a connection, of which the service takes twice as many.
-const LISTENERS: usize = 2_000;
+/// Event streams at once. Each uses an HTTP connection, and the service accepts twice as many of those.
+const MAX_LISTENERS: usize = 2_000;
 
-/// Looks whose news are kept for who reads slowly.
-const KEPT: usize = 64;
+/// The messages that are kept for slow listeners.
+const BUFFERED_MESSAGES: usize = 64;
 
-/// Everybody who listens, and what they are told.
+/// Broadcasts changes to the event streams of this process. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Events(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    told: broadcast::Sender<Told>,
-    places: Arc<Semaphore>,
-    /// Something may have been changed by this process.
+    messages: broadcast::Sender<Message>,
+    permits: Arc<Semaphore>,
+    /// Notified after this process may have changed something.
     may_have_changed: Notify,
-    is_over: AtomicBool,
-    /// The task that looks, while anybody listens.
-    watching: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-    /// Who listens, each once however many streams they have.
-    callers: Mutex<HashMap<Vec<u8>, Weak<Listening>>>,
+    is_closed: AtomicBool,
+    /// The task that reads the lists, while anybody listens.
+    watcher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    /// The callers that listen, each once for all of its streams.
+    callers: Mutex<HashMap<Vec<u8>, Weak<ListeningCaller>>>,
 }
 
-/// What everybody who listens is told.
+/// A message to all event streams.
 #[derive(Clone, Debug)]
-enum Told {
-    /// Events as they are sent.
-    News(Bytes),
-    /// To see whether this stream is to end.
-    LookUp,
+enum Message {
+    /// Server-sent events to send to the client.
+    Events(Bytes),
+    /// Checks whether the stream must end.
+    CheckEnd,
 }
 
-/// Somebody who listens, by the credential that they called with.
+/// A caller that listens, by its credential.
 #[derive(Debug)]
-struct Listening {
+struct ListeningCaller {
     credential: HeaderMap,
-    is_over: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self::of(LISTENERS, KEPT)
+        Self::with_limits(MAX_LISTENERS, BUFFERED_MESSAGES)
     }
 }
 
 impl Events {
-    fn of(listeners: usize, kept: usize) -> Self {
+    fn with_limits(listeners: usize, buffered: usize) -> Self {
         Self(Arc::new(Inner {
-            told: broadcast::Sender::new(kept),
-            places: Arc::new(Semaphore::new(listeners)),
+            messages: broadcast::Sender::new(buffered),
+            permits: Arc::new(Semaphore::new(listeners)),
             may_have_changed: Notify::new(),
-            is_over: AtomicBool::new(false),
-            watching: tokio::sync::Mutex::new(None),
+            is_closed: AtomicBool::new(false),
+            watcher: tokio::sync::Mutex::new(None),
             callers: Mutex::default(),
         }))
     }
 
-    /// Ends every stream, now and from now on.
+    /// Ends every stream, and rejects new ones.
     pub fn close(&self) {
-        self.0.is_over.store(true, Ordering::Release);
-        self.tell(Told::LookUp);
+        self.0.is_closed.store(true, Ordering::Release);
+        self.broadcast(Message::CheckEnd);
         self.0.may_have_changed.notify_one();
     }
 
-    fn is_over(&self) -> bool {
-        self.0.is_over.load(Ordering::Acquire)
+    fn is_closed(&self) -> bool {
+        self.0.is_closed.load(Ordering::Acquire)
     }
 
-    fn tell(&self, told: Told) {
-        // Nobody may be listening at this moment.
-        let _listeners = self.0.told.send(told);
+    fn broadcast(&self, message: Message) {
+        // Fails if nobody listens.
+        let _receivers = self.0.messages.send(message);
     }
 
-    /// Takes somebody in. What changes after this is told to them: where nobody listened before, the first look is
-    /// over when it returns.
-    async fn admit(&self, state: &State, headers: &HeaderMap) -> Result<Listener, Error> {
-        let full = || Error::Overloaded { what: "enough listen to the events already".to_owned(), retry_after: 10 };
-        let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_full| full())?;
-        let mut watching = self.0.watching.lock().await;
-        if self.is_over() {
+    /// Opens a stream that receives every change from now on.
+    ///
+    /// If nobody listened before, the lists are read before it returns, so that no change is missed.
+    async fn open_stream(&self, state: &ApiState, headers: &HeaderMap) -> Result<EventStream, Error> {
+        let full = || Error::Overloaded { what: "too many event streams are open".to_owned(), retry_after: 10 };
+        let permit = Arc::clone(&self.0.permits).try_acquire_owned().map_err(|_full| full())?;
+        let mut watcher = self.0.watcher.lock().await;
+        if self.is_closed() {
             return Err(full());
         }
-        let listener = Listener::new(self.clone(), self.caller(headers), place);
-        if watching.as_ref().is_none_or(JoinHandle::is_finished) {
-            let seen = watcher::Seen::look(state).await?;
-            *watching = Some(tokio::spawn(watcher::watch(state.clone(), seen)));
+        let stream = EventStream::new(self.clone(), self.caller(headers), permit);
+        if watcher.as_ref().is_none_or(JoinHandle::is_finished) {
+            let snapshot = watcher::Snapshot::read(state).await?;
+            *watcher = Some(tokio::spawn(watcher::watch(state.clone(), snapshot)));
         }
-        Ok(listener)
+        Ok(stream)
     }
 
-    /// Whether nobody listens any more; then the task that looks is over.
+    /// Whether nobody listens. Then the watcher must end.
     async fn is_idle(&self) -> bool {
-        let mut watching = self.0.watching.lock().await;
-        let is_idle = self.is_over() || self.0.told.receiver_count() == 0;
+        let mut watcher = self.0.watcher.lock().await;
+        let is_idle = self.is_closed() || self.0.messages.receiver_count() == 0;
         if is_idle {
-            *watching = None;
+            *watcher = None;
         }
         is_idle
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Arc<Listening> {
+    fn caller(&self, headers: &HeaderMap) -> Arc<ListeningCaller> {
         let mut credential = HeaderMap::new();
         let mut key = Vec::new();
         for name in [AUTHORIZATION, COOKIE] {
@@ -146,35 +150,54 @@ impl Events {
             key.push(0);
         }
         let mut callers = self.0.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        callers.retain(|_, listening| listening.strong_count() > 0);
-        if let Some(listening) = callers.get(&key).and_then(Weak::upgrade) {
-            return listening;
+        callers.retain(|_, caller| caller.strong_count() > 0);
+        if let Some(caller) = callers.get(&key).and_then(Weak::upgrade) {
+            return caller;
         }
-        let listening = Arc::new(Listening { credential, is_over: AtomicBool::new(false) });
-        callers.insert(key, Arc::downgrade(&listening));
-        listening
+        let caller = Arc::new(ListeningCaller { credential, has_ended: AtomicBool::new(false) });
+        callers.insert(key, Arc::downgrade(&caller));
+        caller
     }
 
-    fn callers(&self) -> Vec<Arc<Listening>> {
+    fn callers(&self) -> Vec<Arc<ListeningCaller>> {
         let callers = self.0.callers.lock().unwrap_or_else(PoisonError::into_inner);
         callers.values().filter_map(Weak::upgrade).collect()
     }
 }
 
 /// `GET /api/admin/events`
-pub(crate) async fn listen(Given(state): Given<State>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let listener = state.events.admit(&state, &headers).await?;
-    let mut response = response("text/event-stream", Body::from_stream(stream::unfold(listener, Listener::next)));
-    // A proxy that gathers an answer before it passes it on would pass on nothing.
+pub(crate) async fn listen(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let stream = state.events.open_stream(&state, &headers).await?;
+    let body = Body::from_stream(stream::unfold(stream, EventStream::next));
+    let mut response = to_response("text/event-stream", body);
+    // Without this, nginx would buffer the response and forward nothing.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
 }
 
-/// Has the lists looked at soon after what may have changed one: every change, and every question to a provider.
-pub(crate) async fn notice(Given(state): Given<State>, request: Request, next: Next) -> Response {
-    let asks_a_provider = |path: &MatchedPath| path.as_str().contains("{provider}");
+pub(crate) fn describe_listen() -> Operation {
+    Operation::new("listen", "Events", "Streams changes as they happen")
+        .description(
+            "Server-sent events, for as long as the caller listens; a comment at least every 15 s.\n\n\
+             - `connection`: a connection of `GET /api/admin/connections` that is new or changed, or \
+             `{\"provider\":…,\"removed\":true}`\n\
+             - `provider`: a plugin of `GET /api/admin/providers` that is new or changed, or \
+             `{\"id\":…,\"removed\":true}`\n\
+             - `mappings`: `{}`; people or mappings changed\n\
+             - `reload`: `{}`; the caller read too slowly and missed events: fetch the lists again\n\
+             - `session`: `{\"ended\":true}`; the credential is no longer valid, and the stream ends\n\n\
+             Changes arrive within about a second, whichever host made them. A caller that opens the stream before it \
+             fetches the lists misses nothing.",
+        )
+        .text("Events without end.", "text/event-stream", "event: mappings\ndata: {}\n\n")
+}
+
+/// Middleware that makes the watcher read the lists soon after a request that may have changed one: every change, and
+/// every request that calls a provider.
+pub(crate) async fn notice_changes(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let calls_provider = |path: &MatchedPath| path.as_str().contains("{provider}");
     let may_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || request.extensions().get::<MatchedPath>().is_some_and(asks_a_provider);
+        || request.extensions().get::<MatchedPath>().is_some_and(calls_provider);
     let response = next.run(request).await;
     if may_change {
         state.events.0.may_have_changed.notify_one();
@@ -186,62 +209,57 @@ pub(crate) async fn notice(Given(state): Given<State>, request: Request, next: N
 mod tests {
     use super::*;
 
-    async fn listener(events: &Events) -> Listener {
-        let place = Arc::clone(&events.0.places).acquire_owned().await.expect("a place");
-        Listener::new(events.clone(), events.caller(&HeaderMap::new()), place)
+    async fn open(events: &Events, headers: &HeaderMap) -> EventStream {
+        let permit = Arc::clone(&events.0.permits).acquire_owned().await.expect("a permit");
+        EventStream::new(events.clone(), events.caller(headers), permit)
     }
 
-    async fn next(listener: Listener) -> Option<(String, Listener)> {
-        let (Ok(bytes), listener) = listener.next().await?;
-        Some((String::from_utf8(bytes.to_vec()).expect("text"), listener))
+    async fn next(stream: EventStream) -> Option<(String, EventStream)> {
+        let (Ok(bytes), stream) = stream.next().await?;
+        Some((String::from_utf8(bytes.to_vec()).expect("text"), stream))
     }
 
-    fn news(number: usize) -> Told {
-        Told::News(Bytes::from(format!("data: {number}\n\n")))
+    fn event(number: usize) -> Message {
+        Message::Events(Bytes::from(format!("data: {number}\n\n")))
     }
 
     #[tokio::test]
-    async fn who_reads_slowly_is_told_to_load_anew_and_then_only_what_is_new() {
-        let events = Events::of(1, 4);
-        let (opening, listener) = next(listener(&events).await).await.expect("it opens");
+    async fn a_slow_listener_is_told_to_reload_and_then_gets_only_new_events() {
+        let events = Events::with_limits(1, 4);
+        let (opening, stream) = next(open(&events, &HeaderMap::new()).await).await.expect("an opening");
         assert!(opening.starts_with("retry: "), "{opening}");
-        (0..10).for_each(|number| events.tell(news(number)));
-        let (told, listener) = next(listener).await.expect("it goes on");
-        assert_eq!(told, "event: reload\ndata: {}\n\n");
-        events.tell(news(11));
-        let (told, _) = next(listener).await.expect("it goes on");
-        assert_eq!(told, "data: 11\n\n");
+        (0..10).for_each(|number| events.broadcast(event(number)));
+        let (text, stream) = next(stream).await.expect("an event");
+        assert_eq!(text, "event: reload\ndata: {}\n\n");
+        events.broadcast(event(11));
+        let (text, _) = next(stream).await.expect("an event");
+        assert_eq!(text, "data: 11\n\n");
     }
 
     #[tokio::test]
-    async fn a_caller_whose_credential_ends_is_told_so_and_nobody_else() {
-        let events = Events::of(2, 4);
-        let (_, ended) = next(listener(&events).await).await.expect("it opens");
+    async fn only_the_streams_of_an_ended_credential_end() {
+        let events = Events::with_limits(2, 4);
+        let (_, ended) = next(open(&events, &HeaderMap::new()).await).await.expect("an opening");
         let other = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("other"))]);
-        let other = Listener::new(
-            events.clone(),
-            events.caller(&other),
-            Arc::clone(&events.0.places).acquire_owned().await.expect("a place"),
-        );
-        let (_, other) = next(other).await.expect("it opens");
-        events.caller(&HeaderMap::new()).is_over.store(true, Ordering::Release);
-        events.tell(Told::LookUp);
-        let (told, ended) = next(ended).await.expect("a last word");
-        assert_eq!(told, "event: session\ndata: {\"ended\":true}\n\n");
+        let (_, other) = next(open(&events, &other).await).await.expect("an opening");
+        events.caller(&HeaderMap::new()).has_ended.store(true, Ordering::Release);
+        events.broadcast(Message::CheckEnd);
+        let (text, ended) = next(ended).await.expect("a last event");
+        assert_eq!(text, "event: session\ndata: {\"ended\":true}\n\n");
         assert!(next(ended).await.is_none());
-        events.tell(news(1));
-        let (told, other) = next(other).await.expect("it goes on");
-        assert_eq!(told, "data: 1\n\n");
+        events.broadcast(event(1));
+        let (text, other) = next(other).await.expect("an event");
+        assert_eq!(text, "data: 1\n\n");
         events.close();
-        assert!(next(other).await.is_none(), "a stop ends everybody's");
+        assert!(next(other).await.is_none(), "closing ends every stream");
     }
 
     #[tokio::test]
-    async fn a_place_is_free_again_when_its_stream_ends() {
-        let events = Events::of(1, 4);
-        let listener = listener(&events).await;
-        assert_eq!((events.0.places.available_permits(), events.callers().len()), (0, 1));
-        drop(listener);
-        assert_eq!((events.0.places.available_permits(), events.callers().len()), (1, 0));
+    async fn a_permit_is_released_when_its_stream_ends() {
+        let events = Events::with_limits(1, 4);
+        let stream = open(&events, &HeaderMap::new()).await;
+        assert_eq!((events.0.permits.available_permits(), events.callers().len()), (0, 1));
+        drop(stream);
+        assert_eq!((events.0.permits.available_permits(), events.callers().len()), (1, 0));
     }
 }

@@ -1,41 +1,67 @@
-//! `/healthz`, `/readyz`, `/metrics`: the service itself, for whoever runs it. No names, hosts or addresses.
+//! `/healthz`, `/readyz`, `/metrics`: health checks and metrics. They contain no names, hosts or addresses.
 
-use axum::{Json as Answer, extract::State as Given, response::IntoResponse};
+use axum::{Json, extract::State, response::IntoResponse};
 use http::{StatusCode, header::CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::State;
+use crate::{ApiState, openapi::Operation};
+
+const GROUP: &str = "Service";
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-#[derive(Serialize)]
-struct ReadyView {
+pub(crate) fn describe_alive() -> Operation {
+    Operation::new("alive", GROUP, "Checks whether the process answers").text("It does.", "text/plain", "ok\n")
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReadinessView {
     ready: bool,
     database: &'static str,
-    /// `open`, or why not and what to do.
+    /// `open`, or why the key is not available and what to do.
     key: String,
     catalog: &'static str,
 }
 
 /// `GET /readyz`: database, key and catalog are ready.
-pub(crate) async fn ready(Given(state): Given<State>) -> impl IntoResponse {
+pub(crate) async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
     let database = state.store.ping().await.is_ok();
-    let sealed = state.store.sealed_because();
+    let sealed = state.store.sealed_reason();
     let ready = database && sealed.is_none();
-    let view = ReadyView {
+    let view = ReadinessView {
         ready,
         database: if database { "ok" } else { "does not answer" },
         key: sealed.unwrap_or("open").to_owned(),
-        // The service listens only when the catalog has been read.
+        // The service only listens after it has read the catalog.
         catalog: "ok",
     };
-    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Answer(view))
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(view))
 }
 
-/// `GET /metrics`: Prometheus' text format.
-pub(crate) async fn metrics(Given(state): Given<State>) -> impl IntoResponse {
+pub(crate) fn describe_ready() -> Operation {
+    let example = |ready: bool| {
+        let database = if ready { "ok" } else { "does not answer" };
+        json!({ "ready": ready, "database": database, "key": "open", "catalog": "ok" })
+    };
+    Operation::new("ready", GROUP, "Checks whether database, key and catalog are ready")
+        .json::<ReadinessView>(200, "They are.", example(true))
+        .json::<ReadinessView>(503, "One is not, and why.", example(false))
+}
+
+/// `GET /metrics`: the Prometheus text format.
+pub(crate) async fn metrics(State(state): State<ApiState>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render())
+}
+
+pub(crate) fn describe_metrics() -> Operation {
+    Operation::new("metrics", GROUP, "Returns metrics for Prometheus").text(
+        "The Prometheus text format.",
+        "text/plain",
+        "jackfield_requests_total…",
+    )
 }

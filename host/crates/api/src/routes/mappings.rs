@@ -1,66 +1,80 @@
-//! `/api/admin/connections/user-mappings`: whose an account of a provider is.
+//! `/api/admin/connections/user-mappings`: which person has which account at a provider.
 
 use std::collections::BTreeMap;
 
 use axum::{
-    Json as Answer,
+    Json,
     body::Bytes,
-    extract::{FromRequest, Path, Request, State as Given},
+    extract::{FromRequest, Path, Request, State},
     response::{IntoResponse, Response},
 };
 use http::HeaderMap;
 use jackfield_core::{Error, audit::Actor};
 use jackfield_service::people::{SyncRow, mappings_csv_header, mappings_csv_rows};
 use jackfield_store::PersonWithAccounts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::people::csv_is_whole;
 use crate::{
-    State,
-    error::ApiError,
-    extract::{self, Json, LARGE, Query},
-    form::Form,
-    people::whole_alone,
-    stream::{self, PageQuery, Part, wants_csv},
+    ApiState,
+    http::{
+        errors::ApiError,
+        extractors::{self, JsonBody, MAX_LARGE_BODY, Query},
+        json_fields::JsonFields,
+        paging::{ListPart, PageQuery, encode_cursor},
+        streaming::{self, prefers_csv, stream_csv, stream_json},
+    },
+    openapi::{AlwaysTrue, DoneView, Operation, ProviderIdView},
 };
 
-/// The providers whose ids have a name of their own beside `external_ids`: `xero_id`, `productive_id`, `remote_id` and
-/// `google_id`. Clients of before know them by these, and this is the one place where the host names a provider.
-const NAMED: [&str; 4] = ["xero", "productive", "remote", "google-workspace"];
+const GROUP: &str = "Mappings";
 
-#[derive(Serialize)]
-struct MappedView<'a> {
+/// The providers with a field of their own besides `external_ids`: `xero_id`, `productive_id`, `remote_id`, `google_id`.
+/// Older clients use these fields. This is the only place where the host names providers.
+const PROVIDERS_WITH_FIELDS: [&str; 4] = ["xero", "productive", "remote", "google-workspace"];
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MappingListView<'a> {
+    users: Vec<MappingView<'a>>,
+    /// The `cursor` of the next page; null at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<Option<String>>,
+    /// Number of all people who match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    total: Option<u64>,
+}
+
+/// A person and their account at each provider.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MappingView<'a> {
     person_id: &'a str,
     user_id: Option<&'a str>,
     name: &'a str,
     email: &'a str,
+    /// The same as in `external_ids`.
     xero_id: Option<&'a str>,
+    /// The same as in `external_ids`.
     productive_id: Option<&'a str>,
+    /// The same as in `external_ids`.
     remote_id: Option<&'a str>,
+    /// The same as in `external_ids`.
     google_id: Option<&'a str>,
-    #[serde(serialize_with = "as_object")]
+    /// The id of the account at each provider, by the provider's id.
+    #[serde(serialize_with = "serialize_pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
     external_ids: &'a [(String, String)],
 }
 
-#[derive(Serialize)]
-struct PageView<'a> {
-    users: Vec<MappedView<'a>>,
-    next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct FoundView<'a> {
-    users: Vec<MappedView<'a>>,
-    total: u64,
-}
-
-impl<'a> From<&'a PersonWithAccounts> for MappedView<'a> {
+impl<'a> From<&'a PersonWithAccounts> for MappingView<'a> {
     fn from(mapped: &'a PersonWithAccounts) -> Self {
-        let id_at = |sought: &str| {
-            let found = mapped.external_ids.iter().find(|(provider, _)| provider == sought);
+        let id_at = |provider: &str| {
+            let found = mapped.external_ids.iter().find(|(listed, _)| listed == provider);
             found.map(|(_, external_id)| external_id.as_str())
         };
-        let [xero_id, productive_id, remote_id, google_id] = NAMED.map(id_at);
+        let [xero_id, productive_id, remote_id, google_id] = PROVIDERS_WITH_FIELDS.map(id_at);
         Self {
             person_id: &mapped.person.id,
             user_id: mapped.person.user_id.as_deref(),
@@ -75,141 +89,227 @@ impl<'a> From<&'a PersonWithAccounts> for MappedView<'a> {
     }
 }
 
-fn as_object<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_pairs<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
 /// `GET /api/admin/connections/user-mappings`
 pub(crate) async fn list(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Query(query): Query<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let people = state.people;
-    let is_csv = wants_csv(&headers);
-    match query.part()? {
-        Part::Page { .. } | Part::Found(_) if is_csv => Err(whole_alone().into()),
-        Part::Page { after, limit } => {
+    let is_csv = prefers_csv(&headers);
+    match query.into_part()? {
+        ListPart::Page { .. } | ListPart::Search(_) if is_csv => Err(csv_is_whole().into()),
+        ListPart::Page { after, limit } => {
             let page = people.mapped(after.as_deref(), limit).await?;
-            let next_cursor = page.next.as_deref().map(stream::cursor);
-            let users = page.items.iter().map(MappedView::from).collect();
-            Ok(Answer(PageView { users, next_cursor }).into_response())
+            let next_cursor = Some(page.next.as_deref().map(encode_cursor));
+            let users = page.items.iter().map(MappingView::from).collect();
+            Ok(Json(MappingListView { users, next_cursor, total: None }).into_response())
         }
-        Part::Found(search) => {
-            let found = people.find_people_with_accounts(&search).await?;
-            let users = found.items.iter().map(MappedView::from).collect();
-            Ok(Answer(FoundView { users, total: found.total }).into_response())
+        ListPart::Search(search) => {
+            let found = people.find_mapped(&search).await?;
+            let users = found.items.iter().map(MappingView::from).collect();
+            Ok(Json(MappingListView { users, next_cursor: None, total: Some(found.total) }).into_response())
         }
-        Part::Whole => {
+        ListPart::Whole => {
             let providers = if is_csv { people.mapped_providers().await? } else { Vec::new() };
             let read = move |after: Option<String>| {
                 let people = people.clone();
-                async move { people.mapped(after.as_deref(), stream::PART).await }
+                async move { people.mapped(after.as_deref(), streaming::BATCH).await }
             };
             if is_csv {
                 let header = mappings_csv_header(&providers);
                 let name = "attachment; filename=\"mappings.csv\"";
-                return stream::csv(name, header, read, move |people| mappings_csv_rows(people, &providers)).await;
+                return stream_csv(name, header, read, move |people| mappings_csv_rows(people, &providers)).await;
             }
-            let view = |mapped: &PersonWithAccounts, chunk: &mut Vec<u8>| serde_json::to_writer(chunk, &MappedView::from(mapped));
-            stream::json("users", read, view).await
+            let write = |mapped: &PersonWithAccounts, chunk: &mut Vec<u8>| {
+                serde_json::to_writer(chunk, &MappingView::from(mapped))
+            };
+            stream_json("users", read, write).await
         }
     }
 }
 
+pub(crate) fn describe_list() -> Operation {
+    let mapping = json!({
+        "person_id": "019ab7f1-c7de-7a10-b6f0-a1d2c3b4a596",
+        "user_id": null,
+        "name": "Ada Okafor",
+        "email": "ada@acme.example",
+        "xero_id": null,
+        "productive_id": null,
+        "remote_id": null,
+        "google_id": null,
+        "external_ids": { "acme-chat": "U0HDYE3FJ" },
+    });
+    Operation::new("list_mappings", GROUP, "Lists the active people and their accounts")
+        .description(
+            "Returns everybody, or one page with `limit` or `cursor`. With `offset`, `q`, `provider` or `state`, people \
+             are sorted by name and `total` counts them. With `Accept: text/csv`, returns everybody as CSV with a \
+             column for each provider.",
+        )
+        .query::<PageQuery>()
+        .json::<MappingListView<'_>>(200, "The active people.", json!({ "users": [mapping] }))
+        .text(
+            "The active people.",
+            "text/csv",
+            "name,email,acme-chat\nAda Okafor,ada@acme.example,U0HDYE3FJ\n",
+        )
+}
+
+/// An account to map a person to.
+#[expect(dead_code, reason = "describes what `set` accepts")]
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewMappingBody {
+    #[schemars(with = "ProviderIdView")]
+    provider: String,
+    external_id: String,
+}
+
 /// `PUT /api/admin/connections/user-mappings/{person_id}`
 pub(crate) async fn set(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path(person_id): Path<String>,
     actor: Actor,
-    Json(fields): Json<BTreeMap<String, Value>>,
-) -> Result<Answer<Value>, ApiError> {
-    let mut form = Form::new(fields);
-    let (provider, external_id) = (form.text("provider"), form.text("external_id"));
-    form.finish()?;
+    JsonBody(fields): JsonBody<BTreeMap<String, Value>>,
+) -> Result<Json<DoneView>, ApiError> {
+    let mut fields = JsonFields::new(fields);
+    let (provider, external_id) = (fields.string("provider"), fields.string("external_id"));
+    fields.finish()?;
     state.people.set_mapping(&person_id, &provider, &external_id, &actor).await?;
-    Ok(Answer(json!({ "ok": true })))
+    Ok(Json(DoneView::OK))
+}
+
+pub(crate) fn describe_set() -> Operation {
+    Operation::new("map_person", GROUP, "Maps a person to an account")
+        .json_body::<NewMappingBody>(json!({ "provider": "acme-chat", "external_id": "U0HDYE3FJ" }))
+        .json::<DoneView>(200, "The person is mapped.", json!({ "ok": true }))
+        .problems(&["unknown_person", "unknown_provider", "conflict", "sealed"])
 }
 
 /// `DELETE /api/admin/connections/user-mappings/{person_id}/{provider}`
 pub(crate) async fn remove(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path((person_id, provider)): Path<(String, String)>,
     actor: Actor,
-) -> Result<Answer<Value>, ApiError> {
+) -> Result<Json<DoneView>, ApiError> {
     state.people.remove_mapping(&person_id, &provider, &actor).await?;
-    Ok(Answer(json!({ "ok": true })))
+    Ok(Json(DoneView::OK))
 }
 
-#[derive(Deserialize)]
+pub(crate) fn describe_remove() -> Operation {
+    Operation::new("unmap_person", GROUP, "Removes a person's mapping at a provider")
+        .json::<DoneView>(200, "The person has no mapping at the provider.", json!({ "ok": true }))
+        .problems(&["unknown_person", "unknown_provider", "sealed"])
+}
+
+/// Email addresses and the accounts that belong to them.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SyncBody {
+pub(crate) struct SyncListBody {
+    #[schemars(with = "ProviderIdView")]
     provider: String,
-    mappings: Vec<RowBody>,
+    mappings: Vec<SyncRowBody>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RowBody {
+#[schemars(inline)]
+struct SyncRowBody {
     email: String,
     external_id: String,
 }
 
-#[derive(Serialize)]
-pub(crate) struct SyncView {
-    ok: bool,
+/// The result of a sync.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SyncResultView {
+    ok: AlwaysTrue,
+    /// Number of email addresses that belong to a person.
     matched: usize,
     total: usize,
+    /// Number of mappings that were added or changed.
     changed: usize,
+    /// The email addresses that belong to nobody.
     unmatched: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SyncQuery {
+    /// Required for CSV, and only for CSV: the provider of the accounts.
+    #[schemars(with = "Option<ProviderIdView>")]
     provider: Option<String>,
 }
 
-/// What a list comes as: JSON, or a CSV file.
-pub(crate) enum List {
-    Json(SyncBody),
-    File(Bytes),
+/// A list of mappings, as JSON or CSV.
+pub(crate) enum SyncList {
+    Json(SyncListBody),
+    Csv(Bytes),
 }
 
-impl FromRequest<State> for List {
+impl FromRequest<ApiState> for SyncList {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
-        if extract::media_type(&request).eq_ignore_ascii_case("text/csv") {
-            return Ok(Self::File(extract::read(request, LARGE).await?));
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        if extractors::media_type(&request).eq_ignore_ascii_case("text/csv") {
+            return Ok(Self::Csv(extractors::read_body(request, MAX_LARGE_BODY).await?));
         }
-        let Json(body) = Json::<_, LARGE>::from_request(request, state).await?;
+        let JsonBody(body) = JsonBody::<_, MAX_LARGE_BODY>::from_request(request, state).await?;
         Ok(Self::Json(body))
     }
 }
 
 /// `POST /api/admin/connections/user-mappings/sync`
 pub(crate) async fn sync(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Query(query): Query<SyncQuery>,
     actor: Actor,
-    list: List,
-) -> Result<Answer<SyncView>, ApiError> {
-    let wrong = |message: &str| Error::field("provider", message);
+    list: SyncList,
+) -> Result<Json<SyncResultView>, ApiError> {
     let synced = match (list, query.provider) {
-        (List::Json(_), Some(_)) => return Err(wrong("stands in the body of a JSON list, not in the query").into()),
-        (List::File(_), None) => return Err(wrong("is needed in the query: ?provider=…").into()),
-        (List::File(file), Some(provider)) => state.people.sync_file(&provider, file, &actor).await?,
-        (List::Json(body), None) => {
-            let rows = body.mappings.into_iter().map(|RowBody { email, external_id }| SyncRow { email, external_id });
+        (SyncList::Json(_), Some(_)) => {
+            return Err(Error::field("provider", "must be in the body for JSON, not in the query").into());
+        }
+        (SyncList::Csv(_), None) => {
+            return Err(Error::field("provider", "is required in the query for CSV: ?provider=…").into());
+        }
+        (SyncList::Csv(file), Some(provider)) => state.people.sync_file(&provider, file, &actor).await?,
+        (SyncList::Json(body), None) => {
+            let rows = body.mappings.into_iter().map(|row| SyncRow { email: row.email, external_id: row.external_id });
             state.people.sync(&body.provider, rows.collect(), &actor).await?
         }
     };
-    Ok(Answer(SyncView {
-        ok: true,
+    Ok(Json(SyncResultView {
+        ok: AlwaysTrue,
         matched: synced.matched,
         total: synced.total,
         changed: synced.changed,
         unmatched: synced.unmatched,
     }))
+}
+
+pub(crate) fn describe_sync() -> Operation {
+    Operation::new("sync_mappings", GROUP, "Maps many people by their email addresses")
+        .description(
+            "Email addresses are compared without case and surrounding spaces. A list that gives one account to two \
+             people is rejected. A CSV file has the columns `email` and `external_id`, and `provider` is in the query. \
+             The CSV file of `GET …/user-mappings` is also accepted: the non-empty cells of the provider's column are \
+             used. 32 MiB at most.",
+        )
+        .query::<SyncQuery>()
+        .body("text/csv", json!({ "type": "string" }), "email,external_id\nada@acme.example,U0HDYE3FJ\n")
+        .json_body::<SyncListBody>(json!({
+            "provider": "acme-chat",
+            "mappings": [{ "email": "ada@acme.example", "external_id": "U0HDYE3FJ" }],
+        }))
+        .json::<SyncResultView>(
+            200,
+            "The result of the sync.",
+            json!({ "ok": true, "matched": 5, "total": 8, "changed": 2, "unmatched": ["eve@acme.example"] }),
+        )
+        .problems(&["unknown_provider", "conflict", "sealed"])
 }

@@ -1,51 +1,69 @@
-//! `/signin/oidc`: to the identity provider and back, with a session or with a word why not.
+//! `/signin/oidc`: signs people in through an OpenID Connect identity provider.
 //!
-//! What the provider says in words is in the log alone: the page is led to by one of our own.
+//! Error texts of the provider are only logged. The sign-in page gets one of our own error codes.
 
 mod http_client;
 mod identity_provider;
 mod sign_in_flow;
 
 use axum::{
-    extract::State as Given,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{LOCATION, REFERRER_POLICY, SET_COOKIE},
 };
-use jackfield_core::{Caller, Error, Outcome, Secret};
-use jackfield_store::{NewAudit, NewSession, SIGN_IN, Spends};
+use jackfield_core::{Caller, Error, Secret, audit::Action};
+use jackfield_store::{NewAudit, NewSession, SingleUseProof};
 use serde::Deserialize;
 
 pub use self::identity_provider::Oidc;
 use self::{
-    sign_in_flow::Away,
-    identity_provider::{Person, Refusal},
+    identity_provider::{IdentifiedPerson, SignInError},
+    sign_in_flow::SignInFlow,
 };
+use super::session;
 use crate::{
-    State,
-    caller::{Arrival, Cookie, written},
-    error::ApiError,
-    session,
+    ApiState,
+    http::{
+        callers::{Cookie, RequestOrigin, session_key_to_cookie},
+        errors::ApiError,
+    },
+    openapi::Operation,
 };
 
-/// Where the provider sends the browser back to.
-pub const CALLBACK: &str = "/signin/oidc/callback";
+const GROUP: &str = "Session";
 
-/// `GET /signin/oidc`: keeps nothing here; all that is needed on the way back is in the browser's cookie.
-pub(crate) async fn begin(Given(state): Given<State>) -> Result<Response, ApiError> {
-    let oidc = provider(&state)?;
-    let away = Away::begin(state.clock.now()).map_err(Error::internal)?;
-    match oidc.authorize_url(&away).await {
-        Ok(url) => Ok(lead(url.as_str(), [state.site.set_cookie(Cookie::Away, away.written().expose())])),
-        Err(refusal) => Ok(refused(&state, &refusal)),
+/// The path that the identity provider redirects the browser to.
+pub const CALLBACK_PATH: &str = "/signin/oidc/callback";
+
+/// `GET /signin/oidc`: stores nothing here; the browser's cookie contains everything that the callback needs.
+pub(crate) async fn begin(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    let oidc = require_oidc(&state)?;
+    let flow = SignInFlow::begin(state.clock.now()).map_err(Error::internal)?;
+    match oidc.authorize_url(&flow).await {
+        Ok(url) => {
+            let cookie = state.site.set_cookie(Cookie::SignInFlow, flow.to_cookie_value().expose());
+            Ok(redirect(url.as_str(), [cookie]))
+        }
+        Err(error) => Ok(redirect_with_error(&state, &error)),
     }
 }
 
-/// What the redirect brought. Providers add more, which is nothing to us.
+pub(crate) fn describe_begin() -> Operation {
+    Operation::new("begin_sign_in", GROUP, "Redirects the browser to the identity provider")
+        .description(
+            "Available if `JACKFIELD_OIDC_…` is configured. If the provider cannot be reached, redirects to \
+             `/signin?refused=unavailable`.",
+        )
+        .redirect("The provider's page, with `state`, `nonce` and PKCE S256.")
+        .problems(&["not_found"])
+}
+
+/// The parameters of the redirect. Providers add others, which are ignored.
 #[derive(Deserialize)]
-pub(crate) struct Returned {
+pub(crate) struct OidcCallbackQuery {
     code: Option<String>,
     state: Option<String>,
     iss: Option<String>,
@@ -53,93 +71,93 @@ pub(crate) struct Returned {
 }
 
 /// `GET /signin/oidc/callback`
-pub(crate) async fn callback(
-    Given(state): Given<State>,
-    arrival: Arrival,
+pub(crate) async fn finish(
+    State(state): State<ApiState>,
+    origin: RequestOrigin,
     headers: HeaderMap,
-    query: Result<axum::extract::Query<Returned>, axum::extract::rejection::QueryRejection>,
+    query: Result<axum::extract::Query<OidcCallbackQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let oidc = provider(&state)?;
-    let away = state.site.cookie(Cookie::Away, &headers).and_then(|cookie| Away::read(cookie, state.clock.now()));
-    let returned = query.map(|axum::extract::Query(returned)| returned);
-    let person = match (away, returned) {
-        (_, Err(_)) => Err(Refusal::Invalid("a query that cannot be read".to_owned())),
-        (None, Ok(_)) => Err(Refusal::Expired),
-        (Some(away), Ok(returned)) => found(&oidc, &away, returned).await.map(|person| (away, person)),
+    let oidc = require_oidc(&state)?;
+    let cookie = state.site.cookie(Cookie::SignInFlow, &headers);
+    let flow = cookie.and_then(|cookie| SignInFlow::from_cookie_value(cookie, state.clock.now()));
+    let identified = match (flow, query) {
+        (_, Err(_)) => Err(SignInError::Invalid("the query is not valid".to_owned())),
+        (None, Ok(_)) => Err(SignInError::Expired),
+        (Some(flow), Ok(axum::extract::Query(query))) => {
+            identify(&oidc, &flow, query).await.map(|person| (flow, person))
+        }
     };
-    let (away, person) = match person {
-        Ok(found) => found,
-        Err(refusal) => return Ok(refused(&state, &refusal)),
+    let (flow, person) = match identified {
+        Ok(identified) => identified,
+        Err(error) => return Ok(redirect_with_error(&state, &error)),
     };
     let name = format!("{}{}", Caller::OIDC, person.name);
     let identity = format!("{}{}", Caller::OIDC, person.subject);
     let Some(level) = person.level else {
-        let audit = NewAudit {
-            actor: arrival.actor(identity, name),
-            action: SIGN_IN,
-            provider: None,
-            outcome: Outcome::Refused,
-            detail: Some(format!("by the identity provider as {}, without an access level", person.subject)),
-        };
+        let audit = NewAudit::refused(&origin.into_actor(identity, name), Action::SessionSignIn)
+            .with_detail(format!("by the identity provider as {}, without an access level", person.subject));
         state.store.audit(audit).await?;
-        return Ok(refused(&state, &Refusal::NoLevel));
+        return Ok(redirect_with_error(&state, &SignInError::NoLevel));
     };
-    let new = NewSession {
-        identity,
-        name,
-        level,
-        token: None,
-        spends: Spends::State(away.state(), away.until()),
-        replaces: None,
-    };
-    let how = format!("by the identity provider as {}", person.subject);
-    match session::begin(&state, arrival, &headers, new, &how).await? {
+    let proof = SingleUseProof::OidcState(flow.state(), flow.expires_at());
+    let new = NewSession { identity, name, level, token: None, proof, replaces: None };
+    let method = format!("by the identity provider as {}", person.subject);
+    match session::begin(&state, origin, &headers, new, &method).await? {
         Some((_, key)) => {
-            let session = state.site.set_cookie(Cookie::Session, written(&key).expose());
-            // The page of the sign-in knows where one wanted to go before.
-            Ok(lead("/signin", [session, state.site.unset_cookie(Cookie::Away)]))
+            let session = state.site.set_cookie(Cookie::Session, session_key_to_cookie(&key).expose());
+            // The sign-in page remembers which page the person wanted to open.
+            Ok(redirect("/signin", [session, state.site.delete_cookie(Cookie::SignInFlow)]))
         }
-        None => Ok(refused(&state, &Refusal::Expired)),
+        None => Ok(redirect_with_error(&state, &SignInError::Expired)),
     }
 }
 
-/// Who it is that came back.
-async fn found(oidc: &Oidc, away: &Away, returned: Returned) -> Result<Person, Refusal> {
-    if !returned.state.is_some_and(|state| away.is_state(&state)) {
-        return Err(Refusal::Expired);
+pub(crate) fn describe_finish() -> Operation {
+    Operation::new("end_sign_in", GROUP, "The page that the identity provider redirects to")
+        .description(
+            "Redirects to `/` with a session cookie, or to `/signin?refused=` with one of `declined`, `expired`, \
+             `unavailable`, `invalid`, `no_level`.",
+        )
+        .redirect("The console, or the sign-in page with an error.")
+        .problems(&["not_found", "overloaded"])
+}
+
+/// Identifies the person who comes back from the provider.
+async fn identify(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> Result<IdentifiedPerson, SignInError> {
+    if !query.state.is_some_and(|state| flow.is_state(&state)) {
+        return Err(SignInError::Expired);
     }
-    if returned.iss.is_some_and(|iss| iss != oidc.issuer()) {
-        // RFC 9207 §2.4; the code is not sent anywhere.
-        return Err(Refusal::Invalid("the answer of another issuer".to_owned()));
+    if query.iss.is_some_and(|iss| iss != oidc.issuer()) {
+        // RFC 9207 §2.4: the code must not be sent to any token endpoint.
+        return Err(SignInError::Invalid("the response has another issuer".to_owned()));
     }
-    match (returned.code, returned.error.as_deref()) {
+    match (query.code, query.error.as_deref()) {
         (_, Some("server_error" | "temporarily_unavailable")) => {
-            Err(Refusal::Unavailable("it says so itself".to_owned()))
+            Err(SignInError::Unavailable("it reports an error of its own".to_owned()))
         }
-        (_, Some(_)) => Err(Refusal::Declined),
-        (Some(code), None) => oidc.person(away, Secret::new(code)).await,
-        (None, None) => Err(Refusal::Invalid("neither a code nor a refusal".to_owned())),
+        (_, Some(_)) => Err(SignInError::Declined),
+        (Some(code), None) => oidc.identify(flow, Secret::new(code)).await,
+        (None, None) => Err(SignInError::Invalid("the response has neither a code nor an error".to_owned())),
     }
 }
 
-fn provider(state: &State) -> Result<Oidc, Error> {
-    let none = || Error::NotFound("nobody signs in through an identity provider here".to_owned());
-    state.oidc.clone().ok_or_else(none)
+fn require_oidc(state: &ApiState) -> Result<Oidc, Error> {
+    state.oidc.clone().ok_or_else(|| Error::NotFound("no identity provider is configured for signing in".to_owned()))
 }
 
-fn refused(state: &State, refusal: &Refusal) -> Response {
-    tracing::warn!(%refusal, "somebody was not signed in");
-    lead(&format!("/signin?refused={}", refusal.word()), [state.site.unset_cookie(Cookie::Away)])
+fn redirect_with_error(state: &ApiState, error: &SignInError) -> Response {
+    tracing::warn!(%error, "sign-in failed");
+    redirect(&format!("/signin?refused={}", error.code()), [state.site.delete_cookie(Cookie::SignInFlow)])
 }
 
-fn lead<const N: usize>(to: &str, cookies: [HeaderValue; N]) -> Response {
-    let Ok(location) = HeaderValue::try_from(to) else {
-        return ApiError::from(Error::internal("an address that no header can hold")).into_response();
+fn redirect<const N: usize>(location: &str, cookies: [HeaderValue; N]) -> Response {
+    let Ok(location) = HeaderValue::try_from(location) else {
+        return ApiError::from(Error::internal("the redirect address is not a valid header value")).into_response();
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     headers.insert(LOCATION, location);
-    // A code stands in the address that one comes from.
+    // The address of the callback contains a code.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     for cookie in cookies {
         headers.append(SET_COOKIE, cookie);

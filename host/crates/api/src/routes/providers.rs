@@ -1,245 +1,239 @@
-//! `/api/admin/providers`: what serves, what waits and in what it differs; and what an Executive decides about it.
+//! `/api/admin/providers`: the plugins of all providers, and an Executive's decisions about them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod views;
 
 use axum::{
-    Json as Answer,
-    extract::{Path, Request, State as Given},
+    Json,
+    extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode};
-use jackfield_core::{
-    Error,
-    audit::Actor,
-    manifest::{Auth, Capabilities, Field, Manifest},
-};
-use jackfield_sandbox::{PluginEntry, PluginState, PreviousVersion, WaitingVersion, endpoint_lines};
-use jackfield_service::plugins::{is_downgrade, manifest_diff::ManifestDiff, manifest_parts};
-use jackfield_signing::SignatureStatus;
+use jackfield_core::{Error, audit::Actor};
+use jackfield_sandbox::PluginEntry;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+pub(crate) use self::views::ProviderView;
+use super::connections::run_to_completion;
 use crate::{
-    State,
-    connections::to_its_end,
-    error::ApiError,
-    extract::{self, Json, LARGE, media_type},
+    ApiState,
+    http::{
+        errors::ApiError,
+        extractors::{self, JsonBody, MAX_LARGE_BODY, media_type},
+    },
+    openapi::{AlwaysTrue, Operation},
 };
+
+const GROUP: &str = "Providers";
 
 /// The header with a signature of the body.
-const SIGNATURE: &str = "component-signature";
+const SIGNATURE_HEADER: &str = "component-signature";
 
-#[derive(Serialize)]
-pub(crate) struct ListView {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProviderListView {
     providers: Vec<ProviderView>,
-    /// Why the plugins' folder is not looked at.
+    /// Why the plugins folder is not used.
     folder_problem: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(crate) struct ProviderView {
-    id: String,
-    file: Option<String>,
-    digest: Option<String>,
-    #[serde(flatten)]
-    approval: PluginState,
-    #[serde(flatten)]
-    asks: Option<AsksView>,
-    signature: Option<SignatureView>,
-    /// Until when it is left alone after it failed again and again.
-    paused_until: Option<Timestamp>,
-    waiting: Vec<WaitingView>,
-    previous: Option<PreviousVersion>,
+/// `GET /api/admin/providers`
+pub(crate) async fn list(State(state): State<ApiState>) -> Json<ProviderListView> {
+    let now = state.clock.now();
+    let providers = state.catalog.entries().iter().map(|entry| ProviderView::new(entry, now)).collect();
+    Json(ProviderListView { providers, folder_problem: state.plugins.folder_problem() })
 }
 
-/// A version that waits, and in what it differs from the approved one.
-#[derive(Serialize)]
-struct WaitingView {
-    file: Option<String>,
-    digest: String,
-    #[serde(flatten)]
-    asks: AsksView,
-    signature: Option<SignatureView>,
-    downgrade: bool,
-    changes: Option<ManifestDiff>,
+pub(crate) fn describe_list() -> Operation {
+    Operation::new("list_providers", GROUP, "Lists all plugins and what they request")
+        .description(
+            "For each provider, the version that serves calls, and the versions that wait for approval with their \
+             changes. A file that is not a valid plugin is listed under its name, with the reason.",
+        )
+        .json::<ProviderListView>(
+            200,
+            "All plugins.",
+            json!({ "providers": [provider_example()], "folder_problem": null }),
+        )
 }
 
-/// What a signature came to, where keys are trusted.
-#[derive(Serialize)]
-struct SignatureView {
-    state: &'static str,
-    /// The trusted key that signed it.
-    key: Option<String>,
-    /// What it asks for beyond that key's grant, in words.
-    beyond: Vec<String>,
-}
-
-impl From<SignatureStatus> for SignatureView {
-    fn from(status: SignatureStatus) -> Self {
-        let (state, key, beyond) = match status {
-            SignatureStatus::WithinPermissions { key } => ("granted", Some(key), Vec::new()),
-            SignatureStatus::ExceedsPermissions { key, beyond } => ("asks_more", Some(key), beyond),
-            SignatureStatus::UnknownKey => ("unknown_key", None, Vec::new()),
-            SignatureStatus::Invalid(why) => ("broken", None, vec![why]),
-            SignatureStatus::Unsigned => ("unsigned", None, Vec::new()),
-        };
-        Self { state, key, beyond }
-    }
-}
-
-/// What a component asks for, as an administrator approves it.
-#[derive(Serialize)]
-struct AsksView {
-    title: String,
-    version: String,
-    auth: &'static str,
-    grant: BTreeMap<String, String>,
-    scopes: BTreeSet<String>,
-    fields: Vec<Field>,
-    hosts: BTreeSet<String>,
-    endpoints: Vec<String>,
-    credentials: BTreeMap<String, String>,
-    capabilities: Capabilities,
-}
-
-/// What a decision came to.
-#[derive(Serialize)]
-pub(crate) struct DecidedView {
-    ok: bool,
+/// The result of a decision about a plugin.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProviderDecisionView {
+    ok: AlwaysTrue,
+    /// The provider now; null if it is removed.
     provider: Option<ProviderView>,
 }
 
-/// `GET /api/admin/providers`
-pub(crate) async fn list(Given(state): Given<State>) -> Answer<ListView> {
-    let now = state.clock.now();
-    let providers = state.catalog.entries().iter().map(|entry| view(entry, now)).collect();
-    Answer(ListView { providers, folder_problem: state.plugins.folder_problem() })
+impl ProviderDecisionView {
+    fn new(entry: Option<&PluginEntry>, now: Timestamp) -> Self {
+        Self { ok: AlwaysTrue, provider: entry.map(|entry| ProviderView::new(entry, now)) }
+    }
 }
 
 /// `POST /api/admin/providers`
-pub(crate) async fn add(Given(state): Given<State>, actor: Actor, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn add(State(state): State<ApiState>, actor: Actor, request: Request) -> Result<Response, ApiError> {
     if !media_type(&request).eq_ignore_ascii_case("application/wasm") {
-        return Err(Error::InvalidRequest(
-            "the body must be the component's bytes, with Content-Type: application/wasm".to_owned(),
-        )
-        .into());
+        let message = "the body must be the bytes of a component, with Content-Type: application/wasm";
+        return Err(Error::InvalidRequest(message.to_owned()).into());
     }
-    let signature = signature_of(request.headers())?;
-    let bytes = extract::read(request, LARGE).await?.to_vec();
+    let signature = parse_signature(request.headers())?;
+    let bytes = extractors::read_body(request, MAX_LARGE_BODY).await?.to_vec();
     let now = state.clock.now();
-    let added = to_its_end(async move { state.plugins.add(bytes, signature.as_deref(), &actor).await }).await?;
-    Ok((StatusCode::CREATED, Answer(DecidedView { ok: true, provider: Some(view(&added, now)) })).into_response())
+    let add = async move { state.plugins.add(bytes, signature.as_deref(), &actor).await };
+    let added = run_to_completion(add).await?;
+    Ok((StatusCode::CREATED, Json(ProviderDecisionView::new(Some(&added), now))).into_response())
 }
 
-/// The signature that goes along: minisign's file, its lines in base64 as one value.
-fn signature_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get(SIGNATURE) else { return Ok(None) };
+pub(crate) fn describe_add() -> Operation {
+    Operation::new("add_provider", GROUP, "Uploads a plugin")
+        .description(
+            "The plugin waits for approval, unless a trusted key signed it and permits everything that it requests. \
+             Uploading the same bytes again changes nothing.",
+        )
+        .header(
+            "Component-Signature",
+            "A minisign signature of the body: the text of the `.minisig` file in base64. Checked if keys are trusted; an \
+             invalid signature is rejected.",
+        )
+        .body("application/wasm", json!({ "contentMediaType": "application/wasm" }), "…")
+        .json::<ProviderDecisionView>(201, "The plugin is uploaded.", decision_example())
+        .problems(&["sealed"])
+}
+
+/// Decodes the signature header: the text of a minisign file in base64.
+fn parse_signature(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get(SIGNATURE_HEADER) else { return Ok(None) };
     let text = STANDARD.decode(value.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Some).ok_or_else(|| {
-        let why = "must be the text of a .minisig file in base64".to_owned();
-        Error::field("signature", why).into()
-    })
+    text.map(Some).ok_or_else(|| Error::field("signature", "must be the text of a .minisig file in base64"))
 }
 
-#[derive(Deserialize)]
+/// The version to approve.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ApproveBody {
+pub(crate) struct ApprovalBody {
+    /// The digest as it was listed.
     digest: String,
 }
 
 /// `POST /api/admin/providers/{provider}/approve`
 pub(crate) async fn approve(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path(provider): Path<String>,
     actor: Actor,
-    Json(body): Json<ApproveBody>,
-) -> Result<Answer<DecidedView>, ApiError> {
+    JsonBody(body): JsonBody<ApprovalBody>,
+) -> Result<Json<ProviderDecisionView>, ApiError> {
     let now = state.clock.now();
-    let approved = async move { state.plugins.approve(&provider, &body.digest, &actor).await };
-    Ok(decided(Some(&*to_its_end(approved).await?), now))
+    let approve = async move { state.plugins.approve(&provider, &body.digest, &actor).await };
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(approve).await?), now)))
+}
+
+pub(crate) fn describe_approve() -> Operation {
+    Operation::new("approve_provider", GROUP, "Approves a version by its digest")
+        .description("The previous version is kept for a rollback; calls that are running finish on it.")
+        .json_body::<ApprovalBody>(json!({ "digest": DIGEST_EXAMPLE }))
+        .json::<ProviderDecisionView>(200, "The version serves calls.", decision_example())
+        .problems(&["unknown_provider", "conflict", "sealed"])
 }
 
 /// `POST /api/admin/providers/{provider}/disable`
 pub(crate) async fn disable(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path(provider): Path<String>,
     actor: Actor,
-) -> Result<Answer<DecidedView>, ApiError> {
+) -> Result<Json<ProviderDecisionView>, ApiError> {
     let now = state.clock.now();
-    let disabled = async move { state.plugins.disable(&provider, &actor).await };
-    Ok(decided(Some(&*to_its_end(disabled).await?), now))
+    let disable = async move { state.plugins.disable(&provider, &actor).await };
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(disable).await?), now)))
+}
+
+pub(crate) fn describe_disable() -> Operation {
+    Operation::new("disable_provider", GROUP, "Disables a plugin")
+        .description("Its connection is kept. Approving a version enables it again.")
+        .json::<ProviderDecisionView>(200, "The plugin is disabled.", decision_example())
+        .problems(&["unknown_provider", "conflict", "sealed"])
 }
 
 /// `POST /api/admin/providers/{provider}/rollback`
 pub(crate) async fn rollback(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path(provider): Path<String>,
     actor: Actor,
-) -> Result<Answer<DecidedView>, ApiError> {
+) -> Result<Json<ProviderDecisionView>, ApiError> {
     let now = state.clock.now();
-    let gone_back = async move { state.plugins.rollback(&provider, &actor).await };
-    Ok(decided(Some(&*to_its_end(gone_back).await?), now))
+    let rollback = async move { state.plugins.rollback(&provider, &actor).await };
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(rollback).await?), now)))
+}
+
+pub(crate) fn describe_rollback() -> Operation {
+    Operation::new("roll_provider_back", GROUP, "Goes back to the previously approved version")
+        .description("The current version must be approved again before it can serve calls.")
+        .json::<ProviderDecisionView>(200, "The previous version serves calls.", decision_example())
+        .problems(&["unknown_provider", "conflict", "sealed"])
 }
 
 /// `DELETE /api/admin/providers/{provider}`
 pub(crate) async fn remove(
-    Given(state): Given<State>,
+    State(state): State<ApiState>,
     Path(provider): Path<String>,
     actor: Actor,
-) -> Result<Answer<DecidedView>, ApiError> {
+) -> Result<Json<ProviderDecisionView>, ApiError> {
     let now = state.clock.now();
-    let removed = async move { state.plugins.remove(&provider, &actor).await };
-    Ok(decided(to_its_end(removed).await?.as_deref(), now))
+    let remove = async move { state.plugins.remove(&provider, &actor).await };
+    Ok(Json(ProviderDecisionView::new(run_to_completion(remove).await?.as_deref(), now)))
 }
 
-fn decided(entry: Option<&PluginEntry>, now: Timestamp) -> Answer<DecidedView> {
-    Answer(DecidedView { ok: true, provider: entry.map(|entry| view(entry, now)) })
+pub(crate) fn describe_remove() -> Operation {
+    Operation::new("remove_provider", GROUP, "Removes a plugin")
+        .description(
+            "Deletes its approvals and uploaded versions; its connection is kept. A version that is still in the plugins \
+             folder waits for approval again, and is in the response.",
+        )
+        .json::<ProviderDecisionView>(200, "The plugin is removed, or what is left of it waits.", decision_example())
+        .problems(&["unknown_provider", "sealed"])
 }
 
-pub(crate) fn view(entry: &PluginEntry, now: Timestamp) -> ProviderView {
-    let approved = entry.manifest().filter(|_| matches!(entry.state, PluginState::Approved | PluginState::Disabled));
-    let paused = entry.component().and_then(|component| component.breaker.pause_at(now));
-    ProviderView {
-        id: entry.id.clone(),
-        file: entry.file.clone(),
-        digest: entry.digest.clone(),
-        approval: entry.state.clone(),
-        asks: entry.manifest().map(what_it_asks),
-        signature: entry.signature.clone().map(SignatureView::from),
-        paused_until: paused.map(|pause| pause.until),
-        waiting: entry.waiting.iter().map(|version| waiting(version, approved)).collect(),
-        previous: entry.previous.clone(),
-    }
+const DIGEST_EXAMPLE: &str = "3ad8c834f1d07b0ce4b7f0f7f6cbb0a9f7d3e3a4b8c1d2e5f60718293a4b5c6d";
+
+fn decision_example() -> Value {
+    json!({ "ok": true, "provider": provider_example() })
 }
 
-fn waiting(version: &WaitingVersion, approved: Option<&Manifest>) -> WaitingView {
-    let manifest = &version.component.manifest;
-    WaitingView {
-        file: version.file.clone(),
-        digest: version.component.digest.clone(),
-        asks: what_it_asks(manifest),
-        signature: version.signature.clone().map(SignatureView::from),
-        downgrade: approved.is_some_and(|approved| is_downgrade(approved, manifest)),
-        changes: approved.map(|approved| ManifestDiff::between(approved, manifest)),
-    }
-}
-
-fn what_it_asks(manifest: &Manifest) -> AsksView {
-    AsksView {
-        title: manifest.title.clone(),
-        version: manifest.version.clone(),
-        auth: match manifest.auth {
-            Auth::Fields => "fields",
-            Auth::OAuth2(_) => "oauth2",
-            Auth::ServiceAccount(_) => "service_account",
+fn provider_example() -> Value {
+    let field = json!({
+        "name": "api_token",
+        "label": "API token",
+        "help": "From the page API of your workspace.",
+        "help_url": null,
+        "kind": "text",
+        "secret": true,
+        "required": true,
+        "choices": [],
+        "pattern": "^act-[a-z0-9]+$",
+    });
+    json!({
+        "id": "acme-chat",
+        "file": "acme-chat.wasm",
+        "digest": DIGEST_EXAMPLE,
+        "state": "approved",
+        "title": "Acme Chat",
+        "version": "0.1.0",
+        "auth": "fields",
+        "grant": { "by": "fields" },
+        "scopes": [],
+        "fields": [field],
+        "hosts": ["api.chat.example.com"],
+        "endpoints": ["GET api.chat.example.com/v1/users"],
+        "credentials": {
+            "GET api.chat.example.com/v1/users":
+                "place header (format Bearer {}, name Authorization), source field api_token",
         },
-        grant: manifest_parts::grant(manifest),
-        scopes: manifest_parts::scopes(manifest),
-        fields: manifest.fields.clone(),
-        hosts: manifest_parts::hosts(manifest),
-        endpoints: endpoint_lines(manifest),
-        credentials: manifest_parts::credentials(manifest),
-        capabilities: manifest.capabilities,
-    }
+        "capabilities": { "users": true, "alerts": false, "accounts": false },
+        "paused_until": null,
+        "signature": null,
+        "waiting": [],
+        "previous": null,
+    })
 }

@@ -1,179 +1,241 @@
-//! `/api/session`: who is signed in, signing in with a token or a link, and signing out, here or everywhere.
+//! `/api/session`: who is signed in, signing in with a token or link, and signing out, here or everywhere.
 
 use axum::{
-    Json as Answer,
-    extract::State as Given,
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, header::SET_COOKIE};
-use jackfield_core::{Error, Level, Outcome, Secret, Session, audit::Actor};
-use jackfield_store::{NewAudit, NewSession, SIGN_IN, SessionKey, Spends};
-use jiff::Timestamp;
+use jackfield_core::{
+    Error, Level, Secret, Session,
+    audit::{Action, Actor},
+};
+use jackfield_store::{NewAudit, NewSession, SessionKey, SingleUseProof};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    State,
-    caller::{Arrival, Cookie, by_cookie, csrf_of, key_of, written},
-    error::ApiError,
-    extract::Json,
+    ApiState,
+    http::{
+        callers::{Cookie, RequestOrigin, csrf_token, find_session, session_key, session_key_to_cookie},
+        errors::ApiError,
+        extractors::JsonBody,
+    },
+    openapi::{DoneView, Operation, UtcTime},
 };
 
-/// Who is signed in, or nobody.
-#[derive(Serialize)]
+const GROUP: &str = "Session";
+
+/// Who is signed in. Fields other than `signed_in` and `oidc` are only present if somebody is.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SessionView {
     signed_in: bool,
     #[serde(flatten)]
-    person: Option<PersonView>,
-    /// Whether one can sign in through an identity provider here.
+    person: Option<SignedInPersonView>,
+    /// Whether people can sign in through an identity provider.
     oidc: bool,
 }
 
-#[derive(Serialize)]
-struct PersonView {
+#[derive(Serialize, JsonSchema)]
+struct SignedInPersonView {
+    /// The name in the audit log.
     name: String,
-    level: Level,
+    #[schemars(extend("enum" = ["member", "manager", "executive"]))]
+    level: &'static str,
+    /// The value of the header `X-CSRF-Token`, which every method except GET requires.
     csrf: String,
-    expires_at: Timestamp,
-    idle_expires_at: Timestamp,
+    /// When the session ends at the latest.
+    expires_at: UtcTime,
+    /// When the session ends without further requests.
+    idle_expires_at: UtcTime,
 }
 
 impl SessionView {
-    fn of(state: &State, session: Option<&(Session, SessionKey)>) -> Self {
-        let person = session.map(|(session, key)| PersonView {
+    fn new(state: &ApiState, session: Option<&(Session, SessionKey)>) -> Self {
+        let person = session.map(|(session, key)| SignedInPersonView {
             name: session.name.clone(),
-            level: session.level,
-            csrf: csrf_of(key).expose().clone(),
-            expires_at: session.ends_at,
-            idle_expires_at: session.idle_ends_at(),
+            level: session.level.as_str(),
+            csrf: csrf_token(key).expose().clone(),
+            expires_at: session.ends_at.into(),
+            idle_expires_at: session.idle_ends_at().into(),
         });
         Self { signed_in: person.is_some(), person, oidc: state.oidc.is_some() }
     }
 }
 
-/// `GET /api/session`: looks, and does not count as a sign of life. A cookie that opens nothing any more is taken away.
-pub(crate) async fn show(Given(state): Given<State>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let session = by_cookie(&state, &headers).await?;
-    let mut response = Answer(SessionView::of(&state, session.as_ref())).into_response();
+fn session_example() -> Value {
+    json!({
+        "signed_in": true,
+        "name": "admin",
+        "level": "executive",
+        "csrf": "nDSu3ZmgVVuGpZ2EhnBvDlfZGwHhFoZEYlHFMqhR1q0",
+        "expires_at": "2026-11-24T16:23:54.172863Z",
+        "idle_expires_at": "2026-11-24T05:23:54.172863Z",
+        "oidc": false,
+    })
+}
+
+/// `GET /api/session`: does not keep the session alive. Deletes a cookie without a session.
+pub(crate) async fn show(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let session = find_session(&state, &headers).await?;
+    let mut response = Json(SessionView::new(&state, session.as_ref())).into_response();
     if session.is_none() && state.site.cookie(Cookie::Session, &headers).is_some() {
-        response.headers_mut().append(SET_COOKIE, state.site.unset_cookie(Cookie::Session));
+        response.headers_mut().append(SET_COOKIE, state.site.delete_cookie(Cookie::Session));
     }
     Ok(response)
 }
 
-/// What signs a person in: one of the two.
-#[derive(Deserialize)]
+pub(crate) fn describe_show() -> Operation {
+    Operation::new("show_session", GROUP, "Shows who is signed in")
+        .description("Does not keep an idle session alive.")
+        .json::<SessionView>(200, "Who is signed in, or that nobody is.", session_example())
+        .problems(&["overloaded"])
+}
+
+/// What a person signs in with: either one.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(crate) struct SignInBody {
+    /// An API token.
+    #[schemars(extend("writeOnly" = true))]
     token: Option<String>,
+    /// The secret of a one-time link.
+    #[schemars(extend("writeOnly" = true))]
     link: Option<String>,
 }
 
 /// `POST /api/session`
 pub(crate) async fn sign_in(
-    Given(state): Given<State>,
-    arrival: Arrival,
+    State(state): State<ApiState>,
+    origin: RequestOrigin,
     headers: HeaderMap,
-    Json(body): Json<SignInBody>,
+    JsonBody(body): JsonBody<SignInBody>,
 ) -> Result<Response, ApiError> {
-    let judged = match (body.token.map(Secret::new), body.link.map(Secret::new)) {
-        (Some(token), None) => by_token(&state, &token).await,
-        (None, Some(link)) => by_link(&state, &link).await,
-        _ => return Err(Error::InvalidRequest("the body needs `token` or `link`, one of the two".to_owned()).into()),
+    let checked = match (body.token.map(Secret::new), body.link.map(Secret::new)) {
+        (Some(token), None) => check_token(&state, &token).await,
+        (None, Some(link)) => check_link(&state, &link).await,
+        _ => return Err(Error::InvalidRequest("the body must contain either `token` or `link`".to_owned()).into()),
     };
-    let (new, how) = match judged {
-        Err(refused @ Error::NotSignedIn(_)) => {
-            state.failed_tries.count(arrival.address)?;
-            return Err(refused.into());
+    let (new, method) = match checked {
+        Err(error @ Error::NotSignedIn(_)) => {
+            state.failed_attempts.count(origin.address)?;
+            return Err(error.into());
         }
-        judged => judged?,
+        checked => checked?,
     };
-    let session = begin(&state, arrival.clone(), &headers, new, &how).await?;
+    let session = begin(&state, origin.clone(), &headers, new, &method).await?;
     let Some(session) = session else {
-        state.failed_tries.count(arrival.address)?;
-        return Err(SPENT.into());
+        state.failed_attempts.count(origin.address)?;
+        return Err(INVALID_LINK.into());
     };
-    let mut response = Answer(SessionView::of(&state, Some(&session))).into_response();
-    response.headers_mut().append(SET_COOKIE, state.site.set_cookie(Cookie::Session, written(&session.1).expose()));
+    let cookie = state.site.set_cookie(Cookie::Session, session_key_to_cookie(&session.1).expose());
+    let mut response = Json(SessionView::new(&state, Some(&session))).into_response();
+    response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
 }
 
-const SPENT: Error =
-    Error::NotSignedIn("this link was used, or is older than 15 minutes; `jackfield signin-link` makes a new one");
+pub(crate) fn describe_sign_in() -> Operation {
+    Operation::new("sign_in", GROUP, "Signs a person in, and sets the cookie of a new session")
+        .description(
+            "With an API token that is not of level service, or with the part of a one-time link after `#`. Ends the \
+             browser's previous session.",
+        )
+        .json_body::<SignInBody>(json!({ "link": "…" }))
+        .json::<SessionView>(200, "Who is signed in now.", session_example())
+        .problems(&["unauthenticated", "forbidden", "rate_limited", "overloaded"])
+}
 
-async fn by_token(state: &State, text: &Secret<String>) -> Result<(NewSession, String), Error> {
-    let token = state.store.find_token(text.expose()).await?;
-    let token = token.ok_or(Error::NotSignedIn("this is not an API token, or it was revoked, or has expired"))?;
+const INVALID_LINK: Error = Error::NotSignedIn(
+    "this link was already used, or is older than 15 minutes; `jackfield signin-link` creates a new one",
+);
+
+/// Checks an API token and returns the session to create, and how the person signed in.
+async fn check_token(state: &ApiState, secret: &Secret<String>) -> Result<(NewSession, String), Error> {
+    let token = state.store.find_token(secret.expose()).await?;
+    let token = token.ok_or(Error::NotSignedIn("this is not an API token, or it was revoked or has expired"))?;
     if token.level == Level::Service {
-        return Err(Error::Forbidden("a token of level service is a program's and signs nobody in".to_owned()));
+        return Err(Error::Forbidden("a token of level service is for programs and cannot sign in".to_owned()));
     }
     let new = NewSession {
         identity: format!("token:{}", token.id),
         name: token.name,
         level: token.level,
         token: Some(token.id),
-        spends: Spends::Nothing,
+        proof: SingleUseProof::NotNeeded,
         replaces: None,
     };
     Ok((new, "by an API token".to_owned()))
 }
 
-async fn by_link(state: &State, text: &Secret<String>) -> Result<(NewSession, String), Error> {
-    let link = state.store.find_signin_link(text.expose()).await?.ok_or(SPENT)?;
+/// Checks a one-time link and returns the session to create, and how the person signed in.
+async fn check_link(state: &ApiState, secret: &Secret<String>) -> Result<(NewSession, String), Error> {
+    let link = state.store.find_signin_link(secret.expose()).await?.ok_or(INVALID_LINK)?;
     let new = NewSession {
         identity: format!("link:{}", link.name),
         name: link.name.clone(),
         level: Level::Executive,
         token: None,
-        spends: Spends::Link(link),
+        proof: SingleUseProof::SigninLink(link),
         replaces: None,
     };
     Ok((new, "by a sign-in link".to_owned()))
 }
 
-/// Begins a session in place of the one that the browser had; none when what it spends was spent meanwhile.
+/// Creates a session that replaces the browser's previous one; none if its single-use proof was used meanwhile.
 pub(crate) async fn begin(
-    state: &State,
-    arrival: Arrival,
+    state: &ApiState,
+    origin: RequestOrigin,
     headers: &HeaderMap,
     new: NewSession,
-    how: &str,
+    method: &str,
 ) -> Result<Option<(Session, SessionKey)>, Error> {
-    let before = match key_of(state, headers) {
+    let previous = match session_key(state, headers) {
         Some(key) => state.store.find_session(&key).await?,
         None => None,
     };
-    let audit = NewAudit {
-        actor: arrival.actor(new.identity.clone(), new.name.clone()),
-        action: SIGN_IN,
-        provider: None,
-        outcome: Outcome::Done,
-        detail: Some(format!("{how}, {}", new.level.as_str())),
-    };
-    let new = NewSession { replaces: before.map(|session| session.id), ..new };
-    Ok(state.store.begin_session(new, audit).await?)
+    let audit = NewAudit::done(&origin.into_actor(new.identity.clone(), new.name.clone()), Action::SessionSignIn)
+        .with_detail(format!("{method}, {}", new.level.as_str()));
+    let new = NewSession { replaces: previous.map(|session| session.id), ..new };
+    Ok(state.store.create_session(new, audit).await?)
 }
 
 /// `DELETE /api/session`
-pub(crate) async fn sign_out(Given(state): Given<State>, session: Session, actor: Actor) -> Result<Response, ApiError> {
-    state.store.end_session(&session.id, ended(actor, "session.sign_out")).await?;
-    Ok(signed_out(&state))
-}
-
-/// `DELETE /api/sessions`: ends every session of this identity.
-pub(crate) async fn sign_out_everywhere(
-    Given(state): Given<State>,
+pub(crate) async fn sign_out(
+    State(state): State<ApiState>,
     session: Session,
     actor: Actor,
 ) -> Result<Response, ApiError> {
-    state.store.end_sessions_of(&session.identity, ended(actor, "session.sign_out_everywhere")).await?;
-    Ok(signed_out(&state))
+    state.store.end_session(&session.id, NewAudit::done(&actor, Action::SessionSignOut)).await?;
+    Ok(delete_session_cookie(&state))
 }
 
-fn ended(actor: Actor, action: &'static str) -> NewAudit {
-    NewAudit { actor, action, provider: None, outcome: Outcome::Done, detail: None }
+pub(crate) fn describe_sign_out() -> Operation {
+    Operation::new("sign_out", GROUP, "Signs out of this session").json::<DoneView>(
+        200,
+        "The session has ended.",
+        json!({ "ok": true }),
+    )
 }
 
-fn signed_out(state: &State) -> Response {
-    ([(SET_COOKIE, state.site.unset_cookie(Cookie::Session))], Answer(json!({ "ok": true }))).into_response()
+/// `DELETE /api/sessions`
+pub(crate) async fn sign_out_everywhere(
+    State(state): State<ApiState>,
+    session: Session,
+    actor: Actor,
+) -> Result<Response, ApiError> {
+    let audit = NewAudit::done(&actor, Action::SessionSignOutEverywhere);
+    state.store.end_sessions_of(&session.identity, audit).await?;
+    Ok(delete_session_cookie(&state))
+}
+
+pub(crate) fn describe_sign_out_everywhere() -> Operation {
+    Operation::new("sign_out_everywhere", GROUP, "Signs out of all sessions")
+        .description("Ends every session of the person who asks, on every host.")
+        .json::<DoneView>(200, "The sessions have ended.", json!({ "ok": true }))
+}
+
+fn delete_session_cookie(state: &ApiState) -> Response {
+    ([(SET_COOKIE, state.site.delete_cookie(Cookie::Session))], Json(DoneView::OK)).into_response()
 }

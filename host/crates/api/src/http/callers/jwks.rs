@@ -1,4 +1,4 @@
-//! The identity provider's public keys: fetched from its one URL, kept, and looked up by their id. Judges no token.
+//! The identity provider's public keys (JWKS, RFC 7517): fetched from one URL, cached, and found by their id.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,28 +16,28 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// Between two fetches at least, whatever key ids callers make up.
-const BETWEEN_FETCHES: SignedDuration = SignedDuration::from_secs(60);
+/// The shortest time between two fetches, so that callers cannot cause more by inventing key ids.
+const FETCH_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
-/// Older keys are fetched anew beside their use, so that one which the provider withdrew ends here within that time.
+/// Older keys are used but fetched again, so that a withdrawn key is rejected within this time.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
-/// Older keys are used no more: an identity provider that was out of reach for a day may have withdrawn any of them.
+/// Older keys are not used: a provider that could not be reached for a day may have withdrawn any of them.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a fetch may take; callers wait for it.
+/// The longest time of a fetch; callers wait for it.
 const FETCH_TIME: Duration = Duration::from_secs(5);
 
-/// Bytes of a key set: large ones, with their certificates, have some dozen KiB.
-const SET: usize = 256 << 10;
+/// The largest key set, in bytes. Large ones, with certificates, have some tens of KiB.
+const MAX_SET: usize = 256 << 10;
 
-/// Keys of a set that are looked at; a provider has two or three, and a few more for each of its tenants.
-const KEYS: usize = 100;
+/// The most keys of a set that are read. A provider has two or three, and a few more for each tenant.
+const MAX_KEYS: usize = 100;
 
 /// The name under which the network connections to the key set's host are kept.
 const POOL: &str = "host/jwks";
 
-/// The keys of one identity provider. A clone is the same set.
+/// The cached keys of one identity provider. Clones share the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySet(Arc<Shared>);
 
@@ -46,20 +46,20 @@ struct Shared {
     url: String,
     egress: Egress,
     clock: Clock,
-    held: Mutex<Held>,
-    /// Held by the one who fetches.
-    turn: tokio::sync::Mutex<()>,
+    cache: Mutex<KeyCache>,
+    /// Held during a fetch.
+    fetch_lock: tokio::sync::Mutex<()>,
 }
 
-/// What was fetched last, and when it was tried last.
+/// The keys of the last successful fetch, and when the last fetch started.
 #[derive(Clone, Debug, Default)]
-struct Held {
+struct KeyCache {
     keys: Arc<[Key]>,
     fetched: Option<Timestamp>,
-    tried: Option<Timestamp>,
+    attempted: Option<Timestamp>,
 }
 
-/// One public key and what it may check.
+/// One public key and the algorithms whose signatures it may verify.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     id: String,
@@ -67,77 +67,85 @@ pub(crate) struct Key {
     pub(crate) public: DecodingKey,
 }
 
-/// Why there is no key to check with.
+/// Why a key is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoKey {
-    /// The provider has no key of this id.
+pub(crate) enum KeyError {
+    /// The provider has no key with this id.
     Unknown,
-    /// The provider's keys could not be fetched; seconds until it is tried again.
+    /// The provider's keys could not be fetched; seconds until the next attempt.
     Unavailable { retry_after: u32 },
 }
 
-/// Why a fetch gave no keys.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
     #[error(transparent)]
     Send(#[from] SendError),
     #[error("it answered {0}")]
     Status(u16),
-    #[error("it is larger than {SET} bytes")]
+    #[error("the key set is larger than {MAX_SET} bytes")]
     TooLarge,
-    #[error("it is not a JSON Web Key Set")]
-    NoSet(#[source] serde_json::Error),
-    #[error("none of its keys has an id and can check signatures")]
-    NoKey,
+    #[error("the response is not a JSON Web Key Set")]
+    NotKeySet(#[source] serde_json::Error),
+    #[error("none of its keys has an id and can verify signatures")]
+    NoUsableKey,
 }
 
 #[derive(Deserialize)]
-struct SetView {
+struct KeySetJson {
     keys: Vec<Value>,
 }
 
 impl KeySet {
     pub(crate) fn new(url: String, egress: Egress, clock: Clock) -> Self {
-        Self(Arc::new(Shared { url, egress, clock, held: Mutex::default(), turn: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Shared {
+            url,
+            egress,
+            clock,
+            cache: Mutex::default(),
+            fetch_lock: tokio::sync::Mutex::default(),
+        }))
     }
 
-    /// Finds a key by its id, after a fetch where it is not known yet and it is time for one.
-    pub(crate) async fn find(&self, id: &str) -> Result<Key, NoKey> {
+    /// Finds a key by its id. Fetches the keys first if it is unknown and the last fetch is long enough ago.
+    pub(crate) async fn find(&self, id: &str) -> Result<Key, KeyError> {
         let now = self.0.clock.now();
-        let held = self.held();
-        if let Some(key) = held.key(id).filter(|_| held.is_younger(STALE, now)) {
-            if !held.is_younger(FRESH, now) && held.may_try(now) {
-                // The caller does not wait for it, and its outcome is logged.
-                drop(self.fetch_in_turn());
+        let cache = self.cache();
+        if let Some(key) = cache.key(id).filter(|_| cache.is_younger(STALE, now)) {
+            if !cache.is_younger(FRESH, now) && cache.may_fetch(now) {
+                // The caller does not wait for the fetch, which logs its result.
+                drop(self.spawn_fetch());
             }
             return Ok(key);
         }
-        // Waits also for a fetch that another caller began. A task that panicked has fetched nothing, as is seen below.
-        let _ended = self.fetch_in_turn().await;
-        let held = self.held();
-        if !held.is_younger(STALE, now) {
-            return Err(NoKey::Unavailable { retry_after: held.retry_after(now) });
+        // Also waits for a fetch of another caller. If the task panics, the cache is unchanged.
+        let _result = self.spawn_fetch().await;
+        let cache = self.cache();
+        if !cache.is_younger(STALE, now) {
+            return Err(KeyError::Unavailable { retry_after: cache.retry_after(now) });
         }
-        held.key(id).ok_or(NoKey::Unknown)
+        cache.key(id).ok_or(KeyError::Unknown)
     }
 
-    /// Fetches when it is time for it; in a task, so that a caller who hangs up does not end what others wait for.
-    fn fetch_in_turn(&self) -> tokio::task::JoinHandle<()> {
+    /// Fetches the keys unless the last fetch is too recent.
+    ///
+    /// A task does it, so that a caller who disconnects does not end a fetch that others wait for.
+    fn spawn_fetch(&self) -> tokio::task::JoinHandle<()> {
         let set = self.clone();
         tokio::spawn(async move {
-            let _turn = set.0.turn.lock().await;
+            let _lock = set.0.fetch_lock.lock().await;
             let now = set.0.clock.now();
-            // Whoever waited for their turn finds what the one before has brought, or that there is nothing.
-            if !set.held().may_try(now) {
+            // Another task may have fetched while this one waited for the lock.
+            if !set.cache().may_fetch(now) {
                 return;
             }
-            set.change(|held| held.tried = Some(now));
+            set.update(|cache| cache.attempted = Some(now));
             match set.fetch().await {
                 Ok(keys) => {
-                    tracing::info!(keys = keys.len(), "the identity provider's keys were fetched");
-                    set.change(|held| (held.keys, held.fetched) = (keys, Some(now)));
+                    tracing::info!(keys = keys.len(), "identity provider's keys fetched");
+                    set.update(|cache| (cache.keys, cache.fetched) = (keys, Some(now)));
                 }
-                Err(error) => tracing::warn!(%error, "the identity provider's keys could not be fetched"),
+                Err(error) => tracing::warn!(%error, "identity provider's keys not fetched"),
             }
         })
     }
@@ -149,23 +157,23 @@ impl KeySet {
         if answer.status != 200 {
             return Err(FetchError::Status(answer.status));
         }
-        if answer.body.len() > SET {
+        if answer.body.len() > MAX_SET {
             return Err(FetchError::TooLarge);
         }
-        let keys = read(&answer.body)?;
-        if keys.is_empty() { Err(FetchError::NoKey) } else { Ok(keys.into()) }
+        let keys = parse(&answer.body)?;
+        if keys.is_empty() { Err(FetchError::NoUsableKey) } else { Ok(keys.into()) }
     }
 
-    fn held(&self) -> Held {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn cache(&self) -> KeyCache {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Held)) {
-        change(&mut self.0.held.lock().unwrap_or_else(PoisonError::into_inner));
+    fn update(&self, update: impl FnOnce(&mut KeyCache)) {
+        update(&mut self.0.cache.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl Held {
+impl KeyCache {
     fn key(&self, id: &str) -> Option<Key> {
         self.keys.iter().find(|key| key.id == id).cloned()
     }
@@ -174,37 +182,37 @@ impl Held {
         self.fetched.is_some_and(|fetched| between(fetched, now) < age)
     }
 
-    fn may_try(&self, now: Timestamp) -> bool {
-        self.tried.is_none_or(|tried| between(tried, now) >= BETWEEN_FETCHES)
+    fn may_fetch(&self, now: Timestamp) -> bool {
+        self.attempted.is_none_or(|attempted| between(attempted, now) >= FETCH_INTERVAL)
     }
 
     fn retry_after(&self, now: Timestamp) -> u32 {
-        let passed = self.tried.map_or(SignedDuration::ZERO, |tried| between(tried, now));
-        u32::try_from((BETWEEN_FETCHES - passed).as_secs()).unwrap_or_default().max(1)
+        let passed = self.attempted.map_or(SignedDuration::ZERO, |attempted| between(attempted, now));
+        u32::try_from((FETCH_INTERVAL - passed).as_secs()).unwrap_or_default().max(1)
     }
 }
 
-/// The time between two moments, whichever comes first: a clock that was set back makes nothing young again.
+/// The time between two moments in either order, so that a clock that is set back does not make keys younger.
 fn between(one: Timestamp, other: Timestamp) -> SignedDuration {
     one.duration_until(other).abs()
 }
 
-/// Reads the keys of a set that can check a signature; any other is passed over (RFC 7517 §5).
-fn read(set: &[u8]) -> Result<Vec<Key>, FetchError> {
-    let set: SetView = serde_json::from_slice(set).map_err(FetchError::NoSet)?;
-    Ok(set.keys.into_iter().take(KEYS).filter_map(|key| usable(&serde_json::from_value(key).ok()?)).collect())
+/// Parses the keys of a set that can verify signatures and ignores the others (RFC 7517 §5).
+fn parse(set: &[u8]) -> Result<Vec<Key>, FetchError> {
+    let set: KeySetJson = serde_json::from_slice(set).map_err(FetchError::NotKeySet)?;
+    Ok(set.keys.into_iter().take(MAX_KEYS).filter_map(|key| parse_key(&serde_json::from_value(key).ok()?)).collect())
 }
 
-fn usable(jwk: &Jwk) -> Option<Key> {
+fn parse_key(jwk: &Jwk) -> Option<Key> {
     let common = &jwk.common;
-    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|given| *given == PublicKeyUse::Signature)
-        && common.key_operations.as_ref().is_none_or(|given| given.contains(&KeyOperations::Verify));
+    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     let mut algorithms = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => AlgorithmFamily::Rsa.algorithms().to_vec(),
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => vec![Algorithm::ES256],
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => vec![Algorithm::ES384],
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => vec![Algorithm::EdDSA],
-        // A shared secret has no place in a public set, and other curves have no algorithm here.
+        // Symmetric keys do not belong in a public set, and other curves have no supported algorithm.
         _ => return None,
     };
     if let Some(only) = common.key_algorithm {
@@ -221,12 +229,12 @@ mod tests {
     use super::*;
 
     fn algorithms(keys: &str) -> Vec<(String, Vec<Algorithm>)> {
-        let keys = read(format!(r#"{{"keys": [{keys}]}}"#).as_bytes()).expect("a set");
+        let keys = parse(format!(r#"{{"keys": [{keys}]}}"#).as_bytes()).expect("a set");
         keys.into_iter().map(|key| (key.id, key.algorithms)).collect()
     }
 
     #[test]
-    fn a_key_checks_what_its_type_and_its_own_word_allow() {
+    fn a_key_verifies_what_its_type_and_its_alg_allow() {
         let found = algorithms(
             r#"{"kty": "RSA", "kid": "any", "n": "AQAB", "e": "AQAB"},
                {"kty": "RSA", "kid": "one", "n": "AQAB", "e": "AQAB", "alg": "PS256", "use": "sig"},
@@ -246,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_can_check_no_signature_is_passed_over() {
+    fn a_key_that_cannot_verify_signatures_is_ignored() {
         let found = algorithms(
             r#"{"kty": "oct", "kid": "shared", "k": "c2VjcmV0"},
                {"kty": "RSA", "kid": "for-encryption", "n": "AQAB", "e": "AQAB", "use": "enc"},
@@ -265,7 +273,7 @@ mod tests {
     #[test]
     fn a_set_of_keys_is_an_object_with_keys() {
         for wrong in ["", "[]", "{}", r#"{"keys": {}}"#, "<html>"] {
-            assert!(matches!(read(wrong.as_bytes()), Err(FetchError::NoSet(_))), "{wrong}");
+            assert!(matches!(parse(wrong.as_bytes()), Err(FetchError::NotKeySet(_))), "{wrong}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Judges a JWT of the configured identity provider (RFC 7519, RFC 8725), and says who it speaks for. Fetches nothing.
+//! Validates JWTs of the configured identity provider (RFC 7519, RFC 8725) and finds their caller.
 
 use jackfield_core::{
     Caller, Clock, Level,
-    caller::{By, IdentityProvider},
+    caller::{Authentication, IdentityProvider},
 };
 use jackfield_egress::Egress;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, errors::ErrorKind};
@@ -10,20 +10,20 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
 use super::{
-    jwks::{KeySet, NoKey},
+    jwks::{KeyError, KeySet},
     jwt_signatures,
 };
 
-/// Bytes of a token: more than the largest that list a person's groups, and cheap to look at.
-const LONGEST: usize = 16 << 10;
+/// The largest token, in bytes: larger than tokens that list many groups, and cheap to decode.
+const MAX_TOKEN: usize = 16 << 10;
 
-/// Seconds by which the provider's clock and ours may differ.
+/// The largest difference between the provider's clock and ours, in seconds.
 const LEEWAY: f64 = 60.0;
 
-/// Characters of a subject (OpenID Connect Core 1.0 §2).
-const SUBJECT: usize = 255;
+/// The longest subject, in characters (OpenID Connect Core 1.0 §2).
+const MAX_SUBJECT: usize = 255;
 
-/// The callers whose tokens an identity provider signs.
+/// Authenticates callers by JWTs of one identity provider.
 #[derive(Clone, Debug)]
 pub struct JwtCallers {
     provider: IdentityProvider,
@@ -31,52 +31,52 @@ pub struct JwtCallers {
     clock: Clock,
 }
 
-/// Why a token makes nobody a caller.
+/// Why a JWT is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("it is longer than {LONGEST} bytes")]
+pub(super) enum JwtError {
+    #[error("it is longer than {MAX_TOKEN} bytes")]
     TooLong,
-    #[error("it is not a signed JWT of an algorithm that is taken")]
-    Form,
-    #[error("its type is another")]
+    #[error("it is not a signed JWT with a supported algorithm")]
+    Malformed,
+    #[error("its header `typ` is not JWT")]
     Type,
-    #[error("it has a critical header field")]
+    #[error("it has critical header fields")]
     Critical,
-    #[error("it names no key")]
+    #[error("it has no key id")]
     NoKeyId,
     #[error("the provider has no such key")]
     UnknownKey,
-    #[error("its algorithm is not its key's")]
+    #[error("its algorithm does not match its key")]
     Algorithm,
-    #[error("its signature does not hold")]
+    #[error("its signature is not valid")]
     Signature,
     #[error("iss, aud, exp or sub is missing or of the wrong type")]
     Claims,
-    #[error("it is of another issuer")]
+    #[error("it has another issuer")]
     Issuer,
-    #[error("it is for another audience")]
+    #[error("it has another audience")]
     Audience,
     #[error("it has expired")]
     Expired,
-    #[error("it is not good yet")]
+    #[error("it is not valid yet")]
     TooEarly,
     #[error("its subject is empty, too long or not plain ASCII")]
     Subject,
-    #[error("it carries no access level")]
+    #[error("it has no access level")]
     Level,
-    /// The token could not be judged.
+    /// The token cannot be checked; seconds until the next attempt to fetch the keys.
     #[error("the provider's keys could not be fetched")]
     NoKeys { retry_after: u32 },
 }
 
-/// The claims that every token needs, and the others as they come.
+/// The claims of a token.
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
     exp: Number,
     nbf: Option<Number>,
     iat: Option<Number>,
-    /// Only here so that a list of issuers, which the crate would take, is none.
+    /// Rejects a list of issuers, which the crate would accept.
     #[serde(rename = "iss")]
     _iss: String,
     #[serde(flatten)]
@@ -84,101 +84,103 @@ struct Claims {
 }
 
 impl JwtCallers {
-    /// Takes the tokens of one identity provider. Its keys are fetched when the first token comes.
+    /// Accepts tokens of one identity provider. Its keys are fetched when the first token arrives.
     #[must_use]
     pub fn new(provider: IdentityProvider, egress: Egress, clock: Clock) -> Self {
-        // The same one is there when a process starts a second service.
+        // Fails if the process has started a service before, which installed the same provider.
         let _installed = jwt_signatures::RING.install_default();
         let keys = KeySet::new(provider.jwks_url.clone(), egress, clock.clone());
         Self { provider, keys, clock }
     }
 
-    /// Finds out for whom a token speaks, and at which level.
-    pub(crate) async fn judge(&self, token: &str) -> Result<Caller, Refusal> {
-        if token.len() > LONGEST {
-            return Err(Refusal::TooLong);
+    /// Validates a token and returns its caller.
+    pub(super) async fn validate(&self, token: &str) -> Result<Caller, JwtError> {
+        if token.len() > MAX_TOKEN {
+            return Err(JwtError::TooLong);
         }
-        let header = decode_header(token).map_err(|_unreadable| Refusal::Form)?;
-        let (algorithm, key_id) = judge_header(&header)?;
-        let key = self.keys.find(key_id).await.map_err(|none| match none {
-            NoKey::Unknown => Refusal::UnknownKey,
-            NoKey::Unavailable { retry_after } => Refusal::NoKeys { retry_after },
+        let header = decode_header(token).map_err(|_unreadable| JwtError::Malformed)?;
+        let (algorithm, key_id) = validate_header(&header)?;
+        let key = self.keys.find(key_id).await.map_err(|error| match error {
+            KeyError::Unknown => JwtError::UnknownKey,
+            KeyError::Unavailable { retry_after } => JwtError::NoKeys { retry_after },
         })?;
         if !key.algorithms.contains(&algorithm) {
-            return Err(Refusal::Algorithm);
+            return Err(JwtError::Algorithm);
         }
-        let claims: Claims = match decode(token, &key.public, &self.rules(algorithm)) {
+        let claims: Claims = match decode(token, &key.public, &self.validation(algorithm)) {
             Ok(token) => token.claims,
-            Err(error) => return Err(refusal(error.kind())),
+            Err(error) => return Err(JwtError::from_kind(error.kind())),
         };
-        self.judge_claims(&claims)
+        self.validate_claims(&claims)
     }
 
-    /// What the crate checks: the signature by this one algorithm, issuer and audience. Times are checked by our clock.
-    fn rules(&self, algorithm: Algorithm) -> Validation {
-        let mut rules = Validation::new(algorithm);
-        rules.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
-        rules.set_issuer(&[&self.provider.issuer]);
-        rules.set_audience(&[&self.provider.audience]);
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        rules
+    /// What the crate validates: the signature with this algorithm only, issuer and audience. Times are checked by our
+    /// own clock.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
+        validation.set_issuer(&[&self.provider.issuer]);
+        validation.set_audience(&[&self.provider.audience]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation
     }
 
-    fn judge_claims(&self, claims: &Claims) -> Result<Caller, Refusal> {
+    fn validate_claims(&self, claims: &Claims) -> Result<Caller, JwtError> {
         let now = self.clock.now().as_duration().as_secs_f64();
         if seconds(&claims.exp)? + LEEWAY <= now {
-            return Err(Refusal::Expired);
+            return Err(JwtError::Expired);
         }
-        for begin in [&claims.nbf, &claims.iat].into_iter().flatten() {
-            if seconds(begin)? - LEEWAY > now {
-                return Err(Refusal::TooEarly);
+        for start in [&claims.nbf, &claims.iat].into_iter().flatten() {
+            if seconds(start)? - LEEWAY > now {
+                return Err(JwtError::TooEarly);
             }
         }
         let subject = &claims.sub;
-        if !(1..=SUBJECT).contains(&subject.len()) || !subject.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(Refusal::Subject);
+        if !(1..=MAX_SUBJECT).contains(&subject.len()) || !subject.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(JwtError::Subject);
         }
         let level = match claims.others.get(&self.provider.level_claim) {
             Some(Value::String(word)) => Level::parse(word).filter(|level| *level != Level::Service),
             _ => None,
         };
-        let level = level.ok_or(Refusal::Level)?;
+        let level = level.ok_or(JwtError::Level)?;
         let name = format!("{}{subject}", Caller::JWT);
-        Ok(Caller { id: name.clone(), name, level, by: By::Bearer })
+        Ok(Caller { id: name.clone(), name, level, authentication: Authentication::Bearer })
     }
 }
 
-/// Judges what is said about the signature before it is checked. What a header says of where a key is to be had, or the
-/// key itself, is not read at all (`jku`, `jwk`, `x5u`, `x5c`).
-fn judge_header(header: &Header) -> Result<(Algorithm, &str), Refusal> {
+/// Validates the header before the signature. Keys and URLs of keys in it (`jku`, `jwk`, `x5u`, `x5c`) are ignored.
+fn validate_header(header: &Header) -> Result<(Algorithm, &str), JwtError> {
     if header.crit.is_some() {
-        return Err(Refusal::Critical);
+        return Err(JwtError::Critical);
     }
     if let Some(kind) = &header.typ {
         // RFC 7515 §4.1.9: `application/` may be left out.
         let kind = kind.to_ascii_lowercase();
         if !["jwt", "at+jwt"].contains(&kind.strip_prefix("application/").unwrap_or(&kind)) {
-            return Err(Refusal::Type);
+            return Err(JwtError::Type);
         }
     }
-    let key_id = header.kid.as_deref().ok_or(Refusal::NoKeyId)?;
+    let key_id = header.kid.as_deref().ok_or(JwtError::NoKeyId)?;
     Ok((header.alg, key_id))
 }
 
-fn refusal(kind: &ErrorKind) -> Refusal {
-    match kind {
-        ErrorKind::InvalidIssuer => Refusal::Issuer,
-        ErrorKind::InvalidAudience => Refusal::Audience,
-        ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refusal::Claims,
-        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidKeyFormat => {
-            Refusal::Algorithm
+impl JwtError {
+    fn from_kind(kind: &ErrorKind) -> Self {
+        match kind {
+            ErrorKind::InvalidIssuer => Self::Issuer,
+            ErrorKind::InvalidAudience => Self::Audience,
+            ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) | ErrorKind::Utf8(_) => Self::Claims,
+            ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidKeyFormat => {
+                Self::Algorithm
+            }
+            _ => Self::Signature,
         }
-        _ => Refusal::Signature,
     }
 }
 
-/// A moment in seconds since 1970, whole or not (RFC 7519 §2, NumericDate).
-fn seconds(date: &Number) -> Result<f64, Refusal> {
-    date.as_f64().filter(|seconds| seconds.is_finite()).ok_or(Refusal::Claims)
+/// Returns a NumericDate as seconds since 1970, possibly with a fraction (RFC 7519 §2).
+fn seconds(date: &Number) -> Result<f64, JwtError> {
+    date.as_f64().filter(|seconds| seconds.is_finite()).ok_or(JwtError::Claims)
 }

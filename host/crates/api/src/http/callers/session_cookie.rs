@@ -1,4 +1,4 @@
-//! Callers by cookie: finds the session, lets in only what its own pages sent, and notes that its person is there.
+//! Authenticates callers by session cookie. Accepts only requests of the service's own pages, and keeps sessions alive.
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, request::Parts};
@@ -6,43 +6,48 @@ use jackfield_core::{Error, Session};
 use jackfield_store::SessionKey;
 
 use super::{
-    judge_site,
-    same_origin::{Cookie, judge_csrf, read_key},
+    require_same_origin,
+    same_origin::{Cookie, require_csrf_token, session_key_from_cookie},
 };
-use crate::State;
+use crate::ApiState;
 
-/// What an open page sends by itself says so with this header: nobody need be there.
+/// Marks requests that an open page sends on its own; they do not keep the session alive.
 const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
 
-/// What a browser asks for by itself, again and again, and can give no header to.
+/// Browsers reconnect to this route on their own, and cannot add a header to the request.
 const EVENTS: &str = "/api/admin/events";
 
-/// The key that the request's cookie holds.
-pub(crate) fn key_of(state: &State, headers: &HeaderMap) -> Option<SessionKey> {
-    read_key(state.site.cookie(Cookie::Session, headers)?)
+/// The session key in the request's cookie.
+pub(crate) fn session_key(state: &ApiState, headers: &HeaderMap) -> Option<SessionKey> {
+    session_key_from_cookie(state.site.cookie(Cookie::Session, headers)?)
 }
 
-/// The session of the request's cookie, if it lives, and its key.
-pub(crate) async fn by_cookie(state: &State, headers: &HeaderMap) -> Result<Option<(Session, SessionKey)>, Error> {
-    let Some(key) = key_of(state, headers) else { return Ok(None) };
+/// Finds the session of the request's cookie, unless it has ended, and its key.
+pub(crate) async fn find_session(
+    state: &ApiState,
+    headers: &HeaderMap,
+) -> Result<Option<(Session, SessionKey)>, Error> {
+    let Some(key) = session_key(state, headers) else { return Ok(None) };
     Ok(state.store.find_session(&key).await?.map(|session| (session, key)))
 }
 
-/// Lets a request by cookie in. A cookie that opens nothing is no failed try: sessions end while a page is open, and
-/// nobody guesses 256 bits.
-pub(crate) async fn admit(state: &State, parts: &Parts) -> Result<Session, Error> {
+/// Authenticates a request by its cookie.
+///
+/// An invalid cookie is not counted as a failed attempt, because sessions end while a page is open, and nobody guesses
+/// 256 bits.
+pub(super) async fn authenticate(state: &ApiState, parts: &Parts) -> Result<Session, Error> {
     let headers = &parts.headers;
-    let found = by_cookie(state, headers).await?;
+    let found = find_session(state, headers).await?;
     let (mut session, key) = match (found, state.site.cookie(Cookie::Session, headers)) {
         (Some(found), _) => found,
         (None, Some(_)) => return Err(Error::NotSignedIn("this session has ended; sign in again")),
         (None, None) => return Err(Error::Unauthenticated),
     };
-    judge_site(state, parts)?;
-    judge_csrf(&parts.method, headers, &key)?;
+    require_same_origin(state, parts)?;
+    require_csrf_token(&parts.method, headers, &key)?;
     let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     if !headers.contains_key(BACKGROUND) && path != Some(EVENTS) {
-        state.store.note_session(&mut session).await?;
+        state.store.record_session_activity(&mut session).await?;
     }
     Ok(session)
 }

@@ -1,61 +1,61 @@
-//! Which of the codings that there are a client would rather have (RFC 9110 §12.5.3). Pure.
+//! Chooses a content encoding by `Accept-Encoding` (RFC 9110 §12.5.3). Pure.
 
-/// How a file is sent.
+/// An encoding in which a file is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(crate) enum ContentEncoding {
     Brotli,
     Gzip,
-    Plain,
+    Identity,
 }
 
-impl Coding {
-    /// Its name in `Content-Encoding`; plain bytes have none.
+impl ContentEncoding {
+    /// Its name in `Content-Encoding`; unencoded files have none.
     pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
             Self::Gzip => Some("gzip"),
-            Self::Plain => None,
+            Self::Identity => None,
         }
     }
 }
 
-/// Chooses among the codings on offer, the best first, by what `Accept-Encoding` says. Where nothing on offer is taken,
-/// or nothing is said, it is plain bytes: everybody reads them.
-pub(crate) fn choose(accepted: &[&str], offered: impl Iterator<Item = Coding>) -> Coding {
-    let mut best = (Coding::Plain, 0);
-    for coding in offered {
-        let weight = weight(accepted, coding);
+/// Chooses among the offered encodings, the best first. Without an acceptable one, or without the header, the file is
+/// sent unencoded, because every client can read that.
+pub(crate) fn choose(accepted: &[&str], offered: impl Iterator<Item = ContentEncoding>) -> ContentEncoding {
+    let mut best = (ContentEncoding::Identity, 0);
+    for encoding in offered {
+        let weight = weight(accepted, encoding);
         if weight > best.1 {
-            best = (coding, weight);
+            best = (encoding, weight);
         }
     }
     best.0
 }
 
-/// The weight of a coding in thousandths. The name itself counts before `*`, and plain bytes are taken unless refused.
-fn weight(accepted: &[&str], coding: Coding) -> u16 {
-    let name = coding.name().unwrap_or("identity");
-    let said = |sought: &str| {
-        let ranges = accepted.iter().flat_map(|value| value.split(',')).map(range);
-        ranges.filter(|(named, _)| named.eq_ignore_ascii_case(sought)).map(|(_, weight)| weight).next()
+/// The weight of an encoding in thousandths. Its name takes precedence over `*`. Unencoded is accepted unless excluded.
+fn weight(accepted: &[&str], encoding: ContentEncoding) -> u16 {
+    let name = encoding.name().unwrap_or("identity");
+    let weight_of = |name: &str| {
+        let ranges = accepted.iter().flat_map(|value| value.split(',')).map(parse_range);
+        ranges.filter(|(listed, _)| listed.eq_ignore_ascii_case(name)).map(|(_, weight)| weight).next()
     };
-    let aliased = || if coding == Coding::Gzip { said("x-gzip") } else { None };
-    // Behind every coding that is taken at all, where it is not spoken of.
-    let unsaid = u16::from(coding == Coding::Plain);
-    said(name).or_else(aliased).or_else(|| said("*")).unwrap_or(unsaid)
+    let alias = || if encoding == ContentEncoding::Gzip { weight_of("x-gzip") } else { None };
+    // If it is not mentioned, unencoded is acceptable, after every encoding that is mentioned.
+    let unmentioned = u16::from(encoding == ContentEncoding::Identity);
+    weight_of(name).or_else(alias).or_else(|| weight_of("*")).unwrap_or(unmentioned)
 }
 
-/// A coding and its weight, which is 1 where none is given and 0 where it is no number.
-fn range(text: &str) -> (&str, u16) {
+/// Parses an encoding and its weight, which is 1 if missing and 0 if it is not a number.
+fn parse_range(text: &str) -> (&str, u16) {
     let mut parts = text.split(';').map(str::trim);
     let named = parts.next().unwrap_or_default();
     let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    (named, weight.map_or(1_000, thousandths))
+    (named, weight.map_or(1_000, parse_weight))
 }
 
-fn thousandths(weight: &str) -> u16 {
+fn parse_weight(weight: &str) -> u16 {
     let weight: f32 = weight.trim().parse().unwrap_or_default();
-    // Between 0 and 1, so that it fits.
+    // Between 0 and 1000, so the conversion is exact enough and cannot overflow.
     (weight.clamp(0.0, 1.0) * 1_000.0) as u16
 }
 
@@ -64,8 +64,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_gets_what_it_would_rather_have() {
-        use Coding::{Brotli, Gzip, Plain};
+    fn a_client_gets_the_encoding_that_it_prefers() {
+        use ContentEncoding::{Brotli, Gzip, Identity};
         for (accepted, expected) in [
             (&["gzip, deflate, br, zstd"][..], Brotli),
             (&["gzip", "br"], Brotli),
@@ -73,19 +73,19 @@ mod tests {
             (&["X-Gzip"], Gzip),
             (&["GZIP;Q=0.5, br;q=0.4"], Gzip),
             (&["br;q=0, gzip;q=0.001"], Gzip),
-            (&["br;q=0.5, identity"], Plain),
+            (&["br;q=0.5, identity"], Identity),
             (&["*"], Brotli),
             (&["*;q=0.5, gzip"], Gzip),
             (&["br;q=0, *"], Gzip),
-            (&["identity;q=0, *;q=0"], Plain),
-            (&["deflate"], Plain),
-            (&["br;q=nan"], Plain),
+            (&["identity;q=0, *;q=0"], Identity),
+            (&["deflate"], Identity),
+            (&["br;q=nan"], Identity),
             (&["br;q=-1, gzip;q=7"], Gzip),
-            (&[""], Plain),
-            (&[], Plain),
+            (&[""], Identity),
+            (&[], Identity),
         ] {
-            assert_eq!(choose(accepted, [Brotli, Gzip, Plain].into_iter()), expected, "{accepted:?}");
+            assert_eq!(choose(accepted, [Brotli, Gzip, Identity].into_iter()), expected, "{accepted:?}");
         }
-        assert_eq!(choose(&["br, gzip"], [Plain].into_iter()), Plain, "only what is on offer");
+        assert_eq!(choose(&["br, gzip"], [Identity].into_iter()), Identity, "only what is offered");
     }
 }

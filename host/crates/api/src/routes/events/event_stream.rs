@@ -1,4 +1,4 @@
-//! One stream of events: what is told to everybody, a sign of life, and its end.
+//! One event stream: broadcast events, keep-alive comments, and the end of the stream.
 
 use std::{
     convert::Infallible,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::body::Bytes;
+use jackfield_core::metrics::EVENT_LISTENERS;
 use tokio::{
     sync::{
         OwnedSemaphorePermit,
@@ -15,95 +16,95 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{Events, Listening, Told};
+use super::{Events, ListeningCaller, Message};
 
-/// How often a stream without news says that it lives; proxies end what is quiet for a minute or so.
-const BEAT: Duration = Duration::from_secs(15);
+/// The interval of keep-alive comments. Proxies close connections that are idle for a minute or so.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The first bytes: what is changed after them is told. A browser that loses the stream waits so long.
+/// The first bytes. `retry` is how long a browser waits before it reconnects, in milliseconds.
 const OPENING: &[u8] = b"retry: 3000\n: listening\n\n";
 
-/// A line that means nothing.
-const SIGN_OF_LIFE: &[u8] = b": alive\n\n";
+/// A comment, which clients ignore.
+const KEEP_ALIVE: &[u8] = b": alive\n\n";
 
-/// What this stream missed is not kept.
+/// Sent after events were lost.
 const RELOAD: &[u8] = b"event: reload\ndata: {}\n\n";
 
-/// The caller's credential is good no more.
+/// Sent when the caller's credential is no longer valid.
 const ENDED: &[u8] = b"event: session\ndata: {\"ended\":true}\n\n";
 
-/// One stream, as long as somebody reads it.
+/// One stream, for as long as a client reads it.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(super) struct EventStream {
     events: Events,
-    caller: Arc<Listening>,
-    told: broadcast::Receiver<Told>,
-    beat: Interval,
+    caller: Arc<ListeningCaller>,
+    messages: broadcast::Receiver<Message>,
+    keep_alive: Interval,
     stage: Stage,
-    _counted: Counted,
+    _permit: ListenerPermit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Opens,
-    Goes,
-    Over,
+    Opening,
+    Open,
+    Ended,
 }
 
-/// A place among those who listen, as the metrics count them.
+/// A permit for one stream, counted in the metrics.
 #[derive(Debug)]
-struct Counted(#[expect(dead_code, reason = "held, and never looked at")] OwnedSemaphorePermit);
+struct ListenerPermit(#[expect(dead_code, reason = "released when it is dropped")] OwnedSemaphorePermit);
 
-impl Counted {
-    fn new(place: OwnedSemaphorePermit) -> Self {
-        metrics::gauge!("jackfield_event_listeners").increment(1);
-        Self(place)
+impl ListenerPermit {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!(EVENT_LISTENERS.name).increment(1);
+        Self(permit)
     }
 }
 
-impl Drop for Counted {
+impl Drop for ListenerPermit {
     fn drop(&mut self) {
-        metrics::gauge!("jackfield_event_listeners").decrement(1);
+        metrics::gauge!(EVENT_LISTENERS.name).decrement(1);
     }
 }
 
-impl Listener {
-    pub(crate) fn new(events: Events, caller: Arc<Listening>, place: OwnedSemaphorePermit) -> Self {
-        let mut beat = interval_at(Instant::now() + BEAT, BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let told = events.0.told.subscribe();
-        Self { events, caller, told, beat, stage: Stage::Opens, _counted: Counted::new(place) }
+impl EventStream {
+    pub(super) fn new(events: Events, caller: Arc<ListeningCaller>, permit: OwnedSemaphorePermit) -> Self {
+        let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let messages = events.0.messages.subscribe();
+        Self { events, caller, messages, keep_alive, stage: Stage::Opening, _permit: ListenerPermit::new(permit) }
     }
 
-    /// The next bytes, and the listener for those after; none at the end.
-    pub(crate) async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        let bytes = self.bytes().await?;
+    /// Returns the next bytes and the stream after them; none at the end.
+    pub(super) async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        let bytes = self.next_bytes().await?;
         Some((Ok(bytes), self))
     }
 
-    async fn bytes(&mut self) -> Option<Bytes> {
-        if self.stage == Stage::Opens {
-            self.stage = Stage::Goes;
+    async fn next_bytes(&mut self) -> Option<Bytes> {
+        if self.stage == Stage::Opening {
+            self.stage = Stage::Open;
             return Some(Bytes::from_static(OPENING));
         }
         loop {
-            if self.stage == Stage::Over || self.events.is_over() {
+            if self.stage == Stage::Ended || self.events.is_closed() {
                 return None;
             }
-            if self.caller.is_over.load(Ordering::Acquire) {
-                self.stage = Stage::Over;
+            if self.caller.has_ended.load(Ordering::Acquire) {
+                self.stage = Stage::Ended;
                 return Some(Bytes::from_static(ENDED));
             }
-            let told = tokio::select! {
-                told = self.told.recv() => told,
-                _ = self.beat.tick() => return Some(Bytes::from_static(SIGN_OF_LIFE)),
+            let message = tokio::select! {
+                message = self.messages.recv() => message,
+                _ = self.keep_alive.tick() => return Some(Bytes::from_static(KEEP_ALIVE)),
             };
-            match told {
-                Ok(Told::News(bytes)) => return Some(bytes),
-                Ok(Told::LookUp) => {}
+            match message {
+                Ok(Message::Events(bytes)) => return Some(bytes),
+                Ok(Message::CheckEnd) => {}
                 Err(RecvError::Lagged(_)) => {
-                    // What is left of the old is older than what is loaded anew.
-                    self.told = self.told.resubscribe();
+                    // Skip the buffered events: they are older than the lists that the client fetches now.
+                    self.messages = self.messages.resubscribe();
                     return Some(Bytes::from_static(RELOAD));
                 }
                 Err(RecvError::Closed) => return None,

@@ -1,4 +1,4 @@
-//! Looks at what the lists say, again and again, and tells in what they differ from the last look.
+//! Reads the lists repeatedly and broadcasts what changed.
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
@@ -8,145 +8,144 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Told;
+use super::Message;
 use crate::{
-    State,
-    caller::still_calls,
-    connections::ConnectionView,
-    providers::{self, ProviderView},
+    ApiState,
+    http::callers::is_still_executive,
+    routes::{connections::ConnectionView, providers::ProviderView},
 };
 
-/// How often the lists are looked at, whichever host changes them.
-const EVERY: Duration = Duration::from_secs(1);
+/// The interval of reads, which find changes of every host.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How soon after a look there is another, where this process changed something: many changes are one look.
-const GAP: Duration = Duration::from_millis(100);
+/// The shortest time between two reads, so that many changes of this process cause one read.
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often it is asked whether those who listen still may.
-const JUDGED_EVERY: Duration = Duration::from_secs(2);
+/// The interval at which the listeners' credentials are checked.
+const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What a look saw.
+/// The lists at one moment.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    /// Each as it is listed, by its provider.
+pub(super) struct Snapshot {
+    /// Each connection as JSON, by provider.
     connections: BTreeMap<String, Vec<u8>>,
-    providers: BTreeMap<String, Vec<u8>>,
-    /// The number of the newest audit row: every change of people and mappings has one.
-    audit: i64,
-    /// Whether people or mappings were changed since the look before.
+    /// Each plugin as JSON, by id.
+    plugins: BTreeMap<String, Vec<u8>>,
+    /// The number of the newest audit entry. Every change of people and mappings has an entry.
+    audit_end: i64,
+    /// Whether people or mappings changed since the previous snapshot.
     people_changed: bool,
 }
 
-/// Goes on looking until nobody listens.
-pub(crate) async fn watch(state: State, mut seen: Seen) {
+/// Broadcasts changes until nobody listens.
+pub(super) async fn watch(state: ApiState, mut snapshot: Snapshot) {
     let events = state.events.clone();
-    let (mut judged, mut fails) = (Instant::now(), false);
+    let (mut checked, mut is_failing) = (Instant::now(), false);
     loop {
-        let looked = Instant::now();
-        // A whole turn, or less where this process changed something.
-        let _early = tokio::time::timeout(EVERY, events.0.may_have_changed.notified()).await;
-        tokio::time::sleep_until(looked + GAP).await;
+        let started = Instant::now();
+        // Wait for the interval, or less if this process changed something.
+        let _notified = tokio::time::timeout(READ_INTERVAL, events.0.may_have_changed.notified()).await;
+        tokio::time::sleep_until(started + MIN_READ_INTERVAL).await;
         if events.is_idle().await {
             return;
         }
-        match Seen::look_again(&state, seen.audit).await {
+        match Snapshot::read_after(&state, snapshot.audit_end).await {
             Ok(now) => {
-                let news = now.since(&seen);
-                if !news.is_empty() {
-                    events.tell(Told::News(Bytes::from(news)));
+                let changes = now.changes_since(&snapshot);
+                if !changes.is_empty() {
+                    events.broadcast(Message::Events(Bytes::from(changes)));
                 }
-                (seen, fails) = (now, false);
+                (snapshot, is_failing) = (now, false);
             }
-            Err(error) if !fails => {
-                tracing::error!(%error, "nobody is told of changes until the database answers");
-                fails = true;
+            Err(error) if !is_failing => {
+                tracing::error!(%error, "events stopped until the database answers");
+                is_failing = true;
             }
             Err(_) => {}
         }
-        if judged.elapsed() >= JUDGED_EVERY {
-            judge(&state).await;
-            judged = Instant::now();
+        if checked.elapsed() >= CREDENTIAL_CHECK_INTERVAL {
+            end_invalid_callers(&state).await;
+            checked = Instant::now();
         }
     }
 }
 
-/// Ends the streams of those whose credential is good no more.
-async fn judge(state: &State) {
+/// Ends the streams of callers with a credential that is no longer valid.
+async fn end_invalid_callers(state: &ApiState) {
     let mut any_ended = false;
     for caller in state.events.callers() {
-        // Where nobody can tell at this moment, the next turn asks again.
-        if let Ok(false) = still_calls(state, &caller.credential).await {
-            caller.is_over.store(true, Ordering::Release);
+        // If the check fails, it is repeated after the next interval.
+        if let Ok(false) = is_still_executive(state, &caller.credential).await {
+            caller.has_ended.store(true, Ordering::Release);
             any_ended = true;
         }
     }
     if any_ended {
-        state.events.tell(Told::LookUp);
+        state.events.broadcast(Message::CheckEnd);
     }
 }
 
-impl Seen {
-    /// Looks for the first time.
-    pub(crate) async fn look(state: &State) -> Result<Self, Error> {
-        let audit = state.store.audit_end().await?;
-        Self::look_again(state, audit).await
+impl Snapshot {
+    /// Reads the first snapshot.
+    pub(super) async fn read(state: &ApiState) -> Result<Self, Error> {
+        let audit_end = state.store.audit_end().await?;
+        Self::read_after(state, audit_end).await
     }
 
-    /// Looks after a look that saw the audit end with this row.
-    async fn look_again(state: &State, before: i64) -> Result<Self, Error> {
-        let audit = state.store.audit_end().await?;
-        let people_changed = audit != before && state.store.people_changed(before, audit).await?;
+    /// Reads the snapshot after one with this audit entry as its newest.
+    async fn read_after(state: &ApiState, previous_audit_end: i64) -> Result<Self, Error> {
+        let audit_end = state.store.audit_end().await?;
+        let people_changed =
+            audit_end != previous_audit_end && state.store.people_changed(previous_audit_end, audit_end).await?;
         let connections = state.connections.list().await?.into_iter().map(ConnectionView::from);
-        let connections = connections.map(|view| Ok((view.provider().to_owned(), written(&view)?)));
+        let connections = connections.map(|view| Ok((view.provider().to_owned(), to_json(&view)?)));
         let now = state.clock.now();
         let entries = state.catalog.entries();
-        let providers = entries.iter().map(|entry| {
-            let view: ProviderView = providers::view(entry, now);
-            Ok((entry.id.clone(), written(&view)?))
-        });
+        let plugins = entries.iter().map(|entry| ProviderView::new(entry, now));
+        let plugins = plugins.map(|view| Ok((view.id().to_owned(), to_json(&view)?)));
         Ok(Self {
             connections: connections.collect::<Result<_, Error>>()?,
-            providers: providers.collect::<Result<_, Error>>()?,
-            audit,
+            plugins: plugins.collect::<Result<_, Error>>()?,
+            audit_end,
             people_changed,
         })
     }
 
-    /// The events that tell in what this look differs from the one before.
-    fn since(&self, before: &Self) -> Vec<u8> {
-        let mut news = Vec::new();
-        differences(&mut news, "connection", "provider", &before.connections, &self.connections);
-        differences(&mut news, "provider", "id", &before.providers, &self.providers);
+    /// Returns the events for the changes since the previous snapshot.
+    fn changes_since(&self, previous: &Self) -> Vec<u8> {
+        let mut events = Vec::new();
+        append_changes(&mut events, "connection", "provider", &previous.connections, &self.connections);
+        append_changes(&mut events, "provider", "id", &previous.plugins, &self.plugins);
         if self.people_changed {
-            event(&mut news, "mappings", b"{}");
+            append_event(&mut events, "mappings", b"{}");
         }
-        news
+        events
     }
 }
 
-fn differences(
-    news: &mut Vec<u8>,
-    kind: &str,
-    name: &str,
-    before: &BTreeMap<String, Vec<u8>>,
+fn append_changes(
+    events: &mut Vec<u8>,
+    event: &str,
+    id_name: &str,
+    previous: &BTreeMap<String, Vec<u8>>,
     now: &BTreeMap<String, Vec<u8>>,
 ) {
-    for (_, view) in now.iter().filter(|(id, view)| before.get(*id) != Some(view)) {
-        event(news, kind, view);
+    for (_, view) in now.iter().filter(|(id, view)| previous.get(*id) != Some(view)) {
+        append_event(events, event, view);
     }
-    for id in before.keys().filter(|id| !now.contains_key(*id)) {
-        event(news, kind, json!({ name: id, "removed": true }).to_string().as_bytes());
+    for id in previous.keys().filter(|id| !now.contains_key(*id)) {
+        append_event(events, event, json!({ id_name: id, "removed": true }).to_string().as_bytes());
     }
 }
 
-/// Writes an event; JSON in one line is a line of its own.
-fn event(news: &mut Vec<u8>, kind: &str, data: &[u8]) {
-    news.extend_from_slice(format!("event: {kind}\ndata: ").as_bytes());
-    news.extend_from_slice(data);
-    news.extend_from_slice(b"\n\n");
+/// Appends an event. The data must be one line, as serialized JSON is.
+fn append_event(events: &mut Vec<u8>, event: &str, data: &[u8]) {
+    events.extend_from_slice(format!("event: {event}\ndata: ").as_bytes());
+    events.extend_from_slice(data);
+    events.extend_from_slice(b"\n\n");
 }
 
-fn written(view: &impl Serialize) -> Result<Vec<u8>, Error> {
+fn to_json(view: &impl Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(view).map_err(Error::internal)
 }
 
@@ -154,20 +153,20 @@ fn written(view: &impl Serialize) -> Result<Vec<u8>, Error> {
 mod tests {
     use super::*;
 
-    fn seen(connections: &[(&str, &str)], audit: i64) -> Seen {
+    fn snapshot(connections: &[(&str, &str)], audit_end: i64) -> Snapshot {
         let connections = connections.iter().map(|(id, view)| ((*id).to_owned(), view.as_bytes().to_vec())).collect();
-        Seen { connections, providers: BTreeMap::new(), audit, people_changed: audit > 0 }
+        Snapshot { connections, plugins: BTreeMap::new(), audit_end, people_changed: audit_end > 0 }
     }
 
     #[test]
-    fn what_is_new_other_or_gone_is_told_and_what_is_the_same_is_not() {
-        let before = seen(&[("a", "1"), ("b", "1"), ("c\n", "1")], 0);
-        let news = seen(&[("a", "1"), ("b", "2"), ("d", "1")], 7).since(&before);
+    fn what_is_new_changed_or_removed_is_sent_and_what_is_the_same_is_not() {
+        let previous = snapshot(&[("a", "1"), ("b", "1"), ("c\n", "1")], 0);
+        let changes = snapshot(&[("a", "1"), ("b", "2"), ("d", "1")], 7).changes_since(&previous);
         assert_eq!(
-            String::from_utf8(news).expect("text"),
+            String::from_utf8(changes).expect("text"),
             "event: connection\ndata: 2\n\nevent: connection\ndata: 1\n\n\
              event: connection\ndata: {\"provider\":\"c\\n\",\"removed\":true}\n\nevent: mappings\ndata: {}\n\n"
         );
-        assert!(seen(&[("a", "1")], 0).since(&seen(&[("a", "1")], 0)).is_empty());
+        assert!(snapshot(&[("a", "1")], 0).changes_since(&snapshot(&[("a", "1")], 0)).is_empty());
     }
 }

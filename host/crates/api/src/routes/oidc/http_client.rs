@@ -1,4 +1,4 @@
-//! Carries what is asked of the identity provider through `egress`: the same checks, caps and reroutes as all else.
+//! Sends the requests to the identity provider through `egress`, with the same checks, limits and reroutes as all others.
 
 use std::time::Duration;
 
@@ -9,35 +9,35 @@ use jackfield_egress::{Egress, Request, SendError};
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
-/// How long one answer may take; a person waits for it.
+/// The longest time of one request; a person waits for it.
 const TIME: Duration = Duration::from_secs(8);
 
-/// The name under which the network connections to the provider are kept.
+/// The name of the pool of HTTP connections to the provider.
 const POOL: &str = "host/oidc";
 
-/// The way to the provider.
-pub(crate) struct Wire<'a>(pub(crate) &'a Egress);
+/// An HTTP client for `openidconnect`.
+pub(super) struct OidcHttpClient<'a>(pub(super) &'a Egress);
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WireError {
+pub(super) enum OidcHttpError {
     #[error(transparent)]
     Send(#[from] SendError),
     #[error("it answered {0}")]
     Status(u16),
 }
 
-impl<'c> AsyncHttpClient<'c> for Wire<'_> {
-    type Error = WireError;
-    type Future = BoxFuture<'c, Result<HttpResponse, WireError>>;
+impl<'c> AsyncHttpClient<'c> for OidcHttpClient<'_> {
+    type Error = OidcHttpError;
+    type Future = BoxFuture<'c, Result<HttpResponse, OidcHttpError>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
     }
 }
 
-impl Wire<'_> {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, WireError> {
+impl OidcHttpClient<'_> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, OidcHttpError> {
         let (parts, body) = request.into_parts();
         let (mut headers, mut authorization) = (Vec::new(), None);
         for (name, value) in &parts.headers {
@@ -57,11 +57,11 @@ impl Wire<'_> {
         };
         let response = self.0.fetch(POOL, Instant::now() + TIME, request, authorization.as_ref()).await?;
         if response.status == 429 || response.status >= 500 {
-            return Err(WireError::Status(response.status));
+            return Err(OidcHttpError::Status(response.status));
         }
-        // Without its fields: a provider that calls its JSON `text/plain` has answered all the same.
-        let mut answer = HttpResponse::new(response.body);
-        *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        Ok(answer)
+        // Without headers, so that a provider may label its JSON as `text/plain`.
+        let mut http_response = HttpResponse::new(response.body);
+        *http_response.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        Ok(http_response)
     }
 }

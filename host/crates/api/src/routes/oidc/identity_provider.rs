@@ -1,6 +1,6 @@
-//! The identity provider: its description and keys, the address to send a browser to, and who a code speaks for.
+//! The identity provider: its metadata and keys, the address of its sign-in page, and the person that a code identifies.
 //!
-//! OpenID Connect Core 1.0 §3.1 and Discovery 1.0; PKCE S256 always (RFC 9700 §2.1.1). Knows no cookie and no session.
+//! OpenID Connect Core 1.0 §3.1 and Discovery 1.0, always with PKCE S256 (RFC 9700 §2.1.1). Knows no cookies or sessions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,29 +25,29 @@ use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
 use super::{
-    sign_in_flow::Away,
-    http_client::{Wire, WireError},
+    http_client::{OidcHttpClient, OidcHttpError},
+    sign_in_flow::SignInFlow,
 };
 
-/// How long a description is good: a key that the provider withdrew checks nothing any more after that.
-const FRESH: SignedDuration = SignedDuration::from_mins(10);
+/// The longest time that metadata is used, and so the longest time that a withdrawn key is accepted.
+const MAX_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// After a description could not be had, others who come do not ask for it for so long.
-const BETWEEN_FAILURES: SignedDuration = SignedDuration::from_secs(5);
+/// After metadata could not be fetched, it is not fetched again for this long.
+const RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// Seconds by which the provider's clock and ours may differ.
+/// The largest difference between the provider's clock and ours.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Codes that are exchanged at once; more can only be somebody who plays with the address.
-const EXCHANGES: usize = 16;
+/// Codes that are exchanged at once. More are not from people who sign in.
+const MAX_EXCHANGES: usize = 16;
 
-/// Bytes of a code that are taken.
-const CODE: usize = 4 << 10;
+/// The longest code, in bytes.
+const MAX_CODE: usize = 4 << 10;
 
-/// Characters of a subject (OpenID Connect Core 1.0 §2) or an address.
-const NAME: usize = 255;
+/// The longest subject (OpenID Connect Core 1.0 §2) or email address, in characters.
+const MAX_NAME: usize = 255;
 
-/// What a signature may be made with. None by a shared secret, and not `none`, whatever the provider's description says.
+/// The accepted signature algorithms: none with a shared secret, and not `none`, whatever the provider's metadata lists.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -60,7 +60,7 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// The identity provider of this service. A clone is the same.
+/// The identity provider through which people sign in. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Oidc(Arc<Shared>);
 
@@ -70,54 +70,57 @@ struct Shared {
     redirect: RedirectUrl,
     egress: Egress,
     clock: Clock,
-    /// Locked while it is fetched, so that it is fetched once.
-    held: Mutex<Held>,
+    /// Locked during a fetch, so that concurrent sign-ins fetch once.
+    metadata: Mutex<MetadataCache>,
     exchanges: Semaphore,
 }
 
 #[derive(Debug, Default)]
-struct Held {
-    description: Option<(Arc<CoreProviderMetadata>, Timestamp)>,
-    failed: Option<(String, Timestamp)>,
+struct MetadataCache {
+    /// With the time of its fetch.
+    metadata: Option<(Arc<CoreProviderMetadata>, Timestamp)>,
+    /// Why the last fetch failed, and when.
+    failure: Option<(String, Timestamp)>,
 }
 
-/// Which description will do.
+/// Which metadata is recent enough.
 #[derive(Clone, Copy, Debug)]
-enum Age {
-    Fresh,
-    /// One that was fetched after this one.
+enum Freshness {
+    /// Not older than [`MAX_AGE`].
+    Recent,
+    /// Fetched after this time.
     After(Timestamp),
 }
 
-/// Who came back from the provider.
+/// A person whom the provider identified.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
-    /// The provider's own id of them, which never changes.
-    pub(crate) subject: String,
-    /// Their address where the provider has checked it, else the subject.
-    pub(crate) name: String,
-    /// None where the claim is missing or holds no level.
-    pub(crate) level: Option<Level>,
+pub(super) struct IdentifiedPerson {
+    /// The provider's id of the person, which never changes.
+    pub(super) subject: String,
+    /// The email address if the provider has verified it, otherwise the subject.
+    pub(super) name: String,
+    /// None if the claim is missing or is not a level.
+    pub(super) level: Option<Level>,
 }
 
-/// Why nobody is signed in.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(super) enum SignInError {
     #[error("the person or the identity provider declined")]
     Declined,
-    #[error("it took too long, ended in another browser, or was ended before")]
+    #[error("the sign-in took too long, was finished in another browser, or was already finished")]
     Expired,
-    #[error("the identity provider does not answer: {0}")]
+    #[error("the identity provider cannot be reached: {0}")]
     Unavailable(String),
-    #[error("the identity provider's answer cannot be trusted: {0}")]
+    #[error("the identity provider's response is not valid: {0}")]
     Invalid(String),
     #[error("the identity provider gives this person no access level")]
     NoLevel,
 }
 
-impl Refusal {
-    /// The word that the page is told.
-    pub(crate) fn word(&self) -> &'static str {
+impl SignInError {
+    /// The code for the sign-in page.
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Declined => "declined",
             Self::Expired => "expired",
@@ -128,13 +131,13 @@ impl Refusal {
     }
 }
 
-/// The claims that the standard does not know.
+/// Claims that are not in the standard.
 #[derive(Debug, Deserialize, Serialize)]
 struct OtherClaims(HashMap<String, Value>);
 
 impl AdditionalClaims for OtherClaims {}
 
-type Fields = IdTokenFields<
+type OidcTokenFields = IdTokenFields<
     OtherClaims,
     EmptyExtraTokenFields,
     CoreGenderClaim,
@@ -142,9 +145,9 @@ type Fields = IdTokenFields<
     CoreJwsSigningAlgorithm,
 >;
 
-type Given = StandardTokenResponse<Fields, CoreTokenType>;
+type OidcTokens = StandardTokenResponse<OidcTokenFields, CoreTokenType>;
 
-type Described = Client<
+type OidcClient = Client<
     OtherClaims,
     CoreAuthDisplay,
     CoreGenderClaim,
@@ -152,7 +155,7 @@ type Described = Client<
     CoreJsonWebKey,
     CoreAuthPrompt,
     StandardErrorResponse<CoreErrorResponseType>,
-    Given,
+    OidcTokens,
     CoreTokenIntrospectionResponse,
     CoreRevocableToken,
     CoreRevocationErrorResponse,
@@ -165,10 +168,10 @@ type Described = Client<
 >;
 
 impl Oidc {
-    /// Takes a provider that sends browsers back to this address. Nothing is fetched before somebody signs in.
+    /// Uses a provider that redirects browsers to `callback`. Nothing is fetched before somebody signs in.
     ///
     /// # Errors
-    /// The address is none.
+    /// `callback` is not a valid URL.
     pub fn new(
         settings: SignInProvider,
         callback: &Url,
@@ -176,190 +179,201 @@ impl Oidc {
         clock: Clock,
     ) -> Result<Self, url::ParseError> {
         let redirect = RedirectUrl::new(callback.to_string())?;
-        let (held, exchanges) = (Mutex::default(), Semaphore::new(EXCHANGES));
-        Ok(Self(Arc::new(Shared { settings, redirect, egress, clock, held, exchanges })))
+        let (metadata, exchanges) = (Mutex::default(), Semaphore::new(MAX_EXCHANGES));
+        Ok(Self(Arc::new(Shared { settings, redirect, egress, clock, metadata, exchanges })))
     }
 
-    pub(crate) fn issuer(&self) -> &str {
+    pub(super) fn issuer(&self) -> &str {
         &self.0.settings.issuer
     }
 
-    /// The address of the provider's page, for one way there and back.
-    pub(crate) async fn authorize_url(&self, away: &Away) -> Result<Url, Refusal> {
-        let (description, _) = self.description(Age::Fresh).await?;
-        let (state, nonce) = (away.state(), away.nonce());
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(away));
-        let client = self.client(&description);
+    /// Returns the address of the provider's sign-in page for a flow.
+    pub(super) async fn authorize_url(&self, flow: &SignInFlow) -> Result<Url, SignInError> {
+        let (metadata, _) = self.metadata(Freshness::Recent).await?;
+        let (state, nonce) = (flow.state(), flow.nonce());
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&pkce_verifier(flow));
+        let client = self.client(&metadata);
         let request = client.authorize_url(
             AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
             move || CsrfToken::new(state.expose().clone()),
             move || Nonce::new(nonce.expose().clone()),
         );
-        let scopes = description.scopes_supported();
+        let scopes = metadata.scopes_supported();
         let email = Scope::new("email".to_owned());
         let request =
             if scopes.is_none_or(|scopes| scopes.contains(&email)) { request.add_scope(email) } else { request };
         let (url, _, _) = request.set_pkce_challenge(challenge).url();
-        // It goes into the browser: no script, no file, no plain page.
-        policy::url_may_be_asked(description.authorization_endpoint().as_str())
-            .map_err(|why| Refusal::Invalid(format!("its page {why}")))?;
+        // A browser opens the address, so it must not be a script, a file or plain HTTP.
+        policy::validate_url(metadata.authorization_endpoint().as_str())
+            .map_err(|why| SignInError::Invalid(format!("its authorization endpoint {why}")))?;
         Ok(url)
     }
 
-    /// Exchanges a code, and judges the token that it is given for.
-    pub(crate) async fn person(&self, away: &Away, code: Secret<String>) -> Result<Person, Refusal> {
-        if !(1..=CODE).contains(&code.expose().len()) {
-            return Err(Refusal::Invalid("a code of such a length".to_owned()));
+    /// Exchanges a code, and validates the ID token that identifies the person.
+    pub(super) async fn identify(
+        &self,
+        flow: &SignInFlow,
+        code: Secret<String>,
+    ) -> Result<IdentifiedPerson, SignInError> {
+        if !(1..=MAX_CODE).contains(&code.expose().len()) {
+            return Err(SignInError::Invalid("the code is empty or too long".to_owned()));
         }
-        let busy = |_full| Refusal::Unavailable("too many come back at once".to_owned());
-        let _place = self.0.exchanges.try_acquire().map_err(busy)?;
-        let (description, fetched) = self.description(Age::Fresh).await?;
-        let given = self.exchange(&description, away, &code).await?;
-        match self.judge(&description, &given, away) {
+        let busy = |_full| SignInError::Unavailable("too many sign-ins at once".to_owned());
+        let _permit = self.0.exchanges.try_acquire().map_err(busy)?;
+        let (metadata, fetched) = self.metadata(Freshness::Recent).await?;
+        let tokens = self.exchange(&metadata, flow, &code).await?;
+        match self.validate(&metadata, &tokens, flow) {
             Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-                // The provider has changed its keys since.
-                let (description, _) = self.description(Age::After(fetched)).await?;
-                self.judge(&description, &given, away)
+                // The provider may have changed its keys.
+                let (metadata, _) = self.metadata(Freshness::After(fetched)).await?;
+                self.validate(&metadata, &tokens, flow)
             }
-            judged => judged,
+            validated => validated,
         }
-        .map_err(|error| Refusal::Invalid(error.to_string()))
+        .map_err(|error| SignInError::Invalid(error.to_string()))
     }
 
     async fn exchange(
         &self,
-        description: &CoreProviderMetadata,
-        away: &Away,
+        metadata: &CoreProviderMetadata,
+        flow: &SignInFlow,
         code: &Secret<String>,
-    ) -> Result<Given, Refusal> {
-        let client = self.client(description);
+    ) -> Result<OidcTokens, SignInError> {
+        let client = self.client(metadata);
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose().clone()))
-            .map_err(|_| Refusal::Invalid("it has no token endpoint".to_owned()))?;
-        let asked = request.set_pkce_verifier(verifier(away)).request_async(&Wire(&self.0.egress)).await;
-        asked.map_err(|failure| match failure {
-            RequestTokenError::Request(error) => unanswered(&error),
-            RequestTokenError::ServerResponse(answer) => match answer.error() {
-                // Spent, too old, or never one.
-                CoreErrorResponseType::InvalidGrant => Refusal::Expired,
-                other => Refusal::Invalid(format!("it does not know this service: {other}")),
+            .map_err(|_| SignInError::Invalid("it has no token endpoint".to_owned()))?;
+        let response =
+            request.set_pkce_verifier(pkce_verifier(flow)).request_async(&OidcHttpClient(&self.0.egress)).await;
+        response.map_err(|error| match error {
+            RequestTokenError::Request(error) => SignInError::from(&error),
+            RequestTokenError::ServerResponse(response) => match response.error() {
+                // The code was already used, is too old, or was never valid.
+                CoreErrorResponseType::InvalidGrant => SignInError::Expired,
+                other => SignInError::Invalid(format!("its token endpoint answers {other}")),
             },
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                Refusal::Invalid("its token endpoint's answer cannot be read".to_owned())
+                SignInError::Invalid("its token endpoint's response cannot be parsed".to_owned())
             }
         })
     }
 
-    /// Signature, issuer, audience, nonce and times (Core 1.0 §3.1.3.7).
-    fn judge(
+    /// Validates signature, issuer, audience, nonce and times (Core 1.0 §3.1.3.7).
+    fn validate(
         &self,
-        description: &CoreProviderMetadata,
-        given: &Given,
-        away: &Away,
-    ) -> Result<Person, ClaimsVerificationError> {
+        metadata: &CoreProviderMetadata,
+        tokens: &OidcTokens,
+        flow: &SignInFlow,
+    ) -> Result<IdentifiedPerson, ClaimsVerificationError> {
         let other = |why: &str| ClaimsVerificationError::Other(why.to_owned());
-        let token = given.id_token().ok_or_else(|| other("it gave no id token"))?;
-        let client = self.client(description);
+        let token = tokens.id_token().ok_or_else(|| other("it returned no ID token"))?;
+        let client = self.client(metadata);
         let now = self.0.clock.now();
         let verifier = client
             .id_token_verifier()
             .set_allowed_algs(ALGORITHMS)
-            .set_time_fn(move || moment(now.saturating_sub(LEEWAY).unwrap_or(now)))
+            .set_time_fn(move || to_chrono(now.saturating_sub(LEEWAY).unwrap_or(now)))
             .set_issue_time_verifier_fn(move |issued| {
-                let is_early = issued > moment(now.saturating_add(LEEWAY).unwrap_or(now));
-                if is_early { Err("it is not good yet".to_owned()) } else { Ok(()) }
+                let is_early = issued > to_chrono(now.saturating_add(LEEWAY).unwrap_or(now));
+                if is_early { Err("it is not valid yet".to_owned()) } else { Ok(()) }
             });
-        let claims = token.claims(&verifier, &Nonce::new(away.nonce().expose().clone()))?;
+        let claims = token.claims(&verifier, &Nonce::new(flow.nonce().expose().clone()))?;
         if claims.authorized_party().is_some_and(|party| party.as_str() != self.0.settings.client_id) {
-            return Err(ClaimsVerificationError::InvalidAudience("it was given to another client".to_owned()));
+            return Err(ClaimsVerificationError::InvalidAudience("it was issued to another client".to_owned()));
         }
         let subject = claims.subject().as_str();
-        if !is_name(subject) {
+        if !is_valid_name(subject) {
             return Err(other("its subject is empty, too long or not plain ASCII"));
         }
-        let address = claims.email().filter(|_| claims.email_verified() == Some(true)).map(|address| address.as_str());
+        let email = claims.email().filter(|_| claims.email_verified() == Some(true)).map(|email| email.as_str());
         let level = match claims.additional_claims().0.get(&self.0.settings.level_claim) {
             Some(Value::String(word)) => Level::parse(word).filter(|level| *level != Level::Service),
             _ => None,
         };
-        let name = address.filter(|address| is_name(address)).unwrap_or(subject).to_owned();
-        Ok(Person { subject: subject.to_owned(), name, level })
+        let name = email.filter(|email| is_valid_name(email)).unwrap_or(subject).to_owned();
+        Ok(IdentifiedPerson { subject: subject.to_owned(), name, level })
     }
 
-    /// The provider's description with its keys, and when it was fetched.
-    async fn description(&self, age: Age) -> Result<(Arc<CoreProviderMetadata>, Timestamp), Refusal> {
-        // Waits for a fetch that somebody else began.
-        let mut held = self.0.held.lock().await;
+    /// Returns the provider's metadata with its keys, and when it was fetched.
+    async fn metadata(&self, freshness: Freshness) -> Result<(Arc<CoreProviderMetadata>, Timestamp), SignInError> {
+        // Waits for a fetch of another sign-in.
+        let mut cache = self.0.metadata.lock().await;
         let now = self.0.clock.now();
-        if let Some((description, fetched)) = &held.description {
-            let will_do = match age {
-                Age::Fresh => now.duration_since(*fetched).abs() < FRESH,
-                Age::After(other) => *fetched > other,
+        if let Some((metadata, fetched)) = &cache.metadata {
+            let is_recent = match freshness {
+                Freshness::Recent => now.duration_since(*fetched).abs() < MAX_AGE,
+                Freshness::After(other) => *fetched > other,
             };
-            if will_do {
-                return Ok((Arc::clone(description), *fetched));
+            if is_recent {
+                return Ok((Arc::clone(metadata), *fetched));
             }
         }
-        if let Some((why, failed)) = &held.failed
-            && now.duration_since(*failed).abs() < BETWEEN_FAILURES
+        if let Some((why, failed)) = &cache.failure
+            && now.duration_since(*failed).abs() < RETRY_INTERVAL
         {
-            return Err(Refusal::Unavailable(why.clone()));
+            return Err(SignInError::Unavailable(why.clone()));
         }
         let issuer =
-            IssuerUrl::new(self.0.settings.issuer.clone()).map_err(|error| Refusal::Invalid(error.to_string()))?;
-        let fetched = CoreProviderMetadata::discover_async(issuer, &Wire(&self.0.egress)).await;
-        match fetched.map_err(|error| undescribed(&error)) {
-            Ok(description) => {
-                let description = Arc::new(description);
-                *held = Held { description: Some((Arc::clone(&description), now)), failed: None };
-                Ok((description, now))
+            IssuerUrl::new(self.0.settings.issuer.clone()).map_err(|error| SignInError::Invalid(error.to_string()))?;
+        let fetched = CoreProviderMetadata::discover_async(issuer, &OidcHttpClient(&self.0.egress)).await;
+        match fetched.map_err(|error| SignInError::from(&error)) {
+            Ok(metadata) => {
+                let metadata = Arc::new(metadata);
+                *cache = MetadataCache { metadata: Some((Arc::clone(&metadata), now)), failure: None };
+                Ok((metadata, now))
             }
-            Err(refusal) => {
-                if let Refusal::Unavailable(why) = &refusal {
-                    held.failed = Some((why.clone(), now));
+            Err(error) => {
+                if let SignInError::Unavailable(why) = &error {
+                    cache.failure = Some((why.clone(), now));
                 }
-                Err(refusal)
+                Err(error)
             }
         }
     }
 
-    fn client(&self, description: &CoreProviderMetadata) -> Described {
+    fn client(&self, metadata: &CoreProviderMetadata) -> OidcClient {
         let Shared { settings, redirect, .. } = &*self.0;
         let secret = ClientSecret::new(settings.client_secret.expose().clone());
         let id = ClientId::new(settings.client_id.clone());
-        let by_body = description.token_endpoint_auth_methods_supported().is_some_and(|methods| {
+        let sends_secret_in_body = metadata.token_endpoint_auth_methods_supported().is_some_and(|methods| {
             methods.contains(&CoreClientAuthMethod::ClientSecretPost)
                 && !methods.contains(&CoreClientAuthMethod::ClientSecretBasic)
         });
-        Client::from_provider_metadata(description.clone(), id, Some(secret))
+        Client::from_provider_metadata(metadata.clone(), id, Some(secret))
             .set_redirect_uri(redirect.clone())
-            .set_auth_type(if by_body { AuthType::RequestBody } else { AuthType::BasicAuth })
+            .set_auth_type(if sends_secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
     }
 }
 
-fn verifier(away: &Away) -> PkceCodeVerifier {
-    PkceCodeVerifier::new(away.verifier().expose().clone())
+fn pkce_verifier(flow: &SignInFlow) -> PkceCodeVerifier {
+    PkceCodeVerifier::new(flow.pkce_verifier().expose().clone())
 }
 
-fn is_name(text: &str) -> bool {
-    (1..=NAME).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+fn is_valid_name(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-fn moment(time: Timestamp) -> DateTime<Utc> {
+fn to_chrono(time: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp(time.as_second(), 0).unwrap_or_default()
 }
 
-fn unanswered(error: &WireError) -> Refusal {
-    Refusal::Unavailable(error.to_string())
+impl From<&OidcHttpError> for SignInError {
+    fn from(error: &OidcHttpError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
 }
 
-fn undescribed(error: &DiscoveryError<WireError>) -> Refusal {
-    match error {
-        DiscoveryError::Request(error) => unanswered(error),
-        DiscoveryError::Response(status, _, _) => Refusal::Unavailable(format!("it describes itself with {status}")),
-        // Their words could repeat what was answered.
-        DiscoveryError::Parse(_) => Refusal::Unavailable("its description cannot be read".to_owned()),
-        DiscoveryError::Validation(_) => Refusal::Invalid("its description names another issuer".to_owned()),
-        _ => Refusal::Unavailable("its description cannot be had".to_owned()),
+impl From<&DiscoveryError<OidcHttpError>> for SignInError {
+    fn from(error: &DiscoveryError<OidcHttpError>) -> Self {
+        match error {
+            DiscoveryError::Request(error) => Self::from(error),
+            DiscoveryError::Response(status, _, _) => {
+                Self::Unavailable(format!("its metadata request is answered with {status}"))
+            }
+            // The messages of these errors may repeat the response.
+            DiscoveryError::Parse(_) => Self::Unavailable("its metadata cannot be parsed".to_owned()),
+            DiscoveryError::Validation(_) => Self::Invalid("its metadata names another issuer".to_owned()),
+            _ => Self::Unavailable("its metadata cannot be fetched".to_owned()),
+        }
     }
 }
