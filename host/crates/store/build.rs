@@ -73,9 +73,9 @@ fn recorded_checksum(
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let path = file.strip_prefix(folder)?.to_str().ok_or("the path is not UTF-8")?;
     let sql = fs::read_to_string(file)?;
-    let statements = hex::encode(&Sha256::digest(without_comments(&sql)));
+    let statements = hex::encode(Sha256::digest(without_comments(&sql)));
     let Some(checksums) = checksums.get(path) else {
-        let recorded = hex::encode(&Sha384::digest(&sql));
+        let recorded = hex::encode(Sha384::digest(&sql));
         return Err(format!(
             "{path} is new: add this line to migrations/checksums.txt: {path} {recorded} {statements}"
         )

@@ -175,7 +175,9 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Creates an actor outside of any request, such as the command line. The name is also its id.
+    /// Creates an actor outside of any request, such as the command line.
+    ///
+    /// The name is also its id.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
         let name = name.into();

@@ -71,8 +71,9 @@ impl Caller {
     /// The prefix of the name of a caller with a JWT. The name of a token cannot start with it.
     pub const JWT: &str = "jwt:";
 
-    /// The prefix of the name of a person who signed in through an identity provider. The name of a token cannot start
-    /// with it.
+    /// The prefix of the name of a person who signed in through an identity provider.
+    ///
+    /// The name of a token cannot start with it.
     pub const OIDC: &str = "oidc:";
 
     /// Validates the name of a token or sign-in link.

@@ -1,4 +1,6 @@
-//! The wall clock. It is passed to everything that needs the time, so that a test can set it.
+//! The wall clock.
+//!
+//! It is passed to everything that needs the time, so that a test can set it.
 //!
 //! Timeouts use the monotonic clock of tokio instead.
 
@@ -72,8 +74,9 @@ mod testing {
             Self(Source::Set(SetTime(Arc::new(Mutex::new(time)))))
         }
 
-        /// Advances a clock that was [set](Self::set_to), together with its clones. The clock of the machine is not
-        /// changed.
+        /// Advances a clock that was [set](Self::set_to), together with its clones.
+        ///
+        /// The clock of the machine is not changed.
         pub fn advance(&self, by: SignedDuration) {
             if let Source::Set(SetTime(time)) = &self.0 {
                 let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);

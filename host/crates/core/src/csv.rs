@@ -1,4 +1,4 @@
-//! CSV files: written so that no spreadsheet runs a cell as a formula, and read with the line number of each row.
+//! CSV files: written without formulas, and read with the line number of each row.
 
 pub use ::csv::ByteRecord;
 use ::csv::{Position, QuoteStyle, ReaderBuilder, WriterBuilder};
@@ -78,7 +78,9 @@ impl<'a> RowReader<'a> {
         Ok(Self { rows, lines: LineCounter { file, byte: 0, line: 1 } })
     }
 
-    /// Reads the first row, which contains the names of the columns. Returns its line number.
+    /// Reads the first row, which contains the names of the columns.
+    ///
+    /// Returns its line number.
     ///
     /// # Errors
     /// The file is empty.

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-/// Why an operation failed. Its `Display` is shown to callers, and contains neither secrets nor internal details.
+/// Why an operation failed.
+///
+/// Its `Display` is shown to callers, and contains neither secrets nor internal details.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Return `400 Bad Request`, `invalid_request`: the request is not JSON, or has the wrong structure.
+    /// Return `400 Bad Request`, `invalid_request`: not JSON, or of another structure.
     #[error("{0}")]
     InvalidRequest(String),
 
@@ -13,7 +15,7 @@ pub enum Error {
     #[error("{}", join_fields(.0))]
     InvalidFields(Vec<FieldError>),
 
-    /// Return `422 Unprocessable Content`, `invalid_request`: rows of a file are not valid; none was stored.
+    /// Return `422 Unprocessable Content`, `invalid_request`: no row of the file was stored.
     #[error("{}", join_rows(.0))]
     InvalidRows(Vec<RowError>),
 
@@ -49,11 +51,11 @@ pub enum Error {
     #[error("this path does not support that method")]
     MethodNotAllowed,
 
-    /// Return `421 Misdirected Request`, `misdirected`: the `Host` of the request is not one of this service.
+    /// Return `421 Misdirected Request`, `misdirected`: sent to another host name.
     #[error("this service cannot be reached under that host name; JACKFIELD_PUBLIC_URL sets its name")]
     Misdirected,
 
-    /// Return `409 Conflict`, `conflict`: the data was changed in the meantime; nothing was done.
+    /// Return `409 Conflict`, `conflict`: the data has changed; nothing was done.
     #[error("{0}")]
     Conflict(String),
 
@@ -61,7 +63,7 @@ pub enum Error {
     #[error("`{0}` is not connected")]
     NotConnected(String),
 
-    /// Return `409 Conflict`, `needs_choice`: one of several accounts must be chosen first.
+    /// Return `409 Conflict`, `needs_choice`: an account must be chosen first.
     #[error(
         "the credential of `{0}` has access to several accounts; choose one with PUT /api/admin/connections/{0}/account"
     )]
@@ -69,11 +71,12 @@ pub enum Error {
 
     /// Return `422 Unprocessable Content`, `credential_rejected`: nothing was stored.
     #[error(
-        "the provider rejected the credential: {0}. Nothing was changed; a previously stored credential is still in place."
+        "the provider rejected the credential: {0}. Nothing was changed; a previously stored credential is still in \
+         place."
     )]
     CredentialRejected(String),
 
-    /// Return `409 Conflict`, `needs_reauth`: the connection is kept, and its status says so.
+    /// Return `409 Conflict`, `needs_reauth`: the connection is kept with this status.
     #[error("the provider no longer accepts the stored credential: {0}")]
     NeedsReauth(String),
 
@@ -105,11 +108,13 @@ pub enum Error {
     #[error("the provider did not respond in time")]
     ProviderTimeout,
 
-    /// Return `502 Bad Gateway`, `plugin_fault`. The caller does not see `fault`; it is logged.
+    /// Return `502 Bad Gateway`, `plugin_fault`.
+    ///
+    /// The caller does not see `fault`; it is logged.
     #[error("the plugin `{provider}` failed; the log contains the cause under this request id")]
     PluginFault { provider: String, fault: String },
 
-    /// Return `502 Bad Gateway`, `plugin_fault`, with `Retry-After`: the plugin is paused after repeated failures.
+    /// Return `502 Bad Gateway`, `plugin_fault`, with `Retry-After`: the plugin is paused.
     #[error("the plugin `{provider}` failed repeatedly and is paused; try again in {retry_after} s")]
     PluginPaused { provider: String, retry_after: u32 },
 
@@ -117,11 +122,13 @@ pub enum Error {
     #[error("the plugin `{0}` is not approved")]
     PluginNotApproved(String),
 
-    /// Return `409 Conflict`, `plugin_not_approved`: the plugin was approved, and then disabled.
+    /// Return `409 Conflict`, `plugin_not_approved`: it was approved and then disabled.
     #[error("the plugin `{0}` is disabled")]
     PluginDisabled(String),
 
-    /// Return `500 Internal Server Error`, `internal`. The caller does not see the source; it is logged.
+    /// Return `500 Internal Server Error`, `internal`.
+    ///
+    /// The caller does not see the source; it is logged.
     #[error("an internal error occurred; the log contains the cause under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -179,7 +186,9 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// Creates the error of a field. The message continues a sentence that starts with the name of the field.
+    /// Creates the error of a field.
+    ///
+    /// The message continues a sentence that starts with the name of the field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }

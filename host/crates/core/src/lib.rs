@@ -1,4 +1,6 @@
-//! Data types, errors and small rules that every other crate uses. It does no I/O, and has no large dependency.
+//! Data types, errors and small rules that every other crate uses.
+//!
+//! It does no I/O, and has no large dependency.
 
 pub mod audit;
 pub mod caller;

@@ -5,7 +5,9 @@ use sha2::Sha256;
 
 use crate::Secret;
 
-/// Computes the MAC of a list of parts. Each part is preceded by its length, so that different lists have different MACs.
+/// Computes the MAC of a list of parts.
+///
+/// Each part is preceded by its length, so that different lists have different MACs.
 #[must_use]
 pub fn compute(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     hmac_of(key, parts).finalize().into_bytes().into()

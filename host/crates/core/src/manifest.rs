@@ -1,7 +1,7 @@
 //! The manifest of a plugin, which its component returns from `describe`.
 //!
-//! `sandbox/manifest_review.rs` validates a manifest, and egress enforces it. The types mirror `wit/provider.wit`, where
-//! each is documented. Their JSON form is stored and shown.
+//! `sandbox/manifest_review.rs` validates a manifest, and egress enforces it. The types mirror `wit/provider.wit`,
+//! where each is documented. Their JSON form is stored and shown.
 
 mod signing;
 
@@ -75,7 +75,9 @@ pub enum ClientAuthentication {
 pub enum RefreshTokens {
     None,
     Reusable,
-    /// Each use returns a new one. Contains the number of seconds for which the old one is still accepted.
+    /// Each use returns a new one.
+    ///
+    /// Contains the number of seconds for which the old one is still accepted.
     Rotating(Option<u32>),
 }
 
@@ -127,7 +129,9 @@ pub struct Endpoint {
     pub method: Method,
     /// A host name in lower case. A leading `*.` stands for exactly one label.
     pub host: String,
-    /// A path. Segments are compared without decoding; `*` matches exactly one segment that is not empty.
+    /// A path.
+    ///
+    /// Segments are compared without decoding; `*` matches exactly one segment that is not empty.
     pub path: String,
     pub credential: Option<Attachment>,
 }

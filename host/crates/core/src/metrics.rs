@@ -1,4 +1,6 @@
-//! Every metric of the service, with its labels and meaning. `docs/operations.md` shows the same list.
+//! Every metric of the service, with its labels and meaning.
+//!
+//! `docs/operations.md` shows the same list.
 
 use std::{fmt, sync::Arc};
 
@@ -77,7 +79,9 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Metric { name, kind: MetricKind::Histogram, labels, help }
 }
 
-/// Renders the recorded metrics in the Prometheus text format. The recorder itself belongs to the program.
+/// Renders the recorded metrics in the Prometheus text format.
+///
+/// The recorder itself belongs to the program.
 #[derive(Clone)]
 pub struct MetricsRenderer(Arc<dyn Fn() -> String + Send + Sync>);
 

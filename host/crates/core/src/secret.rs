@@ -1,4 +1,6 @@
-//! A secret value. It prints as `[secret]`, is erased from memory when it is dropped, and cannot be serialized.
+//! A secret value.
+//!
+//! It prints as `[secret]`, is erased from memory when it is dropped, and cannot be serialized.
 
 use std::fmt;
 

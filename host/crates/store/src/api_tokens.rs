@@ -1,4 +1,6 @@
-//! API tokens. Only their hashes are stored. All hosts share them, so revoking one takes effect immediately.
+//! API tokens. Only their hashes are stored.
+//!
+//! All hosts share them, so revoking one takes effect immediately.
 
 use std::time::Duration;
 
@@ -30,9 +32,6 @@ pub struct NewToken {
 
 impl Store {
     /// Creates a token, and returns it together with its secret. Only the hash is stored.
-    ///
-    /// # Errors
-    /// The database or the system's random number generator fails.
     pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenSecret), StoreError> {
         let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random()?)));
         let now = self.clock.now();
@@ -73,9 +72,6 @@ impl Store {
     }
 
     /// Finds a token that has neither expired nor been revoked.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn find_token(&self, text: &str) -> Result<Option<ApiToken>, StoreError> {
         let hash = hash_text(text);
         let found = sqlx::query(
@@ -96,9 +92,6 @@ impl Store {
     }
 
     /// Lists all tokens, newest first.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
         let rows = sqlx::query(
             "select id, name, level, providers, created_at, expires_at, revoked_at from tokens \
@@ -112,9 +105,6 @@ impl Store {
     /// Revokes a token and deletes the sessions that were started with it.
     ///
     /// Returns `false` if there is no such token, or it was revoked before.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn revoke_token(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;

@@ -1,7 +1,7 @@
-//! Decisions about plugins. Each row has a MAC, so that an edited row is detected and ignored.
+//! The decisions of Executives about plugins.
 //!
-//! The MAC covers every column and the manifest that was shown. Its key is derived from the master key. A deleted row, or
-//! an old row that was restored, is not detected.
+//! Each row has a MAC, so that an edited row is detected and ignored. The MAC covers every column and the manifest that
+//! was shown. Its key is derived from the master key. A deleted row, or an old row that was restored, is not detected.
 
 use jackfield_core::{ProviderId, Secret, mac, manifest::Manifest};
 use sqlx::{Any, Row, Transaction};
@@ -50,7 +50,7 @@ pub struct Approval {
     /// Absent if somebody edited the row.
     pub decision: Option<Decision>,
     pub by: String,
-    /// Microseconds since 1970. A later decision about the same provider has a larger value.
+    /// In microseconds since 1970. It increases with each decision about a provider.
     pub at: i64,
     /// The manifest of the component. Absent if it cannot be parsed.
     pub manifest: Option<Manifest>,
@@ -115,7 +115,7 @@ impl Store {
     /// Stores decisions about the components of a provider, and deletes its edited rows.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the catalog has changed since `seen_revision`; the store is sealed; the database fails.
+    /// [`StoreError::Conflict`] if the catalog has changed since `seen_revision`, or the store is sealed.
     pub async fn decide(
         &self,
         provider: &ProviderId,
@@ -154,7 +154,7 @@ impl Store {
             store_decision(&mut transaction, &key, provider, digest, *decision, (by, now)).await?;
         }
         if change.earlier == EarlierDecisions::Delete {
-            // A host that still has a component in its folder offers it again.
+            // A host that still has a component in its folder will offer it again.
             sqlx::query("update components set offered_from = null, offered_file = null where provider = $1")
                 .bind(provider.to_string())
                 .execute(&mut *transaction)
@@ -228,7 +228,7 @@ impl AuthenticatedColumns {
     }
 }
 
-/// Stores one decision. When a version is superseded or disabled, the row keeps who approved it and when.
+/// Stores one decision. Only an approval replaces who approved the version, and when.
 async fn store_decision(
     transaction: &mut Transaction<'static, Any>,
     key: &Secret<[u8; 32]>,
@@ -266,7 +266,7 @@ async fn store_decision(
     .execute(&mut **transaction)
     .await?;
     if decision == Decision::Approved {
-        // The offer of an upload ends with the decision. A file in a folder is still there.
+        // An approval ends the offer of an upload. A file stays in its folder, so its offer does not end.
         sqlx::query("update components set offered_from = null where digest = $1 and offered_from = 'api'")
             .bind(digest.to_owned())
             .execute(&mut **transaction)

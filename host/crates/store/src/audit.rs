@@ -1,4 +1,4 @@
-//! The audit: one row per change, written in the transaction of the change and chained by hashes.
+//! The audit: one row per change. The rows are chained by hashes.
 
 use jackfield_core::{
     AuditEntry, Outcome, ProviderId,
@@ -10,7 +10,7 @@ use sqlx::{Any, Row, Transaction};
 
 use super::{Store, StoreError, time};
 
-/// An audit row that is about to be written.
+/// An audit row to be written.
 #[derive(Clone, Debug)]
 pub struct NewAudit {
     pub(super) actor: Actor,
@@ -60,7 +60,9 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
 }
 
-/// The end of the audit chain. Its row is locked until the transaction ends, so that writers append one after the other.
+/// The end of the audit chain.
+///
+/// Its row is locked until the transaction ends, so that writers append one after the other.
 pub(super) struct AuditHead {
     seq: i64,
     hash: Vec<u8>,
@@ -78,10 +80,7 @@ pub(super) async fn lock_audit(transaction: &mut Transaction<'static, Any>) -> R
 }
 
 impl Store {
-    /// Writes an audit row for something that changes no other table, such as a rejected request.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Writes an audit row without another change, such as for a rejected request.
     pub async fn audit(&self, entry: NewAudit) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -128,10 +127,7 @@ impl Store {
         Ok(())
     }
 
-    /// Lists at most `limit` rows that match the filter and come before the row `before`, newest first.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Lists the rows that match a filter, newest first: at most `limit`, before the row `before`.
     pub async fn audit_entries(
         &self,
         filter: &AuditFilter,
@@ -175,17 +171,11 @@ impl Store {
     }
 
     /// Returns the number of the newest row.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn audit_end(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)
     }
 
-    /// Returns whether people or mappings were changed after the row `from`, up to and including the row `to`.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Returns whether rows after `from`, up to and including `to`, changed people or mappings.
     pub async fn people_changed(&self, from: i64, to: i64) -> Result<bool, StoreError> {
         let changes: i64 = sqlx::query_scalar(
             // A disconnect may delete mappings.
@@ -202,10 +192,7 @@ impl Store {
 
 #[cfg(feature = "testing")]
 impl Store {
-    /// Returns the number of the first row whose hash does not match, or nothing if the chain is intact.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Returns the number of the first row with a wrong hash, or nothing if there is none.
     pub async fn first_broken_audit_row(&self) -> Result<Option<i64>, StoreError> {
         let rows = sqlx::query(
             "select seq, at, actor, action, provider, outcome, detail, origin, request_id, hash from audit \
@@ -240,7 +227,7 @@ impl Store {
     }
 }
 
-/// Computes the hash of a row from the hash of the previous row and every column. Each part is preceded by its length.
+/// Computes the hash of a row from the previous hash and every column, each with its length.
 fn hash_row(previous: &[u8], seq: i64, at: i64, texts: &[Option<&str>]) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update((previous.len() as u64).to_be_bytes());

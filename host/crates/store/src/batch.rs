@@ -1,7 +1,7 @@
-//! Statements with many rows, which are passed as one JSON array that both databases can read (`json_each`).
+//! Statements with many rows, passed as a JSON array that both databases can read.
 //!
-//! PostgreSQL chooses a query plan from the statistics of the tables, which do not yet include rows of a moment ago. With
-//! outdated statistics it may choose a nested loop that takes minutes. For this reason
+//! PostgreSQL chooses a query plan from statistics, which do not include rows that were added a moment ago. With outdated
+//! statistics it may choose a nested loop that takes minutes. For this reason:
 //! - each row of a batch looks up other rows in a subquery, for which an index is the only plan;
 //! - prepared plans are not reused (`persistent(false)`), because they may be for much smaller tables;
 //! - a table is analyzed immediately after many rows were added to it.
@@ -11,8 +11,9 @@ use sqlx::{Any, Transaction};
 
 use super::{Dialect, Store, StoreError};
 
-/// Rows per statement: enough to make the round trip to the database negligible, and few enough that a large batch is not
-/// in memory twice.
+/// Rows per statement.
+///
+/// These are enough to make the round trip negligible, and few enough that a large batch is not in memory twice.
 pub(super) const ROWS: usize = 5_000;
 
 /// The number of new rows from which a table is analyzed. Fewer do not change a plan.
@@ -32,7 +33,7 @@ pub(super) fn to_parameter<T: Serialize>(rows: &[T]) -> Result<String, StoreErro
 }
 
 impl Store {
-    /// Updates the statistics of a table in PostgreSQL if many rows were added. SQLite uses the indexes without statistics.
+    /// Updates the statistics of a table in PostgreSQL if many rows were added.
     pub(super) async fn analyze_if_large(
         &self,
         transaction: &mut Transaction<'static, Any>,

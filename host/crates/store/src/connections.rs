@@ -1,4 +1,6 @@
-//! Connections and their secrets. A change is rejected if another one was stored since its caller read the connection.
+//! Connections and their secrets.
+//!
+//! Each change of a connection increments its generation. A change that is based on an earlier generation is rejected.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ mod tests;
 
 const TABLE: &str = "connections";
 
-/// A connection that is about to be stored.
+/// A connection to be stored.
 #[derive(Clone, Debug)]
 pub struct NewConnection {
     pub provider: ProviderId,
@@ -29,7 +31,7 @@ pub struct NewConnection {
     pub account: Option<String>,
     pub fields: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, Secret<String>>,
-    /// The OAuth grant, where the connection has one.
+    /// The tokens of its OAuth grant, if it has one.
     pub tokens: Option<OAuthTokens>,
     pub connected_by: String,
     pub status: Status,
@@ -74,9 +76,6 @@ pub struct ConnectionCheckUpdate {
 
 impl Store {
     /// Lists all connections by provider, and whether the secrets of each can be opened.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn connections(&self) -> Result<Vec<(Connection, SecretsReadable)>, StoreError> {
         let rows = sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await?;
         let sealed = sqlx::query(
@@ -113,9 +112,6 @@ impl Store {
     }
 
     /// Returns the connection of a provider, without opening its secrets.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn connection(&self, provider: &ProviderId) -> Result<Option<Connection>, StoreError> {
         let row = sqlx::query("select * from connections where provider = $1")
             .bind(provider.to_string())
@@ -146,8 +142,7 @@ impl Store {
 
     /// Stores a connection with its secrets, OAuth grant and audit row in one transaction.
     ///
-    /// After the commit it reads nothing, because another writer may already have removed the connection, and the save
-    /// has succeeded all the same.
+    /// It does not read the connection again after the commit, because another writer may already have deleted it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if `expected` names a generation that is not stored any more; nothing was written.
@@ -207,7 +202,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a connection and its secrets, and also the mappings of its provider for [`MappingFate::Clear`].
+    /// Deletes a connection, its secrets and, for [`MappingFate::Clear`], the mappings of its provider.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the stored connection is not this one any more; nothing was deleted.
@@ -273,10 +268,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stores the result of a check, unless the connection has changed since it was `checked`.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Stores the result of a check, unless the connection has changed since then.
     pub async fn record_check(&self, checked: &Connection, update: ConnectionCheckUpdate) -> Result<(), StoreError> {
         sqlx::query(
             "update connections set since = case when status = $1 then since else $2 end, status = $1, reason = $3, \
@@ -319,7 +311,7 @@ fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
         generation: row.try_get("generation")?,
         org_name: row.try_get("org_name")?,
         account: row.try_get("account")?,
-        fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("a connection's fields"))?,
+        fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("the fields of a connection"))?,
         secret_fields: Vec::new(),
         connected_by: row.try_get("connected_by")?,
         connected_at: time(row.try_get("connected_at")?)?,
@@ -335,5 +327,5 @@ fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value that is not JSON"))
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value cannot be serialized"))
 }

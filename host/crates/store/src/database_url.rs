@@ -1,4 +1,4 @@
-//! The URL of the database: which database it names, and the settings that it must have.
+//! The URL of the database: which kind of database it names, and how it is completed.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,9 @@ pub(super) fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
     Err(StoreError::BadUrl("must start with sqlite:// or postgres://"))
 }
 
-/// Creates the file with mode 0600 before SQLite does. SQLite gives its log and index files the same mode.
+/// Creates the file with mode 0600 before SQLite does.
+///
+/// SQLite gives its log and index files the same mode.
 fn create_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;

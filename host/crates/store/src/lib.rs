@@ -1,7 +1,9 @@
-//! The database: connections, secrets, people, mappings, tokens, approvals, and the audit. One file per table family.
+//! The database. Each family of tables has its own file.
 //!
 //! SQLite serves one machine, PostgreSQL several. The same SQL runs on both through sqlx's `Any` driver. All state that
 //! two hosts share is stored here. A change and its audit row are written in one transaction.
+//!
+//! Every method can also fail with [`StoreError::Database`].
 
 mod api_tokens;
 mod approvals;
@@ -55,11 +57,14 @@ pub use self::{
     signin_links::{SigninLink, SigninLinkSecret, SingleUseProof},
 };
 
-/// Database connections per host. SQLite has one writer at a time, so more connections would only wait.
+/// Database connections per host.
+///
+/// SQLite has one writer at a time, so more connections would only wait.
 const POOL_SIZE: u32 = 16;
 
-/// Database connections that are reserved for token refreshes, so that a refresh can store its new tokens even while all
-/// other connections are in use.
+/// Database connections that are reserved for token refreshes.
+///
+/// A refresh must be able to store its new tokens while all other connections are in use.
 const REFRESH_POOL_SIZE: u32 = 2;
 
 /// How long a writer waits for another one. Every transaction is much shorter.
@@ -116,7 +121,7 @@ impl Store {
         match dialect {
             Dialect::Sqlite => migrations::migrator(dialect).run(&pool).await?,
             Dialect::Postgres => {
-                // A migration of a large table, or of another host that starts at the same time, may take long.
+                // The migration of a large table may take long, and another host that starts waits for it.
                 let mut connection = pool.acquire().await?;
                 connection.execute("set lock_timeout = 0; set statement_timeout = 0;").await?;
                 migrations::migrator(dialect).run(&mut *connection).await?;
@@ -136,7 +141,7 @@ impl Store {
         })
     }
 
-    /// Returns the same store on the database connections that are reserved for token refreshes.
+    /// Returns the same store on the connections that are reserved for token refreshes.
     #[must_use]
     pub fn with_refresh_pool(&self) -> Self {
         Self { pool: self.refresh_pool.clone(), ..self.clone() }
@@ -161,14 +166,11 @@ impl Store {
     }
 
     /// Returns the version of the newest migration that was applied.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn migration(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?)
     }
 
-    /// Returns why the secrets cannot be opened and what to do about it, or nothing if they can be opened.
+    /// Returns why the store is sealed and what to do about it, or nothing if it is not.
     #[must_use]
     pub fn sealed_reason(&self) -> Option<&str> {
         match &self.keys {
@@ -200,8 +202,8 @@ impl Store {
 
     /// Begins a transaction that writes.
     ///
-    /// On SQLite it takes the write lock at once, because a transaction that first reads and then writes fails if another
-    /// one wrote in between.
+    /// On SQLite it takes the write lock at once, because a transaction that first reads and then writes fails if
+    /// another one wrote in between.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Any>, StoreError> {
         Ok(match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("begin immediate").await?,

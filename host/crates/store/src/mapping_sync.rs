@@ -1,4 +1,4 @@
-//! Sync: sets mappings from a list of email addresses and accounts, all of them or none.
+//! Sync: sets mappings from a list of email addresses and accounts, all or none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,7 +36,7 @@ pub struct SyncConflict {
 pub enum SyncConflictReason {
     /// The earlier line with this index assigns the same account to another person.
     AccountWithLine(usize),
-    /// The account belongs to this person, and the list does not assign another account to them.
+    /// The account belongs to this person, who keeps it.
     AccountWithPerson(Person),
     /// The earlier line with this index assigns another account to the same person.
     PersonWithLine(usize),
@@ -45,7 +45,7 @@ pub enum SyncConflictReason {
 /// The result of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyncOutcome {
-    /// The list was applied. Contains whether each line matched a person, and the number of changed mappings.
+    /// The list was applied. `found` says which lines matched a person, `changed` how many mappings changed.
     Done { found: Vec<bool>, changed: usize },
     /// The list has conflicts; nothing was changed.
     Refused(Vec<SyncConflict>),
@@ -65,9 +65,6 @@ impl Store {
     /// Applies a list. A line whose email address belongs to nobody is skipped.
     ///
     /// `audit` receives the numbers of matched lines and of changed mappings.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn sync_mappings(
         &self,
         provider: &ProviderId,
@@ -100,8 +97,8 @@ impl Store {
         // Everything is removed before anything is added, because two people may swap their accounts.
         for part in removed.chunks(batch::ROWS) {
             sqlx::query(
-                // The provider is part of each row. For a separate parameter PostgreSQL would estimate the number of rows
-                // from statistics that may be outdated.
+                // The provider is part of each row, because PostgreSQL estimates the rows of a separate parameter from
+                // statistics that may be outdated.
                 "delete from mappings where (person_id, provider) in \
                  (select e.value ->> 0, e.value ->> 1 from json_each($1) as e)",
             )
@@ -164,7 +161,7 @@ impl Store {
     }
 }
 
-/// Finds the person of each line, their current account, and the current owner of the account of the line.
+/// Finds the person of each line, their current account, and the owner of the new one.
 async fn find_people(
     transaction: &mut Transaction<'static, Any>,
     provider: &ProviderId,

@@ -1,4 +1,4 @@
-//! Mappings: which person has which account at a provider. List, set and remove single ones.
+//! Mappings: which person has which account at a provider.
 
 use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Any, Row, Transaction};
@@ -34,10 +34,7 @@ pub enum RemoveMappingResult {
 }
 
 impl Store {
-    /// Lists at most `limit` people with their accounts in the order of their ids, starting after the id `after`.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Lists people with their accounts in the order of their ids: at most `limit`, after the id `after`.
     pub async fn people_with_accounts(
         &self,
         after: Option<&str>,
@@ -58,7 +55,7 @@ impl Store {
             people.into_iter().map(|person| PersonWithAccounts { person, external_ids: Vec::new() }).collect();
         for row in &rows {
             let owner: String = row.try_get(0)?;
-            // A person who does not match the filter, or was added between the two queries, is not in the list.
+            // Mappings of people who do not match the filter, or were added since the first query, are skipped.
             if let Ok(at) = list.binary_search_by(|mapped| mapped.person.id.cmp(&owner)) {
                 list[at].external_ids.push((row.try_get(1)?, row.try_get(2)?));
             }
@@ -68,10 +65,7 @@ impl Store {
 
     /// Maps a person to an account, in place of their previous account at this provider.
     ///
-    /// If that changes anything, the audit row of `audit` is written. Its argument is the previous account.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// `audit` receives the previous account. It is not called if the person already has this account.
     pub async fn set_mapping(
         &self,
         person_id: &str,
@@ -118,10 +112,7 @@ impl Store {
 
     /// Removes the account of a person at a provider.
     ///
-    /// If there was one, the audit row of `audit` is written. Its argument is that account.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// `audit` receives the account. It is not called if there was none.
     pub async fn remove_mapping(
         &self,
         person_id: &str,
@@ -146,7 +137,7 @@ impl Store {
         Ok(RemoveMappingResult::Done)
     }
 
-    /// Inserts mappings from a JSON array of rows. The first column is the person, the second one the account.
+    /// Inserts mappings from a JSON array of rows, which start with the person and the account.
     pub(super) async fn insert_mappings(
         &self,
         transaction: &mut Transaction<'static, Any>,

@@ -1,4 +1,4 @@
-//! The master keys that have sealed values here: how a key is recognised, and how often it was used.
+//! The master keys: how the right one is recognised, and how often it was used.
 
 use jackfield_vault::{Location, SealedValue, Vault};
 use sqlx::{Any, Row, Transaction};
@@ -8,28 +8,24 @@ use super::{Keys, Store, StoreError};
 /// Every master key seals this value, so that the right key can be recognised.
 const KNOWN_VALUE: &[u8] = b"jackfield";
 
-/// The maximum number of encryptions with random nonces under one AES-GCM key (NIST SP 800-38D §8.3).
+/// The maximum number of encryptions with one key and random nonces (NIST SP 800-38D §8.3).
 const MAX_WRAPS: i64 = 1 << 32;
 
 /// The number of encryptions from which the log warns.
 const WARN_WRAPS: i64 = 1 << 31;
 
 impl Store {
-    /// Returns whether a master key has ever sealed a value here. If so, a missing key file must not be replaced by a new
-    /// one.
+    /// Returns whether a master key has ever sealed a value here.
     ///
-    /// # Errors
-    /// The database fails.
+    /// If so, a missing key file must not be replaced by a new one.
     pub async fn has_keys(&self) -> Result<bool, StoreError> {
         Ok(sqlx::query("select 1 from keyring limit 1").fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// Unlocks the store with the master key that sealed its secrets. On the first start every key is accepted.
+    /// Unlocks the store with the master key that sealed its secrets.
     ///
-    /// With a wrong key the store stays sealed. This is not an error, because the service then starts and reports it.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// On the first start any key is accepted. With a wrong key the store stays sealed, which is not an error: the service
+    /// starts and reports it.
     pub async fn unlock(&mut self, vault: Vault) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         // Locks out other hosts, so that two first starts at the same time do not store two keys.

@@ -52,16 +52,12 @@ pub enum UndoPlanResult {
     Done(u64),
     /// The provider has no such plan.
     Unknown,
-    /// Mappings of the plan were changed since; nothing was undone. Contains some of the people, and their number.
+    /// Mappings of these people were changed since; nothing was undone. `some` contains the first of them.
     Changed { some: Vec<Person>, count: u64 },
 }
 
 impl Store {
-    /// Lists at most `limit` people with their account at a provider, in the order of their ids, starting after the id
-    /// `after`.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Lists people with their account at a provider: at most `limit`, after the id `after`.
     pub async fn match_candidates(
         &self,
         provider: &ProviderId,
@@ -82,9 +78,6 @@ impl Store {
     }
 
     /// Adds the mappings of a plan and records them. `audit` receives the id of the plan.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn apply_plan(
         &self,
         provider: &ProviderId,
@@ -142,12 +135,9 @@ impl Store {
         Ok(ApplyPlanResult::Done(id))
     }
 
-    /// Removes all mappings of a plan, or none of them. Undoing a plan again changes nothing.
+    /// Removes all mappings of a plan, or none of them. `audit` receives their number.
     ///
-    /// `audit` receives the number of removed mappings.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Undoing a plan again changes nothing.
     pub async fn undo_plan(
         &self,
         provider: &ProviderId,

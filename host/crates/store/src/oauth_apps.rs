@@ -1,4 +1,6 @@
-//! The OAuth apps that were set through the API. Each is bound to a token endpoint, so that its secret goes nowhere else.
+//! The OAuth apps that were set through the API.
+//!
+//! Each is bound to a token endpoint, so that its secret is not sent anywhere else.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +46,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Returns the OAuth app of a provider, and the URL of the token endpoint that it was set for.
+    /// Returns the OAuth app of a provider, and the token endpoint that it was set for.
     ///
     /// # Errors
     /// The store is sealed, the secret cannot be opened, or the database fails.

@@ -1,4 +1,6 @@
-//! OAuth flows: who requested an authorization URL, for which provider, and how the flow ended. A flow is used once.
+//! OAuth flows: who requested an authorization URL, and how the flow ended.
+//!
+//! Each flow can be redeemed once.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +15,7 @@ const TABLE: &str = "oauth_flows";
 
 const VERIFIER: &str = "verifier";
 
-/// A flow that is about to be stored.
+/// A flow to be stored.
 #[derive(Clone, Debug)]
 pub struct NewOAuthFlow {
     pub id: String,
@@ -65,7 +67,9 @@ impl OAuthFlowOutcome {
 }
 
 impl Store {
-    /// Stores a flow and seals its verifier. Deletes flows that expired more than a day ago.
+    /// Stores a flow and seals its verifier.
+    ///
+    /// Deletes flows that expired more than a day ago.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
@@ -100,9 +104,6 @@ impl Store {
     }
 
     /// Finds a flow by its id.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn find_flow(&self, id: &str) -> Result<Option<OAuthFlow>, StoreError> {
         let row = sqlx::query("select * from oauth_flows where id = $1")
             .bind(id.to_owned())
@@ -112,9 +113,6 @@ impl Store {
     }
 
     /// Finds a flow by its state.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn find_flow_by_state(&self, state: &str) -> Result<Option<OAuthFlow>, StoreError> {
         let row = sqlx::query("select * from oauth_flows where state_hash = $1")
             .bind(hash_state(state))
@@ -124,9 +122,6 @@ impl Store {
     }
 
     /// Lists the flows of a caller for one provider that are pending and have not expired.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn pending_flows(&self, provider: &ProviderId, caller: &str) -> Result<Vec<OAuthFlow>, StoreError> {
         let rows = sqlx::query(
             "select * from oauth_flows where provider = $1 and caller = $2 and outcome = 'pending' and expires_at > $3",
@@ -160,10 +155,9 @@ impl Store {
         verifier.map(Some).ok_or(StoreError::Unreadable)
     }
 
-    /// Stores how a flow ended, and deletes its verifier. A flow that has already ended is not changed.
+    /// Stores how a flow ended, and deletes its verifier.
     ///
-    /// # Errors
-    /// The database fails.
+    /// A flow that has already ended is not changed.
     pub async fn end_flow(
         &self,
         id: &str,

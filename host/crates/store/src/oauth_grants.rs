@@ -1,8 +1,8 @@
 //! OAuth grants: the tokens of a connection, and which process refreshes them.
 //!
-//! A process stores that it refreshes a grant before it sends the refresh token. From then on only that process may
-//! replace the tokens, because a second use of a refresh token can revoke the grant (RFC 9700 §4.14). The process
-//! increments a heartbeat while it waits. If the heartbeat stops, another process takes over.
+//! Before a process sends a refresh token, it stores that it holds the grant. Only the holder may replace the tokens,
+//! because a second use of a refresh token can revoke the grant (RFC 9700 §4.14). While the holder waits for the response,
+//! it increments a heartbeat. If the heartbeat stops, another process takes over.
 
 use jackfield_core::Secret;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ pub(super) const TABLE: &str = "grants";
 const ACCESS: &str = "access_token";
 const REFRESH: &str = "refresh_token";
 
-/// The tokens of a response of a token endpoint.
+/// The tokens that a token endpoint has issued.
 #[derive(Clone, Debug)]
 pub struct OAuthTokens {
     pub access: Secret<String>,
@@ -33,7 +33,9 @@ pub struct OAuthGrant {
     pub tokens: OAuthTokens,
     /// When the tokens were issued.
     pub issued_at: Timestamp,
-    /// When a refresh was requested that has no stored response: it is still running, or its response was lost.
+    /// When a refresh was requested whose response has not been stored.
+    ///
+    /// It is still running, or the response was lost.
     pub refresh_requested_at: Option<Timestamp>,
     pub holder: Option<RefreshHolder>,
 }
@@ -46,7 +48,7 @@ pub struct RefreshHolder {
     pub heartbeat: i64,
 }
 
-/// Identifies this process: the host that owns the data folder, and one run of the program on it.
+/// A run of the program on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRun {
     pub host: String,
@@ -86,12 +88,9 @@ impl Store {
         parse_row(&row, tokens).map(Some)
     }
 
-    /// Stores that this run is about to refresh a grant. `dead` names a holder that it takes over from.
+    /// Makes this run the holder of a grant. `dead` is a previous holder to take over from.
     ///
-    /// Returns `false` if another run refreshes the grant or has already replaced its tokens.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Returns `false` if another run holds the grant or has already replaced its tokens.
     pub async fn begin_refresh(
         &self,
         grant: &OAuthGrant,
@@ -120,10 +119,7 @@ impl Store {
         Ok(claimed.rows_affected() == 1)
     }
 
-    /// Increments the heartbeat, so that other processes see that this run still waits for the response.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Increments the heartbeat of the holder.
     pub async fn record_refresh_heartbeat(&self, grant: &OAuthGrant, run: &ServiceRun) -> Result<(), StoreError> {
         sqlx::query(
             "update grants set beat = beat + 1 where connection_id = $1 and generation = $2 and holder_run = $3",
@@ -136,7 +132,9 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the tokens with new ones. Returns `false` and changes nothing if this run does not hold the grant any more.
+    /// Replaces the tokens with new ones.
+    ///
+    /// Returns `false` and changes nothing if this run is not the holder any more.
     ///
     /// # Errors
     /// The store is sealed, or the database fails.
@@ -171,10 +169,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends a refresh that brought no new tokens.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Ends a refresh that returned no new tokens.
     pub async fn abandon_refresh(
         &self,
         grant: &OAuthGrant,
@@ -195,7 +190,7 @@ impl Store {
         Ok(())
     }
 
-    /// Stores the grant of a new authorization. A refresh of the previous grant can no longer replace its tokens.
+    /// Stores the grant of a new authorization. A refresh of the previous grant cannot replace it.
     pub(super) async fn save_grant(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -227,11 +222,9 @@ impl Store {
         self.replace_sealed(transaction, TABLE, connection_id, &secrets).await
     }
 
-    /// Lists the providers whose last refresh was interrupted: the response was lost, or an earlier run of this host ended
-    /// while it waited.
+    /// Lists the providers whose last refresh was interrupted.
     ///
-    /// # Errors
-    /// The database fails.
+    /// Its response was lost, or an earlier run of this host ended while it waited.
     pub async fn interrupted_refreshes(&self, run: &ServiceRun) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "select c.provider from grants g join connections c on c.id = g.connection_id \
@@ -244,10 +237,7 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get("provider")?)).collect()
     }
 
-    /// Lists the providers that have a grant, with the time at which its tokens were issued.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Lists the providers that have a grant, and when its tokens were issued.
     pub async fn oauth_grant_times(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let rows = sqlx::query(
             "select c.provider, g.given_at from grants g join connections c on c.id = g.connection_id order by 1",
@@ -258,7 +248,7 @@ impl Store {
     }
 }
 
-/// Deletes the grant of a connection, for a disconnect or a credential of another kind.
+/// Deletes the grant of a connection, if there is one.
 pub(super) async fn remove_grant(
     transaction: &mut Transaction<'static, Any>,
     connection: &str,

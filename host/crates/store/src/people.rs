@@ -1,4 +1,4 @@
-//! The people of the company: listed in pages, changed one by one, and imported in batches.
+//! The people of the company: list, create, change, delete, import.
 
 use jackfield_core::Person;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
@@ -34,14 +34,16 @@ pub struct PersonChange {
     pub active: Option<bool>,
 }
 
-/// A row of an import. It updates the person with the same email address, or creates one. An absent field is not changed.
+/// A row of an import.
+///
+/// It updates the person with the same email address, or creates one. An absent field is not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportRow {
     pub name: String,
     /// The name in the form that searches compare.
     pub search_name: String,
     pub email: String,
-    /// The email address in the form that is compared. No other row of the batch has the same one.
+    /// The email address in the form that is compared. It must be unique in the batch.
     pub email_key: String,
     pub user_id: Option<Option<String>>,
     pub active: Option<bool>,
@@ -83,10 +85,7 @@ impl PeopleFilter {
 }
 
 impl Store {
-    /// Lists at most `limit` people in the order in which they were created, starting after the id `after`.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Lists people in the order of their creation: at most `limit`, after the id `after`.
     pub async fn people(
         &self,
         after: Option<&str>,
@@ -105,9 +104,6 @@ impl Store {
     }
 
     /// Creates a person. `audit` receives the stored person.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn create_person(
         &self,
         new: NewPerson,
@@ -144,10 +140,9 @@ impl Store {
         Ok(SavePersonResult::Done(person))
     }
 
-    /// Changes a person. `audit` receives the names of the changed fields; without a change, nothing is written.
+    /// Changes a person.
     ///
-    /// # Errors
-    /// The database fails.
+    /// `audit` receives the names of the changed fields; without a change, nothing is written.
     pub async fn change_person(
         &self,
         id: &str,
@@ -194,10 +189,7 @@ impl Store {
         Ok(SavePersonResult::Done(person))
     }
 
-    /// Removes a person with every mapping of theirs; false when there is none.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Deletes a person and their mappings. Returns `false` if there is no such person.
     pub async fn delete_person(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -215,9 +207,6 @@ impl Store {
     }
 
     /// Imports all rows with one audit row, or none of them.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn import_people(
         &self,
         rows: &[ImportRow],

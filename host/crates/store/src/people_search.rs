@@ -1,4 +1,4 @@
-//! Search for people by a part of their name or email address, and by whether they have an account.
+//! Searches people by a part of their name or email address, and by their accounts.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub struct PeopleQuery {
     pub filter: PeopleFilter,
     /// A part of the name in the form that searches compare. Empty to find everybody.
     pub name: String,
-    /// The same text in the form in which email addresses are compared. A person is found by either of the two.
+    /// The same text in the form in which email addresses are compared. Either of the two may match.
     pub email: String,
     pub linked: LinkedFilter,
     /// The provider that `linked` refers to. Any provider if it is absent.
@@ -35,9 +35,10 @@ pub struct SearchPage<T> {
     pub total: u64,
 }
 
-/// The condition of a search. Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address,
-/// the [`LinkedFilter`] as a number, and the provider. An absent filter is an empty string or 0, which the query planner
-/// removes.
+/// The condition of a search.
+///
+/// Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address, the [`LinkedFilter`] as a
+/// number, and the provider. An absent filter is an empty string or 0, which the query planner removes.
 macro_rules! matching_people {
     () => {
         "from people s where s.sought_name is not null and s.active >= $1 \
@@ -49,9 +50,6 @@ macro_rules! matching_people {
 
 impl Store {
     /// Finds people in the order of their names, at most `limit` starting at `offset`.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn find_people(
         &self,
         query: &PeopleQuery,
@@ -93,10 +91,7 @@ impl Store {
         Ok(SearchPage { items, total: u64::try_from(total).unwrap_or_default() })
     }
 
-    /// Finds people like [`find_people`](Self::find_people), and returns them with their accounts.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Finds people like [`find_people`](Self::find_people), with their accounts.
     pub async fn find_people_with_accounts(
         &self,
         query: &PeopleQuery,
@@ -125,17 +120,11 @@ impl Store {
     }
 
     /// Lists the providers at which anybody has an account.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn mapped_providers(&self) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar("select distinct provider from mappings order by provider").fetch_all(&self.pool).await?)
     }
 
     /// Returns how many people have an account at a provider.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn count_mappings(&self, provider: &ProviderId) -> Result<u64, StoreError> {
         let count: i64 = sqlx::query_scalar("select count(*) from mappings where provider = $1")
             .bind(provider.to_string())
@@ -144,10 +133,7 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Returns the ids and names of some people who were stored by an older version and cannot be found yet.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Returns some people who were stored by a version without search: ids and names.
     pub async fn people_without_search_name(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query("select id, name from people where sought_name is null limit $1")
             .bind(i64::from(limit))
@@ -156,10 +142,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    /// Stores the names in the form that searches compare. Each pair is the id of a person and that name.
-    ///
-    /// # Errors
-    /// The database fails.
+    /// Stores the search names of people. Each pair is an id and a search name.
     pub async fn set_search_names(&self, names: &[(String, String)]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
@@ -174,9 +157,6 @@ impl Store {
     }
 
     /// Returns the people who have some accounts of a provider, by account.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn people_by_account(
         &self,
         provider: &ProviderId,
@@ -196,7 +176,7 @@ impl Store {
     }
 }
 
-/// Returns the `like` pattern of texts that contain a part. It is empty if the part is empty.
+/// Returns the `like` pattern for texts that contain a part, or nothing for an empty part.
 fn pattern(part: &str) -> String {
     if part.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! The components of plugins, by digest: their manifests, their bytes, and which of them are offered for approval.
+//! The components of plugins by digest, and which of them are offered for approval.
 
 use jackfield_core::manifest::Manifest;
 use sqlx::{Any, Row, Transaction};
@@ -52,10 +52,9 @@ impl OfferSource {
 }
 
 impl Store {
-    /// Stores a component and offers it for approval. A manifest or bytes that are already stored are not replaced.
+    /// Stores a component and offers it for approval.
     ///
-    /// # Errors
-    /// The database fails.
+    /// A manifest or bytes that are already stored are not replaced.
     pub async fn offer(
         &self,
         component: NewComponent<'_>,
@@ -98,10 +97,9 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Ends the offer of a component from the folder of a host. Deletes its bytes unless there is a decision about it.
+    /// Ends the offer of a component from the folder of a host.
     ///
-    /// # Errors
-    /// The database fails.
+    /// Deletes its bytes unless there is a decision about it.
     pub async fn end_offer(&self, host: &str, digest: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let ended = sqlx::query(
@@ -119,9 +117,6 @@ impl Store {
     }
 
     /// Lists all offered components.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn offers(&self) -> Result<Vec<Offer>, StoreError> {
         let rows = sqlx::query(
             "select digest, provider, manifest, offered_from, offered_file from components \
@@ -145,9 +140,6 @@ impl Store {
     /// Returns the bytes of a component, if they are stored.
     ///
     /// The caller must compare their digest, because somebody may have changed the database.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn component_bytes(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let row = sqlx::query("select bytes from components where digest = $1")
             .bind(digest.to_owned())
@@ -157,9 +149,6 @@ impl Store {
     }
 
     /// Returns the revision of the catalog, which every change on any host increments.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn catalog_revision(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select revision from catalog_changes where id = 1").fetch_one(&self.pool).await?)
     }

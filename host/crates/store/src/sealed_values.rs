@@ -1,4 +1,4 @@
-//! The table of sealed values, which contains all secrets of the service. Each belongs to a row of another table.
+//! Sealed values: all secrets of the service. Each belongs to a row of another table.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Browser sessions, found by the hash of their cookie. All hosts share them.
 //!
-//! A session that was started with an API token ends when the token is revoked or expires. Each lookup checks the token.
+//! A session that was started with an API token ends with the token.
 
 use jackfield_core::{
     Level, Secret, Session,
@@ -57,9 +57,6 @@ impl Store {
     /// Creates a session with a new random key, and deletes expired sessions.
     ///
     /// Returns nothing if its proof has already been used.
-    ///
-    /// # Errors
-    /// The database or the system's random number generator fails.
     pub async fn create_session(
         &self,
         new: NewSession,
@@ -104,9 +101,6 @@ impl Store {
     }
 
     /// Finds the active session of a cookie.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn find_session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
         let hash = hash_key(key);
         let (now, idle_since) = bounds(self.clock.now());
@@ -125,9 +119,6 @@ impl Store {
     }
 
     /// Updates when the session was last seen, at most once a minute.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn record_session_activity(&self, session: &mut Session) -> Result<(), StoreError> {
         let now = self.clock.now();
         if now.as_microsecond() - session.seen_at.as_microsecond() < SEEN_INTERVAL {
@@ -143,25 +134,16 @@ impl Store {
     }
 
     /// Deletes a session. It ends immediately on every host.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn end_session(&self, id: &str, audit: NewAudit) -> Result<(), StoreError> {
         self.delete_where("delete from sessions where id = $1", id, audit).await
     }
 
     /// Deletes all sessions of an identity. They end immediately on every host.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn end_sessions_of(&self, identity: &str, audit: NewAudit) -> Result<(), StoreError> {
         self.delete_where("delete from sessions where identity = $1", identity, audit).await
     }
 
     /// Deletes expired sessions, sign-in links and used states.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn delete_expired_sessions(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         delete_expired(&mut transaction, self.clock.now()).await?;
@@ -180,9 +162,6 @@ impl Store {
 #[cfg(feature = "testing")]
 impl Store {
     /// Lists the ids of all active sessions.
-    ///
-    /// # Errors
-    /// The database fails.
     pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
         let (now, idle_since) = bounds(self.clock.now());
         let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;

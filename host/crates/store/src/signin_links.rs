@@ -1,4 +1,4 @@
-//! Proofs that start a single session: sign-in links, and the `state` of an OpenID Connect flow.
+//! Sign-in links, and other proofs that start a single session.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_core::{Secret, audit::Action};
@@ -33,9 +33,6 @@ pub enum SingleUseProof {
 
 impl Store {
     /// Creates a link for one sign-in, and returns its secret. Only the hash is stored.
-    ///
-    /// # Errors
-    /// The database or the system's random number generator fails.
     pub async fn create_signin_link(&self, name: &str, audit: NewAudit) -> Result<SigninLinkSecret, StoreError> {
         let text = Secret::new(URL_SAFE_NO_PAD.encode(random()?));
         let ends_at = self.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
@@ -52,10 +49,9 @@ impl Store {
         Ok(text)
     }
 
-    /// Finds a link that has not been used and has not expired. [`create_session`](Self::create_session) uses it up.
+    /// Finds a link that has not been used and has not expired.
     ///
-    /// # Errors
-    /// The database fails.
+    /// [`create_session`](Self::create_session) uses it up.
     pub async fn find_signin_link(&self, text: &str) -> Result<Option<SigninLink>, StoreError> {
         let hash = hash_text(text);
         let name = sqlx::query("select name from signin_links where hash = $1 and ends_at > $2")
@@ -66,10 +62,9 @@ impl Store {
         name.map(|row| Ok(SigninLink { hash, name: row.try_get("name")? })).transpose()
     }
 
-    /// Returns whether nobody has had access so far: no Executive token was ever created, and no session ever started.
+    /// Returns whether nobody has had access so far.
     ///
-    /// # Errors
-    /// The database fails.
+    /// No Executive token was ever created, and no session was ever started.
     pub async fn was_never_used(&self) -> Result<bool, StoreError> {
         let token = sqlx::query("select 1 from tokens where level = 'executive' limit 1");
         if token.fetch_optional(&self.pool).await?.is_some() {

@@ -8,13 +8,20 @@ use super::Store;
 
 /// Where [`Store::save_connection`] pauses if a test asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PausePoint(Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>);
+pub(super) struct PausePoint(Arc<Mutex<Option<RequestedPause>>>);
+
+/// The ends of the channels that the save uses.
+#[derive(Debug)]
+struct RequestedPause {
+    committed: oneshot::Sender<()>,
+    resumed: oneshot::Receiver<()>,
+}
 
 impl PausePoint {
     /// Waits until the test resumes; returns at once if no test asked for a pause.
     pub(super) async fn wait(&self) {
         let requested = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((committed, resumed)) = requested {
+        if let Some(RequestedPause { committed, resumed }) = requested {
             // A test that dropped its end does not wait.
             let _sent = committed.send(());
             let _resumed = resumed.await;
@@ -46,12 +53,13 @@ impl PausedSave {
 }
 
 impl Store {
-    /// Pauses the next save of a connection, by this store or a clone of it, after its commit.
+    /// Pauses the next save of a connection after its commit. Clones of a store share the pause.
     #[must_use]
     pub fn pause_next_save(&self) -> PausedSave {
-        let (committed_sender, committed) = oneshot::channel();
+        let (committed, wait_for_commit) = oneshot::channel();
         let (resume, resumed) = oneshot::channel();
-        *self.pause.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((committed_sender, resumed));
-        PausedSave { committed, resume }
+        let requested = RequestedPause { committed, resumed };
+        *self.pause.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(requested);
+        PausedSave { committed: wait_for_commit, resume }
     }
 }

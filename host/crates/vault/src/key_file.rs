@@ -27,7 +27,10 @@ pub enum KeyFileError {
     #[error("the master key file {0} is missing; restore it from a backup")]
     Missing(PathBuf),
     /// Other users can read or change the file.
-    #[error("the master key file {path} is readable or writable by others (mode {mode:o}); run `chmod 600 {path}`", path = path.display())]
+    #[error(
+        "the master key file {path} is readable or writable by others (mode {mode:o}); run `chmod 600 {path}`",
+        path = path.display()
+    )]
     ReadableByOthers { path: PathBuf, mode: u32 },
     /// The path is a link, a folder or a device.
     #[error("the master key file {0} is not a regular file")]
@@ -40,7 +43,7 @@ pub enum KeyFileError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Reads the key file, or creates one with mode 0600 if there is none and `may_create` allows it.
+/// Reads the key file. Creates one with mode 0600 if there is none and that is allowed.
 ///
 /// # Errors
 /// See [`KeyFileError`].

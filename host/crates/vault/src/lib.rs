@@ -1,8 +1,9 @@
 //! Seals values with the master key and opens them again.
 //!
-//! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped) with
-//! the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data contains
-//! table, row, column, key id and format, so that a value cannot be opened after it was moved to another place.
+//! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped)
+//! with the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data
+//! contains table, row, column, key id and format, so that a value cannot be opened after it was moved to another
+//! place.
 
 mod key_file;
 
@@ -19,7 +20,9 @@ use zeroize::Zeroizing;
 
 pub use self::key_file::{KeyFileError, MayCreate, load_or_create, parse_base64};
 
-/// The format of sealed values. It is stored with each value, so that a later version can add another format.
+/// The format of sealed values.
+///
+/// It is stored with each value, so that a later version can add another format.
 const FORMAT: i64 = 1;
 
 /// A key of 256 bits.
@@ -32,7 +35,9 @@ pub struct Vault {
     key_id: String,
 }
 
-/// The place of a sealed value in the database. The value cannot be opened in another place.
+/// The place of a sealed value in the database.
+///
+/// The value cannot be opened in another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     pub table: &'a str,
@@ -74,7 +79,7 @@ impl Vault {
         Self { master, key_id: hex::encode(id) }
     }
 
-    /// Returns the id of the master key: 16 hexadecimal digits, from which the key cannot be derived.
+    /// Returns the id of the master key: 16 hexadecimal digits that reveal nothing about it.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
@@ -120,7 +125,7 @@ impl Vault {
         decrypt(&data_key, &sealed.ciphertext, &associated_data("value", location, &sealed.key_id, sealed.format))
     }
 
-    /// Derives a key for another purpose, such as the MAC of compiled components (RFC 5869).
+    /// Derives a key for another purpose (RFC 5869), such as a MAC.
     #[must_use]
     pub fn derive_key(&self, purpose: &str) -> Secret<KeyBytes> {
         let mut key = [0_u8; 32];
@@ -137,8 +142,8 @@ impl fmt::Debug for Vault {
 
 /// Fills `out` with key material for a purpose (HKDF-SHA256).
 fn expand(master: &Secret<KeyBytes>, purpose: &[u8], out: &mut [u8]) {
-    // The master key is uniformly random, so the extract step needs no salt (RFC 5869 §3.1). `expand` only fails for more
-    // than 255 blocks, and every caller requests at most one.
+    // The master key is uniformly random, so the extract step needs no salt (RFC 5869 §3.1). `expand` only fails for
+    // more than 255 blocks, and every caller requests at most one.
     let expanded = Hkdf::<Sha256>::new(None, master.expose()).expand_multi_info(&[b"jackfield/", purpose], out);
     debug_assert!(expanded.is_ok(), "one block is within the limit");
 }

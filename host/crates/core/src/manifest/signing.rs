@@ -125,7 +125,7 @@ pub enum LiteralOrField {
 }
 
 impl HmacPlacement {
-    /// Describes what is signed and where the signature is sent, for the person who approves it.
+    /// Describes the signature for the person who approves the plugin.
     #[must_use]
     pub fn describe(&self) -> String {
         let parts: Vec<String> = self
@@ -158,7 +158,7 @@ impl HmacPlacement {
 }
 
 impl AwsPlacement {
-    /// Describes what is signed, for the person who approves it.
+    /// Describes the signature for the person who approves the plugin.
     #[must_use]
     pub fn describe(&self) -> String {
         format!(
@@ -170,7 +170,7 @@ impl AwsPlacement {
 }
 
 impl JwtPlacement {
-    /// Describes the token and where it is sent, for the person who approves it.
+    /// Describes the token for the person who approves the plugin.
     #[must_use]
     pub fn describe(&self) -> String {
         let claims: Vec<String> = self
