@@ -24,7 +24,7 @@ use url::Url;
 /// Connect a company's outside services and keep their credentials encrypted
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
-pub(crate) struct Arguments {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -58,8 +58,8 @@ enum Command {
     CheckComponent,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
         Command::Serve { config, dev } => serve(config, dev).await,
         Command::Token(command) => token::run(command).await,
         Command::SigninLink(arguments) => signin_link::run(arguments).await,

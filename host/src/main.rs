@@ -8,12 +8,12 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     protect_files_and_memory();
-    let arguments = cli::Arguments::parse();
+    let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cli::print_error(&error.into()),
     };
-    match runtime.block_on(cli::run(arguments)) {
+    match runtime.block_on(cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => cli::print_error(&error),
     }

@@ -489,7 +489,6 @@ fn log_into(folder: &Path) {
         logging::start_with_writer(
             "trace,hyper_util::client=trace,sqlx::query=trace,reqwest::connect=trace",
             LogFormat::Text,
-            None,
             std::sync::Mutex::new(file),
         )
         .expect("the log starts");

@@ -1,5 +1,6 @@
 //! The use cases about the company's people and their accounts at the providers. No HTTP, no SQL.
 
+mod account_list;
 mod field_rules;
 mod mappings;
 mod mappings_csv;
@@ -8,7 +9,6 @@ mod normalize;
 mod people_csv;
 mod person_input;
 mod search;
-mod sync_list;
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use uuid::Uuid;
 
 use self::person_input::RequiredFields;
 pub use self::{
+    account_list::SyncRow,
     mappings::Synced,
     mappings_csv::{header as mappings_csv_header, rows as mappings_csv_rows},
     matching::{Evidence, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson},
     people_csv::{header as people_csv_header, rows as people_csv_rows},
     person_input::PersonInput,
     search::{PeopleSearch, update_search_names},
-    sync_list::SyncRow,
 };
 use crate::connections::Connections;
 

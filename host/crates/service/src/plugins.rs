@@ -31,10 +31,10 @@ use self::catalog_inputs::{CatalogInputs, PluginFile};
 
 /// Finds, uploads, approves and removes plugins, and keeps the catalog up to date.
 #[derive(Clone, Debug)]
-pub struct Plugins(Arc<Inner>);
+pub struct Plugins(Arc<PluginsInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct PluginsInner {
     setup: PluginsSetup,
     /// Why the plugins folder cannot be used, if it cannot.
     folder_problem: RwLock<Option<String>>,
@@ -63,7 +63,8 @@ impl Plugins {
     /// # Errors
     /// The database fails.
     pub async fn start(setup: PluginsSetup) -> Result<Self, Error> {
-        let plugins = Self(Arc::new(Inner { setup, folder_problem: RwLock::default(), inputs: Mutex::default() }));
+        let plugins =
+            Self(Arc::new(PluginsInner { setup, folder_problem: RwLock::default(), inputs: Mutex::default() }));
         let listing = plugins.list_folder().await;
         let mut inputs = plugins.0.inputs.lock().await;
         for (name, stamp) in listing {

@@ -10,13 +10,13 @@ use jackfield_core::{
 use jackfield_store::{NewAudit, PeopleFilter, PersonWithAccounts, RemoveMappingResult, SetMappingResult, SyncOutcome};
 
 use super::{
-    Page, People, display_person,
+    Page, People,
+    account_list::{AccountList, SyncRow},
+    display_person,
     field_rules::validate_id,
     mappings_csv,
     people_csv::MAX_ROWS,
-    require_person_id,
-    sync_list::{SyncList, SyncRow},
-    unknown_person,
+    require_person_id, unknown_person,
 };
 
 /// The result of a sync.
@@ -108,7 +108,7 @@ impl People {
             let message = format!("has more than {MAX_ROWS} rows; split it into several requests");
             return Err(Error::field("mappings", message));
         }
-        self.sync_list(provider, SyncList { rows, lines: None }, actor).await
+        self.sync_list(provider, AccountList { rows, lines: None }, actor).await
     }
 
     /// Sets mappings from a CSV file, like [`sync`](Self::sync).
@@ -122,7 +122,7 @@ impl People {
         self.sync_list(provider, parsed.await.map_err(Error::internal)??, actor).await
     }
 
-    async fn sync_list(&self, provider: &str, list: SyncList, actor: &Actor) -> Result<Synced, Error> {
+    async fn sync_list(&self, provider: &str, list: AccountList, actor: &Actor) -> Result<Synced, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
         let entries = list.validate()?;

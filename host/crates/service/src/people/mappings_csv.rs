@@ -7,8 +7,8 @@ use jackfield_core::{
 use jackfield_store::PersonWithAccounts;
 
 use super::{
+    account_list::{AccountList, SyncRow},
     people_csv::{MAX_ROWS, too_many_rows, wrong_cell_count},
-    sync_list::{SyncList, SyncRow},
 };
 
 /// The columns of a list to import. An exported table has a column named after the provider instead of the second.
@@ -40,7 +40,7 @@ pub fn rows(people: &[PersonWithAccounts], providers: &[String]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Error::InvalidRows`] if the header or the form of a row is wrong.
-pub(super) fn parse(file: &[u8], provider: &str) -> Result<SyncList, Error> {
+pub(super) fn parse(file: &[u8], provider: &str) -> Result<AccountList, Error> {
     let mut reader = RowReader::new(file)?;
     let mut record = ByteRecord::new();
     let line = reader.read_header(&mut record)?;
@@ -70,7 +70,7 @@ pub(super) fn parse(file: &[u8], provider: &str) -> Result<SyncList, Error> {
         }
     }
     errors.finish()?;
-    Ok(SyncList { rows, lines: Some(lines) })
+    Ok(AccountList { rows, lines: Some(lines) })
 }
 
 /// The index of each column in a row.

@@ -74,7 +74,11 @@ impl CatalogEntries<'_> {
             return self.unusable_offer(id);
         }
         let first = waiting.remove(0);
-        Some(PluginEntry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, PluginState::Pending) })
+        Some(PluginEntry {
+            waiting,
+            previous: self.previous(id),
+            ..self.entry(id, &first.component, PluginState::Pending)
+        })
     }
 
     /// Returns why the stored approvals of a plugin cannot be followed, if they cannot.
@@ -171,7 +175,8 @@ impl CatalogEntries<'_> {
     fn signature(&self, digest: &str) -> Option<SignatureStatus> {
         let Trust::Signed { .. } = self.trust else { return None };
         // The signature of the file counts first, unless there is none and one was uploaded.
-        let of_file = self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != SignatureStatus::Unsigned);
+        let of_file =
+            self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != SignatureStatus::Unsigned);
         Some(of_file.or_else(|| self.inputs.uploaded.get(digest)).cloned().unwrap_or(SignatureStatus::Unsigned))
     }
 

@@ -35,7 +35,8 @@ pub(super) fn list(folder: &Path) -> Result<FolderListing, String> {
             let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
             // A file that was removed meanwhile is left out.
             if let Ok(component) = FileStamp::read(&path) {
-                listing.insert(name, PluginStamp { component, signature: FileStamp::read(&signature_path(&path)).ok() });
+                listing
+                    .insert(name, PluginStamp { component, signature: FileStamp::read(&signature_path(&path)).ok() });
             }
         }
         Ok(Ok(listing))

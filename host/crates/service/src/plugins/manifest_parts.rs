@@ -51,8 +51,7 @@ pub fn grant(manifest: &Manifest) -> BTreeMap<String, String> {
 }
 
 /// Returns the fields of the connect form with their settings.
-#[must_use]
-pub fn fields(manifest: &Manifest) -> BTreeMap<String, String> {
+pub(super) fn fields(manifest: &Manifest) -> BTreeMap<String, String> {
     manifest
         .fields
         .iter()
@@ -67,8 +66,7 @@ pub fn fields(manifest: &Manifest) -> BTreeMap<String, String> {
 }
 
 /// Returns the capabilities that it has besides connect, disconnect and health.
-#[must_use]
-pub fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
+pub(super) fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
     let all = to_json(&manifest.capabilities);
     let named = all.as_object().into_iter().flatten().filter(|(_, has)| **has == Value::Bool(true));
     named.map(|(name, _)| name.clone()).collect()

@@ -3,10 +3,10 @@
 //! The component runs in the sandbox. All of its requests go to a stand-in on this machine.
 
 mod cases;
+mod failing_provider;
 mod fixtures;
 mod made_up_fields;
 mod report;
-mod stand_in;
 mod tested_plugin;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -16,7 +16,7 @@ use jackfield_egress::{EgressConfig, EgressLimits};
 use jackfield_sandbox::Limits;
 use jackfield_service::connections::SubmittedValue;
 
-use self::{cases::CASES, fixtures::FixtureSet, stand_in::ProviderStandIn, tested_plugin::TestedPlugin};
+use self::{cases::CASES, failing_provider::FailingProvider, fixtures::FixtureSet, tested_plugin::TestedPlugin};
 use super::super::{print_line, sandbox_with};
 
 /// The arguments of a conformance check.
@@ -38,10 +38,10 @@ pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<bool> {
         Some(folder) => FixtureSet::read(folder).with_context(|| format!("cannot use {}", folder.display()))?,
         None => FixtureSet::default(),
     };
-    let stand_in = ProviderStandIn::start(fixture_set).await?;
-    let sandbox = sandbox_with(egress_to(&stand_in), &Limits::default())?;
+    let provider = FailingProvider::start(fixture_set).await?;
+    let sandbox = sandbox_with(egress_to(&provider), &Limits::default())?;
     let component = sandbox.load_file(&file).await?;
-    let plugin = TestedPlugin::new(sandbox, component, stand_in, fields, account)?;
+    let plugin = TestedPlugin::new(sandbox, component, provider, fields, account)?;
     let mut results = Vec::new();
     for case in CASES.iter().filter(|case| fixtures.is_some() || !case.behavior.needs_recordings()) {
         for operation in plugin.operations() {
@@ -56,12 +56,12 @@ pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<bool> {
 }
 
 /// Reroutes every host to the stand-in, with shorter timeouts than a service has.
-fn egress_to(stand_in: &ProviderStandIn) -> EgressConfig {
+fn egress_to(provider: &FailingProvider) -> EgressConfig {
     let limits = EgressLimits {
         first_byte: Duration::from_secs(1),
         idle: Duration::from_secs(1),
         total: Duration::from_secs(10),
         ..EgressLimits::default()
     };
-    EgressConfig { reroutes: [("*".to_owned(), stand_in.url())].into(), limits, ..EgressConfig::default() }
+    EgressConfig { reroutes: [("*".to_owned(), provider.url())].into(), limits, ..EgressConfig::default() }
 }

@@ -11,9 +11,9 @@ use jackfield_service::connections::{SubmittedValue, dry_run::DryRun};
 
 use super::{
     cases::{Behavior, ConformanceCase},
+    failing_provider::FailingProvider,
     made_up_fields::{self, MADE_UP},
     report::{self, CaseResult, Rating},
-    stand_in::ProviderStandIn,
 };
 
 /// Pages after which a list of users counts as endless.
@@ -23,7 +23,7 @@ const MAX_PAGES: usize = 100;
 pub(super) struct TestedPlugin {
     sandbox: Sandbox,
     component: Component,
-    stand_in: ProviderStandIn,
+    provider: FailingProvider,
     fields: BTreeMap<String, SubmittedValue>,
     account: Option<String>,
 }
@@ -46,13 +46,13 @@ impl TestedPlugin {
     pub(super) fn new(
         sandbox: Sandbox,
         component: Component,
-        stand_in: ProviderStandIn,
+        provider: FailingProvider,
         fields: BTreeMap<String, SubmittedValue>,
         account: Option<String>,
     ) -> anyhow::Result<Self> {
         let fields = made_up_fields::fill_in(&component.manifest, fields)?;
         let account = component.manifest.capabilities.accounts.then(|| account.unwrap_or(MADE_UP.to_owned()));
-        Ok(Self { sandbox, component, stand_in, fields, account })
+        Ok(Self { sandbox, component, provider, fields, account })
     }
 
     /// Whether the plugin can list users.
@@ -78,7 +78,7 @@ impl TestedPlugin {
         case: &ConformanceCase,
         operation: TestedOperation,
     ) -> anyhow::Result<CaseResult> {
-        self.stand_in.set_behavior(case.behavior);
+        self.provider.set_behavior(case.behavior);
         let (outcome, requests) = self.run(operation).await?;
         // Without a request nothing failed, and a disconnect removes the connection whatever the provider says.
         let is_harmless = requests == 0 || operation == TestedOperation::Disconnect;
@@ -87,7 +87,7 @@ impl TestedPlugin {
 
     /// Lists users while the stand-in returns the same page again and again.
     pub(super) async fn test_endless_pages(&self) -> anyhow::Result<CaseResult> {
-        self.stand_in.set_behavior(Behavior::ReplayFirstPage);
+        self.provider.set_behavior(Behavior::ReplayFirstPage);
         let mut seen = BTreeSet::new();
         let mut cursor: Option<String> = None;
         let mut is_counting = true;

@@ -21,7 +21,7 @@ pub struct SyncRow {
 
 /// A caller's list, from JSON or from a CSV file.
 #[derive(Debug)]
-pub(super) struct SyncList {
+pub(super) struct AccountList {
     pub(super) rows: Vec<SyncRow>,
     /// The line of each row; `None` for JSON.
     pub(super) lines: Option<Vec<u64>>,
@@ -30,7 +30,7 @@ pub(super) struct SyncList {
 /// A problem of a row: the row's index, the field, the message.
 type RowProblem = (usize, &'static str, String);
 
-impl SyncList {
+impl AccountList {
     /// Validates every row.
     ///
     /// # Errors

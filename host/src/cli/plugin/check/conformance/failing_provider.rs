@@ -26,13 +26,13 @@ const HUGE: usize = 10 << 20;
 const JSON: &str = "content-type: application/json\r\n";
 
 /// A running stand-in. It ends when it is dropped.
-pub(super) struct ProviderStandIn {
+pub(super) struct FailingProvider {
     url: Url,
     behavior: Arc<Mutex<Behavior>>,
     accepting: AbortHandle,
 }
 
-impl ProviderStandIn {
+impl FailingProvider {
     pub(super) async fn start(fixtures: FixtureSet) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
@@ -63,7 +63,7 @@ impl ProviderStandIn {
     }
 }
 
-impl Drop for ProviderStandIn {
+impl Drop for FailingProvider {
     fn drop(&mut self) {
         self.accepting.abort();
     }
