@@ -119,7 +119,7 @@ fn check_learned(
     learned
         .into_iter()
         .map(|(name, value)| {
-            if !manifest.field(&name).is_some_and(|field| !field.secret) {
+            if manifest.field(&name).is_none_or(|field| field.secret) {
                 return Err(violation("it learned a field that is secret or that its manifest does not declare"));
             }
             Ok((name, check_length("a learned field", value, FIELD_BYTES)?))

@@ -27,7 +27,9 @@ pub struct PluginEntry {
     pub id: String,
     /// The file in this host's plugins folder; `None` if it was uploaded or is no longer there.
     pub file: Option<String>,
+    /// The digest of the component; `None` if the file cannot be read.
     pub digest: Option<String>,
+    /// Whether it may run.
     pub state: PluginState,
     /// The status of its signature; `None` if no keys are trusted.
     pub signature: Option<SignatureStatus>,
@@ -42,16 +44,20 @@ pub struct PluginEntry {
 /// A version of a plugin that waits for approval.
 #[derive(Clone, Debug)]
 pub struct WaitingVersion {
+    /// The file in this host's plugins folder; `None` if it was uploaded or is no longer there.
     pub file: Option<String>,
     /// The status of its signature; `None` if no keys are trusted.
     pub signature: Option<SignatureStatus>,
+    /// The loaded component, which does not run yet.
     pub component: Component,
 }
 
 /// A version that was approved before the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PreviousVersion {
+    /// The digest of its component.
     pub digest: String,
+    /// The version in its manifest.
     pub version: String,
 }
 
@@ -59,6 +65,7 @@ pub struct PreviousVersion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "lowercase")]
 pub enum PluginState {
+    /// It serves calls.
     Approved,
     /// Not approved yet.
     Pending,

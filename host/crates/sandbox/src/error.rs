@@ -8,7 +8,7 @@ use jackfield_egress::SendError;
 pub enum CallError {
     /// The component returned an error of the contract.
     #[error("the component returned an error: {0}")]
-    Provider(#[source] ProviderError),
+    Provider(ProviderError),
     /// The component trapped, used up its time or memory, or violated the contract.
     #[error("the component failed: {0}")]
     Fault(String),
@@ -29,7 +29,7 @@ pub enum ProviderError {
     /// The credential is valid but lacks a permission.
     #[error("forbidden: {0}")]
     Forbidden(String),
-    /// The provider asked to wait, if known for this many seconds.
+    /// The provider asks to retry later, after this number of seconds if it says so.
     #[error("rate limited")]
     RateLimited(Option<u32>),
     /// The provider does not support the operation for this connection.
@@ -37,8 +37,13 @@ pub enum ProviderError {
     Unsupported(String),
     /// The provider answered with a status that means a failure.
     #[error("the provider answered with status {status}: {message}")]
-    Upstream { status: u16, message: String },
-    /// The component does not understand the provider's response.
+    Upstream {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's own message.
+        message: String,
+    },
+    /// The provider's response could not be understood.
     #[error("malformed: {0}")]
     Malformed(String),
     /// A field of the connection has a wrong value.
@@ -46,7 +51,7 @@ pub enum ProviderError {
     Invalid(FieldError),
     /// A request has no response.
     #[error("no response: {0}")]
-    Http(#[source] SendError),
+    Http(SendError),
 }
 
 /// The reason why a file cannot be used as a component, in words for an Executive or the author.

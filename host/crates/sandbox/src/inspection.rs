@@ -29,8 +29,11 @@ pub struct Inspection {
     pub bytes: usize,
     /// The version of `jackfield:provider` that it was built for.
     pub contract: Option<String>,
+    /// The names of its imports, such as `jackfield:provider/http@0.1.0`.
     pub imports: Vec<String>,
+    /// The names of its exports.
     pub exports: Vec<String>,
+    /// What `describe` returned.
     pub manifest: Option<Manifest>,
     /// The reasons why it cannot be approved; none if it can.
     pub findings: Vec<Finding>,
@@ -64,15 +67,17 @@ impl Inspection {
         self.imports = component.imports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
         self.exports = component.exports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
         self.contract = self.exports.iter().find_map(|name| name.strip_prefix(EXPORT)).map(str::to_owned);
-        let exports = sandbox.resolve(&code).map_err(|error| self.to_link_finding(&error))?;
-        let manifest = describe(sandbox, &exports).await.map_err(|error| to_describe_finding(&error))?;
+        let exports = sandbox.resolve(&code).map_err(|error| self.explain_link_error(&error))?;
+        let manifest = describe(sandbox, &exports).await.map_err(|error| explain_describe_error(&error))?;
         self.findings.extend(review(&manifest, exports.has_alerts()));
         self.manifest = Some(manifest);
         Ok(())
     }
 
-    /// Returns the last import that is not allowed, after it added the others; without any, the linker's error.
-    fn to_link_finding(&mut self, error: &LoadError) -> Finding {
+    /// Returns a finding for a component that cannot be linked.
+    ///
+    /// If imports are not allowed, it adds a finding for each of them but the last, and returns the last.
+    fn explain_link_error(&mut self, error: &LoadError) -> Finding {
         let mut not_allowed: Vec<Finding> = self.imports.iter().filter_map(|import| review_import(import)).collect();
         if let Some(last) = not_allowed.pop() {
             self.findings.append(&mut not_allowed);
@@ -115,7 +120,7 @@ async fn compile_for_inspection(sandbox: &Sandbox, bytes: Vec<u8>) -> Result<Cod
 }
 
 /// Returns the finding for a component that has no manifest.
-fn to_describe_finding(error: &LoadError) -> Finding {
+fn explain_describe_error(error: &LoadError) -> Finding {
     let what = error.to_string();
     let cure = if what.contains("resource limit exceeded") {
         format!(

@@ -17,7 +17,9 @@ use crate::{lookalike::find_deception, text::is_bidirectional};
 /// One reason why a plugin cannot be approved, and how its author can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// What is wrong.
     pub what: String,
+    /// What the author can do.
     pub cure: String,
 }
 

@@ -63,6 +63,7 @@ impl Checker {
 pub struct Component {
     /// SHA-256 of its bytes in hexadecimal digits.
     pub digest: String,
+    /// What `describe` returned, after the review.
     pub manifest: Arc<Manifest>,
     /// The manifest's endpoints, shared by all calls.
     pub endpoints: Arc<[Endpoint]>,

@@ -7,10 +7,15 @@ use jackfield_signing::TrustedKeys;
 /// The plugins that are approved automatically.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Those that are part of this program, as provider and digest.
+    /// Those that are part of this program: the digest of each, by provider.
     Shipped(BTreeMap<String, String>),
     /// Those, and every plugin that a trusted key signed, if the manifest stays within the permissions of the key.
-    Signed { shipped: BTreeMap<String, String>, keys: TrustedKeys },
+    Signed {
+        /// The digest of each plugin that is part of this program, by provider.
+        shipped: BTreeMap<String, String>,
+        /// The trusted keys.
+        keys: TrustedKeys,
+    },
     /// All. For development only.
     All,
 }
