@@ -20,6 +20,7 @@ const MAX_FILE: u64 = 32 << 20;
 pub(super) enum PeopleCommand {
     /// Import a CSV file with the columns name and email, and optionally user_id and active: all rows, or none
     Import {
+        /// CSV file to import
         file: PathBuf,
         /// Print the counts, or the errors by line, as JSON
         #[arg(long)]

@@ -20,10 +20,10 @@ pub(super) fn plugins_trust(settings: &mut Settings, dev: Dev) -> (Option<Trust>
     let keys = file.as_ref().and_then(|path| settings.check(KEYS, read_keys(Path::new(path))));
     let parsed = match (trust.as_str(), &keys) {
         ("approve", _) => Ok(Trust::Shipped(shipped_digests())),
-        ("all", _) if dev == Dev::No => Err("`all` is for development only and requires --dev".to_owned()),
+        ("all", _) if dev == Dev::No => Err("is `all`, which is for development only and requires --dev".to_owned()),
         ("all", _) => Ok(Trust::All),
         ("signed", Some(keys)) => Ok(Trust::Signed { shipped: shipped_digests(), keys: keys.clone() }),
-        ("signed", None) => Err(format!("`signed` requires a valid file of keys in JACKFIELD_{KEYS}")),
+        ("signed", None) => Err(format!("is `signed`, which requires a valid file of keys in JACKFIELD_{KEYS}")),
         _ => Err("must be `approve`, `signed` or `all`".to_owned()),
     };
     (settings.check("PLUGINS_TRUST", parsed), keys)
@@ -42,11 +42,11 @@ fn shipped_digests() -> BTreeMap<String, String> {
 /// Reads a file of trusted keys, which no other user may be able to write.
 fn read_keys(path: &Path) -> Result<TrustedKeys, String> {
     let shown = path.display();
-    let metadata = path.metadata().map_err(|error| format!("cannot be read from {shown}: {error}"))?;
+    let metadata = path.metadata().map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
     if metadata.mode() & 0o022 != 0 {
         return Err(format!("names {shown}, which other users can write to; run `chmod go-w` on it"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read from {shown}: {error}"))?;
+    let text = std::fs::read_to_string(path).map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
     TrustedKeys::parse(&text).map_err(|why| format!("names {shown}, which {why}"))
 }
 

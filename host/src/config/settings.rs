@@ -106,12 +106,9 @@ impl Settings {
     /// Reads settings that are set together: all of them, or none.
     pub(super) fn all_or_none<const N: usize>(&mut self, names: [&str; N]) -> Option<[String; N]> {
         let values = names.map(|name| self.optional(name));
-        if values.iter().all(Option::is_none) {
-            return None;
-        }
-        let all = names.map(|name| format!("{PREFIX}{name}")).join(", ");
+        let (set, _) = names.iter().zip(&values).find(|(_, value)| value.is_some())?;
         for (name, _) in names.iter().zip(&values).filter(|(_, value)| value.is_none()) {
-            self.reject(name, &format!("is missing; set all of {all}, or none"));
+            self.reject(name, &format!("is missing; {PREFIX}{set} requires it"));
         }
         values.iter().all(Option::is_some).then(|| values.map(Option::unwrap_or_default))
     }
