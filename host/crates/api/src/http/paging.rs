@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_core::Error;
 use jackfield_service::people::{PeopleSearch, is_id};
-use jackfield_store::LinkedFilter;
+use jackfield_store::MappingFilter;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,8 +14,8 @@ const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
 
 /// The query of a list of people or mappings.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
@@ -70,13 +70,13 @@ impl PageQuery {
                 let message = "cannot be combined with `offset`, `q`, `provider` or `state`; use `offset`";
                 return Err(Error::field("cursor", message));
             }
-            let linked = match self.state {
-                None => LinkedFilter::Any,
-                Some(MappingStateQuery::Mapped) => LinkedFilter::Linked,
-                Some(MappingStateQuery::Unmapped) => LinkedFilter::Unlinked,
+            let mapping = match self.state {
+                None => MappingFilter::Any,
+                Some(MappingStateQuery::Mapped) => MappingFilter::Mapped,
+                Some(MappingStateQuery::Unmapped) => MappingFilter::Unmapped,
             };
             let (text, offset) = (self.q.unwrap_or_default(), self.offset.unwrap_or_default());
-            return Ok(ListPart::Search(PeopleSearch { text, linked, provider: self.provider, offset, limit }));
+            return Ok(ListPart::Search(PeopleSearch { text, mapping, provider: self.provider, offset, limit }));
         }
         if self.cursor.is_none() && self.limit.is_none() {
             return Ok(ListPart::Whole);

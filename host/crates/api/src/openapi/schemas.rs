@@ -139,7 +139,10 @@ fn component_name(type_name: &str) -> &str {
 fn close_objects(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(members) => {
-            if members.get("type").is_some_and(|kind| kind == "object") && members.contains_key("properties") {
+            let is_object = |kind: &Value| {
+                kind == "object" || kind.as_array().is_some_and(|kinds| kinds.contains(&"object".into()))
+            };
+            if members.get("type").is_some_and(is_object) && members.contains_key("properties") {
                 members.entry("additionalProperties").or_insert(Value::Bool(false));
             }
             members.values_mut().for_each(|member| *member = close_objects(member.take()));

@@ -120,7 +120,7 @@ struct OtherPersonView<'a> {
 #[expect(dead_code, reason = "describes what `start` accepts")]
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct MatchBody {
+struct MatchRequestBody {
     dry_run: bool,
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn describe_start() -> Operation {
             "Reads all users of the provider. Each person is `matched`, `already_linked`, `ambiguous`, `missing` there \
              or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.",
         )
-        .json_body::<MatchBody>(json!({ "dry_run": true }))
+        .json_body::<MatchRequestBody>(json!({ "dry_run": true }))
         .json::<MatchPlanView<'_>>(200, "The matches.", example)
         .problems(&PROVIDER_PROBLEMS)
         .problems(&["conflict"])

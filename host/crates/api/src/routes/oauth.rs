@@ -19,7 +19,7 @@ use super::connections::{CONNECT_PROBLEMS, ConnectedView, run_to_completion};
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody},
-    openapi::{DoneView, Operation, UtcTime},
+    openapi::{DoneView, Operation, UtcTime, forbid_null},
 };
 
 const GROUP: &str = "OAuth";
@@ -65,14 +65,17 @@ pub(crate) fn describe_begin() -> Operation {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OAuthCallbackBody {
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true), transform = forbid_null)]
     code: Option<String>,
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true), transform = forbid_null)]
     state: Option<String>,
     /// As the provider sent it (RFC 9207).
+    #[schemars(transform = forbid_null)]
     iss: Option<String>,
     /// The provider's error, instead of a code.
+    #[schemars(transform = forbid_null)]
     error: Option<String>,
+    #[schemars(transform = forbid_null)]
     error_description: Option<String>,
 }
 

@@ -22,7 +22,7 @@ use crate::{
         errors::ApiError,
         extractors::JsonBody,
     },
-    openapi::{DoneView, Operation, UtcTime},
+    openapi::{DoneView, Operation, UtcTime, forbid_null},
 };
 
 const GROUP: &str = "Session";
@@ -99,10 +99,10 @@ pub(crate) fn describe_show() -> Operation {
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(crate) struct SignInBody {
     /// An API token.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true), transform = forbid_null)]
     token: Option<String>,
     /// The secret of a one-time link.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true), transform = forbid_null)]
     link: Option<String>,
 }
 
