@@ -9,7 +9,9 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 /** The engine without windows: a whole browser's own pages compete with ours while it loads. */
 export const HEADLESS_SHELL = "chromium-headless-shell";
 
-/** Returns the browser's path: `JACKFIELD_TEST_BROWSER`, or the first in the PATH of `preferred` and the usual names. */
+/**
+ * Returns the browser's path: `JACKFIELD_TEST_BROWSER`, or the first in the PATH of `preferred` and the usual names.
+ */
 export function findBrowser(...preferred) {
   if (process.env.JACKFIELD_TEST_BROWSER) return process.env.JACKFIELD_TEST_BROWSER;
   const folders = (process.env.PATH ?? "").split(path.delimiter);

@@ -1,4 +1,5 @@
-// What no flow may cause: errors, requests to other origins, findings of axe-core, exposed secrets, missing spaces in texts.
+// What no flow may cause: errors, requests to other origins, findings of axe-core, exposed secrets, missing spaces in
+// texts.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -50,7 +51,9 @@ export class Guards {
     this.#allowed.push(url);
   }
 
-  /** Checks a page for findings of axe-core, secrets, and missing spaces. Flows call it on every page that they open. */
+  /**
+   * Checks a page for findings of axe-core, secrets, and missing spaces. Flows call it on every page that they open.
+   */
   async checkPage(page, { axe = true } = {}) {
     if (axe) await this.runAxe(page);
     await this.searchPage(page);

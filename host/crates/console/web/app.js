@@ -1,4 +1,5 @@
-// The entry of the console: it loads the session, then draws the frame with the page of the address, or the sign-in page.
+// The entry of the console: it loads the session, then draws the frame with the page of the address, or the sign-in
+// page.
 import { loadSession, onSession, Problem, session } from "./api.js";
 import { preloadLists } from "./live_lists.js";
 import { findPage, Link, navigate, useRoute } from "./router.js";

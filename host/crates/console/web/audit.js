@@ -36,17 +36,47 @@ const ACTIONS = {
   "session.end": "Signed out",
   "session.refuse": "Failed to sign in",
 };
+const OUTCOMES = [
+  { value: "done", label: "Done" },
+  { value: "refused", label: "Refused" },
+];
 const FILTERS = ["provider", "actor", "action", "outcome", "since", "until"];
 
 export default function Audit({ route }) {
   const { query } = route;
   const { plugins } = usePlugins();
-  const [actor, setActor] = useTypedFilter(query, "actor");
-  const [state, setState] = useState({ entries: [], next: null, isLoading: true, problem: null });
-  const [isExporting, setExporting] = useState(false);
-  const abort = useRef(null);
   const filters = toApiFilters(query);
+  const { entries, next, isLoading, problem, load, setProblem } = useEntries(filters);
+  const [isExporting, setExporting] = useState(false);
+  const exportCsv = async () => {
+    setExporting(true);
+    await downloadCsv(`${PATH}?${new URLSearchParams(filters)}`, "audit").catch(setProblem);
+    setExporting(false);
+  };
+  const isFiltered = FILTERS.some((name) => query[name]);
+  return html`
+    <${Page} title="Audit" lead="Who did what, when and from where. Entries are never changed."
+      actions=${html`<${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>`}>
+      <${Filters} ...${{ query, plugins, isFiltered }} />
+      ${problem && html`<${Notice} problem=${problem} onRetry=${() => load()} />`}
+      ${entries.length > 0 && html`<${EntryTable} ...${{ entries, plugins, isLoading }} />`}
+      ${
+        !entries.length &&
+        !isLoading &&
+        !problem &&
+        html`<${EmptyState} icon="list" title=${isFiltered ? "No matching entries" : "Nothing yet"}>
+        ${isFiltered ? "Change the filters to see more." : "Every change is recorded here."}<//>`
+      }
+      ${isLoading && html`<${Progress} label="Loading…" />`}
+      ${!isLoading && next && html`<div class="row"><${Button} onClick=${() => load(next)}>Show older<//></div>`}
+    <//>
+  `;
+}
 
+/** Loads entries, newest first. `load(next)` appends older ones. */
+function useEntries(filters) {
+  const [state, setState] = useState({ entries: [], next: null, isLoading: true, problem: null });
+  const abort = useRef(null);
   const load = async (before) => {
     abort.current?.abort();
     const { signal } = (abort.current = new AbortController());
@@ -68,65 +98,49 @@ export default function Audit({ route }) {
     load();
     return () => abort.current?.abort();
   }, [JSON.stringify(filters)]);
+  const setProblem = (problem) => setState((old) => ({ ...old, problem }));
+  return { ...state, load, setProblem };
+}
 
-  const exportCsv = async () => {
-    setExporting(true);
-    await downloadCsv(`${PATH}?${new URLSearchParams(filters)}`, "audit").catch((problem) =>
-      setState((old) => ({ ...old, problem })),
-    );
-    setExporting(false);
-  };
+function Filters({ query, plugins, isFiltered }) {
+  const [actor, setActor] = useTypedFilter(query, "actor");
   const set = (name) => (value) => setFilters(query, { [name]: value === "all" ? "" : value });
-  const { entries, next, isLoading, problem } = state;
-  const isFiltered = FILTERS.some((name) => query[name]);
+  const clear = () => {
+    setActor("");
+    setFilters({}, {});
+  };
+  const all = { value: "all", label: "All" };
   const providers = (plugins ?? []).map(({ id, title }) => ({ value: id, label: title ?? id }));
-  const all = (label) => ({ value: "all", label });
+  const actions = Object.entries(ACTIONS).map(([value, label]) => ({ value, label }));
+  const choices = [
+    ["provider", "Provider", providers],
+    ["action", "Action", actions],
+    ["outcome", "Outcome", OUTCOMES],
+  ];
   return html`
-    <${Page} title="Audit" lead="Who did what, when and from where. Entries are never changed or deleted."
-      actions=${html`<${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>`}>
-      <div class="toolbar narrow">
-        <${Field} label="Provider" kind="choice" required=${true} value=${query.provider ?? "all"}
-          onInput=${set("provider")} choices=${[all("All"), ...providers]} />
-        <${Field} label="Action" kind="choice" required=${true} value=${query.action ?? "all"} onInput=${set("action")}
-          choices=${[all("All"), ...Object.entries(ACTIONS).map(([value, label]) => ({ value, label }))]} />
-        <${Field} label="Outcome" kind="choice" required=${true} value=${query.outcome ?? "all"}
-          onInput=${set("outcome")}
-          choices=${[all("All"), { value: "done", label: "Done" }, { value: "refused", label: "Refused" }]} />
-        <${Field} label="Who" kind="search" value=${actor} onInput=${setActor} placeholder="Exact name" />
-        <${Field} label="From" type="date" value=${query.since ?? ""} onInput=${set("since")} />
-        <${Field} label="Until" type="date" value=${query.until ?? ""} onInput=${set("until")} />
-        ${
-          isFiltered &&
-          html`<${Button} look="quiet" icon="close" onClick=${() => {
-            setActor("");
-            setFilters({}, {});
-          }}>Clear filters<//>`
-        }
-      </div>
-      ${problem && html`<${Notice} problem=${problem} onRetry=${() => load()} />`}
-      ${
-        entries.length > 0 &&
-        html`<div class="card flush"><div class="scroll" role="region" aria-label="Audit" tabindex="0"><table
-          class="stacked audit" aria-busy=${isLoading ? "true" : "false"}>
-        <caption class="visually-hidden">Audit, newest first</caption>
-        <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Action</th><th
-          scope="col">Provider</th><th scope="col">Outcome</th><th scope="col">Origin</th></tr></thead>
-        <tbody>${entries.map((entry) => html`<${Entry} key=${entry.seq} entry=${entry}
-          plugins=${plugins} />`)}</tbody>
-      </table></div></div>`
-      }
-      ${
-        !entries.length &&
-        !isLoading &&
-        !problem &&
-        html`<${EmptyState} icon="list" title=${isFiltered ? "No matching entries" : "Nothing yet"}>
-        ${isFiltered ? "Change the filters to see more." : "Every change is recorded here."}<//>`
-      }
-      ${isLoading && html`<${Progress} label="Loading…" />`}
-      ${!isLoading && next && html`<div class="row"><${Button} onClick=${() => load(next)}>Show older<//></div>`}
-    <//>
+    <div class="toolbar narrow">
+      ${choices.map(
+        ([name, label, values]) => html`<${Field} key=${name} label=${label} kind="choice" required=${true}
+          value=${query[name] ?? "all"} onInput=${set(name)} choices=${[all, ...values]} />`,
+      )}
+      <${Field} label="Who" kind="search" value=${actor} onInput=${setActor} placeholder="Exact name" />
+      <${Field} label="From" type="date" value=${query.since ?? ""} onInput=${set("since")} />
+      <${Field} label="Until" type="date" value=${query.until ?? ""} onInput=${set("until")} />
+      ${isFiltered && html`<${Button} look="quiet" icon="close" onClick=${clear}>Clear filters<//>`}
+    </div>
   `;
 }
+
+const EntryTable = ({ entries, plugins, isLoading }) => html`
+  <div class="card flush"><div class="scroll" role="region" aria-label="Audit" tabindex="0">
+    <table class="stacked audit" aria-busy=${isLoading ? "true" : "false"}>
+      <caption class="visually-hidden">Audit, newest first</caption>
+      <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Action</th><th
+        scope="col">Provider</th><th scope="col">Outcome</th><th scope="col">Origin</th></tr></thead>
+      <tbody>${entries.map((entry) => html`<${Entry} key=${entry.seq} entry=${entry} plugins=${plugins} />`)}</tbody>
+    </table>
+  </div></div>
+`;
 
 /** Converts the filters of the address to those of the API: dates become times, including the whole last day. */
 function toApiFilters(query) {

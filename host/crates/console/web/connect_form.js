@@ -63,7 +63,9 @@ function ConnectField({ field, value, error, isUpdate, isDead, isCleared, onValu
   `;
 }
 
-/** Returns the request's body: only fields that were entered or changed. An optional field that was emptied is cleared. */
+/**
+ * Returns the request's body: only fields that were entered or changed. An optional field that was emptied is cleared.
+ */
 function toBody(fields, values, cleared, settings) {
   const body = toRecord();
   for (const { name, secret, required } of fields) {

@@ -1,4 +1,5 @@
-// The page of one connection: its status, the form or sign-in to connect it, its settings, and the way to disconnect it.
+// The page of one connection: its status, the form or sign-in to connect it, its settings, and the way to disconnect
+// it.
 import { Alerts } from "./alerts.js";
 import { call, Problem } from "./api.js";
 import { ConnectForm } from "./connect_form.js";
@@ -140,7 +141,10 @@ function useSettings(id, isConnected, round) {
   return settings;
 }
 
-/** The details that a plugin shows in a health response, as `[name, value]`. All of it is shown as text, never as markup. */
+/**
+ * The details that a plugin shows in a health response, as `[name, value]`. All of it is shown as text, never as
+ * markup.
+ */
 function listDetails(health) {
   return Object.entries(health ?? {})
     .filter(([name, value]) => !OWN_FIELDS.has(name) && value !== null)

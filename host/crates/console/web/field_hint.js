@@ -3,7 +3,10 @@
 /** Longer values are not checked: unlike the service's patterns, a browser's may take exponential time. */
 const MAX_LENGTH = 256;
 
-/** Patterns with more repetitions than this are not checked, because they may take too long on a value of maximum length. */
+/**
+ * Patterns with more repetitions than this are not checked, because they may take too long on a value of maximum
+ * length.
+ */
 const MAX_REPETITIONS = 3;
 
 /** Compiles a pattern of the service for the whole value. Returns null if this browser cannot run it, or not safely. */

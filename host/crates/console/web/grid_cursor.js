@@ -12,6 +12,33 @@ function findCell(event) {
 }
 
 /**
+ * Returns the cell to which a key moves, as `[row, column]`, or undefined. With Ctrl or Cmd, arrow keys move to the
+ * edge.
+ */
+function findTarget(key, isFar, { row, column }, { lastRow, lastColumn, viewport }) {
+  switch (key) {
+    case "ArrowUp":
+      return [isFar ? 0 : row - 1, column];
+    case "ArrowDown":
+      return [isFar ? lastRow : row + 1, column];
+    case "ArrowLeft":
+      return [row, isFar ? 0 : column - 1];
+    case "ArrowRight":
+      return [row, isFar ? lastColumn : column + 1];
+    case "Home":
+      return [isFar ? 0 : row, 0];
+    case "End":
+      return [isFar ? lastRow : row, lastColumn];
+    case "PageUp":
+      return [row - viewport.countPageRows(), column];
+    case "PageDown":
+      return [row + viewport.countPageRows(), column];
+    default:
+      return undefined;
+  }
+}
+
+/**
  * `getRow(index)` returns a loaded row. `onOpen(row, index)` opens a row from a cell that cannot be edited and has no
  * link or button. Returns the active cell, the edited cell or null, and the event handlers of the grid.
  */
@@ -19,7 +46,6 @@ export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }
   const [active, setActive] = useState({ row: 0, column: 0 });
   const [editing, setEditing] = useState(null);
   const state = useRef({ needsFocus: false, isEditing: false }).current;
-  const getElement = ({ row, column }) => scroller.current?.querySelector(`[data-at="${row} ${column}"]`);
 
   const move = (row, column) => {
     const to = { row: clamp(row, count - 1), column: clamp(column, columns.length - 1) };
@@ -63,19 +89,7 @@ export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }
     viewport.updateView();
     if (active.row >= count) setActive({ row: Math.max(0, count - 1), column: active.column });
   }, [count]);
-
-  useLayoutEffect(() => {
-    const cell = editing && getElement(editing);
-    if (cell) viewport.revealCell(cell, editing.column);
-  }, [editing]);
-
-  useLayoutEffect(() => {
-    const cell = state.needsFocus && !editing && getElement(active);
-    if (!cell) return;
-    state.needsFocus = false;
-    cell.focus({ preventScroll: true });
-    viewport.revealCell(cell, active.column);
-  });
+  useFocusedCell({ scroller, viewport, active, editing, state });
 
   const onKeyDown = (event) => {
     if (editing) {
@@ -84,26 +98,19 @@ export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }
     }
     const cell = event.target.closest?.("[data-at]");
     if (!cell || event.altKey || event.target !== cell) return;
-    const { row, column } = active;
     const isFar = event.ctrlKey || event.metaKey;
-    const lastColumn = columns.length - 1;
+    const to = findTarget(event.key, isFar, active, { lastRow: count - 1, lastColumn: columns.length - 1, viewport });
+    const row = getRow(active.row);
     const actions = {
-      ArrowUp: () => move(isFar ? 0 : row - 1, column),
-      ArrowDown: () => move(isFar ? count - 1 : row + 1, column),
-      ArrowLeft: () => move(row, isFar ? 0 : column - 1),
-      ArrowRight: () => move(row, isFar ? lastColumn : column + 1),
-      Home: () => move(isFar ? 0 : row, 0),
-      End: () => move(isFar ? count - 1 : row, lastColumn),
-      PageUp: () => move(row - viewport.countPageRows(), column),
-      PageDown: () => move(row + viewport.countPageRows(), column),
       Enter: () => edit("") || open(cell),
       F2: () => edit(""),
-      Delete: () => getRow(row) && columns[column].clear?.(getRow(row)),
+      Delete: () => row && columns[active.column].clear?.(row),
     };
-    if (actions[event.key]) {
-      actions[event.key]();
-      event.preventDefault();
-    } else if (event.key.length === 1 && event.key !== " " && !isFar && edit(event.key)) event.preventDefault();
+    const isText = event.key.length === 1 && event.key !== " " && !isFar;
+    if (to) move(...to);
+    else if (actions[event.key]) actions[event.key]();
+    else if (!isText || !edit(event.key)) return;
+    event.preventDefault();
   };
 
   const onFocus = (event) => {
@@ -121,5 +128,22 @@ export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }
     else if (row) onOpen?.(row, cell.row);
   };
 
-  return { active, editing, stopEditing, reset, focus: () => move(active.row, active.column), onKeyDown, onFocus, onClick };
+  const focus = () => move(active.row, active.column);
+  return { active, editing, stopEditing, reset, focus, onKeyDown, onFocus, onClick };
+}
+
+/** Shows the edited cell, and moves the focus to the active cell if `state.needsFocus`. */
+function useFocusedCell({ scroller, viewport, active, editing, state }) {
+  const findElement = ({ row, column }) => scroller.current?.querySelector(`[data-at="${row} ${column}"]`);
+  useLayoutEffect(() => {
+    const cell = editing && findElement(editing);
+    if (cell) viewport.revealCell(cell, editing.column);
+  }, [editing]);
+  useLayoutEffect(() => {
+    const cell = state.needsFocus && !editing && findElement(active);
+    if (!cell) return;
+    state.needsFocus = false;
+    cell.focus({ preventScroll: true });
+    viewport.revealCell(cell, active.column);
+  });
 }

@@ -14,6 +14,39 @@ const STEP = 4;
 export const SETTLED_MS = 70;
 const ALIGN_MS = 200;
 
+/** Returns the rows to draw, rounded to steps so that they do not change with every pixel. */
+function computeView({ top, base, height, isFast }, rowPixels, count) {
+  const from = (top + base) / rowPixels;
+  const to = from + height / rowPixels;
+  // During fast scrolling only the visible rows are drawn; the rest follows when it has settled.
+  const [step, overscan] = isFast ? [1, 1] : [STEP, OVERSCAN];
+  const first = Math.max(0, Math.floor(from / step) * step - overscan);
+  const last = Math.min(count - 1, Math.ceil(to / step) * step + overscan);
+  return { first, last, base };
+}
+
+/** Calls the latest handlers when the grid is scrolled or resized. */
+function useScrollEvents({ scroller, head, state, latest, isEmpty }) {
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    const onScroll = () => latest.current.handleScroll();
+    // Passive, so that the browser does not wait for the handler.
+    element.addEventListener("scroll", onScroll, { passive: true });
+    const observer = new ResizeObserver(() => {
+      state.height = Math.max(0, element.clientHeight - head.current.offsetHeight);
+      latest.current.updateView();
+    });
+    observer.observe(element);
+    return () => {
+      element.removeEventListener("scroll", onScroll);
+      observer.disconnect();
+      clearTimeout(state.alignTimer);
+      clearTimeout(state.settleTimer);
+    };
+  }, [isEmpty]);
+}
+
 /**
  * The visible part of `count` rows of `rowHeight` (in pixels at the default font size). `scroller` is the element that
  * scrolls, `head` its fixed first row; both are refs, which are empty while `isEmpty`.
@@ -33,15 +66,9 @@ export function useViewport({ scroller, head, count, rowHeight, isEmpty }) {
   const getScale = () => Math.max(1, listHeight - state.height) / Math.max(1, bodyHeight - state.height);
 
   const updateView = () => {
-    const from = (state.top + state.base) / rowPixels;
-    const to = from + state.height / rowPixels;
-    // During fast scrolling only the visible rows are drawn; the rest follows when it has settled.
-    const [step, overscan] = state.isFast ? [1, 1] : [STEP, OVERSCAN];
-    const first = Math.max(0, Math.floor(from / step) * step - overscan);
-    const last = Math.min(count - 1, Math.ceil(to / step) * step + overscan);
-    const { base } = state;
-    const isSame = (before) => before.first === first && before.last === last && before.base === base;
-    setView((before) => (isSame(before) ? before : { first, last, base }));
+    const view = computeView(state, rowPixels, count);
+    const isSame = (before) => Object.keys(view).every((key) => before[key] === view[key]);
+    setView((before) => (isSame(before) ? before : view));
   };
 
   /** Scrolls so that the visible part starts at this pixel of the list. */
@@ -79,24 +106,7 @@ export function useViewport({ scroller, head, count, rowHeight, isEmpty }) {
 
   const latest = useRef({});
   latest.current = { updateView, handleScroll };
-  useEffect(() => {
-    const element = scroller.current;
-    if (!element) return undefined;
-    const onScroll = () => latest.current.handleScroll();
-    // Passive, so that the browser does not wait for the handler.
-    element.addEventListener("scroll", onScroll, { passive: true });
-    const observer = new ResizeObserver(() => {
-      state.height = Math.max(0, element.clientHeight - head.current.offsetHeight);
-      latest.current.updateView();
-    });
-    observer.observe(element);
-    return () => {
-      element.removeEventListener("scroll", onScroll);
-      observer.disconnect();
-      clearTimeout(state.alignTimer);
-      clearTimeout(state.settleTimer);
-    };
-  }, [isEmpty]);
+  useScrollEvents({ scroller, head, state, latest, isEmpty });
 
   /** Scrolls as little as necessary to show a row. */
   const revealRow = (row) => {

@@ -52,7 +52,9 @@ function compare(sheet, people, providers, choice) {
   };
 }
 
-/** Finds the email column, and the columns with accounts. One named only `external_id` needs a choice of the provider. */
+/**
+ * Finds the email column, and the columns with accounts. One named only `external_id` needs a choice of the provider.
+ */
 function findColumns(sheet, providers, choice) {
   const titles = sheet.titles.map(normalizeTitle);
   const email = titles.findIndex((title) => EMAIL_TITLES.includes(title));

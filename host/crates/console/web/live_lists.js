@@ -3,10 +3,14 @@ import { call, onSession } from "./api.js";
 import { useEvents } from "./events.js";
 import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
 
-/** Maximum number of requests for a list while events keep changing it. After that, the next event corrects the list. */
+/**
+ * Maximum number of requests for a list while events keep changing it. After that, the next event corrects the list.
+ */
 const MAX_REQUESTS = 3;
 
-/** How long a preloaded list counts as fresh: the event stream starts with a reload, so a second request is not needed. */
+/**
+ * How long a preloaded list counts as fresh: the event stream starts with a reload, so a second request is not needed.
+ */
 const FRESH_MS = 1_000;
 
 const EMPTY = { cached: null, request: null, preloadedAt: -Infinity };

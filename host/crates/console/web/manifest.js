@@ -1,4 +1,5 @@
-// The manifest of a plugin in plain words, as an administrator reviews it: endpoints, placements, sign-in, capabilities.
+// The manifest of a plugin in plain words, as an administrator reviews it: endpoints, placements, sign-in,
+// capabilities.
 import { formatCount, formatList } from "./format.js";
 import { HelpLink } from "./ui.js";
 import { html } from "./vendor/preact.js";

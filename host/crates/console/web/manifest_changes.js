@@ -1,4 +1,5 @@
-// What the manifest of a waiting version changes from the version that runs: added, removed and changed parts, in words.
+// What the manifest of a waiting version changes from the version that runs: added, removed and changed parts, in
+// words.
 import { CAPABILITIES, describeField, describePlacement, GRANT_LABELS } from "./manifest.js";
 import { html } from "./vendor/preact.js";
 

@@ -42,60 +42,18 @@ function Table({ providers, query, setFile, isOver }) {
   const [isExporting, setExporting] = useState(false);
   const grid = useRef(null);
   useEvents({ mappings: true }, () => setStale((count) => count + 1));
-
-  const showAccount = (person, provider, id) =>
-    grid.current.update((row) => {
-      if (row.person_id !== person.person_id) return row;
-      return { ...row, external_ids: { ...row.external_ids, [provider.id]: id ?? undefined } };
-    });
-
-  // Maps an account to a person, or none. The table shows it at once, and the old account again if the service rejects it.
-  const setAccount = async (person, provider, user, before) => {
-    setProblem(null);
-    showAccount(person, provider, user?.external_id);
-    const path = `${PATH}/${encodeURIComponent(person.person_id)}`;
-    try {
-      if (user) await call("PUT", path, { provider: provider.id, external_id: user.external_id });
-      else await call("DELETE", `${path}/${encodeURIComponent(provider.id)}`);
-      const directory = getDirectory(provider.id);
-      if (before) directory.setPerson(before, null);
-      if (user) directory.setPerson(user.external_id, { id: person.person_id, name: person.name });
-      const undo = () => setAccount(person, provider, before && { external_id: before }, user?.external_id ?? null);
-      const message = user
-        ? `${person.name} is now ${user.name || user.external_id} at ${provider.title}.`
-        : `${person.name} is no longer mapped at ${provider.title}.`;
-      showToast(message, "ok", { label: "Undo", run: undo });
-    } catch (rejection) {
-      showAccount(person, provider, before);
-      const title = user
-        ? `${user.name || user.external_id} was not mapped to ${person.name}`
-        : `${person.name} is still mapped`;
-      setProblem({ rejection, title, reason: user && rejection.errors?.[0]?.message });
-    }
-  };
-
+  const setAccount = useSetAccount(grid, setProblem);
   const names = useUserNames(providers);
-  const columns = useMemo(() => [PERSON, ...providers.map((provider) => getColumn(provider, setAccount))], [providers, names]);
-  const filter =
-    query.state && providers.some(({ id }) => id === query.provider) ? `${query.state} ${query.provider}` : "all";
-  const filters = new URLSearchParams();
-  if (query.q) filters.set("q", query.q);
-  if (filter !== "all") {
-    filters.set("provider", query.provider);
-    filters.set("state", query.state);
-  }
+  const columns = useMemo(
+    () => [PERSON, ...providers.map((provider) => getColumn(provider, setAccount))],
+    [providers, names],
+  );
+  const { filter, parameters } = readFilter(query, providers);
   const load = async (offset, limit, options) => {
-    const page = await call("GET", `${PATH}?offset=${offset}&limit=${limit}&${filters}`, undefined, options);
+    const page = await call("GET", `${PATH}?offset=${offset}&limit=${limit}&${parameters}`, undefined, options);
     setTotal(page.total);
     return { rows: page.users, total: page.total };
   };
-  const choices = [{ value: "all", label: "Everyone" }];
-  for (const { id, title } of providers) {
-    choices.push(
-      { value: `unmapped ${id}`, label: `Without ${title}` },
-      { value: `mapped ${id}`, label: `With ${title}` },
-    );
-  }
   const choose = (value) => {
     const [state, provider] = value === "all" ? ["", ""] : value.split(" ");
     setFilters(query, { state, provider });
@@ -107,40 +65,96 @@ function Table({ providers, query, setFile, isOver }) {
     );
     setExporting(false);
   };
-  const isFiltered = [...filters].length > 0;
-  const matchable = providers.filter(({ hasUsers }) => hasUsers);
-
   return html`
     <div class="toolbar">
       <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
-      <${Field} label="Show" kind="choice" required=${true} choices=${choices} value=${filter} onInput=${choose} />
+      <${Field} label="Show" kind="choice" required=${true} choices=${listChoices(providers)} value=${filter}
+        onInput=${choose} />
       <p class="count muted" role="status">${total === null ? "" : formatCount(total, "person", "people")}</p>
       <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>
     </div>
-    ${
-      matchable.length > 0 &&
-      html`<p class="row links">
-      <span class="muted">Match by email:</span>
-      ${matchable.map(
-        ({ id, title }) => html`<${Button} key=${id} look="quiet" icon="link" to=${connectionPath(id, "match")}
-        aria-label=${`Match ${title}`}>${title}<//>`,
-      )}
-    </p>`
-    }
-    ${
-      problem &&
-      html`<${Notice} problem=${problem.rejection} isBrief=${Boolean(problem.reason)}
-      title=${problem.title} means=${problem.reason ? `This account ${problem.reason}.` : undefined}
-      todo=${problem.reason ? "Remove that mapping first, or choose another account." : undefined}
-      action=${html`<${Button} onClick=${() => setProblem(null)}>Close<//>`} />`
-    }
-    <${DataGrid} label="People and their accounts" columns=${columns} load=${load} query=${filters.toString()}
-      stale=${stale} handle=${grid} empty=${html`<${NoPeople} isFiltered=${isFiltered} />`} />
-    <p class="muted small keys">Use the arrow keys to move. Type or press Enter to choose an account, and Delete to remove it.</p>
+    <${MatchLinks} providers=${providers} />
+    ${problem && html`<${Rejection} problem=${problem} onClose=${() => setProblem(null)} />`}
+    <${DataGrid} label="People and their accounts" columns=${columns} load=${load} query=${parameters} stale=${stale}
+      handle=${grid} empty=${html`<${NoPeople} isFiltered=${parameters !== ""} />`} />
+    <p class="muted small keys">Use the arrow keys to move. Type or press Enter to choose an account, and Delete to
+      remove it.</p>
     <${FileDrop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
       help="or drop one on this page. Columns: email, and one for each service. You can review the changes first." />
     ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to review its changes</div>`}
   `;
+}
+
+/**
+ * Returns a function that maps an account to a person, or none: `setAccount(person, provider, user, before)`. The table
+ * shows the change at once, and the account `before` again if the service rejects it.
+ */
+function useSetAccount(grid, setProblem) {
+  const show = (person, provider, id) =>
+    grid.current.update((row) => {
+      if (row.person_id !== person.person_id) return row;
+      return { ...row, external_ids: { ...row.external_ids, [provider.id]: id ?? undefined } };
+    });
+  const setAccount = async (person, provider, user, before) => {
+    setProblem(null);
+    show(person, provider, user?.external_id);
+    const path = `${PATH}/${encodeURIComponent(person.person_id)}`;
+    const userName = user && (user.name || user.external_id);
+    try {
+      if (user) await call("PUT", path, { provider: provider.id, external_id: user.external_id });
+      else await call("DELETE", `${path}/${encodeURIComponent(provider.id)}`);
+      const directory = getDirectory(provider.id);
+      if (before) directory.setPerson(before, null);
+      if (user) directory.setPerson(user.external_id, { id: person.person_id, name: person.name });
+      const undo = () => setAccount(person, provider, before && { external_id: before }, user?.external_id ?? null);
+      const message = user
+        ? `${person.name} is now ${userName} at ${provider.title}.`
+        : `${person.name} is no longer mapped at ${provider.title}.`;
+      showToast(message, "ok", { label: "Undo", run: undo });
+    } catch (rejection) {
+      show(person, provider, before);
+      const title = user ? `${userName} was not mapped to ${person.name}` : `${person.name} is still mapped`;
+      setProblem({ rejection, title, reason: user && rejection.errors?.[0]?.message });
+    }
+  };
+  return setAccount;
+}
+
+/** Returns the filter of the address: the value of its choice, and the parameters of the API. */
+function readFilter(query, providers) {
+  const isValid = query.state && providers.some(({ id }) => id === query.provider);
+  const parameters = new URLSearchParams({
+    ...(query.q && { q: query.q }),
+    ...(isValid && { provider: query.provider, state: query.state }),
+  }).toString();
+  return { filter: isValid ? `${query.state} ${query.provider}` : "all", parameters };
+}
+
+const listChoices = (providers) => [
+  { value: "all", label: "Everyone" },
+  ...providers.flatMap(({ id, title }) => [
+    { value: `unmapped ${id}`, label: `Without ${title}` },
+    { value: `mapped ${id}`, label: `With ${title}` },
+  ]),
+];
+
+function MatchLinks({ providers }) {
+  const matchable = providers.filter(({ hasUsers }) => hasUsers);
+  if (!matchable.length) return null;
+  return html`<p class="row links">
+    <span class="muted">Match by email:</span>
+    ${matchable.map(
+      ({ id, title }) => html`<${Button} key=${id} look="quiet" icon="link" to=${connectionPath(id, "match")}
+      aria-label=${`Match ${title}`}>${title}<//>`,
+    )}
+  </p>`;
+}
+
+function Rejection({ problem: { rejection, title, reason }, onClose }) {
+  return html`<${Notice} problem=${rejection} isBrief=${Boolean(reason)} title=${title}
+    means=${reason ? `This account ${reason}.` : undefined}
+    todo=${reason ? "Remove that mapping first, or choose another account." : undefined}
+    action=${html`<${Button} onClick=${onClose}>Close<//>`} />`;
 }
 
 function NoPeople({ isFiltered }) {

@@ -34,7 +34,10 @@ function findPendingFlow(provider) {
   return found.sort((a, b) => Date.parse(b.expires_at) - Date.parse(a.expires_at))[0] ?? null;
 }
 
-/** Opens an empty window. Call it inside a click handler, otherwise the browser blocks it. Returns null if it was blocked. */
+/**
+ * Opens an empty window. Call it inside a click handler, otherwise the browser blocks it. Returns null if it was
+ * blocked.
+ */
 function openWindow(provider) {
   const [width, height] = [600, 760];
   const left = Math.max(0, screenX + (outerWidth - width) / 2);
@@ -73,6 +76,40 @@ export function useFlow(provider, onDone) {
     if (flow) setState({ phase: "waiting", flow, isElsewhere: true });
   }, [provider]);
 
+  useFlowResult({ provider, state, setState, popup, done });
+
+  const start = async () => {
+    const opened = openWindow(provider);
+    popup.current = opened;
+    setState({ phase: "starting" });
+    try {
+      const answer = await call("GET", pathOf(provider, "auth-url"));
+      const url = answer.reroute_url ?? answer.url;
+      const flow = { flow_id: answer.flow_id, provider, expires_at: answer.expires_at };
+      // The new flow replaces the previous one of this page, and uses its window.
+      removeFlows((before) => before.flow_id === flowId);
+      storeFlow(new URL(answer.url).searchParams.get("state"), flow);
+      if (!/^https?:$/.test(new URL(url).protocol)) throw new Problem(502, { code: "plugin_fault" });
+      if (opened) opened.location.replace(url);
+      setState({ phase: "waiting", flow, url, isBlocked: !opened });
+    } catch (problem) {
+      opened?.close();
+      setState({ phase: "failed", problem });
+    }
+  };
+  const cancel = () => {
+    removeFlows((flow) => flow.flow_id === flowId);
+    popup.current?.close();
+    popup.current = null;
+    setState({ phase: "idle" });
+  };
+  const showWindow = () => popup.current?.focus();
+  return { ...state, start, cancel, showWindow };
+}
+
+/** Asks the service for the result while a flow is waiting: at intervals, and when the callback page reports one. */
+function useFlowResult({ provider, state, setState, popup, done }) {
+  const flowId = state.flow?.flow_id;
   useEffect(() => {
     if (state.phase !== "waiting") return undefined;
     let isOver = false;
@@ -113,32 +150,4 @@ export function useFlow(provider, onDone) {
       clearInterval(timer);
     };
   }, [state.phase, flowId]);
-
-  const start = async () => {
-    const opened = openWindow(provider);
-    popup.current = opened;
-    setState({ phase: "starting" });
-    try {
-      const answer = await call("GET", pathOf(provider, "auth-url"));
-      const url = answer.reroute_url ?? answer.url;
-      const flow = { flow_id: answer.flow_id, provider, expires_at: answer.expires_at };
-      // The new flow replaces the previous one of this page, and uses its window.
-      removeFlows((before) => before.flow_id === flowId);
-      storeFlow(new URL(answer.url).searchParams.get("state"), flow);
-      if (!/^https?:$/.test(new URL(url).protocol)) throw new Problem(502, { code: "plugin_fault" });
-      if (opened) opened.location.replace(url);
-      setState({ phase: "waiting", flow, url, isBlocked: !opened });
-    } catch (problem) {
-      opened?.close();
-      setState({ phase: "failed", problem });
-    }
-  };
-  const cancel = () => {
-    removeFlows((flow) => flow.flow_id === flowId);
-    popup.current?.close();
-    popup.current = null;
-    setState({ phase: "idle" });
-  };
-  const showWindow = () => popup.current?.focus();
-  return { ...state, start, cancel, showWindow };
 }

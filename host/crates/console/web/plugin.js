@@ -1,4 +1,5 @@
-// The page of one plugin: its state, its manifest, versions that await approval, what it did, and the decisions about it.
+// The page of one plugin: its state, its manifest, versions that await approval, what it did, and the decisions about
+// it.
 import { formatDate, shortenDigest } from "./format.js";
 import { useConnections, usePlugins } from "./live_lists.js";
 import { Manifest } from "./manifest.js";

@@ -1,4 +1,5 @@
-// Chooses the page from the address, and changes the address through the history API. Each path is also a route of the API.
+// Chooses the page from the address, and changes the address through the history API. Each path is also a route of the
+// API.
 import { html, useEffect, useState } from "./vendor/preact.js";
 
 const ROUTES = [
@@ -50,7 +51,10 @@ function updateRoute() {
 
 addEventListener("popstate", updateRoute);
 
-/** Opens a path of the console; `?…` alone changes the query. With `replace`, the history keeps no entry of the old path. */
+/**
+ * Opens a path of the console; `?…` alone changes the query. With `replace`, the history keeps no entry of the old
+ * path.
+ */
 export function navigate(path, { replace = false } = {}) {
   const isOtherPage = new URL(path, location.href).pathname !== location.pathname;
   history[replace ? "replaceState" : "pushState"](null, "", path);

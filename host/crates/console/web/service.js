@@ -1,4 +1,5 @@
-// The page about the service itself: master key, database, plugins and version. It also works while the service is sealed.
+// The page about the service itself: master key, database, plugins and version. It also works while the service is
+// sealed.
 import { call } from "./api.js";
 import { useEvents } from "./events.js";
 import { formatCount, formatDate, formatList, formatNumber } from "./format.js";

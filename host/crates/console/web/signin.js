@@ -90,8 +90,6 @@ function Failure({ problem, by }) {
  * `onUsed` is called then.
  */
 export function SignIn({ who, route, link, onUsed }) {
-  const [token, setToken] = useState("");
-  const [tokenError, setTokenError] = useState(null);
   const [failure, setFailure] = useState(null);
   const [busy, setBusy] = useState(null);
   const hasLink = link !== null;
@@ -103,19 +101,12 @@ export function SignIn({ who, route, link, onUsed }) {
     heading.current?.focus();
   }, []);
 
-  const signIn = async (by) => {
-    const pasted = token.trim();
-    if (by === "token" && !pasted) {
-      setTokenError("Paste a token first.");
-      return;
-    }
-    setTokenError(null);
+  const signIn = async (by, secret) => {
     setFailure(null);
     setBusy(by);
     try {
-      const next = await call("POST", "/api/session", by === "link" ? { link } : { token: pasted });
+      const next = await call("POST", "/api/session", { [by]: secret });
       onUsed();
-      setToken("");
       setSession(next);
       if (next.level === "executive") returnToPage();
     } catch (problem) {
@@ -125,11 +116,6 @@ export function SignIn({ who, route, link, onUsed }) {
       setBusy(null);
     }
   };
-  const submit = (event) => {
-    event.preventDefault();
-    if (!busy) signIn("token");
-  };
-
   return html`
     <main class="centered">
       <p class="brand"><${Logo} />Jackfield</p>
@@ -144,7 +130,7 @@ export function SignIn({ who, route, link, onUsed }) {
         ${rejection && !failure && html`<${Notice} kind="bad" title=${rejection[0]} means=${rejection[1]} />`}
         ${failure && html`<${Failure} ...${failure} />`}
         ${hasLink && html`<${Button} look="primary" class="button primary wide" isBusy=${busy === "link"}
-          onClick=${() => busy || signIn("link")}>Sign in<//>`}
+          onClick=${() => busy || signIn("link", link)}>Sign in<//>`}
         ${hasLink && who.signed_in && html`<${Button} class="button plain wide" onClick=${returnToPage}>
           Stay signed in as ${who.name}<//>`}
         ${!hasLink && who.oidc && html`
@@ -152,12 +138,8 @@ export function SignIn({ who, route, link, onUsed }) {
           <p class="muted small">or</p>
         `}
         ${!hasLink && html`
-          <form class="stack" onSubmit=${submit} novalidate>
-            <${Field} label="Access token" value=${token} onInput=${setToken} error=${tokenError} isSecret
-              help="An Executive's API token. It is exchanged for a session, and not stored." />
-            <${Button} type="submit" class=${`button wide ${who.oidc ? "plain" : "primary"}`}
-              isBusy=${busy === "token"}>Sign in<//>
-          </form>
+          <${TokenForm} look=${who.oidc ? "plain" : "primary"} isBusy=${busy === "token"}
+            onSubmit=${(token) => busy || signIn("token", token)} />
           <details class="small" open=${failure?.by === "link"}>
             <summary>No token?</summary>
             <p class="muted">On the machine where Jackfield runs, <code>jackfield signin-link</code> prints a link that
@@ -166,5 +148,24 @@ export function SignIn({ who, route, link, onUsed }) {
         `}
       </div>
     </main>
+  `;
+}
+
+/** The form for an API token. `onSubmit` gets the token. */
+function TokenForm({ look, isBusy, onSubmit }) {
+  const [token, setToken] = useState("");
+  const [error, setError] = useState(null);
+  const submit = (event) => {
+    event.preventDefault();
+    const secret = token.trim();
+    setError(secret ? null : "Paste a token first.");
+    if (secret) onSubmit(secret);
+  };
+  return html`
+    <form class="stack" onSubmit=${submit} novalidate>
+      <${Field} label="Access token" value=${token} onInput=${setToken} error=${error} isSecret
+        help="An Executive's API token. It is exchanged for a session, and not stored." />
+      <${Button} type="submit" class=${`button wide ${look}`} isBusy=${isBusy}>Sign in<//>
+    </form>
   `;
 }

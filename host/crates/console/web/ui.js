@@ -1,4 +1,5 @@
-// The components that all pages use: buttons, statuses, dialogs, notices, progress bars, times, toasts and the page itself.
+// The components that all pages use: buttons, statuses, dialogs, notices, progress bars, times, toasts and the page
+// itself.
 import { formatAgo, formatDate, getHue, getInitials, toSentence } from "./format.js";
 import { Icon } from "./icons.js";
 import { explainProblem } from "./problems.js";

@@ -27,6 +27,29 @@ function followField(field, list) {
   };
 }
 
+/**
+ * Lists what can be chosen: `{key, user}` with `isOwn` if the typed text is used as an id, or `{key, clears}`.
+ */
+function listOptions({ directory, typed, person, current }) {
+  const options = directory.search(typed, person, MAX_OPTIONS).map((user) => ({ user, key: user.external_id }));
+  const own = typed.trim();
+  if (own && !directory.byId.has(own) && (directory.isComplete || directory.problem)) {
+    options.push({ user: { external_id: own }, key: "own", isOwn: true });
+  }
+  if (current && !own) options.push({ clears: true, key: "clear" });
+  return options;
+}
+
+/** Returns the option that a key chooses. Single steps wrap around. */
+function moveChoice(chosen, step, count) {
+  const next = (chosen < 0 && step < 0 ? 0 : chosen) + step;
+  const last = count - 1;
+  if (Math.abs(step) === 1) return next < 0 ? last : next > last ? 0 : next;
+  return Math.max(0, Math.min(last, next));
+}
+
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
+
 /** `onPick(user)` gets `{external_id, name?, email?}`. `done(refocus)` ends editing. */
 export function UserPicker({ provider, title, person, current, text, done, onPick, onClear }) {
   const directory = useDirectory(provider);
@@ -35,15 +58,9 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
   const input = useRef(null);
   const list = useRef(null);
   const id = `pick-${provider}-${person.person_id}`;
-
-  const users = directory.search(typed, person, MAX_OPTIONS);
-  const options = users.map((user) => ({ user, key: user.external_id }));
-  const own = typed.trim();
-  if (own && !directory.byId.has(own) && (directory.isComplete || directory.problem)) {
-    options.push({ user: { external_id: own }, key: "own", isOwn: true });
-  }
-  if (current && !own) options.push({ clears: true, key: "clear" });
-  // Enter chooses the likeliest user. Unlinking, and an id that is not listed, must be chosen with the arrow keys, unless
+  const options = listOptions({ directory, typed, person, current });
+  // Enter chooses the likeliest user. Unlinking, and an id that is not listed, must be chosen with the arrow keys,
+  // unless
   // the provider's users cannot be listed: then an id is what people type.
   const isLikely = options[0]?.user && (!options[0].isOwn || directory.problem);
   const chosen = Math.min(at ?? (isLikely ? 0 : -1), options.length - 1);
@@ -56,7 +73,6 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
     input.current.setSelectionRange(text.length, text.length);
     return stopFollowing;
   }, []);
-
   useLayoutEffect(() => {
     list.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }, [chosen, typed]);
@@ -68,62 +84,30 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
     else if (option.user.external_id !== current) onPick(option.user);
   };
   const onKeyDown = (event) => {
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
-    const step = moves[event.key];
-    if (step && options.length) {
-      const next = (chosen < 0 && step < 0 ? 0 : chosen) + step;
-      const end = options.length - 1;
-      // Single steps wrap around.
-      if (Math.abs(step) === 1) setAt(next < 0 ? end : next > end ? 0 : next);
-      else setAt(Math.max(0, Math.min(end, next)));
-    } else if (event.key === "Enter") choose(options[chosen]);
+    const step = STEPS[event.key];
+    if (step && options.length) setAt(moveChoice(chosen, step, options.length));
+    else if (event.key === "Enter") choose(options[chosen]);
     else if (event.key === "Escape") done();
     else if (event.key === "Tab") return done(false);
     else return undefined;
     event.preventDefault();
     return undefined;
   };
-  const press = (event, option) => {
-    // Keeps the focus in the field; otherwise its blur ends editing before the click.
-    event.preventDefault();
-    choose(option);
+  const onInput = (event) => {
+    setTyped(event.target.value);
+    setAt(null);
   };
-
   return html`
-    <input
-      ref=${input}
-      class="picker"
-      role="combobox"
-      aria-label=${`Account of ${person.name} at ${title}`}
-      aria-expanded="true"
-      aria-controls=${`${id}-list`}
-      aria-autocomplete="list"
-      aria-activedescendant=${chosen >= 0 ? `${id}-${chosen}` : null}
-      aria-describedby=${`${id}-status`}
-      autocomplete="off"
-      spellcheck="false"
-      placeholder="Name, email or ID"
-      value=${typed}
-      onInput=${(event) => {
-        setTyped(event.target.value);
-        setAt(null);
-      }}
-      onKeyDown=${onKeyDown}
-      onBlur=${() => done(false)}
-    />
+    <input ref=${input} class="picker" role="combobox" aria-label=${`Account of ${person.name} at ${title}`}
+      aria-expanded="true" aria-controls=${`${id}-list`} aria-autocomplete="list"
+      aria-activedescendant=${chosen >= 0 ? `${id}-${chosen}` : null} aria-describedby=${`${id}-status`}
+      autocomplete="off" spellcheck="false" placeholder="Name, email or ID" value=${typed} onInput=${onInput}
+      onKeyDown=${onKeyDown} onBlur=${() => done(false)} />
     <div class="picker-list" popover="manual" ref=${list} onMouseDown=${(event) => event.preventDefault()}>
       <ul role="listbox" id=${`${id}-list`} aria-label=${`Users of ${title}`}>
         ${options.map(
-          (option, index) => html`<li
-            key=${option.key}
-            id=${`${id}-${index}`}
-            role="option"
-            aria-selected=${index === chosen ? "true" : "false"}
-            class="picker-option"
-            onMouseDown=${(event) => press(event, option)}
-          >
-            <${Option} option=${option} person=${person} current=${current} />
-          </li>`,
+          (option, index) => html`<${Option} key=${option.key} id=${`${id}-${index}`} isChosen=${index === chosen}
+            ...${{ option, person, current }} onChoose=${() => choose(option)} />`,
         )}
       </ul>
       <p class="picker-status" id=${`${id}-status`} role="status">${describeStatus(directory, options, typed, title)}</p>
@@ -131,7 +115,17 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
   `;
 }
 
-function Option({ option, person, current }) {
+function Option({ id, option, isChosen, person, current, onChoose }) {
+  const press = (event) => {
+    // Keeps the focus in the field; otherwise its blur ends editing before the click.
+    event.preventDefault();
+    onChoose();
+  };
+  return html`<li id=${id} role="option" aria-selected=${isChosen ? "true" : "false"} class="picker-option"
+    onMouseDown=${press}><${OptionText} option=${option} person=${person} current=${current} /></li>`;
+}
+
+function OptionText({ option, person, current }) {
   const { user } = option;
   if (option.clears) return html`<span class="picker-name">Unlink the account</span>`;
   if (option.isOwn) return html`<span class="picker-name">Use “${user.external_id}” as the ID</span>`;

@@ -134,7 +134,8 @@ function UserPages({ provider, title }) {
     return html`<${Notice} problem=${problem} action=${action || undefined} onRetry=${() => setAttempt(attempt + 1)} />`;
   }
   const users = page?.users ?? [];
-  // The buttons use `aria-disabled`, because `disabled` would take the focus from a button while it is pressed repeatedly.
+  // The buttons use `aria-disabled`, because `disabled` would take the focus from a button while it is pressed
+  // repeatedly.
   const canGoBack = cursors.length > 1 && !isBusy;
   const canGoOn = Boolean(page?.next_cursor) && !isBusy;
   return html`
