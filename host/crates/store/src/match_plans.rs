@@ -24,12 +24,12 @@ pub struct MatchCandidate {
     pub email_key: String,
     pub active: bool,
     /// Their current account at the provider.
-    pub linked: Option<String>,
+    pub account: Option<String>,
 }
 
 /// A mapping that a match adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedLink {
+pub struct PlannedMapping {
     pub person_id: String,
     pub external_id: String,
     /// The email address that was compared. The person must still have it.
@@ -81,7 +81,7 @@ impl Store {
     pub async fn apply_plan(
         &self,
         provider: &ProviderId,
-        links: &[PlannedLink],
+        mappings: &[PlannedMapping],
         applied_by: &str,
         audit: impl FnOnce(&str) -> NewAudit,
     ) -> Result<ApplyPlanResult, StoreError> {
@@ -95,10 +95,10 @@ impl Store {
         .bind(provider.to_string())
         .bind(applied_by.to_owned())
         .bind(self.now())
-        .bind(i64::try_from(links.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(mappings.len()).unwrap_or(i64::MAX))
         .execute(&mut *transaction)
         .await?;
-        for part in links.chunks(batch::ROWS) {
+        for part in mappings.chunks(batch::ROWS) {
             let rows: Vec<_> = part.iter().map(|link| (&link.person_id, &link.external_id, &link.email_key)).collect();
             let rows = batch::to_parameter(&rows)?;
             let unchanged: i64 = sqlx::query_scalar(
@@ -128,8 +128,8 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        self.analyze_if_large(&mut transaction, Table::Mappings, links.len()).await?;
-        self.analyze_if_large(&mut transaction, Table::MatchLinks, links.len()).await?;
+        self.analyze_if_large(&mut transaction, Table::Mappings, mappings.len()).await?;
+        self.analyze_if_large(&mut transaction, Table::MatchLinks, mappings.len()).await?;
         self.append_audit(&mut transaction, head, audit(&id)).await?;
         transaction.commit().await?;
         Ok(ApplyPlanResult::Done(id))
@@ -153,8 +153,8 @@ impl Store {
             .await?;
         let Some(plan) = plan else { return Ok(UndoPlanResult::Unknown) };
         if plan.try_get::<Option<i64>, _>("undone_at")?.is_some() {
-            let links: i64 = plan.try_get("links")?;
-            return Ok(UndoPlanResult::Done(u64::try_from(links).unwrap_or_default()));
+            let removed: i64 = plan.try_get("links")?;
+            return Ok(UndoPlanResult::Done(u64::try_from(removed).unwrap_or_default()));
         }
         let changed = sqlx::query(
             "select p.id, p.name, p.email, p.user_id, p.active, count(*) over () as changed from match_links l \
@@ -202,6 +202,6 @@ fn parse_candidate(row: &AnyRow) -> Result<MatchCandidate, StoreError> {
         email: row.try_get(2)?,
         email_key: row.try_get(3)?,
         active: row.try_get::<i64, _>(4)? != 0,
-        linked: row.try_get(5)?,
+        account: row.try_get(5)?,
     })
 }

@@ -15,17 +15,17 @@ pub struct PeopleQuery {
     pub name: String,
     /// The same text in the form in which email addresses are compared. Either of the two may match.
     pub email: String,
-    pub linked: LinkedFilter,
-    /// The provider that `linked` refers to. Any provider if it is absent.
+    pub mapping: MappingFilter,
+    /// The provider that `mapping` refers to. Any provider if it is absent.
     pub provider: Option<ProviderId>,
 }
 
 /// Whether the people to be found have an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkedFilter {
+pub enum MappingFilter {
     Any,
-    Linked,
-    Unlinked,
+    Mapped,
+    Unmapped,
 }
 
 /// A page of search results, and the total number of results.
@@ -37,7 +37,7 @@ pub struct SearchPage<T> {
 
 /// The condition of a search.
 ///
-/// Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address, the [`LinkedFilter`] as a
+/// Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address, the [`MappingFilter`] as a
 /// number, and the provider. An absent filter is an empty string or 0, which the query planner removes.
 macro_rules! matching_people {
     () => {
@@ -57,10 +57,10 @@ impl Store {
         limit: u32,
     ) -> Result<SearchPage<Person>, StoreError> {
         let (least, name, email) = (query.filter.min_active(), pattern(&query.name), pattern(&query.email));
-        let linked = match query.linked {
-            LinkedFilter::Any => 0_i64,
-            LinkedFilter::Linked => 1,
-            LinkedFilter::Unlinked => 2,
+        let mapping = match query.mapping {
+            MappingFilter::Any => 0_i64,
+            MappingFilter::Mapped => 1,
+            MappingFilter::Unmapped => 2,
         };
         let provider = query.provider.as_ref().map(ToString::to_string).unwrap_or_default();
         let counted = sqlx::query_scalar(concat!("select count(*) ", matching_people!()))
@@ -68,7 +68,7 @@ impl Store {
             .bind(least)
             .bind(name.clone())
             .bind(email.clone())
-            .bind(linked)
+            .bind(mapping)
             .bind(provider.clone())
             .fetch_one(&self.pool);
         let read = sqlx::query(concat!(
@@ -81,7 +81,7 @@ impl Store {
         .bind(least)
         .bind(name)
         .bind(email)
-        .bind(linked)
+        .bind(mapping)
         .bind(provider)
         .bind(i64::from(limit))
         .bind(i64::from(offset))

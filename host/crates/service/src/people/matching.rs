@@ -7,7 +7,7 @@ use jackfield_core::{
     Error,
     audit::{Action, Actor},
 };
-use jackfield_store::{ApplyPlanResult, NewAudit, PlannedLink, UndoPlanResult};
+use jackfield_store::{ApplyPlanResult, NewAudit, PlannedMapping, UndoPlanResult};
 
 use self::matcher::Matcher;
 use super::{People, display_person, is_id};
@@ -195,11 +195,11 @@ impl People {
 
 impl MatchPlan {
     /// Lists the mappings that the plan adds.
-    fn links(&self) -> Vec<PlannedLink> {
+    fn links(&self) -> Vec<PlannedMapping> {
         let matched = self.people.iter().filter(|person| person.status == MatchStatus::Matched);
         matched
             .filter_map(|person| {
-                Some(PlannedLink {
+                Some(PlannedMapping {
                     person_id: person.id.to_string(),
                     external_id: person.external_id.as_deref()?.to_owned(),
                     email_key: person.email_key.to_string(),

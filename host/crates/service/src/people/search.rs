@@ -1,7 +1,7 @@
 //! Searches people by a part of their name or email address.
 
 use jackfield_core::{Error, Person, ProviderId};
-use jackfield_store::{LinkedFilter, PeopleFilter, PeopleQuery, PersonWithAccounts, SearchPage, Store};
+use jackfield_store::{MappingFilter, PeopleFilter, PeopleQuery, PersonWithAccounts, SearchPage, Store};
 
 use super::{
     People,
@@ -19,7 +19,7 @@ const BATCH: u32 = 5_000;
 pub struct PeopleSearch {
     /// A part of the name or the email address; empty finds everybody.
     pub text: String,
-    pub linked: LinkedFilter,
+    pub mapping: MappingFilter,
     pub provider: Option<String>,
     pub offset: u32,
     pub limit: u32,
@@ -58,7 +58,7 @@ fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, 
     let provider = search.provider.as_deref().map(ProviderId::parse).transpose();
     let provider = provider.map_err(|error| invalid("provider", format!("is not a provider id: {error}")))?;
     let (name, email) = (to_search_text(text), to_email_key(text));
-    Ok(PeopleQuery { filter, name, email, linked: search.linked, provider })
+    Ok(PeopleQuery { filter, name, email, mapping: search.mapping, provider })
 }
 
 /// Adds the search form of the name to people that an older version of this program stored without it.

@@ -51,7 +51,7 @@ impl Matcher {
         if !name.is_empty() {
             self.by_name.add(&name, position);
         }
-        if let Some(account) = &person.linked {
+        if let Some(account) = &person.account {
             self.by_account.add(account, position);
         }
         self.people.push(PlannedPerson {
@@ -61,7 +61,7 @@ impl Matcher {
             email_key: person.email_key.into(),
             active: person.active,
             status: MatchStatus::Missing,
-            external_id: person.linked.map(Into::into),
+            external_id: person.account.map(Into::into),
             reason: None,
             accounts: Vec::new(),
             more_accounts: 0,

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn person(number: u32, name: &str, email: &str, linked: Option<&str>) -> MatchCandidate {
+fn person(number: u32, name: &str, email: &str, account: Option<&str>) -> MatchCandidate {
     MatchCandidate {
         id: number.to_string(),
         name: name.to_owned(),
         email: email.to_owned(),
         email_key: to_email_key(email),
         active: true,
-        linked: linked.map(str::to_owned),
+        account: account.map(str::to_owned),
     }
 }
 
