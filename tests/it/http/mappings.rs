@@ -7,7 +7,7 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::people::{PEOPLE, actions, import, person, said};
+use super::people::{PEOPLE, actions, error_messages, import, person};
 
 /// Where the mappings are.
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
@@ -18,7 +18,7 @@ fn with_providers() -> TestAppBuilder {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(id);
         manifest["on-disconnect"] = json!(if *id == "remote" { "clear" } else { "keep" });
-        builder.file(&format!("{id}.wasm"), guests::describing(&manifest))
+        builder.file(&format!("{id}.wasm"), guests::with_manifest(&manifest))
     })
 }
 
@@ -95,8 +95,8 @@ async fn an_account_belongs_to_one_person() {
     let bob = person(&app, "Bob", "bob@acme.example").await;
     set(&app, &ada, "made", " m-1 ").await;
     let body = json!({ "provider": "made", "external_id": "m-1" });
-    let problem = app.put(&format!("{MAPPINGS}/{bob}"), body).await.refused(422, "invalid_request");
-    assert_eq!(said(&problem), ["external_id is already the account of Ada <ada@acme.example>"]);
+    let problem = app.put(&format!("{MAPPINGS}/{bob}"), body).await.problem(422, "invalid_request");
+    assert_eq!(error_messages(&problem), ["external_id is already the account of Ada <ada@acme.example>"]);
     set(&app, &ada, "made", "m-1").await;
     assert_eq!(actions(&app).await[0], "mapping.set");
     assert_eq!(actions(&app).await.len(), 3, "what changes nothing is no change");
@@ -121,7 +121,7 @@ async fn an_invalid_mapping_names_its_problem() {
     let put = async |person: &str, body: Value| app.put(&format!("{MAPPINGS}/{person}"), body).await;
     for (body, expected) in [
         (json!({}), vec!["provider is required", "external_id is required"]),
-        (json!({ "provider": "made", "external_id": 7 }), vec!["external_id must be a text"]),
+        (json!({ "provider": "made", "external_id": 7 }), vec!["external_id must be a string"]),
         (json!({ "provider": "made", "external_id": " " }), vec!["external_id is empty"]),
         (json!({ "provider": "made", "external_id": "x".repeat(257) }), vec!["external_id is longer than 256 bytes"]),
         (
@@ -130,17 +130,17 @@ async fn an_invalid_mapping_names_its_problem() {
         ),
         (json!({ "provider": "made", "external_id": "x", "source": "y" }), vec!["source is not a field of this body"]),
     ] {
-        let problem = put(&ada, body.clone()).await.refused(422, "invalid_request");
-        assert_eq!(said(&problem), expected, "{body}");
+        let problem = put(&ada, body.clone()).await.problem(422, "invalid_request");
+        assert_eq!(error_messages(&problem), expected, "{body}");
     }
     let good = |provider: &str| json!({ "provider": provider, "external_id": "x" });
-    let _ = put(nobody, good("made")).await.refused(404, "unknown_person");
-    let _ = put("nobody", good("made")).await.refused(404, "unknown_person");
-    let _ = put(&ada, good("nowhere")).await.refused(404, "unknown_provider");
-    let _ = put(&ada, good("'; --")).await.refused(404, "unknown_provider");
-    let _ = app.delete(&format!("{MAPPINGS}/{nobody}/made")).await.refused(404, "unknown_person");
-    let _ = app.delete(&format!("{MAPPINGS}/{ada}/nowhere")).await.refused(404, "unknown_provider");
-    let _ = sync(&app, "nowhere", &[]).await.refused(404, "unknown_provider");
+    let _ = put(nobody, good("made")).await.problem(404, "unknown_person");
+    let _ = put("nobody", good("made")).await.problem(404, "unknown_person");
+    let _ = put(&ada, good("nowhere")).await.problem(404, "unknown_provider");
+    let _ = put(&ada, good("'; --")).await.problem(404, "unknown_provider");
+    let _ = app.delete(&format!("{MAPPINGS}/{nobody}/made")).await.problem(404, "unknown_person");
+    let _ = app.delete(&format!("{MAPPINGS}/{ada}/nowhere")).await.problem(404, "unknown_provider");
+    let _ = sync(&app, "nowhere", &[]).await.problem(404, "unknown_provider");
     assert_eq!(accounts(&app, "made").await, []);
 }
 
@@ -198,20 +198,20 @@ async fn a_list_in_which_two_people_share_an_account_is_rejected_whole() {
         (vec![("ada@acme.example", "m-1"), ("", "m-2")], "mappings[1].email is empty"),
         (vec![("ada@acme.example", "m-1"), ("bob@acme.example", "")], "mappings[1].external_id is empty"),
     ] {
-        let problem = sync(&app, "made", &rows).await.refused(422, "invalid_request");
-        assert_eq!(said(&problem), [expected], "{rows:?}");
+        let problem = sync(&app, "made", &rows).await.problem(422, "invalid_request");
+        assert_eq!(error_messages(&problem), [expected], "{rows:?}");
         assert_eq!(accounts(&app, "made").await, before, "{rows:?}");
     }
     let long = "x".repeat(400);
-    let problem = sync(&app, "made", &[(&long, &long), ("a\u{0}@b", "x\u{7}")]).await.refused(422, "invalid_request");
-    assert_eq!(said(&problem).len(), 4);
+    let problem = sync(&app, "made", &[(&long, &long), ("a\u{0}@b", "x\u{7}")]).await.problem(422, "invalid_request");
+    assert_eq!(error_messages(&problem).len(), 4);
     let wrong = json!({ "provider": "made", "mappings": [{ "email": "a@b", "external_id": "x", "extra": 1 }] });
     let problem =
-        app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(wrong)).await.refused(400, "invalid_request");
+        app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(wrong)).await.problem(400, "invalid_request");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("`extra`")), "{problem}");
     let lacking = json!({ "mappings": [] });
     let problem =
-        app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(lacking)).await.refused(400, "invalid_request");
+        app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(lacking)).await.problem(400, "invalid_request");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("`provider`")), "{problem}");
 }
 
@@ -244,8 +244,11 @@ async fn a_list_longer_than_one_statement_is_applied_as_one() {
     ids.iter().cycle().skip(1).zip(&mut rows).for_each(|(id, row)| row.1 = id);
     assert_eq!(sync(&app, "made", &rows).await.ok()["changed"], 6_000);
     rows[5_999].1 = "1";
-    let problem = sync(&app, "made", &rows).await.refused(422, "invalid_request");
-    assert_eq!(said(&problem), ["mappings[5999].external_id is already given to P0@acme.example in mappings[0]"]);
+    let problem = sync(&app, "made", &rows).await.problem(422, "invalid_request");
+    assert_eq!(
+        error_messages(&problem),
+        ["mappings[5999].external_id is already given to P0@acme.example in mappings[0]"]
+    );
     let listed = accounts(&app, "made").await;
     assert_eq!(listed.len(), 6_000);
     assert!(listed.contains(&("P5999".to_owned(), "0".to_owned())));
@@ -288,10 +291,10 @@ async fn a_sealed_service_lists_people_and_changes_none() {
     app.stop().await;
     std::fs::remove_file(app.data().join("master.key")).expect("removed");
     let app = app.start_again().await;
-    let _ = app.send(Method::POST, PEOPLE, Some(json!({ "name": "B", "email": "b@b" }))).await.refused(503, "sealed");
-    let _ = import(&app, "name,email\nB,b@b\n").await.refused(503, "sealed");
-    let _ = app.delete(&format!("{PEOPLE}/{ada}")).await.refused(503, "sealed");
-    let _ = app.delete(&format!("{MAPPINGS}/{ada}/made")).await.refused(503, "sealed");
-    let _ = sync(&app, "made", &[("ada@acme.example", "2")]).await.refused(503, "sealed");
+    let _ = app.send(Method::POST, PEOPLE, Some(json!({ "name": "B", "email": "b@b" }))).await.problem(503, "sealed");
+    let _ = import(&app, "name,email\nB,b@b\n").await.problem(503, "sealed");
+    let _ = app.delete(&format!("{PEOPLE}/{ada}")).await.problem(503, "sealed");
+    let _ = app.delete(&format!("{MAPPINGS}/{ada}/made")).await.problem(503, "sealed");
+    let _ = sync(&app, "made", &[("ada@acme.example", "2")]).await.problem(503, "sealed");
     assert_eq!(accounts(&app, "made").await, pairs(&[("Ada", "1")]));
 }

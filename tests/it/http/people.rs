@@ -19,14 +19,15 @@ pub(super) async fn person(app: &TestApp, name: &str, email: &str) -> String {
 /// Sends a CSV file.
 pub(super) async fn import(app: &TestApp, file: impl Into<Vec<u8>>) -> TestResponse {
     let file = file.into();
-    app.send_made(TestCaller::Executive, Method::POST, PEOPLE, |request| {
+    app.send_request_as(TestCaller::Executive, Method::POST, PEOPLE, |request| {
         request.header("content-type", "text/csv; charset=utf-8").body(file)
     })
     .await
 }
 
 async fn export(app: &TestApp) -> TestResponse {
-    app.send_made(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", "text/csv")).await
+    app.send_request_as(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", "text/csv"))
+        .await
 }
 
 async fn everybody(app: &TestApp) -> Vec<Value> {
@@ -63,7 +64,7 @@ async fn a_person_is_added_changed_listed_and_removed() {
     assert_eq!(everybody(&app).await, [expected], "the inactive are listed too");
 
     assert_eq!(app.delete(&patch(&id)).await.ok(), json!({ "ok": true }));
-    let _ = app.delete(&patch(&id)).await.refused(404, "unknown_person");
+    let _ = app.delete(&patch(&id)).await.problem(404, "unknown_person");
     assert_eq!(app.get(PEOPLE).await.ok(), json!({ "people": [], "next_cursor": null }));
     assert_eq!(actions(&app).await, ["person.delete", "person.update", "person.create"]);
 }
@@ -85,29 +86,29 @@ async fn each_wrong_field_of_a_person_is_named() {
         (json!({ "name": "A", "email": "a@b", "user_id": "" }), vec!["user_id is empty"]),
         (
             json!({ "name": 1, "email": "a@b", "active": "yes", "nick": "x" }),
-            vec!["name must be a text", "active must be true or false", "nick is not a field of this body"],
+            vec!["name must be a string", "active must be true or false", "nick is not a field of this body"],
         ),
         (
             json!({ "name": "A", "email": " ADA@ACME.example" }),
             vec!["email is already the email address of Ada <ada@acme.example>"],
         ),
     ] {
-        let problem = app.send(Method::POST, PEOPLE, Some(body.clone())).await.refused(422, "invalid_request");
-        assert_eq!(said(&problem), expected, "{body}");
+        let problem = app.send(Method::POST, PEOPLE, Some(body.clone())).await.problem(422, "invalid_request");
+        assert_eq!(error_messages(&problem), expected, "{body}");
     }
     for (method, path) in [(Method::PATCH, patch(&id)), (Method::POST, PEOPLE.to_owned())] {
-        let _ = app.send(method, &path, Some(json!(["Ada"]))).await.refused(400, "invalid_request");
+        let _ = app.send(method, &path, Some(json!(["Ada"]))).await.problem(400, "invalid_request");
     }
     for nobody in ["0193b6a0-0000-7000-8000-000000000000", "x", "%00", &id.to_uppercase(), "{}"] {
         let answer = app.send(Method::PATCH, &patch(nobody), Some(json!({ "name": "B" }))).await;
-        let _ = answer.refused(404, "unknown_person");
+        let _ = answer.problem(404, "unknown_person");
     }
     assert_eq!(everybody(&app).await.len(), 1);
     assert_eq!(actions(&app).await, ["person.create"], "what was refused changed nothing");
 }
 
 /// The fields of a problem with what is wrong with them.
-pub(super) fn said(problem: &Value) -> Vec<String> {
+pub(super) fn error_messages(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().expect("errors").iter();
     let word = |value: &Value| value.as_str().expect("a text").to_owned();
     errors.map(|error| format!("{} {}", word(&error["field"]), word(&error["message"]))).collect()
@@ -120,10 +121,10 @@ async fn an_email_belongs_to_one_person_whatever_its_case_and_form() {
     let other = person(&app, "Zoe", "zoe@acme.example").await;
     for same in ["ZOË@ACME.EXAMPLE", "zoe\u{308}@acme.example", "\tZOE\u{308}@Acme.Example "] {
         let body = json!({ "name": "Somebody", "email": same });
-        let _ = app.send(Method::POST, PEOPLE, Some(body)).await.refused(422, "invalid_request");
+        let _ = app.send(Method::POST, PEOPLE, Some(body)).await.problem(422, "invalid_request");
         let taken = app.send(Method::PATCH, &patch(&other), Some(json!({ "email": same }))).await;
         assert_eq!(
-            said(&taken.refused(422, "invalid_request")),
+            error_messages(&taken.problem(422, "invalid_request")),
             ["email is already the email address of Zoë <zoë@acme.example>"]
         );
     }
@@ -146,7 +147,7 @@ async fn a_file_is_imported_whole_or_not_at_all() {
     let ids: HashSet<String> = ids(&everybody(&app).await);
 
     let mixed = "name,email,active\nAda Lovelace,ADA@acme.example,true\nNew,new@acme.example,no\n,x,maybe\nB,b@b\n";
-    let problem = import(&app, mixed).await.refused(422, "invalid_request");
+    let problem = import(&app, mixed).await.problem(422, "invalid_request");
     assert_eq!(
         problem["errors"],
         json!([
@@ -238,7 +239,7 @@ async fn quotes_and_sql_in_every_field_are_plain_text() {
     for name in names {
         assert_eq!(people.iter().filter(|person| person["name"] == name && person["user_id"] == name).count(), 2);
     }
-    let _ = app.get(&format!("{PEOPLE}?cursor=JyBvciAxPTE")).await.refused(422, "invalid_request");
+    let _ = app.get(&format!("{PEOPLE}?cursor=JyBvciAxPTE")).await.problem(422, "invalid_request");
 }
 
 #[tokio::test]
@@ -265,9 +266,9 @@ async fn every_person_is_listed_once_in_pages_and_in_one_list() {
     let by_default = app.get(&format!("{PEOPLE}?{}", &cursor[1..])).await.ok();
     assert_eq!(by_default["people"].as_array().map(Vec::len), Some(100));
     for query in ["limit=0", "limit=1001", "cursor=nonsense", "cursor="] {
-        let _ = app.get(&format!("{PEOPLE}?{query}")).await.refused(422, "invalid_request");
+        let _ = app.get(&format!("{PEOPLE}?{query}")).await.problem(422, "invalid_request");
     }
-    let _ = app.get(&format!("{PEOPLE}?curser=x")).await.refused(400, "invalid_request");
+    let _ = app.get(&format!("{PEOPLE}?curser=x")).await.problem(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -277,14 +278,14 @@ async fn a_large_file_is_imported_and_a_larger_one_is_rejected() {
     let file: String = std::iter::once("name,email\n".to_owned()).chain((0..12_000).map(row)).collect();
     assert!(file.len() > 2 << 20);
     assert_eq!(import(&app, file).await.ok()["created"], 12_000);
-    let _ = import(&app, vec![b'x'; (32 << 20) + 1]).await.refused(413, "invalid_request");
+    let _ = import(&app, vec![b'x'; (32 << 20) + 1]).await.problem(413, "invalid_request");
     let id = person(&app, "Ada", "ada@acme.example").await;
     let large = json!({ "name": "x".repeat(1 << 20) });
-    let _ = app.send(Method::PATCH, &patch(&id), Some(large)).await.refused(413, "invalid_request");
-    let other = app.send_made(TestCaller::Executive, Method::POST, PEOPLE, |request| {
+    let _ = app.send(Method::PATCH, &patch(&id), Some(large)).await.problem(413, "invalid_request");
+    let other = app.send_request_as(TestCaller::Executive, Method::POST, PEOPLE, |request| {
         request.header("content-type", "application/x-www-form-urlencoded").body("name=x")
     });
-    let _ = other.await.refused(400, "invalid_request");
+    let _ = other.await.problem(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -297,12 +298,13 @@ async fn json_is_returned_unless_csv_is_preferred() {
         ("text/csv;q=0.9, application/json;q=0.1", "text/csv; charset=utf-8; header=present"),
         ("TEXT/CSV", "text/csv; charset=utf-8; header=present"),
     ] {
-        let answer =
-            app.send_made(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", accept)).await;
+        let answer = app
+            .send_request_as(TestCaller::Executive, Method::GET, PEOPLE, |request| request.header("accept", accept))
+            .await;
         assert_eq!(answer.header("content-type"), Some(kind), "{accept}");
     }
     let page = format!("{PEOPLE}?limit=5");
     let paged =
-        app.send_made(TestCaller::Executive, Method::GET, &page, |request| request.header("accept", "text/csv"));
-    let _ = paged.await.refused(422, "invalid_request");
+        app.send_request_as(TestCaller::Executive, Method::GET, &page, |request| request.header("accept", "text/csv"));
+    let _ = paged.await.problem(422, "invalid_request");
 }

@@ -7,7 +7,7 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::people::{PEOPLE, import, person, said};
+use super::people::{PEOPLE, error_messages, import, person};
 
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
@@ -16,7 +16,7 @@ async fn start() -> TestApp {
     let made = |id: &str| {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(id);
-        guests::describing(&manifest)
+        guests::with_manifest(&manifest)
     };
     TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
 }
@@ -133,7 +133,7 @@ async fn an_invalid_search_is_explained() {
     for (query, expected) in [
         ("offset=0&limit=0", "limit must be 1 to 1000"),
         ("offset=0&limit=1001", "limit must be 1 to 1000"),
-        ("q=a&cursor=x", "cursor leads through the whole list; with these, give an offset"),
+        ("q=a&cursor=x", "cursor cannot be combined with `offset`, `q`, `provider` or `state`; use `offset`"),
         (long.as_str(), "q is longer than 200 characters"),
         ("q=a%00", "q contains a control character"),
         (
@@ -141,13 +141,13 @@ async fn an_invalid_search_is_explained() {
             "provider is none: a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter",
         ),
     ] {
-        let problem = app.get(&format!("{MAPPINGS}?{query}")).await.refused(422, "invalid_request");
-        assert_eq!(said(&problem), [expected], "{query}");
+        let problem = app.get(&format!("{MAPPINGS}?{query}")).await.problem(422, "invalid_request");
+        assert_eq!(error_messages(&problem), [expected], "{query}");
     }
     for query in ["offset=-1", "offset=x", "state=perhaps", "sort=name"] {
-        let _ = app.get(&format!("{MAPPINGS}?{query}")).await.refused(400, "invalid_request");
+        let _ = app.get(&format!("{MAPPINGS}?{query}")).await.problem(400, "invalid_request");
     }
-    let _ = app.get(&format!("{PEOPLE}?state=mapped")).await.refused(422, "invalid_request");
+    let _ = app.get(&format!("{PEOPLE}?state=mapped")).await.problem(422, "invalid_request");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl OpenApiCheck {
     pub(super) fn hold(&self, sent: &SentRequest, answer: &TestResponse) {
         if let Err(why) = self.judge(sent, answer) {
             let (SentRequest { method, path, .. }, TestResponse { status, text, .. }) = (sent, answer);
-            panic!("{method} {path} → {status}: {why}\nhost/src/api/openapi/ says otherwise than: {text}");
+            panic!("{method} {path} → {status}: {why}\nthe description beside the handler (host/crates/api/src/routes/) does not match this response: {text}");
         }
     }
 
