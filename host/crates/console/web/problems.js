@@ -92,9 +92,9 @@ export function explainProblem(problem) {
 }
 
 /**
- * Returns the reason that the provider gave for rejecting a credential. The API reports it as
- * `the provider rejected the credential: {reason}. Nothing was changed …`.
+ * Returns the reason that the provider gave for rejecting a credential, or null. The API reports it as
+ * `the provider rejected the credential: {reason}. Nothing was changed; …`.
  */
 export function extractRejectionReason(detail) {
-  return /(?:refused|rejected) the credential: (.+?)(?:; nothing was stored|\. Nothing was changed)/s.exec(detail ?? "")?.[1] ?? null;
+  return /rejected the credential: (.+)\. Nothing was changed;/s.exec(detail ?? "")?.[1] ?? null;
 }
