@@ -14,7 +14,7 @@ use crate::{
     report::{Report, Target},
     samples::Samples,
     sandboxed::Sandboxed,
-    stand_in::StandIn,
+    slack_thread::SlackThread,
 };
 
 /// Rounds of which the middle one counts. The sides take turns, so that what else the machine does meets both.
@@ -33,11 +33,11 @@ const ROUND: Duration = Duration::from_millis(1_500);
 pub(crate) struct Sides<'a> {
     runtime: Runtime,
     sandboxed: Sandboxed,
-    slack: &'a StandIn,
+    slack: &'a SlackThread,
 }
 
 impl<'a> Sides<'a> {
-    pub(crate) fn start(slack: &'a StandIn) -> Self {
+    pub(crate) fn start(slack: &'a SlackThread) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let sandboxed = runtime.block_on(Sandboxed::start(slack));
         Self { runtime, sandboxed, slack }

@@ -11,11 +11,11 @@ use jackfield_test_support::{app::digest, guests};
 use serde_json::{Value, json};
 
 use crate::{
-    program::{Place, Program, SLACK},
+    http_connection::HttpConnection,
+    program::{BenchInstallation, Program, SLACK},
     report::{Report, Target},
     samples::Samples,
-    stand_in::StandIn,
-    wire::Wire,
+    slack_thread::SlackThread,
 };
 
 const PROVIDERS: &str = "/api/admin/providers";
@@ -31,8 +31,8 @@ const QUIET: usize = 2_000;
 const FUNCTIONS: u32 = 30_000;
 
 /// Measures on the program, with the catalog as an administrator has it.
-pub(crate) fn all(slack: &StandIn, report: &mut Report) {
-    let place = Place::approving(slack);
+pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
+    let place = BenchInstallation::approving(slack);
     let token = place.token();
     let program = place.serve();
     let shown = provider(&program, &token, "slack");
@@ -46,9 +46,9 @@ pub(crate) fn all(slack: &StandIn, report: &mut Report) {
 }
 
 /// From the file's last byte to the first list that shows it as `pending`.
-fn drops(place: &Place, program: &Program, token: &str, report: &mut Report) {
+fn drops(place: &BenchInstallation, program: &Program, token: &str, report: &mut Report) {
     let mut times = Samples::default();
-    let built = guests::built("guests/example");
+    let built = guests::read_component("guests/example");
     let (file, beside) = (place.plugins().join("acme-hr.wasm"), place.plugins().join("acme-hr.part"));
     for drop in 0..DROPS {
         let bytes = named(&built, &format!("drop {drop}"));
@@ -73,7 +73,7 @@ fn drops(place: &Place, program: &Program, token: &str, report: &mut Report) {
 /// Calls of a provider that fail while its own versions are approved one after the other.
 fn swaps(program: &Program, token: &str, report: &mut Report) {
     let (stopped, failed, answered) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let built = guests::built("slack");
+    let built = guests::read_component("slack");
     thread::scope(|scope| {
         for _ in 0..ASKING {
             scope.spawn(|| {
@@ -130,7 +130,7 @@ fn stall(program: &Program, token: &str, report: &mut Report) {
     ));
 }
 
-fn health(wire: &mut Wire, token: &str) -> bool {
+fn health(wire: &mut HttpConnection, token: &str) -> bool {
     let answer = wire.send("GET", &format!("{SLACK}/health"), token, "").and_then(|()| wire.answer());
     answer.is_ok_and(|(status, text)| status == 200 && text.contains(r#""healthy":true"#))
 }

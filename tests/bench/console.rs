@@ -13,13 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_test_support::people::of_a_crowd;
+use jackfield_test_support::people::generated_employee;
 use serde_json::Value;
 
 use crate::{
-    program::{Place, Program},
+    program::{BenchInstallation, Program},
     report::{Report, Target},
-    stand_in::StandIn,
+    slack_thread::SlackThread,
 };
 
 /// People in the table that is scrolled.
@@ -30,14 +30,14 @@ const CLIENTS: usize = 1_000;
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Every number about the console.
-pub(crate) fn all(slack: &StandIn, report: &mut Report) {
+pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     listeners(slack, report);
     if env::var_os("JACKFIELD_BENCH_BROWSER").is_none() {
-        report.note("console: LEFT OUT but for the events, for want of Node.js or a browser");
+        report.note("console: SKIPPED but for the events, for want of Node.js or a browser");
         return;
     }
-    let crowd = StandIn::with_crowd(PEOPLE);
-    let place = Place::new(&crowd);
+    let crowd = SlackThread::with_crowd(PEOPLE);
+    let place = BenchInstallation::new(&crowd);
     let program = place.serve();
     let token = place.token();
     program.connect(&crowd, &token);
@@ -61,7 +61,7 @@ pub(crate) fn all(slack: &StandIn, report: &mut Report) {
         paint["browser"].as_str().expect("a name"),
     ));
 
-    let file = (1..=PEOPLE).map(of_a_crowd).fold("name,email\n".to_owned(), |mut file, person| {
+    let file = (1..=PEOPLE).map(generated_employee).fold("name,email\n".to_owned(), |mut file, person| {
         writeln!(file, "{},{}", person.name(), person.email).expect("writing to a string");
         file
     });
@@ -81,8 +81,8 @@ pub(crate) fn all(slack: &StandIn, report: &mut Report) {
 }
 
 /// What a thousand who listen to the events take of the program's memory.
-fn listeners(slack: &StandIn, report: &mut Report) {
-    let place = Place::new(slack);
+fn listeners(slack: &SlackThread, report: &mut Report) {
+    let place = BenchInstallation::new(slack);
     let program = place.serve();
     let token = place.token();
     program.connect(slack, &token);
@@ -126,7 +126,7 @@ fn listen(program: &Program, token: &str) -> TcpStream {
 }
 
 /// Has a browser measure something of the console, and reads what it found.
-fn measured(place: &Place, token: &str, what: &str) -> Value {
+fn measured(place: &BenchInstallation, token: &str, what: &str) -> Value {
     let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/browser/bench.js"));
     let done = Command::new("node").arg(script).args([&place.url(), token, what]).output().expect("node is there");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -26,14 +26,14 @@ pub(crate) fn fresh_calls(report: &mut Report) {
     let runtime = Runtime::new().expect("a runtime");
     for (id, key, target) in EXAMPLES {
         let name = format!("examples/{id}");
-        if !guests::built_path(&name).is_file() {
+        if !guests::component_path(&name).is_file() {
             report.note(format!("{key}: left out, for the example was not built"));
             continue;
         }
         let timed = async move {
             let egress = Egress::new(EgressConfig::default()).expect("an egress");
             let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
-            let component = sandbox.load(guests::built(&name)).await.expect("the component loads");
+            let component = sandbox.load(guests::read_component(&name)).await.expect("the component loads");
             let mut samples = Samples::default();
             for number in 0..WARM_UP + CALLS {
                 let begun = Instant::now();

@@ -6,6 +6,7 @@
 mod calls;
 mod catalog;
 mod console;
+mod http_connection;
 mod languages;
 mod native;
 mod people;
@@ -17,12 +18,11 @@ mod samples;
 mod sandboxed;
 mod scale;
 mod service;
-mod stand_in;
-mod wire;
+mod slack_thread;
 
 use std::{env, path::PathBuf};
 
-use self::{report::Report, stand_in::StandIn};
+use self::{report::Report, slack_thread::SlackThread};
 
 fn main() -> std::io::Result<()> {
     // The native side's client does not choose cipher suites by itself; a second choice would change nothing.
@@ -31,7 +31,7 @@ fn main() -> std::io::Result<()> {
     let chosen: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
 
-    let slack = StandIn::start();
+    let slack = SlackThread::start();
     let mut report = Report::default();
     if is_chosen("sandbox") || is_chosen("users") {
         let sides = calls::Sides::start(&slack);

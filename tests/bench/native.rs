@@ -14,7 +14,7 @@ use jackfield_slack::Slack;
 use jackfield_test_support::slack::CHANNEL;
 use tokio::runtime::Runtime;
 
-use crate::stand_in::StandIn;
+use crate::slack_thread::SlackThread;
 
 /// The provider on one thread.
 pub(crate) struct Native {
@@ -23,7 +23,7 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    pub(crate) fn start(slack: &StandIn) -> Self {
+    pub(crate) fn start(slack: &SlackThread) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let transport = Reqwest {
             runtime,

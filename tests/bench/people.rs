@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_test_support::{app::Database, people::of_a_crowd};
+use jackfield_test_support::{app::Database, people::generated_employee};
 use serde_json::{Value, json};
 
 use crate::{
-    program::{Place, Program, SLACK},
+    program::{BenchInstallation, Program, SLACK},
     report::{Report, Target},
     samples::Samples,
-    stand_in::StandIn,
+    slack_thread::SlackThread,
 };
 
 /// People of the company, and users of the provider.
@@ -31,7 +31,7 @@ const ROUND: Duration = Duration::from_secs(2);
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
 /// The keys of one database's numbers.
-struct Keys {
+struct PersonKeys {
     import: &'static str,
     sync: &'static str,
     matched: &'static str,
@@ -40,7 +40,7 @@ struct Keys {
     connections: &'static str,
 }
 
-const SQLITE: Keys = Keys {
+const SQLITE: PersonKeys = PersonKeys {
     import: "import.rows_100k_ms",
     sync: "sync.rows_100k_ms",
     matched: "match.users_100k_ms",
@@ -49,7 +49,7 @@ const SQLITE: Keys = Keys {
     connections: "list.connections_rps",
 };
 
-const POSTGRES: Keys = Keys {
+const POSTGRES: PersonKeys = PersonKeys {
     import: "import.rows_100k_postgres_ms",
     sync: "sync.rows_100k_postgres_ms",
     matched: "match.users_100k_postgres_ms",
@@ -60,7 +60,7 @@ const POSTGRES: Keys = Keys {
 
 /// Every number about people.
 pub(crate) fn all(report: &mut Report) {
-    let crowd = StandIn::with_crowd(PEOPLE);
+    let crowd = SlackThread::with_crowd(PEOPLE);
     on(&SQLITE, None, &crowd, report);
     if let Some(cluster) = env::var_os("JACKFIELD_BENCH_POSTGRES_URL") {
         on(&POSTGRES, Some(&cluster.into_string().expect("an address")), &crowd, report);
@@ -75,7 +75,7 @@ pub(crate) fn all(report: &mut Report) {
     );
 }
 
-fn on(keys: &Keys, cluster: Option<&str>, crowd: &StandIn, report: &mut Report) {
+fn on(keys: &PersonKeys, cluster: Option<&str>, crowd: &SlackThread, report: &mut Report) {
     let rounds: Vec<Round> = (0..ROUNDS).map(|_| round(cluster, crowd)).collect();
     let of = |number: fn(&Round) -> f64| rounds.iter().map(number).collect::<Samples>().median();
     report.number(keys.import, of(|round| round.import_ms), Target::None);
@@ -106,15 +106,15 @@ struct Round {
     connections: f64,
 }
 
-fn round(cluster: Option<&str>, crowd: &StandIn) -> Round {
+fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let database = cluster.map(|cluster| runtime.block_on(Database::in_cluster(cluster)).url());
-    let place = Place::on(crowd, database.as_deref());
+    let place = BenchInstallation::on(crowd, database.as_deref());
     let program = place.serve();
     let token = place.token();
     program.connect(crowd, &token);
 
-    let file = (1..=PEOPLE).map(of_a_crowd).fold("name,email\n".to_owned(), |mut file, person| {
+    let file = (1..=PEOPLE).map(generated_employee).fold("name,email\n".to_owned(), |mut file, person| {
         writeln!(file, "{},{}", person.name(), person.email).expect("writing to a string");
         file
     });
@@ -164,7 +164,7 @@ fn round(cluster: Option<&str>, crowd: &StandIn) -> Round {
 /// The body of a sync by which everybody gets the account of a prefix and their number.
 fn rows(prefix: &str) -> String {
     let rows: Vec<Value> = (1..=PEOPLE)
-        .map(|number| json!({ "email": of_a_crowd(number).email, "external_id": format!("{prefix}{number}") }))
+        .map(|number| json!({ "email": generated_employee(number).email, "external_id": format!("{prefix}{number}") }))
         .collect();
     json!({ "provider": "slack", "mappings": rows }).to_string()
 }

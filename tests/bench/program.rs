@@ -13,27 +13,27 @@ use jackfield_test_support::{guests, slack::CHANNEL};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{stand_in::StandIn, wire::Wire};
+use crate::{http_connection::HttpConnection, slack_thread::SlackThread};
 
 /// The path of the connection that is asked about.
 pub(crate) const SLACK: &str = "/api/admin/connections/slack";
 
 /// A folder with data and plugins, on which the program is started again and again.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct BenchInstallation {
     folder: TempDir,
     address: SocketAddr,
     settings: Vec<(&'static str, String)>,
 }
 
-impl Place {
+impl BenchInstallation {
     /// A fresh place, with Slack's component alone.
-    pub(crate) fn new(slack: &StandIn) -> Self {
+    pub(crate) fn new(slack: &SlackThread) -> Self {
         Self::on(slack, None)
     }
 
     /// A fresh place where nothing is approved by itself but what was shipped.
-    pub(crate) fn approving(slack: &StandIn) -> Self {
+    pub(crate) fn approving(slack: &SlackThread) -> Self {
         let mut place = Self::new(slack);
         place.settings.push(("JACKFIELD_PLUGINS_TRUST", "approve".to_owned()));
         place
@@ -45,11 +45,11 @@ impl Place {
     }
 
     /// A fresh place with a database of its own, or with the one at this address.
-    pub(crate) fn on(slack: &StandIn, database: Option<&str>) -> Self {
+    pub(crate) fn on(slack: &SlackThread, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plugins = folder.path().join("plugins");
         fs::create_dir(&plugins).expect("a plugins' folder");
-        fs::write(plugins.join("slack.wasm"), guests::built("slack")).expect("a component is dropped in");
+        fs::write(plugins.join("slack.wasm"), guests::read_component("slack")).expect("a component is dropped in");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = free.local_addr().expect("an address");
         let mut settings = vec![
@@ -76,7 +76,7 @@ impl Place {
         let child = command.spawn().expect("the program starts");
         let mut program = Program { child, address: self.address, ready: Duration::ZERO };
         loop {
-            let asked = Wire::connect(self.address).and_then(|mut wire| {
+            let asked = HttpConnection::connect(self.address).and_then(|mut wire| {
                 wire.send("GET", "/readyz", "", "")?;
                 wire.answer()
             });
@@ -120,8 +120,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn wire(&self) -> Wire {
-        Wire::connect(self.address).expect("the service takes a connection")
+    pub(crate) fn wire(&self) -> HttpConnection {
+        HttpConnection::connect(self.address).expect("the service takes a connection")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -138,7 +138,7 @@ impl Program {
     }
 
     /// Connects Slack.
-    pub(crate) fn connect(&self, slack: &StandIn, token: &str) {
+    pub(crate) fn connect(&self, slack: &SlackThread, token: &str) {
         let body = json!({"bot_token": slack.token, "channel_id": CHANNEL}).to_string();
         self.ask("PUT", SLACK, token, &body);
     }

@@ -35,7 +35,7 @@ const CALLS: usize = 200;
 const WARM_UP: usize = 50;
 
 /// One provider with a stand-in that knows its credential.
-struct Case {
+struct ProviderCase {
     key: &'static str,
     id: &'static str,
     hosts: Vec<&'static str>,
@@ -50,7 +50,7 @@ struct Case {
 }
 
 /// The stand-ins, which answer for as long as this lives.
-struct StandIns {
+struct ProviderStandIns {
     slack: slack::Slack,
     xero: xero::Xero,
     productive: productive::Productive,
@@ -65,7 +65,8 @@ pub(crate) fn load_warm(report: &mut Report) {
     const STARTS: usize = 11;
     let folder = tempfile::tempdir().expect("a folder");
     for id in IDS {
-        std::fs::write(folder.path().join(format!("{id}.wasm")), guests::built(id)).expect("a component is dropped in");
+        std::fs::write(folder.path().join(format!("{id}.wasm")), guests::read_component(id))
+            .expect("a component is dropped in");
     }
     let key = Secret::new([7_u8; 32]);
     let runtime = Runtime::new().expect("a runtime");
@@ -96,7 +97,7 @@ pub(crate) fn load_warm(report: &mut Report) {
 pub(crate) fn tax(report: &mut Report) {
     let upstreams = Runtime::new().expect("a runtime");
     let stand_ins = upstreams.block_on(async {
-        StandIns {
+        ProviderStandIns {
             slack: slack::Slack::start().await,
             xero: xero::Xero::start().await,
             productive: productive::Productive::start().await,
@@ -116,7 +117,7 @@ pub(crate) fn tax(report: &mut Report) {
     );
 }
 
-fn cases(all: &StandIns) -> Vec<Case> {
+fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
     let token = || marked::secret("");
     let slack_token = marked::secret("xoxb-");
     all.slack.token(&slack_token);
@@ -134,7 +135,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
         .promote(google_workspace::ADMIN);
     let google_token = all.google.access_token(Some(google_workspace::ADMIN), &google_workspace::SCOPES);
     vec![
-        Case {
+        ProviderCase {
             key: "providers.slack.health_tax_us",
             id: "slack",
             hosts: vec!["slack.com"],
@@ -146,7 +147,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
             native: healthy::<Slack>,
             manifest: Slack::describe,
         },
-        Case {
+        ProviderCase {
             key: "providers.xero.health_tax_us",
             id: "xero",
             hosts: xero::HOSTS.to_vec(),
@@ -158,7 +159,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
             native: healthy::<Xero>,
             manifest: Xero::describe,
         },
-        Case {
+        ProviderCase {
             key: "providers.productive.health_tax_us",
             id: "productive",
             hosts: vec![productive::HOST],
@@ -170,7 +171,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
             native: healthy::<Productive>,
             manifest: Productive::describe,
         },
-        Case {
+        ProviderCase {
             key: "providers.google-workspace.health_tax_us",
             id: "google-workspace",
             hosts: google_workspace::HOSTS.to_vec(),
@@ -185,7 +186,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
             native: healthy::<GoogleWorkspace>,
             manifest: GoogleWorkspace::describe,
         },
-        Case {
+        ProviderCase {
             key: "providers.remote.health_tax_us",
             id: "remote",
             hosts: vec![remote::PRODUCTION],
@@ -197,7 +198,7 @@ fn cases(all: &StandIns) -> Vec<Case> {
             native: healthy::<Remote>,
             manifest: Remote::describe,
         },
-        Case {
+        ProviderCase {
             key: "providers.scrapin.health_tax_us",
             id: "scrapin",
             hosts: vec![scrapin::HOST],
@@ -218,7 +219,7 @@ fn healthy<P: Provider>(connection: &Connection) {
 }
 
 /// The middle difference of the rounds' medians, and of their 99th percentiles.
-fn one(runtime: &Runtime, case: &Case) -> (f64, f64) {
+fn one(runtime: &Runtime, case: &ProviderCase) -> (f64, f64) {
     let (sandbox, component) = runtime.block_on(load(case));
     let credentials = match case.secret_field {
         Some(field) => Credentials::new().field(field, &case.secret),
@@ -260,7 +261,7 @@ fn times(mut call: impl FnMut() -> Duration) -> Samples {
     samples
 }
 
-async fn timed(sandbox: &Sandbox, component: &Component, case: &Case) -> Samples {
+async fn timed(sandbox: &Sandbox, component: &Component, case: &ProviderCase) -> Samples {
     let mut samples = Samples::default();
     for number in 0..WARM_UP + CALLS {
         let begun = Instant::now();
@@ -275,17 +276,17 @@ async fn timed(sandbox: &Sandbox, component: &Component, case: &Case) -> Samples
     samples
 }
 
-async fn load(case: &Case) -> (Sandbox, Component) {
+async fn load(case: &ProviderCase) -> (Sandbox, Component) {
     let target = format!("http://{}", case.address).parse::<url::Url>().expect("an address is a URL");
     let reroutes = case.hosts.iter().map(|host| ((*host).to_owned(), target.clone())).collect();
     let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
     let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");
-    let component = sandbox.load(guests::built(case.id)).await.expect("the component loads");
+    let component = sandbox.load(guests::read_component(case.id)).await.expect("the component loads");
     (sandbox, component)
 }
 
 /// What the service makes for each call, with every credential that an endpoint declares at hand.
-fn call(component: &Component, case: &Case) -> Call {
+fn call(component: &Component, case: &ProviderCase) -> Call {
     let mut credentials: Vec<(CredentialSource, Secret<String>)> = Vec::new();
     for attachment in component.endpoints.iter().filter_map(|endpoint| endpoint.credential.as_ref()) {
         if !credentials.iter().any(|(source, _)| *source == attachment.source) {

@@ -28,7 +28,7 @@ pub(crate) fn requests(report: &mut Report) {
             .start()
             .await;
         let clock = app.clock.clone();
-        xero.follow(move || clock.now().as_second());
+        xero.follow_clock(move || clock.now().as_second());
         let begun = app.get("/api/admin/connections/xero/auth-url").await.ok();
         let landing = xero.authorize(begun["url"].as_str().expect("a URL")).allow(&[TENANT]);
         let body = json!({ "code": landing.code, "state": landing.state });

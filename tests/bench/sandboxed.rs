@@ -7,7 +7,7 @@ use jackfield_egress::{CallPermissions, Egress, EgressConfig, RequestBudget};
 use jackfield_sandbox::{Cache, Call, CallError, CheckHealth, Component, Limits, ListUsers, ProviderError, Sandbox};
 use jackfield_test_support::{guests, slack::CHANNEL};
 
-use crate::stand_in::StandIn;
+use crate::slack_thread::SlackThread;
 
 /// The component, ready to be called; a clone is the same one.
 #[derive(Clone, Debug)]
@@ -20,14 +20,14 @@ pub(crate) struct Sandboxed {
 
 impl Sandboxed {
     /// Makes the sandbox with the limits of the service, and compiles the component that was built.
-    pub(crate) async fn start(slack: &StandIn) -> Self {
+    pub(crate) async fn start(slack: &SlackThread) -> Self {
         let target = slack.url().parse().expect("an address is a URL");
         let reroutes = BTreeMap::from([("slack.com".to_owned(), target)]);
         let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
         let limits = Limits::default();
         let requests = limits.requests;
         let sandbox = Sandbox::new(limits, egress, Cache::none()).expect("a sandbox");
-        let component = sandbox.load(guests::built("slack")).await.expect("the component loads");
+        let component = sandbox.load(guests::read_component("slack")).await.expect("the component loads");
         Self { sandbox, component, requests, token: slack.token.clone() }
     }
 

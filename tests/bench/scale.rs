@@ -9,10 +9,10 @@ use jackfield_test_support::guests;
 use serde_json::json;
 
 use crate::{
-    program::{Place, Program},
+    program::{BenchInstallation, Program},
     report::{Report, Target},
     samples::Samples,
-    stand_in::StandIn,
+    slack_thread::SlackThread,
 };
 
 /// Letters of which two make a name; none of them passes for another.
@@ -26,7 +26,7 @@ const CALLS: usize = 2_000;
 const WARM_UP: usize = 200;
 
 /// Measures the program twice: with one made component and Slack's, and with a hundred more.
-pub(crate) fn hundred(slack: &StandIn, report: &mut Report) {
+pub(crate) fn hundred(slack: &SlackThread, report: &mut Report) {
     let names: Vec<String> =
         LETTERS.chars().flat_map(|one| LETTERS.chars().map(move |two| format!("made-{one}{two}"))).collect();
     let few = measure(slack, &names[..1]);
@@ -55,14 +55,14 @@ struct Measured {
     call_us: f64,
 }
 
-fn measure(slack: &StandIn, names: &[String]) -> Measured {
-    let place = Place::new(slack);
+fn measure(slack: &SlackThread, names: &[String]) -> Measured {
+    let place = BenchInstallation::new(slack);
     for name in names {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(name);
         manifest["title"] = json!(name);
         let file = place.plugins().join(format!("{name}.wasm"));
-        fs::write(file, guests::describing(&manifest)).expect("a component is dropped in");
+        fs::write(file, guests::with_manifest(&manifest)).expect("a component is dropped in");
     }
     // The first start compiles them all.
     drop(place.serve());
@@ -78,7 +78,7 @@ fn measure(slack: &StandIn, names: &[String]) -> Measured {
 }
 
 /// The median of a health call of one component.
-fn call(place: &Place, program: &Program, name: &str) -> f64 {
+fn call(place: &BenchInstallation, program: &Program, name: &str) -> f64 {
     let token = place.token();
     let path = format!("/api/admin/connections/{name}");
     program.ask("PUT", &path, &token, &json!({ "token": "a-token-of-eight" }).to_string());

@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
-    program::{Place, Program, SLACK},
+    program::{BenchInstallation, Program, SLACK},
     report::{Report, Target},
     samples::Samples,
-    stand_in::StandIn,
+    slack_thread::SlackThread,
 };
 
 /// How often the program is started each way.
@@ -27,11 +27,11 @@ const LATENCY: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 5;
 
 /// From the program's start to the first `/readyz` that says yes, and what it holds in memory a second later.
-pub(crate) fn start(slack: &StandIn, report: &mut Report) {
+pub(crate) fn start(slack: &SlackThread, report: &mut Report) {
     let (mut cold, mut warm) = (Samples::default(), Samples::default());
     let (mut cold_rss, mut warm_rss) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
-        let place = Place::new(slack);
+        let place = BenchInstallation::new(slack);
         for (times, memory) in [(&mut cold, &mut cold_rss), (&mut warm, &mut warm_rss)] {
             let program = place.serve();
             times.add(program.ready);
@@ -55,7 +55,7 @@ pub(crate) fn start(slack: &StandIn, report: &mut Report) {
 }
 
 /// An answer from the store alone, over a kept connection: caller, database and JSON, as the client sees it.
-pub(crate) fn overhead(slack: &StandIn, report: &mut Report) {
+pub(crate) fn overhead(slack: &SlackThread, report: &mut Report) {
     let (_place, program, token) = connected(slack);
     let mut wire = program.wire();
     let path = format!("{SLACK}/status");
@@ -75,7 +75,7 @@ pub(crate) fn overhead(slack: &StandIn, report: &mut Report) {
 }
 
 /// 1,000 pages of users at once from a provider that takes a second, and the memory that they take.
-pub(crate) fn flight(slack: &StandIn, report: &mut Report) {
+pub(crate) fn flight(slack: &SlackThread, report: &mut Report) {
     let rounds: Vec<Flight> = (0..ROUNDS).map(|_| one_flight(slack)).collect();
     let middle = |of: fn(&Flight) -> f64| rounds.iter().map(of).collect::<Samples>();
     let times = middle(|flight| flight.time_ms);
@@ -96,7 +96,7 @@ struct Flight {
     peak_kib: f64,
 }
 
-fn one_flight(slack: &StandIn) -> Flight {
+fn one_flight(slack: &SlackThread) -> Flight {
     let (_place, program, token) = connected(slack);
     let path = format!("{SLACK}/users?limit=200");
     // A first call, so that what is made once does not count as growth.
@@ -143,8 +143,8 @@ fn one_flight(slack: &StandIn) -> Flight {
 }
 
 /// The program with Slack connected.
-fn connected(slack: &StandIn) -> (Place, Program, String) {
-    let place = Place::new(slack);
+fn connected(slack: &SlackThread) -> (BenchInstallation, Program, String) {
+    let place = BenchInstallation::new(slack);
     let program = place.serve();
     let token = place.token();
     program.connect(slack, &token);

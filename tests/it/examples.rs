@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// An example, and the API that it is written for.
 #[derive(Clone, Copy)]
-struct Example {
+struct ExampleCase {
     id: &'static str,
     host: &'static str,
     token: &'static str,
@@ -20,7 +20,7 @@ struct Example {
     people: (&'static str, &'static str),
 }
 
-const JAVASCRIPT: Example = Example {
+const JAVASCRIPT: ExampleCase = ExampleCase {
     id: "acme-crew",
     host: "api.acme-crew.example",
     token: "crew_",
@@ -28,7 +28,7 @@ const JAVASCRIPT: Example = Example {
     people: ("/v1/people", "people"),
 };
 
-const PYTHON: Example = Example {
+const PYTHON: ExampleCase = ExampleCase {
     id: "acme-desk",
     host: "api.acme-desk.example",
     token: "desk_",
@@ -36,7 +36,7 @@ const PYTHON: Example = Example {
     people: ("/v1/agents", "agents"),
 };
 
-impl Example {
+impl ExampleCase {
     /// The API: it knows one token, and echoes whatever came as one.
     fn answer(self, request: &ReceivedRequest, token: &str) -> StandInResponse {
         let came = request.header("authorization").unwrap_or("nothing");
@@ -67,7 +67,7 @@ impl Example {
 
     async fn works(self) {
         // Left out where its tools could not be had; the command's last line says so.
-        if guests::is_left_out(self.id) {
+        if guests::is_skipped(self.id) {
             return;
         }
         let token = marked::secret(self.token);
@@ -85,7 +85,7 @@ impl Example {
 
         let path = format!("/api/admin/connections/{}", self.id);
         let wrong = app.put(&path, json!({ "api_token": marked::secret(self.token) })).await;
-        let _ = wrong.refused(422, "credential_rejected");
+        let _ = wrong.problem(422, "credential_rejected");
         let connected = app.put(&path, json!({ "api_token": token })).await.ok();
         assert_eq!(connected, json!({ "ok": true, "org_name": "Acme, asked with Bearer [secret]" }));
         let health = app.get(&format!("{path}/health")).await.ok();

@@ -2,21 +2,23 @@
 
 mod activity;
 mod audit;
-mod bodies;
 mod callers;
 mod catalog;
 mod connect;
 mod console;
+mod contract_versions;
+mod disconnect_preview;
 mod events;
 mod failures;
-mod foresight;
 mod google_workspace;
 mod health;
 mod hostile;
 mod jwt;
-mod key;
 mod mappings;
+mod mappings_csv;
+mod master_key;
 mod matching;
+mod new_plugin;
 mod oauth;
 mod oidc;
 mod openapi;
@@ -26,15 +28,13 @@ mod providers;
 mod races;
 mod refresh;
 mod remote;
+mod request_bodies;
 mod scrapin;
 mod search;
 mod service;
 mod session;
-mod seventh;
-mod sheets;
-mod typed;
+mod token_plugins;
 mod users;
-mod versions;
 
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},

@@ -3,8 +3,8 @@
 mod catalog;
 mod commands;
 mod documents;
-mod dropped_in;
 mod kill;
+mod plugin_lifecycle;
 pub(crate) mod program;
 mod refresh_kill;
 mod signin;

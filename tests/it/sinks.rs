@@ -18,13 +18,13 @@ fn no_marked_secret_reaches_a_sink() {
         return;
     }
     let mut secrets = Vec::new();
-    for file in files(&marked::notes().expect("a whole run names its sinks")) {
+    for file in files(&marked::records_folder().expect("a whole run names its sinks")) {
         secrets.extend(fs::read_to_string(file).expect("the notes").lines().map(str::to_owned));
     }
     assert!(secrets.len() > 50, "only {} secrets were marked", secrets.len());
     let patterns: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).map(|(_, dress)| dress).collect();
     let search = AhoCorasick::new(&patterns).expect("patterns");
-    let mut sinks = files(&marked::sinks().expect("a whole run names its sinks"));
+    let mut sinks = files(&marked::sinks_folder().expect("a whole run names its sinks"));
     if let Some(cluster) = env::var_os("JACKFIELD_TEST_POSTGRES_DATA") {
         sinks.extend(files(Path::new(&cluster)));
     }

@@ -102,7 +102,8 @@ fn the_host_names_no_provider() {
 
 #[test]
 fn every_file_opens_with_a_doc_comment() {
-    let says = |file: &Source| file.text.lines().take(3).any(|line| line.starts_with("//!") || line.starts_with("#!["));
+    let says =
+        |file: &SourceFile| file.text.lines().take(3).any(|line| line.starts_with("//!") || line.starts_with("#!["));
     assert_none("each file opens with one `//!` sentence", &paths(|file| !says(file)));
 }
 
@@ -159,19 +160,19 @@ fn a_word_is_found_only_as_a_whole_word() {
 }
 
 /// One source file, with its path from the root of the checkout.
-struct Source {
+struct SourceFile {
     path: String,
     text: String,
 }
 
 /// A crate of the host and everything that it depends on outside its tests.
-struct Manifest {
+struct CrateManifest {
     name: String,
     dependencies: BTreeSet<String>,
 }
 
 /// The manifests of the crates of the host.
-fn host_manifests() -> Vec<Manifest> {
+fn host_manifests() -> Vec<CrateManifest> {
     let metadata = std::process::Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
@@ -185,7 +186,7 @@ fn host_manifests() -> Vec<Manifest> {
         .map(|package| {
             let all = package["dependencies"].as_array().expect("dependencies").iter();
             let kept = all.filter(|dependency| dependency["kind"].as_str() != Some("dev"));
-            Manifest {
+            CrateManifest {
                 name: package["name"].as_str().expect("a name").to_owned(),
                 dependencies: kept.filter_map(|dependency| dependency["name"].as_str().map(str::to_owned)).collect(),
             }
@@ -199,7 +200,7 @@ fn assert_none(rule: &str, broken: &[String]) {
 }
 
 /// The files for which `is_broken`, each with its number of lines.
-fn paths(is_broken: impl Fn(&Source) -> bool) -> Vec<String> {
+fn paths(is_broken: impl Fn(&SourceFile) -> bool) -> Vec<String> {
     let broken = sources().into_iter().filter(|file| is_broken(file));
     broken.map(|file| format!("{} ({} lines)", file.path, file.text.lines().count())).collect()
 }
@@ -209,7 +210,7 @@ fn root() -> PathBuf {
 }
 
 /// Every `.rs` file of the checkout, except build output and hidden folders.
-fn sources() -> Vec<Source> {
+fn sources() -> Vec<SourceFile> {
     let root = root();
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
@@ -221,7 +222,7 @@ fn sources() -> Vec<Source> {
                 folders.push(entry.path());
             } else if kind.is_file() && name.ends_with(".rs") {
                 let path = entry.path().strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
-                files.push(Source { path, text: fs::read_to_string(entry.path()).expect("a text") });
+                files.push(SourceFile { path, text: fs::read_to_string(entry.path()).expect("a text") });
             }
         }
     }

@@ -14,8 +14,9 @@ const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
 /// The modules of the binary `it` that do not depend on the database. They run once, and all others once per database.
 ///
-/// `http::catalog::checked` tests the child process that checks components, `http::hostile` tests the sandbox.
-const WITHOUT_DATABASE: [&str; 6] = ["author", "examples", "http::catalog::checked", "http::hostile", "pure", "tidy"];
+/// `http::catalog::check_process` tests the child process that checks components, `http::hostile` tests the sandbox.
+const WITHOUT_DATABASE: [&str; 6] =
+    ["author", "examples", "http::catalog::check_process", "http::hostile", "pure", "tidy"];
 
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

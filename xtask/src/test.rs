@@ -142,7 +142,7 @@ impl TestRun<'_> {
             ("JACKFIELD_TEST_COMPONENTS", self.checkout.components().display().to_string()),
             ("JACKFIELD_TEST_DATABASE", database.to_owned()),
             ("JACKFIELD_TEST_SINKS", sinks.display().to_string()),
-            ("JACKFIELD_TEST_LEFT_OUT", self.skipped.iter().map(|example| example.id).collect::<Vec<_>>().join(",")),
+            ("JACKFIELD_TEST_SKIPPED", self.skipped.iter().map(|example| example.id).collect::<Vec<_>>().join(",")),
         ])
     }
 

@@ -70,7 +70,7 @@ async fn several_organisations_are_a_choice_and_each_has_its_own_people() {
     assert_eq!(count_users(&xero, &token, "t-uk"), Ok((active, PEOPLE)));
     // Without a payroll these are the users of the books. Some of them were removed.
     assert_eq!(count_users(&xero, &token, "t-us"), Ok((10, 12)));
-    xero.without_payroll(TENANT);
+    xero.remove_payroll(TENANT);
     assert_eq!(count_users(&xero, &token, TENANT), Ok((10, 12)));
 
     let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant("t-uk")));
@@ -84,13 +84,13 @@ async fn each_way_to_lose_access_has_its_own_error() {
     let token = xero.access_token("app", &[TENANT, "t-uk"]);
     let health = |tenant| call(&xero, &token, || Xero::health(&with_tenant(tenant))).unwrap_err();
 
-    xero.take_role("t-uk");
+    xero.remove_role("t-uk");
     assert!(matches!(health("t-uk"), Error::Forbidden(_)));
-    xero.cut_off("t-uk");
+    xero.disconnect_all_apps("t-uk");
     assert!(matches!(health("t-uk"), Error::Unauthorized(_)));
-    xero.withhold("accounting.settings.read");
+    xero.withhold_scope("accounting.settings.read");
     assert_eq!(health(TENANT), Error::forbidden("accounting.settings.read"));
-    xero.turn(31 * 60);
+    xero.shift_clock(31 * 60);
     assert_eq!(health(TENANT), Error::unauthorized("TokenExpired"));
     xero.revoke("app");
     assert_eq!(health(TENANT), Error::unauthorized("AuthenticationUnsuccessful"));
@@ -103,8 +103,8 @@ async fn limits_and_outages_are_never_unauthorized() {
     let xero = start_stand_in().await;
     let token = xero.access_token("app", &[TENANT]);
     for (fail, expected) in [
-        (xero::too_many("day", Some(43_200)), Error::rate_limited(43_200)),
-        (xero::too_many("concurrent", None), Error::rate_limited(60)),
+        (xero::rate_limit_failure("day", Some(43_200)), Error::rate_limited(43_200)),
+        (xero::rate_limit_failure("concurrent", None), Error::rate_limited(60)),
         (Failure::Status(503), Error::upstream(503, "")),
     ] {
         xero.fail_next(1, fail);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jackfield_test_support::{guests, slack::Slack};
 use serde_json::Value;
 
-use crate::process::program::{Installation, printed};
+use crate::process::program::{Installation, output_text};
 
 /// The shipped providers, and the values that their recordings go with.
 const SHIPPED: [(&str, &[&str]); 6] = [
@@ -26,7 +26,7 @@ fn fixtures(name: &str) -> String {
 }
 
 fn cases(output: &std::process::Output) -> Vec<Value> {
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", printed(output)));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", output_text(output)));
     report["cases"].as_array().expect("cases").clone()
 }
 
@@ -57,7 +57,7 @@ async fn a_third_party_plugin_passes_every_conformance_case() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     let file = guests::component_path("guests/example").display().to_string();
     let checked = place.run(&["plugin", "check", "--conformance", &file]);
-    assert!(checked.status.success(), "{}", printed(&checked));
+    assert!(checked.status.success(), "{}", output_text(&checked));
     let folder = place.folder.path().join("fixtures");
     std::fs::create_dir(&folder).expect("a folder");
     let page = "GET https://api.acme-hr.example/v1/people?page=1\n\nHTTP/1.1 200\n\n\
@@ -69,7 +69,7 @@ async fn a_third_party_plugin_passes_every_conformance_case() {
     let of = |name: &str| cases.iter().find(|case| case["case"] == name && case["operation"] == "list-users");
     assert_eq!(of("users without email").expect("tried")["came"], "1 users");
     assert_eq!(of("the same page forever").expect("tried")["verdict"], "note", "page numbers count up");
-    assert!(checked.status.success(), "{}", printed(&checked));
+    assert!(checked.status.success(), "{}", output_text(&checked));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_failed_check_names_its_case() {
     };
     for (behaviour, why) in [("panic", "plugin_fault"), ("bad-report", "plugin_fault"), ("echo", "a success")] {
         let checked = with(behaviour);
-        assert_eq!(checked.status.code(), Some(1), "{behaviour}: {}", printed(&checked));
+        assert_eq!(checked.status.code(), Some(1), "{behaviour}: {}", output_text(&checked));
         let broken: Vec<Value> = cases(&checked).into_iter().filter(|case| case["verdict"] == "broken").collect();
         let told = |case: &Value| case["why"].as_str().is_some_and(|told| told.contains(why));
         assert!(broken.iter().any(|case| case["operation"] == "health" && told(case)), "{behaviour}: {broken:#?}");

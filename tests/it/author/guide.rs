@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use super::new::BuildFolder;
-use crate::process::program::{binary, free_port, printed};
+use crate::process::program::{binary_path, free_port, output_text};
 
 /// The blocks of commands of a page, in order.
 fn blocks(page: &str) -> Vec<String> {
@@ -65,7 +65,7 @@ fn every_command_in_the_guide_works_as_printed() {
         command.env_remove(name);
     }
     let followed = command.output().expect("a shell");
-    let words = printed(&followed);
+    let words = output_text(&followed);
     assert!(followed.status.success(), "{words}");
     for told in [
         "4 passed",

@@ -8,7 +8,7 @@ use std::{
 
 use jackfield_test_support::slack::Slack;
 
-use crate::process::program::{Installation, printed};
+use crate::process::program::{Installation, output_text};
 
 /// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
 fn cargo(folder: &Path, target: &BuildFolder, arguments: &[&str]) -> Output {
@@ -46,22 +46,22 @@ impl BuildFolder {
 async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-people"]);
-    assert!(made.status.success(), "{}", printed(&made));
+    assert!(made.status.success(), "{}", output_text(&made));
     let folder = place.folder.path().join("acme-people");
     for file in ["Cargo.toml", "README.md", ".gitignore", "src/lib.rs", "sdk/Cargo.toml", "wit/provider.wit"] {
         assert!(folder.join(file).is_file(), "{file} is missing");
     }
     let target = BuildFolder::alone();
     let tested = cargo(&folder, &target, &["test"]);
-    assert!(tested.status.success(), "{}", printed(&tested));
-    assert!(printed(&tested).contains("4 passed"), "{}", printed(&tested));
-    assert!(!printed(&tested).contains("warning"), "{}", printed(&tested));
+    assert!(tested.status.success(), "{}", output_text(&tested));
+    assert!(output_text(&tested).contains("4 passed"), "{}", output_text(&tested));
+    assert!(!output_text(&tested).contains("warning"), "{}", output_text(&tested));
     let built = cargo(&folder, &target, &["build", "--release", "--target", "wasm32-wasip2"]);
-    assert!(built.status.success(), "{}", printed(&built));
+    assert!(built.status.success(), "{}", output_text(&built));
     let component = target.folder.join("wasm32-wasip2/release/acme_people_provider.wasm").display().to_string();
     let checked = place.run(&["plugin", "check", &component]);
-    assert!(checked.status.success(), "{}", printed(&checked));
-    assert!(printed(&checked).contains("acme-people 0.1.0 can be approved"), "{}", printed(&checked));
+    assert!(checked.status.success(), "{}", output_text(&checked));
+    assert!(output_text(&checked).contains("acme-people 0.1.0 can be approved"), "{}", output_text(&checked));
 
     let again = place.run(&["plugin", "new", "acme-people"]);
     assert_eq!(again.status.code(), Some(1), "what is there is not written over");
@@ -87,18 +87,18 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
         [("acme-js", "js", "componentize-js", in_js.as_slice()), ("acme-py", "python", "componentize-py", &in_python)]
     {
         let made = place.run(&["plugin", "new", name, "--lang", language]);
-        assert!(made.status.success(), "{}", printed(&made));
+        assert!(made.status.success(), "{}", output_text(&made));
         let folder = place.folder.path().join(name);
         let readme = std::fs::read_to_string(folder.join("README.md")).expect("a README");
         assert!(readme.contains(tool) || language == "js", "{readme}");
         let Ok(built) = Command::new(tool).args(arguments).current_dir(&folder).output() else {
-            eprintln!("LEFT OUT: no `{tool}` in the PATH, so the template for {language} was not built");
+            eprintln!("SKIPPED: no `{tool}` in the PATH, so the template for {language} was not built");
             continue;
         };
-        assert!(built.status.success(), "{}", printed(&built));
+        assert!(built.status.success(), "{}", output_text(&built));
         let component = folder.join(format!("{name}.wasm")).display().to_string();
         let checked = place.run(&["plugin", "check", &component]);
-        assert!(printed(&checked).contains(&format!("{name} 0.1.0 can be approved")), "{}", printed(&checked));
+        assert!(output_text(&checked).contains(&format!("{name} 0.1.0 can be approved")), "{}", output_text(&checked));
     }
 }
 
@@ -106,10 +106,12 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
 async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     let made = place.run(&["plugin", "new", "acme-js", "--lang", "js"]);
-    assert!(made.status.success(), "{}", printed(&made));
+    assert!(made.status.success(), "{}", output_text(&made));
     let folder = place.folder.path().join("acme-js");
     match Command::new("node").args(["--test", "test/"]).current_dir(folder).output() {
-        Ok(tested) => assert!(tested.status.success() && printed(&tested).contains("pass 3"), "{}", printed(&tested)),
-        Err(_) => eprintln!("LEFT OUT: no `node` in the PATH, so the template's own test was not run"),
+        Ok(tested) => {
+            assert!(tested.status.success() && output_text(&tested).contains("pass 3"), "{}", output_text(&tested))
+        }
+        Err(_) => eprintln!("SKIPPED: no `node` in the PATH, so the template's own test was not run"),
     }
 }

@@ -5,14 +5,14 @@ use std::{fs, path::Path};
 use jackfield_test_support::{guests, marked, slack::Slack, xero::Xero};
 use serde_json::{Value, json};
 
-use crate::process::program::{Installation, printed};
+use crate::process::program::{Installation, output_text};
 
 fn path(name: &str) -> String {
     guests::component_path(name).display().to_string()
 }
 
 fn json_of(output: &std::process::Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", printed(output)))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output_text(output)))
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn every_finding_about_a_file_suggests_a_fix() {
         }
         let file = file.display().to_string();
         let checked = place.run(&["plugin", "check", &file]);
-        let words = printed(&checked);
+        let words = output_text(&checked);
         assert_eq!(checked.status.code(), Some(1), "{name}: {words}");
         assert!(words.contains(word), "{name}: {words}");
         assert_eq!(words.matches("✗ ").count(), findings, "{name}: {words}");
@@ -57,7 +57,7 @@ async fn a_plugin_that_can_be_approved_passes_the_check() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     for name in ["slack", "xero", "google-workspace", "guests/example"] {
         let checked = place.run(&["plugin", "check", &path(name)]);
-        assert!(checked.status.success(), "{}", printed(&checked));
+        assert!(checked.status.success(), "{}", output_text(&checked));
         let checked = json_of(&place.run(&["plugin", "check", &path(name), "--json"]));
         assert_eq!((&checked["ok"], &checked["contract"]), (&json!(true), &json!("0.1.0")), "{checked}");
     }
@@ -66,7 +66,7 @@ async fn a_plugin_that_can_be_approved_passes_the_check() {
 #[tokio::test]
 async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
     let place = Installation::with_slack(&*Slack::start().await).await;
-    let shown = printed(&place.run(&["plugin", "inspect", &path("xero")]));
+    let shown = output_text(&place.run(&["plugin", "inspect", &path("xero")]));
     for words in [
         "the browser is sent to https://login.xero.com/identity/connect/authorize",
         "tokens come from https://identity.xero.com/connect/token",
@@ -78,7 +78,7 @@ async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
     ] {
         assert!(shown.contains(words), "{words} is missing in\n{shown}");
     }
-    let shown = printed(&place.run(&["plugin", "inspect", &path("google-workspace")]));
+    let shown = output_text(&place.run(&["plugin", "inspect", &path("google-workspace")]));
     assert!(shown.contains("connects with a service account key, in the field `service_account_key`"), "{shown}");
     let shown = json_of(&place.run(&["plugin", "inspect", &path("slack"), "--json"]));
     assert_eq!(shown["manifest"]["id"], "slack");
@@ -96,7 +96,7 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     let arguments =
         ["plugin", "try", &file, "--dev", "--field", &field, "--field", "channel_id=C0GENERAL", "list-users"];
     let tried = place.run(&arguments);
-    let words = printed(&tried);
+    let words = output_text(&tried);
     assert!(tried.status.success(), "{words}");
     for shown in ["POST https://slack.com/api/users.list", "authorization: Bearer [secret]", "→ 200, ", "\"users\""] {
         assert!(words.contains(shown), "{shown} is missing in\n{words}");
@@ -118,8 +118,8 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
     slack.revoke(&token);
     let tried = place.run(&[&arguments[..8], &["connect"]].concat());
     assert_eq!(tried.status.code(), Some(1));
-    assert!(printed(&tried).contains("credential_rejected"), "{}", printed(&tried));
-    assert!(!printed(&tried).contains(&token[5..]));
+    assert!(output_text(&tried).contains("credential_rejected"), "{}", output_text(&tried));
+    assert!(!output_text(&tried).contains(&token[5..]));
 }
 
 #[tokio::test]
@@ -130,10 +130,10 @@ async fn a_wrong_argument_is_named_and_nothing_is_sent() {
     let tried = place.run(&["plugin", "try", &file, "--dev", "--field", "bot_token=short", "health"]);
     assert_eq!(tried.status.code(), Some(1));
     for words in ["--field bot_token=…: is shorter", "--field channel_id=…: is required"] {
-        assert!(printed(&tried).contains(words), "{}", printed(&tried));
+        assert!(output_text(&tried).contains(words), "{}", output_text(&tried));
     }
     let without = place.run(&["plugin", "try", &file, "health"]);
-    assert_eq!(without.status.code(), Some(2), "a reroute needs --dev: {}", printed(&without));
+    assert_eq!(without.status.code(), Some(2), "a reroute needs --dev: {}", output_text(&without));
     let nonsense = place.run(&["plugin", "try", &file, "--dev", "destroy"]);
     assert_eq!(nonsense.status.code(), Some(2));
     assert!(slack.requests().is_empty());
@@ -171,10 +171,14 @@ async fn a_token_argument_replaces_an_oauth_grant() {
     fs::write(&secret, format!("{token}\n")).expect("written");
     let given = format!("@{}", secret.display());
     let tried = place.run(&["plugin", "try", &path("xero"), "--dev", "--token", &given, "connect"]);
-    assert!(tried.status.success(), "{}", printed(&tried));
-    assert!(printed(&tried).contains("Acme Books") && !printed(&tried).contains(&token), "{}", printed(&tried));
+    assert!(tried.status.success(), "{}", output_text(&tried));
+    assert!(
+        output_text(&tried).contains("Acme Books") && !output_text(&tried).contains(&token),
+        "{}",
+        output_text(&tried)
+    );
     let without = place.run(&["plugin", "try", &path("xero"), "--dev", "connect"]);
-    assert!(printed(&without).contains("--token"), "{}", printed(&without));
+    assert!(output_text(&without).contains("--token"), "{}", output_text(&without));
 }
 
 /// A place where the component lies as `acme.wasm`, and a file of keys that trusts one.
@@ -240,7 +244,7 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
     assert_eq!(signing.sign(&pair, "wrong").status.code(), Some(1), "a wrong password");
     assert!(!signing.signature.exists());
     let signed = signing.sign(&pair, "pass word");
-    assert!(signed.status.success(), "{}", printed(&signed));
+    assert!(signed.status.success(), "{}", output_text(&signed));
     let good = fs::read_to_string(&signing.signature).expect("a signature");
     for broken in [good.replace("file:", "fail:"), good[..good.len() / 2].to_owned(), String::new()] {
         fs::write(&signing.signature, broken).expect("written");
@@ -278,7 +282,7 @@ async fn a_plugin_that_exceeds_the_permissions_of_its_key_needs_an_approval() {
     assert_eq!(signing.state(), "pending");
     let verified = signing.verify(&["--trusted"]);
     assert_eq!(verified.status.code(), Some(1));
-    assert!(printed(&verified).contains("the host api.acme-hr.example"), "{}", printed(&verified));
+    assert!(output_text(&verified).contains("the host api.acme-hr.example"), "{}", output_text(&verified));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn the_activity_page_shows_what_calls_did_and_used() {
             && metrics.contains(r#"jackfield_call_memory_bytes{provider="slack",operation="health"}"#),
         "{metrics}"
     );
-    let _ = app.get("/api/admin/providers/nowhere/activity").await.refused(404, "unknown_provider");
+    let _ = app.get("/api/admin/providers/nowhere/activity").await.problem(404, "unknown_provider");
 }
 
 #[tokio::test]

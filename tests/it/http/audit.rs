@@ -17,7 +17,7 @@ use super::{
 async fn every_change_and_rejection_is_audited() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
+    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     assert_eq!(app.delete(SLACK).await.status, 200);
     let audit = app.get("/api/admin/audit").await.ok();
     let lines: Vec<String> = audit["entries"]
@@ -50,7 +50,7 @@ async fn the_audit_log_is_paged() {
     let before = first["next_before"].as_i64().expect("a next page");
     let second = app.get(&format!("/api/admin/audit?limit=2&before={before}")).await.ok();
     assert_eq!(second["entries"][0]["seq"].as_i64(), Some(before - 1));
-    let _ = app.get("/api/admin/audit?limit=0").await.refused(422, "invalid_request");
+    let _ = app.get("/api/admin/audit?limit=0").await.problem(422, "invalid_request");
 }
 
 /// The actions of a page, newest first, without those of the test's own tokens.
@@ -64,13 +64,13 @@ async fn actions(app: &TestApp, query: &str) -> Vec<String> {
 async fn the_audit_log_is_filtered() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
+    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     let before = app.clock.now();
     app.clock.advance(jiff::SignedDuration::from_secs(60));
     let _ada = person(&app, "Ada", "ada@acme.example").await;
     let other = app.second_executive().await;
     let made = json!({ "name": "Bob", "email": "bob@acme.example" });
-    assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(made)).await.status, 201);
+    assert_eq!(app.send_with_token(&other, Method::POST, PEOPLE, Some(made)).await.status, 201);
     let connects = ["connection.connect", "connection.connect"];
     let whole = ["person.create", "person.create", "connection.connect", "connection.connect"];
     let late = before + jiff::SignedDuration::from_secs(1);
@@ -95,14 +95,14 @@ async fn the_audit_log_is_filtered() {
     assert_eq!(second["entries"][0]["action"], "person.create");
     assert_eq!(app.get("/api/admin/audit?action=person&limit=9").await.ok()["next_before"], json!(null));
     for query in ["outcome=perhaps", "since=yesterday", "until=1", "who=ada"] {
-        let _ = app.get(&format!("/api/admin/audit?{query}")).await.refused(400, "invalid_request");
+        let _ = app.get(&format!("/api/admin/audit?{query}")).await.problem(400, "invalid_request");
     }
-    let _ = app.get("/api/admin/audit?actor=a%00").await.refused(422, "invalid_request");
+    let _ = app.get("/api/admin/audit?actor=a%00").await.problem(422, "invalid_request");
 }
 
 async fn csv(app: &TestApp, query: &str) -> TestResponse {
     let wants = |request: reqwest::RequestBuilder| request.header("accept", "text/csv");
-    app.send_made(TestCaller::Executive, Method::GET, &format!("/api/admin/audit?{query}"), wants).await
+    app.send_request_as(TestCaller::Executive, Method::GET, &format!("/api/admin/audit?{query}"), wants).await
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn the_filtered_audit_log_exports_as_csv_without_formulas() {
     assert!(lines[1..].iter().all(|line| line.contains(told)), "{}", file.text);
     let whole = csv(&app, "").await;
     assert!(whole.text.lines().count() > 3, "{}", whole.text);
-    let _ = csv(&app, "limit=5").await.refused(422, "invalid_request");
+    let _ = csv(&app, "limit=5").await.problem(422, "invalid_request");
 }
 
 #[tokio::test]

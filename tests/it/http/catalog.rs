@@ -1,13 +1,13 @@
 //! The catalog: what arrives waits, what is approved serves, what is gone back to serves again, and each says so.
 
 mod breaker;
-mod checked;
+mod check_process;
 mod folder;
 mod imitation;
 mod shipped;
 mod signed;
-mod swap;
 mod tampered;
+mod version_change;
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ fn made_as(version: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
     manifest["version"] = json!(version);
     change(&mut manifest);
     let user = json!({ "external-id": version, "name": version, "email": null, "aliases": [], "active": true });
-    guests::listing(&manifest, &json!({ "users": [user], "next-cursor": null }))
+    guests::with_users_page(&manifest, &json!({ "users": [user], "next-cursor": null }))
 }
 
 /// A version that asks for one host more.
@@ -53,7 +53,7 @@ async fn empty() -> TestApp {
 }
 
 async fn send_in(app: &TestApp, bytes: Vec<u8>) -> TestResponse {
-    app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
+    app.send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         request.header("content-type", "application/wasm").body(bytes)
     })
     .await
@@ -117,10 +117,10 @@ async fn an_uploaded_plugin_is_pending_until_its_digest_is_approved() {
         provider["credentials"]["GET api.made.example.com/ok"],
         "place header (format Bearer {}, name Authorization), source field token"
     );
-    let _ = connect(&app).await.refused(409, "plugin_not_approved");
+    let _ = connect(&app).await.problem(409, "plugin_not_approved");
 
-    let _ = approve(&app, "made", &digest(b"another")).await.refused(409, "conflict");
-    let _ = approve(&app, "nobody", &shown).await.refused(404, "unknown_provider");
+    let _ = approve(&app, "made", &digest(b"another")).await.problem(409, "conflict");
+    let _ = approve(&app, "nobody", &shown).await.problem(404, "unknown_provider");
     assert_eq!(entry(&app, "made").await["state"], "pending");
     let approved = approve(&app, "made", &shown).await.ok();
     assert_eq!((&approved["ok"], &approved["provider"]["state"]), (&json!(true), &json!("approved")));
@@ -176,7 +176,7 @@ async fn a_plugin_rolls_back_and_forward_again() {
         assert_eq!((&provider["state"], &provider["version"]), (&json!("approved"), &json!(version)));
         assert_eq!(serves(&app).await, version);
     }
-    let _ = decide(&app, "made", "rollback").await.refused(409, "conflict");
+    let _ = decide(&app, "made", "rollback").await.problem(409, "conflict");
     let waiting = entry(&app, "made").await["waiting"].clone();
     assert_eq!((&waiting[0]["version"], &waiting[1]["version"]), (&json!("3.0.0"), &json!("2.0.0")));
     let _ = approve(&app, "made", &digest(&made("3.0.0"))).await.ok();
@@ -204,7 +204,7 @@ async fn a_version_older_than_the_approved_one_is_marked_as_a_downgrade() {
 async fn a_disabled_plugin_keeps_its_connection_and_returns_with_an_approval() {
     let app = empty().await;
     added(&app, made("1.0.0")).await;
-    let _ = decide(&app, "made", "disable").await.refused(409, "conflict");
+    let _ = decide(&app, "made", "disable").await.problem(409, "conflict");
     let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
     assert_eq!(decide(&app, "made", "disable").await.ok()["provider"]["state"], "disabled");
@@ -213,7 +213,7 @@ async fn a_disabled_plugin_keeps_its_connection_and_returns_with_an_approval() {
         "disabled",
         "once more changes nothing"
     );
-    let refused = app.get(&format!("{MADE}/users")).await.refused(409, "plugin_not_approved");
+    let refused = app.get(&format!("{MADE}/users")).await.problem(409, "plugin_not_approved");
     assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("disabled")), "{refused}");
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
     assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
@@ -230,14 +230,14 @@ async fn a_connection_without_its_plugin_is_kept_and_names_the_missing_plugin() 
     assert_eq!(connect(&app).await.status, 200);
     assert_eq!(app.delete(&format!("{PROVIDERS}/made")).await.ok(), json!({ "ok": true, "provider": null }));
     assert_eq!(entry(&app, "made").await, json!(null));
-    let _ = app.delete(&format!("{PROVIDERS}/made")).await.refused(404, "unknown_provider");
+    let _ = app.delete(&format!("{PROVIDERS}/made")).await.problem(404, "unknown_provider");
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
     assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
     assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("is gone")), "{connection}");
     // Whoever takes the id afterwards is looked at like any other newcomer.
     let provider = added(&app, wants_more("9.0.0")).await;
     assert_eq!(provider["state"], "pending");
-    let _ = app.get(&format!("{MADE}/users")).await.refused(409, "plugin_not_approved");
+    let _ = app.get(&format!("{MADE}/users")).await.problem(409, "plugin_not_approved");
 }
 
 #[tokio::test]
@@ -250,13 +250,13 @@ async fn an_upload_that_is_not_a_plugin_is_rejected_with_the_reason_and_not_stor
         (guests::describe_traps(), "`describe` failed"),
         (made_as("1.0.0", |manifest| manifest["id"] = json!("Made")), "cannot be approved"),
     ] {
-        let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
-        let said = refused["errors"][0]["message"].as_str().expect("a message");
-        assert!(said.contains(why), "{why}: {said}");
+        let refused = send_in(&app, bytes).await.problem(422, "invalid_request");
+        let message = refused["errors"][0]["message"].as_str().expect("a message");
+        assert!(message.contains(why), "{why}: {message}");
     }
     let text = |request: reqwest::RequestBuilder| request.header("content-type", "text/plain").body("x");
-    let wrong = app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, text).await;
-    let _ = wrong.refused(400, "invalid_request");
+    let wrong = app.send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, text).await;
+    let _ = wrong.problem(400, "invalid_request");
     assert_eq!(app.get(PROVIDERS).await.ok()["providers"], json!([]));
 }
 

@@ -63,7 +63,7 @@ async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
 async fn a_wrong_token_is_rejected_and_nothing_is_stored() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let problem = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
+    let problem = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     assert!(problem["detail"].as_str().expect("a detail").contains("invalid_auth"), "{problem}");
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
 }
@@ -73,7 +73,7 @@ async fn an_update_keeps_omitted_fields() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     slack.channel("C0RANDOM", "random");
-    slack.forget();
+    slack.clear_requests();
     assert_eq!(app.put(SLACK, json!({ "channel_id": "C0RANDOM" })).await.ok()["ok"], true);
     assert!(slack.requests().iter().all(|request| request.bearer() == Some(token.as_str())));
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -84,8 +84,8 @@ async fn an_update_keeps_omitted_fields() {
 async fn a_rejected_update_keeps_the_stored_values() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.refused(422, "credential_rejected");
-    let problem = app.put(SLACK, json!({ "channel_id": "C0NOWHERE" })).await.refused(422, "invalid_request");
+    let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
+    let problem = app.put(SLACK, json!({ "channel_id": "C0NOWHERE" })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0]["field"], "channel_id");
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
 }
@@ -98,7 +98,7 @@ async fn a_channel_that_cannot_be_used_is_named() {
     let token = known_token(&slack);
     for (channel, words) in [("C0OLD", "archived"), ("C0PRIVATE", "invite the app"), ("C0NOWHERE", "invite the app")] {
         let problem =
-            app.put(SLACK, json!({ "bot_token": token, "channel_id": channel })).await.refused(422, "invalid_request");
+            app.put(SLACK, json!({ "bot_token": token, "channel_id": channel })).await.problem(422, "invalid_request");
         assert_eq!(problem["errors"][0]["field"], "channel_id");
         let message = problem["errors"][0]["message"].as_str().expect("a message");
         assert!(message.contains(words), "{channel}: {message}");
@@ -111,7 +111,7 @@ async fn a_token_that_lacks_a_scope_is_rejected_and_the_scope_is_named() {
     let app = with_slack(&slack).start().await;
     let token = marked::secret("xoxb-");
     slack.token_with(&token, &["users:read"]);
-    let problem = app.put(SLACK, body(&token)).await.refused(422, "credential_rejected");
+    let problem = app.put(SLACK, body(&token)).await.problem(422, "credential_rejected");
     assert!(problem["detail"].as_str().expect("a detail").contains("channels:read"), "{problem}");
 }
 

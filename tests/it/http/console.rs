@@ -36,7 +36,7 @@ async fn get(app: &TestApp, path: &str, fields: &[(&'static str, &str)]) -> Serv
 
 /// The paths of the files that the page names.
 async fn named(app: &TestApp) -> Vec<String> {
-    let page = app.send_as(TestCaller::Nobody, Method::GET, "/", None).await.text;
+    let page = app.send_as(TestCaller::Anonymous, Method::GET, "/", None).await.text;
     let quoted = page.split(['"', '\'']).filter(|text| text.starts_with("/console/"));
     let paths: Vec<String> = quoted.map(str::to_owned).collect();
     assert!(!paths.is_empty(), "{page}");
@@ -46,7 +46,7 @@ async fn named(app: &TestApp) -> Vec<String> {
 #[tokio::test]
 async fn every_console_path_serves_the_same_page_to_everyone() {
     let app = TestApp::builder().start().await;
-    let first = app.send_as(TestCaller::Nobody, Method::GET, "/", None).await;
+    let first = app.send_as(TestCaller::Anonymous, Method::GET, "/", None).await;
     assert_eq!(first.status, 200);
     for path in [
         "/signin",
@@ -61,13 +61,13 @@ async fn every_console_path_serves_the_same_page_to_everyone() {
         "/service",
         "/audit?action=connection.connect",
     ] {
-        let page = app.send_as(TestCaller::Nobody, Method::GET, path, None).await;
+        let page = app.send_as(TestCaller::Anonymous, Method::GET, path, None).await;
         assert_eq!((page.status, &page.text), (200, &first.text), "{path}");
     }
     for path in ["/nowhere", "/connections", "/connections/acme/users/1", "/people/", "/console", "/index.html"] {
-        assert_eq!(app.send_as(TestCaller::Nobody, Method::GET, path, None).await.status, 401, "{path}");
+        assert_eq!(app.send_as(TestCaller::Anonymous, Method::GET, path, None).await.status, 401, "{path}");
     }
-    assert_eq!(app.send_as(TestCaller::Nobody, Method::POST, "/", None).await.status, 401);
+    assert_eq!(app.send_as(TestCaller::Anonymous, Method::POST, "/", None).await.status, 401);
 }
 
 #[tokio::test]
@@ -196,8 +196,8 @@ async fn only_files_of_this_version_are_served() {
         format!("{base}/{name}%00"),
         format!("{base}/%2fetc%2fpasswd"),
     ] {
-        let answer = app.send_as(TestCaller::Nobody, Method::GET, &path, None).await;
+        let answer = app.send_as(TestCaller::Anonymous, Method::GET, &path, None).await;
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        let _ = answer.refused(404, "not_found");
+        let _ = answer.problem(404, "not_found");
     }
 }

@@ -99,7 +99,7 @@ async fn creating_changing_and_removing_a_connection_sends_events() {
 #[tokio::test]
 async fn changes_by_another_host_send_events() {
     let app = TestApp::builder().start().await;
-    let beside = app.beside().await;
+    let beside = app.start_second_host().await;
     let (mut here, mut there) =
         (Stream::open(&app, TestCaller::Executive).await, Stream::open(&beside, TestCaller::Executive).await);
     let _ada = person(&beside, "Ada", "ada@acme.example").await;
@@ -114,7 +114,7 @@ async fn adding_and_removing_a_plugin_file_sends_events() {
     let app = TestApp::builder().start().await;
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let file = app.plugins().join("made.wasm");
-    fs::write(&file, guests::describing(&guests::manifest())).expect("it is dropped in");
+    fs::write(&file, guests::with_manifest(&guests::manifest())).expect("it is dropped in");
     let told = stream.until("provider", |_| true).await;
     assert_eq!(told, app.get("/api/admin/providers").await.ok()["providers"][0], "as the list says");
     fs::remove_file(file).expect("it is taken away");
@@ -151,7 +151,7 @@ async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
     assert_eq!(revoked.next().await, Some(("session".to_owned(), json!({ "ended": true }))));
     assert_eq!(revoked.next().await, None);
     let body = json!({ "name": "Ada", "email": "ada@acme.example" });
-    assert_eq!(app.send_with(&other, Method::POST, PEOPLE, Some(body)).await.status, 201);
+    assert_eq!(app.send_with_token(&other, Method::POST, PEOPLE, Some(body)).await.status, 201);
     assert_eq!(kept.next().await, Some(("mappings".to_owned(), json!({}))));
 }
 

@@ -21,8 +21,8 @@ async fn fails_with(fail: Failure, code: &str, status: u16) {
     let list = app.get("/api/admin/connections").await.ok();
     assert_eq!(list["connections"][0]["status"], "degraded", "an outage is no dead grant: {list}");
     app.clock.advance(jiff::SignedDuration::from_secs(3_600));
-    let _ = app.get(&format!("{SLACK}/users")).await.refused(status, code);
-    slack.mend();
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(status, code);
+    slack.recover();
     app.clock.advance(jiff::SignedDuration::from_secs(3_600));
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "the credential is still there");
     assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "connected");
@@ -95,9 +95,9 @@ async fn calls_wait_as_long_as_the_provider_asks() {
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(120) });
     let limited = app.get(&format!("{SLACK}/users")).await;
     assert_eq!(limited.header("retry-after"), Some("120"));
-    let _ = limited.refused(429, "rate_limited");
-    slack.forget();
-    let _ = app.get(&format!("{SLACK}/users")).await.refused(429, "rate_limited");
+    let _ = limited.problem(429, "rate_limited");
+    slack.clear_requests();
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(429, "rate_limited");
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["code"], "rate_limited");
     assert_eq!(slack.requests().len(), 0, "it was not asked while its own Retry-After ran");
     app.clock.advance(jiff::SignedDuration::from_secs(121));
@@ -113,7 +113,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["healthy"], false);
     assert_eq!(elsewhere.requests().len(), 0);
-    slack.mend();
+    slack.recover();
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
 }
 
@@ -124,7 +124,7 @@ async fn a_revoked_token_needs_attention_and_is_kept() {
     slack.revoke(&token);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!((&health["healthy"], &health["code"]), (&false.into(), &"needs_reauth".into()));
-    let _ = app.get(&format!("{SLACK}/users")).await.refused(409, "needs_reauth");
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(409, "needs_reauth");
     let list = app.get("/api/admin/connections").await.ok();
     let connection = &list["connections"][0];
     assert_eq!(connection["status"], "needs_reauth");
@@ -139,7 +139,7 @@ async fn a_scope_lost_later_is_named() {
     let slack = Slack::start().await;
     let (app, token) = connected(&slack).await;
     slack.token_with(&token, &["channels:read"]);
-    let problem = app.get(&format!("{SLACK}/users")).await.refused(409, "permission_missing");
+    let problem = app.get(&format!("{SLACK}/users")).await.problem(409, "permission_missing");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("users:read")), "{problem}");
 }
 
@@ -157,8 +157,8 @@ async fn a_failed_connect_answers_the_documented_code_and_stores_nothing() {
     let token = super::known_token(&slack);
     for (fail, status, code) in fails {
         slack.fail(fail);
-        let _ = app.put(SLACK, super::body(&token)).await.refused(status, code);
-        slack.mend();
+        let _ = app.put(SLACK, super::body(&token)).await.problem(status, code);
+        slack.recover();
     }
     assert_eq!(app.get(&format!("{SLACK}/status")).await.ok()["configured"], false);
 }

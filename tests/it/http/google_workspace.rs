@@ -23,14 +23,14 @@ fn key(google: &GoogleWorkspace) -> Value {
     let pem = text(&file, "private_key");
     // Each line by itself: the file may be stored with other line breaks.
     for line in pem.lines().filter(|line| line.len() > 32) {
-        let _noted = marked::note(line.to_owned());
+        let _noted = marked::record(line.to_owned());
     }
     file
 }
 
 fn note_tokens(google: &GoogleWorkspace) {
     for token in google.access_tokens() {
-        let _noted = marked::note(token);
+        let _noted = marked::record(token);
     }
 }
 
@@ -43,7 +43,7 @@ async fn connected(google: &GoogleWorkspace) -> TestApp {
     google.delegate(&SCOPES).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(google).start().await;
     let clock = app.clock.clone();
-    google.follow(move || clock.now().as_second());
+    google.follow_clock(move || clock.now().as_second());
     assert_eq!(app.put(GOOGLE, body(google)).await.ok()["ok"], true);
     note_tokens(google);
     app
@@ -99,7 +99,7 @@ async fn an_update_needs_no_key() {
     google.share("team@group.calendar.google.com", CLIENT_EMAIL);
     assert_eq!(app.put(GOOGLE, json!({ "admin_email": null })).await.ok()["ok"], true);
     note_tokens(&google);
-    let _ = app.get(&format!("{GOOGLE}/users")).await.refused(409, "unsupported");
+    let _ = app.get(&format!("{GOOGLE}/users")).await.problem(409, "unsupported");
 }
 
 #[tokio::test]
@@ -116,13 +116,13 @@ async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() 
         let mut file = key(&google);
         file[name] = value.into();
         let body = json!({ "service_account_key": file, "calendar_id": CALENDAR });
-        let problem = app.put(GOOGLE, body).await.refused(422, "invalid_request");
+        let problem = app.put(GOOGLE, body).await.problem(422, "invalid_request");
         assert_eq!(problem["errors"][0]["field"], "service_account_key", "{problem}");
         assert!(text(&problem["errors"][0], "message").contains(words), "{name}: {problem}");
     }
     let pasted = google.key_file().replace("\\n", "\\\\n");
     let body = json!({ "service_account_key": pasted, "calendar_id": CALENDAR });
-    let problem = app.put(GOOGLE, body).await.refused(422, "invalid_request");
+    let problem = app.put(GOOGLE, body).await.problem(422, "invalid_request");
     assert!(text(&problem["errors"][0], "message").contains("\\n"), "{problem}");
     assert!(google.requests().is_empty(), "nobody was asked");
     // A genuine file of some years ago names the old endpoint, and the new one is asked.
@@ -159,10 +159,10 @@ async fn a_missing_delegation_and_a_skewed_clock_are_explained() {
     let google = GoogleWorkspace::start().await;
     google.delegate(&[]).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(&google).start().await;
-    let problem = app.put(GOOGLE, body(&google)).await.refused(422, "credential_rejected");
+    let problem = app.put(GOOGLE, body(&google)).await.problem(422, "credential_rejected");
     let detail = text(&problem, "detail");
     assert!(detail.contains("delegation") && detail.contains("24"), "{detail}");
-    google.delegate(&SCOPES).turn(3 * 3_600);
+    google.delegate(&SCOPES).shift_clock(3 * 3_600);
     let skewed = app.put(GOOGLE, body(&google)).await;
     assert_eq!((skewed.status, skewed.code().as_str()), (502, "provider_error"), "{}", skewed.text);
     assert!(skewed.text.contains("clock"), "{}", skewed.text);
@@ -193,7 +193,7 @@ async fn an_outage_of_the_token_endpoint_keeps_the_connection() {
     google.fail_at("/token", jackfield_test_support::stand_in_server::Failure::Status(503));
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
     assert_eq!(health["code"], "provider_error", "{health}");
-    google.mend();
+    google.recover();
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["healthy"], true);
     note_tokens(&google);
 }

@@ -31,7 +31,7 @@ async fn a_provider_that_is_not_connected_is_not_healthy() {
     let app = with_slack(&slack).start().await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health, json!({ "configured": false, "healthy": false }));
-    let _ = app.get("/api/admin/connections/nowhere/health").await.refused(404, "unknown_provider");
+    let _ = app.get("/api/admin/connections/nowhere/health").await.problem(404, "unknown_provider");
 }
 
 #[tokio::test]
@@ -56,8 +56,8 @@ async fn a_ready_service_reports_ready_and_serves_metrics() {
 async fn a_stopping_service_finishes_requests_in_flight() {
     let slack = Slack::start().await;
     let (mut app, _) = connected(&slack).await;
-    slack.latency(std::time::Duration::from_millis(400));
-    slack.forget();
+    slack.set_latency(std::time::Duration::from_millis(400));
+    slack.clear_requests();
     let asked = {
         let base = app.base.clone();
         let token = app.token(jackfield_test_support::app::TestCaller::Executive).expect("a token").to_owned();

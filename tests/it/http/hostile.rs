@@ -150,7 +150,7 @@ async fn every_value_from_a_guest_has_a_limit() {
         arena.expect_fault(behaviour).await;
     }
     for behaviour in ["many-records", "many-records:1001", "long-fields", "long-fields:321", "long-cursor:2049"] {
-        let _ = arena.users(behaviour).await.refused(502, "plugin_fault");
+        let _ = arena.users(behaviour).await.problem(502, "plugin_fault");
     }
     for behaviour in ["many-records:1000", "long-cursor:2048"] {
         let answer = arena.users(behaviour).await;
@@ -171,7 +171,7 @@ async fn a_list_that_repeats_a_cursor_ends() {
             pages += 1;
             assert!(pages < 10, "{behaviour} does not end");
             if page.status != 200 {
-                let _ = page.refused(502, "provider_error");
+                let _ = page.problem(502, "provider_error");
                 break;
             }
             cursor = format!("?cursor={}", page.json()["next_cursor"].as_str().expect("a cursor"));
@@ -183,7 +183,7 @@ async fn a_list_that_repeats_a_cursor_ends() {
 async fn a_guest_cannot_exceed_the_requests_of_a_call() {
     let arena = Arena::open().await;
     for behaviour in ["thousand-requests", "flood-send"] {
-        arena.upstream.forget();
+        arena.upstream.clear_requests();
         let health = arena.health(behaviour).await;
         let sent = arena.upstream.requests().len();
         assert!(sent <= 32, "{behaviour}: sent {sent}; {health}");
@@ -206,7 +206,7 @@ async fn only_declared_endpoints_receive_requests() {
     let arena = Arena::open().await;
     for behaviour in ["undeclared-path", "undeclared-method", "undeclared-host"] {
         assert_eq!(arena.connect(behaviour).await.status, 200);
-        arena.upstream.forget();
+        arena.upstream.clear_requests();
         let health = arena.app.get(&format!("{HOSTILE}/health")).await.ok();
         assert_eq!(health["healthy"], true, "{health}");
         let reports = health.as_object().expect("an object");
@@ -222,7 +222,7 @@ async fn a_guest_cannot_set_the_credentials_placement_or_the_hosts_headers() {
     let arena = Arena::open().await;
     for behaviour in ["own-authorization", "own-place", "header-injection"] {
         assert_eq!(arena.connect(behaviour).await.status, 200);
-        arena.upstream.forget();
+        arena.upstream.clear_requests();
         let health = arena.app.get(&format!("{HOSTILE}/health")).await.ok();
         assert_eq!(health["healthy"], true, "{health}");
         let sent = arena.upstream.requests();
@@ -234,7 +234,7 @@ async fn a_guest_cannot_set_the_credentials_placement_or_the_hosts_headers() {
 async fn a_host_without_a_declared_credential_receives_none() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("bare-host").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get(&format!("{HOSTILE}/health")).await.ok();
     let sent = arena.upstream.requests();
     assert_eq!(sent.len(), 1, "{health}");
@@ -245,7 +245,7 @@ async fn a_host_without_a_declared_credential_receives_none() {
 async fn an_echoed_credential_is_masked_before_the_guest_sees_it() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("echo").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get(&format!("{HOSTILE}/health")).await;
     let sent = arena.upstream.requests();
     assert!(format!("{sent:?}").contains(&arena.token), "the upstream receives it: {sent:?}");
@@ -336,7 +336,7 @@ async fn one_component_at_its_limit_does_not_slow_down_others() {
     })
     .await;
     assert_eq!(arena.connect("slow").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let path = format!("{HOSTILE}/health");
     let flood = futures_util::future::join_all((0..FLOOD).map(|_| arena.app.get(&path)));
     let others = async {
@@ -392,7 +392,7 @@ async fn components_that_no_compiler_produces_only_fault() {
                 let survives = name == "tables" && health["healthy"] == true;
                 assert!(survives || health["code"] == "plugin_fault", "{name}: {health}");
             } else {
-                let _ = connect.refused(502, "plugin_fault");
+                let _ = connect.problem(502, "plugin_fault");
             }
         } else {
             assert_eq!(made["state"], "broken", "{name}: {made}");

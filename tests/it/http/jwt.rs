@@ -1,7 +1,7 @@
 //! Callers by a JWT of the identity provider: who is taken, each way to be turned away, and how its keys are had.
 
 pub(super) mod issuer;
-mod wrong;
+mod rejected;
 
 use http::Method;
 use jackfield_test_support::{
@@ -19,7 +19,7 @@ use super::{SLACK, body, with_slack};
 const AUDIT: &str = "/api/admin/audit";
 
 /// A service that takes the tokens of the provider.
-fn trusting(builder: TestAppBuilder, issuer: &StandInServer) -> TestAppBuilder {
+fn with_identity_provider(builder: TestAppBuilder, issuer: &StandInServer) -> TestAppBuilder {
     builder
         .reroute(HOST, issuer)
         .setting("JACKFIELD_JWT_ISSUER", ISSUER)
@@ -29,7 +29,7 @@ fn trusting(builder: TestAppBuilder, issuer: &StandInServer) -> TestAppBuilder {
 }
 
 pub(super) async fn started(issuer: &Issuer) -> TestApp {
-    trusting(TestApp::builder(), &issuer.upstream).start().await
+    with_identity_provider(TestApp::builder(), &issuer.upstream).start().await
 }
 
 /// The claims of a good token, with some of them changed; null takes one away.
@@ -54,7 +54,7 @@ pub(super) fn claims(app: &TestApp, changes: &Value) -> Value {
 }
 
 async fn ask(app: &TestApp, token: &str) -> TestResponse {
-    app.send_with(token, Method::GET, AUDIT, None).await
+    app.send_with_token(token, Method::GET, AUDIT, None).await
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_token_of_every_key_algorithm_gets_its_level() {
     ] {
         for (level, status) in [("executive", 200), ("manager", 403), ("member", 403)] {
             // One that is good for minutes is a secret: no log may hold it.
-            let token = marked::note(key.token(algorithm, &claims(&app, &json!({ "level": level }))));
+            let token = marked::record(key.token(algorithm, &claims(&app, &json!({ "level": level }))));
             assert_eq!(ask(&app, &token).await.status, status, "{algorithm} {level}");
         }
     }
@@ -116,10 +116,10 @@ async fn the_audit_names_the_subject_of_a_token() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     let slack = Slack::start().await;
-    let app = trusting(with_slack(&slack), &issuer.upstream).start().await;
+    let app = with_identity_provider(with_slack(&slack), &issuer.upstream).start().await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));
     let slack_token = super::known_token(&slack);
-    assert_eq!(app.send_with(&token, Method::PUT, SLACK, Some(body(&slack_token))).await.status, 200);
+    assert_eq!(app.send_with_token(&token, Method::PUT, SLACK, Some(body(&slack_token))).await.status, 200);
     assert_eq!(app.get(AUDIT).await.ok()["entries"][0]["actor"], "jwt:ada@acme.example");
     let list = app.get("/api/admin/connections").await.ok();
     assert_eq!(list["connections"][0]["connected_by"], "jwt:ada@acme.example");
@@ -135,9 +135,9 @@ async fn a_token_is_valid_until_its_expiry() {
     app.clock.advance(SignedDuration::from_secs(359));
     assert_eq!(ask(&app, &token).await.status, 200, "a minute more, since clocks differ");
     app.clock.advance(SignedDuration::from_secs(1));
-    let _ = ask(&app, &token).await.refused(401, "unauthenticated");
+    let _ = ask(&app, &token).await.problem(401, "unauthenticated");
     app.clock.advance(SignedDuration::from_hours(-24));
-    let _ = ask(&app, &token).await.refused(401, "unauthenticated");
+    let _ = ask(&app, &token).await.problem(401, "unauthenticated");
     app.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(60));
     assert_eq!(ask(&app, &token).await.status, 200, "a clock that jumped and came back harms nothing");
 }
@@ -146,7 +146,7 @@ async fn a_token_is_valid_until_its_expiry() {
 async fn a_thousand_unknown_keys_cause_one_fetch() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    issuer.upstream.latency(std::time::Duration::from_millis(50));
+    issuer.upstream.set_latency(std::time::Duration::from_millis(50));
     let app = started(&issuer).await;
     let claims = claims(&app, &json!({}));
     let tokens: Vec<String> = (0..1_000)
@@ -220,9 +220,9 @@ async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() 
         issuer.upstream.fail(fail.clone());
         let answer = ask(&app, &token(&app)).await;
         assert!(answer.header("retry-after").is_some(), "{fail:?}");
-        let _ = answer.refused(503, "overloaded");
+        let _ = answer.problem(503, "overloaded");
         app.clock.advance(SignedDuration::from_secs(60));
-        issuer.upstream.mend();
+        issuer.upstream.recover();
     }
     assert_eq!(ask(&app, &token(&app)).await.status, 200, "it is up");
     issuer.upstream.fail(Failure::Reset);
@@ -231,9 +231,9 @@ async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() 
         assert_eq!(ask(&app, &token(&app)).await.status, 200);
     }
     app.clock.advance(SignedDuration::from_hours(1));
-    let _ = ask(&app, &token(&app)).await.refused(503, "overloaded");
+    let _ = ask(&app, &token(&app)).await.problem(503, "overloaded");
     assert_eq!(app.get(AUDIT).await.status, 200, "our own tokens need no provider");
-    issuer.upstream.mend();
+    issuer.upstream.recover();
     app.clock.advance(SignedDuration::from_secs(60));
     assert_eq!(ask(&app, &token(&app)).await.status, 200);
 }
@@ -243,5 +243,5 @@ async fn without_an_identity_provider_every_jwt_is_rejected() {
     let key = SigningKey::ed25519("one");
     let app = TestApp::builder().start().await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));
-    let _ = ask(&app, &token).await.refused(401, "unauthenticated");
+    let _ = ask(&app, &token).await.problem(401, "unauthenticated");
 }

@@ -27,7 +27,7 @@ fn user(id: &str, name: &str, email: Option<&str>, aliases: &[&str]) -> Value {
 /// A service with a component that lists these users.
 fn listing(users: &[Value]) -> TestAppBuilder {
     let page = json!({ "users": users, "next-cursor": null });
-    TestApp::builder().file("made.wasm", guests::listing(&guests::manifest(), &page))
+    TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))
 }
 
 async fn started(builder: TestAppBuilder) -> TestApp {
@@ -187,12 +187,12 @@ async fn later_changes_are_not_undone() {
     let bob = person(&app, "Bob", "bob@acme.example").await;
     let plan = ask(&app, MADE, false).await.ok();
     set(&app, &ada, "u7").await;
-    let problem = undo(&app, MADE, &plan).await.refused(409, "conflict");
+    let problem = undo(&app, MADE, &plan).await.problem(409, "conflict");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Ada <ada@acme.example>")), "{problem}");
     assert_eq!(accounts(&app).await, ["Ada u7", "Bob u2"], "nothing of it was undone");
     set(&app, &ada, "u1").await;
     assert_eq!(app.delete(&format!("{MAPPINGS}/{bob}/made")).await.status, 200);
-    let problem = undo(&app, MADE, &plan).await.refused(409, "conflict");
+    let problem = undo(&app, MADE, &plan).await.problem(409, "conflict");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Bob")), "{problem}");
     // Of somebody who is gone nothing is left to undo.
     assert_eq!(app.delete(&format!("{PEOPLE}/{bob}")).await.status, 200);
@@ -249,7 +249,7 @@ async fn a_whole_directory_is_matched_page_by_page() {
         file.push_str(&format!("{},{},{}\n", person.name(), person.email.to_uppercase(), person.active));
     }
     assert_eq!(import(&app, file).await.ok()["created"], people.len());
-    slack.forget();
+    slack.clear_requests();
     let plan = ask(&app, SLACK, false).await.ok();
     assert!(slack.requests_to("/api/users.list").len() >= 2, "one page holds 200");
     assert_eq!(plan["accounts"], MEMBERS - NOBODY);
@@ -278,8 +278,8 @@ async fn a_provider_failure_half_way_links_nobody() {
         let (app, _) = connected(&slack).await;
         person(&app, "Ada", &people::people()[0].email).await;
         slack.fail_at("/api/users.list", fail);
-        let _ = ask(&app, SLACK, false).await.refused(status, code);
-        slack.mend();
+        let _ = ask(&app, SLACK, false).await.problem(status, code);
+        slack.recover();
         assert_eq!(app.get(MAPPINGS).await.ok()["users"][0]["external_ids"], json!({}));
         assert_eq!(actions(&app).await[0], "person.create");
     }
@@ -290,7 +290,7 @@ async fn matching_waits_as_long_as_the_provider_asks() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     person(&app, "Ada", &people::people()[0].email).await;
-    slack.forget();
+    slack.clear_requests();
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(1) });
     let (plan, ()) = tokio::join!(ask(&app, SLACK, true), async {
         let status = async || {
@@ -309,8 +309,8 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
     let (app, _) = connected(&slack).await;
     let email = people::people()[0].email.clone();
     let ada = person(&app, "Ada", &email).await;
-    slack.latency(Duration::from_millis(200));
-    slack.forget();
+    slack.set_latency(Duration::from_millis(200));
+    slack.clear_requests();
     let (plan, changed) = tokio::join!(ask(&app, SLACK, false), async {
         // The people were read before the first page was asked for.
         while slack.requests().is_empty() {
@@ -320,19 +320,19 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
         app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(body)).await
     });
     assert_eq!(changed.status, 200);
-    let _ = plan.refused(409, "conflict");
+    let _ = plan.problem(409, "conflict");
     assert_eq!(app.get(MAPPINGS).await.ok()["users"][0]["external_ids"], json!({}));
     assert_eq!(actions(&app).await[0], "person.update");
-    slack.latency(Duration::ZERO);
+    slack.set_latency(Duration::ZERO);
     assert_eq!(ask(&app, SLACK, false).await.ok()["counts"]["missing"], 1);
 }
 
 #[tokio::test]
 async fn a_user_list_that_repeats_a_cursor_ends() {
     let page = json!({ "users": [user("u1", "", Some("ada@acme.example"), &[])], "next-cursor": "again" });
-    let app = started(TestApp::builder().file("made.wasm", guests::listing(&guests::manifest(), &page))).await;
+    let app = started(TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))).await;
     person(&app, "Ada", "ada@acme.example").await;
-    let _ = ask(&app, MADE, false).await.refused(502, "provider_error");
+    let _ = ask(&app, MADE, false).await.problem(502, "provider_error");
     assert_eq!(accounts(&app).await, Vec::<String>::new());
 }
 
@@ -350,7 +350,7 @@ async fn more_emails_than_the_contract_allows_are_a_plugin_fault() {
     let many: Vec<String> = (0..17).map(|number| format!("a{number}@acme.example")).collect();
     let aliases: Vec<&str> = many.iter().map(String::as_str).collect();
     let app = started(listing(&[user("u1", "", None, &aliases)])).await;
-    let _ = ask(&app, MADE, true).await.refused(502, "plugin_fault");
+    let _ = ask(&app, MADE, true).await.problem(502, "plugin_fault");
     let app = started(listing(&[user("u1", "", None, &aliases[..16])])).await;
     assert_eq!(ask(&app, MADE, true).await.ok()["accounts"], 1);
 }
@@ -360,18 +360,18 @@ async fn a_provider_that_cannot_be_matched_says_why() {
     let mut manifest = guests::manifest();
     manifest["id"] = json!("without");
     manifest["capabilities"] = json!([]);
-    let app = listing(&[]).file("without.wasm", guests::describing(&manifest)).start().await;
-    let _ = ask(&app, "/api/admin/connections/without", true).await.refused(409, "unsupported");
-    let _ = ask(&app, MADE, true).await.refused(409, "not_connected");
-    let _ = ask(&app, "/api/admin/connections/nowhere", true).await.refused(404, "unknown_provider");
+    let app = listing(&[]).file("without.wasm", guests::with_manifest(&manifest)).start().await;
+    let _ = ask(&app, "/api/admin/connections/without", true).await.problem(409, "unsupported");
+    let _ = ask(&app, MADE, true).await.problem(409, "not_connected");
+    let _ = ask(&app, "/api/admin/connections/nowhere", true).await.problem(404, "unknown_provider");
     let path = format!("{MADE}/match");
     let started = |body: Value| app.send(Method::POST, &path, Some(body));
-    let problem = started(json!({})).await.refused(422, "invalid_request");
+    let problem = started(json!({})).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0], json!({ "field": "dry_run", "message": "is required" }));
-    let problem = started(json!({ "dry_run": "no", "force": true })).await.refused(422, "invalid_request");
+    let problem = started(json!({ "dry_run": "no", "force": true })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][1]["field"], "force");
     for plan in ["0193b6a0-0000-7000-8000-000000000000", "x", "%00"] {
         let answer = app.send(Method::POST, &format!("{MADE}/match/{plan}/undo"), None).await;
-        let _ = answer.refused(404, "not_found");
+        let _ = answer.problem(404, "not_found");
     }
 }

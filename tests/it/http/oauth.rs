@@ -49,7 +49,7 @@ pub(super) async fn callback(app: &TestApp, body: Value) -> TestResponse {
 /// Notes down every secret that the stand-in has given out, for the search.
 pub(super) fn note_secrets(xero: &Xero) {
     for secret in xero.codes().into_iter().chain(xero.access_tokens()).chain(xero.refresh_tokens()) {
-        let _noted = marked::note(secret);
+        let _noted = marked::record(secret);
     }
 }
 
@@ -128,7 +128,7 @@ async fn without_a_state_two_open_flows_are_ambiguous() {
     let _ = auth_url(&app).await;
     let code = xero.authorize(&url).allow(&[TENANT]).code;
     note_secrets(&xero);
-    let problem = callback(&app, json!({ "code": code })).await.refused(422, "invalid_request");
+    let problem = callback(&app, json!({ "code": code })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0]["field"], "state");
     assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
 }
@@ -144,17 +144,17 @@ async fn a_flow_completes_once_and_only_for_its_owner() {
 
     let other = app.second_executive().await;
     let path = format!("{XERO}/callback");
-    let stranger = app.send_with(&other, Method::POST, &path, Some(body.clone())).await;
-    let _ = stranger.refused(422, "invalid_request");
-    let looked = app.send_with(&other, Method::GET, &format!("{XERO}/auth-flows/{flow}"), None).await;
-    let _ = looked.refused(404, "not_found");
-    let without_state = app.send_with(&other, Method::POST, &path, Some(json!({ "code": landing.code }))).await;
-    let _ = without_state.refused(422, "invalid_request");
+    let stranger = app.send_with_token(&other, Method::POST, &path, Some(body.clone())).await;
+    let _ = stranger.problem(422, "invalid_request");
+    let looked = app.send_with_token(&other, Method::GET, &format!("{XERO}/auth-flows/{flow}"), None).await;
+    let _ = looked.problem(404, "not_found");
+    let without_state = app.send_with_token(&other, Method::POST, &path, Some(json!({ "code": landing.code }))).await;
+    let _ = without_state.problem(422, "invalid_request");
     assert!(xero.requests_to("/connect/token").is_empty(), "nobody else's answer sends the code");
 
     assert_eq!(callback(&app, body.clone()).await.ok()["ok"], true);
     note_secrets(&xero);
-    let _ = callback(&app, body).await.refused(422, "invalid_request");
+    let _ = callback(&app, body).await.problem(422, "invalid_request");
     assert_eq!(xero.requests_to("/connect/token").len(), 1);
 }
 
@@ -168,7 +168,7 @@ async fn a_flow_expires_after_ten_minutes() {
     app.clock.advance(jiff::SignedDuration::from_mins(10));
     assert_eq!(flow_state(&app, &flow).await, json!({ "status": "expired" }));
     let late = callback(&app, json!({ "code": landing.code, "state": landing.state })).await;
-    let _ = late.refused(422, "invalid_request");
+    let _ = late.problem(422, "invalid_request");
     assert!(xero.requests_to("/connect/token").is_empty());
 }
 
@@ -179,7 +179,7 @@ async fn a_denied_consent_is_explained() {
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).deny();
     let body = json!({ "error": landing.error, "state": landing.state, "error_description": "<img onerror=x>\u{7}" });
-    let problem = callback(&app, body).await.refused(422, "credential_rejected");
+    let problem = callback(&app, body).await.problem(422, "credential_rejected");
     assert!(text(&problem, "detail").contains("access_denied"), "{problem}");
     assert!(!text(&problem, "detail").contains('\u{7}'), "{problem}");
     let state = flow_state(&app, &flow).await;
@@ -199,7 +199,7 @@ async fn a_foreign_code_fails_and_stores_nothing() {
     note_secrets(&xero);
     // The attacker's code in the administrator's flow: PKCE binds the code to another verifier.
     let problem = callback(&app, json!({ "code": injected, "state": own.state })).await;
-    let problem = problem.refused(422, "credential_rejected");
+    let problem = problem.problem(422, "credential_rejected");
     assert!(text(&problem, "detail").contains("invalid_grant"), "{problem}");
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
 }
@@ -218,12 +218,12 @@ async fn several_organisations_must_be_chosen_from() {
     assert_eq!(list["connections"][0]["status"], "needs_choice");
     let health = app.get(&format!("{XERO}/health")).await.ok();
     assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("needs_choice")));
-    let _ = app.get(&format!("{XERO}/users")).await.refused(409, "needs_choice");
+    let _ = app.get(&format!("{XERO}/users")).await.problem(409, "needs_choice");
 
     let accounts = app.get(&format!("{XERO}/accounts")).await.ok();
     assert_eq!(accounts["selected"], Value::Null);
     let none = app.put(&format!("{XERO}/account"), json!({ "id": "nowhere" })).await;
-    assert_eq!(none.refused(422, "invalid_request")["errors"][0]["field"], "id");
+    assert_eq!(none.problem(422, "invalid_request")["errors"][0]["field"], "id");
     let chosen = app.put(&format!("{XERO}/account"), json!({ "id": OTHER })).await.ok();
     assert_eq!(chosen, json!({ "ok": true, "org_name": "Acme Trading" }));
     assert_eq!(app.get(&format!("{XERO}/accounts")).await.ok()["selected"], OTHER);
@@ -245,7 +245,7 @@ async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
     let builder = TestApp::builder().component("xero");
     let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero));
     let app = builder.start().await;
-    let _ = app.get(&format!("{XERO}/auth-url")).await.refused(409, "unsupported");
+    let _ = app.get(&format!("{XERO}/auth-url")).await.problem(409, "unsupported");
     let set = app.put("/api/admin/providers/xero/oauth-app", json!({ "client_id": "public-client" })).await;
     assert_eq!(set.ok(), json!({ "ok": true }));
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
@@ -263,14 +263,14 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_onl
     let builder = TestApp::builder().component("xero");
     let app = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero)).start().await;
     let path = "/api/admin/providers/xero/oauth-app";
-    let _ = app.put(path, json!({ "client_id": "", "client_secret": "x" })).await.refused(422, "invalid_request");
+    let _ = app.put(path, json!({ "client_id": "", "client_secret": "x" })).await.problem(422, "invalid_request");
     let _ = app.put(path, json!({ "client_id": "sealed-client", "client_secret": secret })).await.ok();
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
     note_secrets(&xero);
     let stored = app.database_bytes().await;
     assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
     app.tamper("update oauth_apps set token_url = 'https://identity.elsewhere.example/token'").await;
-    let moved = app.get(&format!("{XERO}/auth-url")).await.refused(409, "unsupported");
+    let moved = app.get(&format!("{XERO}/auth-url")).await.problem(409, "unsupported");
     assert!(text(&moved, "detail").contains("another token endpoint"), "{moved}");
 }
 
@@ -290,7 +290,7 @@ async fn a_failing_token_endpoint_ends_the_flow_and_keeps_the_stored_connection(
         xero.fail_at("/connect/token", fail.clone());
         let answer = connect(&app, &xero, &[TENANT]).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{fail:?}");
-        xero.mend();
+        xero.recover();
         assert_eq!(app.get(&format!("{XERO}/health")).await.ok()["healthy"], true, "{fail:?}");
     }
 }
@@ -300,7 +300,7 @@ async fn the_callback_page_contains_nothing_of_the_query_and_runs_nothing() {
     let app = TestApp::builder().start().await;
     let code = marked::secret("code-");
     let path = format!("/oauth/callback?code={code}&state=%3Cscript%3E");
-    let answer = app.send_as(TestCaller::Nobody, Method::GET, &path, None).await;
+    let answer = app.send_as(TestCaller::Anonymous, Method::GET, &path, None).await;
     assert_eq!(answer.status, 200);
     let header = |name: &str| answer.header(name).expect("a header").to_owned();
     assert!(header("content-security-policy").contains("default-src 'none'"));
@@ -311,7 +311,7 @@ async fn the_callback_page_contains_nothing_of_the_query_and_runs_nothing() {
     let page = answer.text;
     assert!(!page.contains(&code) && !page.contains("<script>"), "{page}");
     for file in ["callback.js", "callback.css"] {
-        let answer = app.send_as(TestCaller::Nobody, Method::GET, &format!("/oauth/{file}"), None).await;
+        let answer = app.send_as(TestCaller::Anonymous, Method::GET, &format!("/oauth/{file}"), None).await;
         assert_eq!(answer.status, 200, "{file}");
     }
 }
@@ -321,5 +321,5 @@ async fn a_member_may_not_begin_a_flow() {
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     let answer = app.send_as(TestCaller::Manager, Method::GET, &format!("{XERO}/auth-url"), None).await;
-    let _ = answer.refused(403, "forbidden");
+    let _ = answer.problem(403, "forbidden");
 }

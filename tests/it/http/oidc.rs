@@ -11,30 +11,30 @@ use jackfield_test_support::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use self::stand_in::{Asked, CLIENT, DESCRIPTION, Provider, TOKEN};
+use self::stand_in::{AuthorizationQuery, CLIENT, DESCRIPTION, OidcStandIn, TOKEN};
 use super::jwt::issuer::{ISSUER, SigningKey, base64url, mac_token};
 
 const SIGN_IN: &str = "/signin/oidc";
 const CALLBACK: &str = "/signin/oidc/callback";
 
 /// A browser on its way: the cookie that it was given, and what it was led to the provider with.
-struct Away {
+struct SignInAttempt {
     cookie: String,
-    asked: Asked,
+    asked: AuthorizationQuery,
 }
 
-async fn begin(app: &TestApp) -> Away {
-    let answer = app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await;
+async fn begin(app: &TestApp) -> SignInAttempt {
+    let answer = app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let set = answer.header("set-cookie").expect("a cookie");
     assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{set}");
     let cookie = set.split(';').next().expect("a cookie").to_owned();
-    let _noted = marked::note(cookie.split('.').nth(1).expect("a key").to_owned());
-    Away { cookie, asked: Asked::of(answer.header("location").expect("a location")) }
+    let _noted = marked::record(cookie.split('.').nth(1).expect("a key").to_owned());
+    SignInAttempt { cookie, asked: AuthorizationQuery::of(answer.header("location").expect("a location")) }
 }
 
 /// The claims of a good token for this way, with some of them changed; null takes one away.
-fn claims(app: &TestApp, away: &Away, changes: &Value) -> Value {
+fn claims(app: &TestApp, away: &SignInAttempt, changes: &Value) -> Value {
     let now = app.clock.now().as_second();
     let mut claims = json!({
         "iss": ISSUER,
@@ -60,7 +60,7 @@ fn claims(app: &TestApp, away: &Away, changes: &Value) -> Value {
 async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestResponse {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let path = format!("{CALLBACK}?{query}");
-    app.send_made(TestCaller::Nobody, Method::GET, &path, |request| {
+    app.send_request_as(TestCaller::Anonymous, Method::GET, &path, |request| {
         // As a browser that comes from the provider's page.
         request.header("cookie", cookie).header("sec-fetch-site", "cross-site")
     })
@@ -68,7 +68,7 @@ async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestRespon
 }
 
 /// Comes back with a good code for this token.
-async fn come_back(app: &TestApp, provider: &Provider, away: &Away, token: String) -> TestResponse {
+async fn come_back(app: &TestApp, provider: &OidcStandIn, away: &SignInAttempt, token: String) -> TestResponse {
     let code = provider.consent(&away.asked, Some(token));
     back(app, &away.cookie, &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")]).await
 }
@@ -91,7 +91,7 @@ async fn session(app: &TestApp, answer: &TestResponse) -> TestSession {
     let set = set.filter(|set| set.starts_with("jackfield=")).collect::<Vec<_>>().join("");
     assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
     let cookie = set.split(';').next().expect("a cookie").to_owned();
-    let _noted = marked::note(cookie.split_once('=').expect("a value").1.to_owned());
+    let _noted = marked::record(cookie.split_once('=').expect("a value").1.to_owned());
     let blind = TestSession { cookie, csrf: String::new() };
     let shown = app.send_in(&blind, Method::GET, "/api/session", None).await.ok();
     TestSession { csrf: shown["csrf"].as_str().expect("a word").to_owned(), ..blind }
@@ -99,7 +99,7 @@ async fn session(app: &TestApp, answer: &TestResponse) -> TestSession {
 
 async fn signed_in(
     app: &TestApp,
-    provider: &Provider,
+    provider: &OidcStandIn,
     key: &SigningKey,
     algorithm: &str,
     changes: &Value,
@@ -112,9 +112,9 @@ async fn signed_in(
 #[tokio::test]
 async fn a_person_signs_in_at_the_identity_provider() {
     let (rsa, p256, ed25519) = (SigningKey::rsa("rsa"), SigningKey::p256("p256"), SigningKey::ed25519("ed25519"));
-    let provider = Provider::start(&[&rsa, &p256, &ed25519]).await;
+    let provider = OidcStandIn::start(&[&rsa, &p256, &ed25519]).await;
     let app = provider.app().await;
-    assert_eq!(app.send_as(TestCaller::Nobody, Method::GET, "/api/session", None).await.ok()["oidc"], true);
+    assert_eq!(app.send_as(TestCaller::Anonymous, Method::GET, "/api/session", None).await.ok()["oidc"], true);
     for (key, algorithm) in [(&rsa, "RS256"), (&rsa, "PS384"), (&p256, "ES256"), (&ed25519, "EdDSA")] {
         let session = signed_in(&app, &provider, key, algorithm, &json!({})).await;
         let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
@@ -136,7 +136,7 @@ async fn a_person_signs_in_at_the_identity_provider() {
 #[tokio::test]
 async fn an_unverified_email_names_nobody() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     for changes in [
         json!({ "email_verified": false }),
@@ -153,7 +153,7 @@ async fn an_unverified_email_names_nobody() {
 #[tokio::test]
 async fn a_person_below_executive_is_signed_in_and_told_why_routes_are_closed() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     for level in ["manager", "member"] {
         let session = signed_in(&app, &provider, &key, "ES256", &json!({ "level": level })).await;
@@ -165,7 +165,7 @@ async fn a_person_below_executive_is_signed_in_and_told_why_routes_are_closed() 
 #[tokio::test]
 async fn a_person_without_a_level_is_not_signed_in_and_it_is_audited() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     for level in [json!(null), json!("service"), json!("Executive"), json!("root"), json!(["executive"]), json!(3)] {
         let away = begin(&app).await;
@@ -182,7 +182,7 @@ async fn a_person_without_a_level_is_not_signed_in_and_it_is_audited() {
 #[tokio::test]
 async fn an_untrusted_id_token_signs_nobody_in() {
     let (key, foreign) = (SigningKey::p256("one"), SigningKey::p256("one"));
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     let now = app.clock.now().as_second();
     for changes in [
@@ -228,7 +228,7 @@ async fn an_untrusted_id_token_signs_nobody_in() {
 #[tokio::test]
 async fn a_sign_in_completes_once_in_its_browser_and_before_it_expires() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     let (away, other) = (begin(&app).await, begin(&app).await);
     let token = || key.token("ES256", &claims(&app, &away, &json!({})));
@@ -260,7 +260,7 @@ async fn a_sign_in_completes_once_in_its_browser_and_before_it_expires() {
 
 #[tokio::test]
 async fn the_providers_error_text_stays_out_of_the_url() {
-    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    let provider = OidcStandIn::start(&[&SigningKey::p256("one")]).await;
     let app = provider.app().await;
     let away = begin(&app).await;
     let state = away.asked.get("state");
@@ -285,7 +285,7 @@ async fn the_providers_error_text_stays_out_of_the_url() {
 #[tokio::test]
 async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     let unavailable = |answer: &TestResponse| assert_eq!(refused(answer), "/signin?refused=unavailable");
     for fail in [
@@ -296,8 +296,8 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
         Failure::RedirectTo("https://evil.test/".to_owned()),
     ] {
         provider.upstream.fail(fail);
-        unavailable(&app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await);
-        provider.upstream.mend();
+        unavailable(&app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None).await);
+        provider.upstream.recover();
         app.clock.advance(SignedDuration::from_secs(5));
     }
     let away = begin(&app).await;
@@ -305,7 +305,7 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
         provider.upstream.fail(fail);
         let token = key.token("ES256", &claims(&app, &away, &json!({})));
         unavailable(&come_back(&app, &provider, &away, token).await);
-        provider.upstream.mend();
+        provider.upstream.recover();
     }
     let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["signed_in"], true);
@@ -315,10 +315,10 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
 
 #[tokio::test]
 async fn many_sign_ins_while_the_identity_provider_is_down_cause_one_request() {
-    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    let provider = OidcStandIn::start(&[&SigningKey::p256("one")]).await;
     let app = provider.app().await;
     provider.upstream.fail(Failure::Status(503));
-    let all = (0..50).map(|_| app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None));
+    let all = (0..50).map(|_| app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None));
     for answer in futures_util::future::join_all(all).await {
         assert_eq!(refused(&answer), "/signin?refused=unavailable");
     }
@@ -327,7 +327,7 @@ async fn many_sign_ins_while_the_identity_provider_is_down_cause_one_request() {
 
 #[tokio::test]
 async fn an_inconsistent_discovery_document_is_rejected() {
-    let provider = Provider::start(&[&SigningKey::p256("one")]).await;
+    let provider = OidcStandIn::start(&[&SigningKey::p256("one")]).await;
     for (name, value) in [
         ("issuer", "https://id.example.com/other"),
         ("authorization_endpoint", "http://id.example.com/acme/authorize"),
@@ -336,7 +336,7 @@ async fn an_inconsistent_discovery_document_is_rejected() {
         provider.describe("issuer", ISSUER.into());
         provider.describe(name, value.into());
         let app = provider.app().await;
-        let answer = app.send_as(TestCaller::Nobody, Method::GET, SIGN_IN, None).await;
+        let answer = app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None).await;
         assert_eq!(refused(&answer), "/signin?refused=invalid", "{name} {value}");
     }
 }
@@ -344,7 +344,7 @@ async fn an_inconsistent_discovery_document_is_rejected() {
 #[tokio::test]
 async fn a_new_key_is_found_immediately_and_a_withdrawn_key_is_rejected() {
     let (old, new) = (SigningKey::p256("old"), SigningKey::ed25519("new"));
-    let provider = Provider::start(&[&old]).await;
+    let provider = OidcStandIn::start(&[&old]).await;
     let app = provider.app().await;
     let _ = signed_in(&app, &provider, &old, "ES256", &json!({})).await;
     provider.publish(vec![new.jwk()]);
@@ -359,7 +359,7 @@ async fn a_new_key_is_found_immediately_and_a_withdrawn_key_is_rejected() {
 #[tokio::test]
 async fn the_client_secret_is_sent_where_the_identity_provider_wants_it() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_post"]));
     let app = provider.app().await;
     let _ = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
@@ -373,7 +373,7 @@ async fn the_client_secret_is_sent_where_the_identity_provider_wants_it() {
 #[tokio::test]
 async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other() {
     let key = SigningKey::p256("one");
-    let provider = Provider::start(&[&key]).await;
+    let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     let one = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
     // The address may change; the person is the same.
@@ -391,6 +391,6 @@ async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other
 async fn without_an_identity_provider_there_is_no_oidc_sign_in() {
     let app = TestApp::builder().start().await;
     for path in [SIGN_IN, CALLBACK] {
-        let _ = app.send_as(TestCaller::Nobody, Method::GET, path, None).await.refused(404, "not_found");
+        let _ = app.send_as(TestCaller::Anonymous, Method::GET, path, None).await.problem(404, "not_found");
     }
 }

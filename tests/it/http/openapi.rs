@@ -142,7 +142,7 @@ async fn a_new_plugin_adds_its_fields_to_the_document() {
         field("key_file", json!({ "kind": "json" })),
         field("home", json!({ "kind": "url", "required": true, "help-url": "https://acme.example/help" })),
     ]);
-    let app = TestApp::builder().file("acme-payroll.wasm", guests::describing(&manifest)).start().await;
+    let app = TestApp::builder().file("acme-payroll.wasm", guests::with_manifest(&manifest)).start().await;
     let document = app.get(WHOLE).await.ok();
 
     let put = &document["paths"]["/api/admin/connections/acme-payroll"]["put"];
@@ -204,10 +204,13 @@ async fn the_public_document_reveals_nothing_about_this_service() {
     manifest["id"] = json!("canary-payroll");
     manifest["title"] = json!("Canary Payroll");
     manifest["fields"][0]["help"] = json!("Ask Canary Hopper of the canary team.");
-    let app = TestApp::builder().file("canary-payroll.wasm", guests::describing(&manifest)).start().await;
-    for (caller, status) in
-        [(TestCaller::Nobody, 401), (TestCaller::Member, 403), (TestCaller::Manager, 403), (TestCaller::Service, 403)]
-    {
+    let app = TestApp::builder().file("canary-payroll.wasm", guests::with_manifest(&manifest)).start().await;
+    for (caller, status) in [
+        (TestCaller::Anonymous, 401),
+        (TestCaller::Member, 403),
+        (TestCaller::Manager, 403),
+        (TestCaller::Service, 403),
+    ] {
         let answer = app.send_as(caller, Method::GET, WHOLE, None).await;
         assert_eq!(answer.status, status, "{caller:?}");
         assert!(!answer.text.to_lowercase().contains("canary"), "{}", answer.text);

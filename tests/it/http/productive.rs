@@ -63,7 +63,7 @@ async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
     productive.join(&token, "4202", "Acme Trading");
     let body = json!({ "api_token": token, "organization_id": "4202" });
     assert_eq!(app.put(PRODUCTIVE, body).await.ok()["org_name"], "Acme Trading");
-    let wrong = app.put(PRODUCTIVE, json!({ "organization_id": "9" })).await.refused(422, "invalid_request");
+    let wrong = app.put(PRODUCTIVE, json!({ "organization_id": "9" })).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "organization_id");
     assert_eq!(app.get(&format!("{PRODUCTIVE}/status")).await.ok()["organization_id"], "4202");
 }

@@ -42,7 +42,7 @@ async fn the_service_starts_with_broken_files_and_says_what_is_wrong() {
         .file("elf.wasm", guests::elf())
         .file("core.wasm", guests::core_module())
         .file("cut.wasm", guests::truncated())
-        .file("zwilling.wasm", guests::built("slack"))
+        .file("zwilling.wasm", guests::read_component("slack"))
         .file("notes.txt", b"no component".to_vec())
         .start()
         .await;
@@ -79,7 +79,7 @@ async fn an_unapproved_plugin_does_not_run() {
     let list = app.get("/api/admin/providers").await.ok();
     assert_eq!(list["providers"][0]["state"], "pending");
     assert_eq!(list["providers"][0]["hosts"], json!(["slack.com"]), "what it asks for can be looked at");
-    let _ = app.put(SLACK, body(&known_token(&slack))).await.refused(409, "plugin_not_approved");
+    let _ = app.put(SLACK, body(&known_token(&slack))).await.problem(409, "plugin_not_approved");
     assert_eq!(slack.requests().len(), 0);
 }
 
@@ -88,9 +88,9 @@ async fn another_plugin_cannot_take_an_approved_id() {
     let slack = Slack::start().await;
     let mut manifest = guests::manifest();
     manifest["id"] = json!("slack");
-    let shipped = jackfield_test_support::app::digest(&guests::built("slack"));
+    let shipped = jackfield_test_support::app::digest(&guests::read_component("slack"));
     let app = with_slack(&slack)
-        .file("a-squatter.wasm", guests::describing(&manifest))
+        .file("a-squatter.wasm", guests::with_manifest(&manifest))
         .trust(Trust::Shipped([("slack".to_owned(), shipped)].into()))
         .start()
         .await;
@@ -123,7 +123,7 @@ async fn an_invalid_manifest_makes_a_plugin_broken() {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(format!("made-{name}"));
         manifest[*key] = value.clone();
-        builder = builder.file(&format!("{name}.wasm"), guests::describing(&manifest));
+        builder = builder.file(&format!("{name}.wasm"), guests::with_manifest(&manifest));
     }
     let app = builder.start().await;
     let list = app.get("/api/admin/providers").await.ok();

@@ -12,7 +12,7 @@ use super::{SLACK, body, connected, known_token, with_slack};
 async fn two_concurrent_connects_leave_one_complete_connection() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    slack.latency(Duration::from_millis(20));
+    slack.set_latency(Duration::from_millis(20));
     for round in 0..5 {
         let pairs: Vec<(String, String)> = (0..4)
             .map(|number| {
@@ -28,7 +28,7 @@ async fn two_concurrent_connects_leave_one_complete_connection() {
         }
         let channel =
             app.get(&format!("{SLACK}/status")).await.ok()["channel_id"].as_str().expect("a channel").to_owned();
-        slack.forget();
+        slack.clear_requests();
         assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["channel"], channel.to_lowercase());
         let used = slack.requests()[0].bearer().expect("a token").to_owned();
         assert!(pairs.contains(&(used, channel)), "the token and the channel come from one connect");
@@ -40,7 +40,7 @@ async fn an_update_never_mixes_with_another() {
     let slack = Slack::start().await;
     let (app, first) = connected(&slack).await;
     slack.channel("C0ONE", "one").channel("C0TWO", "two");
-    slack.latency(Duration::from_millis(30));
+    slack.set_latency(Duration::from_millis(30));
     let second = marked::secret("xoxb-");
     slack.token(&second);
     let (a, b) = tokio::join!(
@@ -49,7 +49,7 @@ async fn an_update_never_mixes_with_another() {
     );
     let (a, b) = (a.ok(), b.ok());
     assert_eq!((&a["ok"], &b["ok"]), (&json!(true), &json!(true)));
-    slack.forget();
+    slack.clear_requests();
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     let used = slack.requests()[0].bearer().expect("a token").to_owned();
     // Whichever came last: the update on top of the whole, or the whole alone. Never the first token on channel two.
@@ -78,8 +78,8 @@ async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
 async fn a_disconnect_during_a_check_leaves_nothing_behind() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    slack.latency(Duration::from_millis(200));
-    slack.forget();
+    slack.set_latency(Duration::from_millis(200));
+    slack.clear_requests();
     let path = format!("{SLACK}/health");
     let (health, gone) = tokio::join!(app.get(&path), async {
         // The check is under way once it has asked.
@@ -98,7 +98,7 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
 async fn excess_calls_are_rejected_and_the_others_are_served() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
-    slack.latency(Duration::from_millis(300));
+    slack.set_latency(Duration::from_millis(300));
     let app = Arc::new(app);
     let calls = (0..80).map(|_| {
         let app = Arc::clone(&app);
@@ -111,7 +111,7 @@ async fn excess_calls_are_rejected_and_the_others_are_served() {
     assert!(!overloaded.is_empty(), "the bound of a test's service is 48");
     for answer in overloaded {
         assert_eq!(answer.header("retry-after"), Some("1"));
-        let _ = answer.refused(503, "overloaded");
+        let _ = answer.problem(503, "overloaded");
     }
     let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
     assert_eq!(connection["status"], "connected", "our own overload says nothing of the connection");

@@ -21,7 +21,7 @@ async fn connected(xero: &Xero) -> TestApp {
 async fn connect_xero(builder: TestAppBuilder, xero: &Xero) -> TestApp {
     let app = builder.start().await;
     let clock = app.clock.clone();
-    xero.follow(move || clock.now().as_second());
+    xero.follow_clock(move || clock.now().as_second());
     assert_eq!(connect(&app, xero, &[TENANT]).await.ok()["ok"], true);
     note_secrets(xero);
     app
@@ -96,7 +96,7 @@ async fn hundreds_of_concurrent_requests_cause_one_refresh() {
 async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
     let xero = Xero::start().await;
     let app = connect_xero(with_xero(&xero), &xero).await;
-    let second = app.beside().await;
+    let second = app.start_second_host().await;
     app.clock.advance(SignedDuration::from_mins(31));
     check_health_at_once(&[&app, &second], REQUESTS).await;
     note_secrets(&xero);
@@ -108,7 +108,7 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     // The provider's own clock runs ahead: for us the token has some life left.
-    xero.turn(31 * 60);
+    xero.shift_clock(31 * 60);
     let health = health(&app).await;
     note_secrets(&xero);
     assert_eq!(health["healthy"], true, "{health}");
@@ -119,7 +119,7 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
 async fn a_missing_scope_is_not_treated_as_expiry() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
-    xero.withhold("accounting.settings.read");
+    xero.withhold_scope("accounting.settings.read");
     let health = health(&app).await;
     assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("permission_missing")), "{health}");
     assert!(xero.refreshes().is_empty(), "refreshing would not help");
@@ -147,7 +147,7 @@ async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
         let status = status(&app).await;
         assert_eq!(status["status"], "degraded", "{fail:?}");
         assert!(status["retry_at"].is_string());
-        xero.mend();
+        xero.recover();
     }
     assert_eq!(health(&app).await["healthy"], true, "the grant is alive");
     note_secrets(&xero);
@@ -161,7 +161,7 @@ async fn a_429_from_the_token_endpoint_delays_the_connection() {
     app.clock.advance(SignedDuration::from_mins(31));
     xero.fail_at("/connect/token", Failure::TooManyRequests { retry_after: None });
     assert_eq!(health(&app).await["code"], "rate_limited");
-    xero.mend();
+    xero.recover();
     app.clock.advance(SignedDuration::from_secs(61));
     assert_eq!(health(&app).await["healthy"], true);
     note_secrets(&xero);
@@ -191,7 +191,7 @@ async fn a_lost_response_is_retried_with_the_same_token() {
     // The pair is given there, and never arrives here.
     xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
-    xero.mend();
+    xero.recover();
     note_secrets(&xero);
     assert_eq!(health(&app).await["healthy"], true);
     note_secrets(&xero);
@@ -208,7 +208,7 @@ async fn a_response_lost_for_too_long_is_given_as_the_reason() {
     xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
     note_secrets(&xero);
-    xero.mend();
+    xero.recover();
     app.clock.advance(SignedDuration::from_mins(31));
     assert_eq!(health(&app).await["code"], "needs_reauth");
     let reason = text(&status(&app).await, "reason");
@@ -234,7 +234,7 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    xero.latency(Duration::from_millis(300));
+    xero.set_latency(Duration::from_millis(300));
     let path = format!("{XERO}/health");
     let asked = xero.requests_to("/connect/token").len();
     let (health, ()) = tokio::join!(app.get(&path), async {

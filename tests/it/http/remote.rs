@@ -3,7 +3,7 @@
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    remote::{COMPANY_ID, PRODUCTION, Remote, SANDBOX, Wait},
+    remote::{COMPANY_ID, PRODUCTION, Remote, SANDBOX, WaitHint},
     stand_in_server::Failure,
 };
 use serde_json::json;
@@ -42,14 +42,14 @@ async fn a_token_of_the_other_environment_is_named_as_such() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_test_");
-    let wrong = app.put(REMOTE, json!({ "api_token": token })).await.refused(422, "invalid_request");
+    let wrong = app.put(REMOTE, json!({ "api_token": token })).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "environment", "{wrong}");
     assert!(text(&wrong["errors"][0], "message").contains("sandbox"), "{wrong}");
     let body = json!({ "api_token": token, "environment": "sandbox" });
     assert_eq!(app.put(REMOTE, body).await.ok()["ok"], true);
     assert_eq!(app.get(&format!("{REMOTE}/health")).await.ok()["environment"], "sandbox");
     let unknown = json!({ "api_token": marked::secret("ra_live_") });
-    let _ = app.put(REMOTE, unknown).await.refused(422, "credential_rejected");
+    let _ = app.put(REMOTE, unknown).await.problem(422, "credential_rejected");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn a_company_that_the_token_does_not_belong_to_is_rejected() {
     let app = with_remote(&remote).start().await;
     let token = known_token(&remote, "ra_live_");
     let body = json!({ "api_token": token, "company_id": "11111111-2222-4333-8444-555555555555" });
-    let wrong = app.put(REMOTE, body).await.refused(422, "invalid_request");
+    let wrong = app.put(REMOTE, body).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "company_id");
     let partner = marked::secret("ra_live_");
     remote.client_token(&partner);
@@ -75,7 +75,7 @@ async fn a_retry_hint_in_milliseconds_delays_the_connection() {
     remote.wait(WaitHint::Milliseconds(2_500)).requests_left(0);
     let held = app.get(&format!("{REMOTE}/users")).await;
     assert_eq!(held.header("retry-after"), Some("3"));
-    let _ = held.refused(429, "rate_limited");
+    let _ = held.problem(429, "rate_limited");
 }
 
 #[tokio::test]

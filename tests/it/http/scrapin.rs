@@ -34,7 +34,7 @@ async fn a_key_connects_and_reports_remaining_credits() {
     let (app, key) = connected(&scrapin).await;
     let health = app.get(&format!("{SCRAPIN}/health")).await.ok();
     assert_eq!((&health["healthy"], health["credits_left"].is_number()), (&json!(true), true), "{health}");
-    let _ = app.get(&format!("{SCRAPIN}/users")).await.refused(409, "unsupported");
+    let _ = app.get(&format!("{SCRAPIN}/users")).await.problem(409, "unsupported");
     let quotas = scrapin.requests_to("/v1/workspaces/quotas");
     assert!(quotas.iter().all(|request| request.header("x-api-key") == Some(key.as_str()) && request.query.is_none()));
     scrapin.quotas(QuotasResponse::Old).credits(0.0);
@@ -60,7 +60,7 @@ async fn alerts_are_set_read_and_stopped_with_the_connection() {
 async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
     let scrapin = Scrapin::start().await;
     let (app, _) = connected(&scrapin).await;
-    scrapin.forget();
+    scrapin.clear_requests();
     for url in [
         "http://hooks.acme.example/x",
         "https://127.0.0.1/x",
@@ -72,7 +72,7 @@ async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
         "https://hooks.acme.example:8443/x",
         "nonsense",
     ] {
-        let problem = set(&app, url).await.refused(422, "invalid_request");
+        let problem = set(&app, url).await.problem(422, "invalid_request");
         assert_eq!(problem["errors"][0]["field"], "webhook_url", "{url}");
     }
     assert!(scrapin.requests().is_empty());
@@ -83,9 +83,9 @@ async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
     let scrapin = Scrapin::start().await;
     let (app, _) = connected(&scrapin).await;
     scrapin.alerts(AlertsApi::Gone);
-    let _ = set(&app, "https://hooks.acme.example/x").await.refused(409, "unsupported");
+    let _ = set(&app, "https://hooks.acme.example/x").await.problem(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
-    let _ = app.get(ALERTS).await.refused(409, "not_connected");
+    let _ = app.get(ALERTS).await.problem(409, "not_connected");
 }
 
 #[tokio::test]

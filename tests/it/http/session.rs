@@ -24,13 +24,13 @@ async fn status(app: &TestApp, session: &TestSession) -> u16 {
 #[tokio::test]
 async fn a_token_is_exchanged_for_a_session_with_the_same_level() {
     let app = TestApp::builder().start().await;
-    let nobody = app.send_as(TestCaller::Nobody, Method::GET, SESSION, None).await.ok();
+    let nobody = app.send_as(TestCaller::Anonymous, Method::GET, SESSION, None).await.ok();
     assert_eq!(nobody, json!({ "signed_in": false, "oidc": false }));
     let body = json!({ "token": app.token(TestCaller::Executive) });
-    let answer = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let answer = app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await;
     let set = answer.header("set-cookie").expect("a cookie").to_owned();
     assert!(set.starts_with("jackfield=") && set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
-    let session = TestSession::of(&answer);
+    let session = TestSession::from_response(&answer);
     let signed_in = answer.ok();
     assert_eq!((&signed_in["name"], &signed_in["level"]), (&json!("executive"), &json!("executive")));
     assert!(!signed_in.to_string().contains(session.cookie.split_once('=').expect("a value").1));
@@ -50,10 +50,10 @@ async fn a_token_is_exchanged_for_a_session_with_the_same_level() {
 async fn behind_https_the_cookie_is_limited_to_the_host() {
     let app = TestApp::builder().setting("JACKFIELD_PUBLIC_URL", "https://jackfield.example").start().await;
     let body = json!({ "token": app.token(TestCaller::Executive) });
-    let answer = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
+    let answer = app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await;
     let set = answer.header("set-cookie").expect("a cookie").to_owned();
     assert!(set.starts_with("__Host-jackfield=") && set.contains("; Secure"), "{set}");
-    let session = TestSession::of(&answer);
+    let session = TestSession::from_response(&answer);
     assert_eq!(status(&app, &session).await, 200);
     let plain = TestSession { cookie: session.cookie.replace("__Host-", ""), ..session };
     assert_eq!(status(&app, &plain).await, 401, "the name without the promise is none");
@@ -68,18 +68,18 @@ async fn every_failed_sign_in_is_explained_and_counted() {
         (json!({ "token": "a", "more": 1 }), 400, "invalid_request"),
         (json!({ "token": app.token(TestCaller::Service) }), 403, "forbidden"),
     ] {
-        let _ = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await.refused(status, code);
+        let _ = app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await.problem(status, code);
     }
-    for caller in [TestCaller::Nonsense, TestCaller::Expired, TestCaller::Revoked] {
+    for caller in [TestCaller::UnknownToken, TestCaller::Expired, TestCaller::Revoked] {
         let body = json!({ "token": app.token(caller) });
-        let problem = app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await;
+        let problem = app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await;
         assert!(problem.header("set-cookie").is_none());
-        assert!(problem.refused(401, "unauthenticated")["detail"].as_str().expect("words").contains("revoked"));
+        assert!(problem.problem(401, "unauthenticated")["detail"].as_str().expect("words").contains("revoked"));
     }
     let mut statuses = Vec::new();
     for _ in 0..30 {
         let body = json!({ "link": "A".repeat(43) });
-        statuses.push(app.send_as(TestCaller::Nobody, Method::POST, SESSION, Some(body)).await.status);
+        statuses.push(app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await.status);
     }
     assert_eq!(statuses[..17], [401; 17]);
     assert!(statuses[17..].contains(&429), "{statuses:?}");
@@ -92,7 +92,7 @@ async fn a_session_below_executive_shows_its_level_and_opens_nothing() {
     let session = app.sign_in(TestCaller::Manager).await;
     let shown = app.send_in(&session, Method::GET, SESSION, None).await.ok();
     assert_eq!((&shown["signed_in"], &shown["level"]), (&json!(true), &json!("manager")));
-    let problem = app.send_in(&session, Method::GET, AUDIT, None).await.refused(403, "forbidden");
+    let problem = app.send_in(&session, Method::GET, AUDIT, None).await.problem(403, "forbidden");
     assert!(problem["detail"].as_str().expect("words").contains("yours is manager"), "{problem}");
     assert_eq!(app.send_in(&session, Method::DELETE, SESSION, None).await.ok()["ok"], true);
 }
@@ -103,10 +103,10 @@ async fn each_sign_in_has_a_new_session_id_and_a_planted_one_is_rejected() {
     let planted = TestSession { cookie: format!("jackfield={}", "B".repeat(43)), csrf: "x".to_owned() };
     let body = json!({ "token": app.token(TestCaller::Executive) });
     let answer = app.send_in(&planted, Method::POST, SESSION, Some(body.clone())).await;
-    let first = TestSession::of(&answer);
+    let first = TestSession::from_response(&answer);
     assert_ne!(first.cookie, planted.cookie);
     assert_eq!(status(&app, &planted).await, 401);
-    let second = TestSession::of(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
+    let second = TestSession::from_response(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
     assert_ne!(second.cookie, first.cookie);
     assert_eq!(status(&app, &first).await, 401, "the one that it came in place of has ended");
     assert_eq!(status(&app, &second).await, 200);
@@ -132,8 +132,9 @@ async fn a_session_ends_after_an_idle_hour_and_after_twelve_hours() {
 
     let idle = app.sign_in(TestCaller::Executive).await;
     app.clock.advance(SignedDuration::from_mins(59));
-    let by_itself =
-        app.send_made(TestCaller::Nobody, Method::GET, AUDIT, |request| idle.on(request).header("x-background", "1"));
+    let by_itself = app.send_request_as(TestCaller::Anonymous, Method::GET, AUDIT, |request| {
+        idle.add_to(request).header("x-background", "1")
+    });
     assert_eq!(by_itself.await.status, 200);
     assert_eq!(app.send_in(&idle, Method::GET, SESSION, None).await.ok()["signed_in"], true);
     app.clock.advance(SignedDuration::from_mins(1));
@@ -146,7 +147,7 @@ async fn a_session_ends_after_an_idle_hour_and_after_twelve_hours() {
 #[tokio::test]
 async fn a_session_ends_with_its_token_immediately_on_every_host() {
     let app = TestApp::builder().start().await;
-    let other = app.beside().await;
+    let other = app.start_second_host().await;
     let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(status(&other, &session).await, 200);
     app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
@@ -163,7 +164,7 @@ async fn a_session_ends_with_its_token_immediately_on_every_host() {
 #[tokio::test]
 async fn signing_out_ends_one_session_or_all_of_one_person() {
     let app = TestApp::builder().start().await;
-    let other = app.beside().await;
+    let other = app.start_second_host().await;
     let (here, there) = (app.sign_in(TestCaller::Executive).await, other.sign_in(TestCaller::Executive).await);
     let third = app.sign_in(TestCaller::Executive).await;
     let manager = app.sign_in(TestCaller::Manager).await;
@@ -177,7 +178,7 @@ async fn signing_out_ends_one_session_or_all_of_one_person() {
     let audit = app.get(AUDIT).await.ok();
     assert_eq!(audit["entries"][0]["action"], "session.sign_out_everywhere");
     assert_eq!(audit["entries"][1]["action"], "session.sign_out");
-    let _ = app.send(Method::DELETE, SESSION, None).await.refused(401, "unauthenticated");
+    let _ = app.send(Method::DELETE, SESSION, None).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -207,10 +208,10 @@ async fn a_flow_belongs_to_its_session_and_a_browser_must_send_the_state() {
     super::oauth::note_secrets(&xero);
     let callback = format!("{XERO}/callback");
     let without = app.send_in(&one, Method::POST, &callback, Some(json!({ "code": landing.code }))).await;
-    assert_eq!(without.refused(422, "invalid_request")["errors"][0]["field"], "state");
+    assert_eq!(without.problem(422, "invalid_request")["errors"][0]["field"], "state");
     let body = json!({ "code": landing.code, "state": landing.state });
     let foreign = app.send_in(&other, Method::POST, &callback, Some(body.clone())).await;
-    assert_eq!(foreign.refused(422, "invalid_request")["errors"][0]["field"], "state");
+    assert_eq!(foreign.problem(422, "invalid_request")["errors"][0]["field"], "state");
     assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
     assert_eq!(app.send_in(&one, Method::POST, &callback, Some(body)).await.ok()["ok"], true);
     super::oauth::note_secrets(&xero);

@@ -48,7 +48,7 @@ async fn users_include_their_person_on_request() {
     let users = page["users"].as_array().expect("users");
     assert_eq!(users[0]["person"], json!({ "id": ada, "name": "Ada" }));
     assert!(users[1..].iter().all(|user| user["person"] == Value::Null && user.get("person").is_some()), "{page}");
-    let _ = app.get(&format!("{SLACK}/users?with=friends")).await.refused(400, "invalid_request");
+    let _ = app.get(&format!("{SLACK}/users?with=friends")).await.problem(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -56,10 +56,10 @@ async fn an_invalid_limit_or_cursor_is_rejected() {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;
     for query in ["limit=0", "limit=201", "cursor=nonsense"] {
-        let _ = app.get(&format!("{SLACK}/users?{query}")).await.refused(422, "invalid_request");
+        let _ = app.get(&format!("{SLACK}/users?{query}")).await.problem(422, "invalid_request");
     }
     for query in ["limit=x", "curser=x"] {
-        let _ = app.get(&format!("{SLACK}/users?{query}")).await.refused(400, "invalid_request");
+        let _ = app.get(&format!("{SLACK}/users?{query}")).await.problem(400, "invalid_request");
     }
 }
 
@@ -67,6 +67,6 @@ async fn an_invalid_limit_or_cursor_is_rejected() {
 async fn without_a_connection_there_are_no_users() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let _ = app.get(&format!("{SLACK}/users")).await.refused(409, "not_connected");
-    let _ = app.get("/api/admin/connections/nowhere/users").await.refused(404, "unknown_provider");
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(409, "not_connected");
+    let _ = app.get("/api/admin/connections/nowhere/users").await.problem(404, "unknown_provider");
 }

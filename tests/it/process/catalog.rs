@@ -10,22 +10,22 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::program::{Place, keep};
+use super::program::{Installation, copy_to_sinks};
 
-async fn place() -> Place {
+async fn place() -> Installation {
     let slack = Slack::start().await;
     let trust = [("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())];
-    Place::new(&["slack"], &[slack.reroute("slack.com")], &trust).await
+    Installation::new(&["slack"], &[slack.reroute("slack.com")], &trust).await
 }
 
-async fn ask(place: &Place, bearer: &str, method: Method, path: &str) -> Value {
+async fn ask(place: &Installation, bearer: &str, method: Method, path: &str) -> Value {
     let request = client().request(method, format!("{}{path}", place.base())).bearer_auth(bearer);
     let text = request.send().await.expect("an answer").text().await.expect("a whole answer");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// Waits until a host says this of a provider.
-async fn until(place: &Place, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+async fn until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let list = ask(place, bearer, Method::GET, "/api/admin/providers").await;
@@ -43,7 +43,7 @@ async fn until(place: &Place, bearer: &str, id: &str, stands: impl Fn(&Value) ->
 fn version(version: &str) -> Vec<u8> {
     let mut manifest = guests::manifest();
     manifest["version"] = json!(version);
-    guests::describing(&manifest)
+    guests::with_manifest(&manifest)
 }
 
 #[tokio::test]
@@ -61,8 +61,8 @@ async fn a_running_service_applies_a_decision_made_by_a_command() {
     };
     let wrong = place.run(&["plugin", "approve", "made", "--digest", &digest(b"another")]);
     assert_eq!(wrong.status.code(), Some(1));
-    let said = run(&["plugin", "approve", "made", "--digest", &digest(&version("1.0.0"))]);
-    assert!(said.starts_with("made 1.0.0 approved"), "{said}");
+    let printed = run(&["plugin", "approve", "made", "--digest", &digest(&version("1.0.0"))]);
+    assert!(printed.starts_with("made 1.0.0 approved"), "{printed}");
     until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
 
     std::fs::write(&file, version("2.0.0")).expect("replaced");
@@ -77,7 +77,7 @@ async fn a_running_service_applies_a_decision_made_by_a_command() {
     let made = list.as_array().expect("a list").iter().find(|entry| entry["id"] == "made").expect("it is listed");
     assert_eq!(made["state"]["state"], "disabled");
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
     let place = place().await;
     let bearer = place.token();
     let first = place.serve().await;
-    let beside = place.beside();
+    let beside = place.second_host();
     let second = beside.serve().await;
     let sent = client()
         .post(format!("{}/api/admin/providers", place.base()))
@@ -103,5 +103,5 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
     assert_eq!(approve.send().await.expect("an answer").status(), 200);
     until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
     assert!(first.stop().success() && second.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }

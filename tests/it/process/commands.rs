@@ -2,7 +2,7 @@
 
 use jackfield_test_support::{app::client, guests, slack::Slack};
 
-use super::program::{Place, keep};
+use super::program::{Installation, copy_to_sinks};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -10,7 +10,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_token_is_printed_once_listed_without_its_secret_and_revoked() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let token = place.token();
     assert!(token.starts_with("jf_") && token.len() == 46, "{}", token.len());
     let listed = place.run(&["token", "list", "--json"]);
@@ -26,7 +26,7 @@ async fn a_token_is_printed_once_listed_without_its_secret_and_revoked() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2_and_names_the_mistake() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     for arguments in [&["nonsense"][..], &["token", "create", "--name", "x"], &["serve", "--nonsense"]] {
         assert_eq!(place.run(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -34,8 +34,8 @@ async fn wrong_usage_exits_with_2_and_names_the_mistake() {
         place.command(&["serve", "--dev"]).env("JACKFIELD_LISTN", "x").env("JACKFIELD_LOG_FORMAT", "xml").output();
     let wrong = wrong.expect("the program runs");
     assert_eq!(wrong.status.code(), Some(2));
-    let said = text(&wrong.stderr);
-    assert!(said.contains("JACKFIELD_LISTN") && said.contains("JACKFIELD_LOG_FORMAT"), "{said}");
+    let printed = text(&wrong.stderr);
+    assert!(printed.contains("JACKFIELD_LISTN") && printed.contains("JACKFIELD_LOG_FORMAT"), "{printed}");
     let production = place.run(&["serve"]);
     assert_eq!(production.status.code(), Some(2), "a reroute needs --dev");
     assert!(text(&production.stderr).contains("JACKFIELD_EGRESS_REROUTE"));
@@ -45,7 +45,7 @@ async fn wrong_usage_exits_with_2_and_names_the_mistake() {
 
 #[tokio::test]
 async fn a_database_address_with_a_password_is_never_printed() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     for url in [
         "postgres://user:hunter2secret@127.0.0.1:1/x",
         "postgres://user:hunter2secret@[",
@@ -59,16 +59,16 @@ async fn a_database_address_with_a_password_is_never_printed() {
 
 #[tokio::test]
 async fn inspect_shows_everything_that_a_plugin_asks_for() {
-    let place = Place::with_slack(&*Slack::start().await).await;
-    let file = guests::built_path("slack");
+    let place = Installation::with_slack(&*Slack::start().await).await;
+    let file = guests::component_path("slack");
     let shown = place.run(&["plugin", "inspect", file.to_str().expect("a path")]);
     assert!(shown.status.success(), "{}", text(&shown.stderr));
-    let said = text(&shown.stdout);
+    let printed = text(&shown.stdout);
     for line in [
         "POST slack.com/api/users.list  with `bot_token` as `Authorization: Bearer {}`",
         "bot_token: Bot token, secret, required",
     ] {
-        assert!(said.contains(line), "{said}");
+        assert!(printed.contains(line), "{printed}");
     }
     let listed = place.run(&["plugin", "list", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
@@ -80,7 +80,7 @@ async fn inspect_shows_everything_that_a_plugin_asks_for() {
 
 #[tokio::test]
 async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let printed = place.run(&["openapi"]);
     assert!(printed.status.success(), "{}", text(&printed.stderr));
     let document: serde_json::Value = serde_json::from_slice(&printed.stdout).expect("JSON");
@@ -94,7 +94,7 @@ async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
 
 #[tokio::test]
 async fn a_token_cannot_use_a_name_reserved_for_jwt_callers() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let refused = place.run(&["token", "create", "--name", "jwt:ada@acme.example", "--level", "executive"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stdout.is_empty() && text(&refused.stderr).contains("jwt:"), "{}", text(&refused.stderr));
@@ -103,7 +103,7 @@ async fn a_token_cannot_use_a_name_reserved_for_jwt_callers() {
 #[tokio::test]
 async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
     let slack = Slack::start().await;
-    let place = Place::with_slack(&slack).await;
+    let place = Installation::with_slack(&slack).await;
     let bearer = place.token();
     let token = jackfield_test_support::marked::secret("xoxb-");
     slack.token(&token);
@@ -121,12 +121,12 @@ async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
     let health = client.get(format!("{url}/health")).bearer_auth(&bearer).send().await.expect("an answer");
     assert!(health.text().await.expect("whole").contains("\"healthy\":true"));
     service.kill();
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }
 
 #[tokio::test]
 async fn a_running_service_dumps_no_core_and_hides_its_memory() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let service = place.serve().await;
     let process = format!("/proc/{}", service.0.id());
     let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
@@ -136,12 +136,12 @@ async fn a_running_service_dumps_no_core_and_hides_its_memory() {
     let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("{process}/mem")).expect("its memory"));
     assert_eq!(owner, 0);
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }
 
 #[tokio::test]
 async fn people_are_imported_whole_or_not_at_all() {
-    let place = Place::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*Slack::start().await).await;
     let file = |name: &str, text: &str| {
         let path = place.folder.path().join(name);
         std::fs::write(&path, text).expect("written");
@@ -151,18 +151,18 @@ async fn people_are_imported_whole_or_not_at_all() {
     let done = place.run(&["people", "import", &good]);
     assert_eq!((done.status.code(), text(&done.stdout).trim()), (Some(0), "2 created, 0 updated, 0 unchanged"));
     let again = place.run(&["people", "import", &good, "--json"]);
-    let said: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
-    assert_eq!(said, serde_json::json!({ "created": 0, "updated": 0, "unchanged": 2, "errors": [] }));
+    let printed: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(printed, serde_json::json!({ "created": 0, "updated": 0, "unchanged": 2, "errors": [] }));
 
     let bad = file("bad.csv", "email,name\nnew@acme.example,New\nada,\n");
     let refused = place.run(&["people", "import", &bad]);
     assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""));
-    let said = text(&refused.stderr);
-    assert!(said.contains("line 3: name: is empty\nline 3: email: is not an email address"), "{said}");
+    let printed = text(&refused.stderr);
+    assert!(printed.contains("line 3: name: is empty\nline 3: email: is not an email address"), "{printed}");
     let refused = place.run(&["people", "import", &bad, "--json"]);
     assert_eq!(refused.status.code(), Some(1));
-    let said: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
-    assert_eq!((&said["created"], &said["errors"][0]["line"]), (&0.into(), &3.into()));
+    let printed: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+    assert_eq!((&printed["created"], &printed["errors"][0]["line"]), (&0.into(), &3.into()));
     let missing = place.run(&["people", "import", "/nowhere.csv"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("/nowhere.csv"), "{}", text(&missing.stderr));
@@ -177,5 +177,5 @@ async fn people_are_imported_whole_or_not_at_all() {
         listed["people"].as_array().expect("people").iter().filter_map(|person| person["name"].as_str()).collect();
     assert_eq!(names, ["Ada", "Zoë"], "and nobody of the file that was refused");
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }

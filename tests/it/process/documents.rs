@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::program::{Place, Service, binary};
+use super::program::{Installation, Service, binary_path};
 
 const PROVIDERS: [&str; 6] = ["slack", "productive", "xero", "google-workspace", "remote", "scrapin"];
 
@@ -17,15 +17,15 @@ const PROVIDERS: [&str; 6] = ["slack", "productive", "xero", "google-workspace",
 const MARK: &str = "---- what comes next ----";
 
 /// The stand-ins' program, which ends with this value.
-struct StandIns {
+struct StandInProgram {
     child: Child,
     /// Their first line: where they are and what they take.
-    said: Value,
+    description: Value,
 }
 
-impl StandIns {
-    fn start(place: &Place, people: &Path) -> Self {
-        let program = binary().with_file_name("jackfield-stand-ins");
+impl StandInProgram {
+    fn start(place: &Installation, people: &Path) -> Self {
+        let program = binary_path().with_file_name("jackfield-stand-ins");
         let mut child = Command::new(program)
             .arg("--people")
             .arg(people)
@@ -37,11 +37,11 @@ impl StandIns {
             .expect("the stand-ins start");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("their output")).read_line(&mut line).expect("their first line");
-        Self { child, said: serde_json::from_str(&line).expect("JSON") }
+        Self { child, description: serde_json::from_str(&line).expect("JSON") }
     }
 }
 
-impl Drop for StandIns {
+impl Drop for StandInProgram {
     fn drop(&mut self) {
         // They may have ended by themselves.
         let _ended = self.child.kill();
@@ -90,26 +90,26 @@ fn is_shown(answer: &str, shown: &str) -> bool {
 
 /// A service that runs as `cargo xtask run --demo` sets it up.
 struct Demo {
-    place: Place,
-    stand_ins: StandIns,
+    place: Installation,
+    stand_ins: StandInProgram,
     token: String,
     _service: Service,
 }
 
 impl Demo {
     async fn start() -> Self {
-        let mut place = Place::new(&PROVIDERS, &[], &[]).await;
+        let mut place = Installation::new(&PROVIDERS, &[], &[]).await;
         let people = place.folder.path().join("people.csv");
-        let stand_ins = StandIns::start(&place, &people);
-        let reroutes = stand_ins.said["reroutes"].as_object().expect("reroutes").iter();
+        let stand_ins = StandInProgram::start(&place, &people);
+        let reroutes = stand_ins.description["reroutes"].as_object().expect("reroutes").iter();
         let reroutes: Vec<String> =
             reroutes.map(|(host, url)| format!("{host}={}", url.as_str().expect("a URL"))).collect();
         place.set("JACKFIELD_EGRESS_REROUTE", reroutes.join(","));
         for part in ["client_id", "client_secret"] {
-            let value = stand_ins.said["oauth"][0][part].as_str().expect("text").to_owned();
+            let value = stand_ins.description["oauth"][0][part].as_str().expect("text").to_owned();
             place.set(&format!("JACKFIELD_OAUTH_XERO_{}", part.to_uppercase()), value);
         }
-        for credential in stand_ins.said["credentials"].as_array().expect("credentials") {
+        for credential in stand_ins.description["credentials"].as_array().expect("credentials") {
             if credential["provider"] == "google-workspace" {
                 let demo = place.folder.path().join("target/demo");
                 fs::create_dir_all(&demo).expect("the demo's folder");
@@ -133,7 +133,7 @@ impl Demo {
             script.extend(own.map(|line| format!("{line}\n")));
             script.push_str(&format!("echo '{MARK}'\n"));
         }
-        let consent = self.stand_ins.said["oauth"][0]["consent"]["stand_in"].as_str().expect("an address");
+        let consent = self.stand_ins.description["oauth"][0]["consent"]["stand_in"].as_str().expect("an address");
         let typed = Command::new("bash")
             .args(["-c", &script])
             .current_dir(self.place.folder.path())

@@ -11,14 +11,14 @@ use std::{
 use jackfield_test_support::{app::client, marked, slack::Slack};
 use serde_json::{Value, json};
 
-use super::program::{Place, keep};
+use super::program::{Installation, copy_to_sinks};
 
 /// Operations in all, by every round together.
 const OPERATIONS: usize = 1_000;
 
 /// The last state that was answered with `ok`, and the one that was asked for and not answered yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Believed {
+struct ExpectedState {
     answered: Option<usize>,
     asked: Option<Option<usize>>,
 }
@@ -34,12 +34,12 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
     for number in 0..OPERATIONS + 100 {
         slack.channel(&channel(number), "kill");
     }
-    let place = Place::with_slack(&slack).await;
+    let place = Installation::with_slack(&slack).await;
     let bearer = place.token();
     let client = client();
     let url = format!("{}/api/admin/connections/slack", place.base());
     let done = Arc::new(AtomicUsize::new(0));
-    let believed = Arc::new(Mutex::new(Believed::default()));
+    let believed = Arc::new(Mutex::new(ExpectedState::default()));
     let mut kills = 0_u32;
     // A fixed sequence of moments, so that a failure can be looked at again.
     let mut moment: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -92,7 +92,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
     assert!(kills >= 5, "{kills} kills");
     println!("{} operations, {kills} kills", done.load(Ordering::Relaxed));
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }
 
 /// Compares what is stored with what was answered and what may have been done without an answer.
@@ -102,7 +102,7 @@ async fn check(
     bearer: &str,
     slack: &Slack,
     tokens: &[String],
-    believed: &Mutex<Believed>,
+    believed: &Mutex<ExpectedState>,
 ) {
     let get = |path: &'static str| {
         let request = client.get(format!("{url}{path}")).bearer_auth(bearer);
@@ -125,12 +125,12 @@ async fn check(
         for token in tokens {
             slack.token(token);
         }
-        slack.forget();
+        slack.clear_requests();
         let health = get("/health").await;
         assert_eq!(health["healthy"], true, "the credential opens and is whole: {health}");
         let used = slack.requests()[0].bearer().expect("a token").to_owned();
         assert_eq!(used, tokens[number % 7], "the token of another connect is stored beside this channel");
     }
     let mut believed = believed.lock().expect("held shortly");
-    *believed = Believed { answered: stored, asked: None };
+    *believed = ExpectedState { answered: stored, asked: None };
 }

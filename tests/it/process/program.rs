@@ -17,7 +17,7 @@ use jackfield_test_support::{
 use tempfile::TempDir;
 
 /// The program that was built beside the tests.
-pub(crate) fn binary() -> PathBuf {
+pub(crate) fn binary_path() -> PathBuf {
     let path = std::env::var_os("JACKFIELD_BIN").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")),
         PathBuf::from,
@@ -27,18 +27,18 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// All that a command printed, to both ways out.
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A place where the program is started, again and again on the same data.
-pub(crate) struct Place {
+pub(crate) struct Installation {
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
     port: u16,
 }
 
-impl Place {
+impl Installation {
     /// A place with Slack's component, whose requests go to the stand-in.
     pub(crate) async fn with_slack(slack: &StandInServer) -> Self {
         Self::new(&["slack"], &[slack.reroute("slack.com")], &[]).await
@@ -53,7 +53,7 @@ impl Place {
         fs::create_dir(&plugins).expect("a plugins' folder");
         for component in components {
             let name = component.rsplit('/').next().unwrap_or(component);
-            fs::write(plugins.join(format!("{name}.wasm")), guests::built(component)).expect("dropped in");
+            fs::write(plugins.join(format!("{name}.wasm")), guests::read_component(component)).expect("dropped in");
         }
         let own = [
             ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// Another host on the same database and key, with a data folder of its own.
-    pub(crate) fn beside(&self) -> Self {
+    pub(crate) fn second_host(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         fs::create_dir(folder.path().join("data")).expect("a data folder");
@@ -102,7 +102,7 @@ impl Place {
 
     /// The program with this place's settings and nothing else in its environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary_path());
         command.args(arguments).env_clear().envs(self.settings.iter().cloned()).current_dir(self.folder.path());
         command
     }
@@ -116,7 +116,7 @@ impl Place {
     pub(crate) fn token(&self) -> String {
         let made = self.run(&["token", "create", "--name", "admin", "--level", "executive"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        marked::note(String::from_utf8(made.stdout).expect("text").trim().to_owned())
+        marked::record(String::from_utf8(made.stdout).expect("text").trim().to_owned())
     }
 
     /// Starts the service and waits until it is ready.
@@ -152,7 +152,7 @@ impl Place {
     /// Where the program's log goes: among the sinks in a whole run.
     pub(crate) fn log(&self) -> PathBuf {
         let name = format!("program-{}.log", self.port);
-        match marked::sinks() {
+        match marked::sinks_folder() {
             Some(sinks) => {
                 fs::create_dir_all(&sinks).expect("the sinks");
                 sinks.join(name)
@@ -203,8 +203,8 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Copies the data folder among the sinks, so that the search sees what the program wrote.
-pub(crate) fn keep(data: &Path) {
-    let Some(sinks) = marked::sinks() else { return };
+pub(crate) fn copy_to_sinks(data: &Path) {
+    let Some(sinks) = marked::sinks_folder() else { return };
     let kept = sinks.join(format!("data-{}", std::process::id()));
     fs::create_dir_all(&kept).expect("the sinks");
     for entry in fs::read_dir(data).expect("the data").filter_map(Result::ok) {

@@ -12,7 +12,7 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::program::{Place, Service, keep};
+use super::program::{Installation, Service, copy_to_sinks};
 
 const CLIENT_ID: &str = "jackfield-client";
 
@@ -20,9 +20,9 @@ const CLIENT_ID: &str = "jackfield-client";
 const LIFE: i64 = 10;
 
 /// A fixed sequence of numbers, so that a failure can be looked at again (Marsaglia's xorshift).
-struct Numbers(u64);
+struct Xorshift(u64);
 
-impl Numbers {
+impl Xorshift {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -32,14 +32,14 @@ impl Numbers {
 }
 
 /// A connected service that is started and killed, again and again.
-struct Rig {
+struct KillRig {
     xero: Xero,
-    place: Place,
+    place: Installation,
     bearer: String,
     client: reqwest::Client,
 }
 
-impl Rig {
+impl KillRig {
     async fn connected() -> Self {
         let xero = Xero::start().await;
         let secret = marked::secret("cs");
@@ -48,7 +48,7 @@ impl Rig {
             ("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID.to_owned()),
             ("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", secret.clone()),
         ];
-        let place = Place::new(&["xero"], &reroutes, &settings).await;
+        let place = Installation::new(&["xero"], &reroutes, &settings).await;
         xero.app(CLIENT_ID, &secret, &format!("{}/oauth/callback", place.base())).access_lifetime(LIFE);
         let rig = Self { xero, bearer: place.token(), place, client: client() };
         let service = rig.place.serve().await;
@@ -64,21 +64,21 @@ impl Rig {
         rig
     }
 
-    async fn get(&self, place: &Place, path: &str) -> Option<Value> {
+    async fn get(&self, place: &Installation, path: &str) -> Option<Value> {
         let url = format!("{}/api/admin/connections/xero{path}", place.base());
         let answer = self.client.get(url).bearer_auth(&self.bearer).send().await.ok()?;
         serde_json::from_str(&answer.text().await.ok()?).ok()
     }
 
     /// Asks for the health and kills the service so many microseconds later.
-    async fn ask_and_kill(&self, place: &Place, service: Service, after: u64) {
+    async fn ask_and_kill(&self, place: &Installation, service: Service, after: u64) {
         let asked = self.get(place, "/health");
         let killed = service.kill_after(Duration::from_micros(after));
         // The answer, if one came at all, says nothing: the check afterwards does.
         let (_answer, ()) = tokio::join!(asked, killed);
     }
 
-    async fn is_well(&self, place: &Place) {
+    async fn is_well(&self, place: &Installation) {
         let health = self.get(place, "/health").await.expect("an answer");
         assert_eq!(health["healthy"], true, "{health}");
     }
@@ -95,17 +95,17 @@ impl Rig {
 
     fn end(&self) {
         for secret in self.xero.access_tokens().into_iter().chain(self.xero.refresh_tokens()).chain(self.xero.codes()) {
-            let _noted = marked::note(secret);
+            let _noted = marked::record(secret);
         }
-        keep(&self.place.data());
+        copy_to_sinks(&self.place.data());
     }
 }
 
 #[tokio::test]
 async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
     const KILLS: usize = 300;
-    let rig = Rig::connected().await;
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let rig = KillRig::connected().await;
+    let mut numbers = Xorshift(0x9e37_79b9_7f4a_7c15);
     for kill in 0..KILLS {
         let service = rig.place.serve().await;
         if kill % 10 == 0 {
@@ -123,15 +123,15 @@ async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
 #[tokio::test]
 async fn a_response_cut_off_and_a_kill_lose_no_connection() {
     const KILLS: usize = 60;
-    let rig = Rig::connected().await;
-    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let rig = KillRig::connected().await;
+    let mut numbers = Xorshift(0x2545_f491_4f6c_dd1d);
     for kill in 0..KILLS {
         let service = rig.place.serve().await;
         // The pair is given there, and the answer breaks off, or nothing comes at all.
         let bytes = usize::try_from(numbers.below(60)).unwrap_or(0);
         rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Failure::Reset } else { Failure::CutOff(bytes) });
         rig.ask_and_kill(&rig.place, service, numbers.below(60_000)).await;
-        rig.xero.mend();
+        rig.xero.recover();
     }
     let service = rig.place.serve().await;
     rig.is_well(&rig.place).await;
@@ -143,10 +143,10 @@ async fn a_response_cut_off_and_a_kill_lose_no_connection() {
 #[tokio::test]
 async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
     const KILLS: usize = 40;
-    let rig = Rig::connected().await;
-    let beside = rig.place.beside();
+    let rig = KillRig::connected().await;
+    let beside = rig.place.second_host();
     let steady = beside.serve().await;
-    let mut numbers = Numbers(0x1234_5678_9abc_def1);
+    let mut numbers = Xorshift(0x1234_5678_9abc_def1);
     for _ in 0..KILLS {
         let service = rig.place.serve().await;
         let both = rig.ask_and_kill(&rig.place, service, numbers.below(40_000));
@@ -162,8 +162,8 @@ async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
 #[tokio::test]
 async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     const READERS: usize = 300;
-    let rig = Rig::connected().await;
-    let beside = rig.place.beside();
+    let rig = KillRig::connected().await;
+    let beside = rig.place.second_host();
     let services = [rig.place.serve().await, beside.serve().await];
     // Spent tokens up to here; the one that the readers cause lasts.
     rig.is_well(&rig.place).await;

@@ -5,28 +5,28 @@ use std::fs;
 use jackfield_test_support::{app::client, marked, slack::Slack};
 use serde_json::json;
 
-use super::program::{Place, Service, keep};
+use super::program::{Installation, Service, copy_to_sinks};
 
 /// Starts the service, and gives what it printed until it was ready.
-async fn said_at_start(place: &Place) -> (Service, String) {
-    let path = place.folder.path().join("said.txt");
+async fn start_and_capture(place: &Installation) -> (Service, String) {
+    let path = place.folder.path().join("output.txt");
     let service = place.serve_to(fs::File::create(&path).expect("a file").into()).await;
     (service, fs::read_to_string(&path).expect("text"))
 }
 
-async fn spend(place: &Place, link: &str) -> u16 {
+async fn spend(place: &Installation, link: &str) -> u16 {
     let (at, secret) = link.trim().split_once('#').expect("a fragment");
     assert_eq!(at, format!("{}/signin", place.base()));
     let request = client().post(format!("{}/api/session", place.base())).header("content-type", "application/json");
-    let body = json!({ "link": marked::note(secret.to_owned()) }).to_string();
+    let body = json!({ "link": marked::record(secret.to_owned()) }).to_string();
     request.body(body).send().await.expect("an answer").status().as_u16()
 }
 
 #[tokio::test]
 async fn only_the_first_start_prints_a_sign_in_link_and_it_works_once() {
-    let place = Place::with_slack(&*Slack::start().await).await;
-    let (service, said) = said_at_start(&place).await;
-    let link = said.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();
+    let place = Installation::with_slack(&*Slack::start().await).await;
+    let (service, output) = start_and_capture(&place).await;
+    let link = output.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();
     assert_eq!((spend(&place, &link).await, spend(&place, &link).await), (200, 401));
 
     let printed = place.run(&["signin-link"]);
@@ -40,8 +40,8 @@ async fn only_the_first_start_prints_a_sign_in_link_and_it_works_once() {
     }
     assert!(service.stop().success());
 
-    let (service, said) = said_at_start(&place).await;
-    assert_eq!(said, "", "somebody is in");
+    let (service, output) = start_and_capture(&place).await;
+    assert_eq!(output, "", "somebody is in");
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }

@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::program::{Place, said};
+use super::program::{Installation, output_text};
 
 const PATH: &str = "/v1/traces";
 
@@ -61,7 +61,7 @@ fn spans(collector: &StandInServer) -> (Vec<Span>, Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() {
     let (collector, slack) = (collector().await, Slack::start().await);
-    let mut place = Place::with_slack(&slack).await;
+    let mut place = Installation::with_slack(&slack).await;
     let password = marked::secret("collector-");
     place.set("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
     place.set("OTEL_EXPORTER_OTLP_HEADERS", format!("x-collector-key={password}"));
@@ -109,7 +109,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
     let bodies: Vec<u8> = asked.into_iter().flat_map(|request| request.body).collect();
     let sent = String::from_utf8_lossy(&bodies);
     assert!(sent.contains("needs_reauth") && !sent.contains(&token) && !sent.contains(&bearer));
-    if let Some(sinks) = marked::sinks() {
+    if let Some(sinks) = marked::sinks_folder() {
         fs::write(sinks.join("traces.otlp"), &bodies).expect("kept for the search");
     }
 }
@@ -118,7 +118,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
 async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
     let upstream = hostile::start().await.expect("a stand-in");
     let reroutes = [upstream.reroute(hostile::HOST), upstream.reroute(hostile::BARE_HOST)];
-    let place = Place::new(&["guests/hostile"], &reroutes, &[]).await;
+    let place = Installation::new(&["guests/hostile"], &reroutes, &[]).await;
     let bearer = place.token();
     let service = place.serve().await;
     let (client, url) = (client(), format!("{}/api/admin/connections/hostile", place.base()));
@@ -141,7 +141,7 @@ async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_collector_delays_nothing() {
     let slack = Slack::start().await;
-    let mut place = Place::with_slack(&slack).await;
+    let mut place = Installation::with_slack(&slack).await;
     // Nobody listens there: the port was free a moment ago.
     place.set(
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -157,15 +157,15 @@ async fn an_unreachable_collector_delays_nothing() {
 
 #[tokio::test]
 async fn an_invalid_collector_url_stops_the_start() {
-    let mut place = Place::with_slack(&*Slack::start().await).await;
+    let mut place = Installation::with_slack(&*Slack::start().await).await;
     place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317".to_owned());
     place.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned());
     let ended = place.run(&["serve", "--dev"]);
-    assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    assert_eq!(ended.status.code(), Some(2), "{}", output_text(&ended));
     for words in [
         "OTEL_EXPORTER_OTLP_ENDPOINT must be the http:// or https:// URL of a collector",
         "OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf",
     ] {
-        assert!(said(&ended).contains(words), "{}", said(&ended));
+        assert!(output_text(&ended).contains(words), "{}", output_text(&ended));
     }
 }

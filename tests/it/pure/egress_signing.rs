@@ -14,7 +14,7 @@ use jackfield_egress::{CallPermissions, Egress, EgressConfig, Request, RequestBu
 use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};
 use jackfield_test_support::{
     guests, marked,
-    upstream::{Recorded, Upstream, everything_received},
+    stand_in_server::{ReceivedRequest, StandInServer, echo_request},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -52,14 +52,14 @@ fn jwt() -> Placement {
     })
 }
 
-struct Sent {
+struct SentCall {
     response: Result<Response, SendError>,
-    requests: Vec<Recorded>,
+    requests: Vec<ReceivedRequest>,
 }
 
 /// Sends a POST at 2023-11-14T22:13:20Z to a server that echoes the whole request.
-async fn send(placement: Placement, key: &str, headers: &[(&str, &str)]) -> Sent {
-    let upstream = Upstream::start(everything_received).await;
+async fn send(placement: Placement, key: &str, headers: &[(&str, &str)]) -> SentCall {
+    let upstream = StandInServer::start(echo_request).await;
     let egress = Egress::new(EgressConfig {
         reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
         clock: Clock::set_to("2023-11-14T22:13:20Z".parse().expect("a time")),
@@ -87,7 +87,7 @@ async fn send(placement: Placement, key: &str, headers: &[(&str, &str)]) -> Sent
         body: Some(b"{}".to_vec()),
     };
     let response = egress.send(&permissions, Instant::now() + Duration::from_secs(10), request).await;
-    Sent { response, requests: upstream.requests() }
+    SentCall { response, requests: upstream.requests() }
 }
 
 #[tokio::test]
@@ -179,11 +179,11 @@ async fn a_signing_placement_may_only_use_declared_fields() {
     ] {
         let mut manifest = guests::manifest();
         manifest["endpoints"][0]["credential"]["place"] = place;
-        let refused = sandbox.load(guests::describing(&manifest)).await.expect_err("it has no such field");
+        let refused = sandbox.load(guests::with_manifest(&manifest)).await.expect_err("it has no such field");
         assert!(refused.to_string().contains("no valid placement"), "{refused}");
 
         manifest["fields"].as_array_mut().expect("fields").push(field.clone());
-        let component = sandbox.load(guests::describing(&manifest)).await.expect("taken");
+        let component = sandbox.load(guests::with_manifest(&manifest)).await.expect("taken");
         let attachment = component.endpoints[0].credential.clone().expect("a credential");
         let said = match attachment.placement {
             Placement::Hmac(placement) => placement.describe(),

@@ -37,8 +37,8 @@ async fn a_valid_component_is_loaded() {
 #[tokio::test]
 async fn an_import_outside_the_world_is_rejected_by_name() {
     let sandbox = sandbox();
-    for stranger in guests::STRANGERS {
-        let reason = expect_rejection(&sandbox, stranger, guests::stranger(stranger)).await;
+    for stranger in guests::UNKNOWN_INTERFACES {
+        let reason = expect_rejection(&sandbox, stranger, guests::unknown_import(stranger)).await;
         let name = stranger.split('@').next().expect("a name");
         assert!(reason.contains(name), "{stranger}: {reason}");
     }

@@ -20,12 +20,12 @@ impl StandInClock {
     }
 
     /// Goes by another clock, in seconds since the beginning of 1970.
-    pub(crate) fn follow(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
+    pub(crate) fn follow_clock(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
         self.source = Box::new(clock);
     }
 
     /// Turns the clock on, or back.
-    pub(crate) fn turn(&mut self, seconds: i64) {
+    pub(crate) fn shift_clock(&mut self, seconds: i64) {
         self.turned += seconds;
     }
 

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Control<'a> {
     /// Every stand-in by its provider's id.
-    pub upstreams: Vec<(&'static str, &'a StandInServer)>,
+    pub servers: Vec<(&'static str, &'a StandInServer)>,
     /// Slack and its token.
     pub slack: (&'a Slack, String),
     /// Xero and its app's id.
@@ -34,7 +34,7 @@ impl Control<'_> {
     /// | `{"provider":"xero","do":"code_lifetime","seconds":0}` | how long a code is good |
     /// | `{"provider":"p","do":"count"}` | answers `{"ok":true,"requests":7}` |
     #[must_use]
-    pub fn obey(&self, line: &str) -> String {
+    pub fn execute(&self, line: &str) -> String {
         let answer = match serde_json::from_str(line) {
             Ok(command) => self.perform(&command).unwrap_or_else(|why| json!({ "error": why })),
             Err(error) => json!({ "error": error.to_string() }),
@@ -46,19 +46,19 @@ impl Control<'_> {
         let text = |name: &str| command[name].as_str().unwrap_or_default();
         let number = |name: &str| command[name].as_u64().ok_or_else(|| format!("\"{name}\" is no number"));
         let provider = text("provider");
-        let (_, upstream) = *self
-            .upstreams
+        let (_, server) = *self
+            .servers
             .iter()
             .find(|(id, _)| *id == provider)
             .ok_or_else(|| format!("there is no stand-in of \"{provider}\""))?;
         match (provider, text("do")) {
             (_, "fail") => {
                 let status = u16::try_from(number("status")?).map_err(|error| error.to_string())?;
-                upstream.fail(Failure::Status(status));
+                server.fail(Failure::Status(status));
             }
-            (_, "mend") => upstream.mend(),
-            (_, "latency") => upstream.latency(Duration::from_millis(number("ms")?)),
-            (_, "count") => return Ok(json!({ "ok": true, "requests": upstream.requests().len() })),
+            (_, "mend") => server.recover(),
+            (_, "latency") => server.set_latency(Duration::from_millis(number("ms")?)),
+            (_, "count") => return Ok(json!({ "ok": true, "requests": server.requests().len() })),
             ("slack", "revoke") => {
                 self.slack.0.revoke(&self.slack.1);
             }
@@ -87,22 +87,22 @@ mod tests {
         let (slack, xero) = (Slack::start().await, Xero::start().await);
         slack.token("xoxb-1");
         let control = Control {
-            upstreams: vec![("slack", &slack), ("xero", &xero)],
+            servers: vec![("slack", &slack), ("xero", &xero)],
             slack: (&slack, "xoxb-1".to_owned()),
             xero: (&xero, "app".to_owned()),
         };
-        assert_eq!(control.obey(r#"{"provider":"slack","do":"revoke"}"#), r#"{"ok":true}"#);
+        assert_eq!(control.execute(r#"{"provider":"slack","do":"revoke"}"#), r#"{"ok":true}"#);
         assert!(!slack.is_alive("xoxb-1"));
-        assert_eq!(control.obey(r#"{"provider":"slack","do":"know"}"#), r#"{"ok":true}"#);
+        assert_eq!(control.execute(r#"{"provider":"slack","do":"know"}"#), r#"{"ok":true}"#);
         assert!(slack.is_alive("xoxb-1"));
-        assert_eq!(control.obey(r#"{"provider":"slack","do":"count"}"#), r#"{"ok":true,"requests":0}"#);
+        assert_eq!(control.execute(r#"{"provider":"slack","do":"count"}"#), r#"{"ok":true,"requests":0}"#);
         for wrong in [
             "no JSON",
             r#"{"provider":"acme","do":"mend"}"#,
             r#"{"provider":"slack","do":"dance"}"#,
             r#"{"provider":"slack","do":"fail"}"#,
         ] {
-            assert!(control.obey(wrong).starts_with(r#"{"error":"#), "{wrong}");
+            assert!(control.execute(wrong).starts_with(r#"{"error":"#), "{wrong}");
         }
     }
 }

@@ -66,7 +66,7 @@ pub struct GoogleState {
     delegated: Vec<String>,
     tokens: HashMap<String, GoogleToken>,
     /// Every token so far, oldest first.
-    given: Vec<String>,
+    issued: Vec<String>,
     calendars: HashMap<String, SharedCalendar>,
     directory: UserDirectory,
     /// The APIs that are not enabled in the key's project.
@@ -94,102 +94,102 @@ impl GoogleWorkspace {
     /// The file of the newest key, as an administrator downloads it.
     #[must_use]
     pub fn key_file(&self) -> String {
-        self.know().keys.last().expect("there is a key from the start").file()
+        self.lock().keys.last().expect("there is a key from the start").file()
     }
 
     /// Makes a new key; the old ones stay good.
     pub fn new_key(&self) -> &Self {
         let key = ServiceAccountKey::generate();
-        self.set(|workspace| workspace.keys.push(key))
+        self.update(|workspace| workspace.keys.push(key))
     }
 
     /// Deletes every key so far.
     pub fn delete_keys(&self) -> &Self {
-        self.set(|workspace| workspace.keys.iter_mut().for_each(|key| key.is_deleted = true))
+        self.update(|workspace| workspace.keys.iter_mut().for_each(|key| key.is_deleted = true))
     }
 
     /// Deletes the service account: `invalid_grant`.
     pub fn delete_account(&self) -> &Self {
-        self.set(|workspace| workspace.dead = Some(("invalid_grant", "Invalid grant: account not found")))
+        self.update(|workspace| workspace.dead = Some(("invalid_grant", "Invalid grant: account not found")))
     }
 
     /// Disables the service account: `disabled_client`.
     pub fn disable_account(&self) -> &Self {
-        self.set(|workspace| workspace.dead = Some(("disabled_client", "The OAuth client was disabled.")))
+        self.update(|workspace| workspace.dead = Some(("disabled_client", "The OAuth client was disabled.")))
     }
 
     /// Lets the service account act for people with these scopes and no other; with none, not at all.
     pub fn delegate(&self, scopes: &[&str]) -> &Self {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.set(|workspace| workspace.delegated = scopes)
+        self.update(|workspace| workspace.delegated = scopes)
     }
 
     /// Goes by another clock, in seconds since the beginning of 1970.
-    pub fn follow(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
-        self.set(|workspace| workspace.time.follow(clock))
+    pub fn follow_clock(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
+        self.update(|workspace| workspace.time.follow_clock(clock))
     }
 
     /// Turns its clock on by so many seconds, or back: everybody else's is then wrong.
-    pub fn turn(&self, seconds: i64) -> &Self {
-        self.set(|workspace| workspace.time.turn(seconds))
+    pub fn shift_clock(&self, seconds: i64) -> &Self {
+        self.update(|workspace| workspace.time.shift_clock(seconds))
     }
 
     /// Has a calendar that is shared with nobody.
     pub fn calendar(&self, id: &str, summary: &str) -> &Self {
-        self.set(|workspace| drop(workspace.calendars.insert(id.to_owned(), SharedCalendar::new(summary))))
+        self.update(|workspace| drop(workspace.calendars.insert(id.to_owned(), SharedCalendar::new(summary))))
     }
 
     /// Shares a calendar with a person or with the service account.
     pub fn share(&self, id: &str, with: &str) -> &Self {
-        self.set(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.push(with.to_owned()))
+        self.update(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.push(with.to_owned()))
     }
 
     /// Shares a calendar with nobody any longer.
     pub fn unshare(&self, id: &str) -> &Self {
-        self.set(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.clear())
+        self.update(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.clear())
     }
 
     /// Makes a person an administrator who may read users.
     pub fn promote(&self, email: &str) -> &Self {
-        self.set(|workspace| workspace.directory.administrators.push(email.to_owned()))
+        self.update(|workspace| workspace.directory.administrators.push(email.to_owned()))
     }
 
     /// Takes from a person the right to read users.
     pub fn demote(&self, email: &str) -> &Self {
-        self.set(|workspace| workspace.directory.administrators.retain(|administrator| administrator != email))
+        self.update(|workspace| workspace.directory.administrators.retain(|administrator| administrator != email))
     }
 
     /// Deletes a person.
     pub fn delete_person(&self, email: &str) -> &Self {
-        self.set(|workspace| workspace.directory.delete(email))
+        self.update(|workspace| workspace.directory.delete(email))
     }
 
     /// Disables an API in the key's project.
     pub fn disable(&self, api: GoogleApi) -> &Self {
-        self.set(|workspace| workspace.disabled.push(api))
+        self.update(|workspace| workspace.disabled.push(api))
     }
 
     /// Answers 403 as if a quota were used up, with `Retry-After` where seconds are given.
     pub fn exceed_quota(&self, retry_after: Option<u32>) -> &Self {
-        self.set(|workspace| workspace.quota = Quota::Exceeded { retry_after })
+        self.update(|workspace| workspace.quota = Quota::Exceeded { retry_after })
     }
 
     /// Has quota again.
     pub fn restore_quota(&self) -> &Self {
-        self.set(|workspace| workspace.quota = Quota::Left)
+        self.update(|workspace| workspace.quota = Quota::Left)
     }
 
     /// Gives out an access token, for a person or for the service account itself, as if it had come by an assertion.
     #[must_use]
     pub fn access_token(&self, person: Option<&str>, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.know().give(person.unwrap_or(CLIENT_EMAIL).to_owned(), scopes)
+        self.lock().issue(person.unwrap_or(CLIENT_EMAIL).to_owned(), scopes)
     }
 
     /// Every access token so far, oldest first.
     #[must_use]
     pub fn access_tokens(&self) -> Vec<String> {
-        self.know().given.clone()
+        self.lock().issued.clone()
     }
 }
 
@@ -203,7 +203,7 @@ impl Default for GoogleState {
             dead: None,
             delegated: SCOPES.map(str::to_owned).to_vec(),
             tokens: HashMap::new(),
-            given: Vec::new(),
+            issued: Vec::new(),
             calendars: HashMap::from([(CALENDAR.to_owned(), calendar)]),
             directory: UserDirectory::new(ADMIN),
             disabled: Vec::new(),
@@ -217,11 +217,13 @@ impl StandInState for GoogleState {
         let answer = match (request.header("host"), request.path.as_str()) {
             (Some(TOKEN_HOST), "/token") => self.token(request),
             (Some(CALENDAR_HOST), path) => match path.strip_prefix("/calendar/v3/calendars/") {
-                Some(id) => self.allowed(request, GoogleApi::Calendar).map_or_else(|no| no, |who| self.show(id, &who)),
+                Some(id) => {
+                    self.authorize(request, GoogleApi::Calendar).map_or_else(|no| no, |who| self.show(id, &who))
+                }
                 None => not_found(),
             },
             (Some(DIRECTORY_HOST), "/admin/directory/v1/users") => self
-                .allowed(request, GoogleApi::Directory)
+                .authorize(request, GoogleApi::Directory)
                 .map_or_else(|no| no, |who| self.directory.list(request, &who)),
             _ => not_found(),
         };
@@ -230,16 +232,16 @@ impl StandInState for GoogleState {
 }
 
 impl GoogleState {
-    fn give(&mut self, identity: String, scopes: Vec<String>) -> String {
+    fn issue(&mut self, identity: String, scopes: Vec<String>) -> String {
         let token = format!("ya29.c.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let expires = self.time.now() + TOKEN_LIFETIME;
         self.tokens.insert(token.clone(), GoogleToken { identity, scopes, expires });
-        self.given.push(token.clone());
+        self.issued.push(token.clone());
         token
     }
 
     /// Who acts in a request to an API, or why it is refused.
-    fn allowed(&self, request: &ReceivedRequest, api: GoogleApi) -> Result<String, StandInResponse> {
+    fn authorize(&self, request: &ReceivedRequest, api: GoogleApi) -> Result<String, StandInResponse> {
         let token = request.bearer().and_then(|token| self.tokens.get(token));
         let token = token.filter(|token| self.time.now() < token.expires).ok_or_else(api_errors::unauthenticated)?;
         if self.disabled.contains(&api) {
@@ -265,9 +267,9 @@ fn value<'p>(pairs: &'p [(String, String)], key: &str) -> Option<&'p str> {
 }
 
 /// What of a document a field mask such as `nextPageToken,users(id,name/fullName)` leaves.
-fn masked(document: &Value, mask: &str) -> Value {
+fn apply_field_mask(document: &Value, mask: &str) -> Value {
     if let Value::Array(rows) = document {
-        return rows.iter().map(|row| masked(row, mask)).collect();
+        return rows.iter().map(|row| apply_field_mask(row, mask)).collect();
     }
     let (mut left, mut depth, mut start) = (serde_json::Map::new(), 0_usize, 0);
     for (at, letter) in mask.char_indices().chain([(mask.len(), ',')]) {
@@ -280,7 +282,7 @@ fn masked(document: &Value, mask: &str) -> Value {
                 let (name, inner) = item.split_once(['(', '/']).unwrap_or((item, ""));
                 let inner = if item[name.len()..].starts_with('(') { inner.trim_end_matches(')') } else { inner };
                 if let Some(value) = document.get(name) {
-                    let value = if inner.is_empty() { value.clone() } else { masked(value, inner) };
+                    let value = if inner.is_empty() { value.clone() } else { apply_field_mask(value, inner) };
                     left.insert(name.to_owned(), value);
                 }
             }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub use self::{
     bombs::{
         deep_nesting, exponential_types, many_core_instances, many_functions, many_locals, many_memories, many_tables,
-        many_types, nested_components, of_size, one_huge_function,
+        many_types, nested_components, one_huge_function, padded_to,
     },
     broken::{
         describe_bad_discriminant, describe_endless_list, describe_invalid_utf8, describe_loops,
@@ -27,11 +27,11 @@ pub use self::{
         realloc_out_of_bounds, start_loops, table_grows,
     },
     not_components::{
-        core_module, cut_after, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated,
+        core_module, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated, truncated_to,
     },
     proposals::{PROPOSALS, proposal},
-    synthetic::{describing, listing, listing_v0_2, manifest, well_behaved},
-    unknown_imports::{STRANGERS, newer_world, stranger, with_secret_function},
+    synthetic::{manifest, well_behaved, with_manifest, with_users_page, with_users_page_v0_2},
+    unknown_imports::{UNKNOWN_INTERFACES, newer_world, unknown_import, with_secret_function},
     wit::contract,
 };
 
@@ -42,8 +42,8 @@ pub use self::{
 /// # Panics
 /// It was not built; the text says what builds it.
 #[must_use]
-pub fn built(name: &str) -> Vec<u8> {
-    let path = built_path(name);
+pub fn read_component(name: &str) -> Vec<u8> {
+    let path = component_path(name);
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}; `cargo xtask test` builds the components and then runs the tests", path.display())
     })
@@ -51,13 +51,13 @@ pub fn built(name: &str) -> Vec<u8> {
 
 /// Tells whether an example of another language was not built, for want of its tools.
 #[must_use]
-pub fn is_left_out(id: &str) -> bool {
-    std::env::var("JACKFIELD_TEST_LEFT_OUT").is_ok_and(|ids| ids.split(',').any(|left_out| left_out == id))
+pub fn is_skipped(id: &str) -> bool {
+    std::env::var("JACKFIELD_TEST_SKIPPED").is_ok_and(|ids| ids.split(',').any(|skipped| skipped == id))
 }
 
-/// Where [`built`] looks for a component.
+/// Where [`read_component`] looks for a component.
 #[must_use]
-pub fn built_path(name: &str) -> PathBuf {
+pub fn component_path(name: &str) -> PathBuf {
     let folder = std::env::var_os("JACKFIELD_TEST_COMPONENTS")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/components")), PathBuf::from);
     folder.join(format!("{name}.wasm"))

@@ -54,7 +54,7 @@ pub fn people() -> Vec<Employee> {
 
 /// One of a crowd of any size, in which names come again and addresses do not.
 #[must_use]
-pub fn of_a_crowd(number: usize) -> Employee {
+pub fn generated_employee(number: usize) -> Employee {
     Employee { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
 }
 

@@ -53,7 +53,7 @@ struct ProductiveToken(Option<Vec<(String, String)>>);
 impl Productive {
     /// Knows a token that opens the company's organisation, or brings it back to life.
     pub fn token(&self, token: &str) -> &Self {
-        self.set(|directory| {
+        self.update(|directory| {
             let own = vec![(ORGANIZATION.to_owned(), COMPANY.to_owned())];
             directory.tokens.insert(token.to_owned(), ProductiveToken(Some(own)));
         })
@@ -61,7 +61,7 @@ impl Productive {
 
     /// Makes a token dead, as if it had been deleted or its person deactivated.
     pub fn revoke(&self, token: &str) -> &Self {
-        self.set(|directory| {
+        self.update(|directory| {
             directory.tokens.insert(token.to_owned(), ProductiveToken(None));
         })
     }
@@ -78,16 +78,16 @@ impl Productive {
 
     /// Ignores every filter without a word.
     pub fn ignore_filters(&self) -> &Self {
-        self.set(|directory| directory.heeds_filters = false)
+        self.update(|directory| directory.heeds_filters = false)
     }
 
     /// Answers so many requests more, and then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
-        self.set(|directory| directory.requests_left = requests)
+        self.update(|directory| directory.requests_left = requests)
     }
 
     fn memberships(&self, token: &str, change: impl FnOnce(&mut Vec<(String, String)>)) -> &Self {
-        self.set(|directory| {
+        self.update(|directory| {
             let token = directory.tokens.get_mut(token).and_then(|token| token.0.as_mut());
             change(token.expect("a living token that the stand-in knows"));
         })

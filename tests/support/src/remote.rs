@@ -79,26 +79,26 @@ impl Remote {
 
     /// Sets what Remote calls the company's status: `pending`, `review`, `active` or `archived`.
     pub fn status(&self, status: &str) -> &Self {
-        self.set(|company| status.clone_into(&mut company.status))
+        self.update(|company| status.clone_into(&mut company.status))
     }
 
     /// Refuses to show the company to its own token.
     pub fn hide_company(&self) -> &Self {
-        self.set(|company| company.is_shown = false)
+        self.update(|company| company.is_shown = false)
     }
 
     /// Answers so many requests more, and then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
-        self.set(|company| company.requests_left = requests)
+        self.update(|company| company.requests_left = requests)
     }
 
     /// Says in this way how long to wait.
     pub fn wait(&self, wait: WaitHint) -> &Self {
-        self.set(|company| company.wait = wait)
+        self.update(|company| company.wait = wait)
     }
 
     fn know_token(&self, token: &str, kind: RemoteToken) -> &Self {
-        self.set(|company| {
+        self.update(|company| {
             company.tokens.insert(token.to_owned(), kind);
         })
     }

@@ -67,48 +67,48 @@ struct Alert {
 impl Scrapin {
     /// Knows a key, or brings it back to life.
     pub fn token(&self, key: &str) -> &Self {
-        self.set(|workspace| {
+        self.update(|workspace| {
             workspace.keys.insert(key.to_owned(), true);
         })
     }
 
     /// Makes a key dead, as if it had been deleted.
     pub fn revoke(&self, key: &str) -> &Self {
-        self.set(|workspace| {
+        self.update(|workspace| {
             workspace.keys.insert(key.to_owned(), false);
         })
     }
 
     /// Leaves so many credits.
     pub fn credits(&self, credits: f64) -> &Self {
-        self.set(|workspace| workspace.credits = credits)
+        self.update(|workspace| workspace.credits = credits)
     }
 
     /// Answers for quotas in this way.
     pub fn quotas(&self, quotas: QuotasResponse) -> &Self {
-        self.set(|workspace| workspace.quotas = quotas)
+        self.update(|workspace| workspace.quotas = quotas)
     }
 
     /// Has change alerts, or has them no more.
     pub fn alerts(&self, alerts: AlertsApi) -> &Self {
-        self.set(|workspace| workspace.alerts = alerts)
+        self.update(|workspace| workspace.alerts = alerts)
     }
 
     /// Answers so many requests more, and then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
-        self.set(|workspace| workspace.requests_left = requests)
+        self.update(|workspace| workspace.requests_left = requests)
     }
 
     /// Sends alerts to an address, as if somebody had set it before.
     pub fn send_alerts_to(&self, url: &str) -> &Self {
         let alert = Alert { url: url.to_owned(), status: "active".to_owned() };
-        self.set(|workspace| workspace.alert = Some(alert))
+        self.update(|workspace| workspace.alert = Some(alert))
     }
 
     /// Where alerts go; none where they are off or were never set.
     #[must_use]
     pub fn alert_url(&self) -> Option<String> {
-        self.know().alert.clone().filter(|alert| alert.status == "active").map(|alert| alert.url)
+        self.lock().alert.clone().filter(|alert| alert.status == "active").map(|alert| alert.url)
     }
 }
 

@@ -51,7 +51,7 @@ struct SlackState {
     /// The body of every `users.list` while this is made for load.
     load: Option<StandInResponse>,
     /// How many members there are, where they are made when they are asked for.
-    crowd: Option<usize>,
+    generated: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Slack {
             channels: HashMap::new(),
             members: members::members(),
             load: None,
-            crowd: None,
+            generated: None,
         }));
         let shared = Arc::clone(&workspace);
         let upstream = StandInServer::start_at(address, move |request| {
@@ -153,7 +153,7 @@ impl Slack {
     }
 
     /// Answers every `users.list` of a living token with the same 200 members, about 140 KB, made once.
-    pub fn made_for_load(&self) -> &Self {
+    pub fn serve_prepared_page(&self) -> &Self {
         let mut workspace = self.workspace();
         let page = json!({
             "ok": true,
@@ -166,11 +166,11 @@ impl Slack {
         self
     }
 
-    /// Has so many members instead of its own, each made when it is asked for; see [`people::of_a_crowd`].
+    /// Has so many members instead of its own, each made when it is asked for; see [`people::generated_employee`].
     ///
-    /// [`people::of_a_crowd`]: crate::people::of_a_crowd
-    pub fn made_of_a_crowd(&self, members: usize) -> &Self {
-        self.workspace().crowd = Some(members);
+    /// [`people::generated_employee`]: crate::people::of_a_crowd
+    pub fn serve_generated_members(&self, members: usize) -> &Self {
+        self.workspace().generated = Some(members);
         self
     }
 
@@ -290,8 +290,8 @@ impl SlackState {
     }
 
     fn users(&self, token: &str, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
-        if let Some(members) = self.crowd {
-            return crowd(members, limit, after);
+        if let Some(members) = self.generated {
+            return generated_page(members, limit, after);
         }
         let limit = match limit.map(str::parse) {
             None => self.members.len(),
@@ -322,13 +322,13 @@ impl SlackState {
 }
 
 /// A page of a crowd; its cursor is the number of the first member.
-fn crowd(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
+fn generated_page(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
     let limit: usize = limit.unwrap_or("200").parse().map_err(|_| MethodError("invalid_limit", None))?;
     let start: usize = after.unwrap_or("1").parse().map_err(|_| MethodError("invalid_cursor", None))?;
     let end = (start + limit).min(members + 1);
     let next = if end > members { String::new() } else { end.to_string() };
     Ok(json!({
-        "ok": true, "members": (start..end).map(members::of_a_crowd).collect::<Vec<_>>(),
+        "ok": true, "members": (start..end).map(members::generated).collect::<Vec<_>>(),
         "cache_ts": 1_764_000_000, "response_metadata": {"next_cursor": next},
     }))
 }

@@ -39,13 +39,13 @@ impl<P: StandInState> ProviderStandIn<P> {
     }
 
     /// What the provider knows, held until the guard goes.
-    pub(crate) fn know(&self) -> MutexGuard<'_, P> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, P> {
         locked(&self.provider)
     }
 
     /// Changes what the provider knows, and gives the stand-in back, so that settings chain.
-    pub(crate) fn set(&self, change: impl FnOnce(&mut P)) -> &Self {
-        change(&mut self.know());
+    pub(crate) fn update(&self, change: impl FnOnce(&mut P)) -> &Self {
+        change(&mut self.lock());
         self
     }
 }

@@ -118,7 +118,7 @@ impl StandInServer {
     }
 
     /// Forgets what it was asked so far.
-    pub fn forget(&self) {
+    pub fn clear_requests(&self) {
         self.state().requests.clear();
     }
 
@@ -129,7 +129,7 @@ impl StandInServer {
     }
 
     /// Waits so long before each answer.
-    pub fn latency(&self, latency: Duration) {
+    pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
     }
 
@@ -149,7 +149,7 @@ impl StandInServer {
     }
 
     /// Fails no more.
-    pub fn mend(&self) {
+    pub fn recover(&self) {
         self.state().rules.clear();
     }
 

@@ -62,77 +62,77 @@ pub struct XeroState {
 impl Xero {
     /// Knows a web app: it has a secret, and says who it is by HTTP Basic.
     pub fn app(&self, client_id: &str, client_secret: &str, redirect_uri: &str) -> &Self {
-        self.set(|office| office.apps.push(XeroApp::new(client_id, Some(client_secret), redirect_uri)))
+        self.update(|office| office.apps.push(XeroApp::new(client_id, Some(client_secret), redirect_uri)))
     }
 
     /// Knows an app without a secret, which needs PKCE and says who it is in the body.
     pub fn public_app(&self, client_id: &str, redirect_uri: &str) -> &Self {
-        self.set(|office| office.apps.push(XeroApp::new(client_id, None, redirect_uri)))
+        self.update(|office| office.apps.push(XeroApp::new(client_id, None, redirect_uri)))
     }
 
     /// Has another organisation of an edition such as `UK` or `US`.
     pub fn organisation(&self, id: &str, name: &str, version: &str) -> &Self {
-        self.set(|office| office.tenants.add(Tenant::new(id, name, version)))
+        self.update(|office| office.tenants.add(Tenant::new(id, name, version)))
     }
 
     /// Has an accountant's practice, which is a tenant and no organisation.
     pub fn practice(&self, id: &str, name: &str) -> &Self {
-        self.set(|office| office.tenants.add(Tenant::practice(id, name)))
+        self.update(|office| office.tenants.add(Tenant::practice(id, name)))
     }
 
     /// Takes the payroll away from an organisation.
-    pub fn without_payroll(&self, id: &str) -> &Self {
-        self.set(|office| office.tenants.of_id(id).has_payroll = false)
+    pub fn remove_payroll(&self, id: &str) -> &Self {
+        self.update(|office| office.tenants.of_id(id).has_payroll = false)
     }
 
     /// Takes from the user the role that may read an organisation: 403 with a tenant that is still connected.
-    pub fn take_role(&self, id: &str) -> &Self {
-        self.set(|office| office.tenants.of_id(id).is_readable = false)
+    pub fn remove_role(&self, id: &str) -> &Self {
+        self.update(|office| office.tenants.of_id(id).is_readable = false)
     }
 
     /// Has an organisation cut every app off. Their tokens stay good, and refreshing them works.
-    pub fn cut_off(&self, id: &str) -> &Self {
-        self.set(|office| office.tenants.disconnect(id))
+    pub fn disconnect_all_apps(&self, id: &str) -> &Self {
+        self.update(|office| office.tenants.disconnect(id))
     }
 
     /// Keeps a scope from every token, those that were given out too.
-    pub fn withhold(&self, scope: &str) -> &Self {
-        self.set(|office| office.withheld.push(scope.to_owned()))
+    pub fn withhold_scope(&self, scope: &str) -> &Self {
+        self.update(|office| office.withheld.push(scope.to_owned()))
     }
 
     /// Revokes all that the user gave to an app, as if she had disconnected it herself.
     pub fn revoke(&self, client_id: &str) -> &Self {
-        self.set(|office| office.revoke(client_id))
+        self.update(|office| office.revoke(client_id))
     }
 
     /// Goes by another clock, in seconds since the beginning of 1970.
-    pub fn follow(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
-        self.set(|office| office.time.follow(clock))
+    pub fn follow_clock(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
+        self.update(|office| office.time.follow_clock(clock))
     }
 
     /// Turns its clock on by so many seconds.
-    pub fn turn(&self, seconds: i64) -> &Self {
-        self.set(|office| office.time.turn(seconds))
+    pub fn shift_clock(&self, seconds: i64) -> &Self {
+        self.update(|office| office.time.shift_clock(seconds))
     }
 
     /// Sets for how many seconds a code is good; 300 from the start.
     pub fn code_lifetime(&self, seconds: i64) -> &Self {
-        self.set(|office| office.tokens.lifetimes.code = seconds)
+        self.update(|office| office.tokens.lifetimes.code = seconds)
     }
 
     /// Sets for how many seconds an access token is good; 30 minutes from the start.
     pub fn access_lifetime(&self, seconds: i64) -> &Self {
-        self.set(|office| office.tokens.lifetimes.access = seconds)
+        self.update(|office| office.tokens.lifetimes.access = seconds)
     }
 
     /// Sets for how many seconds an unused refresh token is good; 60 days from the start.
     pub fn refresh_lifetime(&self, seconds: i64) -> &Self {
-        self.set(|office| office.tokens.lifetimes.refresh = seconds)
+        self.update(|office| office.tokens.lifetimes.refresh = seconds)
     }
 
     /// Sets for how many seconds a refresh token that was used is taken again; 30 minutes from the start.
     pub fn grace(&self, seconds: i64) -> &Self {
-        self.set(|office| office.tokens.lifetimes.grace = seconds)
+        self.update(|office| office.tokens.lifetimes.grace = seconds)
     }
 
     /// Shows the page of an authorize URL, without its HTML.
@@ -148,56 +148,56 @@ impl Xero {
     /// Gives out an access token of an app for these tenants with every scope, as if it had come by a code.
     #[must_use]
     pub fn access_token(&self, client_id: &str, tenants: &[&str]) -> String {
-        let mut office = self.know();
+        let mut office = self.lock();
         let event = Uuid::new_v4();
         let now = office.time.now();
         for tenant in tenants {
             office.tenants.connect(client_id, tenant, event, now);
         }
-        office.tokens.give(client_id, &SCOPES.join(" "), now).access
+        office.tokens.issue(client_id, &SCOPES.join(" "), now).access
     }
 
     /// Every access token so far, oldest first.
     #[must_use]
     pub fn access_tokens(&self) -> Vec<String> {
-        self.know().tokens.access_tokens()
+        self.lock().tokens.access_tokens()
     }
 
     /// Every refresh token so far, oldest first.
     #[must_use]
     pub fn refresh_tokens(&self) -> Vec<String> {
-        self.know().tokens.refresh_tokens()
+        self.lock().tokens.refresh_tokens()
     }
 
     /// Every code so far, oldest first.
     #[must_use]
     pub fn codes(&self) -> Vec<String> {
-        self.know().codes.iter().map(|code| code.code.clone()).collect()
+        self.lock().codes.iter().map(|code| code.code.clone()).collect()
     }
 
     /// Every refresh token that it was sent, in that order, taken or not.
     #[must_use]
     pub fn refreshes(&self) -> Vec<RefreshAttempt> {
-        self.know().tokens.refreshes.clone()
+        self.lock().tokens.refreshes.clone()
     }
 
     /// Whether a token, of either kind, would be taken now.
     #[must_use]
     pub fn is_alive(&self, token: &str) -> bool {
-        let office = self.know();
+        let office = self.lock();
         office.tokens.is_alive(token, office.time.now())
     }
 
     /// The ids of the tenants that an app is connected to.
     #[must_use]
     pub fn connected(&self, client_id: &str) -> Vec<String> {
-        self.know().tenants.of_app(client_id).map(|connection| connection.tenant.clone()).collect()
+        self.lock().tenants.of_app(client_id).map(|connection| connection.tenant.clone()).collect()
     }
 }
 
 /// The failure of a limit: `minute`, `day` (whose wait is in hours) or `concurrent`.
 #[must_use]
-pub fn too_many(limit: &str, retry_after: Option<u32>) -> Failure {
+pub fn rate_limit_failure(limit: &str, retry_after: Option<u32>) -> Failure {
     let answer = StandInResponse::empty(429).header("x-rate-limit-problem", limit);
     Failure::Response(match retry_after {
         Some(seconds) => answer.header("retry-after", &seconds.to_string()),
@@ -243,7 +243,7 @@ impl XeroState {
     fn revoke(&mut self, client_id: &str) {
         self.tokens.revoke(client_id);
         self.tenants.forget(client_id);
-        self.codes.retain(|code| code.asked.client_id != client_id);
+        self.codes.retain(|code| code.authorization.client_id != client_id);
         self.apps.iter_mut().filter(|app| app.client_id == client_id).for_each(|app| app.scopes.clear());
     }
 }

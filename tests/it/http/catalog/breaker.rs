@@ -35,7 +35,7 @@ async fn a_plugin_that_keeps_faulting_is_paused_and_retried_later() {
     assert!(entry(&app, "hostile").await["paused_until"].is_string());
     let refused = behave("ok").await;
     assert_eq!(refused.header("retry-after"), Some("30"));
-    let _ = refused.refused(502, "plugin_fault");
+    let _ = refused.problem(502, "plugin_fault");
 
     app.clock.advance(SignedDuration::from_secs(30));
     assert_eq!(entry(&app, "hostile").await["paused_until"], json!(null));

@@ -71,7 +71,7 @@ async fn a_file_replaced_after_it_was_shown_is_not_approved() {
     };
     until(&app, "made", shows).await;
     if early.status != 200 {
-        let _ = approve(&app, "made", shown.as_str().expect("a digest")).await.refused(409, "conflict");
+        let _ = approve(&app, "made", shown.as_str().expect("a digest")).await.problem(409, "conflict");
     }
 }
 

@@ -15,11 +15,11 @@ async fn names_with_mixed_scripts_or_hidden_characters_are_rejected() {
         ("title", json!("Made\u{7}")),
     ] {
         let bytes = made_as("1.0.0", |manifest| manifest[what] = change.clone());
-        let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
+        let refused = send_in(&app, bytes).await.problem(422, "invalid_request");
         assert!(refused["detail"].as_str().is_some_and(|why| why.contains("its title")), "{change}: {refused}");
     }
     let bytes = made_as("1.0.0", |manifest| manifest["fields"][0]["label"] = json!("T\u{43e}ken"));
-    let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
+    let refused = send_in(&app, bytes).await.problem(422, "invalid_request");
     assert!(refused["detail"].as_str().is_some_and(|why| why.contains("label of `token`")), "{refused}");
 }
 
@@ -37,7 +37,7 @@ async fn a_plugin_that_imitates_an_approved_one_is_broken_and_cannot_be_approved
         let provider = added(&app, bytes.clone()).await;
         assert_eq!(provider["state"], "broken", "{provider}");
         assert!(provider["reason"].as_str().is_some_and(|said| said.contains(why)), "{provider}");
-        let _ = approve(&app, id, &digest(&bytes)).await.refused(409, "conflict");
+        let _ = approve(&app, id, &digest(&bytes)).await.problem(409, "conflict");
     }
     let honest = made_as("1.0.0", |manifest| {
         manifest["id"] = json!("another");

@@ -15,7 +15,7 @@ fn shipping(version: &str) -> Trust {
 async fn upgraded(mut app: TestApp, version: &str) -> TestApp {
     app.stop().await;
     std::fs::write(app.plugins().join("made.wasm"), made(version)).expect("replaced");
-    app.trusting(shipping(version)).start_again().await
+    app.with_trust(shipping(version)).start_again().await
 }
 
 async fn started() -> TestApp {
@@ -88,12 +88,12 @@ async fn a_sealed_service_lists_plugins_and_decides_nothing() {
         (&json!("approved"), &json!("1.0.0")),
         "no approval is read"
     );
-    let _ = send_in(&app, made("3.0.0")).await.refused(503, "sealed");
+    let _ = send_in(&app, made("3.0.0")).await.problem(503, "sealed");
     for what in ["disable", "rollback"] {
-        let _ = decide(&app, "made", what).await.refused(503, "sealed");
+        let _ = decide(&app, "made", what).await.problem(503, "sealed");
     }
-    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.refused(503, "sealed");
-    let _ = app.delete(&format!("{PROVIDERS}/made")).await.refused(503, "sealed");
+    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.problem(503, "sealed");
+    let _ = app.delete(&format!("{PROVIDERS}/made")).await.problem(503, "sealed");
     app.stop().await;
     std::fs::rename(&away, &key).expect("the key is put back");
     let app = app.start_again().await;

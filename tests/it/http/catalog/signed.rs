@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{PROVIDERS, approve, connect, entry, made, serves, until, wants_more};
 
 /// A service that trusts one key for the made provider and its one host.
-async fn trusting() -> (TestApp, KeyPair) {
+async fn start_with_trusted_key() -> (TestApp, KeyPair) {
     let pair = KeyPair::generate_unencrypted_keypair().expect("a pair");
     let text = format!(
         "[[key]]\nname = 'acme'\npublic_key = '{}'\nproviders = ['made']\nhosts = ['api.made.example.com']\n",
@@ -39,7 +39,7 @@ fn sign(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
 
 #[tokio::test]
 async fn a_later_signature_approves_the_plugin_and_is_audited() {
-    let (app, pair) = trusting().await;
+    let (app, pair) = start_with_trusted_key().await;
     fs::write(app.plugins().join("made.wasm"), made("1.0.0")).expect("dropped in");
     until(&app, "made", |entry| entry["state"] == "pending").await;
     sign(&app, &pair, &made("1.0.0"));
@@ -54,7 +54,7 @@ async fn a_later_signature_approves_the_plugin_and_is_audited() {
 
 #[tokio::test]
 async fn a_higher_signed_version_takes_over_and_a_lower_one_is_pending() {
-    let (app, pair) = trusting().await;
+    let (app, pair) = start_with_trusted_key().await;
     drop_in(&app, &pair, &made("1.1.0"));
     until(&app, "made", |entry| entry["state"] == "approved").await;
     drop_in(&app, &pair, &made("1.2.0"));
@@ -68,7 +68,7 @@ async fn a_higher_signed_version_takes_over_and_a_lower_one_is_pending() {
 
 #[tokio::test]
 async fn a_plugin_beyond_its_key_permissions_or_with_a_bad_signature_does_not_run() {
-    let (app, pair) = trusting().await;
+    let (app, pair) = start_with_trusted_key().await;
     drop_in(&app, &pair, &wants_more("1.0.0"));
     let waits = until(&app, "made", |entry| entry["state"] == "pending").await;
     assert_eq!(waits["version"], "1.0.0");
@@ -84,7 +84,7 @@ async fn a_plugin_beyond_its_key_permissions_or_with_a_bad_signature_does_not_ru
 /// Sends a component in with the signature of some bytes.
 async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -> TestResponse {
     let signature = minisign::sign(None, &pair.sk, signed, None, None).expect("a signature").into_string();
-    app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
+    app.send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         let request = request.header("component-signature", STANDARD.encode(signature));
         request.header("content-type", "application/wasm").body(bytes)
     })
@@ -93,9 +93,9 @@ async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -
 
 #[tokio::test]
 async fn an_uploaded_signature_counts_like_a_signature_file() {
-    let (app, pair) = trusting().await;
+    let (app, pair) = start_with_trusted_key().await;
     let refused = send_in(&app, &pair, made("1.0.0"), b"other bytes").await;
-    let refused = refused.refused(422, "invalid_request");
+    let refused = refused.problem(422, "invalid_request");
     assert_eq!(refused["errors"][0]["field"], "signature");
     assert!(entry(&app, "made").await.is_null(), "it is refused, and not merely unsigned");
 
@@ -110,7 +110,7 @@ async fn an_uploaded_signature_counts_like_a_signature_file() {
     let stranger = KeyPair::generate_unencrypted_keypair().expect("a pair");
     let added = send_in(&app, &stranger, made("1.2.0"), &made("1.2.0")).await.json();
     assert_eq!(added["provider"]["waiting"][0]["signature"]["state"], "unknown_key", "{added}");
-    let nonsense = app.send_made(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
+    let nonsense = app.send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
         let request = request.header("component-signature", "not base64!");
         request.header("content-type", "application/wasm").body(made("1.3.0"))
     });
@@ -119,7 +119,7 @@ async fn an_uploaded_signature_counts_like_a_signature_file() {
 
 #[tokio::test]
 async fn an_executives_decision_overrides_a_signature() {
-    let (app, pair) = trusting().await;
+    let (app, pair) = start_with_trusted_key().await;
     drop_in(&app, &pair, &made("1.0.0"));
     until(&app, "made", |entry| entry["state"] == "approved").await;
     let _ = super::decide(&app, "made", "disable").await.ok();

@@ -39,7 +39,7 @@ async fn an_edited_approval_is_ignored_and_reported() {
         assert_eq!(broken["state"], "broken", "{sql}: {broken}");
         let why = broken["reason"].as_str().expect("a reason");
         assert!(why.contains("changed by hand, in the row of "), "{sql}: {why}");
-        let _ = app.get(&format!("{}/users", super::MADE)).await.refused(502, "plugin_fault");
+        let _ = app.get(&format!("{}/users", super::MADE)).await.problem(502, "plugin_fault");
         // What can be looked at can be approved anew, and that mends it.
         let waiting = &broken["waiting"][0];
         assert_eq!(waiting["version"], "3.0.0", "{sql}: {broken}");
@@ -71,5 +71,5 @@ async fn a_row_moved_to_another_provider_is_reported_there() {
     let moved = entry(&app, "mode").await;
     assert_eq!(moved["state"], "broken", "{moved}");
     assert_eq!(entry(&app, "made").await["state"], json!("pending"));
-    let _ = app.get(&format!("{}/users", super::MADE)).await.refused(409, "plugin_not_approved");
+    let _ = app.get(&format!("{}/users", super::MADE)).await.problem(409, "plugin_not_approved");
 }

@@ -15,7 +15,7 @@ fn facts_of(health: &Value) -> Map<String, Value> {
 #[tokio::test]
 async fn headers_that_http_libraries_set_are_removed() {
     let arena = Arena::open().await;
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.health("wasi-http-library").await;
     assert_eq!(health["library"], "sent 200", "{health}");
     let sent = arena.upstream.requests();
@@ -33,7 +33,7 @@ async fn headers_that_http_libraries_set_are_removed() {
 async fn wasi_http_denies_what_http_send_denies() {
     let arena = Arena::with_enough_time().await;
     assert_eq!(arena.connect("wasi-http-undeclared").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();
     let facts = facts_of(&health);
     let attempts: Vec<_> = facts
@@ -55,7 +55,7 @@ async fn wasi_http_denies_what_http_send_denies() {
 async fn wasi_http_masks_an_echoed_credential() {
     let arena = Arena::open().await;
     assert_eq!(arena.connect("wasi-http-echo").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get("/api/admin/connections/hostile/health").await;
     assert!(format!("{:?}", arena.upstream.requests()).contains(&arena.token), "the upstream receives it");
     assert!(health.text.contains("[secret]"), "the response contains the masked echo: {}", health.text);
@@ -68,7 +68,7 @@ async fn wasi_http_masks_an_echoed_credential() {
 async fn both_interfaces_share_the_request_budget_of_a_call() {
     let arena = Arena::with_enough_time().await;
     assert_eq!(arena.connect("wasi-http-flood").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();
     assert_eq!(arena.upstream.requests().len(), 32, "{health}");
     assert_eq!((&health["sent"], &health["refusal"]), (&32.0.into(), &"denied".into()), "{health}");
@@ -95,7 +95,7 @@ async fn wasi_http_reports_a_silent_provider_as_a_timeout_of_the_provider() {
 async fn bodies_and_trailers_of_wasi_http_are_limited() {
     let arena = Arena::with_enough_time().await;
     assert_eq!(arena.connect("wasi-http-beyond").await.status, 200);
-    arena.upstream.forget();
+    arena.upstream.clear_requests();
     let health = arena.app.get("/api/admin/connections/hostile/health").await.ok();
     let facts = facts_of(&health);
     assert!(facts["large_body"].as_str().is_some_and(|error| error.contains("BodySize")), "{health}");

@@ -60,10 +60,10 @@ impl Issuer {
 /// A key that signs tokens.
 pub(in crate::http) struct SigningKey {
     pub(in crate::http) id: String,
-    pair: Pair,
+    pair: AnyKeyPair,
 }
 
-enum Pair {
+enum AnyKeyPair {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
@@ -72,7 +72,7 @@ enum Pair {
 
 impl SigningKey {
     pub(in crate::http) fn rsa(id: &str) -> Self {
-        Self { id: id.to_owned(), pair: Pair::Rsa(RsaKeyPair::from_der(RSA).expect("an RSA key")) }
+        Self { id: id.to_owned(), pair: AnyKeyPair::Rsa(RsaKeyPair::from_der(RSA).expect("an RSA key")) }
     }
 
     pub(in crate::http) fn p256(id: &str) -> Self {
@@ -80,7 +80,7 @@ impl SigningKey {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).expect("a key");
-        Self { id: id.to_owned(), pair: Pair::P256(pair) }
+        Self { id: id.to_owned(), pair: AnyKeyPair::P256(pair) }
     }
 
     pub(in crate::http) fn p384(id: &str) -> Self {
@@ -88,13 +88,13 @@ impl SigningKey {
         let algorithm = &ECDSA_P384_SHA384_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).expect("a key");
-        Self { id: id.to_owned(), pair: Pair::P384(pair) }
+        Self { id: id.to_owned(), pair: AnyKeyPair::P384(pair) }
     }
 
     pub(in crate::http) fn ed25519(id: &str) -> Self {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
         let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
-        Self { id: id.to_owned(), pair: Pair::Ed25519(pair) }
+        Self { id: id.to_owned(), pair: AnyKeyPair::Ed25519(pair) }
     }
 
     /// The public key as it stands in the set.
@@ -105,13 +105,13 @@ impl SigningKey {
             json!({ "kty": "EC", "crv": curve, "kid": id, "use": "sig", "x": base64url(x), "y": base64url(y) })
         };
         match &self.pair {
-            Pair::Rsa(pair) => {
+            AnyKeyPair::Rsa(pair) => {
                 let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(pair.public());
                 json!({ "kty": "RSA", "kid": id, "use": "sig", "n": base64url(&n), "e": base64url(&e) })
             }
-            Pair::P256(pair) => point("P-256", pair.public_key().as_ref()),
-            Pair::P384(pair) => point("P-384", pair.public_key().as_ref()),
-            Pair::Ed25519(pair) => {
+            AnyKeyPair::P256(pair) => point("P-256", pair.public_key().as_ref()),
+            AnyKeyPair::P384(pair) => point("P-384", pair.public_key().as_ref()),
+            AnyKeyPair::Ed25519(pair) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": base64url(pair.public_key().as_ref()) })
             }
         }
@@ -130,7 +130,7 @@ impl SigningKey {
     fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
-            Pair::Rsa(pair) => {
+            AnyKeyPair::Rsa(pair) => {
                 let padding: &dyn ring::signature::RsaEncoding = match algorithm {
                     "RS256" => &RSA_PKCS1_SHA256,
                     "RS384" => &RSA_PKCS1_SHA384,
@@ -144,8 +144,10 @@ impl SigningKey {
                 pair.sign(padding, &random, message, &mut signature).expect("signed");
                 signature
             }
-            Pair::P256(pair) | Pair::P384(pair) => pair.sign(&random, message).expect("signed").as_ref().to_vec(),
-            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            AnyKeyPair::P256(pair) | AnyKeyPair::P384(pair) => {
+                pair.sign(&random, message).expect("signed").as_ref().to_vec()
+            }
+            AnyKeyPair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }
 }

@@ -33,7 +33,7 @@ fn provider(issuer: Option<&str>) -> Vec<u8> {
             "source": "oauth-token", "place": { "header": { "name": "authorization", "format": "Bearer {}" } },
         });
     }
-    guests::describing(&manifest)
+    guests::with_manifest(&manifest)
 }
 
 /// A service with that provider, and its token endpoint, which takes any code.
@@ -72,7 +72,7 @@ async fn a_code_of_another_issuer_is_not_redeemed() {
         (json!({ "iss": "https://login.example.com/" }), "iss"),
         (json!({}), "iss"),
     ] {
-        let refused = come_back(&app, with.clone()).await.refused(422, "invalid_request");
+        let refused = come_back(&app, with.clone()).await.problem(422, "invalid_request");
         assert_eq!(refused["errors"][0]["field"], field, "{with}");
     }
     assert_eq!(upstream.requests().len(), 0, "no code was sent");

@@ -22,32 +22,32 @@ pub(super) const DESCRIPTION: &str = "/acme/.well-known/openid-configuration";
 const REDIRECT: &str = "http://127.0.0.1:7420/signin/oidc/callback";
 
 /// A running identity provider.
-pub(super) struct Provider {
+pub(super) struct OidcStandIn {
     pub(super) upstream: StandInServer,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<OidcStandInState>>,
     pub(super) secret: String,
 }
 
-struct State {
+struct OidcStandInState {
     secret: String,
     description: Value,
     keys: Vec<Value>,
     /// What each code stands for.
-    grants: HashMap<String, Grant>,
+    grants: HashMap<String, IssuedCode>,
 }
 
-struct Grant {
+struct IssuedCode {
     challenge: String,
     /// The id token, made before it is asked for.
     token: Option<String>,
 }
 
 /// What a browser is led to the provider with.
-pub(super) struct Asked {
+pub(super) struct AuthorizationQuery {
     pub(super) query: HashMap<String, String>,
 }
 
-impl Asked {
+impl AuthorizationQuery {
     pub(super) fn of(location: &str) -> Self {
         let url = Url::parse(location).expect("a URL");
         assert!(location.starts_with("https://id.example.com/acme/authorize?"), "{location}");
@@ -69,10 +69,10 @@ impl Asked {
     }
 }
 
-impl Provider {
+impl OidcStandIn {
     pub(super) async fn start(keys: &[&SigningKey]) -> Self {
         let secret = marked::secret("oidc-");
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(OidcStandInState {
             secret: secret.clone(),
             description: json!({
                 "issuer": ISSUER,
@@ -116,19 +116,19 @@ impl Provider {
     }
 
     /// Consents: the code for an id token, or for an answer without one.
-    pub(super) fn consent(&self, asked: &Asked, token: Option<String>) -> String {
+    pub(super) fn consent(&self, asked: &AuthorizationQuery, token: Option<String>) -> String {
         let code = marked::secret("code-");
         let challenge = asked.get("code_challenge").to_owned();
-        lock(&self.state).grants.insert(code.clone(), Grant { challenge, token });
+        lock(&self.state).grants.insert(code.clone(), IssuedCode { challenge, token });
         code
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<OidcStandInState>) -> MutexGuard<'_, OidcStandInState> {
     state.lock().expect("no panic of the stand-in")
 }
 
-fn answer(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
+fn answer(state: &mut OidcStandInState, request: &ReceivedRequest) -> StandInResponse {
     match request.path.as_str() {
         DESCRIPTION => StandInResponse::json(&state.description),
         "/acme/keys" => StandInResponse::json(&json!({ "keys": state.keys })),
@@ -137,7 +137,7 @@ fn answer(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
     }
 }
 
-fn token(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
+fn token(state: &mut OidcStandInState, request: &ReceivedRequest) -> StandInResponse {
     let form: HashMap<String, String> = request.form().into_iter().collect();
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let by_basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT}:{}", state.secret)));
@@ -156,7 +156,7 @@ fn token(state: &mut State, request: &ReceivedRequest) -> StandInResponse {
     };
     let mut given = json!({ "access_token": marked::secret("at-"), "token_type": "Bearer", "expires_in": 300 });
     if let Some(token) = grant.token {
-        given["id_token"] = marked::note(token).into();
+        given["id_token"] = marked::record(token).into();
     }
     StandInResponse::json(&given)
 }

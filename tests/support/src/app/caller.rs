@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestCaller {
     /// Without a word about who it is.
-    Nobody,
+    Anonymous,
     /// With a token that never was one.
-    Nonsense,
+    UnknownToken,
     Expired,
     Revoked,
     Member,
@@ -16,16 +16,16 @@ pub enum TestCaller {
     /// An Executive in a browser.
     Browser,
     /// A Manager in a browser.
-    BrowserOfManager,
+    ManagerBrowser,
     /// An Executive's browser that another site's page makes send something.
-    BrowserLedAstray,
+    CrossSiteBrowser,
 }
 
 impl TestCaller {
     /// Every kind of caller.
     pub const ALL: [Self; 11] = [
-        Self::Nobody,
-        Self::Nonsense,
+        Self::Anonymous,
+        Self::UnknownToken,
         Self::Expired,
         Self::Revoked,
         Self::Member,
@@ -33,7 +33,7 @@ impl TestCaller {
         Self::Executive,
         Self::Service,
         Self::Browser,
-        Self::BrowserOfManager,
-        Self::BrowserLedAstray,
+        Self::ManagerBrowser,
+        Self::CrossSiteBrowser,
     ];
 }

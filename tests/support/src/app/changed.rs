@@ -7,7 +7,7 @@ use super::TestApp;
 impl TestApp {
     /// Trusts other components, as a newer program does.
     #[must_use]
-    pub fn trusting(mut self, trust: Trust) -> Self {
+    pub fn with_trust(mut self, trust: Trust) -> Self {
         self.config.plugins_trust = trust;
         self
     }

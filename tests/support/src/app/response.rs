@@ -64,7 +64,7 @@ impl TestResponse {
     /// The answer, if it is this problem.
     #[must_use]
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Value {
+    pub fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text);
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
         self.json()

@@ -20,20 +20,20 @@ impl TestSession {
     /// # Panics
     /// The answer signs nobody in.
     #[must_use]
-    pub fn of(answer: &TestResponse) -> Self {
+    pub fn from_response(answer: &TestResponse) -> Self {
         let set = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.text));
         let cookie = set.split(';').next().expect("a cookie").to_owned();
-        let _noted = marked::note(cookie.split_once('=').expect("a value").1.to_owned());
+        let _noted = marked::record(cookie.split_once('=').expect("a value").1.to_owned());
         Self { cookie, csrf: answer.json()["csrf"].as_str().expect("a word against forgery").to_owned() }
     }
 
     /// Makes a request one of the session's own pages.
-    pub fn on(&self, request: RequestBuilder) -> RequestBuilder {
-        self.cookie_alone(request).header("x-csrf-token", &self.csrf)
+    pub fn add_to(&self, request: RequestBuilder) -> RequestBuilder {
+        self.add_cookie_to(request).header("x-csrf-token", &self.csrf)
     }
 
     /// Makes a request one that a browser sends without the page's knowing.
-    pub fn cookie_alone(&self, request: RequestBuilder) -> RequestBuilder {
+    pub fn add_cookie_to(&self, request: RequestBuilder) -> RequestBuilder {
         request.header("cookie", &self.cookie)
     }
 }
@@ -43,7 +43,7 @@ impl TestApp {
     pub async fn sign_in(&self, caller: TestCaller) -> TestSession {
         let body = json!({ "token": self.token(caller).expect("a caller with a token") });
         let sign_in = self.request(None, Method::POST, "/api/session", |request| super::with_json(request, Some(body)));
-        TestSession::of(&sign_in.await)
+        TestSession::from_response(&sign_in.await)
     }
 
     /// Sends a request of a session's own page.
@@ -54,6 +54,6 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> TestResponse {
-        self.request(None, method, path, |request| super::with_json(session.on(request), body)).await
+        self.request(None, method, path, |request| super::with_json(session.add_to(request), body)).await
     }
 }

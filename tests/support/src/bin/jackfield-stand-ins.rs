@@ -46,7 +46,7 @@ struct Arguments {
 async fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     if let Some(file) = arguments.people {
-        fs::write(file, table())?;
+        fs::write(file, people_csv())?;
     }
     let (slack, xero, google) = (Slack::start().await, Xero::start().await, GoogleWorkspace::start().await);
     let (productive, remote, scrapin) = (Productive::start().await, Remote::start().await, Scrapin::start().await);
@@ -74,11 +74,11 @@ async fn main() -> io::Result<()> {
     let line = json!({
         "reroutes": reroutes,
         "credentials": [
-            to_type_in("slack", &json!({"bot_token": slack_token, "channel_id": slack::CHANNEL})),
-            to_type_in("productive", &json!({"api_token": secret})),
-            to_type_in("remote", &json!({"api_token": remote_token})),
-            to_type_in("scrapin", &json!({"api_key": secret, "org_name": people::COMPANY})),
-            to_type_in("google-workspace", &json!({
+            credential_fields("slack", &json!({"bot_token": slack_token, "channel_id": slack::CHANNEL})),
+            credential_fields("productive", &json!({"api_token": secret})),
+            credential_fields("remote", &json!({"api_token": remote_token})),
+            credential_fields("scrapin", &json!({"api_key": secret, "org_name": people::COMPANY})),
+            credential_fields("google-workspace", &json!({
                 "service_account_key": google.key_file(), "calendar_id": google_workspace::CALENDAR,
                 "admin_email": google_workspace::ADMIN,
             })),
@@ -89,8 +89,8 @@ async fn main() -> io::Result<()> {
         }],
     });
     writeln!(io::stdout(), "{line}")?;
-    until_told_to_end(&Control {
-        upstreams: vec![
+    execute_commands(&Control {
+        servers: vec![
             ("slack", &slack),
             ("xero", &xero),
             ("google-workspace", &google),
@@ -104,22 +104,22 @@ async fn main() -> io::Result<()> {
     .await
 }
 
-fn to_type_in(provider: &str, fields: &Value) -> Value {
+fn credential_fields(provider: &str, fields: &Value) -> Value {
     json!({"provider": provider, "fields": fields})
 }
 
 /// The company's people as comma-separated values. No name of theirs holds a comma or a quotation mark.
-fn table() -> String {
-    let mut table = "name,email,user_id,active\n".to_owned();
+fn people_csv() -> String {
+    let mut people_csv = "name,email,user_id,active\n".to_owned();
     for person in people::people() {
-        writeln!(table, "{},{},{},{}", person.name(), person.email, person.id("P"), person.active)
+        writeln!(people_csv, "{},{},{},{}", person.name(), person.email, person.id("P"), person.active)
             .expect("writing to a string");
     }
-    table
+    people_csv
 }
 
 /// Answers every line of the input by a line, until there is none or a signal comes.
-async fn until_told_to_end(control: &Control<'_>) -> io::Result<()> {
+async fn execute_commands(control: &Control<'_>) -> io::Result<()> {
     let (said, mut lines) = mpsc::unbounded_channel();
     // A thread: waiting for the input cannot be cancelled, and must not keep the program from ending.
     std::thread::spawn(move || io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
@@ -127,7 +127,7 @@ async fn until_told_to_end(control: &Control<'_>) -> io::Result<()> {
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some(line) => writeln!(io::stdout(), "{}", control.obey(&line))?,
+                Some(line) => writeln!(io::stdout(), "{}", control.execute(&line))?,
                 None => return Ok(()),
             },
             _ = terminated.recv() => return Ok(()),

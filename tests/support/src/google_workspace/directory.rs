@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{api_errors, masked, value};
+use super::{api_errors, apply_field_mask, value};
 use crate::{
     people::{self, Employee},
     stand_in_server::{ReceivedRequest, StandInResponse},
@@ -83,7 +83,7 @@ impl UserDirectory {
             body["nextPageToken"] = json!(page_token(start + size));
         }
         StandInResponse::json(&match value(&query, "fields") {
-            Some(mask) => masked(&body, mask),
+            Some(mask) => apply_field_mask(&body, mask),
             None => body,
         })
     }

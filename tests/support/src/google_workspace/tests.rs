@@ -18,7 +18,7 @@ const NOW: i64 = 1_790_000_000;
 
 async fn google() -> GoogleWorkspace {
     let google = GoogleWorkspace::start().await;
-    google.follow(|| NOW);
+    google.follow_clock(|| NOW);
     google
 }
 
@@ -148,11 +148,11 @@ async fn a_deleted_key_or_account_is_rejected_and_a_new_key_accepted() {
 async fn an_assertion_dated_by_a_wrong_clock_is_rejected() {
     let google = google().await;
     for turned in [-301 - 30, 3_570] {
-        google.follow(move || NOW + turned);
+        google.follow_clock(move || NOW + turned);
         let refused = refusal(&google, &claims(None, SCOPES[0])).await;
         assert_eq!(refused, told(400, "invalid_grant", "Invalid JWT: Token must "), "{turned}");
     }
-    google.follow(|| NOW).turn(-330);
+    google.follow_clock(|| NOW).shift_clock(-330);
     assert_eq!(token(&google, &claims(None, SCOPES[0])).await.status, 200);
 }
 
@@ -188,7 +188,7 @@ async fn the_apis_return_each_of_their_errors() {
     google.restore_quota().disable(GoogleApi::Directory);
     assert_eq!(list(&both).await, (403, "accessNotConfigured".to_owned()));
     assert_eq!(calendar(&google, &both, "primary").await.status, 200);
-    google.turn(3_599);
+    google.shift_clock(3_599);
     assert_eq!(list(&both).await, (401, "authError".to_owned()));
 }
 

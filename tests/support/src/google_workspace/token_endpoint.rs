@@ -43,7 +43,7 @@ impl GoogleState {
         };
         match given {
             Ok((identity, scopes)) => {
-                let token = self.give(identity, scopes);
+                let token = self.issue(identity, scopes);
                 StandInResponse::json(
                     &json!({"access_token": token, "expires_in": TOKEN_LIFETIME, "token_type": "Bearer"}),
                 )

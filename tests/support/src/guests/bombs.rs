@@ -146,7 +146,7 @@ pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
 /// # Panics
 /// It would have to be smaller than it is, or the padding's length falls on the one size that its own digits skip.
 #[must_use]
-pub fn of_size(bytes: usize) -> Vec<u8> {
+pub fn padded_to(bytes: usize) -> Vec<u8> {
     let good = well_behaved();
     let mut padding = bytes.checked_sub(good.len() + 20).expect("more bytes than the provider has");
     loop {

@@ -45,12 +45,12 @@ pub fn later_version() -> Vec<u8> {
 /// A component of which only half was written.
 #[must_use]
 pub fn truncated() -> Vec<u8> {
-    cut_after(well_behaved().len() / 2)
+    truncated_to(well_behaved().len() / 2)
 }
 
 /// A component of which only so many bytes were written.
 #[must_use]
-pub fn cut_after(bytes: usize) -> Vec<u8> {
+pub fn truncated_to(bytes: usize) -> Vec<u8> {
     let mut component = well_behaved();
     component.truncate(bytes);
     component

@@ -61,7 +61,7 @@ pub fn well_behaved() -> Vec<u8> {
 /// # Panics
 /// The document is no manifest of the contract.
 #[must_use]
-pub fn describing(manifest: &Value) -> Vec<u8> {
+pub fn with_manifest(manifest: &Value) -> Vec<u8> {
     ComponentBuilder { manifest: manifest.clone(), ..ComponentBuilder::new() }.encode()
 }
 
@@ -70,7 +70,7 @@ pub fn describing(manifest: &Value) -> Vec<u8> {
 /// # Panics
 /// A document is not what the contract has in its place.
 #[must_use]
-pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
+pub fn with_users_page(manifest: &Value, page: &Value) -> Vec<u8> {
     ComponentBuilder { manifest: manifest.clone(), users: page.clone(), ..ComponentBuilder::new() }.encode()
 }
 
@@ -79,12 +79,12 @@ pub fn listing(manifest: &Value, page: &Value) -> Vec<u8> {
 /// # Panics
 /// A document is not what the contract has in its place.
 #[must_use]
-pub fn listing_v0_2(manifest: &Value, page: &Value) -> Vec<u8> {
+pub fn with_users_page_v0_2(manifest: &Value, page: &Value) -> Vec<u8> {
     let made = ComponentBuilder::under(Contract::next());
     ComponentBuilder { version: "0.2.0", manifest: manifest.clone(), users: page.clone(), ..made }.encode()
 }
 
-/// The manifest of [`well_behaved`], to be changed and given to [`describing`]. Keys and cases are those of the WIT.
+/// The manifest of [`well_behaved`], to be changed and given to [`with_manifest`]. Keys and cases are those of the WIT.
 #[must_use]
 pub fn manifest() -> Value {
     json!({

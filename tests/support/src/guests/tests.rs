@@ -19,8 +19,8 @@ fn refusal(bytes: &[u8], features: WasmFeatures) -> Option<String> {
 #[test]
 fn the_well_behaved_component_is_valid() {
     assert_eq!(refusal(&well_behaved(), plain()), None);
-    assert_eq!(refusal(&describing(&manifest()), plain()), None);
-    assert_eq!(well_behaved(), describing(&manifest()));
+    assert_eq!(refusal(&with_manifest(&manifest()), plain()), None);
+    assert_eq!(well_behaved(), with_manifest(&manifest()));
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn components_that_misbehave_at_run_time_are_valid() {
 
 #[test]
 fn an_unknown_import_is_valid_and_present() {
-    for interface in STRANGERS {
-        let made = stranger(interface);
+    for interface in UNKNOWN_INTERFACES {
+        let made = unknown_import(interface);
         assert_eq!(refusal(&made, plain()), None, "{interface}");
         let held = made.windows(interface.len()).any(|window| window == interface.as_bytes());
         assert!(held, "{interface}");
@@ -98,11 +98,11 @@ fn a_bomb_is_valid_unless_documented_otherwise() {
         ("many_core_instances", many_core_instances(900)),
         ("many_memories", many_memories(90)),
         ("many_tables", many_tables(90, 1_000)),
-        ("of_size", of_size(100_000)),
+        ("of_size", padded_to(100_000)),
     ] {
         assert_eq!(refusal(&bytes, plain()), None, "{name}");
     }
-    assert_eq!(of_size(100_000).len(), 100_000);
+    assert_eq!(padded_to(100_000).len(), 100_000);
     assert!(refusal(&exponential_types(), plain()).is_some());
     assert!(refusal(&many_types(1_000_001), plain()).is_some());
 }

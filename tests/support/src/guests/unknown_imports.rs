@@ -6,7 +6,7 @@ use super::{synthetic::ComponentBuilder, wit::Contract};
 /// import must be refused by its name.
 ///
 /// Two of `wasi:http` are linked, but have no such function.
-pub const STRANGERS: [&str; 24] = [
+pub const UNKNOWN_INTERFACES: [&str; 24] = [
     "jackfield:provider/secrets@0.1.0",
     "jackfield:provider/vault@0.1.0",
     "jackfield:provider/store@0.1.0",
@@ -33,12 +33,12 @@ pub const STRANGERS: [&str; 24] = [
     "wasmcloud:secrets/store@0.1.0-draft",
 ];
 
-/// A provider that imports one further interface, of [`STRANGERS`] or any other of the form `package/name@version`.
+/// A provider that imports one further interface, of [`UNKNOWN_INTERFACES`] or any other of the form `package/name@version`.
 ///
 /// # Panics
 /// The name is not of that form.
 #[must_use]
-pub fn stranger(interface: &str) -> Vec<u8> {
+pub fn unknown_import(interface: &str) -> Vec<u8> {
     let (package, rest) = interface.split_once('/').expect("a package before a slash");
     let (name, version) = rest.split_once('@').expect("a version behind an at sign");
     // The contract's own package cannot be written a second time, so its stranger is taken into the first.

@@ -50,8 +50,8 @@ pub(super) fn escaped(document: &Value) -> String {
 }
 
 /// One member of a crowd, made when it is asked for.
-pub(super) fn of_a_crowd(number: usize) -> Value {
-    person(&people::of_a_crowd(number))
+pub(super) fn generated(number: usize) -> Value {
+    person(&people::generated_employee(number))
 }
 
 fn person(person: &Employee) -> Value {

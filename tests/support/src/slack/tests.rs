@@ -81,7 +81,7 @@ async fn the_pages_list_every_member_once() {
 #[tokio::test]
 async fn a_prepared_page_has_the_size_of_a_real_one() {
     let slack = Slack::start().await;
-    slack.token("xoxb-good").made_for_load();
+    slack.token("xoxb-good").serve_prepared_page();
     let answer = raw(&slack, "xoxb-good", "users.list", "limit=1").await;
     assert!((130_000..150_000).contains(&answer.len()), "{}", answer.len());
     assert!(answer.contains(r"https:\/\/avatars"));
@@ -117,13 +117,13 @@ async fn it_fails_as_configured_and_then_recovers() {
         slack.fail(fail.clone());
         let answer = ask().await;
         assert!(answer.contains(held), "{fail:?}: {answer}");
-        slack.mend();
+        slack.recover();
     }
     for fail in [Failure::CutOff(9), Failure::CutJson] {
         slack.fail(fail.clone());
         let answer = ask().await;
         assert!(answer.len() < honest.len() && answer.contains("\r\n\r\n{\""), "{fail:?}: {answer}");
-        slack.mend();
+        slack.recover();
     }
     slack.fail_at("/api/users.list", Failure::Close);
     assert_eq!(ask().await, honest);

@@ -22,7 +22,7 @@ pub(super) struct AuthorizationRequest {
 #[derive(Debug)]
 pub struct Consent<'a> {
     xero: &'a Xero,
-    asked: AuthorizationRequest,
+    authorization: AuthorizationRequest,
 }
 
 /// Where the browser is sent after the decision.
@@ -42,27 +42,27 @@ impl<'a> Consent<'a> {
     pub(super) fn of(xero: &'a Xero, url: &str) -> Self {
         let url = Url::parse(url).expect("a URL");
         let pairs: Vec<_> = url.query_pairs().into_owned().collect();
-        let asked = xero.know().asked(&pairs);
-        Self { xero, asked: asked.unwrap_or_else(|why| panic!("Xero shows its error page: {why}")) }
+        let authorization = xero.lock().parse_authorization(&pairs);
+        Self { xero, authorization: authorization.unwrap_or_else(|why| panic!("Xero shows its error page: {why}")) }
     }
 
     /// The scopes that are asked for, parted by blanks.
     #[must_use]
     pub fn scope(&self) -> &str {
-        &self.asked.scope
+        &self.authorization.scope
     }
 
     /// Allows the app to use these organisations, which come to those that it may use already.
     #[must_use]
     pub fn allow(self, tenants: &[&str]) -> Landing {
         let tenants = tenants.iter().map(|&tenant| tenant.to_owned()).collect();
-        Landing::at(&self.xero.know().allow(self.asked, tenants))
+        Landing::at(&self.xero.lock().allow(self.authorization, tenants))
     }
 
     /// Allows nothing.
     #[must_use]
     pub fn deny(self) -> Landing {
-        Landing::at(&deny(&self.asked))
+        Landing::at(&deny(&self.authorization))
     }
 }
 
@@ -77,8 +77,8 @@ impl XeroState {
     /// Shows the page, or does what its buttons say.
     pub(super) fn consent_page(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let pairs = request.query_pairs();
-        let asked = match self.asked(&pairs) {
-            Ok(asked) => asked,
+        let authorization = match self.parse_authorization(&pairs) {
+            Ok(authorization) => authorization,
             // Such a mistake ends here, and never at the app.
             Err(why) => {
                 return page(500, "Error", &format!("<h1>Sorry, something went wrong</h1><p>{}</p>", text(&why)));
@@ -88,15 +88,15 @@ impl XeroState {
         let named = |key: &str| form.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect();
         let (decision, tenants): (Vec<String>, Vec<String>) = (named("decision"), named("tenant"));
         let landing = match decision.first().map(String::as_str) {
-            Some("allow") => self.allow(asked, tenants),
-            Some(_) => deny(&asked),
-            None => return self.page(&asked, request.query.as_deref().unwrap_or_default()),
+            Some("allow") => self.allow(authorization, tenants),
+            Some(_) => deny(&authorization),
+            None => return self.page(&authorization, request.query.as_deref().unwrap_or_default()),
         };
         StandInResponse::redirect(302, landing.as_str())
     }
 
     /// Reads what an app asks for, or says why Xero shows its error page instead.
-    fn asked(&self, pairs: &[(String, String)]) -> Result<AuthorizationRequest, String> {
+    fn parse_authorization(&self, pairs: &[(String, String)]) -> Result<AuthorizationRequest, String> {
         let value = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
         let needed = |key: &str| value(key).ok_or_else(|| format!("invalid_request: {key} is missing"));
         if needed("response_type")? != "code" {
@@ -122,14 +122,14 @@ impl XeroState {
         Ok(AuthorizationRequest { client_id, redirect_uri, scope, state: value("state"), challenge })
     }
 
-    fn allow(&mut self, asked: AuthorizationRequest, tenants: Vec<String>) -> Url {
+    fn allow(&mut self, authorization: AuthorizationRequest, tenants: Vec<String>) -> Url {
         let code = random();
-        let landing = landing(&asked, "code", &code);
-        self.codes.push(AuthorizationCode { code, given: self.time.now(), is_used: false, tenants, asked });
+        let landing = landing(&authorization, "code", &code);
+        self.codes.push(AuthorizationCode { code, issued: self.time.now(), is_used: false, tenants, authorization });
         landing
     }
 
-    fn page(&self, asked: &AuthorizationRequest, query: &str) -> StandInResponse {
+    fn page(&self, authorization: &AuthorizationRequest, query: &str) -> StandInResponse {
         let mut organisations = String::new();
         for (number, organisation) in self.tenants.organisations.iter().enumerate() {
             let checked = if number == 0 { " checked" } else { "" };
@@ -144,22 +144,24 @@ impl XeroState {
             "<h1>{} wants access to</h1><form method=\"post\" action=\"?{}\">{organisations}<p>Scopes: {}</p>\
              <button name=\"decision\" value=\"allow\">Allow access</button> \
              <button name=\"decision\" value=\"deny\">Cancel</button></form>",
-            text(&asked.client_id),
+            text(&authorization.client_id),
             text(query),
-            text(&asked.scope),
+            text(&authorization.scope),
         );
         page(200, "Xero | Authorise", &body)
     }
 }
 
-fn deny(asked: &AuthorizationRequest) -> Url {
-    landing(asked, "error", "access_denied")
+fn deny(authorization: &AuthorizationRequest) -> Url {
+    landing(authorization, "error", "access_denied")
 }
 
 /// Where the browser is sent, with one key more and the state.
-fn landing(asked: &AuthorizationRequest, key: &str, value: &str) -> Url {
-    let mut url = Url::parse(&asked.redirect_uri).expect("the app was registered with a URL");
-    url.query_pairs_mut().append_pair(key, value).extend_pairs(asked.state.iter().map(|state| ("state", state)));
+fn landing(authorization: &AuthorizationRequest, key: &str, value: &str) -> Url {
+    let mut url = Url::parse(&authorization.redirect_uri).expect("the app was registered with a URL");
+    url.query_pairs_mut()
+        .append_pair(key, value)
+        .extend_pairs(authorization.state.iter().map(|state| ("state", state)));
     url
 }
 

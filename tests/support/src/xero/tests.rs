@@ -154,7 +154,7 @@ async fn a_code_is_valid_once_and_only_for_its_app() {
     assert_eq!(post(&xero, "token", Some("web:s3cret"), form).await.json(), refused);
 
     let late = code();
-    xero.turn(300);
+    xero.shift_clock(300);
     assert_eq!(redeem(&xero, &late).await, refused);
     assert_eq!(xero.codes().len(), 6);
 }
@@ -193,16 +193,16 @@ async fn refresh_tokens_rotate_and_the_old_one_works_until_the_new_one_is_used()
     let first = text(&connect(&xero).await, "refresh_token");
     let second = text(&refresh(&xero, &first).await, "refresh_token");
     // The answer was lost: within its grace the old one gives another.
-    xero.turn(29 * 60);
+    xero.shift_clock(29 * 60);
     let third = text(&refresh(&xero, &first).await, "refresh_token");
     assert!(first != second && second != third);
     assert!(refresh(&xero, &third).await["access_token"].is_string());
     assert_eq!(refresh(&xero, &first).await, json!({"error": "invalid_grant"}));
     assert_eq!(refresh(&xero, &second).await, json!({"error": "invalid_grant"}));
-    xero.turn(31 * 60);
+    xero.shift_clock(31 * 60);
     assert_eq!(refresh(&xero, &third).await, json!({"error": "invalid_grant"}));
 
-    let sent: Vec<_> = xero.refreshes().into_iter().map(|refreshed| (refreshed.number, refreshed.taken)).collect();
+    let sent: Vec<_> = xero.refreshes().into_iter().map(|refreshed| (refreshed.number, refreshed.accepted)).collect();
     assert_eq!(sent, [(1, true), (1, true), (3, true), (1, false), (2, false), (3, false)]);
     assert_eq!(xero.refresh_tokens()[..3], [first, second, third]);
 }
@@ -212,10 +212,10 @@ async fn an_unused_refresh_token_is_valid_for_its_lifetime() {
     let xero = xero().await;
     xero.refresh_lifetime(1_000).grace(10);
     let token = text(&connect(&xero).await, "refresh_token");
-    xero.turn(999);
+    xero.shift_clock(999);
     assert!(xero.is_alive(&token));
     assert!(refresh(&xero, &token).await["access_token"].is_string());
-    xero.turn(10);
+    xero.shift_clock(10);
     assert!(!xero.is_alive(&token));
     assert_eq!(refresh(&xero, &token).await, json!({"error": "invalid_grant"}));
 }

@@ -25,11 +25,11 @@ pub(super) struct XeroApp {
 #[derive(Debug)]
 pub(super) struct AuthorizationCode {
     pub(super) code: String,
-    pub(super) given: i64,
+    pub(super) issued: i64,
     pub(super) is_used: bool,
     /// The tenants that the user ticked.
     pub(super) tenants: Vec<String>,
-    pub(super) asked: AuthorizationRequest,
+    pub(super) authorization: AuthorizationRequest,
 }
 
 /// An error of RFC 6749 §5.2, nearly always without a description.
@@ -58,7 +58,7 @@ impl XeroState {
             _ => Err(OAuthError("unsupported_grant_type")),
         });
         match given {
-            Ok(pair) => self.given(&pair),
+            Ok(pair) => self.token_response(&pair),
             Err(refused) => refused.answer(),
         }
     }
@@ -68,7 +68,7 @@ impl XeroState {
         let form = request.form();
         match self.client(request, &form) {
             Ok(client_id) => {
-                if self.tokens.was_given(&client_id, value(&form, "token").unwrap_or_default()) {
+                if self.tokens.was_issued(&client_id, value(&form, "token").unwrap_or_default()) {
                     self.revoke(&client_id);
                 }
                 StandInResponse::empty(200)
@@ -98,35 +98,37 @@ impl XeroState {
         let lifetime = self.tokens.lifetimes.code;
         let given = value(form, "code").ok_or(OAuthError("invalid_request"))?;
         let code = self.codes.iter_mut().find(|code| code.code == given).ok_or(OAuthError("invalid_grant"))?;
-        let verified = match &code.asked.challenge {
+        let verified = match &code.authorization.challenge {
             None => value(form, "code_verifier").is_none(),
             Some(challenge) => value(form, "code_verifier").is_some_and(|verifier| {
                 is_verifier(verifier) && *challenge == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
             }),
         };
-        let is_good = code.asked.client_id == client_id
-            && value(form, "redirect_uri") == Some(&code.asked.redirect_uri)
+        let is_good = code.authorization.client_id == client_id
+            && value(form, "redirect_uri") == Some(&code.authorization.redirect_uri)
             && !code.is_used
-            && now < code.given + lifetime
+            && now < code.issued + lifetime
             && verified;
         // Whoever tries a code has used it up, so that a stolen one is of no use after a wrong guess.
         code.is_used = true;
         if !is_good {
             return Err(OAuthError("invalid_grant"));
         }
-        let (tenants, asked) = (code.tenants.clone(), code.asked.scope.clone());
+        let (tenants, authorization) = (code.tenants.clone(), code.authorization.scope.clone());
         let event = Uuid::new_v4();
         for tenant in tenants {
             self.tenants.connect(client_id, &tenant, event, now);
         }
-        let scope = self.grown(client_id, &asked);
-        Ok(self.tokens.give(client_id, &scope, now))
+        let scope = self.add_scopes(client_id, &authorization);
+        Ok(self.tokens.issue(client_id, &scope, now))
     }
 
     /// The scopes that an app has after it asked for these.
-    fn grown(&mut self, client_id: &str, asked: &str) -> String {
-        let Some(app) = self.apps.iter_mut().find(|app| app.client_id == client_id) else { return asked.to_owned() };
-        for scope in asked.split(' ') {
+    fn add_scopes(&mut self, client_id: &str, authorization: &str) -> String {
+        let Some(app) = self.apps.iter_mut().find(|app| app.client_id == client_id) else {
+            return authorization.to_owned();
+        };
+        for scope in authorization.split(' ') {
             if !app.scopes.iter().any(|held| held == scope) {
                 app.scopes.push(scope.to_owned());
             }
@@ -134,7 +136,7 @@ impl XeroState {
         app.scopes.join(" ")
     }
 
-    fn given(&self, pair: &TokenPair) -> StandInResponse {
+    fn token_response(&self, pair: &TokenPair) -> StandInResponse {
         let mut body = json!({
             "access_token": pair.access, "expires_in": self.tokens.lifetimes.access, "token_type": "Bearer",
             "scope": pair.scope,

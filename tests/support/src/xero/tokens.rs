@@ -10,7 +10,7 @@ pub struct RefreshAttempt {
     /// When it was given out, counted over all refresh tokens from 1; 0 where it never was.
     pub number: usize,
     /// Whether it was taken.
-    pub taken: bool,
+    pub accepted: bool,
 }
 
 /// How many seconds each thing is good for.
@@ -47,7 +47,7 @@ struct RefreshToken {
     scope: String,
     /// Its grant: all tokens that came from one code.
     grant: usize,
-    given: i64,
+    issued: i64,
     first_used: Option<i64>,
     is_revoked: bool,
 }
@@ -70,7 +70,7 @@ pub(super) enum TokenRejection {
 
 impl Tokens {
     /// Gives out the pair of a new grant.
-    pub(super) fn give(&mut self, client_id: &str, scope: &str, now: i64) -> TokenPair {
+    pub(super) fn issue(&mut self, client_id: &str, scope: &str, now: i64) -> TokenPair {
         let grant = self.refresh.len();
         self.pair(client_id, scope, grant, now)
     }
@@ -80,7 +80,7 @@ impl Tokens {
         let found = self.refresh.iter().position(|refresh| refresh.token == token);
         let taken = found.filter(|&at| self.refresh[at].client_id == client_id && self.refreshes_now(at, now));
         let number = found.map_or(0, |at| at + 1);
-        self.refreshes.push(RefreshAttempt { token: token.to_owned(), number, taken: taken.is_some() });
+        self.refreshes.push(RefreshAttempt { token: token.to_owned(), number, accepted: taken.is_some() });
         let refresh = &mut self.refresh[taken?];
         refresh.first_used.get_or_insert(now);
         let (scope, grant) = (refresh.scope.clone(), refresh.grant);
@@ -107,7 +107,7 @@ impl Tokens {
     }
 
     /// Whether a refresh token was given to an app, dead or alive.
-    pub(super) fn was_given(&self, client_id: &str, token: &str) -> bool {
+    pub(super) fn was_issued(&self, client_id: &str, token: &str) -> bool {
         self.refresh.iter().any(|refresh| refresh.token == token && refresh.client_id == client_id)
     }
 
@@ -129,7 +129,7 @@ impl Tokens {
     fn refreshes_now(&self, at: usize, now: i64) -> bool {
         let refresh = &self.refresh[at];
         let good_until = match refresh.first_used {
-            None => refresh.given + self.lifetimes.refresh,
+            None => refresh.issued + self.lifetimes.refresh,
             Some(first_used) => first_used + self.lifetimes.grace,
         };
         let mut later = self.refresh[at + 1..].iter().filter(|later| later.grant == refresh.grant);
@@ -153,7 +153,7 @@ impl Tokens {
                 client_id: client_id.to_owned(),
                 scope: scope.to_owned(),
                 grant,
-                given: now,
+                issued: now,
                 first_used: None,
                 is_revoked: false,
             });

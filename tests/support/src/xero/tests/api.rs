@@ -49,7 +49,7 @@ async fn connections_belong_to_the_app_and_are_deleted_one_by_one() {
     }
     assert_eq!(xero.connected("web"), ["t-practice"]);
     assert!(xero.is_alive(&token));
-    xero.cut_off("t-practice");
+    xero.disconnect_all_apps("t-practice");
     assert_eq!(get(&xero, &token, "", "/connections").await.json(), json!([]));
 }
 
@@ -63,15 +63,15 @@ async fn every_refusal_is_told_in_xeros_words() {
     for tenant in ["", "t-unknown"] {
         assert_eq!(refusal(&xero, &token, tenant, ORGANISATION).await, told(403, "AuthenticationUnsuccessful"));
     }
-    xero.take_role(TENANT).without_payroll("t-uk");
+    xero.remove_role(TENANT).remove_payroll("t-uk");
     assert_eq!(refusal(&xero, &token, TENANT, ORGANISATION).await, told(403, "AuthenticationUnsuccessful"));
     assert_eq!(refusal(&xero, &token, "t-uk", NEWER).await, told(401, "AuthorizationUnsuccessful"));
-    xero.withhold("accounting.settings.read");
+    xero.withhold_scope("accounting.settings.read");
     assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, told(401, "AuthorizationUnsuccessful"));
 
-    xero.follow(|| 1_790_000_000).access_lifetime(60);
+    xero.follow_clock(|| 1_790_000_000).access_lifetime(60);
     let token = xero.access_token("web", &[]);
-    xero.turn(60);
+    xero.shift_clock(60);
     let (status, detail) = refusal(&xero, &token, "t-uk", ORGANISATION).await;
     assert_eq!((status, detail.as_str()), (401, "TokenExpired: token expired at 09/21/2026 14:14:20"));
     xero.revoke("web");
@@ -82,11 +82,11 @@ async fn every_refusal_is_told_in_xeros_words() {
 async fn a_response_has_the_clocks_date_and_the_remaining_limits() {
     let xero = xero().await;
     let token = xero.access_token("web", &[TENANT]);
-    xero.follow(|| 784_111_777);
+    xero.follow_clock(|| 784_111_777);
     let answer = get(&xero, &token, TENANT, "/connections").await;
     assert_eq!(answer.header("date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
     assert_eq!(answer.header("x-daylimit-remaining"), Some("4999"));
-    xero.fail(too_many("day", Some(43_200)));
+    xero.fail(rate_limit_failure("day", Some(43_200)));
     let limited = get(&xero, &token, TENANT, "/connections").await;
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("43200")));
     assert_eq!(limited.header("x-rate-limit-problem"), Some("day"));

@@ -32,7 +32,7 @@ async fn a_call_ends_on_the_version_it_began_with() {
         .egress(|limits| (limits.first_byte, limits.total) = (Duration::from_secs(8), Duration::from_secs(8)))
         .start()
         .await;
-    let first = guests::built("guests/example");
+    let first = guests::read_component("guests/example");
     added(&app, first.clone()).await;
     let _ = approve(&app, "acme-hr", &digest(&first)).await.ok();
     assert_eq!(app.put(ACME, json!({ "api_key": key })).await.ok()["ok"], true);
@@ -44,7 +44,7 @@ async fn a_call_ends_on_the_version_it_began_with() {
     added(&app, second.clone()).await;
 
     // Long enough that the new version serves before the old one has its answer.
-    upstream.latency(Duration::from_millis(1_500));
+    upstream.set_latency(Duration::from_millis(1_500));
     let (begun, path) = (std::time::Instant::now(), format!("{ACME}/users"));
     let in_flight = async { (app.get(&path).await.ok(), begun.elapsed()) };
     let swap = async {

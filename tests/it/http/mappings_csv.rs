@@ -15,14 +15,14 @@ async fn start() -> TestApp {
     let made = |id: &str| {
         let mut manifest = guests::manifest();
         manifest["id"] = json!(id);
-        guests::describing(&manifest)
+        guests::with_manifest(&manifest)
     };
     TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
 }
 
 async fn sync(app: &TestApp, query: &str, file: &str) -> TestResponse {
     let file = file.to_owned();
-    app.send_made(TestCaller::Executive, Method::POST, &format!("{MAPPINGS}/sync{query}"), |request| {
+    app.send_request_as(TestCaller::Executive, Method::POST, &format!("{MAPPINGS}/sync{query}"), |request| {
         request.header("content-type", "text/csv").body(file)
     })
     .await
@@ -30,7 +30,7 @@ async fn sync(app: &TestApp, query: &str, file: &str) -> TestResponse {
 
 async fn export(app: &TestApp, query: &str) -> TestResponse {
     let wants = |request: reqwest::RequestBuilder| request.header("accept", "text/csv, application/json;q=0.5");
-    app.send_made(TestCaller::Executive, Method::GET, &format!("{MAPPINGS}{query}"), wants).await
+    app.send_request_as(TestCaller::Executive, Method::GET, &format!("{MAPPINGS}{query}"), wants).await
 }
 
 /// What is wrong with a file, as lines.
@@ -67,7 +67,7 @@ async fn a_mappings_file_is_imported_exported_and_imported_again() {
     assert_eq!(file.text, expected.join("\n"));
     let again = sync(&app, "?provider=made", &file.text).await.ok();
     assert_eq!((&again["matched"], &again["total"], &again["changed"]), (&json!(2), &json!(2), &json!(0)));
-    let _ = export(&app, "?limit=5").await.refused(422, "invalid_request");
+    let _ = export(&app, "?limit=5").await.problem(422, "invalid_request");
 }
 
 #[tokio::test]
@@ -98,16 +98,16 @@ async fn an_invalid_file_names_its_lines_and_changes_nothing() {
             vec!["3 email already has another account on line 2"],
         ),
     ] {
-        let problem = sync(&app, "?provider=made", file).await.refused(422, "invalid_request");
+        let problem = sync(&app, "?provider=made", file).await.problem(422, "invalid_request");
         assert_eq!(wrong(&problem), expected, "{file}");
     }
     let mapped = app.get(&format!("{MAPPINGS}?state=mapped")).await.ok();
     assert_eq!(mapped["total"], 1, "nothing was taken");
-    let _ = sync(&app, "", "email,external_id\n").await.refused(422, "invalid_request");
-    let _ = sync(&app, "?provider=nowhere", "email,external_id\n").await.refused(404, "unknown_provider");
+    let _ = sync(&app, "", "email,external_id\n").await.problem(422, "invalid_request");
+    let _ = sync(&app, "?provider=nowhere", "email,external_id\n").await.problem(404, "unknown_provider");
     let both = json!({ "provider": "made", "mappings": [] });
     let both = app.send(Method::POST, &format!("{MAPPINGS}/sync?provider=made"), Some(both)).await;
-    let _ = both.refused(422, "invalid_request");
+    let _ = both.problem(422, "invalid_request");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use jackfield_test_support::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::program::{Place, keep};
+use super::program::{Installation, copy_to_sinks};
 
 const ACME: &str = "/api/admin/connections/acme-hr";
 const PROVIDERS: &str = "/api/admin/providers";
@@ -33,13 +33,13 @@ const SHOWN: Duration = Duration::from_secs(15);
 const ASKING: usize = 4;
 
 /// A service as its administrator speaks to it.
-struct Console {
+struct AdminClient {
     client: reqwest::Client,
     base: String,
     bearer: String,
 }
 
-impl Console {
+impl AdminClient {
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.bearer);
         if let Some(body) = body {
@@ -88,7 +88,7 @@ impl Console {
 
 /// The example provider as bytes that nobody has seen before: a custom section names this very run.
 fn first_version() -> Vec<u8> {
-    let mut bytes = guests::built("guests/example");
+    let mut bytes = guests::read_component("guests/example");
     let name = Uuid::new_v4().to_string();
     let length = u8::try_from(name.len()).expect("a short name");
     bytes.extend([0, length + 1, length]);
@@ -118,7 +118,7 @@ fn second_version() -> Vec<u8> {
     }
     let name = Uuid::new_v4().to_string();
     let user = json!({ "external-id": "7", "name": name, "email": null, "aliases": [], "active": true });
-    guests::listing(&manifest, &json!({ "users": [user], "next-cursor": null }))
+    guests::with_users_page(&manifest, &json!({ "users": [user], "next-cursor": null }))
 }
 
 async fn acme_hr(key: String) -> StandInServer {
@@ -145,7 +145,7 @@ struct Load {
 }
 
 impl Load {
-    fn start(console: &Console) -> Self {
+    fn start(console: &AdminClient) -> Self {
         let (stopped, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let workers = (0..ASKING).map(|_| {
             let (stopped, answered) = (Arc::clone(&stopped), Arc::clone(&answered));
@@ -182,11 +182,11 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let (slack, key) = (Slack::start().await, marked::secret("acme_"));
     let upstream = acme_hr(key.clone()).await;
     let reroutes = [slack.reroute("slack.com"), upstream.reroute("api.acme-hr.example")];
-    let place = Place::new(&["slack"], &reroutes, &[("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())]).await;
+    let place = Installation::new(&["slack"], &reroutes, &[("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())]).await;
     let bearer = place.token();
     let service = place.serve().await;
     let process = service.0.id();
-    let console = Console { client: client(), base: place.base(), bearer };
+    let console = AdminClient { client: client(), base: place.base(), bearer };
     let other = console.provider("slack").await;
     if other["state"] == "pending" {
         // The program was built without the digests of its components.
@@ -245,5 +245,5 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     assert_eq!(service.0.id(), process);
     println!("shown after {took:?}; {answered} calls of the other provider, none failed");
     assert!(service.stop().success());
-    keep(&place.data());
+    copy_to_sinks(&place.data());
 }

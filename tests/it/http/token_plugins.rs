@@ -82,10 +82,10 @@ async fn remote_distinguishes_a_wrong_environment_from_a_revoked_token() {
     let (live, test) = (marked::secret("ra_live_"), marked::secret("ra_test_"));
     remote.token(&live).token(&test);
 
-    let wrong = app.put(REMOTE, json!({"api_token": test})).await.refused(422, "invalid_request");
+    let wrong = app.put(REMOTE, json!({"api_token": test})).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "environment");
     let unknown = marked::secret("ra_live_");
-    let _ = app.put(REMOTE, json!({"api_token": unknown})).await.refused(422, "credential_rejected");
+    let _ = app.put(REMOTE, json!({"api_token": unknown})).await.problem(422, "credential_rejected");
     let _ = app.put(REMOTE, json!({"api_token": test, "environment": "sandbox"})).await.ok();
     assert_eq!(app.get(&format!("{REMOTE}/health")).await.ok()["environment"], "sandbox");
     let _ = app.put(REMOTE, json!({"api_token": live, "environment": "production"})).await.ok();
@@ -117,7 +117,7 @@ async fn scrapin_stops_its_alerts_when_it_is_disconnected() {
 
     assert_eq!(app.put(SCRAPIN, json!({"api_key": key, "org_name": "Acme"})).await.ok()["org_name"], "Acme");
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], scrapin::CREDITS);
-    let _ = app.get(&format!("{SCRAPIN}/users")).await.refused(409, "unsupported");
+    let _ = app.get(&format!("{SCRAPIN}/users")).await.problem(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["upstream"], "kept");
     assert_eq!(scrapin.alert_url(), None);
 }
@@ -127,11 +127,11 @@ async fn scrapin_accepts_a_key_that_only_the_quotas_reject() {
     let scrapin = Scrapin::start().await;
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");
-    scrapin.token(&key).quotas(scrapin::Quotas::Refused);
+    scrapin.token(&key).quotas(scrapin::QuotasResponse::Refused);
     let _ = app.put(SCRAPIN, json!({"api_key": key})).await.ok();
 
-    scrapin.quotas(scrapin::Quotas::Unpaid);
+    scrapin.quotas(scrapin::QuotasResponse::Unpaid);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
-    scrapin.quotas(scrapin::Quotas::Refused).alerts(scrapin::Alerts::NoRoute);
+    scrapin.quotas(scrapin::QuotasResponse::Refused).alerts(scrapin::AlertsApi::NoRoute);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
 }

@@ -7,19 +7,19 @@ use std::{
 
 /// A connection to the service.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-impl Wire {
+impl HttpConnection {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request; the answer is read by [`Wire::answer`].
+    /// Sends a request; the answer is read by [`HttpConnection::answer`].
     pub(crate) fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
         self.send_as("application/json", method, path, token, body)
     }

@@ -6,23 +6,23 @@ use jackfield_test_support::{marked, slack::Slack};
 
 /// A stand-in that answers until the program ends.
 #[derive(Debug)]
-pub(crate) struct StandIn {
+pub(crate) struct SlackThread {
     slack: Slack,
     pub(crate) token: String,
 }
 
-impl StandIn {
+impl SlackThread {
     /// Starts it with one token, and pages of 200 members that were made beforehand.
     pub(crate) fn start() -> Self {
         let stand_in = Self::with_one_token();
-        stand_in.made_for_load();
+        stand_in.serve_prepared_page();
         stand_in
     }
 
     /// Starts it with one token, and as many members as are asked for, each made when its page is.
     pub(crate) fn with_crowd(members: usize) -> Self {
         let stand_in = Self::with_one_token();
-        stand_in.made_of_a_crowd(members);
+        stand_in.serve_generated_members(members);
         stand_in
     }
 
@@ -43,14 +43,14 @@ impl StandIn {
 
     /// Runs something while every answer takes this long.
     pub(crate) fn slowly<R>(&self, latency: Duration, work: impl FnOnce() -> R) -> R {
-        self.latency(latency);
+        self.set_latency(latency);
         let result = work();
-        self.latency(Duration::ZERO);
+        self.set_latency(Duration::ZERO);
         result
     }
 }
 
-impl Deref for StandIn {
+impl Deref for SlackThread {
     type Target = Slack;
 
     fn deref(&self) -> &Slack {

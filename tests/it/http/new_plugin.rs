@@ -36,7 +36,7 @@ async fn a_seventh_provider_needs_only_its_plugin() {
     assert_eq!(providers["providers"][0]["id"], "acme-hr");
 
     let wrong = app.put(ACME_HR, json!({ "api_key": marked::secret("acme_") })).await;
-    let _ = wrong.refused(422, "credential_rejected");
+    let _ = wrong.problem(422, "credential_rejected");
     let connected = app.put(ACME_HR, json!({ "api_key": key })).await.ok();
     assert_eq!(connected, json!({ "ok": true, "org_name": "Acme Instruments" }));
     assert_eq!(app.get(&format!("{ACME_HR}/health")).await.ok()["company"], "Acme Instruments");

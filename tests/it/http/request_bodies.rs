@@ -21,7 +21,7 @@ async fn each_wrong_field_is_named() {
     let app = with_slack(&slack).start().await;
     let secret = marked::secret("xapp-");
     let problem =
-        app.put(SLACK, json!({ "bot_token": secret, "chanel_id": "C1" })).await.refused(422, "invalid_request");
+        app.put(SLACK, json!({ "bot_token": secret, "chanel_id": "C1" })).await.problem(422, "invalid_request");
     let errors = problem["errors"].as_array().expect("errors");
     let fields: Vec<&str> = errors.iter().filter_map(|error| error["field"].as_str()).collect();
     assert_eq!(fields, ["chanel_id", "bot_token", "channel_id"]);
@@ -47,7 +47,7 @@ async fn a_json_error_names_its_position() {
         ("application/json", "x".repeat((1 << 20) + 1), 413),
     ] {
         let with_body = |request: reqwest::RequestBuilder| request.header("content-type", kind).body(body.clone());
-        let answer = app.send_made(TestCaller::Executive, Method::PUT, SLACK, with_body).await;
+        let answer = app.send_request_as(TestCaller::Executive, Method::PUT, SLACK, with_body).await;
         assert_eq!(answer.status, status, "{kind} {}", body.chars().take(40).collect::<String>());
         let text = answer.text;
         assert!(text.contains("invalid_request") && !text.contains(&secret), "{text}");
@@ -61,8 +61,8 @@ async fn quotes_in_every_field_are_plain_text() {
     assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
     let quotes = "'; drop table connections; --";
     let answer = app.put(SLACK, json!({ "channel_id": quotes })).await;
-    let _ = answer.refused(422, "invalid_request");
-    let _ = app.get("/api/admin/connections/x'%20or%201=1/status").await.refused(404, "unknown_provider");
+    let _ = answer.problem(422, "invalid_request");
+    let _ = app.get("/api/admin/connections/x'%20or%201=1/status").await.problem(404, "unknown_provider");
     assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "connected");
 }
 
@@ -109,7 +109,7 @@ async fn at_most_four_large_bodies_are_read_at_once() {
     }
     assert!(announced.next().now_or_never().is_none(), "the other four keep their places");
     let small = app
-        .send_made(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
+        .send_request_as(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
             request.header("content-type", "text/csv").body("name,email\nAda Okafor,ada@acme.example\n")
         })
         .await;
@@ -117,7 +117,7 @@ async fn at_most_four_large_bodies_are_read_at_once() {
     drop(announced);
     let large = || {
         let csv = format!("name,email\n{}", " ".repeat(1 << 20));
-        app.send_made(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
+        app.send_request_as(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
             request.header("content-type", "text/csv").body(csv)
         })
     };

@@ -19,11 +19,11 @@ async fn is_sealed(app: &TestApp, words: &str) {
     assert_eq!(ready.status, 503);
     assert!(ready.text.contains(words), "{}", ready.text);
     for path in ["health", "users"] {
-        let problem = app.get(&format!("{SLACK}/{path}")).await.refused(503, "sealed");
+        let problem = app.get(&format!("{SLACK}/{path}")).await.problem(503, "sealed");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{problem}");
     }
-    let _ = app.put(SLACK, super::body("xoxb-anything-at-all")).await.refused(503, "sealed");
-    let _ = app.delete(SLACK).await.refused(503, "sealed");
+    let _ = app.put(SLACK, super::body("xoxb-anything-at-all")).await.problem(503, "sealed");
+    let _ = app.delete(SLACK).await.problem(503, "sealed");
     let list = app.get("/api/admin/connections").await.ok();
     assert_eq!(list["connections"][0]["status"], "unreadable");
     assert_eq!(app.get(&format!("{SLACK}/status")).await.ok()["configured"], true);
@@ -85,7 +85,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
         app.tamper(sql).await;
         let list = app.get("/api/admin/connections").await.ok();
         assert_eq!(list["connections"][0]["status"], "unreadable", "{sql}");
-        let _ = app.get(&format!("{SLACK}/health")).await.refused(503, "sealed");
+        let _ = app.get(&format!("{SLACK}/health")).await.problem(503, "sealed");
         // A fresh credential mends it.
         assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "{sql}");
         assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "{sql}");
@@ -98,7 +98,7 @@ async fn a_key_past_its_usage_limit_seals_nothing_more() {
     let (app, token) = connected(&slack).await;
     app.tamper("update keyring set wraps = 4294967295").await;
     assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "the last one");
-    let problem = app.put(SLACK, super::body(&token)).await.refused(503, "sealed");
+    let problem = app.put(SLACK, super::body(&token)).await.problem(503, "sealed");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("rotate")), "{problem}");
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "what is sealed still opens");
 }
@@ -106,7 +106,7 @@ async fn a_key_past_its_usage_limit_seals_nothing_more() {
 #[tokio::test]
 async fn created_files_are_readable_by_their_owner_only() {
     let slack = Slack::start().await;
-    let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
+    let (app, _) = connected_by(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let mut seen = Vec::new();
     for entry in fs::read_dir(app.data()).expect("the data folder") {
         let entry = entry.expect("an entry");
@@ -131,7 +131,7 @@ async fn created_files_are_readable_by_their_owner_only() {
 #[tokio::test]
 async fn a_damaged_or_foreign_compiled_component_is_compiled_again() {
     let slack = Slack::start().await;
-    let (app, _) = connected_by(&slack, with_slack(&slack).compiling()).await;
+    let (app, _) = connected_by(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let cache = app.data().join("compiled");
     let file = fs::read_dir(&cache).expect("the cache").next().expect("a file").expect("a file").path();
     let good = fs::read(&file).expect("read");

@@ -15,7 +15,7 @@ async fn service_token(app: &TestApp, name: &str, providers: &[&str]) -> String 
     let providers = providers.iter().map(|provider| (*provider).to_owned()).collect();
     let new = NewToken { name: name.to_owned(), level: Level::Service, providers, lifetime: None };
     let (token, text) = app.store.create_token(new, audit).await.expect("a token is made");
-    let _noted = marked::note(text.expose().clone());
+    let _noted = marked::record(text.expose().clone());
     token.id
 }
 
@@ -29,7 +29,7 @@ async fn a_provider_that_is_not_connected_loses_nothing() {
         "revokes": "upstream", "services": [],
     });
     assert_eq!(foreseen, expected);
-    let _ = app.get("/api/admin/connections/nowhere/disconnect").await.refused(404, "unknown_provider");
+    let _ = app.get("/api/admin/connections/nowhere/disconnect").await.problem(404, "unknown_provider");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn mappings_to_be_deleted_are_counted_separately_from_kept_ones() {
     for (fate, gone, kept) in [("clear", 1, 0), ("keep", 0, 1)] {
         let mut manifest = guests::manifest();
         manifest["on-disconnect"] = json!(fate);
-        let app = TestApp::builder().file("made.wasm", guests::describing(&manifest)).start().await;
+        let app = TestApp::builder().file("made.wasm", guests::with_manifest(&manifest)).start().await;
         let made = manifest["id"].as_str().expect("an id");
         let connection = format!("/api/admin/connections/{made}");
         let _ = app.put(&connection, json!({ "token": marked::secret("made-") })).await.ok();

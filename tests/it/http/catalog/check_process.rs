@@ -50,7 +50,7 @@ fn program() -> PathBuf {
 }
 
 async fn service() -> TestApp {
-    TestApp::builder().trust(Trust::Shipped(std::collections::BTreeMap::new())).checked_by(&program()).start().await
+    TestApp::builder().trust(Trust::Shipped(std::collections::BTreeMap::new())).check_in_child(&program()).start().await
 }
 
 #[tokio::test]
@@ -71,14 +71,14 @@ async fn every_failure_of_the_check_process_is_reported_as_a_reason() {
     let app = service().await;
     for (name, bytes, why) in [
         ("cut", guests::truncated(), "not a valid component"),
-        ("stranger", guests::stranger(guests::STRANGERS[0]), "imports something that is not allowed"),
+        ("stranger", guests::unknown_import(guests::UNKNOWN_INTERFACES[0]), "imports something that is not allowed"),
         ("traps", guests::describe_traps(), "`describe` failed"),
         ("loops", guests::describe_loops(), "`describe` did not return"),
         ("endless start", guests::start_loops(), "`describe` did not return"),
     ] {
-        let refused = send_in(&app, bytes).await.refused(422, "invalid_request");
-        let said = refused["errors"][0]["message"].as_str().expect("a message");
-        assert!(said.contains(why), "{name}: {said}");
+        let refused = send_in(&app, bytes).await.problem(422, "invalid_request");
+        let message = refused["errors"][0]["message"].as_str().expect("a message");
+        assert!(message.contains(why), "{name}: {message}");
     }
 }
 

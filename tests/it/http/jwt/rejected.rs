@@ -14,14 +14,14 @@ use super::{
 const TRIES: usize = 15;
 
 /// The keys of these tests: three that are published, and one that is not.
-struct Keys {
+struct TestKeys {
     rsa: SigningKey,
     p256: SigningKey,
     ed25519: SigningKey,
     stranger: SigningKey,
 }
 
-impl Keys {
+impl TestKeys {
     fn new() -> Self {
         Self {
             rsa: SigningKey::rsa("rsa"),
@@ -54,7 +54,7 @@ async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(St
 
 #[tokio::test]
 async fn a_token_with_a_wrong_claim_is_rejected() {
-    let keys = Keys::new();
+    let keys = TestKeys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
         let now = app.clock.now().as_second();
@@ -101,7 +101,7 @@ async fn a_token_with_a_wrong_claim_is_rejected() {
 
 #[tokio::test]
 async fn a_token_with_a_wrong_header_is_rejected() {
-    let keys = Keys::new();
+    let keys = TestKeys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
         let claims = claims(app, &json!({}));
@@ -146,7 +146,7 @@ async fn a_token_with_a_wrong_header_is_rejected() {
 
 #[tokio::test]
 async fn a_token_without_a_valid_signature_is_rejected() {
-    let keys = Keys::new();
+    let keys = TestKeys::new();
     let issuer = keys.issuer().await;
     all_are_turned_away(&issuer, |app| {
         let claims = claims(app, &json!({}));

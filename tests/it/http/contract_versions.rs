@@ -24,8 +24,8 @@ async fn plugins_of_both_contract_versions_are_served_side_by_side() {
     });
     let newer = json!({ "users": kinds, "next-cursor": "more" });
     let app = TestApp::builder()
-        .file("older.wasm", guests::listing(&manifest("older"), &older))
-        .file("newer.wasm", guests::listing_v0_2(&manifest("newer"), &newer))
+        .file("older.wasm", guests::with_users_page(&manifest("older"), &older))
+        .file("newer.wasm", guests::with_users_page_v0_2(&manifest("newer"), &newer))
         .start()
         .await;
     for (id, ids) in [("older", ["1", "2"]), ("newer", ["1", "4"])] {
@@ -48,7 +48,7 @@ async fn both_contract_versions_have_the_same_page_limit() {
         let mut bot = user("1");
         bot["kind"] = "bot".into();
         let page = json!({ "users": vec![bot; count], "next-cursor": null });
-        let made = guests::listing_v0_2(&manifest("newer"), &page);
+        let made = guests::with_users_page_v0_2(&manifest("newer"), &page);
         let app = TestApp::builder().file("newer.wasm", made).start().await;
         let path = "/api/admin/connections/newer";
         assert_eq!(app.put(path, json!({ "token": marked::secret("tok-") })).await.status, 200);
