@@ -233,7 +233,7 @@ async fn a_connection_without_its_plugin_is_kept_and_names_the_missing_plugin() 
     let _ = app.delete(&format!("{PROVIDERS}/made")).await.problem(404, "unknown_provider");
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
     assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
-    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("is gone")), "{connection}");
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("is missing")), "{connection}");
     // Whoever takes the id afterwards is looked at like any other newcomer.
     let provider = added(&app, wants_more("9.0.0")).await;
     assert_eq!(provider["state"], "pending");

@@ -237,7 +237,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let (_, _) = console.until("acme-hr", Value::is_null).await;
     let list = console.done(Method::GET, "/api/admin/connections", None).await;
     let kept = list["connections"].as_array().expect("connections").iter().find(|one| one["provider"] == "acme-hr");
-    assert!(kept.expect("it is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is gone")), "{kept:?}");
+    assert!(kept.expect("it is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is missing")), "{kept:?}");
 
     let (failed, answered) = load.end().await;
     assert_eq!(failed, Vec::<String>::new(), "of {} calls of the other provider", answered + failed.len());
