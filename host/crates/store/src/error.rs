@@ -17,7 +17,7 @@ pub enum StoreError {
     #[error("the stored data was changed by somebody else at the same time")]
     Conflict,
     /// The master key has sealed the maximum number of values.
-    #[error("the master key has sealed the maximum number of values; replace it with a new key")]
+    #[error("the master key has sealed the maximum number of values; no secret can be stored until it is rotated")]
     KeyExhausted,
     /// The URL of the database is not valid.
     #[error("the database URL {0}")]
