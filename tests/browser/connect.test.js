@@ -125,6 +125,36 @@ flow("a list that was read before a change is requested again", SLACK, async (he
   await expect.poll(() => requests === 2, "the list is requested twice");
 });
 
+flow("a list that was read before the stream opened is requested again", SLACK, async (here) => {
+  const { page, service } = here;
+  const gate = () => {
+    let open;
+    const isOpen = new Promise((resolve) => (open = resolve));
+    return { open, isOpen };
+  };
+  const [read, connected, released] = [gate(), gate(), gate()];
+  await page.route("**/api/admin/connections", async (route) => {
+    const response = await route.fetch();
+    read.open();
+    await released.isOpen;
+    await route.fulfill({ response });
+  });
+  await page.route("**/api/admin/events", async (route) => {
+    await connected.isOpen;
+    await route.continue();
+  });
+  const stream = page.waitForResponse("**/api/admin/events");
+  await signIn(here);
+  await read.isOpen;
+  // No event reports this connection, because the stream opens later.
+  await service.connect("slack");
+  connected.open();
+  await stream;
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  released.open();
+  await expect(card(page, "slack")).toContain("Acme Instruments");
+});
+
 flow("a revoked credential needs a new sign-in", SLACK, async (here) => {
   const { page, guards, standIns, service } = here;
   await service.connect("slack");

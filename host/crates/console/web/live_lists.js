@@ -39,7 +39,7 @@ function load(list, isBackground = false) {
   return list.request;
 }
 
-/** Fetches a list, and again if an event changed it in the meantime: the response may be older than the event. */
+/** Fetches a list, and again if an event arrived in the meantime: the response may be older than the event. */
 async function fetchList(list, isBackground) {
   for (let requests = 1; ; requests += 1) {
     list.isOutdated = false;
@@ -74,8 +74,9 @@ function useLiveList(kind) {
     if (performance.now() - list.preloadedAt > FRESH_MS) reload();
   }, []);
   useEvents({ [kind]: true }, (event, change) => {
-    if (event === "resync") return reload({ isBackground: true });
+    // A request that is in flight may return the list as it was before the change, so it is repeated.
     list.isOutdated = true;
+    if (event === "resync") return reload({ isBackground: true });
     list.cached = mergeChange(list.cached, list, change);
     setState((before) => ({ ...before, answer: mergeChange(before.answer, list, change) }));
   });
