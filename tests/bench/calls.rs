@@ -1,4 +1,4 @@
-//! Calls of the component beside calls of the same crate run natively, both from the call to what it returns.
+//! Compares calls of the component with calls of the same crate compiled natively.
 
 use std::{
     fs,
@@ -17,18 +17,18 @@ use crate::{
     slack_thread::SlackThread,
 };
 
-/// Rounds of which the middle one counts. The sides take turns, so that what else the machine does meets both.
+/// Rounds; the median counts. The sides alternate, so that other load on the machine affects both.
 const ROUNDS: usize = 9;
-/// Calls of one round, one after the other.
+/// Sequential calls in one round.
 const CALLS: usize = 400;
-/// Calls that warm up caches and connections before anything counts.
+/// Calls that warm up caches and sockets before measuring.
 const WARM_UP: usize = 200;
-/// Calls at once where throughput is measured.
+/// Concurrent calls when measuring throughput.
 const IN_FLIGHT: usize = 16;
-/// How long a round of throughput takes.
+/// Duration of a throughput round.
 const ROUND: Duration = Duration::from_millis(1_500);
 
-/// Both sides and the stand-in that they ask.
+/// Both sides and the stand-in they call.
 #[derive(Debug)]
 pub(crate) struct Sides<'a> {
     runtime: Runtime,
@@ -43,7 +43,8 @@ impl<'a> Sides<'a> {
         Self { runtime, sandboxed, slack }
     }
 
-    /// A fresh instance, one call that makes no request, and all that a call is given: grant, scrubber, limits.
+    /// A fresh instance and one call without a request, with everything that a call gets: permissions, scrubber and
+    /// limits.
     pub(crate) fn fresh_call(&self, report: &mut Report) {
         let rounds: Vec<Samples> = (0..ROUNDS)
             .map(|_| self.one_by_one(|sandboxed| async move { sandboxed.without_request().await }))
@@ -85,7 +86,7 @@ impl<'a> Sides<'a> {
         ));
     }
 
-    /// Pages of 200 members a second, 16 in flight.
+    /// Pages of 200 members per second, with 16 calls in flight.
     pub(crate) fn users(&self, report: &mut Report) {
         let expected = Native::start(self.slack).users();
         assert_eq!(self.runtime.block_on(self.sandboxed.users()), expected, "both sides give the same page");
@@ -111,7 +112,7 @@ impl<'a> Sides<'a> {
         ));
     }
 
-    /// Times calls of the component from within a task, as the service makes them.
+    /// Times calls of the component from a task, as the service makes them.
     fn one_by_one<F: Future<Output = ()> + Send + 'static>(
         &self,
         call: impl Fn(Sandboxed) -> F + Send + 'static,
@@ -178,11 +179,11 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// What one round of throughput came to.
+/// The result of one throughput round.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     calls_a_second: f64,
-    /// Processor time of one call, the stand-in's share included.
+    /// Processor time per call, including the stand-in's.
     cpu_us: f64,
 }
 
@@ -196,16 +197,16 @@ impl Rate {
     }
 }
 
-/// The processor time of this program so far, in the kernel's steps of 10 ms.
+/// Returns the processor time of this program, in steps of 10 ms.
 fn cpu_time() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").expect("the kernel tells");
     let (_, after_name) = stat.rsplit_once(')').expect("the name stands in brackets");
-    // Fields 14 and 15 of proc_pid_stat(5), counted from the third on.
+    // Fields 14 and 15 of proc_pid_stat(5); the remaining text starts at field 3.
     let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
     Duration::from_millis(10) * ticks
 }
 
-/// The middle one of the rounds' medians, and the 99th percentile of all calls.
+/// Returns the median of the rounds' medians, and the 99th percentile of all calls.
 fn middle(rounds: &[Samples]) -> (f64, f64) {
     let mut all = Samples::default();
     rounds.iter().for_each(|round| all.extend(round));

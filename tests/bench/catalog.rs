@@ -1,4 +1,5 @@
-//! The catalog of a running program: how soon a drop shows, and what others notice of a swap and of a compilation.
+//! Measures the catalog of a running program: how soon a new file is listed, and how approvals and compilations affect
+//! other calls.
 
 use std::{
     fs,
@@ -19,18 +20,18 @@ use crate::{
 };
 
 const PROVIDERS: &str = "/api/admin/providers";
-/// Components that are dropped in, each of bytes that nobody has compiled before.
+/// New plugin files, each with bytes that were never compiled before.
 const DROPS: usize = 15;
-/// Versions of one provider that are approved one after the other under load.
+/// Versions of one plugin that are approved one after the other under load.
 const SWAPS: usize = 20;
-/// Those who ask a provider all the time meanwhile.
+/// Clients that call a provider continuously in the meantime.
 const ASKING: usize = 4;
-/// Calls that tell how long one takes while nothing is compiled.
+/// Calls that measure the time while nothing is compiled.
 const QUIET: usize = 2_000;
-/// Functions of the component that is compiled meanwhile: about as dear as one made from JavaScript.
+/// Functions of the component that is compiled meanwhile: about as expensive as a JavaScript component.
 const FUNCTIONS: u32 = 30_000;
 
-/// Measures on the program, with the catalog as an administrator has it.
+/// Measures the program with the approvals that an administrator uses.
 pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     let place = BenchInstallation::approving(slack);
     let token = place.token();
@@ -45,7 +46,7 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     stall(&program, &token, report);
 }
 
-/// From the file's last byte to the first list that shows it as `pending`.
+/// From the last byte of the file to the first list that shows it as `pending`.
 fn drops(place: &BenchInstallation, program: &Program, token: &str, report: &mut Report) {
     let mut times = Samples::default();
     let built = guests::read_component("guests/example");
@@ -70,7 +71,7 @@ fn drops(place: &BenchInstallation, program: &Program, token: &str, report: &mut
     );
 }
 
-/// Calls of a provider that fail while its own versions are approved one after the other.
+/// Failed calls of a provider while new versions of its plugin are approved.
 fn swaps(program: &Program, token: &str, report: &mut Report) {
     let (stopped, failed, answered) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let built = guests::read_component("slack");
@@ -98,7 +99,7 @@ fn swaps(program: &Program, token: &str, report: &mut Report) {
     ));
 }
 
-/// What the slowest hundredth of calls takes longer while a large component is compiled.
+/// How much the 99th percentile of calls grows while a large component is compiled.
 fn stall(program: &Program, token: &str, report: &mut Report) {
     let mut wire = program.wire();
     let mut call = |times: &mut Samples| {
@@ -152,7 +153,7 @@ fn send_in(program: &Program, token: &str, bytes: &[u8]) {
     assert_eq!(status, 201, "{text}");
 }
 
-/// A component with a custom section of this name: the same, and other bytes.
+/// Returns the same component with a custom section of this name, so that its bytes differ.
 fn named(component: &[u8], name: &str) -> Vec<u8> {
     let length = u8::try_from(name.len()).expect("a short name");
     [component, &[0, length + 1, length], name.as_bytes()].concat()

@@ -1,6 +1,6 @@
-//! The console: what comes over the wire, how soon it is seen, how it scrolls, and what a thousand who listen cost.
+//! Measures the console: bytes transferred, time to display, scrolling, and the cost of a thousand event listeners.
 //!
-//! The first three are asked of a browser by `tests/browser/bench.js`; without Node.js or a browser they are left out.
+//! The first three are measured in a browser by `tests/browser/bench.js`, and skipped without Node.js or a browser.
 
 use std::{
     env,
@@ -24,12 +24,12 @@ use crate::{
 
 /// People in the table that is scrolled.
 const PEOPLE: usize = 100_000;
-/// Who listens to the events at once.
+/// Concurrent listeners to the events.
 const CLIENTS: usize = 1_000;
-/// How long they listen before the memory is read: a few looks of the task that tells them.
+/// How long they listen before memory is read: several polls of the task that watches for changes.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// Every number about the console.
+/// Measures everything about the console.
 pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     listeners(slack, report);
     if env::var_os("JACKFIELD_BENCH_BROWSER").is_none() {
@@ -80,13 +80,13 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     ));
 }
 
-/// What a thousand who listen to the events take of the program's memory.
+/// The memory that a thousand event listeners use.
 fn listeners(slack: &SlackThread, report: &mut Report) {
     let place = BenchInstallation::new(slack);
     let program = place.serve();
     let token = place.token();
     program.connect(slack, &token);
-    // One listener first, so that what is made once does not count.
+    // One listener first, so that one-time allocations do not count.
     let first = listen(&program, &token);
     thread::sleep(SETTLE);
     let before = program.rss_kib();
@@ -106,7 +106,7 @@ fn listeners(slack: &SlackThread, report: &mut Report) {
     ));
 }
 
-/// Opens the stream of events and waits for its head.
+/// Opens the event stream and reads its head.
 fn listen(program: &Program, token: &str) -> TcpStream {
     let mut stream = TcpStream::connect(program.address()).expect("the service takes a connection");
     let request = format!(
@@ -125,7 +125,7 @@ fn listen(program: &Program, token: &str) -> TcpStream {
     stream
 }
 
-/// Has a browser measure something of the console, and reads what it found.
+/// Runs one measurement of the console in a browser and returns the result.
 fn measured(place: &BenchInstallation, token: &str, what: &str) -> Value {
     let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/browser/bench.js"));
     let done = Command::new("node").arg(script).args([&place.url(), token, what]).output().expect("node is there");

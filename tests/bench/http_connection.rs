@@ -1,11 +1,11 @@
-//! HTTP/1.1 as one request and one answer over a kept connection: so little that the client's own time hardly counts.
+//! HTTP/1.1 with one request and one response on a kept socket, so simple that the client's own time hardly counts.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
-/// A connection to the service.
+/// A socket to the service.
 #[derive(Debug)]
 pub(crate) struct HttpConnection {
     stream: TcpStream,
@@ -19,17 +19,17 @@ impl HttpConnection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request; the answer is read by [`HttpConnection::answer`].
+    /// Sends a request; [`HttpConnection::answer`] reads the response.
     pub(crate) fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
         self.send_as("application/json", method, path, token, body)
     }
 
-    /// Sends a request whose body is of another kind.
+    /// Sends a request with a body of another type.
     pub(crate) fn send_as(&mut self, kind: &str, method: &str, path: &str, token: &str, body: &str) -> io::Result<()> {
         self.send_bytes(kind, method, path, token, body.as_bytes())
     }
 
-    /// Sends a request whose body is not text.
+    /// Sends a request with a binary body.
     pub(crate) fn send_bytes(
         &mut self,
         kind: &str,
@@ -46,7 +46,7 @@ impl HttpConnection {
         self.stream.write_all(&[head.as_bytes(), body].concat())
     }
 
-    /// Waits for the whole answer and gives its status and its body.
+    /// Reads the complete response and returns its status and body.
     pub(crate) fn answer(&mut self) -> io::Result<(u16, String)> {
         let incomplete = || io::Error::from(io::ErrorKind::UnexpectedEof);
         self.buffer.clear();
@@ -72,7 +72,7 @@ impl HttpConnection {
         }
     }
 
-    /// Reads a chunked body (RFC 9112 §7.1) of which the beginning was read already.
+    /// Reads a chunked body (RFC 9112 §7.1) whose start is already read.
     fn chunks(&mut self, begun: &[u8]) -> io::Result<String> {
         let mut reader = BufReader::with_capacity(256 * 1024, begun.chain(&mut self.stream));
         let mut body = Vec::new();

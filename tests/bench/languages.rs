@@ -1,4 +1,4 @@
-//! Fresh calls of components in other languages: an instance of an interpreter each, with its start behind it.
+//! Measures fresh calls of components in other languages, each in a new instance of its interpreter.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -14,14 +14,14 @@ use crate::{
 
 /// Calls that warm up the pool of instances.
 const WARM_UP: usize = 50;
-/// Calls that count, one after the other.
+/// Measured calls, one after the other.
 const CALLS: usize = 400;
 
-/// The examples of the documentation: component, key, milliseconds at most.
+/// The example plugins: component, key, and maximum milliseconds.
 const EXAMPLES: [(&str, &str, f64); 2] =
     [("acme-crew", "sandbox.js_fresh_call_ms", 3.0), ("acme-desk", "sandbox.python_fresh_call_ms", 5.0)];
 
-/// A fresh instance and a `disconnect`, which neither example sends a request for.
+/// A fresh instance and a `disconnect`, for which neither example sends a request.
 pub(crate) fn fresh_calls(report: &mut Report) {
     let runtime = Runtime::new().expect("a runtime");
     for (id, key, target) in EXAMPLES {
@@ -47,7 +47,7 @@ pub(crate) fn fresh_calls(report: &mut Report) {
             }
             samples
         };
-        // In a task, as the service calls.
+        // In a task, as in the service.
         let samples = runtime.block_on(async { runtime.spawn(timed).await }).expect("the calls end");
         report.time(key, samples.median() / 1_000.0, samples.p99() / 1_000.0, Target::AtMost(target));
     }

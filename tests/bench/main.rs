@@ -1,7 +1,8 @@
-//! The benchmarks, for `cargo xtask bench`: each is measured, shown beside its target, and written to `report.json`.
+//! The benchmarks of `cargo xtask bench`: each is measured, compared with its target, and written to `report.json`.
 //!
-//! Words among the arguments choose benchmarks by their first word (`sandbox users start memory overhead flight refresh
-//! providers people catalog console scale`); the report is written only when all were run. What each number holds is said where it is measured, and printed.
+//! Arguments select benchmarks by their first word (`sandbox users start memory overhead flight refresh providers
+//! people catalog console scale`). The report is written only if all of them ran. Each number is explained where it is
+//! measured, and in the printed notes.
 
 mod calls;
 mod catalog;
@@ -25,9 +26,9 @@ use std::{env, path::PathBuf};
 use self::{report::Report, slack_thread::SlackThread};
 
 fn main() -> std::io::Result<()> {
-    // The native side's client does not choose cipher suites by itself; a second choice would change nothing.
+    // The native client needs a TLS provider. This fails if one is already selected, which is fine.
     let _chosen = rustls::crypto::ring::default_provider().install_default();
-    // Cargo adds a `--bench` of its own.
+    // Cargo adds its own `--bench` argument.
     let chosen: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
 

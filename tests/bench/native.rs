@@ -1,7 +1,7 @@
-//! The same provider crate compiled natively: no sandbox, no policy, no limits, no scrubbing.
+//! The same provider crate compiled natively: no sandbox, policy, limits or scrubbing.
 //!
-//! A provider is written without `async`, so each native call in flight takes a thread, which drives a reqwest client of
-//! its own over one kept connection.
+//! A provider does not use `async`, so each native call in flight needs a thread, which drives its own reqwest client
+//! over one kept socket.
 
 use std::rc::Rc;
 
@@ -34,13 +34,13 @@ impl Native {
         Self { transport: Rc::new(transport), connection: Connection::of(&[("channel_id", CHANNEL)]) }
     }
 
-    /// Asks for the health: two requests.
+    /// Calls `health`: two requests.
     pub(crate) fn health(&self) {
         let reports = with_transport(Rc::clone(&self.transport), || Slack::health(&self.connection));
         assert!(!reports.expect("the stand-in is well").is_empty());
     }
 
-    /// Asks for a page of users: one request.
+    /// Lists a page of users: one request.
     pub(crate) fn users(&self) -> usize {
         let page = PageRequest::first(200);
         let page = with_transport(Rc::clone(&self.transport), || Slack::list_users(&self.connection, &page));

@@ -1,4 +1,5 @@
-//! A company of 100,000: taken in, mapped, matched and listed by the program, on each database that there is.
+//! Measures a company of 100,000 people: imported, mapped, matched and listed by the program on each available
+//! database.
 
 use std::{
     env,
@@ -20,17 +21,17 @@ use crate::{
 
 /// People of the company, and users of the provider.
 const PEOPLE: usize = 100_000;
-/// Fresh places on each of which everything is done once.
+/// Fresh installations; every step runs once on each.
 const ROUNDS: usize = 3;
-/// Lists of each place.
+/// Lists read on each installation.
 const LISTS: usize = 3;
-/// Requests at once where throughput is measured, and for how long.
+/// Concurrent requests when measuring throughput, and for how long.
 const IN_FLIGHT: usize = 8;
 const ROUND: Duration = Duration::from_secs(2);
 
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
-/// The keys of one database's numbers.
+/// The report's keys for one database.
 struct PersonKeys {
     import: &'static str,
     sync: &'static str,
@@ -58,7 +59,7 @@ const POSTGRES: PersonKeys = PersonKeys {
     connections: "list.connections_postgres_rps",
 };
 
-/// Every number about people.
+/// Measures everything about people.
 pub(crate) fn all(report: &mut Report) {
     let crowd = SlackThread::with_crowd(PEOPLE);
     on(&SQLITE, None, &crowd, report);
@@ -121,13 +122,13 @@ fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
     let (import_ms, answer) = timed(&program, "text/csv", "POST", "/api/admin/people", &token, &file);
     assert!(answer.contains(&format!("\"created\":{PEOPLE}")), "{answer}");
 
-    // Before anybody is mapped, so that each of them has to be found.
+    // Before anybody is mapped, so that all of them must be matched.
     let body = json!({ "dry_run": true }).to_string();
     let ((match_ms, answer), match_peak) =
         watched(&program, || timed(&program, "application/json", "POST", &format!("{SLACK}/match"), &token, &body));
     let plan: Value = serde_json::from_str(&answer).expect("JSON");
     let found = plan["counts"]["matched"].as_u64().expect("a count");
-    // Eleven in a hundred have no address at the provider; see the stand-in's gaps.
+    // Eleven in a hundred have no email at the provider; see the stand-in's gaps.
     assert!(found > 85_000 && plan["people"].as_array().map(Vec::len) == Some(PEOPLE), "{}", plan["counts"]);
     drop(plan);
 
@@ -161,7 +162,7 @@ fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
     }
 }
 
-/// The body of a sync by which everybody gets the account of a prefix and their number.
+/// Returns the body of a sync that gives everybody the account of a prefix and their number.
 fn rows(prefix: &str) -> String {
     let rows: Vec<Value> = (1..=PEOPLE)
         .map(|number| json!({ "email": generated_employee(number).email, "external_id": format!("{prefix}{number}") }))
@@ -169,7 +170,7 @@ fn rows(prefix: &str) -> String {
     json!({ "provider": "slack", "mappings": rows }).to_string()
 }
 
-/// Milliseconds of a request that succeeds, and its answer.
+/// Returns the duration in milliseconds and the response of a request that succeeds.
 fn timed(program: &Program, kind: &str, method: &str, path: &str, token: &str, body: &str) -> (f64, String) {
     let mut wire = program.wire();
     let begun = Instant::now();
@@ -180,7 +181,7 @@ fn timed(program: &Program, kind: &str, method: &str, path: &str, token: &str, b
     (time, text)
 }
 
-/// What something comes to, and the most memory that the program holds meanwhile, in MiB.
+/// Returns the result of some work and the maximum memory of the program meanwhile, in MiB.
 fn watched<R: Send>(program: &Program, work: impl FnOnce() -> R + Send) -> (R, f64) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -198,7 +199,7 @@ fn watched<R: Send>(program: &Program, work: impl FnOnce() -> R + Send) -> (R, f
     })
 }
 
-/// Lists of the connections a second, beside a database that is full.
+/// Lists of the connections per second, on a database with many people.
 fn connections(program: &Program, token: &str) -> f64 {
     let begun = Instant::now();
     let counts: usize = thread::scope(|scope| {

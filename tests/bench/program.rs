@@ -1,4 +1,4 @@
-//! The program as it is shipped, built in release: started on data of its own, asked over HTTP, ended.
+//! Starts the release build of the program with its own data, sends HTTP requests to it, and stops it.
 
 use std::{
     env, fs,
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use crate::{http_connection::HttpConnection, slack_thread::SlackThread};
 
-/// The path of the connection that is asked about.
+/// The path of the measured connection.
 pub(crate) const SLACK: &str = "/api/admin/connections/slack";
 
-/// A folder with data and plugins, on which the program is started again and again.
+/// A folder with data and plugins, on which the program is started repeatedly.
 #[derive(Debug)]
 pub(crate) struct BenchInstallation {
     folder: TempDir,
@@ -27,24 +27,24 @@ pub(crate) struct BenchInstallation {
 }
 
 impl BenchInstallation {
-    /// A fresh place, with Slack's component alone.
+    /// Creates an installation with only Slack's plugin.
     pub(crate) fn new(slack: &SlackThread) -> Self {
         Self::on(slack, None)
     }
 
-    /// A fresh place where nothing is approved by itself but what was shipped.
+    /// Creates an installation that approves only shipped plugins automatically.
     pub(crate) fn approving(slack: &SlackThread) -> Self {
         let mut place = Self::new(slack);
         place.settings.push(("JACKFIELD_PLUGINS_TRUST", "approve".to_owned()));
         place
     }
 
-    /// Where components are dropped in.
+    /// Returns the plugins folder.
     pub(crate) fn plugins(&self) -> PathBuf {
         self.folder.path().join("plugins")
     }
 
-    /// A fresh place with a database of its own, or with the one at this address.
+    /// Creates an installation with its own database, or with the database at this URL.
     pub(crate) fn on(slack: &SlackThread, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plugins = folder.path().join("plugins");
@@ -63,12 +63,12 @@ impl BenchInstallation {
         Self { folder, address, settings }
     }
 
-    /// Where a browser finds the service.
+    /// Returns the URL of the service for a browser.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Starts the service and waits until it is ready, in steps of half a millisecond.
+    /// Starts the service and polls every half millisecond until it is ready.
     pub(crate) fn serve(&self) -> Program {
         let mut command = self.command();
         command.args(["serve", "--dev"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -89,7 +89,7 @@ impl BenchInstallation {
         }
     }
 
-    /// Makes a token for an Executive.
+    /// Creates a token for an Executive.
     pub(crate) fn token(&self) -> String {
         let made = self.command().args(["token", "create", "--name", "bench", "--level", "executive"]).output();
         let made = made.expect("the program runs");
@@ -110,12 +110,12 @@ impl BenchInstallation {
     }
 }
 
-/// A running service; dropped, it is ended.
+/// A running service, which is stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
-    /// From the program's start to the first `/readyz` that said yes.
+    /// The time from the program's start to the first 200 from `/readyz`.
     pub(crate) ready: Duration,
 }
 
@@ -128,7 +128,7 @@ impl Program {
         self.address
     }
 
-    /// Sends one request and gives the body of its answer, which is a success.
+    /// Sends one request and returns the body; the response must be a success.
     pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &str) -> String {
         let mut wire = self.wire();
         let answer = wire.send(method, path, token, body).and_then(|()| wire.answer());
@@ -153,7 +153,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }

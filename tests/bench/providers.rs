@@ -1,4 +1,5 @@
-//! What the sandbox adds to a health call of each provider: the component beside the same crate run natively.
+//! Measures what the sandbox adds to a health call of each provider: the component compared with the same crate
+//! compiled natively.
 
 use std::{
     collections::BTreeMap,
@@ -28,13 +29,13 @@ use crate::{
     samples::Samples,
 };
 
-/// Rounds of which the middle one counts.
+/// Rounds; the median counts.
 const ROUNDS: usize = 5;
-/// Calls of one round, one after the other, and those that warm up.
+/// Sequential calls in one round, and calls that warm up.
 const CALLS: usize = 200;
 const WARM_UP: usize = 50;
 
-/// One provider with a stand-in that knows its credential.
+/// One provider with a stand-in that accepts its credential.
 struct ProviderCase {
     key: &'static str,
     id: &'static str,
@@ -42,14 +43,14 @@ struct ProviderCase {
     address: SocketAddr,
     fields: Vec<(&'static str, String)>,
     account: Option<&'static str>,
-    /// The secret field, or none where it is a token.
+    /// The secret field; `None` if the secret is a token.
     secret_field: Option<&'static str>,
     secret: String,
     native: fn(&Connection),
     manifest: fn() -> jackfield_sdk::Manifest,
 }
 
-/// The stand-ins, which answer for as long as this lives.
+/// The stand-ins, which run until this is dropped.
 struct ProviderStandIns {
     slack: slack::Slack,
     xero: xero::Xero,
@@ -59,7 +60,7 @@ struct ProviderStandIns {
     scrapin: scrapin::Scrapin,
 }
 
-/// Loads all components together from the compiled-code cache, as a start does that is not the first.
+/// Loads all components from the compilation cache, as every start but the first does.
 pub(crate) fn load_warm(report: &mut Report) {
     const IDS: [&str; 6] = ["slack", "xero", "productive", "google-workspace", "remote", "scrapin"];
     const STARTS: usize = 11;
@@ -218,7 +219,7 @@ fn healthy<P: Provider>(connection: &Connection) {
     assert!(!reports.is_empty());
 }
 
-/// The middle difference of the rounds' medians, and of their 99th percentiles.
+/// Returns the median differences of the rounds' medians and of their 99th percentiles.
 fn one(runtime: &Runtime, case: &ProviderCase) -> (f64, f64) {
     let (sandbox, component) = runtime.block_on(load(case));
     let credentials = match case.secret_field {
@@ -285,7 +286,7 @@ async fn load(case: &ProviderCase) -> (Sandbox, Component) {
     (sandbox, component)
 }
 
-/// What the service makes for each call, with every credential that an endpoint declares at hand.
+/// Builds what the service builds for each call, with every credential that an endpoint declares.
 fn call(component: &Component, case: &ProviderCase) -> Call {
     let mut credentials: Vec<(CredentialSource, Secret<String>)> = Vec::new();
     for attachment in component.endpoints.iter().filter_map(|endpoint| endpoint.credential.as_ref()) {

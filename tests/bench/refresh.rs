@@ -1,4 +1,4 @@
-//! 1,000 health checks at once while the access token has expired: how many refreshes they cause, and how long they take.
+//! 1,000 concurrent health checks with an expired access token: how many refreshes they cause, and how long they take.
 
 use futures_util::future::join_all;
 use http::Method;
@@ -12,10 +12,10 @@ use tokio::{runtime::Runtime, time::Instant};
 
 use crate::report::{Report, Target};
 
-/// Below the default number of calls in flight of one component.
+/// Below the default number of calls in flight per plugin.
 const REQUESTS: usize = 1_000;
 
-/// Measures on a service in this process, over SQLite.
+/// Measures a service in this process, with SQLite.
 pub(crate) fn requests(report: &mut Report) {
     let (refreshes, ms) = Runtime::new().expect("a runtime").block_on(async {
         let xero = Xero::start().await;

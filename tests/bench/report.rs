@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The measurements, as a table for people and as JSON for programs.
 
 use std::{
     fmt::Write as _,
@@ -9,16 +9,16 @@ use std::{
 
 use serde_json::{Map, Value};
 
-/// What a number should come to.
+/// The target of a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     AtMost(f64),
     AtLeast(f64),
-    /// The number is there to be compared with.
+    /// The number has no target and is only for comparison.
     None,
 }
 
-/// Every number, in the order in which it was measured.
+/// All numbers in the order of measurement.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
@@ -34,17 +34,17 @@ struct Row {
 }
 
 impl Report {
-    /// Adds a number that stands for itself.
+    /// Adds a single number.
     pub(crate) fn number(&mut self, key: &'static str, value: f64, target: Target) {
         self.rows.push(Row { key, value, p99: None, target });
     }
 
-    /// Adds a time: its median, which the target is for, and its 99th percentile.
+    /// Adds a time: its median, which has the target, and its 99th percentile.
     pub(crate) fn time(&mut self, key: &'static str, median: f64, p99: f64, target: Target) {
         self.rows.push(Row { key, value: median, p99: Some(p99), target });
     }
 
-    /// Adds a sentence on what was measured how.
+    /// Adds a sentence that explains a measurement.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -54,7 +54,7 @@ impl Report {
         io::stdout().write_all(self.table().as_bytes())
     }
 
-    /// Writes `report.json` with the numbers alone, and `report.txt` as it was printed.
+    /// Writes the numbers to `report.json`, and the printed text to `report.txt`.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         let mut numbers = Map::new();
         for row in &self.rows {
@@ -95,7 +95,7 @@ impl Report {
     }
 }
 
-/// Three digits say all that a noisy machine can.
+/// Three digits are all that a noisy machine can support.
 fn rounded(value: f64) -> f64 {
     let scale = if value.abs() < 10.0 { 1_000.0 } else { 10.0 };
     (value * scale).round() / scale

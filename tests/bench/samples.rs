@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Times in microseconds, or any other numbers, of which the middle one is told.
+/// Times in microseconds, or other numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
@@ -23,7 +23,7 @@ impl Samples {
         self.percentile(99)
     }
 
-    /// The smallest number that so many in a hundred do not exceed.
+    /// Returns the smallest number that this share of the numbers does not exceed.
     fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Slack's component in the sandbox, called as the service calls it: policy, budget, credential and scrubbing included.
+//! Slack's component in the sandbox, called as the service calls it: with policy, budget, credential and scrubbing.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use jackfield_test_support::{guests, slack::CHANNEL};
 
 use crate::slack_thread::SlackThread;
 
-/// The component, ready to be called; a clone is the same one.
+/// The component, ready to be called. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sandboxed {
     sandbox: Sandbox,
@@ -19,7 +19,7 @@ pub(crate) struct Sandboxed {
 }
 
 impl Sandboxed {
-    /// Makes the sandbox with the limits of the service, and compiles the component that was built.
+    /// Creates the sandbox with the service's limits and compiles the built component.
     pub(crate) async fn start(slack: &SlackThread) -> Self {
         let target = slack.url().parse().expect("an address is a URL");
         let reroutes = BTreeMap::from([("slack.com".to_owned(), target)]);
@@ -31,7 +31,7 @@ impl Sandboxed {
         Self { sandbox, component, requests, token: slack.token.clone() }
     }
 
-    /// Asks for the health without a channel: the component says that the field is needed, and sends nothing.
+    /// Calls `health` without a channel: the component reports the missing field and sends nothing.
     pub(crate) async fn without_request(&self) {
         match self.sandbox.run(&self.component, self.call(BTreeMap::new()), CheckHealth).await {
             Err(CallError::Provider(ProviderError::Invalid(_))) => {}
@@ -39,7 +39,7 @@ impl Sandboxed {
         }
     }
 
-    /// Asks for the health: two requests.
+    /// Calls `health`: two requests.
     pub(crate) async fn health(&self) {
         match self.sandbox.run(&self.component, self.call(channel()), CheckHealth).await {
             Ok(facts) if !facts.is_empty() => {}
@@ -47,7 +47,7 @@ impl Sandboxed {
         }
     }
 
-    /// Asks for a page of users: one request.
+    /// Lists a page of users: one request.
     pub(crate) async fn users(&self) -> usize {
         let operation = ListUsers { cursor: None, limit: 200 };
         match self.sandbox.run(&self.component, self.call(channel()), operation).await {
@@ -56,7 +56,7 @@ impl Sandboxed {
         }
     }
 
-    /// What the service makes for each call, made here for each call too; it opens the sealed secret beside.
+    /// Builds what the service builds for each call, except that the service also opens the sealed secret.
     fn call(&self, fields: BTreeMap<String, String>) -> Call {
         let credentials = vec![(CredentialSource::Field("bot_token".to_owned()), Secret::new(self.token.clone()))];
         let endpoints = self.component.endpoints.clone();

@@ -1,4 +1,4 @@
-//! A hundred components in one service beside one: how soon it is ready, what it holds, what a call takes.
+//! A hundred plugins in one service compared with one: time until ready, memory, and duration of a call.
 
 use std::{
     fs, thread,
@@ -15,17 +15,17 @@ use crate::{
     slack_thread::SlackThread,
 };
 
-/// Letters of which two make a name; none of them passes for another.
+/// Two of these letters make a name; none of them imitates another.
 const LETTERS: &str = "abcdefghjk";
-/// Starts that are not the first.
+/// Starts after the first one.
 const STARTS: usize = 7;
 /// How long a started program is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Calls of which the time counts, and those before.
+/// Measured calls, and calls that warm up.
 const CALLS: usize = 2_000;
 const WARM_UP: usize = 200;
 
-/// Measures the program twice: with one made component and Slack's, and with a hundred more.
+/// Measures the program twice: with Slack's plugin and one generated plugin, and with a hundred more.
 pub(crate) fn hundred(slack: &SlackThread, report: &mut Report) {
     let names: Vec<String> =
         LETTERS.chars().flat_map(|one| LETTERS.chars().map(move |two| format!("made-{one}{two}"))).collect();
@@ -48,7 +48,7 @@ pub(crate) fn hundred(slack: &SlackThread, report: &mut Report) {
     ));
 }
 
-/// What was measured of one service.
+/// The measurements of one service.
 struct Measured {
     ready: Samples,
     idle_mb: f64,

@@ -1,4 +1,4 @@
-//! The program as a whole: how soon it is ready, what it holds in memory, what an answer costs, how much it has in flight.
+//! The program as a whole: time until ready, memory, cost of a response, and calls in flight.
 
 use std::{
     sync::Barrier,
@@ -13,20 +13,20 @@ use crate::{
     slack_thread::SlackThread,
 };
 
-/// How often the program is started each way.
+/// Starts of the program, cold and warm each.
 const STARTS: usize = 7;
 /// How long a started program is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Requests of which the time counts, and those before.
+/// Measured requests, and requests that warm up.
 const REQUESTS: usize = 4_000;
 const WARM_UP: usize = 500;
-/// Calls in flight at once, and how long the provider takes for each.
+/// Concurrent calls, and how long the provider takes for each.
 const IN_FLIGHT: usize = 1_000;
 const LATENCY: Duration = Duration::from_secs(1);
-/// Rounds of that, each on a program that was started anew.
+/// Rounds, each on a freshly started program.
 const ROUNDS: usize = 5;
 
-/// From the program's start to the first `/readyz` that says yes, and what it holds in memory a second later.
+/// From the program's start to the first 200 from `/readyz`, and its memory a second later.
 pub(crate) fn start(slack: &SlackThread, report: &mut Report) {
     let (mut cold, mut warm) = (Samples::default(), Samples::default());
     let (mut cold_rss, mut warm_rss) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ pub(crate) fn start(slack: &SlackThread, report: &mut Report) {
     ));
 }
 
-/// An answer from the store alone, over a kept connection: caller, database and JSON, as the client sees it.
+/// A response from the store alone on a kept socket: caller, database and JSON, as the client sees it.
 pub(crate) fn overhead(slack: &SlackThread, report: &mut Report) {
     let (_place, program, token) = connected(slack);
     let mut wire = program.wire();
@@ -74,7 +74,7 @@ pub(crate) fn overhead(slack: &SlackThread, report: &mut Report) {
     report.note("overhead.http: GET …/slack/status of the program, SQLite, 1 in flight, client and kernel included");
 }
 
-/// 1,000 pages of users at once from a provider that takes a second, and the memory that they take.
+/// 1,000 concurrent pages of users from a provider that takes a second, and the memory they use.
 pub(crate) fn flight(slack: &SlackThread, report: &mut Report) {
     let rounds: Vec<Flight> = (0..ROUNDS).map(|_| one_flight(slack)).collect();
     let middle = |of: fn(&Flight) -> f64| rounds.iter().map(of).collect::<Samples>();
@@ -99,7 +99,7 @@ struct Flight {
 fn one_flight(slack: &SlackThread) -> Flight {
     let (_place, program, token) = connected(slack);
     let path = format!("{SLACK}/users?limit=200");
-    // A first call, so that what is made once does not count as growth.
+    // A first call, so that one-time allocations do not count.
     program.ask("GET", &path, &token, "");
     let before = program.rss_kib();
     slack.slowly(LATENCY, || {
@@ -125,7 +125,7 @@ fn one_flight(slack: &SlackThread) -> Flight {
             while !callers.iter().all(thread::ScopedJoinHandle::is_finished) {
                 let rss = program.rss_kib();
                 peak = rss.max(peak);
-                // Until then no answer can be there.
+                // No response can arrive before that.
                 if begun.elapsed() < LATENCY {
                     waiting = rss.max(waiting);
                 }
@@ -142,7 +142,7 @@ fn one_flight(slack: &SlackThread) -> Flight {
     })
 }
 
-/// The program with Slack connected.
+/// Starts the program with Slack connected.
 fn connected(slack: &SlackThread) -> (BenchInstallation, Program, String) {
     let place = BenchInstallation::new(slack);
     let program = place.serve();

@@ -1,10 +1,10 @@
-//! Slack's stand-in on a thread of its own, so that it is scheduled alike whoever asks it.
+//! Slack's stand-in on its own thread, so that it is scheduled the same way for every client.
 
 use std::{ops::Deref, sync::mpsc, thread, time::Duration};
 
 use jackfield_test_support::{marked, slack::Slack};
 
-/// A stand-in that answers until the program ends.
+/// A stand-in that runs until the program ends.
 #[derive(Debug)]
 pub(crate) struct SlackThread {
     slack: Slack,
@@ -12,14 +12,14 @@ pub(crate) struct SlackThread {
 }
 
 impl SlackThread {
-    /// Starts it with one token, and pages of 200 members that were made beforehand.
+    /// Starts it with one token and prepared pages of 200 members.
     pub(crate) fn start() -> Self {
         let stand_in = Self::with_one_token();
         stand_in.serve_prepared_page();
         stand_in
     }
 
-    /// Starts it with one token, and as many members as are asked for, each made when its page is.
+    /// Starts it with one token and this many generated members.
     pub(crate) fn with_crowd(members: usize) -> Self {
         let stand_in = Self::with_one_token();
         stand_in.serve_generated_members(members);
@@ -41,7 +41,7 @@ impl SlackThread {
         Self { slack, token }
     }
 
-    /// Runs something while every answer takes this long.
+    /// Runs some work while every response is delayed.
     pub(crate) fn slowly<R>(&self, latency: Duration, work: impl FnOnce() -> R) -> R {
         self.set_latency(latency);
         let result = work();

@@ -1,4 +1,4 @@
-//! The way of a provider's author: `plugin new`, the guide, the checks, a try. None of it touches a database.
+//! The tools for plugin authors: `plugin new`, the guide, `check`, `try` and `sign`. They use no database.
 
 mod conformance;
 mod guide;

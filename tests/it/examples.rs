@@ -1,4 +1,4 @@
-//! The examples of the documentation, in other languages than Rust: dropped in, they work, and see no secret.
+//! The documentation's example plugins in JavaScript and Python: they work, and see no secret.
 
 use jackfield_sandbox::Pooling;
 use jackfield_test_support::{
@@ -8,15 +8,15 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-/// An example, and the API that it is written for.
+/// An example plugin and the API that it uses.
 #[derive(Clone, Copy)]
 struct ExampleCase {
     id: &'static str,
     host: &'static str,
     token: &'static str,
-    /// What it asks for the organisation, and the fact of health that carries the answer.
+    /// The path for the organisation, and the health fact that shows the response.
     account: (&'static str, &'static str),
-    /// What it asks for its people, and the key that they stand under.
+    /// The path for the people, and the JSON key of their list.
     people: (&'static str, &'static str),
 }
 
@@ -37,7 +37,7 @@ const PYTHON: ExampleCase = ExampleCase {
 };
 
 impl ExampleCase {
-    /// The API: it knows one token, and echoes whatever came as one.
+    /// The API. It accepts one token and echoes every received one.
     fn answer(self, request: &ReceivedRequest, token: &str) -> StandInResponse {
         let came = request.header("authorization").unwrap_or("nothing");
         if came != format!("Bearer {token}") {
@@ -66,7 +66,7 @@ impl ExampleCase {
     }
 
     async fn works(self) {
-        // Left out where its tools could not be had; the command's last line says so.
+        // Skipped if the tools of its language are missing; the last line of `cargo xtask test` says so.
         if guests::is_skipped(self.id) {
             return;
         }
@@ -76,7 +76,7 @@ impl ExampleCase {
         let app = TestApp::builder()
             .component(&format!("examples/{}", self.id))
             .reroute(self.host, &upstream)
-            // Within the bounds of an instance as they are in production; without a pool some of them do not hold.
+            // With the instance limits of production, some of which apply only with a pool.
             .limits(|limits| limits.pooling = Pooling::WherePossible)
             .start()
             .await;

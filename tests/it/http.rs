@@ -1,4 +1,4 @@
-//! Through HTTP, on each database: what a caller sees.
+//! What callers see over HTTP, with each database.
 
 mod activity;
 mod audit;
@@ -43,15 +43,15 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-/// Where Slack's connection is.
+/// The path of Slack's connection.
 const SLACK: &str = "/api/admin/connections/slack";
 
-/// A service with Slack's component, whose requests go to the stand-in.
+/// A service with Slack's plugin, whose requests go to the stand-in.
 fn with_slack(slack: &Slack) -> TestAppBuilder {
     TestApp::builder().component("slack").reroute("slack.com", slack)
 }
 
-/// A token of Slack's form, marked, which the stand-in knows.
+/// Creates a marked token in Slack's format that the stand-in accepts.
 fn known_token(slack: &Slack) -> String {
     let token = marked::secret("xoxb-");
     slack.token(&token);
@@ -63,12 +63,12 @@ pub(crate) fn body(token: &str) -> Value {
     json!({ "bot_token": token, "channel_id": CHANNEL })
 }
 
-/// A service that is connected to Slack, and the token.
+/// Starts a service that is connected to Slack, and returns the token.
 async fn connected(slack: &Slack) -> (TestApp, String) {
     connected_by(slack, with_slack(slack)).await
 }
 
-/// The same, of a service that a test has had made.
+/// Like [`connected`], for a service that the test has configured.
 async fn connected_by(slack: &Slack, made: TestAppBuilder) -> (TestApp, String) {
     let app = made.start().await;
     let token = known_token(slack);

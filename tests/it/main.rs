@@ -1,5 +1,5 @@
-//! Every integration test. `http` speaks to a service over a socket and `process` starts the program, both on each
-//! database; the others need none.
+//! All integration tests. `http` sends requests to a service over a socket and `process` starts the program, both with
+//! each database; the others need no database.
 
 mod author;
 mod examples;

@@ -1,4 +1,4 @@
-//! The program itself, started as its user starts it, and ended as a power cut ends it.
+//! The program itself, started as users start it, and killed as by a power failure.
 
 mod catalog;
 mod commands;

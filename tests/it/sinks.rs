@@ -1,4 +1,4 @@
-//! Searches what every other test left behind - logs, databases, caches, answers - for the secrets they marked.
+//! Searches everything that the other tests wrote (logs, databases, caches, responses) for their marked secrets.
 
 use std::{
     env, fs,
@@ -41,7 +41,8 @@ fn no_marked_secret_reaches_a_sink() {
     assert!(sinks.len() > 20 && bytes > 100_000, "there was nothing to search");
 }
 
-/// Searches one file after the other, beside others that do the same; gives what was found, and how many bytes it read.
+/// Searches the files one after the other while other threads do the same. Returns the findings and the number of bytes
+/// read.
 fn search_through(sinks: &[PathBuf], next: &AtomicUsize, search: &AhoCorasick) -> (Vec<String>, usize) {
     let (mut found, mut bytes) = (Vec::new(), 0);
     while let Some(sink) = sinks.get(next.fetch_add(1, Ordering::Relaxed)) {

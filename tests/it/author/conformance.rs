@@ -1,4 +1,4 @@
-//! Every provider against everything that an upstream may do to it, and components that do not stand it.
+//! The conformance check: shipped plugins against every failure of a provider, and components that fail it.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::process::program::{Installation, output_text};
 
-/// The shipped providers, and the values that their recordings go with.
+/// The shipped plugins, and the field values of their recordings.
 const SHIPPED: [(&str, &[&str]); 6] = [
     ("slack", &["--field", "channel_id=C0GENERAL"]),
     ("xero", &["--account", "t-acme"]),

@@ -1,11 +1,11 @@
-//! The guide for authors, followed to the letter: its commands, in their order, in one shell.
+//! Runs every command of the guide for plugin authors in order, in one shell.
 
 use std::{path::PathBuf, process::Command};
 
 use super::new::BuildFolder;
 use crate::process::program::{binary_path, free_port, output_text};
 
-/// The blocks of commands of a page, in order.
+/// Returns the command blocks of a page in order.
 fn blocks(page: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut open: Option<String> = None;
@@ -35,7 +35,7 @@ fn every_command_in_the_guide_works_as_printed() {
     assert_eq!(page.matches("```sh").count(), blocks.len(), "every block of commands is one that is run");
     let (stand_in, service) = (free_port(), free_port());
     let folder = tempfile::tempdir().expect("a folder");
-    // What other runs have built is found again; an author's folder begins empty.
+    // Reuse earlier builds; an author's folder starts empty.
     let target = BuildFolder::alone();
     let mut script = "set -eu\ntrap 'kill ${STAND_IN:-} ${SERVICE:-} 2>/dev/null || true' EXIT\n".to_owned();
     for (number, block) in blocks.iter().enumerate() {
@@ -51,7 +51,7 @@ fn every_command_in_the_guide_works_as_printed() {
     let program = binary_path().canonicalize().expect("the program");
     let path = std::env::var("PATH").expect("a PATH");
     let mut command = Command::new("sh");
-    // What names the tests' own surroundings is not a setting of the program.
+    // Variables of the test environment are not settings of the program.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("JACKFIELD_")) {
         command.env_remove(name);
     }

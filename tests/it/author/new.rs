@@ -1,4 +1,4 @@
-//! A provider from nothing: the folder that the program writes builds, passes its own test and its check, offline.
+//! Tests `plugin new`: the generated folder builds and passes its own test and the check, without network access.
 
 use std::{
     fs::{self, File},
@@ -10,20 +10,20 @@ use jackfield_test_support::slack::Slack;
 
 use crate::process::program::{Installation, output_text};
 
-/// Runs Cargo as an author would, but without the network and with a folder of builds that the next run finds again.
+/// Runs Cargo as an author would, but offline and with a build folder that later runs reuse.
 fn cargo(folder: &Path, target: &BuildFolder, arguments: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(cargo);
     command.args(arguments).arg("--offline").current_dir(folder).env("CARGO_TARGET_DIR", &target.folder);
-    // What the suite itself was started with is not the author's.
+    // Variables of the test run would affect the author's build.
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
         command.env_remove(name);
     }
     command.output().expect("Cargo runs")
 }
 
-/// The folder of builds of providers that are made from nothing, for one test at a time: Cargo gives the crates of two
-/// such folders the same file names, and one test's build would take away what another one's is about to run.
+/// The build folder for generated plugins, for one test at a time: Cargo names the files of two such crates alike, so
+/// that one test's build would replace files that another test is about to run.
 pub(super) struct BuildFolder {
     pub(super) folder: PathBuf,
     _alone: File,

@@ -1,4 +1,4 @@
-//! What the author of a component types: look, check, try, sign.
+//! The commands of a plugin author: `inspect`, `check`, `try` and `sign`.
 
 use std::{fs, path::Path};
 
@@ -181,12 +181,12 @@ async fn a_token_argument_replaces_an_oauth_grant() {
     assert!(output_text(&without).contains("--token"), "{}", output_text(&without));
 }
 
-/// A place where the component lies as `acme.wasm`, and a file of keys that trusts one.
+/// Creates an installation with the component as `acme.wasm` and a file of trusted keys with one key.
 struct Signing {
     place: Installation,
     file: String,
     signature: std::path::PathBuf,
-    /// Where the file of keys lies.
+    /// Returns the path of the file of trusted keys.
     _keys: tempfile::TempDir,
 }
 
@@ -207,7 +207,7 @@ impl Signing {
         (Self { file: path.display().to_string(), place, signature, _keys: folder }, pair)
     }
 
-    /// Signs with the program, the password on standard input.
+    /// Signs with the program and passes the password on standard input.
     fn sign(&self, pair: &minisign::KeyPair, password: &str) -> std::process::Output {
         use std::io::Write;
         let key = self.place.folder.path().join("secret.key");
@@ -220,12 +220,12 @@ impl Signing {
             .stderr(std::process::Stdio::piped())
             .spawn()
             .expect("the program starts");
-        // It may end before it has read.
+        // The program may exit before it reads the password.
         let _unread = child.stdin.take().expect("its input").write_all(format!("{password}\n").as_bytes());
         child.wait_with_output().expect("it ends")
     }
 
-    /// The state of the component in the catalog.
+    /// Returns the plugin's state in the catalog.
     fn state(&self) -> Value {
         json_of(&self.place.run(&["plugin", "list", "--json"]))[0]["state"]["state"].clone()
     }

@@ -1,4 +1,4 @@
-//! `GET /api/admin/providers/{provider}/activity`: what a component's calls did and used, and the same in the metrics.
+//! `GET /api/admin/providers/{provider}/activity`: what a plugin's calls did and used, and the same in the metrics.
 
 use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, stand_in_server::Failure};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `GET /api/admin/audit`: every change and every refusal, in order, and an edit shows.
+//! `GET /api/admin/audit`: every change and every rejection in order, and detection of edits.
 
 use http::Method;
 use jackfield_test_support::{
@@ -53,7 +53,7 @@ async fn the_audit_log_is_paged() {
     let _ = app.get("/api/admin/audit?limit=0").await.problem(422, "invalid_request");
 }
 
-/// The actions of a page, newest first, without those of the test's own tokens.
+/// Returns the actions of a page, newest first, without those for the test's own tokens.
 async fn actions(app: &TestApp, query: &str) -> Vec<String> {
     let audit = app.get(&format!("/api/admin/audit?{query}")).await.ok();
     let actions = audit["entries"].as_array().expect("entries").iter().filter_map(|entry| entry["action"].as_str());

@@ -1,4 +1,4 @@
-//! Every route × every caller, made from the router itself; spellings of a path; failed tries.
+//! Every route × every caller, generated from the router; spellings of paths; failed attempts.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use jackfield_test_support::{
 
 use super::with_slack;
 
-/// A path of the route, with something in place of each parameter.
+/// Returns a path of the route with a value for each parameter.
 pub(super) fn example(path: &str) -> String {
     let nobody = "0193b6a0-0000-7000-8000-000000000000";
     ["{person_id}", "{plan_id}", "{id}", "{flow_id}"]
@@ -24,13 +24,13 @@ async fn every_route_answers_every_caller_as_the_snapshot_says() {
     let slack = Slack::start().await;
     let mut table = String::new();
     for route in api::route_table() {
-        // A service for each route: failed tries are counted over all of them.
+        // One service per route, because failed attempts are counted across routes.
         let app = with_slack(&slack).start().await;
         write!(table, "{:<6} {:<62}", route.method.as_str(), route.path).expect("written");
         for caller in TestCaller::ALL {
             let status = app.send_as(caller, route.method.clone(), &example(route.path), None).await.status;
             write!(table, " {caller:?}={status}").expect("written");
-            // Said here as well, since a snapshot can be taken anew without a look at it.
+            // Checked here as well, because a snapshot can be updated without review.
             if is_admin(route.path) {
                 assert_eq!(route.access, api::Access::Executive, "{route:?}");
                 if let Some(refusal) = refusal(caller) {
@@ -47,12 +47,12 @@ fn is_admin(path: &str) -> bool {
     path.starts_with("/api/") && !["/api/session", "/api/sessions"].contains(&path)
 }
 
-/// With what status the admin API turns a caller away; with none who is an Executive.
+/// Returns the status with which admin routes reject a caller; `None` for an Executive.
 fn refusal(caller: TestCaller) -> Option<u16> {
     match caller {
         TestCaller::Anonymous | TestCaller::UnknownToken | TestCaller::Expired | TestCaller::Revoked => Some(401),
         TestCaller::Member | TestCaller::Manager | TestCaller::Service | TestCaller::ManagerBrowser => Some(403),
-        // What the browser itself says about the page that sent it is judged beside the level.
+        // The browser's statement about the sending page is checked independently of the level.
         TestCaller::Executive | TestCaller::Browser | TestCaller::CrossSiteBrowser => None,
     }
 }
@@ -135,7 +135,7 @@ async fn a_request_for_an_unknown_host_name_is_rejected() {
         ("localhost:7420", 200),
         ("127.0.0.1", 200),
         ("[::1]:7420", 200),
-        // A probe that knows the address alone; an address cannot be rebound.
+        // A probe knows only the address, and an address cannot be rebound by DNS.
         ("192.0.2.7:7420", 200),
     ] {
         let named = |request: reqwest::RequestBuilder| request.header("host", host);

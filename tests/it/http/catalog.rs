@@ -1,4 +1,4 @@
-//! The catalog: what arrives waits, what is approved serves, what is gone back to serves again, and each says so.
+//! The catalog: new plugins are pending, approved ones serve, earlier versions serve again after a rollback.
 
 mod breaker;
 mod check_process;
@@ -26,7 +26,7 @@ const PROVIDERS: &str = "/api/admin/providers";
 
 const MADE: &str = "/api/admin/connections/made";
 
-/// A component of one version, which lists one user of that name.
+/// Builds a version of a component that lists one user of that name.
 fn made(version: &str) -> Vec<u8> {
     made_as(version, |_| {})
 }
@@ -39,7 +39,7 @@ fn made_as(version: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
     guests::with_users_page(&manifest, &json!({ "users": [user], "next-cursor": null }))
 }
 
-/// A version that asks for one host more.
+/// Builds a version that requests one more host.
 fn wants_more(version: &str) -> Vec<u8> {
     made_as(version, |manifest| {
         let more = json!({ "method": "get", "host": "more.made.example.com", "path": "/ok", "credential": null });
@@ -47,7 +47,7 @@ fn wants_more(version: &str) -> Vec<u8> {
     })
 }
 
-/// A service where nothing is approved by itself.
+/// A service that approves nothing automatically.
 async fn empty() -> TestApp {
     TestApp::builder().trust(Trust::Shipped(BTreeMap::new())).start().await
 }
@@ -73,14 +73,14 @@ async fn decide(app: &TestApp, id: &str, what: &str) -> TestResponse {
     app.send(Method::POST, &format!("{PROVIDERS}/{id}/{what}"), None).await
 }
 
-/// How a provider, or a file that is none, stands; null where it is not listed.
+/// Returns the catalog entry of a provider or an invalid file; null if it is not listed.
 async fn entry(app: &TestApp, id: &str) -> Value {
     let list = app.get(PROVIDERS).await.ok();
     let providers = list["providers"].as_array().expect("providers");
     providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default()
 }
 
-/// Waits until a provider stands as it should, and gives how that is.
+/// Waits until a provider reaches a state and returns its entry.
 async fn until(app: &TestApp, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -89,17 +89,17 @@ async fn until(app: &TestApp, id: &str, stands: impl Fn(&Value) -> bool) -> Valu
             return entry;
         }
         assert!(Instant::now() < deadline, "{id} does not come to stand so: {entry}");
-        // Between two tries; what is waited for is the answer above.
+        // Between two attempts; the response above is what the test waits for.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Connects, where the provider may run.
+/// Connects a provider whose plugin may run.
 async fn connect(app: &TestApp) -> TestResponse {
     app.put(MADE, json!({ "token": marked::secret("made-") })).await
 }
 
-/// The version that serves, as its one user is called.
+/// Returns the name of the serving version's only user.
 async fn serves(app: &TestApp) -> String {
     let users = app.get(&format!("{MADE}/users")).await.ok();
     users["users"][0]["name"].as_str().expect("a user").to_owned()
@@ -234,7 +234,7 @@ async fn a_connection_without_its_plugin_is_kept_and_names_the_missing_plugin() 
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
     assert_eq!((&connection["provider"], &connection["status"]), (&json!("made"), &json!("degraded")));
     assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("is missing")), "{connection}");
-    // Whoever takes the id afterwards is looked at like any other newcomer.
+    // A plugin that takes over the id is checked like any new one.
     let provider = added(&app, wants_more("9.0.0")).await;
     assert_eq!(provider["state"], "pending");
     let _ = app.get(&format!("{MADE}/users")).await.problem(409, "plugin_not_approved");

@@ -1,4 +1,4 @@
-//! `PUT`, `DELETE`, `GET …/status` of a connection, and the list: the main job from end to end.
+//! `PUT`, `DELETE`, `GET …/status` of a connection, and the list, from end to end.
 
 use jackfield_test_support::{
     marked,

@@ -1,4 +1,4 @@
-//! The console as it is served: its headers, its codings, its caching, and what is not there.
+//! The console's files as served: headers, encodings, caching, and unknown files.
 
 use std::{collections::BTreeSet, io::Read};
 
@@ -6,7 +6,7 @@ use http::Method;
 use jackfield_test_support::app::{TestApp, TestCaller, client};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// One answer with its very bytes.
+/// A response with its raw bytes.
 struct Served {
     status: u16,
     headers: HeaderMap,
@@ -34,7 +34,7 @@ async fn get(app: &TestApp, path: &str, fields: &[(&'static str, &str)]) -> Serv
     ask(app, Method::GET, path, fields).await
 }
 
-/// The paths of the files that the page names.
+/// Returns the paths of the files that the page names.
 async fn named(app: &TestApp) -> Vec<String> {
     let page = app.send_as(TestCaller::Anonymous, Method::GET, "/", None).await.text;
     let quoted = page.split(['"', '\'']).filter(|text| text.starts_with("/console/"));
@@ -116,7 +116,7 @@ async fn each_encoding_decodes_to_the_same_bytes() {
             match coded.header("content-encoding") {
                 "br" => brotli::BrotliDecompress(&mut &*coded.bytes, &mut bytes).expect("brotli"),
                 "gzip" => drop(flate2::read::GzDecoder::new(&*coded.bytes).read_to_end(&mut bytes).expect("gzip")),
-                // What would only grow is sent as it is.
+                // Files that compression would enlarge are sent uncompressed.
                 _ => bytes.clone_from(&coded.bytes),
             }
             assert_eq!(bytes, plain.bytes, "{path} {coding}");
@@ -173,7 +173,7 @@ async fn the_page_loads_two_scripts_and_every_imported_module_exists() {
         }
     }
     assert!(found.len() > 10, "{found:?}");
-    // What is part of a script is no file of its own.
+    // Parts of a bundled script are not files of their own.
     for name in ["api.js", "vendor/preact.js"] {
         assert_eq!(get(&app, &format!("{base}/{name}"), &[]).await.status, 404, "{name}");
     }

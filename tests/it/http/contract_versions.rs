@@ -1,9 +1,9 @@
-//! Two versions of the contract side by side: a component of each, in one service.
+//! Two contract versions in one service, with a plugin of each.
 
 use jackfield_test_support::{app::TestApp, guests, marked};
 use serde_json::{Value, json};
 
-/// What a component of either version says of itself.
+/// Returns a manifest for a component of either version.
 fn manifest(id: &str) -> Value {
     let mut manifest = guests::manifest();
     manifest["id"] = id.into();

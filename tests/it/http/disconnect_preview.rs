@@ -1,4 +1,4 @@
-//! `GET …/{provider}/disconnect`: what a disconnect would do, and then does.
+//! `GET …/{provider}/disconnect`: the preview of a disconnect, and the disconnect itself.
 
 use jackfield_core::{
     Level,

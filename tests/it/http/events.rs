@@ -1,4 +1,4 @@
-//! `GET /api/admin/events`: what changes is told, by whichever host; and when a stream ends.
+//! `GET /api/admin/events`: changes made by any host, and the end of a stream.
 
 use std::{fs, time::Duration};
 
@@ -24,10 +24,10 @@ use super::{
 
 const EVENTS: &str = "/api/admin/events";
 
-/// Longer than anything that is waited for here may take.
+/// Longer than any event in these tests takes.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A stream of events, read one by one.
+/// A stream of events, read one at a time.
 struct Stream {
     response: reqwest::Response,
     text: String,
@@ -50,7 +50,7 @@ impl Stream {
         Self { response, text: String::new() }
     }
 
-    /// The next event and its data; none at the end.
+    /// Returns the next event and its data; `None` at the end.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -67,7 +67,7 @@ impl Stream {
         }
     }
 
-    /// The data of the next event of a kind that is as it is wanted; others are passed over.
+    /// Returns the data of the next event of a kind that satisfies a condition, and skips others.
     async fn until(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let (found, data) = self.next().await.expect("the stream goes on");
@@ -132,7 +132,7 @@ async fn a_late_listener_receives_later_events() {
     drop(first);
     let _ = app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(json!({ "name": "Ada L." }))).await.ok();
     assert_eq!(second.next().await, Some(("mappings".to_owned(), json!({}))));
-    // Where nobody listens nothing looks; who comes then finds it looking again.
+    // Without listeners nothing is polled; a new listener starts the polling again.
     drop(second);
     let _bob = person(&app, "Bob", "bob@acme.example").await;
     let mut third = Stream::open(&app, TestCaller::Executive).await;

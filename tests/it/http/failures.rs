@@ -1,4 +1,4 @@
-//! A provider that fails in each way that providers do: the contract's code, and the stored credential stays.
+//! Every kind of provider failure: the documented error code, and the stored credential is kept.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jackfield_test_support::{
 
 use super::{SLACK, connected};
 
-/// Fails a health check and a page of users in one way, then mends, and expects the connection to be as it was.
+/// Fails a health check and a page of users in one way, then recovers, and expects an unchanged connection.
 async fn fails_with(fail: Failure, code: &str, status: u16) {
     let slack = Slack::start().await;
     let (app, _) = connected(&slack).await;

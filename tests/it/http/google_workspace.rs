@@ -1,4 +1,5 @@
-//! Google Workspace through the host: the key signs here, tokens are minted and kept, each failure in its own words.
+//! Google Workspace through the host: the host signs with the key, tokens are cached, and each failure has its own
+//! message.
 
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
@@ -17,11 +18,11 @@ fn with_google(google: &GoogleWorkspace) -> TestAppBuilder {
     HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, google))
 }
 
-/// The key file as an administrator would paste it; what is secret of it is noted for the search.
+/// Returns a key file as an administrator would paste it, and records its secrets for the secret scan.
 fn key(google: &GoogleWorkspace) -> Value {
     let file: Value = serde_json::from_str(&google.key_file()).expect("a key file");
     let pem = text(&file, "private_key");
-    // Each line by itself: the file may be stored with other line breaks.
+    // Each line separately, because the file may be stored with other line breaks.
     for line in pem.lines().filter(|line| line.len() > 32) {
         let _noted = marked::record(line.to_owned());
     }
@@ -38,7 +39,7 @@ fn body(google: &GoogleWorkspace) -> Value {
     json!({ "service_account_key": key(google), "calendar_id": CALENDAR, "admin_email": ADMIN })
 }
 
-/// A connected service whose clock the stand-in goes by too.
+/// Starts a connected service and makes the stand-in use its clock.
 async fn connected(google: &GoogleWorkspace) -> TestApp {
     google.delegate(&SCOPES).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(google).start().await;
@@ -95,7 +96,7 @@ async fn an_update_needs_no_key() {
     google.calendar("team@group.calendar.google.com", "Team").share("team@group.calendar.google.com", ADMIN);
     assert_eq!(app.put(GOOGLE, json!({ "calendar_id": "team@group.calendar.google.com" })).await.ok()["ok"], true);
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["calendar"], "Team");
-    // Without an administrator the service account itself needs the calendar, and there are no users.
+    // Without an administrator, the service account itself needs access to the calendar, and there are no users.
     google.share("team@group.calendar.google.com", CLIENT_EMAIL);
     assert_eq!(app.put(GOOGLE, json!({ "admin_email": null })).await.ok()["ok"], true);
     note_tokens(&google);
@@ -125,7 +126,7 @@ async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() 
     let problem = app.put(GOOGLE, body).await.problem(422, "invalid_request");
     assert!(text(&problem["errors"][0], "message").contains("\\n"), "{problem}");
     assert!(google.requests().is_empty(), "nobody was asked");
-    // A genuine file of some years ago names the old endpoint, and the new one is asked.
+    // A real key file from some years ago names the old token endpoint; the request goes to the current one.
     google.share(CALENDAR, CLIENT_EMAIL);
     let mut old = key(&google);
     old["token_uri"] = "https://accounts.google.com/o/oauth2/token".into();

@@ -1,4 +1,4 @@
-//! Callers by a JWT of the identity provider: who is taken, each way to be turned away, and how its keys are had.
+//! Callers with a JWT of the identity provider: accepted and rejected tokens, and the provider's keys.
 
 pub(super) mod issuer;
 mod rejected;
@@ -18,7 +18,7 @@ use super::{SLACK, body, with_slack};
 
 const AUDIT: &str = "/api/admin/audit";
 
-/// A service that takes the tokens of the provider.
+/// A service that accepts tokens of the identity provider.
 fn with_identity_provider(builder: TestAppBuilder, issuer: &StandInServer) -> TestAppBuilder {
     builder
         .reroute(HOST, issuer)
@@ -32,7 +32,7 @@ pub(super) async fn started(issuer: &Issuer) -> TestApp {
     with_identity_provider(TestApp::builder(), &issuer.upstream).start().await
 }
 
-/// The claims of a good token, with some of them changed; null takes one away.
+/// Returns the claims of a valid token with changes; null removes a claim.
 pub(super) fn claims(app: &TestApp, changes: &Value) -> Value {
     let now = app.clock.now().as_second();
     let mut claims = json!({
@@ -75,7 +75,7 @@ async fn a_token_of_every_key_algorithm_gets_its_level() {
         (&ed25519, "EdDSA"),
     ] {
         for (level, status) in [("executive", 200), ("manager", 403), ("member", 403)] {
-            // One that is good for minutes is a secret: no log may hold it.
+            // A token that is valid for minutes is a secret, so no log may contain it.
             let token = marked::record(key.token(algorithm, &claims(&app, &json!({ "level": level }))));
             assert_eq!(ask(&app, &token).await.status, status, "{algorithm} {level}");
         }
@@ -102,7 +102,7 @@ async fn optional_variations_of_an_identity_provider_are_accepted() {
         json!({ "aud": ["account", AUDIENCE] }),
         json!({ "iat": null }),
         json!({ "nbf": now - 5, "iat": now as f64 + 0.5, "exp": now as f64 + 10.25 }),
-        // Clocks differ.
+        // Clocks may differ.
         json!({ "exp": now - 30 }),
         json!({ "nbf": now + 30, "iat": now + 30 }),
         json!({ "email": "ada@acme.example", "groups": ["a", "b"], "level_2": "member" }),

@@ -1,4 +1,4 @@
-//! `user-mappings`: by hand, and from a list that is taken whole or not at all; what falls with a disconnect.
+//! `user-mappings`: single mappings, lists that are applied whole or not at all, and mappings deleted by a disconnect.
 
 use http::Method;
 use jackfield_test_support::{
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::people::{PEOPLE, actions, error_messages, import, person};
 
-/// Where the mappings are.
+/// The path of the mappings.
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
-/// A service with components that are called like the providers of the four named ids, and one more.
+/// A service with plugins named like the providers of the four named ids, and one more.
 fn with_providers() -> TestAppBuilder {
     ["xero", "productive", "remote", "google-workspace", "made"].iter().fold(TestApp::builder(), |builder, id| {
         let mut manifest = guests::manifest();
@@ -33,7 +33,7 @@ async fn sync(app: &TestApp, provider: &str, rows: &[(&str, &str)]) -> jackfield
     app.send(Method::POST, &format!("{MAPPINGS}/sync"), Some(json!({ "provider": provider, "mappings": rows }))).await
 }
 
-/// The ids at a provider by name, of everybody who has one.
+/// Returns the ids of everybody at a provider by name.
 async fn accounts(app: &TestApp, provider: &str) -> Vec<(String, String)> {
     let list = app.get(MAPPINGS).await.ok();
     let users = list["users"].as_array().expect("users").iter();
@@ -103,7 +103,7 @@ async fn an_account_belongs_to_one_person() {
     set(&app, &bob, "xero", "m-1").await;
     set(&app, &bob, "made", "M-1").await;
     assert_eq!(accounts(&app, "made").await, pairs(&[("Ada", "m-1"), ("Bob", "M-1")]));
-    // Two at once for one account: one has it.
+    // Of two concurrent requests for one account, one succeeds.
     let put = async |person: &str| {
         app.put(&format!("{MAPPINGS}/{person}"), json!({ "provider": "made", "external_id": "m-9" })).await
     };
@@ -240,7 +240,7 @@ async fn a_list_longer_than_one_statement_is_applied_as_one() {
     let mut rows: Vec<(&str, &str)> =
         emails.iter().zip(&ids).map(|(email, id)| (email.as_str(), id.as_str())).collect();
     assert_eq!(sync(&app, "made", &rows).await.ok()["matched"], 6_000);
-    // Everybody takes over the account of the next, across every seam.
+    // Everybody gets the next person's account, across every statement boundary.
     ids.iter().cycle().skip(1).zip(&mut rows).for_each(|(id, row)| row.1 = id);
     assert_eq!(sync(&app, "made", &rows).await.ok()["changed"], 6_000);
     rows[5_999].1 = "1";

@@ -1,4 +1,4 @@
-//! Mappings as CSV: everybody's given out, a list taken in whole or not at all, and neither holds a formula.
+//! Mappings as CSV: export of all mappings, import of a list whole or not at all, and no formulas in either.
 
 use http::Method;
 use jackfield_test_support::{
@@ -33,7 +33,7 @@ async fn export(app: &TestApp, query: &str) -> TestResponse {
     app.send_request_as(TestCaller::Executive, Method::GET, &format!("{MAPPINGS}{query}"), wants).await
 }
 
-/// What is wrong with a file, as lines.
+/// Returns the problems of a file, one line each.
 fn wrong(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().expect("errors").iter();
     errors

@@ -1,4 +1,4 @@
-//! The master key: missing, wrong, readable by others; sealed values that were moved or changed.
+//! The master key: missing, wrong or readable by others; sealed values that were moved or changed.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -6,7 +6,7 @@ use jackfield_test_support::{app::TestApp, slack::Slack};
 
 use super::{SLACK, connected, connected_by, with_slack};
 
-/// Stops the service, does something to its data folder, and starts it again.
+/// Stops the service, changes its data folder, and starts it again.
 async fn restarted(mut app: TestApp, meanwhile: impl FnOnce(&std::path::Path)) -> TestApp {
     app.stop().await;
     meanwhile(&app.data());
@@ -86,7 +86,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
         let list = app.get("/api/admin/connections").await.ok();
         assert_eq!(list["connections"][0]["status"], "unreadable", "{sql}");
         let _ = app.get(&format!("{SLACK}/health")).await.problem(503, "sealed");
-        // A fresh credential mends it.
+        // Entering the credential again fixes it.
         assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "{sql}");
         assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "{sql}");
     }
@@ -99,7 +99,7 @@ async fn a_key_past_its_usage_limit_seals_nothing_more() {
     app.tamper("update keyring set wraps = 4294967295").await;
     assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "the last one");
     let problem = app.put(SLACK, super::body(&token)).await.problem(503, "sealed");
-    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("rotate")), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("maximum number of values")), "{problem}");
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "what is sealed still opens");
 }
 

@@ -1,4 +1,4 @@
-//! `…/{provider}/match`: whose the accounts are, with the evidence; linked, and undone as a whole.
+//! `…/{provider}/match`: who owns which account, with the evidence; applied and undone as a whole.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use super::{
 const MADE: &str = "/api/admin/connections/made";
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
-/// A user as the WIT has it.
+/// Returns a user in the form of the WIT.
 fn user(id: &str, name: &str, email: Option<&str>, aliases: &[&str]) -> Value {
     json!({ "external-id": id, "name": name, "email": email, "aliases": aliases, "active": true })
 }
 
-/// A service with a component that lists these users.
+/// A service with a plugin that lists these users.
 fn listing(users: &[Value]) -> TestAppBuilder {
     let page = json!({ "users": users, "next-cursor": null });
     TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))
@@ -45,7 +45,7 @@ async fn undo(app: &TestApp, provider: &str, plan: &Value) -> TestResponse {
     app.send(Method::POST, &format!("{provider}/match/{plan}/undo"), None).await
 }
 
-/// Everybody in one line: status, account, and the accounts that point to them with the evidence.
+/// Summarizes everybody on one line: status, account, and the matching accounts with the evidence.
 fn lines(plan: &Value) -> Vec<String> {
     let texts = |value: &Value, key: &str| -> Vec<String> {
         let list = value.as_array().map(Vec::as_slice).unwrap_or_default().iter();
@@ -76,7 +76,7 @@ fn lines(plan: &Value) -> Vec<String> {
     plan["people"].as_array().expect("people").iter().map(|person| line(person).trim_end().to_owned()).collect()
 }
 
-/// The ids at `made` by name.
+/// Returns the ids at `made` by name.
 async fn accounts(app: &TestApp) -> Vec<String> {
     let list = app.get(MAPPINGS).await.ok();
     let users = list["users"].as_array().expect("users").iter();
@@ -194,7 +194,7 @@ async fn later_changes_are_not_undone() {
     assert_eq!(app.delete(&format!("{MAPPINGS}/{bob}/made")).await.status, 200);
     let problem = undo(&app, MADE, &plan).await.problem(409, "conflict");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Bob")), "{problem}");
-    // Of somebody who is gone nothing is left to undo.
+    // There is nothing to undo for a deleted person.
     assert_eq!(app.delete(&format!("{PEOPLE}/{bob}")).await.status, 200);
     assert_eq!(undo(&app, MADE, &plan).await.ok()["undone"], 1);
     assert_eq!(accounts(&app).await, Vec::<String>::new());
@@ -206,7 +206,7 @@ async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
         user("u1", "Kim", Some("kim@acme.example"), &[]),
         user("u2", "Kim", Some("KIM@acme.example"), &[]),
         user("u3", "Ada", Some("ada@acme.example"), &["bob@acme.example"]),
-        // Somebody set a colleague's address at the provider.
+        // Somebody entered a colleague's email at the provider.
         user("u4", "Mallory", Some("eve@acme.example"), &[]),
         user("u5", "Sam", None, &[]),
     ]))
@@ -253,8 +253,8 @@ async fn a_whole_directory_is_matched_page_by_page() {
     let plan = ask(&app, SLACK, false).await.ok();
     assert!(slack.requests_to("/api/users.list").len() >= 2, "one page holds 200");
     assert_eq!(plan["accounts"], MEMBERS - NOBODY);
-    // One in thirty has no address there, in each of three ways, and two are left of long ago without any; of these
-    // only the name is known, and where that is left out too, nothing.
+    // One in thirty has no email there, in each of three ways, and two accounts deleted long ago have none. Only their
+    // name is known, and if that is missing too, nothing.
     let counts = &plan["counts"];
     let of = |key: &str| counts[key].as_u64().expect("a count");
     assert_eq!(of("matched") + of("ambiguous") + of("missing"), 300, "{counts}");
@@ -312,7 +312,7 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
     slack.set_latency(Duration::from_millis(200));
     slack.clear_requests();
     let (plan, changed) = tokio::join!(ask(&app, SLACK, false), async {
-        // The people were read before the first page was asked for.
+        // The people were read before the first page was requested.
         while slack.requests().is_empty() {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! A provider that nothing in the host, the SDK or the other providers knows: dropped in, and it works.
+//! A plugin that the host, the SDK and the other plugins do not know: it works without changes to them.
 
 use http::Method;
 use jackfield_test_support::{

@@ -1,4 +1,5 @@
-//! Connecting by OAuth, on Xero's component: the URL, the code that comes back, whose flow it is, the landing page.
+//! Connecting with OAuth, using Xero's plugin: the authorize URL, the returned code, the owner of a flow, the callback
+//! page.
 
 mod issuer;
 
@@ -11,15 +12,15 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-/// Where Xero's connection is.
+/// The path of Xero's connection.
 pub(super) const XERO: &str = "/api/admin/connections/xero";
 
-/// Where the provider leads the browser back to.
+/// The redirect URI.
 const REDIRECT: &str = "http://127.0.0.1:7420/oauth/callback";
 
 pub(super) const CLIENT_ID: &str = "jackfield-client";
 
-/// A service with Xero's component and an OAuth app, whose requests go to the stand-in.
+/// A service with Xero's plugin and an OAuth app, whose requests go to the stand-in.
 pub(super) fn with_xero(xero: &Xero) -> TestAppBuilder {
     let secret = marked::secret("cs");
     xero.app(CLIENT_ID, &secret, REDIRECT);
@@ -28,13 +29,13 @@ pub(super) fn with_xero(xero: &Xero) -> TestAppBuilder {
     builder.setting("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID).setting("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", &secret)
 }
 
-/// The URL of a fresh flow, and its id.
+/// Starts a flow and returns its URL and id.
 pub(super) async fn auth_url(app: &TestApp) -> (String, String) {
     let begun = app.get(&format!("{XERO}/auth-url")).await.ok();
     (text(&begun, "url"), text(&begun, "flow_id"))
 }
 
-/// Goes through the whole flow and allows these organisations.
+/// Completes a flow and grants these organisations.
 pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> TestResponse {
     let (url, _) = auth_url(app).await;
     let landing = xero.authorize(&url).allow(tenants);
@@ -46,7 +47,7 @@ pub(super) async fn callback(app: &TestApp, body: Value) -> TestResponse {
     app.send(Method::POST, &format!("{XERO}/callback"), Some(body)).await
 }
 
-/// Notes down every secret that the stand-in has given out, for the search.
+/// Records every secret that the stand-in issued, for the secret scan.
 pub(super) fn note_secrets(xero: &Xero) {
     for secret in xero.codes().into_iter().chain(xero.access_tokens()).chain(xero.refresh_tokens()) {
         let _noted = marked::record(secret);
@@ -229,10 +230,10 @@ async fn several_organisations_must_be_chosen_from() {
     assert_eq!(app.get(&format!("{XERO}/accounts")).await.ok()["selected"], OTHER);
     assert_eq!(app.get(&format!("{XERO}/health")).await.ok()["organisation"], "Acme Trading");
 
-    // Who connects again with the same organisations has chosen before.
+    // Connecting again with the same organisations keeps the earlier choice.
     assert_eq!(connect(&app, &xero, &[TENANT, OTHER]).await.ok()["org_name"], "Acme Trading");
     note_secrets(&xero);
-    // Another organisation of the grant is still in use: only this one goes.
+    // Another organisation of the grant is still in use, so only this one is disconnected.
     let gone = app.delete(XERO).await.ok();
     assert_eq!(gone["upstream"], "kept", "{gone}");
     assert_eq!(xero.connected(CLIENT_ID), [TENANT.to_owned()]);

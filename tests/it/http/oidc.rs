@@ -1,4 +1,4 @@
-//! Signing in through an identity provider: there and back, who comes in at which level, and each way to be turned away.
+//! Signing in at an identity provider: the redirect and the callback, levels, and every rejection.
 
 mod stand_in;
 
@@ -17,7 +17,7 @@ use super::jwt::issuer::{ISSUER, SigningKey, base64url, mac_token};
 const SIGN_IN: &str = "/signin/oidc";
 const CALLBACK: &str = "/signin/oidc/callback";
 
-/// A browser on its way: the cookie that it was given, and what it was led to the provider with.
+/// A sign-in that has started: its cookie, and the authorization request.
 struct SignInAttempt {
     cookie: String,
     asked: AuthorizationQuery,
@@ -33,7 +33,7 @@ async fn begin(app: &TestApp) -> SignInAttempt {
     SignInAttempt { cookie, asked: AuthorizationQuery::of(answer.header("location").expect("a location")) }
 }
 
-/// The claims of a good token for this way, with some of them changed; null takes one away.
+/// Returns the claims of a valid token for this sign-in with changes; null removes a claim.
 fn claims(app: &TestApp, away: &SignInAttempt, changes: &Value) -> Value {
     let now = app.clock.now().as_second();
     let mut claims = json!({
@@ -61,19 +61,19 @@ async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestRespon
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let path = format!("{CALLBACK}?{query}");
     app.send_request_as(TestCaller::Anonymous, Method::GET, &path, |request| {
-        // As a browser that comes from the provider's page.
+        // Sent as by a browser that the identity provider's page redirects.
         request.header("cookie", cookie).header("sec-fetch-site", "cross-site")
     })
     .await
 }
 
-/// Comes back with a good code for this token.
+/// Returns to the callback with a valid code for this token.
 async fn come_back(app: &TestApp, provider: &OidcStandIn, away: &SignInAttempt, token: String) -> TestResponse {
     let code = provider.consent(&away.asked, Some(token));
     back(app, &away.cookie, &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")]).await
 }
 
-/// Where an answer leads to; a refusal sets no session, and takes the cookie of the way.
+/// Returns where a response redirects. A rejection sets no session and removes the cookie of the sign-in.
 #[track_caller]
 fn refused(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
@@ -83,7 +83,7 @@ fn refused(answer: &TestResponse) -> String {
     answer.header("location").expect("a location").to_owned()
 }
 
-/// The session that an answer sets.
+/// Returns the session that a response sets.
 async fn session(app: &TestApp, answer: &TestResponse) -> TestSession {
     assert_eq!((answer.status, answer.header("location")), (303, Some("/signin")), "{}", answer.text);
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
@@ -213,7 +213,7 @@ async fn an_untrusted_id_token_signs_nobody_in() {
     for token in [
         foreign.token("ES256", &good),
         unsigned,
-        // The client's secret is no key, whatever the provider's description offers.
+        // The client secret is not a signing key, whatever the discovery document offers.
         mac_token(&header("HS256"), &good, provider.secret.as_bytes()),
         "no.token.at-all".to_owned(),
     ] {
@@ -376,7 +376,7 @@ async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     let one = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
-    // The address may change; the person is the same.
+    // The email may change; the person is the same.
     let two = signed_in(&app, &provider, &key, "ES256", &json!({ "email": "ada.l@acme.example" })).await;
     let other = signed_in(&app, &provider, &key, "ES256", &json!({ "sub": "00u2" })).await;
     assert_eq!(app.send_in(&one, Method::DELETE, "/api/sessions", None).await.status, 200);

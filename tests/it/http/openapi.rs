@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json` and `/docs`: the description is whole, keeps the rules, and tells strangers nothing.
+//! `GET /api/openapi.json` and `/docs`: the document is complete and valid, and reveals nothing about this service.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ async fn slack_alone() -> Value {
     with_slack(&slack).start().await.get(WHOLE).await.ok()
 }
 
-/// Every operation: its name, and what is said of it.
+/// Returns every operation with its name.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().expect("paths");
     let items = paths.iter().flat_map(|(path, item)| {
@@ -31,7 +31,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     items.collect()
 }
 
-/// Every schema with its examples: of a body that is taken, or of an answer.
+/// Returns every schema of a request or response body, with its examples.
 fn bodies(document: &Value) -> Vec<(String, &Value)> {
     let mut bodies = Vec::new();
     for (name, operation) in operations(document) {
@@ -43,7 +43,7 @@ fn bodies(document: &Value) -> Vec<(String, &Value)> {
                 None => response,
             };
             let given = response["content"].as_object();
-            // A redirect alone has no body.
+            // Only a redirect has no body.
             assert!(given.is_some() || status.starts_with('3'), "{name} {status}: no body");
             let given = given.into_iter().flatten();
             bodies.extend(given.map(|(kind, media)| (format!("{name} {status} {kind}"), media)));

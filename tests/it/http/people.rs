@@ -1,4 +1,4 @@
-//! `/api/admin/people`: one by one, as CSV in and out, whole or not at all, whatever the letters.
+//! `/api/admin/people`: single people, CSV import and export whole or not at all, and every character.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,10 @@ use http::Method;
 use jackfield_test_support::app::{TestApp, TestCaller, TestResponse};
 use serde_json::{Value, json};
 
-/// Where the people are.
+/// The path of the people.
 pub(super) const PEOPLE: &str = "/api/admin/people";
 
-/// Takes a person in and gives the id.
+/// Adds a person and returns the id.
 pub(super) async fn person(app: &TestApp, name: &str, email: &str) -> String {
     let made = app.send(Method::POST, PEOPLE, Some(json!({ "name": name, "email": email }))).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -38,7 +38,7 @@ fn patch(id: &str) -> String {
     format!("{PEOPLE}/{id}")
 }
 
-/// The actions of the audit, newest first, without those of the test's own tokens.
+/// Returns the audited actions, newest first, without those for the test's own tokens.
 pub(super) async fn actions(app: &TestApp) -> Vec<String> {
     let audit = app.get("/api/admin/audit").await.ok();
     let actions = audit["entries"].as_array().expect("entries").iter().map(|entry| entry["action"].as_str());
@@ -107,7 +107,7 @@ async fn each_wrong_field_of_a_person_is_named() {
     assert_eq!(actions(&app).await, ["person.create"], "what was refused changed nothing");
 }
 
-/// The fields of a problem with what is wrong with them.
+/// Returns the fields and messages of a problem.
 pub(super) fn error_messages(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().expect("errors").iter();
     let word = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -130,7 +130,7 @@ async fn an_email_belongs_to_one_person_whatever_its_case_and_form() {
     }
     let own = app.send(Method::PATCH, &patch(&other), Some(json!({ "email": "ZOE@acme.example" }))).await.ok();
     assert_eq!(own["email"], "ZOE@acme.example", "one's own address may be written otherwise");
-    // Two at once with one address: one is taken in.
+    // Of two concurrent requests with one email, one succeeds.
     let body = || Some(json!({ "name": "Twin", "email": "twin@acme.example" }));
     let (a, b) = tokio::join!(app.send(Method::POST, PEOPLE, body()), app.send(Method::POST, PEOPLE, body()));
     let mut statuses = [a.status, b.status];

@@ -1,4 +1,5 @@
-//! Productive through the host: one organisation is taken, several are a choice, the field decides at once.
+//! Productive through the host: a single organisation is used, several must be chosen from, and the field decides
+//! directly.
 
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},

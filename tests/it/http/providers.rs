@@ -1,4 +1,4 @@
-//! `GET /api/admin/providers`: what is there, what it asks for, and that a bad file harms no other.
+//! `GET /api/admin/providers`: which plugins exist, what they request, and that a broken file affects no other.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Two at once: connects, a disconnect during a check, many calls.
+//! Concurrency: two connects, a disconnect during a check, many calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -52,7 +52,8 @@ async fn an_update_never_mixes_with_another() {
     slack.clear_requests();
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     let used = slack.requests()[0].bearer().expect("a token").to_owned();
-    // Whichever came last: the update on top of the whole, or the whole alone. Never the first token on channel two.
+    // Either order is valid: the update applied to the complete connection, or the complete connection alone. The first
+    // token with the second channel is not.
     assert!(used == second || used == first);
     assert!(!(used == first && health["channel"] == "two"), "{health}");
 }
@@ -82,7 +83,7 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
     slack.clear_requests();
     let path = format!("{SLACK}/health");
     let (health, gone) = tokio::join!(app.get(&path), async {
-        // The check is under way once it has asked.
+        // The check is running once it has sent a request.
         while slack.requests().is_empty() {
             tokio::task::yield_now().await;
         }

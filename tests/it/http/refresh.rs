@@ -1,4 +1,5 @@
-//! Refreshing a grant: ahead of its end, after a no, by one for all, and never twice for one answer.
+//! Refreshing a grant: before it expires, after a rejected call, once for all callers, and safely after a lost
+//! response.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::oauth::{XERO, connect, note_secrets, text, with_xero};
 
-/// A connected service whose clock the stand-in goes by too.
+/// Starts a connected service and makes the stand-in use its clock.
 async fn connected(xero: &Xero) -> TestApp {
     connect_xero(with_xero(xero).limits(|limits| limits.calls_per_component = 64), xero).await
 }
@@ -56,7 +57,7 @@ async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
     app.clock.advance(SignedDuration::from_mins(26));
     let before = xero.access_tokens().len();
     assert_eq!(health(&app).await["healthy"], true);
-    // The refresh goes on beside the answer; the next one that must have it waits for it.
+    // The refresh continues after the response; the next call that needs the token waits for it.
     app.connections.refresh_due_grants().await;
     for _ in 0..200 {
         if xero.access_tokens().len() > before {
@@ -69,7 +70,7 @@ async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
     assert_eq!(health(&app).await["healthy"], true);
 }
 
-/// Sends this many health checks at once, in turn to each host, and requires that all of them pass.
+/// Sends this many concurrent health checks, alternating between the hosts, and requires that all pass.
 async fn check_health_at_once(hosts: &[&TestApp], requests: usize) {
     let paths = vec![format!("{XERO}/health"); requests];
     let answers = join_all(paths.iter().zip(hosts.iter().cycle()).map(|(path, host)| host.get(path))).await;
@@ -79,7 +80,7 @@ async fn check_health_at_once(hosts: &[&TestApp], requests: usize) {
     }
 }
 
-/// Health checks that are sent at once: fewer than the calls that one component may have in flight.
+/// Number of concurrent health checks, below the limit of calls in flight per plugin.
 const REQUESTS: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,7 +108,7 @@ async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
 async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
-    // The provider's own clock runs ahead: for us the token has some life left.
+    // The provider's clock is ahead; by our clock the token has not expired yet.
     xero.shift_clock(31 * 60);
     let health = health(&app).await;
     note_secrets(&xero);
@@ -178,7 +179,7 @@ async fn only_invalid_grant_kills_the_grant() {
     let status = status(&app).await;
     assert_eq!(status["status"], "needs_reauth");
     assert!(text(&status, "reason").contains("invalid_grant"), "{status}");
-    // A dead grant can be taken away, and connected anew.
+    // A connection with a dead grant can be removed and connected again.
     let gone = app.delete(XERO).await.ok();
     assert_eq!(gone["upstream"], "revoked", "{gone}");
 }
@@ -188,7 +189,7 @@ async fn a_lost_response_is_retried_with_the_same_token() {
     let xero = Xero::start().await;
     let app = connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    // The pair is given there, and never arrives here.
+    // Xero issues the tokens, and the response never arrives.
     xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
     xero.recover();
@@ -241,7 +242,7 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
         while xero.requests_to("/connect/token").len() == asked {
             tokio::task::yield_now().await;
         }
-        // Removed by hand: a disconnect would wait for the very same refresh.
+        // Removed in the database, because a disconnect would wait for this very refresh.
         app.tamper("delete from grants").await;
         app.tamper("delete from connections").await;
     });

@@ -1,4 +1,5 @@
-//! Remote through the host: the environment chooses the host, the company has to be the token's, mappings go with it.
+//! Remote through the host: the environment selects the host, the company must belong to the token, and a disconnect
+//! deletes the mappings.
 
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},

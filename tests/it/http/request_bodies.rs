@@ -1,4 +1,4 @@
-//! Bodies that are wrong: each is told what is wrong with it, and none repeats a value.
+//! Invalid request bodies: each error says what is wrong, and none repeats a value.
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::Method;
@@ -79,7 +79,7 @@ async fn a_request_with_conflicting_framing_is_not_read_as_two() {
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     let read = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_to_string(&mut answer)).await;
-    // RFC 9112 §6.1: 400, or Transfer-Encoding alone frames it; in either case the content length misled nobody.
+    // RFC 9112 §6.1: either 400, or Transfer-Encoding alone determines the framing. The content length must not.
     let answers = answer.matches("HTTP/1.1 ").count();
     assert!(answers <= 2 && (answer.contains("HTTP/1.1 400") || answer.contains("HTTP/1.1 40")), "{read:?} {answer}");
 }
@@ -90,7 +90,7 @@ async fn at_most_four_large_bodies_are_read_at_once() {
     let token = app.token(TestCaller::Executive).expect("a token").to_owned();
     let address = app.base.trim_start_matches("http://").to_owned();
     let announce = async || {
-        // A body that is announced and does not come keeps its place.
+        // A body that is announced but not sent keeps its permit.
         let mut stream = TcpStream::connect(&address).await.expect("a connection");
         let head = format!(
             "POST /api/admin/people HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\

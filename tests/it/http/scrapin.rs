@@ -1,4 +1,4 @@
-//! Scrapin through the host: the key in its header or its query, no users, and where change alerts go.
+//! Scrapin through the host: the key in a header or the query, no users, and the target of change alerts.
 
 use http::Method;
 use jackfield_test_support::{

@@ -1,4 +1,4 @@
-//! People and mappings as somebody looks for them: in the order of names, by a part of one, from anywhere on.
+//! Searching people and mappings: ordered by name, by part of a name, from any offset.
 
 use jackfield_test_support::{
     app::TestApp,
@@ -11,7 +11,7 @@ use super::people::{PEOPLE, error_messages, import, person};
 
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
-/// A service with two providers that can be mapped.
+/// A service with two plugins whose accounts can be mapped.
 async fn start() -> TestApp {
     let made = |id: &str| {
         let mut manifest = guests::manifest();
@@ -21,7 +21,7 @@ async fn start() -> TestApp {
     TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
 }
 
-/// The names of a page, and how many are found in all.
+/// Returns the names of a page and the total number of results.
 async fn found(app: &TestApp, query: &str) -> (Vec<String>, u64) {
     let list = app.get(&format!("{MAPPINGS}?{query}")).await.ok();
     let name = |user: &Value| user["name"].as_str().expect("a name").to_owned();

@@ -1,4 +1,4 @@
-//! `GET /api/admin/service`: how the service is, also when it is sealed.
+//! `GET /api/admin/service`: the state of the service, also while it is sealed.
 
 use std::fs;
 

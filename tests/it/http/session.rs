@@ -1,4 +1,4 @@
-//! Sessions in a browser: signing in, what the cookie is like, how a session ends, and signing out.
+//! Browser sessions: signing in, the cookie, how sessions end, and signing out.
 
 mod forgery;
 mod link;
@@ -16,7 +16,7 @@ use super::oauth::{XERO, auth_url, with_xero};
 const SESSION: &str = "/api/session";
 const AUDIT: &str = "/api/admin/audit";
 
-/// What a request of a session's own page is answered.
+/// Returns the status of a request from a session's own page.
 async fn status(app: &TestApp, session: &TestSession) -> u16 {
     app.send_in(session, Method::GET, AUDIT, None).await.status
 }

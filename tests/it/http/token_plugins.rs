@@ -1,4 +1,4 @@
-//! The other providers to which a typed token connects: each component in its sandbox, against its stand-in.
+//! The other plugins that connect with a token: each component in its sandbox, against its stand-in.
 
 use std::collections::HashSet;
 
@@ -29,7 +29,7 @@ async fn with_scrapin(scrapin: &Scrapin) -> TestApp {
     TestApp::builder().component("scrapin").reroute(scrapin::HOST, scrapin).start().await
 }
 
-/// The ids of all users, in pages of a size.
+/// Returns the ids of all users, read in pages of a size.
 async fn users(app: &TestApp, connection: &str, limit: u32) -> HashSet<String> {
     let (mut ids, mut query) = (HashSet::new(), format!("limit={limit}"));
     loop {
@@ -52,7 +52,7 @@ async fn productive_lists_each_user_once() {
 
     assert_eq!(app.put(PRODUCTIVE, json!({"api_token": token})).await.ok()["org_name"], COMPANY);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["organisation"], COMPANY);
-    // The size of the first page holds, although the later ones are asked for without one.
+    // Later pages without a size keep the size of the first.
     assert_eq!(users(&app, PRODUCTIVE, 70).await.len(), PEOPLE);
     productive.ignore_filters();
     assert_eq!(users(&app, PRODUCTIVE, 200).await.len(), PEOPLE);

@@ -1,4 +1,4 @@
-//! `GET …/users`: pages, cursors, and what is no person.
+//! `GET …/users`: pages, cursors, and accounts that are not people.
 
 use std::collections::HashSet;
 

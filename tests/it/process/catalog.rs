@@ -1,4 +1,4 @@
-//! The catalog by command, beside a service that runs, and on a second host of the same database.
+//! The catalog commands while a service runs, and a second host on the same database.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn ask(place: &Installation, bearer: &str, method: Method, path: &str) -> 
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Waits until a host says this of a provider.
+/// Waits until a host reports this state of a provider.
 async fn until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
@@ -35,7 +35,7 @@ async fn until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Va
             return provider;
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not come to stand so: {provider}");
-        // Between two tries; what is waited for is the answer above.
+        // Between two attempts; the response above is what the test waits for.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -94,7 +94,7 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
         .body(version("1.0.0"));
     assert_eq!(sent.send().await.expect("an answer").status(), 201);
     until(&beside, &bearer, "made", |provider| provider["state"] == "pending").await;
-    // Approved at the one, it serves at the other.
+    // Approved on one host, it works on the other.
     let approve = client()
         .post(format!("{}/api/admin/providers/made/approve", beside.base()))
         .bearer_auth(&bearer)

@@ -1,4 +1,4 @@
-//! The commands as their user types them: what they print, and with which status they end.
+//! The commands as users run them: their output and exit status.
 
 use jackfield_test_support::{app::client, guests, slack::Slack};
 
@@ -132,7 +132,7 @@ async fn a_running_service_dumps_no_core_and_hides_its_memory() {
     let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    // What is not dumpable belongs to root, whoever runs it.
+    // The files of a process that is not dumpable belong to root, whoever runs it.
     let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("{process}/mem")).expect("its memory"));
     assert_eq!(owner, 0);
     assert!(service.stop().success());

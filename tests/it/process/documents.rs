@@ -1,4 +1,4 @@
-//! The sessions of the README and of `docs/api.md`, typed in as they stand there, against the demo's stand-ins.
+//! Runs the sessions of the README and of `docs/api.md` as printed, against the demo's stand-ins.
 
 use std::{
     fs,
@@ -13,13 +13,13 @@ use super::program::{Installation, Service, binary_path};
 
 const PROVIDERS: [&str; 6] = ["slack", "productive", "xero", "google-workspace", "remote", "scrapin"];
 
-/// What stands between the answers of two commands.
+/// Separates the output of two commands.
 const MARK: &str = "---- what comes next ----";
 
-/// The stand-ins' program, which ends with this value.
+/// The stand-ins' program, which is stopped when this is dropped.
 struct StandInProgram {
     child: Child,
-    /// Their first line: where they are and what they take.
+    /// Its first line: the stand-ins' addresses and credentials.
     description: Value,
 }
 
@@ -43,20 +43,20 @@ impl StandInProgram {
 
 impl Drop for StandInProgram {
     fn drop(&mut self) {
-        // They may have ended by themselves.
+        // It may have exited already.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
-/// Some lines to type in, and what the page shows as their answer.
+/// Commands of a page, and the output that the page shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Step {
     typed: String,
     shown: String,
 }
 
-/// The steps of the `sh` blocks under a heading.
+/// Returns the steps in the `sh` blocks below a heading.
 fn steps(page: &str, heading: &str) -> Vec<Step> {
     let (_, section) = page.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = section.split("\n## ").next().expect("a section");
@@ -73,7 +73,7 @@ fn steps(page: &str, heading: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether an answer is what a page shows, where `…` stands for anything and blanks for nothing.
+/// Returns whether an output matches a page, where `…` matches anything and white space is ignored.
 fn is_shown(answer: &str, shown: &str) -> bool {
     let without_blanks = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
     let (answer, shown) = (without_blanks(answer), without_blanks(shown));
@@ -88,7 +88,7 @@ fn is_shown(answer: &str, shown: &str) -> bool {
     rest.is_empty() || (shown.contains('…') && (last.is_empty() || rest.ends_with(last)))
 }
 
-/// A service that runs as `cargo xtask run --demo` sets it up.
+/// A service with the settings of `cargo xtask run --demo`.
 struct Demo {
     place: Installation,
     stand_ins: StandInProgram,
@@ -124,11 +124,11 @@ impl Demo {
         Self { place, stand_ins, token, _service: service }
     }
 
-    /// Types the steps into one shell and compares every answer.
+    /// Runs the steps in one shell and compares every output.
     fn hold(&self, steps: &[Step]) {
         let mut script = String::from("set -u\n");
         for step in steps {
-            // The page's own way to a token and to the service are the demo's.
+            // The token and the service are the demo's, so the page's commands for them are replaced.
             let own = step.typed.lines().filter(|line| !line.starts_with("TOKEN=") && !line.starts_with("J="));
             script.extend(own.map(|line| format!("{line}\n")));
             script.push_str(&format!("echo '{MARK}'\n"));
@@ -176,7 +176,7 @@ async fn the_session_with_each_provider_works_as_printed() {
         let of = shown.iter().filter(|step| step.typed.contains(&format!("\"$J/{provider}"))).count();
         assert!(of >= 4, "{provider} has {of} steps");
     }
-    // `jf` is made in the README.
+    // The README defines `jf`.
     let made = first_session()[0].typed.lines().find(|line| line.starts_with("jf()")).expect("jf is made").to_owned();
     let mut steps = vec![Step { typed: format!("{made}\n"), shown: String::new() }];
     steps.extend(shown);

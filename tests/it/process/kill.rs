@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: what was answered is there, what was not is whole or absent, the service starts again.
+//! `kill -9` at any moment: acknowledged changes are stored, others are complete or absent, and the service starts
+//! again.
 
 use std::{
     sync::{
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 
 use super::program::{Installation, copy_to_sinks};
 
-/// Operations in all, by every round together.
+/// Operations in all rounds together.
 const OPERATIONS: usize = 1_000;
 
-/// The last state that was answered with `ok`, and the one that was asked for and not answered yet.
+/// The last acknowledged state, and the requested state that was not acknowledged yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ExpectedState {
     answered: Option<usize>,
@@ -41,7 +42,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
     let done = Arc::new(AtomicUsize::new(0));
     let believed = Arc::new(Mutex::new(ExpectedState::default()));
     let mut kills = 0_u32;
-    // A fixed sequence of moments, so that a failure can be looked at again.
+    // A fixed sequence of delays, so that a failure can be reproduced.
     let mut moment: u64 = 0x9e37_79b9_7f4a_7c15;
     while done.load(Ordering::Relaxed) < OPERATIONS {
         let service = place.serve().await;
@@ -53,7 +54,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
             let (done, believed, stopped) = (Arc::clone(&done), Arc::clone(&believed), Arc::clone(&stopped));
             tokio::spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {
-                    // A token that a disconnect revoked comes back to life, so that the next connect can use it.
+                    // Restores a token that a disconnect revoked, so that the next connect can use it.
                     for token in &tokens {
                         slack.token(token);
                     }
@@ -95,7 +96,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
     copy_to_sinks(&place.data());
 }
 
-/// Compares what is stored with what was answered and what may have been done without an answer.
+/// Compares the stored state with the acknowledged one and with a change that may have happened without a response.
 async fn check(
     client: &reqwest::Client,
     url: &str,

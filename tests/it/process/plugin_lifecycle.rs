@@ -1,5 +1,5 @@
-//! A component that nobody knew when the program was built: dropped in, approved, used, replaced, gone back from,
-//! removed, while another provider is asked all the time and notices nothing.
+//! The life of a plugin that is newer than the program: added, approved, used, replaced, rolled back and removed, while
+//! another provider is called continuously without errors.
 
 use std::{
     fs,
@@ -25,14 +25,14 @@ use super::program::{Installation, copy_to_sinks};
 const ACME: &str = "/api/admin/connections/acme-hr";
 const PROVIDERS: &str = "/api/admin/providers";
 
-/// How soon a drop has to show as `pending`: far more than it takes, for a machine that is busy with other tests.
-/// `catalog.drop_to_pending_ms` of the benchmarks holds the promise.
+/// How soon a new file must be `pending`. The limit is generous, because other tests load the machine. The benchmark
+/// `catalog.drop_to_pending_ms` checks the real target.
 const SHOWN: Duration = Duration::from_secs(15);
 
-/// Those who ask the other provider all the time.
+/// Clients that call the other provider continuously.
 const ASKING: usize = 4;
 
-/// A service as its administrator speaks to it.
+/// Sends requests as the administrator does.
 struct AdminClient {
     client: reqwest::Client,
     base: String,
@@ -63,7 +63,7 @@ impl AdminClient {
         providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default()
     }
 
-    /// Waits until a provider stands as it should, and tells how it does and how long that took.
+    /// Waits until a provider reaches a state. Returns the provider and how long it took.
     async fn until(&self, id: &str, stands: impl Fn(&Value) -> bool) -> (Value, Duration) {
         let begun = Instant::now();
         loop {
@@ -72,7 +72,7 @@ impl AdminClient {
                 return (provider, begun.elapsed());
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "{id} does not come to stand so: {provider}");
-            // Between two tries; what is waited for is the answer above.
+            // Between two attempts; the response above is what the test waits for.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -86,7 +86,7 @@ impl AdminClient {
     }
 }
 
-/// The example provider as bytes that nobody has seen before: a custom section names this very run.
+/// Returns the example plugin with new bytes: a custom section contains the name of this run.
 fn first_version() -> Vec<u8> {
     let mut bytes = guests::read_component("guests/example");
     let name = Uuid::new_v4().to_string();
@@ -96,7 +96,7 @@ fn first_version() -> Vec<u8> {
     bytes
 }
 
-/// A later version, made in this moment, which wants one more host and lists somebody else.
+/// Builds a later version, which adds a host and lists another person.
 fn second_version() -> Vec<u8> {
     let header = json!({ "header": { "name": "X-Api-Key", "format": "{}" } });
     let endpoint = |host: &str, path: &str| {
@@ -137,7 +137,7 @@ async fn acme_hr(key: String) -> StandInServer {
     .await
 }
 
-/// Asks the other provider without a pause until told to stop; every answer counts.
+/// Calls the other provider continuously until stopped, and counts every response.
 struct Load {
     stopped: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -166,7 +166,7 @@ impl Load {
         Self { stopped: Arc::clone(&stopped), answered: Arc::clone(&answered), workers: workers.collect() }
     }
 
-    /// Every answer that was no success, and how many were.
+    /// Stops. Returns every response that was not a success, and the number of successes.
     async fn end(self) -> (Vec<String>, usize) {
         self.stopped.store(true, Ordering::Relaxed);
         let mut failed = Vec::new();
@@ -189,7 +189,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let console = AdminClient { client: client(), base: place.base(), bearer };
     let other = console.provider("slack").await;
     if other["state"] == "pending" {
-        // The program was built without the digests of its components.
+        // The program was built without the digests of its plugins.
         let _approved = console.approve("slack", &other["digest"]).await;
     }
     let token = marked::secret("xoxb-");
@@ -198,7 +198,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let _connected = console.done(Method::PUT, "/api/admin/connections/slack", Some(body)).await;
     let load = Load::start(&console);
 
-    // Dropped in, it waits.
+    // A new file is pending.
     let file = place.folder.path().join("plugins/acme-hr.wasm");
     let first = first_version();
     fs::write(&file, &first).expect("dropped in");
@@ -208,13 +208,13 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let fields = json!({ "api_key": key });
     assert_eq!(console.ask(Method::PUT, ACME, Some(fields.clone())).await.0, 409);
 
-    // Approved, it is used.
+    // An approved plugin is used.
     let _approved = console.approve("acme-hr", &waits["digest"]).await;
     let connected = console.done(Method::PUT, ACME, Some(fields)).await;
     assert_eq!(connected["org_name"], "Acme Instruments");
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
 
-    // Replaced by a version that wants one more host, the first one serves on and the second waits.
+    // If a version with another host replaces it, the first version keeps serving and the second is pending.
     fs::write(&file, second_version()).expect("replaced");
     let (waits, _) = console.until("acme-hr", |provider| provider["waiting"][0].is_object()).await;
     let asks = &waits["waiting"][0];
@@ -224,20 +224,23 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let _approved = console.approve("acme-hr", &asks["digest"]).await;
     assert_eq!(console.users().await[0]["external_id"], "7");
 
-    // Gone back from, the first one serves again and the second waits again.
+    // After a rollback, the first version serves again and the second is pending again.
     let back = console.done(Method::POST, &format!("{PROVIDERS}/acme-hr/rollback"), None).await;
     assert_eq!(back["provider"]["digest"], json!(digest(&first)));
     assert_eq!(back["provider"]["waiting"][0]["digest"], asks["digest"]);
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
 
-    // Removed, it is gone, and its connection says so.
+    // If the file is removed, so is the plugin, and its connection reports it.
     fs::remove_file(&file).expect("taken away");
     let removed = console.done(Method::DELETE, &format!("{PROVIDERS}/acme-hr"), None).await;
     assert_eq!(removed["ok"], true);
     let (_, _) = console.until("acme-hr", Value::is_null).await;
     let list = console.done(Method::GET, "/api/admin/connections", None).await;
     let kept = list["connections"].as_array().expect("connections").iter().find(|one| one["provider"] == "acme-hr");
-    assert!(kept.expect("it is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is missing")), "{kept:?}");
+    assert!(
+        kept.expect("it is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is missing")),
+        "{kept:?}"
+    );
 
     let (failed, answered) = load.end().await;
     assert_eq!(failed, Vec::<String>::new(), "of {} calls of the other provider", answered + failed.len());

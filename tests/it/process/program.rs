@@ -1,4 +1,4 @@
-//! Starts the program with settings of its own, waits until it answers, and ends it.
+//! Starts the program with its own settings, waits until it is ready, and stops it.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use jackfield_test_support::{
 };
 use tempfile::TempDir;
 
-/// The program that was built beside the tests.
+/// Returns the path of the program that was built for the tests.
 pub(crate) fn binary_path() -> PathBuf {
     let path = std::env::var_os("JACKFIELD_BIN").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")),
@@ -26,12 +26,12 @@ pub(crate) fn binary_path() -> PathBuf {
     path
 }
 
-/// All that a command printed, to both ways out.
+/// Returns everything that a command printed, on both standard output and standard error.
 pub(crate) fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A place where the program is started, again and again on the same data.
+/// A folder with settings and data, on which the program is started repeatedly.
 pub(crate) struct Installation {
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
@@ -39,12 +39,12 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// A place with Slack's component, whose requests go to the stand-in.
+    /// Creates an installation with Slack's plugin, whose requests go to the stand-in.
     pub(crate) async fn with_slack(slack: &StandInServer) -> Self {
         Self::new(&["slack"], &[slack.reroute("slack.com")], &[]).await
     }
 
-    /// A place with some components, their hosts led to stand-ins, and settings of its own.
+    /// Creates an installation with some plugins, reroutes to stand-ins, and settings.
     pub(crate) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::make(&folder.path().join("data")).await;
@@ -69,7 +69,7 @@ impl Installation {
         place
     }
 
-    /// Another host on the same database and key, with a data folder of its own.
+    /// Creates another host with the same database and key, and its own data folder.
     pub(crate) fn second_host(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
@@ -86,7 +86,7 @@ impl Installation {
         Self { settings: settings.collect(), folder, port }
     }
 
-    /// Changes a setting, before the service is started.
+    /// Changes a setting before the service starts.
     pub(crate) fn set(&mut self, name: &str, value: String) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value));
@@ -100,19 +100,19 @@ impl Installation {
         self.folder.path().join("data")
     }
 
-    /// The program with this place's settings and nothing else in its environment.
+    /// Returns a command of the program with these settings as its only environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary_path());
         command.args(arguments).env_clear().envs(self.settings.iter().cloned()).current_dir(self.folder.path());
         command
     }
 
-    /// Runs a command of the program to its end.
+    /// Runs a command of the program and waits for it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program runs")
     }
 
-    /// Makes a token for an Executive.
+    /// Creates a token for an Executive.
     pub(crate) fn token(&self) -> String {
         let made = self.run(&["token", "create", "--name", "admin", "--level", "executive"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -124,7 +124,7 @@ impl Installation {
         self.serve_to(Stdio::null()).await
     }
 
-    /// Starts the service with its standard output led elsewhere, and waits until it is ready.
+    /// Starts the service with redirected standard output, and waits until it is ready.
     pub(crate) async fn serve_to(&self, output: Stdio) -> Service {
         let log = fs::File::options().append(true).create(true).open(self.log()).expect("a log");
         let child = self
@@ -144,12 +144,12 @@ impl Installation {
                 return service;
             }
             assert!(Instant::now() < deadline, "not ready: {}", fs::read_to_string(self.log()).unwrap_or_default());
-            // Between two tries; what is waited for is the answer above.
+            // Between two attempts; the response above is what the test waits for.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// Where the program's log goes: among the sinks in a whole run.
+    /// Returns the path of the program's log, in the sinks folder in a full run.
     pub(crate) fn log(&self) -> PathBuf {
         let name = format!("program-{}.log", self.port);
         match marked::sinks_folder() {
@@ -162,17 +162,17 @@ impl Installation {
     }
 }
 
-/// A running service; dropped, it is ended as a power cut ends it.
+/// A running service. Dropping it kills it, as a power failure would.
 pub(crate) struct Service(pub(super) Child);
 
 impl Service {
-    /// Ends it by SIGKILL.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.0.kill().expect("it is ended");
         self.0.wait().expect("it ended");
     }
 
-    /// Ends it by SIGKILL after a time, to which a thread keeps more closely than the runtime's timer.
+    /// Kills it with SIGKILL after a delay, in a thread because that is more precise than the runtime's timer.
     pub(crate) async fn kill_after(self, time: Duration) {
         let killed = tokio::task::spawn_blocking(move || {
             thread::sleep(time);
@@ -181,7 +181,7 @@ impl Service {
         killed.await.expect("it is ended");
     }
 
-    /// Asks it to stop, and waits for its end.
+    /// Sends SIGTERM and waits until it exits.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
         assert!(asked.success());
@@ -191,18 +191,18 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ended = self.0.kill();
         let _reaped = self.0.wait();
     }
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
 }
 
-/// Copies the data folder among the sinks, so that the search sees what the program wrote.
+/// Copies the data folder to the sinks folder, so that the secret scan sees what the program wrote.
 pub(crate) fn copy_to_sinks(data: &Path) {
     let Some(sinks) = marked::sinks_folder() else { return };
     let kept = sinks.join(format!("data-{}", std::process::id()));

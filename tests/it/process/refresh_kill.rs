@@ -1,5 +1,5 @@
-//! `kill -9` at any moment of a refresh that rotates: no connection is lost, and no refresh token is sent that is older
-//! than the one before.
+//! `kill -9` at any moment of a rotating refresh: no connection is lost, and no older refresh token is sent than
+//! before.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,10 +16,10 @@ use super::program::{Installation, Service, copy_to_sinks};
 
 const CLIENT_ID: &str = "jackfield-client";
 
-/// Access tokens that are spent as soon as they are given, so that every call refreshes.
+/// Access tokens expire immediately, so that every call refreshes.
 const LIFE: i64 = 10;
 
-/// A fixed sequence of numbers, so that a failure can be looked at again (Marsaglia's xorshift).
+/// A fixed sequence of numbers, so that a failure can be reproduced (Marsaglia's xorshift).
 struct Xorshift(u64);
 
 impl Xorshift {
@@ -31,7 +31,7 @@ impl Xorshift {
     }
 }
 
-/// A connected service that is started and killed, again and again.
+/// A connected service that is started and killed repeatedly.
 struct KillRig {
     xero: Xero,
     place: Installation,
@@ -70,11 +70,11 @@ impl KillRig {
         serde_json::from_str(&answer.text().await.ok()?).ok()
     }
 
-    /// Asks for the health and kills the service so many microseconds later.
+    /// Starts a health check and kills the service after this many microseconds.
     async fn ask_and_kill(&self, place: &Installation, service: Service, after: u64) {
         let asked = self.get(place, "/health");
         let killed = service.kill_after(Duration::from_micros(after));
-        // The answer, if one came at all, says nothing: the check afterwards does.
+        // The response is irrelevant; the check afterwards decides.
         let (_answer, ()) = tokio::join!(asked, killed);
     }
 
@@ -83,7 +83,7 @@ impl KillRig {
         assert_eq!(health["healthy"], true, "{health}");
     }
 
-    /// No refresh token was ever sent that was given before one sent earlier.
+    /// Fails if a refresh token was sent after one that was issued later.
     fn check_order(&self) -> usize {
         let given = self.xero.refresh_tokens();
         let places: HashMap<&str, usize> =
@@ -127,7 +127,7 @@ async fn a_response_cut_off_and_a_kill_lose_no_connection() {
     let mut numbers = Xorshift(0x2545_f491_4f6c_dd1d);
     for kill in 0..KILLS {
         let service = rig.place.serve().await;
-        // The pair is given there, and the answer breaks off, or nothing comes at all.
+        // Xero issues the tokens, and the response is cut off or does not arrive.
         let bytes = usize::try_from(numbers.below(60)).unwrap_or(0);
         rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Failure::Reset } else { Failure::CutOff(bytes) });
         rig.ask_and_kill(&rig.place, service, numbers.below(60_000)).await;
@@ -165,7 +165,7 @@ async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     let rig = KillRig::connected().await;
     let beside = rig.place.second_host();
     let services = [rig.place.serve().await, beside.serve().await];
-    // Spent tokens up to here; the one that the readers cause lasts.
+    // Tokens have expired until here; the one from the readers' refresh is valid for longer.
     rig.is_well(&rig.place).await;
     rig.is_well(&beside).await;
     rig.xero.access_lifetime(1_800);
@@ -173,7 +173,7 @@ async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     let asked = (0..READERS).flat_map(|_| [&rig.place, &beside]).map(|place| rig.get(place, "/health"));
     let answers = join_all(asked).await;
     assert_eq!(rig.xero.refreshes().len(), before + 1);
-    // Those for whom there is no place in the sandbox are told to come again; nobody is told to connect again.
+    // Callers without a permit in the sandbox must retry; no caller must connect again.
     for answer in &answers {
         let answer = answer.as_ref().expect("an answer");
         assert!(answer["healthy"] == true || answer["code"] == "overloaded", "{answer}");

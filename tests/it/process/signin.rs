@@ -1,4 +1,4 @@
-//! The one-time sign-in link as the program prints it: at the first start, and by its command beside a running service.
+//! The one-time sign-in link that the program prints, at the first start and with its command while a service runs.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::program::{Installation, Service, copy_to_sinks};
 
-/// Starts the service, and gives what it printed until it was ready.
+/// Starts the service and returns what it printed until it was ready.
 async fn start_and_capture(place: &Installation) -> (Service, String) {
     let path = place.folder.path().join("output.txt");
     let service = place.serve_to(fs::File::create(&path).expect("a file").into()).await;

@@ -1,4 +1,4 @@
-//! What is seen from outside: traces at a collector, without a secret, and the story of a trap in the log.
+//! Observability: traces at a collector without secrets, and the log of a trap.
 
 use std::{fs, time::Duration};
 
@@ -24,7 +24,7 @@ async fn collector() -> StandInServer {
     StandInServer::start(|_| StandInResponse::text("application/x-protobuf", "")).await
 }
 
-/// The value of an attribute, as text.
+/// Returns the value of an attribute as text.
 fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value?;
     Some(match found {
@@ -34,7 +34,7 @@ fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     })
 }
 
-/// The value of a span's attribute, where it is a number.
+/// Returns the value of a span's attribute if it is a number.
 fn number_of(span: &Span, key: &str) -> Option<f64> {
     let found = span.attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value?;
     match found {
@@ -44,7 +44,7 @@ fn number_of(span: &Span, key: &str) -> Option<f64> {
     }
 }
 
-/// Every span that the collector was sent, and the names of the services that sent them.
+/// Returns every span that the collector received, and the names of the services that sent them.
 fn spans(collector: &StandInServer) -> (Vec<Span>, Vec<String>) {
     let (mut spans, mut services) = (Vec::new(), Vec::new());
     for request in collector.requests_to(PATH) {
@@ -77,7 +77,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
     slack.revoke(&token);
     let checked = client.get(format!("{url}/health")).bearer_auth(&bearer).send().await.expect("an answer");
     let request_id = checked.headers()["x-request-id"].to_str().expect("text").to_owned();
-    // The last spans are sent at the end.
+    // The last spans are sent when the service stops.
     assert!(service.stop().success());
 
     let (spans, services) = spans(&collector);
@@ -134,7 +134,7 @@ async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
     let id = problem["request_id"].as_str().expect("an id");
     let (_, story) = log.split_once("wasm backtrace").expect("a backtrace");
     assert!(story.contains("jackfield_guest_hostile::compute::recursion"), "{story}");
-    let line = log.lines().find(|line| line.contains("plugin_fault") || line.contains("component failed"));
+    let line = log.lines().find(|line| line.contains("plugin_fault") || line.contains("plugin failed"));
     assert!(line.is_some_and(|line| line.contains(id)), "{log}");
 }
 
@@ -142,7 +142,7 @@ async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
 async fn an_unreachable_collector_delays_nothing() {
     let slack = Slack::start().await;
     let mut place = Installation::with_slack(&slack).await;
-    // Nobody listens there: the port was free a moment ago.
+    // The port was free a moment ago, so nothing listens on it.
     place.set(
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         format!("http://127.0.0.1:{}/v1/traces", super::program::free_port()),

@@ -1,4 +1,4 @@
-//! Published versions of the contract do not change: each is compared with the copy that was kept when it was published.
+//! Published versions of the contract never change: each is compared with the copy from its publication.
 
 use jackfield_test_support::guests;
 

@@ -1,10 +1,10 @@
-//! The components that are shipped, as they were built: how large they are, and that they ask for nothing by accident.
+//! The shipped components as built: their size, and that they contain nothing by accident.
 
 use jackfield_test_support::guests;
 
 const SHIPPED: [&str; 6] = ["google-workspace", "productive", "remote", "scrapin", "slack", "xero"];
 
-/// Bytes of a component at most: a reader of its source expects no more.
+/// Maximum size of a component in bytes, which is what a reader of its source would expect.
 const LARGEST: usize = 400 << 10;
 
 #[test]

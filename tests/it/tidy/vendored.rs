@@ -1,4 +1,4 @@
-//! That the console's libraries are, byte for byte, what their manifest says, and that nothing lies beside them.
+//! Checks that the console's libraries match their manifest byte for byte, with no other files.
 
 use std::{collections::BTreeSet, fs};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::root;
 
-/// What is ours: the manifest, what is said of it, and the one file that binds the libraries together.
+/// Our own files: the manifest, its description, and the file that binds the libraries together.
 const OURS: [&str; 3] = ["README.md", "manifest.json", "preact.js"];
 
 #[test]

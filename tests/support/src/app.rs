@@ -1,4 +1,5 @@
-//! A whole service for a test: its own database, key, components and clock, spoken to over a real socket.
+//! Runs a complete service for a test, with its own database, key, plugins and clock, and sends requests over a real
+//! socket.
 
 mod caller;
 mod changed;
@@ -63,7 +64,7 @@ pub struct TestApp {
     answers: PathBuf,
 }
 
-/// Where a test's files lie: kept for the search in a whole run, removed otherwise.
+/// The folder of a test's files: kept for the secret scan in a full run, deleted otherwise.
 #[derive(Debug)]
 enum TestFolder {
     Kept(PathBuf),
@@ -90,7 +91,7 @@ impl TestFolder {
     }
 }
 
-/// What a test's service is to be like.
+/// Configures a test's service.
 #[derive(Debug)]
 pub struct TestAppBuilder {
     reroutes: Vec<(String, String)>,
@@ -105,7 +106,7 @@ pub struct TestAppBuilder {
 }
 
 impl TestApp {
-    /// A service without components, upstreams or anything else.
+    /// Starts from a service without plugins or stand-ins.
     #[must_use]
     pub fn builder() -> TestAppBuilder {
         TestAppBuilder {
@@ -153,12 +154,12 @@ impl TestApp {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Sends a request as some caller.
+    /// Sends a request as one kind of caller.
     pub async fn send_as(&self, caller: TestCaller, method: Method, path: &str, body: Option<Value>) -> TestResponse {
         self.send_request_as(caller, method, path, |request| with_json(request, body)).await
     }
 
-    /// Sends a request as some caller, with header fields and a body of the test's own making.
+    /// Sends a request as one kind of caller. `make` adds header fields and the body.
     pub async fn send_request_as(
         &self,
         caller: TestCaller,
@@ -185,7 +186,7 @@ impl TestApp {
         self.request(Some(token), method, path, |request| with_json(request, body)).await
     }
 
-    /// The token of another Executive, of the same name as the first.
+    /// Creates the token of another Executive with the same name as the first.
     pub async fn second_executive(&self) -> String {
         let new =
             NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
@@ -212,42 +213,42 @@ impl TestApp {
         answer
     }
 
-    /// The token of a kind of caller.
+    /// Returns the token of one kind of caller.
     #[must_use]
     pub fn token(&self, caller: TestCaller) -> Option<&str> {
         self.tokens.iter().find(|(kind, _)| *kind == caller).map(|(_, token)| token.as_str())
     }
 
-    /// The folder of the service's data.
+    /// Returns the data folder of the service.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// The folder that components are dropped into.
+    /// Returns the plugins folder of the service.
     #[must_use]
     pub fn plugins(&self) -> PathBuf {
         self.folder.path().join("plugins")
     }
 
-    /// How much this process has logged so far.
+    /// Returns the size of this process's log in bytes.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
         let log = LOG.get().expect("the log was started");
         fs::metadata(log).expect("the log").len()
     }
 
-    /// The database's own bytes: the files of SQLite, or every row of every table of PostgreSQL as text.
+    /// Reads everything in the database: the files of SQLite, or every row of every PostgreSQL table as text.
     pub async fn database_bytes(&self) -> Vec<u8> {
         self.database.bytes(&self.data()).await
     }
 
-    /// Changes the database by hand, as someone with access to it would.
+    /// Changes the database directly, as someone with access to it could.
     pub async fn tamper(&self, sql: &'static str) {
         self.database.execute(&self.data(), sql).await;
     }
 
-    /// Starts a stopped service again, on the same data.
+    /// Starts a stopped service again on the same data.
     pub async fn start_again(mut self) -> Self {
         let running = RunningService::start(&self.config, &self.environment).await;
         self.store = running.store;
@@ -259,7 +260,7 @@ impl TestApp {
         self
     }
 
-    /// Starts another host on the same database, key and clock, with a data folder of its own.
+    /// Starts a second host with the same database, key and clock, and its own data folder.
     pub async fn start_second_host(&self) -> Self {
         let folder = TestFolder::new();
         let data = folder.path().join("data");
@@ -287,10 +288,9 @@ impl TestApp {
         }
     }
 
-    /// Stops the service as a signal would, and waits for its end.
+    /// Stops the service as a signal would, and waits until it has ended.
     pub async fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // Nobody listens where the service ended by itself.
             let _ended = stop.send(());
         }
         if let Some(served) = self.served.take() {
@@ -308,63 +308,63 @@ impl Drop for TestApp {
 }
 
 impl TestAppBuilder {
-    /// Sends the requests for a host to a stand-in.
+    /// Reroutes the requests for a host to a stand-in.
     #[must_use]
     pub fn reroute(mut self, host: &str, upstream: &StandInServer) -> Self {
         self.reroutes.push((host.to_owned(), upstream.url()));
         self
     }
 
-    /// Drops in a component that was built: `slack`, or `guests/hostile`.
+    /// Installs a built component by name, such as `slack` or `guests/hostile`.
     #[must_use]
     pub fn component(mut self, name: &str) -> Self {
         self.components.push(name.to_owned());
         self
     }
 
-    /// Drops in a file of these bytes.
+    /// Writes a file with these bytes into the plugins folder.
     #[must_use]
     pub fn file(mut self, name: &str, bytes: Vec<u8>) -> Self {
         self.files.push((name.to_owned(), bytes));
         self
     }
 
-    /// Changes what a call is held to.
+    /// Changes the limits of a call.
     #[must_use]
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    /// Changes how long and how large an answer may be.
+    /// Changes the time and size limits of provider responses.
     #[must_use]
     pub fn egress(mut self, change: impl FnOnce(&mut EgressLimits)) -> Self {
         change(&mut self.egress);
         self
     }
 
-    /// Gives the service one setting more, by the name of its variable.
+    /// Adds a setting by the name of its environment variable.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Says which components run without an approval; all where nothing is said.
+    /// Sets which plugins run without an approval. The default is all.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
     }
 
-    /// Has components compiled and checked in a child of this program, as the program itself does.
+    /// Compiles and checks components in a child process of `program`, as the real program does.
     #[must_use]
     pub fn check_in_child(mut self, program: &Path) -> Self {
         self.checker = Checker::Child(program.to_owned());
         self.compile_in_data_folder()
     }
 
-    /// Has the service keep compiled components in its own data folder, as the program itself does.
+    /// Keeps compiled components in the service's own data folder, as the real program does.
     #[must_use]
     pub fn compile_in_data_folder(mut self) -> Self {
         self.compiled = None;
@@ -431,25 +431,26 @@ fn with_json(request: reqwest::RequestBuilder, body: Option<Value>) -> reqwest::
     }
 }
 
-/// A client of the test's own.
+/// Creates an HTTP client for a test.
 #[must_use]
 pub fn client() -> reqwest::Client {
-    // reqwest chooses no cipher suites by itself; an earlier client may have been first.
+    // reqwest selects no TLS provider by itself. This fails if an earlier client has already selected one.
     let _chosen = rustls::crypto::ring::default_provider().install_default();
-    // All of it is plain HTTP on loopback: reading this machine's certificates would take longer than many a test.
+    // All requests are plain HTTP on loopback, and loading this machine's certificates would take longer than many
+    // tests.
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).tls_certs_only([]);
-    // What the service leads to is for a test to look at.
+    // Tests check redirects themselves.
     let client = client.redirect(reqwest::redirect::Policy::none());
     client.build().expect("a client")
 }
 
-/// The digest by which a component is approved: SHA-256 in hexadecimal digits.
+/// Returns the digest by which a plugin is approved: SHA-256 as hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Makes a token for every kind of caller that has one.
+/// Creates a token for every kind of caller that has one.
 async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
     let mut tokens = vec![(TestCaller::UnknownToken, format!("jf_{}", "A".repeat(43)))];
     let levels = [
@@ -478,10 +479,10 @@ fn by_hand(action: Action) -> NewAudit {
     NewAudit::done(&Actor::named("test"), action)
 }
 
-/// The log of this process.
+/// The log file of this process.
 static LOG: OnceLock<PathBuf> = OnceLock::new();
 
-/// Logs everything at `trace` into the folder of the first service of this process.
+/// Writes all log lines from `trace` up into the folder of the first service of this process.
 fn log_into(folder: &Path) {
     LOG.get_or_init(|| {
         let path = folder.join("log.txt");

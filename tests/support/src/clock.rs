@@ -1,4 +1,4 @@
-//! The time that a stand-in goes by: the machine's or a test's, turned by as much as the test says. Nothing sleeps.
+//! The clock of a stand-in: the machine's or a test's, shifted as the test asks. Nothing sleeps.
 
 use std::{
     fmt,
@@ -7,29 +7,29 @@ use std::{
 
 use jiff::Timestamp;
 
-/// A clock that can be turned.
+/// A clock that can be shifted.
 pub(crate) struct StandInClock {
     source: Box<dyn Fn() -> i64 + Send>,
     turned: i64,
 }
 
 impl StandInClock {
-    /// Seconds since the beginning of 1970.
+    /// Returns the seconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         (self.source)() + self.turned
     }
 
-    /// Goes by another clock, in seconds since the beginning of 1970.
+    /// Uses another clock, which returns the seconds since 1970.
     pub(crate) fn follow_clock(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
         self.source = Box::new(clock);
     }
 
-    /// Turns the clock on, or back.
+    /// Moves the clock forward, or back if negative.
     pub(crate) fn shift_clock(&mut self, seconds: i64) {
         self.turned += seconds;
     }
 
-    /// The time now as a `Date` field holds it.
+    /// Formats the current time for a `Date` header.
     pub(crate) fn date(&self) -> String {
         format_utc(self.now(), "%a, %d %b %Y %H:%M:%S GMT")
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for StandInClock {
     }
 }
 
-/// Writes a time, given in seconds since the beginning of 1970, in UTC.
+/// Formats seconds since 1970 as a time in UTC.
 pub(crate) fn format_utc(seconds: i64, format: &str) -> String {
     Timestamp::from_second(seconds).unwrap_or_default().strftime(format).to_string()
 }

@@ -1,4 +1,4 @@
-//! What running stand-ins are told, a line of JSON each: to fail, to be well again, to be slow, to end a credential.
+//! Commands for running stand-ins, one JSON line each: fail, recover, respond slowly, revoke a credential.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::{
     xero::Xero,
 };
 
-/// The stand-ins that can be told something, by provider, and what they know that can end.
+/// The stand-ins that accept commands, and the credentials that can be revoked.
 #[derive(Debug)]
 pub struct Control<'a> {
-    /// Every stand-in by its provider's id.
+    /// Every stand-in with its provider's id.
     pub servers: Vec<(&'static str, &'a StandInServer)>,
     /// Slack and its token.
     pub slack: (&'a Slack, String),
-    /// Xero and its app's id.
+    /// Xero and its app's client id.
     pub xero: (&'a Xero, String),
 }
 
 impl Control<'_> {
-    /// Does what a line says, and gives the line that answers it: `{"ok":true}`, or `{"error":"…"}`.
+    /// Executes one command and returns the answer: `{"ok":true}` or `{"error":"…"}`.
     ///
     /// | line | what happens |
     /// | --- | --- |

@@ -1,4 +1,4 @@
-//! Google Workspace as a stand-in: the token endpoint for service accounts, one calendar, and a directory of people.
+//! A stand-in for Google Workspace: the token endpoint for service accounts, one calendar, and a directory of people.
 
 mod api_errors;
 mod calendar;
@@ -25,19 +25,19 @@ use crate::{
     stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
-/// Where tokens are given out, where calendars are, and where the directory is.
+/// The hosts of the token endpoint, the calendars and the directory.
 pub const HOSTS: [&str; 3] = [TOKEN_HOST, CALENDAR_HOST, DIRECTORY_HOST];
 
-/// The calendar that is there from the start, shared with the service account and the administrator.
+/// The calendar that exists from the start. It is shared with the service account and the administrator.
 pub const CALENDAR: &str = "c_4f2a81@group.calendar.google.com";
 
-/// An administrator, one of the people.
+/// An administrator, who is one of the people.
 pub const ADMIN: &str = "kim.kowalski@acme.example";
 
-/// The service account.
+/// The email of the service account.
 pub const CLIENT_EMAIL: &str = "jackfield@acme-instruments.iam.gserviceaccount.com";
 
-/// The scopes that are delegated to the service account from the start: calendars, and people.
+/// The scopes that the service account has by delegation from the start: calendars and people.
 pub const SCOPES: [&str; 2] = [
     "https://www.googleapis.com/auth/calendar.readonly",
     "https://www.googleapis.com/auth/admin.directory.user.readonly",
@@ -47,25 +47,25 @@ const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const CALENDAR_HOST: &str = "www.googleapis.com";
 const DIRECTORY_HOST: &str = "admin.googleapis.com";
 
-/// Seconds for which an access token is good.
+/// Lifetime of an access token in seconds.
 const TOKEN_LIFETIME: i64 = 3_599;
 
-/// A running stand-in of Google Workspace with one service account and one key of it.
+/// A running stand-in for Google Workspace with one service account and one key.
 ///
-/// Each setting gives the stand-in back, so that they chain; all work while it runs.
+/// Each setting returns the stand-in, so that calls chain. Settings take effect immediately.
 pub type GoogleWorkspace = ProviderStandIn<GoogleState>;
 
-/// What Google knows.
+/// The state of Google Workspace.
 #[derive(Debug)]
 pub struct GoogleState {
     time: StandInClock,
     keys: Vec<ServiceAccountKey>,
-    /// Google's word for why the service account is dead, and the description beside it.
+    /// Google's error code for an unusable service account, and its description.
     dead: Option<(&'static str, &'static str)>,
-    /// The scopes for which the service account may act for people.
+    /// The scopes that are delegated to the service account.
     delegated: Vec<String>,
     tokens: HashMap<String, GoogleToken>,
-    /// Every token so far, oldest first.
+    /// Every issued token, oldest first.
     issued: Vec<String>,
     calendars: HashMap<String, SharedCalendar>,
     directory: UserDirectory,
@@ -74,16 +74,16 @@ pub struct GoogleState {
     quota: Quota,
 }
 
-/// What an access token is good for.
+/// What an access token permits.
 #[derive(Debug)]
 struct GoogleToken {
-    /// Who acts: a person, or the service account itself.
+    /// The email of the person, or of the service account itself.
     identity: String,
     scopes: Vec<String>,
     expires: i64,
 }
 
-/// An API of Google's.
+/// One of Google's APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoogleApi {
     Calendar,
@@ -91,19 +91,19 @@ pub enum GoogleApi {
 }
 
 impl GoogleWorkspace {
-    /// The file of the newest key, as an administrator downloads it.
+    /// Returns the file of the newest key, as an administrator downloads it.
     #[must_use]
     pub fn key_file(&self) -> String {
         self.lock().keys.last().expect("there is a key from the start").file()
     }
 
-    /// Makes a new key; the old ones stay good.
+    /// Creates a new key; earlier keys stay valid.
     pub fn new_key(&self) -> &Self {
         let key = ServiceAccountKey::generate();
         self.update(|workspace| workspace.keys.push(key))
     }
 
-    /// Deletes every key so far.
+    /// Deletes every key.
     pub fn delete_keys(&self) -> &Self {
         self.update(|workspace| workspace.keys.iter_mut().for_each(|key| key.is_deleted = true))
     }
@@ -118,23 +118,23 @@ impl GoogleWorkspace {
         self.update(|workspace| workspace.dead = Some(("disabled_client", "The OAuth client was disabled.")))
     }
 
-    /// Lets the service account act for people with these scopes and no other; with none, not at all.
+    /// Delegates exactly these scopes to the service account; an empty list revokes the delegation.
     pub fn delegate(&self, scopes: &[&str]) -> &Self {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self.update(|workspace| workspace.delegated = scopes)
     }
 
-    /// Goes by another clock, in seconds since the beginning of 1970.
+    /// Uses another clock, which returns the seconds since 1970.
     pub fn follow_clock(&self, clock: impl Fn() -> i64 + Send + 'static) -> &Self {
         self.update(|workspace| workspace.time.follow_clock(clock))
     }
 
-    /// Turns its clock on by so many seconds, or back: everybody else's is then wrong.
+    /// Moves the stand-in's clock by this many seconds, so that it differs from the service's.
     pub fn shift_clock(&self, seconds: i64) -> &Self {
         self.update(|workspace| workspace.time.shift_clock(seconds))
     }
 
-    /// Has a calendar that is shared with nobody.
+    /// Adds a calendar that is not shared with anyone.
     pub fn calendar(&self, id: &str, summary: &str) -> &Self {
         self.update(|workspace| drop(workspace.calendars.insert(id.to_owned(), SharedCalendar::new(summary))))
     }
@@ -144,17 +144,17 @@ impl GoogleWorkspace {
         self.update(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.push(with.to_owned()))
     }
 
-    /// Shares a calendar with nobody any longer.
+    /// Stops sharing a calendar.
     pub fn unshare(&self, id: &str) -> &Self {
         self.update(|workspace| workspace.calendars.entry(id.to_owned()).or_default().readers.clear())
     }
 
-    /// Makes a person an administrator who may read users.
+    /// Makes a person an administrator, who can read users.
     pub fn promote(&self, email: &str) -> &Self {
         self.update(|workspace| workspace.directory.administrators.push(email.to_owned()))
     }
 
-    /// Takes from a person the right to read users.
+    /// Removes a person's right to read users.
     pub fn demote(&self, email: &str) -> &Self {
         self.update(|workspace| workspace.directory.administrators.retain(|administrator| administrator != email))
     }
@@ -169,24 +169,24 @@ impl GoogleWorkspace {
         self.update(|workspace| workspace.disabled.push(api))
     }
 
-    /// Answers 403 as if a quota were used up, with `Retry-After` where seconds are given.
+    /// Answers 403 as if a quota were exceeded, with `Retry-After` if given.
     pub fn exceed_quota(&self, retry_after: Option<u32>) -> &Self {
         self.update(|workspace| workspace.quota = Quota::Exceeded { retry_after })
     }
 
-    /// Has quota again.
+    /// Restores the quota.
     pub fn restore_quota(&self) -> &Self {
         self.update(|workspace| workspace.quota = Quota::Left)
     }
 
-    /// Gives out an access token, for a person or for the service account itself, as if it had come by an assertion.
+    /// Issues an access token for a person or the service account, as the token endpoint would.
     #[must_use]
     pub fn access_token(&self, person: Option<&str>, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self.lock().issue(person.unwrap_or(CLIENT_EMAIL).to_owned(), scopes)
     }
 
-    /// Every access token so far, oldest first.
+    /// Returns every issued access token, oldest first.
     #[must_use]
     pub fn access_tokens(&self) -> Vec<String> {
         self.lock().issued.clone()
@@ -240,7 +240,7 @@ impl GoogleState {
         token
     }
 
-    /// Who acts in a request to an API, or why it is refused.
+    /// Returns the identity behind an API request, or the error response.
     fn authorize(&self, request: &ReceivedRequest, api: GoogleApi) -> Result<String, StandInResponse> {
         let token = request.bearer().and_then(|token| self.tokens.get(token));
         let token = token.filter(|token| self.time.now() < token.expires).ok_or_else(api_errors::unauthenticated)?;
@@ -261,12 +261,12 @@ impl GoogleState {
     }
 }
 
-/// The value of a key in a query or a form.
+/// Returns the value of a key in a query or a form.
 fn value<'p>(pairs: &'p [(String, String)], key: &str) -> Option<&'p str> {
     pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
 }
 
-/// What of a document a field mask such as `nextPageToken,users(id,name/fullName)` leaves.
+/// Reduces a document to a field mask such as `nextPageToken,users(id,name/fullName)`.
 fn apply_field_mask(document: &Value, mask: &str) -> Value {
     if let Value::Array(rows) = document {
         return rows.iter().map(|row| apply_field_mask(row, mask)).collect();

@@ -1,7 +1,7 @@
-//! Components for the tests: those that were built, and those that no compiler makes, written here byte by byte.
+//! Components for tests: built ones, and ones that no compiler produces, which are assembled here byte by byte.
 //!
-//! Every made component but the files that are none is [`well_behaved`] with one thing wrong, so that a refusal has
-//! one cause.
+//! Except for the files that are not components, each one is [`well_behaved`] with a single fault, so that a rejection
+//! has one cause.
 
 mod bombs;
 mod broken;
@@ -35,12 +35,12 @@ pub use self::{
     wit::contract,
 };
 
-/// The bytes of a component that was built beside the tests, such as `hostile` or `slack`.
+/// Reads a component that was built for the tests, such as `hostile` or `slack`.
 ///
-/// Looked for as `NAME.wasm` in the folder that `JACKFIELD_TEST_COMPONENTS` names, else in `target/components`.
+/// The file is `NAME.wasm` in the folder `JACKFIELD_TEST_COMPONENTS`, by default `target/components`.
 ///
 /// # Panics
-/// It was not built; the text says what builds it.
+/// If the component was not built. The message says how to build it.
 #[must_use]
 pub fn read_component(name: &str) -> Vec<u8> {
     let path = component_path(name);
@@ -49,13 +49,13 @@ pub fn read_component(name: &str) -> Vec<u8> {
     })
 }
 
-/// Tells whether an example of another language was not built, for want of its tools.
+/// Returns whether the example was not built because the tools of its language are missing.
 #[must_use]
 pub fn is_skipped(id: &str) -> bool {
     std::env::var("JACKFIELD_TEST_SKIPPED").is_ok_and(|ids| ids.split(',').any(|skipped| skipped == id))
 }
 
-/// Where [`read_component`] looks for a component.
+/// Returns the path from which [`read_component`] reads.
 #[must_use]
 pub fn component_path(name: &str) -> PathBuf {
     let folder = std::env::var_os("JACKFIELD_TEST_COMPONENTS")

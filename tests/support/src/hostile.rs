@@ -1,19 +1,19 @@
-//! What the hostile component talks to, by both of its hosts: a page, a page that never comes, an echo.
+//! The server of the hostile component's two hosts: a page, a page that never responds, and an echo.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use crate::stand_in_server::{Failure, StandInResponse, StandInServer, echo_request};
 
-/// The host whose endpoints carry the credential, in `X-Auth-Token`.
+/// The host whose endpoints carry the credential in `X-Auth-Token`.
 pub const HOST: &str = "api.hostile.example.com";
 
-/// The host whose one endpoint, `GET /bare`, carries none.
+/// The host whose only endpoint, `GET /bare`, carries no credential.
 pub const BARE_HOST: &str = "other.hostile.example.org";
 
-/// Starts the stand-in of both hosts on a free port of 127.0.0.1; `/slow` says nothing for ten minutes.
+/// Starts the stand-in for both hosts on a free port of 127.0.0.1. `/slow` does not respond for ten minutes.
 ///
 /// # Errors
-/// There is no free port.
+/// If there is no free port.
 pub async fn start() -> io::Result<StandInServer> {
     let upstream =
         StandInServer::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), |request| match request.path.as_str() {

@@ -1,4 +1,4 @@
-//! What the tests and the demo share: stand-ins of the providers, components that misbehave, and a company's people.
+//! Shared by the tests and the demo: stand-ins for the providers, misbehaving components, and a company's people.
 
 #[cfg(feature = "app")]
 pub mod app;

@@ -1,4 +1,4 @@
-//! Secrets that a test gives away on purpose, each marked, so that a search afterwards knows what to look for.
+//! Marked secrets: every secret that a test uses is recorded, so that the scan after a run knows what to search for.
 
 use std::{
     env,
@@ -9,25 +9,27 @@ use std::{
 
 use uuid::Uuid;
 
-/// Where tests leave their logs, database files, caches and answers for the search; none outside a whole run.
+/// Returns where tests leave their logs, databases, caches and responses for the secret scan; `None` outside a full
+/// run.
 #[must_use]
 pub fn sinks_folder() -> Option<PathBuf> {
     env::var_os("JACKFIELD_TEST_SINKS").map(PathBuf::from)
 }
 
-/// Where the marked secrets of a run are noted: beside the sinks, so that the note itself is none.
+/// Returns where the marked secrets of a run are recorded. It is next to the sinks folder, because the record itself
+/// must not be scanned.
 #[must_use]
 pub fn records_folder() -> Option<PathBuf> {
     sinks_folder().map(|sinks| sinks.with_extension("marked"))
 }
 
-/// Makes a fresh secret and notes it down. `prefix` gives it the look that a field asks for.
+/// Creates and records a secret that starts with `prefix`.
 #[must_use]
 pub fn secret(prefix: &str) -> String {
     record(format!("{prefix}{}", Uuid::new_v4().simple()))
 }
 
-/// Notes down a secret that came from elsewhere, such as an API token.
+/// Records a secret that was created elsewhere, such as an API token.
 #[must_use]
 pub fn record(secret: String) -> String {
     if let Some(folder) = records_folder() {

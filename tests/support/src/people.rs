@@ -1,6 +1,6 @@
-//! The people of one company, the same in every run: all stand-ins and the demo know them.
+//! The people of one company, identical in every run and known to all stand-ins and the demo.
 
-/// How many people the company has.
+/// Number of people in the company.
 pub const PEOPLE: usize = 300;
 
 /// The company's name.
@@ -12,30 +12,30 @@ pub const DOMAIN: &str = "acme.example";
 /// One person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Employee {
-    /// From 1 to [`PEOPLE`], for making ids.
+    /// From 1 to [`PEOPLE`]; ids are derived from it.
     pub number: usize,
     /// The given name.
     pub given: &'static str,
     /// The family name.
     pub family: &'static str,
-    /// The email address in lower-case ASCII, no two alike.
+    /// The email address in lower-case ASCII, unique.
     pub email: String,
-    /// Whether the person still works there; one in twenty has left.
+    /// Whether the person is still employed; one in twenty has left.
     pub active: bool,
 }
 
 impl Employee {
-    /// Given and family name.
+    /// Returns the given and the family name.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{} {}", self.given, self.family)
     }
 
-    /// A prefix such as `U0` and seven capital letters and digits, no two people alike.
+    /// Returns a unique id: a prefix such as `U0` and seven capital letters or digits.
     #[must_use]
     pub fn id(&self, prefix: &str) -> String {
         const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        // An odd factor permutes the numbers below 2^35, so no two meet.
+        // An odd factor permutes the numbers below 2^35, so ids are unique.
         let mut left = (self.number as u64).wrapping_mul(0x4_9E37_79B1) & ((1 << 35) - 1);
         let mut id = prefix.to_owned();
         for _ in 0..7 {
@@ -46,20 +46,20 @@ impl Employee {
     }
 }
 
-/// All people, by number.
+/// Returns all people by number.
 #[must_use]
 pub fn people() -> Vec<Employee> {
     (1..=PEOPLE).map(numbered).collect()
 }
 
-/// One of a crowd of any size, in which names come again and addresses do not.
+/// Returns one person of a company of any size. Names repeat, email addresses do not.
 #[must_use]
 pub fn generated_employee(number: usize) -> Employee {
     Employee { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
 }
 
 fn numbered(number: usize) -> Employee {
-    // 25 and 24 have no common factor, so a pair comes again only after 600.
+    // 25 and 24 have no common factor, so a pair of names repeats only after 600.
     let (given, given_ascii) = GIVEN[number % GIVEN.len()];
     let (family, family_ascii) = FAMILY[number % FAMILY.len()];
     Employee {
@@ -71,7 +71,7 @@ fn numbered(number: usize) -> Employee {
     }
 }
 
-/// Given names with their spelling in an address.
+/// Given names with their ASCII spelling for email addresses.
 const GIVEN: [(&str, &str); 25] = [
     ("Ada", "ada"),
     ("Bjørn", "bjorn"),
@@ -100,7 +100,7 @@ const GIVEN: [(&str, &str); 25] = [
     ("Zoë", "zoe"),
 ];
 
-/// Family names with their spelling in an address.
+/// Family names with their ASCII spelling for email addresses.
 const FAMILY: [(&str, &str); 24] = [
     ("Lee", "lee"),
     ("O'Brien", "obrien"),

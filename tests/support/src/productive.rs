@@ -1,4 +1,4 @@
-//! Productive's API as a stand-in: JSON:API, a token for each person, one person in several organisations.
+//! A stand-in for Productive's API: JSON:API, one token per person, and people in several organisations.
 
 mod people;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::{
 /// The API's only host.
 pub const HOST: &str = "api.productive.io";
 
-/// The organisation of the company, which every token opens. Any other has no people.
+/// The company's organisation, which every token can access. Other organisations have no people.
 pub const ORGANIZATION: &str = "4101";
 
 const MEDIA_TYPE: &str = "application/vnd.api+json";
@@ -26,32 +26,32 @@ const MEDIA_TYPE: &str = "application/vnd.api+json";
 const NO_PERSON: &str = "User provided with X-Auth-Token header does not have a person associated in the organization \
                          provided with X-Organization-Id header";
 
-/// Requests of ten seconds.
+/// Maximum number of requests in ten seconds.
 const REQUESTS: u32 = 100;
 
-/// Rows of a page where nobody says how many, and at most.
+/// Default and maximum number of rows in a page.
 const PAGE: usize = 30;
 const MOST: usize = 200;
 
-/// A running stand-in of Productive with one organisation and no token.
+/// A running stand-in for Productive with one organisation and no token.
 pub type Productive = ProviderStandIn<ProductiveState>;
 
-/// What Productive knows.
+/// The state of Productive.
 #[derive(Debug)]
 pub struct ProductiveState {
     tokens: HashMap<String, ProductiveToken>,
     people: Vec<Value>,
-    /// Whether filters are heeded, or ignored in silence, as some endpoints do.
+    /// Whether filters are applied. Some endpoints of Productive ignore them silently.
     heeds_filters: bool,
     requests_left: u32,
 }
 
-/// The organisations of a person, as ids and names; none of a token that is dead.
+/// The ids and names of a person's organisations; `None` if the token is revoked.
 #[derive(Debug)]
 struct ProductiveToken(Option<Vec<(String, String)>>);
 
 impl Productive {
-    /// Knows a token that opens the company's organisation, or brings it back to life.
+    /// Adds or restores a token that can access the company's organisation.
     pub fn token(&self, token: &str) -> &Self {
         self.update(|directory| {
             let own = vec![(ORGANIZATION.to_owned(), COMPANY.to_owned())];
@@ -59,29 +59,29 @@ impl Productive {
         })
     }
 
-    /// Makes a token dead, as if it had been deleted or its person deactivated.
+    /// Revokes a token, as if it were deleted or its person deactivated.
     pub fn revoke(&self, token: &str) -> &Self {
         self.update(|directory| {
             directory.tokens.insert(token.to_owned(), ProductiveToken(None));
         })
     }
 
-    /// Makes the person of a token a member of another organisation, an empty one.
+    /// Adds the token's person to another organisation, which is empty.
     pub fn join(&self, token: &str, id: &str, name: &str) -> &Self {
         self.memberships(token, |memberships| memberships.push((id.to_owned(), name.to_owned())))
     }
 
-    /// Ends the membership of the person of a token.
+    /// Removes the token's person from an organisation.
     pub fn leave(&self, token: &str, id: &str) -> &Self {
         self.memberships(token, |memberships| memberships.retain(|(known, _)| known != id))
     }
 
-    /// Ignores every filter without a word.
+    /// Ignores every filter silently.
     pub fn ignore_filters(&self) -> &Self {
         self.update(|directory| directory.heeds_filters = false)
     }
 
-    /// Answers so many requests more, and then 429.
+    /// Answers this many more requests, then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
         self.update(|directory| directory.requests_left = requests)
     }
@@ -125,7 +125,7 @@ impl ProductiveState {
         self.requests_left -= 1;
         let query = QueryParameters(request.query_pairs());
         match (request.method.as_str(), request.path.as_str()) {
-            // Whatever organisation the header names: it does not narrow this list.
+            // The organisation header does not narrow this list.
             ("GET", "/api/v2/organization_memberships") => Ok(organizations(memberships, &query)),
             ("GET", "/api/v2/people") => {
                 let id = request.header("x-organization-id");
@@ -140,7 +140,7 @@ impl ProductiveState {
     }
 }
 
-/// The keys and values of a query.
+/// The pairs of a query.
 struct QueryParameters(Vec<(String, String)>);
 
 impl QueryParameters {
@@ -148,12 +148,12 @@ impl QueryParameters {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a list such as `include=organization,person` names something.
+    /// Returns whether a list such as `include=organization,person` contains a name.
     fn names(&self, list: &str, name: &str) -> bool {
         self.get(list).is_some_and(|list| list.split(',').any(|named| named == name))
     }
 
-    /// Leaves of a collection's record only what `fields[kind]` names, where there is such a key.
+    /// Reduces a record's attributes to those in `fields[kind]`, if the query has it.
     fn sparse(&self, kind: &str, attributes: &Value) -> Value {
         let key = format!("fields[{kind}]");
         let all = attributes.as_object().cloned().unwrap_or_default();
@@ -163,7 +163,7 @@ impl QueryParameters {
         }
     }
 
-    /// The number of the page, its size and how many pages there are.
+    /// Returns the page's number, its size and the number of pages.
     fn page(&self, rows: usize) -> (usize, usize, usize) {
         let number = self.get("page[number]").and_then(|number| number.parse().ok()).unwrap_or(1).max(1);
         let size = self.get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, MOST);
@@ -189,7 +189,7 @@ fn organizations(memberships: &[(String, String)], query: &QueryParameters) -> S
         })
         .collect();
     let included = memberships.iter().filter(|_| query.names("include", "organization")).map(|(id, name)| {
-        // Without sparse fields it tells what nobody should be given.
+        // The full record contains attributes that no client should read.
         let all = json!({"name": name, "billing_email": "billing@acme.example", "invitation_token": "inv1tat10n"});
         json!({"id": id, "type": "organizations", "attributes": query.sparse("organizations", &all)})
     });
@@ -207,7 +207,7 @@ fn document(document: &Value) -> StandInResponse {
     StandInResponse::text(&format!("{MEDIA_TYPE}; charset=utf-8"), document.to_string())
 }
 
-/// A refusal that has a code; its status is a text, where those without one have a number.
+/// An error with a code. Its status is a string; errors without a code have a number.
 fn coded(status: u16, code: &str, title: &str, detail: &str) -> StandInResponse {
     let meta = json!({});
     let error = json!({

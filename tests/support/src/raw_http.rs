@@ -1,4 +1,4 @@
-//! One request on a plain socket, and its answer: how the stand-ins' own tests look at them.
+//! Sends one request over a plain socket, for the tests of the stand-ins.
 
 use serde_json::Value;
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
 
 use crate::stand_in_server::StandInServer;
 
-/// What a stand-in answered.
+/// A response of a stand-in.
 #[derive(Debug)]
 pub(crate) struct RawResponse {
     pub(crate) status: u16,
@@ -17,18 +17,18 @@ pub(crate) struct RawResponse {
 }
 
 impl RawResponse {
-    /// The body as JSON; null where it is none.
+    /// Parses the body as JSON; returns null if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// The value of a header field, by its name in lower case.
+    /// Returns the value of a header field, by its lower-case name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-/// Sends a request such as `GET gateway.remote.com/v1/identity/current`, with these header fields and this body.
+/// Sends a request such as `GET gateway.remote.com/v1/identity/current` with header fields and a body.
 pub(crate) async fn send(upstream: &StandInServer, request: &str, fields: &[(&str, &str)], body: &str) -> RawResponse {
     let (method, address) = request.split_once(' ').expect("a method and an address");
     let (host, path) = address.split_at(address.find('/').expect("a path"));

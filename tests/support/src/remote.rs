@@ -1,4 +1,4 @@
-//! Remote's API as a stand-in: two environments at one socket, told apart by the host, and one company in both.
+//! A stand-in for Remote's API: two environments on one socket, distinguished by the host, with one company in both.
 
 mod employments;
 #[cfg(test)]
@@ -14,27 +14,27 @@ use crate::{
     stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
-/// Where a token that starts with `ra_live_` is good.
+/// The host for tokens that start with `ra_live_`.
 pub const PRODUCTION: &str = "gateway.remote.com";
 
-/// Where a token that starts with `ra_test_` is good.
+/// The host for tokens that start with `ra_test_`.
 pub const SANDBOX: &str = "gateway.remote-sandbox.com";
 
 /// The company's id.
 pub const COMPANY_ID: &str = "3f1c9a52-6d0e-4b7a-9c55-0a41ce7e1d20";
 
-/// Requests of one minute, as Remote counted them in 2026.
+/// Maximum number of requests in one minute, as Remote counted them in 2026.
 const REQUESTS: u32 = 300;
 
-/// A running stand-in of Remote with one company of 300 employments and no token.
+/// A running stand-in for Remote with one company of 300 employments and no token.
 pub type Remote = ProviderStandIn<RemoteState>;
 
-/// What Remote knows of the company.
+/// The state of the company at Remote.
 #[derive(Debug)]
 pub struct RemoteState {
     tokens: HashMap<String, RemoteToken>,
     status: String,
-    /// Whether a company's own token is shown the company, of which the reference says nothing.
+    /// Whether the company's own token can read the company. Remote's reference does not say.
     is_shown: bool,
     employments: Vec<Value>,
     requests_left: u32,
@@ -43,56 +43,56 @@ pub struct RemoteState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RemoteToken {
-    /// A company's own.
+    /// A token of the company itself.
     Company,
-    /// A partner's client, which has no company.
+    /// A token of a partner's client, which has no company.
     Client,
     Revoked,
 }
 
-/// How Remote says how long to wait.
+/// How a 429 says how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitHint {
-    /// In milliseconds by `x-ratelimit-reset`, without `Retry-After`.
+    /// In `x-ratelimit-reset` in milliseconds, without `Retry-After`.
     Milliseconds(u32),
-    /// In seconds by `Retry-After` alone.
+    /// In `Retry-After` in seconds.
     RetryAfter(u32),
-    /// Not at all.
+    /// Nowhere.
     Unsaid,
 }
 
 impl Remote {
-    /// Knows a company's token, or brings it back to life.
+    /// Adds or restores a token of the company.
     pub fn token(&self, token: &str) -> &Self {
         self.know_token(token, RemoteToken::Company)
     }
 
-    /// Knows the token of a partner's client credentials.
+    /// Adds a token of a partner's client credentials.
     pub fn client_token(&self, token: &str) -> &Self {
         self.know_token(token, RemoteToken::Client)
     }
 
-    /// Makes a token dead, as if an administrator had revoked it.
+    /// Revokes a token, as an administrator would.
     pub fn revoke(&self, token: &str) -> &Self {
         self.know_token(token, RemoteToken::Revoked)
     }
 
-    /// Sets what Remote calls the company's status: `pending`, `review`, `active` or `archived`.
+    /// Sets the company's status: `pending`, `review`, `active` or `archived`.
     pub fn status(&self, status: &str) -> &Self {
         self.update(|company| status.clone_into(&mut company.status))
     }
 
-    /// Refuses to show the company to its own token.
+    /// Forbids the company's own token to read the company.
     pub fn hide_company(&self) -> &Self {
         self.update(|company| company.is_shown = false)
     }
 
-    /// Answers so many requests more, and then 429.
+    /// Answers this many more requests, then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
         self.update(|company| company.requests_left = requests)
     }
 
-    /// Says in this way how long to wait.
+    /// Sets how a 429 says how long to wait.
     pub fn wait(&self, wait: WaitHint) -> &Self {
         self.update(|company| company.wait = wait)
     }
@@ -191,7 +191,7 @@ impl RemoteState {
     }
 }
 
-/// Who the client of a partner is.
+/// The identity of a partner's client.
 fn integration() -> Value {
     json!({
         "client_id": "1pws9iw986yq1ec57h159q29l",

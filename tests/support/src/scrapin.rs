@@ -1,4 +1,4 @@
-//! Scrapin's API as a stand-in: a workspace's quotas, and its change alerts, which may be there or gone.
+//! A stand-in for Scrapin's API: a workspace's quotas, and change alerts, which may be unavailable.
 
 #[cfg(test)]
 mod tests;
@@ -15,18 +15,18 @@ use crate::{
 /// The API's only host.
 pub const HOST: &str = "api.scrapin.io";
 
-/// Credits of a workspace from the start; Scrapin counts in halves.
+/// Credits of a workspace at the start. Scrapin counts in halves.
 pub const CREDITS: f64 = 8_766.5;
 
 const REQUESTS: u32 = 500;
 
-/// A running stand-in of Scrapin with one workspace, no key and no alerts set.
+/// A running stand-in for Scrapin with one workspace, no key and no alerts.
 pub type Scrapin = ProviderStandIn<ScrapinState>;
 
-/// What Scrapin knows.
+/// The state of Scrapin.
 #[derive(Debug)]
 pub struct ScrapinState {
-    /// Each key, and whether it lives.
+    /// Each key and whether it is valid.
     keys: HashMap<String, bool>,
     credits: f64,
     quotas: QuotasResponse,
@@ -35,26 +35,26 @@ pub struct ScrapinState {
     requests_left: u32,
 }
 
-/// How the quotas answer a good key.
+/// How the quotas route responds to a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuotasResponse {
-    /// As since January 2026.
+    /// In the format since January 2026.
     New,
-    /// As before.
+    /// In the format before 2026.
     Old,
-    /// With 401, as they once did to keys that were good everywhere else.
+    /// With 401, as it once did for keys that every other route accepted.
     Refused,
-    /// With 402, as everything does that costs credits when there are none.
+    /// With 402, as routes do that cost credits when none are left.
     Unpaid,
 }
 
-/// Whether there are change alerts, which the documentation no longer has.
+/// Whether change alerts are available. The documentation no longer describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertsApi {
     There,
     /// 404 with a web page.
     NoRoute,
-    /// 410.
+    /// 410 Gone.
     Gone,
 }
 
@@ -65,47 +65,47 @@ struct Alert {
 }
 
 impl Scrapin {
-    /// Knows a key, or brings it back to life.
+    /// Adds or restores a key.
     pub fn token(&self, key: &str) -> &Self {
         self.update(|workspace| {
             workspace.keys.insert(key.to_owned(), true);
         })
     }
 
-    /// Makes a key dead, as if it had been deleted.
+    /// Revokes a key, as if it were deleted.
     pub fn revoke(&self, key: &str) -> &Self {
         self.update(|workspace| {
             workspace.keys.insert(key.to_owned(), false);
         })
     }
 
-    /// Leaves so many credits.
+    /// Sets the remaining credits.
     pub fn credits(&self, credits: f64) -> &Self {
         self.update(|workspace| workspace.credits = credits)
     }
 
-    /// Answers for quotas in this way.
+    /// Sets how the quotas route responds.
     pub fn quotas(&self, quotas: QuotasResponse) -> &Self {
         self.update(|workspace| workspace.quotas = quotas)
     }
 
-    /// Has change alerts, or has them no more.
+    /// Sets whether change alerts are available.
     pub fn alerts(&self, alerts: AlertsApi) -> &Self {
         self.update(|workspace| workspace.alerts = alerts)
     }
 
-    /// Answers so many requests more, and then 429.
+    /// Answers this many more requests, then 429.
     pub fn requests_left(&self, requests: u32) -> &Self {
         self.update(|workspace| workspace.requests_left = requests)
     }
 
-    /// Sends alerts to an address, as if somebody had set it before.
+    /// Sends alerts to an address, as if they had been set up earlier.
     pub fn send_alerts_to(&self, url: &str) -> &Self {
         let alert = Alert { url: url.to_owned(), status: "active".to_owned() };
         self.update(|workspace| workspace.alert = Some(alert))
     }
 
-    /// Where alerts go; none where they are off or were never set.
+    /// Returns where alerts are sent; `None` if they are off or were never set.
     #[must_use]
     pub fn alert_url(&self) -> Option<String> {
         self.lock().alert.clone().filter(|alert| alert.status == "active").map(|alert| alert.url)
@@ -141,7 +141,7 @@ impl ScrapinState {
         }
         let query = request.query_pairs();
         let in_query = query.iter().find(|(name, _)| name == "apikey").map(|(_, key)| key.as_str());
-        // The alerts do not look at the header.
+        // The alert routes ignore the header.
         let in_header = request.header("x-api-key").filter(|_| !is_about_alerts);
         let key = in_header.or(in_query).ok_or_else(|| refused(400, TROUBLE, "The API Key is missing"))?;
         if self.keys.get(key) != Some(&true) {
@@ -206,7 +206,7 @@ impl Alert {
     }
 }
 
-/// What Scrapin calls many a failure.
+/// The title of many of Scrapin's errors.
 const TROUBLE: &str = "An error has occurred 🚒";
 
 fn refused(status: u16, title: &str, message: &str) -> StandInResponse {

@@ -1,4 +1,4 @@
-//! Slack's Web API as a stand-in: forms by `POST`, a bearer token for each workspace, 200 for nearly every failure.
+//! A stand-in for Slack's Web API: forms by `POST`, one bearer token per workspace, 200 for nearly every failure.
 
 mod members;
 #[cfg(test)]
@@ -22,21 +22,21 @@ use crate::{
     stand_in_server::{ReceivedRequest, StandInResponse, StandInServer},
 };
 
-/// The workspace.
+/// The workspace's id.
 pub const TEAM: &str = "T0ACME001";
 
-/// The public channel that the app is in, there from the start.
+/// The public channel that exists from the start. The app is a member.
 pub const CHANNEL: &str = "C0GENERAL";
 
-/// The scopes of a token that lacks none.
+/// All scopes that the plugin needs.
 pub const SCOPES: [&str; 4] = ["channels:read", "groups:read", "users:read", "users:read.email"];
 
-/// Members of a page that is made for load.
+/// Members in a prepared page.
 const LOAD_PAGE: usize = 200;
 
-/// A running stand-in of Slack with one workspace, one channel and no token.
+/// A running stand-in for Slack with one workspace, one channel and no token.
 ///
-/// Each setting gives the stand-in back, so that they chain; all work while it runs.
+/// Each setting returns the stand-in, so that calls chain. Settings take effect immediately.
 #[derive(Debug)]
 pub struct Slack {
     upstream: StandInServer,
@@ -48,16 +48,16 @@ struct SlackState {
     tokens: HashMap<String, SlackToken>,
     channels: HashMap<String, SlackChannel>,
     members: Vec<Value>,
-    /// The body of every `users.list` while this is made for load.
+    /// The body of every `users.list` while a prepared page is served.
     load: Option<StandInResponse>,
-    /// How many members there are, where they are made when they are asked for.
+    /// The number of generated members, if members are generated on request.
     generated: Option<usize>,
 }
 
 #[derive(Debug)]
 struct SlackToken {
     scopes: Vec<String>,
-    /// Slack's word for why it is dead.
+    /// Slack's error code if the token is not valid.
     dead: Option<&'static str>,
 }
 
@@ -75,10 +75,10 @@ impl Slack {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port on loopback")
     }
 
-    /// Starts on an address.
+    /// Starts on the given address.
     ///
     /// # Errors
-    /// The address is taken or is none of this machine.
+    /// If the address is in use or does not belong to this machine.
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         let workspace = Arc::new(Mutex::new(SlackState {
             tokens: HashMap::new(),
@@ -97,62 +97,62 @@ impl Slack {
         Ok(slack)
     }
 
-    /// Knows a token with every scope, or brings it back to life.
+    /// Adds or restores a token with every scope.
     pub fn token(&self, token: &str) -> &Self {
         self.token_with(token, &SCOPES)
     }
 
-    /// Knows a token with these scopes and no other.
+    /// Adds a token with exactly these scopes.
     pub fn token_with(&self, token: &str, scopes: &[&str]) -> &Self {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self.workspace().tokens.insert(token.to_owned(), SlackToken { scopes, dead: None });
         self
     }
 
-    /// Makes a token dead, as if an administrator had removed the app: `token_revoked`.
+    /// Revokes a token, as if an administrator had removed the app: `token_revoked`.
     pub fn revoke(&self, token: &str) -> &Self {
         self.kill(token, "token_revoked")
     }
 
-    /// Makes a token dead for another reason in Slack's words, such as `account_inactive` or `token_expired`.
+    /// Invalidates a token with another of Slack's error codes, such as `account_inactive` or `token_expired`.
     pub fn kill(&self, token: &str, word: &'static str) -> &Self {
         self.workspace().tokens.entry(token.to_owned()).or_insert(SlackToken { scopes: Vec::new(), dead: None }).dead =
             Some(word);
         self
     }
 
-    /// Whether a token is known and alive.
+    /// Returns whether a token exists and is valid.
     #[must_use]
     pub fn is_alive(&self, token: &str) -> bool {
         self.workspace().tokens.get(token).is_some_and(|token| token.dead.is_none())
     }
 
-    /// Has a public channel that the app is in.
+    /// Adds a public channel that the app is in.
     pub fn channel(&self, id: &str, name: &str) -> &Self {
         self.put(id, SlackChannel { name: name.to_owned(), is_private: false, is_archived: false, is_member: true })
     }
 
-    /// Has a private channel that the app is not in: it is answered like one that does not exist.
+    /// Adds a private channel that the app is not in. Slack answers as if it did not exist.
     pub fn private_channel(&self, id: &str, name: &str) -> &Self {
         self.put(id, SlackChannel { name: name.to_owned(), is_private: true, is_archived: false, is_member: false })
     }
 
-    /// Takes the app into a channel.
+    /// Adds the app to a channel.
     pub fn join(&self, id: &str) -> &Self {
         self.change(id, |channel| channel.is_member = true)
     }
 
-    /// Takes the app out of a channel.
+    /// Removes the app from a channel.
     pub fn leave(&self, id: &str) -> &Self {
         self.change(id, |channel| channel.is_member = false)
     }
 
-    /// Archives a channel; it is still answered.
+    /// Archives a channel; Slack still returns it.
     pub fn archive_channel(&self, id: &str) -> &Self {
         self.change(id, |channel| channel.is_archived = true)
     }
 
-    /// Answers every `users.list` of a living token with the same 200 members, about 140 KB, made once.
+    /// Answers every `users.list` of a valid token with the same 200 members, about 140 KB, prepared once.
     pub fn serve_prepared_page(&self) -> &Self {
         let mut workspace = self.workspace();
         let page = json!({
@@ -166,7 +166,7 @@ impl Slack {
         self
     }
 
-    /// Has so many members instead of its own, each made when it is asked for; see [`people::generated_employee`].
+    /// Serves this many generated members instead of the fixed ones; see [`people::generated_employee`].
     ///
     /// [`people::generated_employee`]: crate::people::of_a_crowd
     pub fn serve_generated_members(&self, members: usize) -> &Self {
@@ -201,7 +201,7 @@ fn locked(workspace: &Mutex<SlackState>) -> MutexGuard<'_, SlackState> {
     workspace.lock().expect("no panic while the workspace is held")
 }
 
-/// A call that Slack refuses: its word, and the scope that was needed where one was.
+/// An error code of Slack, and the missing scope if there is one.
 struct MethodError(&'static str, Option<&'static str>);
 
 impl SlackState {
@@ -309,7 +309,7 @@ impl SlackState {
         let mut page = self.members[start..end].to_vec();
         let shows_email = self.tokens[token].scopes.iter().any(|scope| scope == "users:read.email");
         if !shows_email {
-            // Left out without a word.
+            // Slack omits it silently.
             for member in &mut page {
                 member["profile"].as_object_mut().map(|profile| profile.remove("email"));
             }
@@ -321,7 +321,7 @@ impl SlackState {
     }
 }
 
-/// A page of a crowd; its cursor is the number of the first member.
+/// Returns a page of generated members. Its cursor is the number of the first member.
 fn generated_page(members: usize, limit: Option<&str>, after: Option<&str>) -> Result<Value, MethodError> {
     let limit: usize = limit.unwrap_or("200").parse().map_err(|_| MethodError("invalid_limit", None))?;
     let start: usize = after.unwrap_or("1").parse().map_err(|_| MethodError("invalid_cursor", None))?;
@@ -333,7 +333,7 @@ fn generated_page(members: usize, limit: Option<&str>, after: Option<&str>) -> R
     }))
 }
 
-/// The cursor at which a page starts; nine letters of an id make it end in `=`.
+/// Returns the cursor at which a page starts. With ids of nine characters it ends in `=`.
 fn cursor(member: &Value) -> String {
     STANDARD.encode(format!("user:{}", member["id"].as_str().unwrap_or_default()))
 }

@@ -1,4 +1,4 @@
-//! What every provider's stand-in is: a socket, and behind it all that the provider knows. It knows no provider.
+//! The frame of every provider's stand-in: a server and the provider's state. It knows no provider itself.
 
 use std::{
     fmt, io,
@@ -9,13 +9,13 @@ use std::{
 
 use crate::stand_in_server::{ReceivedRequest, StandInResponse, StandInServer};
 
-/// What a provider knows, and how it answers from it.
+/// The state of a provider, and how it responds.
 pub trait StandInState: Default + Send + 'static {
-    /// Answers one request, to whichever of the provider's hosts.
+    /// Responds to one request for any of the provider's hosts.
     fn answer(&mut self, request: &ReceivedRequest) -> StandInResponse;
 }
 
-/// A running stand-in of a provider, whose settings work while it runs; it fails as an [`StandInServer`] does.
+/// A running stand-in for a provider. Settings take effect immediately; failures work as for [`StandInServer`].
 pub struct ProviderStandIn<P> {
     upstream: StandInServer,
     provider: Arc<Mutex<P>>,
@@ -27,10 +27,10 @@ impl<P: StandInState> ProviderStandIn<P> {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port on loopback")
     }
 
-    /// Starts on an address.
+    /// Starts on the given address.
     ///
     /// # Errors
-    /// The address is taken or is none of this machine.
+    /// If the address is in use or does not belong to this machine.
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         let provider = Arc::new(Mutex::new(P::default()));
         let shared = Arc::clone(&provider);
@@ -38,12 +38,12 @@ impl<P: StandInState> ProviderStandIn<P> {
         Ok(Self { upstream, provider })
     }
 
-    /// What the provider knows, held until the guard goes.
+    /// Locks the provider's state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, P> {
         locked(&self.provider)
     }
 
-    /// Changes what the provider knows, and gives the stand-in back, so that settings chain.
+    /// Changes the provider's state and returns the stand-in, so that settings chain.
     pub(crate) fn update(&self, change: impl FnOnce(&mut P)) -> &Self {
         change(&mut self.lock());
         self

@@ -1,6 +1,6 @@
-//! A stand-in of a provider at the socket: answers by a function, remembers what it was asked, fails when told to.
+//! An HTTP server that stands in for a provider: responds with a function, records requests, and fails on demand.
 //!
-//! HTTP/1.1 is spoken by hand: half of the failures lie below what a server library would let out.
+//! HTTP/1.1 is implemented by hand, because a server library would not allow half of the failures.
 
 mod echo;
 mod failure;
@@ -31,10 +31,10 @@ pub use self::{
     message::{ReceivedRequest, StandInResponse},
 };
 
-/// Requests that are remembered; older ones are forgotten, so that a load test does not fill the memory.
+/// Maximum number of recorded requests. Older ones are dropped, so that a load test does not fill the memory.
 const REMEMBERED: usize = 10_000;
 
-/// A running stand-in. It stops, with all its connections, when it is dropped.
+/// A running server. Dropping it closes all its sockets.
 pub struct StandInServer {
     address: SocketAddr,
     shared: Arc<ServerShared>,
@@ -55,9 +55,9 @@ struct ServerState {
 }
 
 struct FailureRule {
-    /// The path that fails; any where none is named.
+    /// The path that fails; `None` for every path.
     path: Option<String>,
-    /// How many requests are still to fail; all where none is named.
+    /// How many more requests fail; `None` for all.
     left: Option<usize>,
     fail: Failure,
 }
@@ -68,10 +68,10 @@ impl StandInServer {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), answer).await.expect("a free port on loopback")
     }
 
-    /// Starts on an address.
+    /// Starts on the given address.
     ///
     /// # Errors
-    /// The address is taken or is none of this machine.
+    /// If the address is in use or does not belong to this machine.
     pub async fn start_at(
         address: SocketAddr,
         answer: impl Fn(&ReceivedRequest) -> StandInResponse + Send + Sync + 'static,
@@ -87,68 +87,68 @@ impl StandInServer {
         Ok(Self { address, shared, task })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens as an origin: `http://127.0.0.1:PORT`.
+    /// Returns its origin: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The line of `JACKFIELD_EGRESS_REROUTE` that leads a host's requests here.
+    /// Returns the entry of `JACKFIELD_EGRESS_REROUTE` that sends a host's requests here.
     #[must_use]
     pub fn reroute(&self, host: &str) -> String {
         format!("{host}={}", self.url())
     }
 
-    /// What it was asked so far, the failed requests too, oldest first; the last 10,000.
+    /// Returns the last 10,000 requests, oldest first, including failed ones.
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state().requests.iter().cloned().collect()
     }
 
-    /// What it was asked so far at one path.
+    /// Returns the recorded requests to one path.
     #[must_use]
     pub fn requests_to(&self, path: &str) -> Vec<ReceivedRequest> {
         self.state().requests.iter().filter(|request| request.path == path).cloned().collect()
     }
 
-    /// Forgets what it was asked so far.
+    /// Clears the recorded requests.
     pub fn clear_requests(&self) {
         self.state().requests.clear();
     }
 
-    /// How many connections were opened to it.
+    /// Returns how many sockets were opened to it.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// Waits so long before each answer.
+    /// Sets how long each response is delayed.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
     }
 
-    /// Fails every request until [`StandInServer::mend`].
+    /// Fails every request until [`StandInServer::recover`].
     pub fn fail(&self, fail: Failure) {
         self.add(FailureRule { path: None, left: None, fail });
     }
 
-    /// Fails the next `requests` requests; further ones succeed again. A later call is used up after an earlier one.
+    /// Fails the next `requests` requests, then succeeds again. Several calls take effect one after the other.
     pub fn fail_next(&self, requests: usize, fail: Failure) {
         self.add(FailureRule { path: None, left: Some(requests), fail });
     }
 
-    /// Fails every request to one path until [`StandInServer::mend`].
+    /// Fails every request to one path until [`StandInServer::recover`].
     pub fn fail_at(&self, path: &str, fail: Failure) {
         self.add(FailureRule { path: Some(path.to_owned()), left: None, fail });
     }
 
-    /// Fails no more.
+    /// Removes all failures.
     pub fn recover(&self) {
         self.state().rules.clear();
     }
@@ -179,7 +179,7 @@ impl ServerShared {
         self.state.lock().expect("no panic while the stand-in's state is held")
     }
 
-    /// Remembers a request and says how it fails, if it does, and how long its answer takes.
+    /// Records a request. Returns its failure, if any, and the delay of its response.
     fn note(&self, request: &ReceivedRequest) -> (Option<Failure>, Duration) {
         let mut state = self.state();
         if state.requests.len() == REMEMBERED {
@@ -200,7 +200,7 @@ impl ServerShared {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<ServerShared>) {
-    // Dropped with this task, and every connection with it.
+    // Dropping this task closes every socket.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::Relaxed);
@@ -209,7 +209,7 @@ async fn accept(listener: TcpListener, shared: Arc<ServerShared>) {
     }
 }
 
-/// Serves one connection until either side closes it. How it ended is told by what the client saw.
+/// Serves one socket until either side closes it. Errors are not reported, because the client sees them.
 async fn serve(mut stream: TcpStream, shared: Arc<ServerShared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::new();

@@ -1,4 +1,4 @@
-//! A component that faults again and again is paused, says so, and is tried again after growing waits.
+//! A plugin that keeps faulting is paused, says so, and is retried after growing waits.
 
 use jackfield_test_support::{app::TestApp, hostile, marked};
 use jiff::SignedDuration;

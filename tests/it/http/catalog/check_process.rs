@@ -1,4 +1,4 @@
-//! Components that are dear to compile, checked by the program in a child: refused, and the service answers meanwhile.
+//! Components that are expensive to compile, checked in a child process: rejected, while the service keeps responding.
 
 use std::{
     path::PathBuf,
@@ -43,7 +43,7 @@ fn the_check_process_confines_itself_before_it_reads_input() {
     child.wait().expect("it ended");
 }
 
-/// The program that was built beside the tests.
+/// Returns the path of the program that was built for the tests.
 fn program() -> PathBuf {
     std::env::var_os("JACKFIELD_BIN")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/jackfield")), PathBuf::from)

@@ -1,4 +1,4 @@
-//! The plugins' folder while the service runs: what appears, changes, is no file, and goes away.
+//! The plugins folder while the service runs: new, changed, invalid and removed files.
 
 use std::{
     fs,
@@ -59,7 +59,7 @@ async fn a_file_replaced_after_it_was_shown_is_not_approved() {
     let beside = app.plugins().join("made.part");
     fs::write(&beside, wants_more("1.0.0")).expect("written beside");
     fs::rename(&beside, &file).expect("swapped");
-    // What was read is what is approved: the file of this moment plays no part in it.
+    // The bytes that were read are approved, not those currently in the file.
     let early = approve(&app, "made", shown.as_str().expect("a digest")).await;
     assert!([200, 409].contains(&early.status), "{}", early.text);
     if early.status == 200 {
@@ -137,7 +137,7 @@ async fn a_world_writable_folder_is_not_read() {
             break;
         }
         assert!(std::time::Instant::now() < deadline, "{list}");
-        // Between two tries; what is waited for is the answer above.
+        // Between two attempts; the response above is what the test waits for.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     fs::set_permissions(app.plugins(), fs::Permissions::from_mode(0o755)).expect("closed");

@@ -1,4 +1,4 @@
-//! Ids, titles and labels that are made to be taken for others.
+//! Ids, titles and labels that imitate others.
 
 use jackfield_test_support::app::digest;
 use serde_json::json;

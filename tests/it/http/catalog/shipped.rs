@@ -1,5 +1,5 @@
-//! What was built with the program: approved by itself, replaced by what a newer program brings, and no stronger than an
-//! Executive's word.
+//! Plugins shipped with the program: approved automatically, replaced by newer shipped versions, and overridden by an
+//! Executive's decision.
 
 use jackfield_sandbox::Trust;
 use jackfield_test_support::app::{TestApp, digest};
@@ -11,7 +11,7 @@ fn shipping(version: &str) -> Trust {
     Trust::Shipped([("made".to_owned(), digest(&made(version)))].into())
 }
 
-/// Stops the service, puts another version into the folder, and starts a program that ships that one.
+/// Stops the service, puts another version into the folder, and starts a program that ships that version.
 async fn upgraded(mut app: TestApp, version: &str) -> TestApp {
     app.stop().await;
     std::fs::write(app.plugins().join("made.wasm"), made(version)).expect("replaced");

@@ -1,4 +1,4 @@
-//! Components that a trusted key signed, while the service runs: what the signature approves, and what it does not.
+//! Plugins signed by a trusted key while the service runs: what a signature approves, and what it does not.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{PROVIDERS, approve, connect, entry, made, serves, until, wants_more};
 
-/// A service that trusts one key for the made provider and its one host.
+/// A service that trusts one key for the generated plugin and its host.
 async fn start_with_trusted_key() -> (TestApp, KeyPair) {
     let pair = KeyPair::generate_unencrypted_keypair().expect("a pair");
     let text = format!(
@@ -24,7 +24,7 @@ async fn start_with_trusted_key() -> (TestApp, KeyPair) {
     (app, pair)
 }
 
-/// Puts a version into the folder with its signature, the signature first.
+/// Writes a version and its signature into the folder, the signature first.
 fn drop_in(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
     sign(app, pair, bytes);
     let (beside, file) = (app.plugins().join("made.part"), app.plugins().join("made.wasm"));
@@ -81,7 +81,7 @@ async fn a_plugin_beyond_its_key_permissions_or_with_a_bad_signature_does_not_ru
     let _ = app.get(PROVIDERS).await.ok();
 }
 
-/// Sends a component in with the signature of some bytes.
+/// Uploads a component with a signature of some bytes.
 async fn send_in(app: &TestApp, pair: &KeyPair, bytes: Vec<u8>, signed: &[u8]) -> TestResponse {
     let signature = minisign::sign(None, &pair.sk, signed, None, None).expect("a signature").into_string();
     app.send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, |request| {

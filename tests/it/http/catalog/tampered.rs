@@ -1,11 +1,11 @@
-//! A database that somebody edited by hand: what was not decided through the service does not run, and is named.
+//! A database edited by hand: a decision that was not made through the service is not applied, and is reported.
 
 use jackfield_test_support::app::{TestApp, digest};
 use serde_json::json;
 
 use super::{added, approve, connect, empty, entry, made, serves, wants_more};
 
-/// A service with two versions, the second of which serves; then edited, and started again.
+/// A service with two versions, of which the second serves; its database is edited, and it starts again.
 async fn edited(sql: &'static str) -> TestApp {
     let mut app = empty().await;
     for version in ["1.0.0", "2.0.0"] {
@@ -40,7 +40,7 @@ async fn an_edited_approval_is_ignored_and_reported() {
         let why = broken["reason"].as_str().expect("a reason");
         assert!(why.contains("changed by hand, in the row of "), "{sql}: {why}");
         let _ = app.get(&format!("{}/users", super::MADE)).await.problem(502, "plugin_fault");
-        // What can be looked at can be approved anew, and that mends it.
+        // A plugin that is listed can be approved again, which fixes it.
         let waiting = &broken["waiting"][0];
         assert_eq!(waiting["version"], "3.0.0", "{sql}: {broken}");
         let _ = approve(&app, "made", waiting["digest"].as_str().expect("a digest")).await.ok();
@@ -59,7 +59,7 @@ async fn edited_bytes_of_an_approved_component_do_not_run() {
         let broken = entry(&app, "made").await;
         assert_eq!(broken["state"], "broken", "{sql}: {broken}");
         assert!(broken["reason"].as_str().is_some_and(|why| why.contains("bytes")), "{sql}: {broken}");
-        // The version before is whole, and one goes back to it.
+        // The previous version is intact, so a rollback to it works.
         let _ = super::decide(&app, "made", "rollback").await.ok();
         assert_eq!(serves(&app).await, "1.0.0");
     }

@@ -1,4 +1,4 @@
-//! A version that is approved while another answers: what began on the old one ends on it.
+//! A version approved during a call: the call ends on the version it began with.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -43,7 +43,7 @@ async fn a_call_ends_on_the_version_it_began_with() {
     });
     added(&app, second.clone()).await;
 
-    // Long enough that the new version serves before the old one has its answer.
+    // Long enough for the new version to serve before the old one receives its response.
     upstream.set_latency(Duration::from_millis(1_500));
     let (begun, path) = (std::time::Instant::now(), format!("{ACME}/users"));
     let in_flight = async { (app.get(&path).await.ok(), begun.elapsed()) };

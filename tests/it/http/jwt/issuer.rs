@@ -1,6 +1,6 @@
-//! The stand-in of an identity provider: signing keys, the set of the public ones, and tokens, well made or not.
+//! A stand-in for an identity provider: signing keys, the set of public keys, and valid or invalid tokens.
 //!
-//! It signs by `ring` alone, so that a mistake of the crate that checks is not made twice.
+//! It signs with `ring` only, so that it does not share a mistake with the crate that verifies.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 pub(in crate::http) const HOST: &str = "id.example.com";
 pub(in crate::http) const ISSUER: &str = "https://id.example.com/acme";
 pub(in crate::http) const AUDIENCE: &str = "jackfield";
-/// Where the keys are, as the service is told.
+/// The URL of the keys in the service's settings.
 pub(in crate::http) const JWKS: &str = "https://id.example.com/acme/keys";
 
-/// An RSA key for tests alone: `ring` makes none.
+/// An RSA key for tests only, because `ring` cannot generate one.
 const RSA: &[u8] = include_bytes!("../../../data/rsa-test-key.der");
 
 /// A running identity provider.
@@ -46,12 +46,12 @@ impl Issuer {
         Self { upstream, published }
     }
 
-    /// Publishes these keys and no others.
+    /// Publishes exactly these keys.
     pub(in crate::http) fn publish(&self, keys: Vec<Value>) {
         *self.published.lock().expect("the keys") = keys;
     }
 
-    /// How often its keys were asked for.
+    /// Returns how often the keys were requested.
     pub(in crate::http) fn fetches(&self) -> usize {
         self.upstream.requests_to("/acme/keys").len()
     }
@@ -97,7 +97,7 @@ impl SigningKey {
         Self { id: id.to_owned(), pair: AnyKeyPair::Ed25519(pair) }
     }
 
-    /// The public key as it stands in the set.
+    /// Returns the public key as a member of the key set.
     pub(in crate::http) fn jwk(&self) -> Value {
         let id = &self.id;
         let point = |curve: &str, point: &[u8]| {
@@ -117,12 +117,12 @@ impl SigningKey {
         }
     }
 
-    /// A well-made token.
+    /// Signs a valid token.
     pub(in crate::http) fn token(&self, algorithm: &str, claims: &Value) -> String {
         self.token_with(algorithm, &json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
     }
 
-    /// A token with a header of the test's own, signed by this algorithm whatever the header says.
+    /// Signs a token with a custom header and this algorithm, whatever the header says.
     pub(in crate::http) fn token_with(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         assemble(header, claims, |message| self.sign(algorithm, message))
     }
@@ -152,13 +152,13 @@ impl SigningKey {
     }
 }
 
-/// A token whose signature is a MAC under any bytes at all.
+/// Returns a token whose signature is a MAC under arbitrary bytes.
 pub(in crate::http) fn mac_token(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     assemble(header, claims, |message| hmac::sign(&key, message).as_ref().to_vec())
 }
 
-/// Puts a token together.
+/// Assembles a token.
 pub(in crate::http) fn assemble(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let message = format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(claims.to_string().as_bytes()));
     let signature = base64url(&sign(message.as_bytes()));

@@ -1,4 +1,4 @@
-//! One token for each way to be wrong (T52): none makes anybody a caller.
+//! One token for every way to be invalid (T52); all of them are rejected.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_test_support::app::TestApp;
@@ -10,10 +10,10 @@ use super::{
     started,
 };
 
-/// Failed tries below the bound of one address, with some to spare.
+/// Failed attempts below the limit per address, with some to spare.
 const TRIES: usize = 15;
 
-/// The keys of these tests: three that are published, and one that is not.
+/// The keys of these tests: three published ones, and one that is not published.
 struct TestKeys {
     rsa: SigningKey,
     p256: SigningKey,
@@ -27,7 +27,7 @@ impl TestKeys {
             rsa: SigningKey::rsa("rsa"),
             p256: SigningKey::p256("p256"),
             ed25519: SigningKey::ed25519("ed25519"),
-            // Its id is that of a published key.
+            // It has the id of a published key.
             stranger: SigningKey::ed25519("ed25519"),
         }
     }
@@ -37,7 +37,7 @@ impl TestKeys {
     }
 }
 
-/// Asks with each token, and expects that the same answer is given to all of them.
+/// Sends a request with each token and expects the same response for all of them.
 async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(String, String)>) {
     let mut app = started(issuer).await;
     let count = make(&app).len();
@@ -127,7 +127,7 @@ async fn a_token_with_a_wrong_header_is_rejected() {
         ];
         let signed_by_a_published_key =
             headers.iter().map(|header| (header.to_string(), keys.ed25519.token_with("EdDSA", header, &claims)));
-        // A key that the token brings along, or says where to fetch, is nobody's.
+        // A key in the token, or at a URL in the token, is not trusted.
         let jwk = keys.stranger.jwk();
         let brought = [
             json!({ "alg": "EdDSA", "kid": "ed25519", "jwk": jwk }),
@@ -156,7 +156,7 @@ async fn a_token_without_a_valid_signature_is_rejected() {
         let [head, payload, signature] = parts[..] else { panic!("three parts") };
         let forged = base64url(claims.to_string().replace("ada", "eve").as_bytes());
         let unsigned = |algorithm: &str| assemble(&json!({ "alg": algorithm, "kid": "rsa" }), &claims, |_| Vec::new());
-        // The public key as the secret of a MAC, in each form in which a library may hold it.
+        // The public key as the secret of a MAC, in every form in which a library may use it.
         let jwk = keys.rsa.jwk();
         let modulus = jwk["n"].as_str().expect("a modulus").to_owned();
         let by_mac = |secret: &[u8]| mac_token(&json!({ "alg": "HS256", "kid": "rsa" }), &claims, secret);
@@ -216,7 +216,7 @@ async fn a_key_that_is_not_for_signatures_verifies_none() {
         for_encryption,
         json!({ "kty": "oct", "kid": "shared", "alg": "HS256", "k": base64url(secret) }),
         json!({ "kty": "AKP", "kid": "unheard-of", "pub": "AQ" }),
-        // What can be used stands last: nothing before it spoils it.
+        // The usable key comes last, so that the keys before it must not prevent its use.
         ed25519.jwk(),
     ];
     issuer.publish(published);

@@ -1,4 +1,4 @@
-//! The issuer that a provider names in its redirect (RFC 9207): a mix-up of providers shows before the code is sent.
+//! The issuer in the redirect (RFC 9207): a mix-up of providers is detected before the code is sent.
 
 use http::Method;
 use jackfield_test_support::{
@@ -13,7 +13,7 @@ use super::text;
 const MADE: &str = "/api/admin/connections/made";
 const ISSUER: &str = "https://login.example.com";
 
-/// A provider that says which issuer it is, or none.
+/// Builds a provider that declares an issuer, or none.
 fn provider(issuer: Option<&str>) -> Vec<u8> {
     let mut manifest = guests::manifest();
     manifest["fields"] = json!([]);
@@ -36,7 +36,7 @@ fn provider(issuer: Option<&str>) -> Vec<u8> {
     guests::with_manifest(&manifest)
 }
 
-/// A service with that provider, and its token endpoint, which takes any code.
+/// Starts a service with that provider and a token endpoint that accepts any code.
 async fn started(issuer: Option<&str>) -> (TestApp, StandInServer) {
     let token = marked::secret("at");
     let upstream = StandInServer::start(move |_| {
@@ -52,7 +52,7 @@ async fn started(issuer: Option<&str>) -> (TestApp, StandInServer) {
     (app, upstream)
 }
 
-/// Begins a flow and comes back with a code, its state, and these.
+/// Starts a flow and returns with a code, its state, and these parameters.
 async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::TestResponse {
     let begun = app.get(&format!("{MADE}/auth-url")).await.ok();
     let url = text(&begun, "url");

@@ -1,4 +1,4 @@
-//! The stand-in of an identity provider that people sign in at: its description, its consent, its token endpoint.
+//! A stand-in for an identity provider where people sign in: discovery document, consent and token endpoint.
 
 use std::{
     collections::HashMap,
@@ -32,17 +32,17 @@ struct OidcStandInState {
     secret: String,
     description: Value,
     keys: Vec<Value>,
-    /// What each code stands for.
+    /// The issued codes.
     grants: HashMap<String, IssuedCode>,
 }
 
 struct IssuedCode {
     challenge: String,
-    /// The id token, made before it is asked for.
+    /// The id token, created in advance.
     token: Option<String>,
 }
 
-/// What a browser is led to the provider with.
+/// The query of an authorization request.
 pub(super) struct AuthorizationQuery {
     pub(super) query: HashMap<String, String>,
 }
@@ -81,7 +81,7 @@ impl OidcStandIn {
                 "jwks_uri": JWKS,
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
-                // What it would do says nothing of what is taken.
+                // The discovery document lists other algorithms, which must not matter.
                 "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
                 "scopes_supported": ["openid", "email", "profile"],
             }),
@@ -115,7 +115,7 @@ impl OidcStandIn {
         lock(&self.state).description[name] = value;
     }
 
-    /// Consents: the code for an id token, or for an answer without one.
+    /// Grants consent: returns the code for an id token, or for a response without one.
     pub(super) fn consent(&self, asked: &AuthorizationQuery, token: Option<String>) -> String {
         let code = marked::secret("code-");
         let challenge = asked.get("code_challenge").to_owned();
@@ -147,7 +147,7 @@ fn token(state: &mut OidcStandInState, request: &ReceivedRequest) -> StandInResp
         return StandInResponse::json(&json!({ "error": "invalid_client" })).status(401);
     }
     let verified = base64url(ring::digest::digest(&ring::digest::SHA256, field("code_verifier").as_bytes()).as_ref());
-    // A code serves once (RFC 6749 §4.1.2).
+    // A code can be redeemed once (RFC 6749 §4.1.2).
     let grant = state.grants.remove(field("code"));
     let grant = grant.filter(|grant| grant.challenge == verified && field("redirect_uri") == REDIRECT);
     let Some(grant) = grant.filter(|_| field("grant_type") == "authorization_code") else {

@@ -1,4 +1,4 @@
-//! Requests that another site's page makes an Executive's browser send: on every route that is no GET.
+//! Requests that a page of another site makes an Executive's browser send, on every route except GET.
 
 use http::Method;
 use jackfield_api as api;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{super::with_slack, AUDIT, SESSION};
 use crate::http::callers::example;
 
-/// What a page of another site can have a browser send, and one that is only old.
+/// Headers that a browser may send from a page of another site, or that old browsers send.
 const FORGED: [(&str, &[(&str, &str)]); 8] = [
     (
         "a form of another site",
@@ -44,7 +44,7 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
     for route in api::route_table().into_iter().filter(|route| route.method != Method::GET) {
         for (what, fields) in FORGED {
             let is_foreign = fields.iter().any(|(name, _)| ["origin", "sec-fetch-site"].contains(name));
-            // To sign in needs no session; a foreign page may not do it all the same.
+            // Signing in needs no session, but a page of another site must not do it either.
             let is_sign_in = route.method == Method::POST && route.path == SESSION;
             let status = if is_sign_in && !is_foreign { 400 } else { 403 };
             let path = example(route.path);

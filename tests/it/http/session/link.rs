@@ -1,4 +1,4 @@
-//! The one-time link: spent by POST alone, once, within 15 minutes.
+//! The one-time link: used only by POST, once, within 15 minutes.
 
 use http::Method;
 use jackfield_core::audit::{Action, Actor};

@@ -1,11 +1,11 @@
-//! Every kind of caller that a test can be.
+//! The kinds of callers in tests.
 
 /// Who sends a test's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestCaller {
-    /// Without a word about who it is.
+    /// No credential.
     Anonymous,
-    /// With a token that never was one.
+    /// A token that was never issued.
     UnknownToken,
     Expired,
     Revoked,
@@ -13,11 +13,11 @@ pub enum TestCaller {
     Manager,
     Executive,
     Service,
-    /// An Executive in a browser.
+    /// An Executive signed in with a browser.
     Browser,
-    /// A Manager in a browser.
+    /// A Manager signed in with a browser.
     ManagerBrowser,
-    /// An Executive's browser that another site's page makes send something.
+    /// An Executive's browser that a page of another site makes send a request.
     CrossSiteBrowser,
 }
 

@@ -1,4 +1,4 @@
-//! A fresh database for each test: a file of SQLite, or a database in the throw-away cluster of PostgreSQL.
+//! A fresh database for each test: an SQLite file, or a database in the temporary PostgreSQL cluster.
 
 use std::{env, fs, path::Path};
 
@@ -13,7 +13,7 @@ pub enum Database {
 }
 
 impl Database {
-    /// Makes one of the kind that `JACKFIELD_TEST_DATABASE` names, SQLite where it names none.
+    /// Creates a database of the kind in `JACKFIELD_TEST_DATABASE`, by default SQLite.
     pub async fn make(data: &Path) -> Self {
         sqlx::any::install_default_drivers();
         if env::var("JACKFIELD_TEST_DATABASE").as_deref() != Ok("postgres") {
@@ -22,7 +22,7 @@ impl Database {
         Self::in_cluster(&env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` names the cluster")).await
     }
 
-    /// Makes one in a cluster of PostgreSQL.
+    /// Creates a database in a PostgreSQL cluster.
     pub async fn in_cluster(cluster: &str) -> Self {
         sqlx::any::install_default_drivers();
         let name = format!("test_{}", Uuid::new_v4().simple());
@@ -32,7 +32,7 @@ impl Database {
         Self::Postgres(url.into())
     }
 
-    /// Its address, as a setting.
+    /// Returns its URL, as in the settings.
     #[must_use]
     pub fn url(&self) -> String {
         match self {
@@ -63,7 +63,7 @@ async fn execute(url: &str, sql: String) {
     connection.close().await.expect("the connection ends");
 }
 
-/// Every row of every table of ours, as PostgreSQL writes a row as text.
+/// Reads every row of every table in our schema as PostgreSQL's text for a row.
 async fn dump(url: &str) -> String {
     let options: AnyConnectOptions = url.parse().expect("an address of a database");
     let mut connection = options.connect().await.expect("the database answers");

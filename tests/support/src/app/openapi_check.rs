@@ -1,4 +1,4 @@
-//! Holds every answer of a service, and every body that it took, against its own description of itself.
+//! Checks every response of a test service, and every accepted request body, against its OpenAPI document.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,12 @@ use super::TestResponse;
 
 const PROBLEM: &str = "application/problem+json";
 
-/// A request as it went out.
+/// A request as it was sent.
 #[derive(Debug)]
 pub(super) struct SentRequest {
     method: Method,
     path: String,
-    /// The type and the bytes of its body, where it has one.
+    /// The media type and the bytes of the body, if there is one.
     body: Option<(String, Vec<u8>)>,
 }
 
@@ -37,15 +37,15 @@ impl SentRequest {
     }
 }
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 fn essence(kind: &str) -> &str {
     kind.split(';').next().unwrap_or_default().trim()
 }
 
-/// The description of one service, ready to be held against.
+/// The OpenAPI document of one service, with its compiled schemas.
 pub(super) struct OpenApiCheck {
     document: Value,
-    /// Made when they are first needed, by what they are for.
+    /// Compiled on first use, by operation and status.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
@@ -58,16 +58,18 @@ impl OpenApiCheck {
         Self { document, validators: Mutex::default() }
     }
 
-    /// Fails the test whose request was answered, or whose body was taken, otherwise than is described.
+    /// Fails the test if the response or the accepted body does not match the document.
     pub(super) fn hold(&self, sent: &SentRequest, answer: &TestResponse) {
         if let Err(why) = self.judge(sent, answer) {
             let (SentRequest { method, path, .. }, TestResponse { status, text, .. }) = (sent, answer);
-            panic!("{method} {path} → {status}: {why}\nthe description beside the handler (host/crates/api/src/routes/) does not match this response: {text}");
+            panic!(
+                "{method} {path} → {status}: {why}\nthe description beside the handler (host/crates/api/src/routes/) does not match this response: {text}"
+            );
         }
     }
 
     fn judge(&self, SentRequest { method, path, body }: &SentRequest, answer: &TestResponse) -> Result<(), String> {
-        // A HEAD is answered by the GET of its path, without the body.
+        // HEAD is answered by the GET handler of the path, without a body.
         let is_head = method == Method::HEAD;
         let name = if is_head { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
         let template = self.template(path);
@@ -111,7 +113,7 @@ impl OpenApiCheck {
         self.fits(&format!("{key} body"), &media["schema"], &body).map_err(|why| format!("it took a body: {why}"))
     }
 
-    /// The path of the description that a path is one of: the one with the fewest parameters.
+    /// Returns the documented path that matches, preferring the one with the fewest parameters.
     fn template(&self, path: &str) -> Option<&str> {
         let segments: Vec<&str> = path.split('/').collect();
         let is_parameter = |segment: &str| segment.starts_with('{');
@@ -141,7 +143,7 @@ impl OpenApiCheck {
             let made = validators.entry(key.to_owned());
             Arc::clone(made.or_insert_with(|| Arc::new(validator(&self.document, schema))))
         };
-        // The values themselves may be secrets that a test gives away.
+        // The values are masked because they may be secrets of the test.
         let wrong: Vec<String> = validator
             .iter_errors(instance)
             .map(|error| format!("`{}`: {}", error.instance_path(), error.masked()))
@@ -156,10 +158,10 @@ impl fmt::Debug for OpenApiCheck {
     }
 }
 
-/// What holds values against a schema of a description, whose names it may use.
+/// Compiles a schema of an OpenAPI document, including the schemas it refers to.
 ///
 /// # Panics
-/// It is no schema.
+/// If it is not a valid schema.
 #[must_use]
 pub fn validator(document: &Value, schema: &Value) -> Validator {
     let whole = json!({ "components": document["components"], "allOf": [schema] });

@@ -1,11 +1,11 @@
-//! One answer of the service, as a test looks at it.
+//! The response of the service to a test's request.
 
 use std::{fs::OpenOptions, io::Write, path::Path};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use serde_json::Value;
 
-/// An answer, read whole.
+/// A response, read completely.
 #[derive(Clone, Debug)]
 pub struct TestResponse {
     pub status: u16,
@@ -17,7 +17,7 @@ impl TestResponse {
     pub(super) async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        // A stream of events has no end; a test that reads one does so by itself.
+        // An event stream does not end; tests that need one read it themselves.
         let text = if kind == "text/event-stream" {
             String::new()
         } else {
@@ -26,8 +26,8 @@ impl TestResponse {
         Self { status, headers, text }
     }
 
-    /// Keeps the answer for the search afterwards, without its cookie: that is the one way by which a session's secret
-    /// goes to its browser.
+    /// Keeps the response for the secret scan, without its cookie, because a session's secret is meant to reach its
+    /// browser.
     pub(super) fn keep(&self, file: &Path) {
         let mut headers = self.headers.clone();
         headers.remove(SET_COOKIE);
@@ -35,25 +35,25 @@ impl TestResponse {
         writeln!(file, "{} {:?}\n{}", self.status, headers, self.text).expect("the answers are kept");
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The stable code of a problem, empty for an answer that is none.
+    /// Returns the code of a problem, or an empty string for any other response.
     #[must_use]
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A header's value.
+    /// Returns the value of a header field.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The answer, if it is a success.
+    /// Returns the body if the status is 200, and fails otherwise.
     #[must_use]
     #[track_caller]
     pub fn ok(self) -> Value {
@@ -61,7 +61,7 @@ impl TestResponse {
         self.json()
     }
 
-    /// The answer, if it is this problem.
+    /// Returns the body if it is this problem, and fails otherwise.
     #[must_use]
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {

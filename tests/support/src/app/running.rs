@@ -1,4 +1,4 @@
-//! A service that runs in this process: started with its settings on a free port, and what a test holds of it.
+//! A service that runs in this process: started on a free port, with what a test needs to reach it.
 
 use jackfield::{
     app::{App, HostEnvironment},
@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use super::openapi_check::OpenApiCheck;
 use crate::marked;
 
-/// A service that was started and answers.
+/// A service that has started and responds.
 pub(super) struct RunningService {
     pub(super) store: Store,
     pub(super) connections: Connections,
@@ -23,8 +23,8 @@ pub(super) struct RunningService {
     pub(super) served: JoinHandle<()>,
 }
 
-/// Where all tests of a whole run keep what they compiled, so that each component is compiled once. It is searched for
-/// secrets like all else that they leave.
+/// Returns where all tests of a full run share compiled components, so that each is compiled once. The secret scan
+/// searches this cache too.
 pub(super) fn compiled_by_all() -> Option<Cache> {
     marked::sinks_folder().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
 }
@@ -40,7 +40,7 @@ impl RunningService {
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             let stopped = async {
-                // A dropped sender stops it too.
+                // A dropped sender stops it as well.
                 let _dropped = stopped.await;
             };
             app.serve(listener, stopped).await.expect("the service ends well");

@@ -1,4 +1,4 @@
-//! A browser's session as a test holds it: the cookie that was set, and what its pages send along.
+//! A browser session in a test: the cookie, and what the service's pages send with it.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use super::{TestApp, TestCaller, TestResponse};
 use crate::marked;
 
-/// A session that was begun.
+/// A session that has started.
 #[derive(Clone, Debug)]
 pub struct TestSession {
-    /// The cookie, name and value.
+    /// The cookie as `name=value`.
     pub cookie: String,
     pub csrf: String,
 }
 
 impl TestSession {
-    /// Reads what a sign-in answered.
+    /// Reads the session from the response to a sign-in.
     ///
     /// # Panics
-    /// The answer signs nobody in.
+    /// If the response signs nobody in.
     #[must_use]
     pub fn from_response(answer: &TestResponse) -> Self {
         let set = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.text));
@@ -27,26 +27,26 @@ impl TestSession {
         Self { cookie, csrf: answer.json()["csrf"].as_str().expect("a word against forgery").to_owned() }
     }
 
-    /// Makes a request one of the session's own pages.
+    /// Adds what a page of the service sends: the cookie and the CSRF token.
     pub fn add_to(&self, request: RequestBuilder) -> RequestBuilder {
         self.add_cookie_to(request).header("x-csrf-token", &self.csrf)
     }
 
-    /// Makes a request one that a browser sends without the page's knowing.
+    /// Adds only what a browser sends by itself: the cookie.
     pub fn add_cookie_to(&self, request: RequestBuilder) -> RequestBuilder {
         request.header("cookie", &self.cookie)
     }
 }
 
 impl TestApp {
-    /// Signs in with the token of a kind of caller.
+    /// Signs in with the token of one kind of caller.
     pub async fn sign_in(&self, caller: TestCaller) -> TestSession {
         let body = json!({ "token": self.token(caller).expect("a caller with a token") });
         let sign_in = self.request(None, Method::POST, "/api/session", |request| super::with_json(request, Some(body)));
         TestSession::from_response(&sign_in.await)
     }
 
-    /// Sends a request of a session's own page.
+    /// Sends a request as a page of the session would.
     pub async fn send_in(
         &self,
         session: &TestSession,

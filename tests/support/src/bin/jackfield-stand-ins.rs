@@ -1,4 +1,5 @@
-//! The providers' stand-ins as a program, for the demo and the browser: they obey its input, and run until it closes.
+//! Runs the stand-ins as a program, for the demo and the browser tests, until its input closes. Commands arrive on the
+//! input.
 
 use std::{
     collections::BTreeMap,
@@ -22,22 +23,22 @@ use jackfield_test_support::{
 use serde_json::{Value, json};
 use tokio::{signal, sync::mpsc};
 
-/// The id of the demo's app at Xero.
+/// The client id of the demo's app at Xero.
 const XERO_CLIENT: &str = "DEMO0ACME0INSTRUMENTS";
 
 /// A second organisation at Xero, so that there is a choice.
 const XERO_SECOND: &str = "0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9";
 
-/// Answers in place of the providers, and prints one line of JSON that says where and what to type in.
+/// Run stand-ins for the providers and print one line of JSON with their addresses and credentials
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Where to write the company's people, as `jackfield people import` reads them.
+    /// Write the company's people to this file, in the format of `jackfield people import`
     #[arg(long)]
     people: Option<PathBuf>,
-    /// Where Xero sends a browser back to.
+    /// Where Xero redirects the browser
     #[arg(long, default_value = "http://127.0.0.1:7420/oauth/callback")]
     redirect_uri: String,
-    /// What every credential holds: a test that searches for them takes a word of its own.
+    /// Part of every credential; tests that search for secrets pass a unique value
     #[arg(long, default_value = "demo-acme-instruments")]
     secret: String,
 }
@@ -108,7 +109,7 @@ fn credential_fields(provider: &str, fields: &Value) -> Value {
     json!({"provider": provider, "fields": fields})
 }
 
-/// The company's people as comma-separated values. No name of theirs holds a comma or a quotation mark.
+/// The company's people as CSV. None of their names contains a comma or a quotation mark.
 fn people_csv() -> String {
     let mut people_csv = "name,email,user_id,active\n".to_owned();
     for person in people::people() {
@@ -118,10 +119,10 @@ fn people_csv() -> String {
     people_csv
 }
 
-/// Answers every line of the input by a line, until there is none or a signal comes.
+/// Answers every input line with one line, until the input ends or a signal arrives.
 async fn execute_commands(control: &Control<'_>) -> io::Result<()> {
     let (said, mut lines) = mpsc::unbounded_channel();
-    // A thread: waiting for the input cannot be cancelled, and must not keep the program from ending.
+    // A separate thread, because reading the input cannot be cancelled and must not keep the program from ending.
     std::thread::spawn(move || io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
     let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
     loop {

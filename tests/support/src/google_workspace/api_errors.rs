@@ -1,18 +1,18 @@
-//! How Google's APIs refuse: an object with a code, and behind it reasons in the older or in the newer form, or in both.
+//! The errors of Google's APIs: an object with a code and reasons in the older format, the newer one, or both.
 
 use serde_json::{Value, json};
 
 use super::GoogleApi;
 use crate::stand_in_server::StandInResponse;
 
-/// Whether requests are left.
+/// Whether the quota is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quota {
     Left,
     Exceeded { retry_after: Option<u32> },
 }
 
-/// Refuses with the reason alone, as most of the older APIs do.
+/// Returns an error with only a reason, as most of the older APIs do.
 pub(super) fn refused(status: u16, reason: &str, message: &str) -> StandInResponse {
     answer(status, message, "global", reason)
 }
@@ -35,7 +35,7 @@ pub(super) fn disabled(api: GoogleApi) -> StandInResponse {
     detailed(403, &message, "accessNotConfigured", "SERVICE_DISABLED")
 }
 
-/// Google answers 403 as often as 429.
+/// Google uses 403 for this as often as 429.
 pub(super) fn quota(api: GoogleApi, retry_after: Option<u32>) -> StandInResponse {
     let reason = match api {
         GoogleApi::Calendar => "rateLimitExceeded",

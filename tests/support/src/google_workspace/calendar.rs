@@ -1,4 +1,4 @@
-//! Calendars: what the acting identity may read is shown, and everything else is not found.
+//! Calendars: an identity sees what is shared with it; everything else is not found.
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::stand_in_server::StandInResponse;
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedCalendar {
     summary: String,
-    /// With whom it is shared.
+    /// The people it is shared with.
     pub(super) readers: Vec<String>,
 }
 
@@ -21,10 +21,10 @@ impl SharedCalendar {
 }
 
 impl GoogleState {
-    /// Shows a calendar, by its id as it stands in the path.
+    /// Returns a calendar by its percent-encoded id.
     pub(super) fn show(&self, id: &str, who: &str) -> StandInResponse {
         let id = percent_decode_str(id).decode_utf8_lossy();
-        // Everybody has one of their own, which has their name.
+        // Every identity has its own calendar, which is named after it.
         if id == "primary" || id == who {
             return StandInResponse::json(&json!({
                 "kind": "calendar#calendar", "etag": "\"own\"", "id": who, "summary": who, "timeZone": "UTC",

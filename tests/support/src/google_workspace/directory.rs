@@ -1,4 +1,4 @@
-//! The directory: the people as Google knows them, with more in each row than anybody should read.
+//! The directory: the people as Google knows them, with more fields than any client should read.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
     stand_in_server::{ReceivedRequest, StandInResponse},
 };
 
-/// Rows of a page where no size is asked for, and the most that may be.
+/// Default and maximum number of rows in a page.
 const PAGE: usize = 100;
 const MOST: usize = 500;
 
@@ -17,12 +17,12 @@ const MOST: usize = 500;
 #[derive(Debug)]
 pub(super) struct UserDirectory {
     rows: Vec<Value>,
-    /// Who may read users.
+    /// The emails of those who can read users.
     pub(super) administrators: Vec<String>,
     deleted: Vec<String>,
 }
 
-/// Whether an address is somebody's.
+/// Whether an email belongs to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AccountStatus {
     Yes,
@@ -54,13 +54,13 @@ impl UserDirectory {
         }
     }
 
-    /// Lists one page to whoever may read it.
+    /// Returns one page to those who can read users.
     pub(super) fn list(&self, request: &ReceivedRequest, who: &str) -> StandInResponse {
         let query = request.query_pairs();
         if !self.administrators.iter().any(|administrator| administrator == who) {
             return api_errors::refused(403, "forbidden", "Not Authorized to access this resource/api");
         }
-        // A domain in the place of the customer is refused like any other mistake.
+        // A domain instead of a customer gets the same error as any other mistake.
         if value(&query, "customer") != Some("my_customer") {
             return api_errors::refused(400, "badRequest", "Bad Request");
         }
@@ -75,7 +75,7 @@ impl UserDirectory {
         }
         let page: Vec<&Value> = rows.iter().skip(start).take(size).copied().collect();
         let mut body = json!({"kind": "admin#directory#users", "etag": "\"e\""});
-        // No key at all where there is nobody.
+        // An empty page has no `users` key.
         if !page.is_empty() {
             body["users"] = json!(page);
         }
@@ -105,7 +105,7 @@ fn is_of(row: &Value, email: &str) -> bool {
 fn row(person: &Employee) -> Value {
     let mut row = json!({
         "kind": "admin#directory#user",
-        // Twenty-one digits, more than a number holds.
+        // Twenty-one digits, more than a 64-bit number can store.
         "id": format!("1139{:017}", person.number * 104_729),
         "etag": "\"u\"",
         "primaryEmail": person.email,
@@ -126,7 +126,7 @@ fn row(person: &Employee) -> Value {
     });
     match person.number % 30 {
         4 => row["primaryEmail"] = json!(person.email.replacen("@acme", "@Acme", 1)),
-        // Neither is always there.
+        // Neither field is always present.
         11 => drop(row.as_object_mut().and_then(|row| row.remove("suspended"))),
         17 => drop(row.as_object_mut().and_then(|row| row.remove("archived"))),
         _ => {}

@@ -1,4 +1,4 @@
-//! Keys of the service account, made when they are needed: RSA with 2048 bits, as Google makes them.
+//! Keys of the service account, generated when needed: RSA with 2048 bits, like Google's.
 
 use std::sync::OnceLock;
 
@@ -23,13 +23,13 @@ pub(super) struct ServiceAccountKey {
 }
 
 impl ServiceAccountKey {
-    /// The key that is there from the start. Making one takes a while, so all stand-ins of a process share it.
+    /// Returns the key that exists from the start. All stand-ins of a process share it, because generating one is slow.
     pub(super) fn first() -> Self {
         static FIRST: OnceLock<PrivateKey> = OnceLock::new();
         Self::of(FIRST.get_or_init(private_key).clone())
     }
 
-    /// Makes a further key.
+    /// Generates another key.
     pub(super) fn generate() -> Self {
         Self::of(private_key())
     }
@@ -38,7 +38,7 @@ impl ServiceAccountKey {
         self.key.as_public_key()
     }
 
-    /// The file that an administrator downloads, once.
+    /// Returns the file that an administrator downloads once.
     pub(super) fn file(&self) -> String {
         let pem = self.key.to_pkcs8_pem(LineEnding::LF).expect("a key that was made has an encoding");
         let file = json!({

@@ -1,4 +1,4 @@
-//! That the stand-in answers as Google does, seen from a plain socket.
+//! Tests that the stand-in responds as Google does, over a plain socket.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::{
     raw_http::{RawResponse, send},
 };
 
-/// When the tests take place.
+/// The time of the tests.
 const NOW: i64 = 1_790_000_000;
 
 async fn google() -> GoogleWorkspace {
@@ -22,7 +22,7 @@ async fn google() -> GoogleWorkspace {
     google
 }
 
-/// The claims of a good assertion, for a person or for the service account itself.
+/// The claims of a valid assertion, for a person or the service account.
 fn claims(person: Option<&str>, scope: &str) -> Value {
     let mut claims = json!({
         "iss": CLIENT_EMAIL, "scope": scope, "aud": "https://oauth2.googleapis.com/token", "iat": NOW - 30,
@@ -34,7 +34,7 @@ fn claims(person: Option<&str>, scope: &str) -> Value {
     claims
 }
 
-/// Signs claims with the key of a file.
+/// Signs claims with the key of a key file.
 fn signed(key_file: &str, claims: &Value) -> String {
     let file: Value = serde_json::from_str(key_file).expect("JSON");
     let key = PrivateKey::from_pkcs8_pem(file["private_key"].as_str().expect("a key")).expect("PKCS #8");
@@ -54,7 +54,7 @@ async fn token(google: &GoogleWorkspace, claims: &Value) -> RawResponse {
     send(google, "POST oauth2.googleapis.com/token", &fields, &form).await
 }
 
-/// The status, the error and the beginning of the description of a refusal.
+/// Returns the status, the error and the start of the description of an error response.
 async fn refusal(google: &GoogleWorkspace, claims: &Value) -> (u16, String, String) {
     let answer = token(google, claims).await;
     let text = |key: &str| answer.json()[key].as_str().unwrap_or_default().to_owned();
@@ -77,7 +77,7 @@ async fn directory(google: &GoogleWorkspace, token: &str, query: &str) -> RawRes
     get(google, token, &format!("admin.googleapis.com/admin/directory/v1/users?{query}")).await
 }
 
-/// The status and the reason of an answer.
+/// Returns the status and the reason of a response.
 fn reason(answer: &RawResponse) -> (u16, String) {
     (answer.status, answer.json()["error"]["errors"][0]["reason"].as_str().unwrap_or_default().to_owned())
 }
@@ -121,7 +121,7 @@ async fn every_refusal_is_told_in_googles_words() {
     assert_eq!(refusal(&google, &good).await, told(400, "invalid_grant", "The account has been del"));
     google.delegate(&SCOPES[1..]);
     assert_eq!(refusal(&google, &good).await, told(401, "unauthorized_client", "Client is unauthorized t"));
-    // For itself it needs no delegation, not even by its own name.
+    // The service account needs no delegation for itself, even if `sub` names it.
     assert_eq!(token(&google, &with("sub", json!(CLIENT_EMAIL))).await.status, 200);
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let other = send(&google, "POST oauth2.googleapis.com/token", &form, "grant_type=refresh_token").await;

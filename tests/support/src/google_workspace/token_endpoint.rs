@@ -1,4 +1,4 @@
-//! The token endpoint: takes an assertion that the service account signed (RFC 7523), and refuses it in Google's words.
+//! The token endpoint: accepts an assertion signed by the service account (RFC 7523) or answers one of Google's errors.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::Pkcs1v15Sign;
@@ -11,16 +11,16 @@ use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
-/// Seconds by which the clock that dated an assertion may be wrong.
+/// Accepted clock difference in seconds.
 const LEEWAY: i64 = 300;
 
-/// Seconds for which an assertion may be good.
+/// Maximum lifetime of an assertion in seconds.
 const LONGEST: i64 = 3_600;
 
 const OUT_OF_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. \
                            Check your iat and exp values in the JWT claim.";
 
-/// Why no token is given: status, error and description.
+/// An error response: status, error and description.
 #[derive(Debug)]
 struct TokenError(u16, &'static str, String);
 
@@ -54,7 +54,7 @@ impl GoogleState {
         }
     }
 
-    /// Who acts, and with which scopes.
+    /// Validates an assertion. Returns the identity and the scopes.
     fn check(&self, assertion: &str) -> Result<(String, Vec<String>), TokenError> {
         let malformed = || TokenError::grant("Bad Request");
         let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
@@ -94,9 +94,9 @@ impl GoogleState {
         self.identity(claims["sub"].as_str(), &scopes).map(|identity| (identity, scopes))
     }
 
-    /// The person for whom the service account acts, where it may; without one it acts for itself.
+    /// Returns the person that the service account may act for, or the account itself if no person is named.
     fn identity(&self, subject: Option<&str>, scopes: &[String]) -> Result<String, TokenError> {
-        // For itself it needs no delegation.
+        // The service account needs no delegation for itself.
         let Some(subject) = subject.filter(|subject| *subject != CLIENT_EMAIL) else {
             return Ok(CLIENT_EMAIL.to_owned());
         };
@@ -112,7 +112,7 @@ impl GoogleState {
         }
     }
 
-    /// Whether one of the keys that are left signed it.
+    /// Returns whether a key that is not deleted signed the assertion.
     fn is_signed(&self, header: &Value, signed: &str, signature: &str) -> bool {
         let key = self.keys.iter().find(|key| !key.is_deleted && header["kid"] == key.id.as_str());
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -124,7 +124,7 @@ impl GoogleState {
     }
 }
 
-/// Reads the header or the claims.
+/// Decodes the header or the claims.
 fn part(encoded: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
 }

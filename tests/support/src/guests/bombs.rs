@@ -1,4 +1,4 @@
-//! Components that are dear to compile or to instantiate (T15, T22). Each is valid but where its text says otherwise.
+//! Components that are expensive to compile or to instantiate (T15, T22). Each is valid unless documented otherwise.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use wasm_encoder::{
 
 use super::synthetic::{joined, well_behaved};
 
-/// Bytes of one function's body that validators take (the JavaScript API's limit is 7,654,321).
+/// Maximum size of a function body in bytes below the validators' limit (the JavaScript API's is 7,654,321).
 const BODY: usize = 7_000_000;
 
-/// So many small functions.
+/// A component with this many small functions.
 #[must_use]
 pub fn many_functions(count: u32) -> Vec<u8> {
     let mut body = Function::new([]);
@@ -26,7 +26,7 @@ pub fn many_functions(count: u32) -> Vec<u8> {
     with_functions(&body, count)
 }
 
-/// One function of seven megabytes, almost the most that a validator takes.
+/// A component with one function of seven megabytes, just below the validators' limit.
 #[must_use]
 pub fn one_huge_function() -> Vec<u8> {
     let mut body = Function::new([(100, ValType::I32)]);
@@ -42,7 +42,7 @@ pub fn one_huge_function() -> Vec<u8> {
     with_functions(&body, 1)
 }
 
-/// One function with blocks so deep in each other.
+/// A component with one function whose blocks are nested this deep.
 #[must_use]
 pub fn deep_nesting(depth: u32) -> Vec<u8> {
     let mut body = Function::new([]);
@@ -57,7 +57,7 @@ pub fn deep_nesting(depth: u32) -> Vec<u8> {
     with_functions(&body, 1)
 }
 
-/// So many functions of 50,000 local variables each, all used.
+/// A component with this many functions of 50,000 local variables each, all used.
 #[must_use]
 pub fn many_locals(functions: u32) -> Vec<u8> {
     let mut body = Function::new([(49_999, ValType::I64)]);
@@ -71,12 +71,13 @@ pub fn many_locals(functions: u32) -> Vec<u8> {
     with_functions(&body, functions)
 }
 
-/// So many different types of functions; validators take a million. About 0.3 ms of compilation for each 23 bytes.
+/// A component with this many distinct function types; validators accept a million. Each 23 bytes take about 0.3 ms to
+/// compile.
 #[must_use]
 pub fn many_types(count: u32) -> Vec<u8> {
     let mut types = TypeSection::new();
     for number in 0..count {
-        // The bits of the number, so that no two are alike.
+        // The bits of the number, so that every type is distinct.
         let bits = (0..20).map(|bit| if number >> bit & 1 == 1 { ValType::I64 } else { ValType::I32 });
         types.ty().function(bits, []);
     }
@@ -85,8 +86,7 @@ pub fn many_types(count: u32) -> Vec<u8> {
     with_section(&ModuleSection(&module))
 }
 
-/// A type that is a pair of a type that is a pair, thirty times over: 2^30 values if it were written out. Validators
-/// refuse it.
+/// A type that nests pairs thirty levels deep: 2^30 values if written out. Validators reject it.
 #[must_use]
 pub fn exponential_types() -> Vec<u8> {
     let mut text = "(component (component (type $t0 (tuple u8 u8))".to_owned();
@@ -97,7 +97,7 @@ pub fn exponential_types() -> Vec<u8> {
     joined(well_behaved(), &wat::parse_str(&text).expect("the text parses"))
 }
 
-/// Components so deep in each other; validators take any depth.
+/// Components nested this deep; validators accept any depth.
 #[must_use]
 pub fn nested_components(depth: u32) -> Vec<u8> {
     let mut inner = Component::new();
@@ -109,13 +109,13 @@ pub fn nested_components(depth: u32) -> Vec<u8> {
     joined(well_behaved(), &inner.finish())
 }
 
-/// So many instances of a core module without anything in it; validators take a thousand.
+/// This many instances of an empty core module; validators accept a thousand.
 #[must_use]
 pub fn many_core_instances(count: u32) -> Vec<u8> {
     instantiated(&Module::new(), count)
 }
 
-/// So many memories of one page each.
+/// This many memories of one page each.
 #[must_use]
 pub fn many_memories(count: u32) -> Vec<u8> {
     let mut memories = MemorySection::new();
@@ -125,7 +125,7 @@ pub fn many_memories(count: u32) -> Vec<u8> {
     instantiated(&module, count)
 }
 
-/// So many tables of so many elements each.
+/// This many tables with this many elements each.
 #[must_use]
 pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
     let mut tables = TableSection::new();
@@ -141,10 +141,10 @@ pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
     instantiated(&module, count)
 }
 
-/// A provider that does nothing wrong, padded to just so many bytes, for a cap's own edge.
+/// A well-behaved provider, padded to exactly this many bytes, to test the edge of a limit.
 ///
 /// # Panics
-/// It would have to be smaller than it is, or the padding's length falls on the one size that its own digits skip.
+/// If the size is smaller than the provider, or is the one size that the encoding of the padding's length skips.
 #[must_use]
 pub fn padded_to(bytes: usize) -> Vec<u8> {
     let good = well_behaved();
@@ -191,7 +191,7 @@ fn instantiated(module: &Module, count: u32) -> Vec<u8> {
     joined(good, &component.finish())
 }
 
-/// How many core modules stand in a component itself, which is the number that the next one gets.
+/// Counts the core modules directly in a component, which is the index that the next module gets.
 fn core_modules(component: &[u8]) -> u32 {
     let mut depth = 0_u32;
     let mut modules = 0;

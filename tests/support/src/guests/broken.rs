@@ -1,20 +1,20 @@
-//! Components that compilers do not make: their exports loop where no code of a guest should, or answer nonsense.
+//! Components that compilers do not produce: exports loop where guest code should not run, or return invalid values.
 
 use serde_json::json;
 use wit_component::StringEncoding;
 
 use super::synthetic::{ComponentBuilder, LOOP, manifest};
 
-/// A text that is put among the answers to be overwritten; no other text holds it.
+/// A text among the returned values that is overwritten; no other text contains it.
 const MARK: &str = "OVERWRITE-THIS-TEXT";
 
-/// The core module's start function never ends, so no instance is ever made (T14).
+/// The start function of the core module never returns, so no instance is created (T14).
 #[must_use]
 pub fn start_loops() -> Vec<u8> {
     ComponentBuilder { fields: format!("(func $start {LOOP}) (start $start)"), ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` never ends (T14, T24).
+/// `describe` never returns (T14, T24).
 #[must_use]
 pub fn describe_loops() -> Vec<u8> {
     ComponentBuilder { describe: Some(LOOP.to_owned()), ..ComponentBuilder::new() }.encode()
@@ -26,45 +26,45 @@ pub fn describe_traps() -> Vec<u8> {
     ComponentBuilder { describe: Some("unreachable".to_owned()), ..ComponentBuilder::new() }.encode()
 }
 
-/// `cabi_realloc` never ends: the host stays within the lowering of a call's arguments; `describe` is good (T14).
+/// `cabi_realloc` never returns, so the host is stuck while it lowers a call's arguments; `describe` works (T14).
 #[must_use]
 pub fn realloc_loops() -> Vec<u8> {
     ComponentBuilder { realloc: LOOP.to_owned(), ..ComponentBuilder::new() }.encode()
 }
 
-/// `cabi_realloc` gives an address outside the memory; `describe` is good (T17).
+/// `cabi_realloc` returns an address outside the memory; `describe` works (T17).
 #[must_use]
 pub fn realloc_out_of_bounds() -> Vec<u8> {
     ComponentBuilder { realloc: "i32.const -16".to_owned(), ..ComponentBuilder::new() }.encode()
 }
 
-/// What runs after every answer was read never ends, after that of `describe` too (T14).
+/// The post-return functions never return, including the one of `describe` (T14).
 #[must_use]
 pub fn post_return_loops() -> Vec<u8> {
     ComponentBuilder { post_return: LOOP.to_owned(), ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` gives an address outside the memory (T17).
+/// `describe` returns an address outside the memory (T17).
 #[must_use]
 pub fn describe_out_of_bounds() -> Vec<u8> {
     ComponentBuilder { describe: Some("i32.const -64".to_owned()), ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` gives an address that is not aligned (T17).
+/// `describe` returns an unaligned address (T17).
 #[must_use]
 pub fn describe_unaligned() -> Vec<u8> {
     ComponentBuilder { describe: Some("i32.const 1025".to_owned()), ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` gives a manifest whose first list says that it has 2^32 - 1 elements (T16).
+/// `describe` returns a manifest whose first list claims 2^32 - 1 elements (T16).
 #[must_use]
 pub fn describe_endless_list() -> Vec<u8> {
-    // Memory full of ones: every length is as great as it can be, every address outside.
+    // With memory full of ones, every length is the maximum and every address is out of bounds.
     let all_ones = "(memory.fill (i32.const 65536) (i32.const 255) (i32.const 4096)) i32.const 65536";
     ComponentBuilder { describe: Some(all_ones.to_owned()), ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` gives a title that is no UTF-8 (T17).
+/// `describe` returns a title that is not UTF-8 (T17).
 #[must_use]
 pub fn describe_invalid_utf8() -> Vec<u8> {
     let mut manifest = manifest();
@@ -73,7 +73,7 @@ pub fn describe_invalid_utf8() -> Vec<u8> {
     ComponentBuilder { manifest, patch, ..ComponentBuilder::new() }.encode()
 }
 
-/// The component speaks UTF-16, and its title holds half a surrogate pair (T17).
+/// The component uses UTF-16, and its title contains half a surrogate pair (T17).
 #[must_use]
 pub fn describe_unpaired_surrogate() -> Vec<u8> {
     let mut manifest = manifest();
@@ -83,26 +83,26 @@ pub fn describe_unpaired_surrogate() -> Vec<u8> {
     ComponentBuilder { manifest, patch, encoding: StringEncoding::UTF16, ..ComponentBuilder::new() }.encode()
 }
 
-/// `describe` gives an `auth` that is none of the variant's cases (T17).
+/// `describe` returns an `auth` that is not a case of the variant (T17).
 #[must_use]
 pub fn describe_bad_discriminant() -> Vec<u8> {
-    // Behind id, title and version, of eight bytes each.
+    // After id, title and version, which have eight bytes each.
     ComponentBuilder { poke: Some(("describe", 24, 0xee)), ..ComponentBuilder::new() }.encode()
 }
 
-/// `health` answers neither success nor failure; `describe` is good (T17).
+/// `health` returns neither success nor failure; `describe` works (T17).
 #[must_use]
 pub fn health_bad_discriminant() -> Vec<u8> {
     ComponentBuilder { poke: Some(("health", 0, 0xee)), ..ComponentBuilder::new() }.encode()
 }
 
-/// `health` gives an address outside the memory; `describe` is good (T17).
+/// `health` returns an address outside the memory; `describe` works (T17).
 #[must_use]
 pub fn health_out_of_bounds() -> Vec<u8> {
     ComponentBuilder { health_body: Some("i32.const -64".to_owned()), ..ComponentBuilder::new() }.encode()
 }
 
-/// `health` reports a text that is no UTF-8; `describe` is good (T17).
+/// `health` reports a text that is not UTF-8; `describe` works (T17).
 #[must_use]
 pub fn health_invalid_utf8() -> Vec<u8> {
     let health = json!({"ok": [{"name": "made", "value": {"text": MARK}}]});
@@ -110,7 +110,7 @@ pub fn health_invalid_utf8() -> Vec<u8> {
     ComponentBuilder { health, patch, ..ComponentBuilder::new() }.encode()
 }
 
-/// `health` grows a table until that is refused and then answers; past ten million elements it traps (T15).
+/// `health` grows a table until that fails, then returns; above ten million elements it traps (T15).
 #[must_use]
 pub fn table_grows() -> Vec<u8> {
     let good = ComponentBuilder::new();

@@ -1,20 +1,20 @@
-//! Files that are no component, though some look like one.
+//! Files that are not components, though some look like one.
 
 use super::synthetic::well_behaved;
 
-/// No byte at all.
+/// An empty file.
 #[must_use]
 pub fn empty() -> Vec<u8> {
     Vec::new()
 }
 
-/// A core module that is whole and valid.
+/// A complete, valid core module.
 #[must_use]
 pub fn core_module() -> Vec<u8> {
     wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "health")))"#).expect("a core module")
 }
 
-/// The start of a Linux program.
+/// The start of a Linux executable.
 #[must_use]
 pub fn elf() -> Vec<u8> {
     let mut bytes = b"\x7fELF\x02\x01\x01\0".to_vec();
@@ -22,19 +22,19 @@ pub fn elf() -> Vec<u8> {
     bytes
 }
 
-/// The text format, which some loaders compile too.
+/// The text format, which some loaders also compile.
 #[must_use]
 pub fn text_format() -> Vec<u8> {
     b"(component)".to_vec()
 }
 
-/// A component's magic number, version and layer, and nothing more: it is whole, but it is not a provider.
+/// The magic number, version and layer of a component and nothing more: valid, but not a provider.
 #[must_use]
 pub fn header_only() -> Vec<u8> {
     b"\0asm\x0d\0\x01\0".to_vec()
 }
 
-/// A component of a version of the format that nobody has written yet.
+/// A component in a future version of the format.
 #[must_use]
 pub fn later_version() -> Vec<u8> {
     let mut bytes = well_behaved();
@@ -42,13 +42,13 @@ pub fn later_version() -> Vec<u8> {
     bytes
 }
 
-/// A component of which only half was written.
+/// The first half of a component.
 #[must_use]
 pub fn truncated() -> Vec<u8> {
     truncated_to(well_behaved().len() / 2)
 }
 
-/// A component of which only so many bytes were written.
+/// The first bytes of a component.
 #[must_use]
 pub fn truncated_to(bytes: usize) -> Vec<u8> {
     let mut component = well_behaved();
@@ -56,7 +56,7 @@ pub fn truncated_to(bytes: usize) -> Vec<u8> {
     component
 }
 
-/// A component with bytes behind it that are no section.
+/// A component followed by bytes that are not a section.
 #[must_use]
 pub fn trailing_garbage() -> Vec<u8> {
     [well_behaved(), vec![0xff; 64]].concat()

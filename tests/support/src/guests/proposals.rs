@@ -1,8 +1,8 @@
-//! Components that need a language proposal which the engine does not take: one for each (T13).
+//! Components that need a WebAssembly proposal which the engine does not accept, one for each (T13).
 
 use super::synthetic::{joined, well_behaved};
 
-/// The proposals by name, each with what a core module, or a component, of it looks like.
+/// The proposals by name, each with a core module or component that uses it.
 pub const PROPOSALS: [(&str, &str); 16] = [
     ("memory64", "(core module (memory i64 1) (func (result i32) (i32.load (i64.const 0))))"),
     ("table64", "(core module (table i64 1 funcref) (func (result funcref) (table.get (i64.const 0))))"),
@@ -25,10 +25,10 @@ pub const PROPOSALS: [(&str, &str); 16] = [
     ("component-error-context", "(type (func (param \"e\" error-context)))"),
 ];
 
-/// A provider that does nothing wrong and holds, unused, a piece of the language that the proposal adds.
+/// A well-behaved provider that contains an unused piece of code from the proposal.
 ///
 /// # Panics
-/// It is none of [`PROPOSALS`].
+/// If the name is not in [`PROPOSALS`].
 #[must_use]
 pub fn proposal(name: &str) -> Vec<u8> {
     let (_, text) = PROPOSALS.iter().find(|(known, _)| *known == name).expect("one of `PROPOSALS`");

@@ -1,4 +1,4 @@
-//! A whole provider written as core WebAssembly: every answer lies in its memory, ready to be returned.
+//! Builds a complete provider as core WebAssembly: every return value is prepared in its memory.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use super::wit::{Contract, INTERFACE, Layout};
 
-/// Where the answers lie.
+/// The address of the first return value.
 const BASE: usize = 1024;
 
 /// An endless loop.
 pub(super) const LOOP: &str = "(loop $again (br $again)) unreachable";
 
-/// Gives out memory from the end of the answers on, and never takes any back.
+/// Allocates memory after the return values and never frees it.
 const BUMP: &str = "(local $at i32)
     (local.set $at (i32.and
         (i32.add (global.get $free) (i32.sub (local.get 2) (i32.const 1)))
@@ -21,60 +21,60 @@ const BUMP: &str = "(local $at i32)
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at)";
 
-/// A provider in the making. Each part can be put out of order.
+/// Builds a provider. Each part can be replaced by a faulty one.
 pub(super) struct ComponentBuilder {
     pub(super) contract: Contract,
-    /// Its version, as it stands in the names of the exports.
+    /// The contract version in the names of the exports.
     pub(super) version: &'static str,
     pub(super) encoding: StringEncoding,
     pub(super) manifest: Value,
-    /// What `health` answers.
+    /// The return value of `health`.
     pub(super) health: Value,
-    /// The one page that `list-users` answers.
+    /// The only page that `list-users` returns.
     pub(super) users: Value,
-    /// Instructions in place of `describe`'s, of type `[] -> [i32]`.
+    /// Instructions that replace those of `describe`, of type `[] -> [i32]`.
     pub(super) describe: Option<String>,
-    /// Instructions in place of `health`'s; `ANSWER` in them is the address of its answer.
+    /// Instructions that replace those of `health`; `ANSWER` in them is the address of its return value.
     pub(super) health_body: Option<String>,
-    /// What is done after each export's answer was read.
+    /// Instructions of every post-return function.
     pub(super) post_return: String,
     /// Instructions of `cabi_realloc`, of type `[i32 i32 i32 i32] -> [i32]`.
     pub(super) realloc: String,
-    /// Fields of the core module that must come first.
+    /// Fields that must come first in the core module.
     pub(super) imports: String,
-    /// Further fields of the core module.
+    /// Additional fields of the core module.
     pub(super) fields: String,
-    /// A text among the answers, and the bytes that are put in its place.
+    /// A text among the return values, and the bytes that replace it.
     pub(super) patch: Option<(Vec<u8>, Vec<u8>)>,
-    /// A byte within an answer that is overwritten: the function, the offset, the byte.
+    /// A byte of a return value to overwrite: function, offset and byte.
     pub(super) poke: Option<(&'static str, usize, u8)>,
 }
 
-/// A provider that does nothing wrong: the control of all others.
+/// A provider without faults, which is the control for all others.
 #[must_use]
 pub fn well_behaved() -> Vec<u8> {
     ComponentBuilder::new().encode()
 }
 
-/// A provider that does nothing wrong and says this of itself; see [`manifest`].
+/// A provider without faults that returns this manifest; see [`manifest`].
 ///
 /// # Panics
-/// The document is no manifest of the contract.
+/// If the document is not a manifest of the contract.
 #[must_use]
 pub fn with_manifest(manifest: &Value) -> Vec<u8> {
     ComponentBuilder { manifest: manifest.clone(), ..ComponentBuilder::new() }.encode()
 }
 
-/// A provider that says this of itself and answers every `list-users` with this page; its keys are those of the WIT.
+/// A provider that returns this manifest, and this page for every `list-users`. Keys are those of the WIT.
 ///
 /// # Panics
-/// A document is not what the contract has in its place.
+/// If a document does not have the type in the contract.
 #[must_use]
 pub fn with_users_page(manifest: &Value, page: &Value) -> Vec<u8> {
     ComponentBuilder { manifest: manifest.clone(), users: page.clone(), ..ComponentBuilder::new() }.encode()
 }
 
-/// The same of version 0.2.0 of the contract, whose users say what they are.
+/// The same for version 0.2.0 of the contract, whose users have a kind.
 ///
 /// # Panics
 /// A document is not what the contract has in its place.
@@ -84,7 +84,8 @@ pub fn with_users_page_v0_2(manifest: &Value, page: &Value) -> Vec<u8> {
     ComponentBuilder { version: "0.2.0", manifest: manifest.clone(), users: page.clone(), ..made }.encode()
 }
 
-/// The manifest of [`well_behaved`], to be changed and given to [`with_manifest`]. Keys and cases are those of the WIT.
+/// The manifest of [`well_behaved`], to be changed and passed to [`with_manifest`]. Keys and cases are those of the
+/// WIT.
 #[must_use]
 pub fn manifest() -> Value {
     json!({
@@ -112,7 +113,7 @@ impl ComponentBuilder {
         Self::under(Contract::frozen())
     }
 
-    /// A provider under another contract.
+    /// A provider for another contract.
     pub(super) fn under(contract: Contract) -> Self {
         Self {
             contract,
@@ -132,7 +133,7 @@ impl ComponentBuilder {
         }
     }
 
-    /// The component.
+    /// Encodes the component.
     pub(super) fn encode(self) -> Vec<u8> {
         let text = self.text();
         let mut core = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
@@ -142,7 +143,7 @@ impl ComponentBuilder {
         encoded.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// The core module, as text.
+    /// Writes the core module as text.
     fn text(&self) -> String {
         let mut layout = Layout::new(&self.contract, self.encoding, BASE);
         let connected = json!({"ok": {"connected": {"org-name": "Made", "account": null, "learned": []}}});
@@ -181,7 +182,7 @@ impl ComponentBuilder {
             bytes[at..][..to.len()].copy_from_slice(to);
         }
         let free = (BASE + bytes.len()).next_multiple_of(16);
-        // A mebibyte beyond the answers, for what the host hands over.
+        // One MiB after the return values, for the host's arguments.
         let pages = free.div_ceil(64 << 10) + 16;
         let data = bytes.iter().fold(String::new(), |mut data, byte| {
             write!(data, "\\{byte:02x}").expect("writing to a string");
@@ -201,15 +202,16 @@ impl ComponentBuilder {
     }
 }
 
-/// A connection as it is passed: its fields' address and length, whether it has an account, and the account's.
+/// The flat parameters of a connection: address and length of its fields, whether it has an account, address and length
+/// of the account.
 const CONNECTION: &str = "(param i32 i32 i32 i32 i32)";
 
-/// A connection, whether there is a cursor, the cursor's address and length, and the limit.
+/// The flat parameters of a connection, an optional cursor and the limit.
 const LIST_USERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)";
 
-/// A component with the sections of another behind its own. The second must refer to nothing by number.
+/// Appends the sections of another component. The second must not refer to anything by index.
 pub(super) fn joined(mut component: Vec<u8>, further: &[u8]) -> Vec<u8> {
-    // Behind the magic number, the version and the layer.
+    // After the magic number, the version and the layer.
     component.extend_from_slice(&further[8..]);
     component
 }

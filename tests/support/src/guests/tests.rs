@@ -1,15 +1,15 @@
-//! That each made component is what its text says: valid with every proposal, or refused for its one reason.
+//! Tests that each component is as documented: valid with every proposal, or rejected for its one reason.
 
 use wasmparser::{Validator, WasmFeatures};
 
 use super::*;
 
-/// What an engine takes that knows today's compilers' language and nothing more.
+/// The features of an engine that supports what today's compilers emit and nothing more.
 fn plain() -> WasmFeatures {
     WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL
 }
 
-/// What makes a component.
+/// A function that builds a component.
 type Maker = fn() -> Vec<u8>;
 
 fn refusal(bytes: &[u8], features: WasmFeatures) -> Option<String> {

@@ -1,11 +1,11 @@
-//! Components that import what lies beyond the world: one for each interface (T23).
+//! Components that import an interface outside the world, one for each interface (T23).
 
 use super::{synthetic::ComponentBuilder, wit::Contract};
 
-/// Interfaces that no component may import. Each is made with one function, `take`, whatever the real one has: the
-/// import must be refused by its name.
+/// Interfaces that no component may import. Each gets a single function `take`, whatever the real interface contains,
+/// because the import must be rejected by name.
 ///
-/// Two of `wasi:http` are linked, but have no such function.
+/// Two interfaces of `wasi:http` are linked, but have no such function.
 pub const UNKNOWN_INTERFACES: [&str; 24] = [
     "jackfield:provider/secrets@0.1.0",
     "jackfield:provider/vault@0.1.0",
@@ -33,15 +33,17 @@ pub const UNKNOWN_INTERFACES: [&str; 24] = [
     "wasmcloud:secrets/store@0.1.0-draft",
 ];
 
-/// A provider that imports one further interface, of [`UNKNOWN_INTERFACES`] or any other of the form `package/name@version`.
+/// A provider that imports one more interface, from [`UNKNOWN_INTERFACES`] or any other of the form
+/// `package/name@version`.
 ///
 /// # Panics
-/// The name is not of that form.
+/// If the name does not have that form.
 #[must_use]
 pub fn unknown_import(interface: &str) -> Vec<u8> {
     let (package, rest) = interface.split_once('/').expect("a package before a slash");
     let (name, version) = rest.split_once('@').expect("a version behind an at sign");
-    // The contract's own package cannot be written a second time, so its stranger is taken into the first.
+    // The contract's own package cannot be declared twice, so its unknown interface is added to the existing
+    // declaration.
     let contract = if package == "jackfield:provider" && version == "0.1.0" {
         let declared =
             format!("interface {name} {{ take: func(); }} world stranger {{ include component; import {name}; }}");
@@ -56,7 +58,7 @@ pub fn unknown_import(interface: &str) -> Vec<u8> {
     importing(contract, interface, "take", "(func)")
 }
 
-/// A provider that asks `http` for one function more than it has.
+/// A provider that imports one more function of `http` than exists.
 #[must_use]
 pub fn with_secret_function() -> Vec<u8> {
     let contract = Contract::changed(
@@ -66,7 +68,7 @@ pub fn with_secret_function() -> Vec<u8> {
     importing(contract, "jackfield:provider/http@0.1.0", "reveal-secret", "(func (result i32))")
 }
 
-/// A provider of a later, incompatible version of the contract.
+/// A provider for a later, incompatible version of the contract.
 #[must_use]
 pub fn newer_world() -> Vec<u8> {
     let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.3.0"), "jackfield:provider/component");
@@ -76,7 +78,7 @@ pub fn newer_world() -> Vec<u8> {
 }
 
 fn importing(contract: Contract, interface: &str, function: &str, ty: &str) -> Vec<u8> {
-    // An import that nothing calls would be dropped; one that an export refers to is kept.
+    // An import that nothing uses would be dropped; a reference from an element segment keeps it.
     let imports = format!(r#"(import "{interface}" "{function}" {}"#, ty.replacen("(func", "(func $taken", 1)) + ")";
     ComponentBuilder { imports, fields: "(elem declare func $taken)".to_owned(), ..ComponentBuilder::under(contract) }
         .encode()

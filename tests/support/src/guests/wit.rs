@@ -1,4 +1,4 @@
-//! The contract as `wit-parser` sees it, and values laid out in memory by the canonical ABI of its types.
+//! The contract as parsed by `wit-parser`, and values laid out in memory by the canonical ABI.
 
 use serde_json::Value;
 use wit_component::{StringEncoding, WitPrinter};
@@ -13,10 +13,10 @@ const NEXT: &str = include_str!("../../../../wit/v0.2/provider.wit");
 /// The name of the exported interface, without its version.
 pub(super) const INTERFACE: &str = "jackfield:provider/provider";
 
-/// The contract of this repository of one version, without its comments and in one spelling.
+/// Prints one version of this repository's contract, without comments and in canonical form.
 ///
 /// # Panics
-/// There is none of that version.
+/// If there is no such version.
 #[must_use]
 pub fn contract(version: &str) -> String {
     let resolve = Contract::next().resolve;
@@ -30,7 +30,7 @@ pub fn contract(version: &str) -> String {
     printer.output.to_string()
 }
 
-/// A contract, possibly changed, and the world that a component is made for.
+/// A contract, possibly changed, and the world to build a component for.
 pub(super) struct Contract {
     pub(super) resolve: Resolve,
     pub(super) world: WorldId,
@@ -38,19 +38,19 @@ pub(super) struct Contract {
 }
 
 impl Contract {
-    /// The contract of this repository.
+    /// Parses the contract of this repository.
     pub(super) fn frozen() -> Self {
         Self::changed(str::to_owned, "jackfield:provider/component")
     }
 
-    /// Version 0.2.0, beside the contract that it builds upon.
+    /// Parses version 0.2.0 together with the contract it builds upon.
     pub(super) fn next() -> Self {
         Self::beside(NEXT)
     }
 
-    /// The contract with a change to its text, and a world of it by name.
+    /// Parses the contract after a change to its text, and selects a world by name.
     pub(super) fn changed(change: impl Fn(&str) -> String, world: &str) -> Self {
-        // One file instead of three: each opens with the same line, which may stand only once.
+        // One file instead of three. Each starts with the package line, which may occur only once.
         let further = [HOST, PROVIDER, WORLD].map(|text| text.replacen(PACKAGE, "", 1)).concat();
         let mut resolve = Resolve::default();
         let text = change(&format!("{PACKAGE}\n{further}"));
@@ -58,7 +58,7 @@ impl Contract {
         Self::of(resolve, package, Some(world))
     }
 
-    /// The frozen contract, and a world of a package that is written beside it.
+    /// Parses the frozen contract and another package, and selects the world of that package.
     pub(super) fn beside(text: &str) -> Self {
         let Self { mut resolve, .. } = Self::frozen();
         let package = resolve.push_source("beside.wit", text).expect("the package resolves");
@@ -72,7 +72,7 @@ impl Contract {
         Self { resolve, world, sizes }
     }
 
-    /// What a function of the last version's `provider` returns.
+    /// Returns the result type of a function of the latest `provider` interface.
     pub(super) fn result_of(&self, function: &str) -> Type {
         let mut interfaces = self.resolve.interfaces.iter().filter(|(_, one)| one.name.as_deref() == Some("provider"));
         let (_, provider) = interfaces.next_back().expect("it has `provider`");
@@ -80,7 +80,7 @@ impl Contract {
     }
 }
 
-/// Data laid out from an address on.
+/// Values laid out in memory from a base address.
 pub(super) struct Layout<'a> {
     contract: &'a Contract,
     encoding: StringEncoding,
@@ -93,15 +93,15 @@ impl<'a> Layout<'a> {
         Self { contract, encoding, base, bytes: Vec::new() }
     }
 
-    /// The bytes so far; they lie from the base on.
+    /// Returns the bytes; they belong at the base address.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// Lays a value out and says at which address.
+    /// Lays a value out and returns its address.
     ///
-    /// A record is an object by the names of WIT; a variant is its case's name, or an object of that one key; an
-    /// option is null or its value; flags are a list of names.
+    /// A record is an object with the names of the WIT. A variant is the name of its case, or an object with that one
+    /// key. An option is null or its value. Flags are a list of names.
     pub(super) fn place(&mut self, ty: &Type, value: &Value) -> usize {
         let at = self.reserve(self.contract.sizes.size(ty).size_wasm32(), self.align(ty));
         self.write(ty, value, at);

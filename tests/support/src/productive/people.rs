@@ -1,4 +1,4 @@
-//! The people of the stand-in's organisation, with those who are no users among them, and the lists made of them.
+//! The people of the stand-in's organisation, including rows that are not users, and the routes that list them.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::{
     stand_in_server::StandInResponse,
 };
 
-/// Rows that are no user: contacts of clients, placeholders, agents.
+/// Rows that are not users: contacts of clients, placeholders and agents.
 pub const NOBODY: usize = CONTACTS + PLACEHOLDERS + AGENTS;
 
-/// All rows of `people`, the 300 users among them.
+/// All rows of `people`, including the 300 users.
 pub const ROWS: usize = PEOPLE + NOBODY;
 
 const CONTACTS: usize = 12;
@@ -21,7 +21,7 @@ const AGENTS: usize = 2;
 const SORTS: [&str; 5] = ["name", "email", "last_seen_at", "joined_at", "title"];
 const FILTERS: [&str; 6] = ["person_type", "status", "email", "hrm_type_id", "company_id", "query"];
 
-/// Makes all rows; those that are no user stand among the people.
+/// Creates all rows, with those that are not users between the users.
 pub(super) fn rows() -> Vec<Value> {
     let mut rows: Vec<Value> = people::people().iter().map(user).collect();
     for number in 0..CONTACTS {
@@ -41,7 +41,7 @@ pub(super) fn rows() -> Vec<Value> {
     rows
 }
 
-/// Answers `GET /people` by page numbers, or by cursors where the query has `page[after]`.
+/// Answers `GET /people` with page numbers, or with cursors if the query has `page[after]`.
 pub(super) fn list(
     rows: &[Value],
     query: &QueryParameters,
@@ -66,13 +66,13 @@ pub(super) fn list(
             return Err(refused(
                 400,
                 &json!({
-                    // This is what stands there.
+                    // Productive really answers with this status.
                     "status": "unprocessable_content", "code": "sort_param_unsupported", "title": "Sort param unsupported",
                     "detail": detail, "meta": {}, "source": {"parameter": "sort"},
                 }),
             ));
         }
-        // Nulls come last.
+        // Nulls sort last.
         rows.sort_by_key(|row| row["attributes"][key].as_str().map_or("\u{10ffff}".to_owned(), str::to_lowercase));
     }
     Ok(match query.get("page[after]") {
@@ -94,7 +94,7 @@ fn by_number(rows: &[&Value], query: &QueryParameters) -> StandInResponse {
     }))
 }
 
-/// The other way to page, which says neither where it is nor how much there is.
+/// The other kind of paging, which reports neither its position nor a total.
 fn by_cursor(rows: &[&Value], query: &QueryParameters, after: &str) -> StandInResponse {
     let (_, size, _) = query.page(rows.len());
     let start = rows.iter().position(|row| row["id"] == after).map_or(0, |place| place + 1);
@@ -116,7 +116,7 @@ fn shown(row: &Value, query: &QueryParameters) -> Value {
     row
 }
 
-/// Whether a row passes one filter; those by which the stand-in cannot tell let everything pass.
+/// Returns whether a row passes a filter. Filters that the stand-in does not implement pass every row.
 fn passes(row: &Value, filter: &str, value: &str) -> bool {
     let kind = match (&row["placeholder"], &row["agent"], &row["is_user"]) {
         (Value::Bool(true), _, _) => ["3", "placeholder"],
@@ -137,7 +137,7 @@ fn user(person: &Employee) -> Value {
     let mut row = row(88_000 + number, person.given, person.family, &person.email);
     let attributes = &mut row["attributes"];
     attributes["is_user"] = json!(true);
-    // A person's id and a user's are not the same.
+    // A person and their user have different ids.
     attributes["user_id"] = json!(301_000 + number * 7);
     if !person.active {
         let left = if number.is_multiple_of(40) { "archived_at" } else { "deactivated_at" };
@@ -161,7 +161,7 @@ fn nobody(id: usize, what: &str, email: &str) -> Value {
     row
 }
 
-/// A row as it is without sparse fields. None of them says `active`.
+/// A row without sparse fields. No row has `active`.
 fn row(id: usize, given: &str, family: &str, email: &str) -> Value {
     json!({
         "id": id.to_string(),

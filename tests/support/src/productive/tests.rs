@@ -1,4 +1,4 @@
-//! That the stand-in answers as Productive does, seen from a plain socket.
+//! Tests that the stand-in responds as Productive does, over a plain socket.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::{
 
 const WITH_ORGANIZATION: &str = "organization_memberships?include=organization&fields[organizations]=name";
 
-/// A stand-in with one token.
+/// Starts a stand-in with one token.
 async fn productive() -> Productive {
     let productive = Productive::start().await;
     productive.token("good");
@@ -22,7 +22,7 @@ async fn get(productive: &Productive, token: &str, organization: &str, path: &st
     send(productive, &format!("GET {HOST}/api/v2/{path}"), &fields, "").await
 }
 
-/// The status and the first error of an answer.
+/// Returns the status and the first error of a response.
 async fn refusal(productive: &Productive, token: &str, organization: &str, path: &str) -> (u16, Value) {
     let answer = get(productive, token, organization, path).await;
     (answer.status, answer.json()["errors"][0].clone())

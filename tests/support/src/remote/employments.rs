@@ -1,4 +1,4 @@
-//! The employments of the stand-in's company, as uneven as real ones, and the pages in which they are listed.
+//! The employments of the stand-in's company, with the gaps of real ones, and the route that lists them.
 
 use serde_json::{Value, json};
 
@@ -7,21 +7,21 @@ use crate::{
     stand_in_server::StandInResponse,
 };
 
-/// Employments of a page where nobody says how many, and at most.
+/// Default and maximum number of employments in a page.
 const PAGE: usize = 20;
 const MOST: usize = 100;
 
-/// What an employment's status may be called in a filter.
+/// The statuses that a filter accepts.
 const STATUSES: [&str; 6] = ["active", "created", "invited", "offboarding", "archived", "incomplete"];
 
 const TYPES: [&str; 4] = ["employee", "contractor", "direct_employee", "global_payroll_employee"];
 
-/// Makes one employment for each person.
+/// Creates one employment per person.
 pub(super) fn employments() -> Vec<Value> {
     people::people().iter().map(employment).collect()
 }
 
-/// Answers `GET /v1/employments`; each parameter that will not do is refused in a shape of its own.
+/// Answers `GET /v1/employments`. Each invalid parameter gets an error in a different shape.
 pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> StandInResponse {
     let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let Some(number) = counted(parameter("page"), 1) else {
@@ -61,7 +61,7 @@ pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> StandIn
     }}))
 }
 
-/// Reads a number from 1, or takes the default; none of what is no such number.
+/// Parses a number from 1 up, or returns the default; `None` if it is not such a number.
 fn counted(value: Option<&str>, default: usize) -> Option<usize> {
     match value {
         None => Some(default),
@@ -96,9 +96,9 @@ fn employment(person: &Employee) -> Value {
         "work_address_details": {},
     });
     match number % 30 {
-        // Who signs in with the address of the company, and has no other.
+        // Signs in with the company's address and has no other.
         4 => employment["work_email"] = Value::Null,
-        // Whom only a private address is known of.
+        // Has only a private address.
         14 => {
             employment["work_email"] = Value::Null;
             employment["login_email"] = json!(private);
@@ -110,7 +110,7 @@ fn employment(person: &Employee) -> Value {
     employment
 }
 
-/// Most are active. One status is none that Remote documents.
+/// Most are active. One status is not in Remote's documentation.
 fn status(person: &Employee) -> &'static str {
     match person.number {
         _ if !person.active => "archived",

@@ -1,4 +1,4 @@
-//! That the stand-in answers as Remote does, seen from a plain socket.
+//! Tests that the stand-in responds as Remote does, over a plain socket.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::{
     raw_http::{RawResponse, send},
 };
 
-/// A stand-in with a token for each environment.
+/// Starts a stand-in with a token for each environment.
 async fn remote() -> Remote {
     let remote = Remote::start().await;
     remote.token("ra_live_good").token("ra_test_good");

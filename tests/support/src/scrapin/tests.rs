@@ -1,4 +1,4 @@
-//! That the stand-in answers as Scrapin does, seen from a plain socket.
+//! Tests that the stand-in responds as Scrapin does, over a plain socket.
 
 use super::*;
 use crate::raw_http::{RawResponse, send};
@@ -6,7 +6,7 @@ use crate::raw_http::{RawResponse, send};
 const QUOTAS: &str = "GET api.scrapin.io/v1/workspaces/quotas";
 const ALERT: &str = "GET api.scrapin.io/v1/alerts/url?apikey=good-key";
 
-/// A stand-in with one key.
+/// Starts a stand-in with one key.
 async fn scrapin() -> Scrapin {
     let scrapin = Scrapin::start().await;
     scrapin.token("good-key");

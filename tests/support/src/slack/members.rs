@@ -1,4 +1,5 @@
-//! The members of the stand-in's workspace, as uneven as real ones: bots, guests, gaps, nulls, empty strings.
+//! The members of the stand-in's workspace, with the irregularities of real ones: bots, guests, gaps, nulls, empty
+//! strings.
 
 use std::fmt::Write;
 
@@ -7,16 +8,16 @@ use serde_json::{Value, json};
 use super::TEAM;
 use crate::people::{self, Employee, PEOPLE};
 
-/// Members that are no person: Slackbot, apps and workflows.
+/// Members that are not people: Slackbot, apps and workflows.
 pub const NOBODY: usize = 1 + APPS.len() + WORKFLOWS.len();
 
-/// All members of `users.list`, the 300 people among them.
+/// All members of `users.list`, including the 300 people.
 pub const MEMBERS: usize = PEOPLE + NOBODY;
 
 const APPS: [&str; 8] = ["github", "pagerduty", "calendar", "jackfield", "standup", "lunch", "deploy", "zoom"];
 const WORKFLOWS: [&str; 2] = ["Onboarding", "Holiday request"];
 
-/// Makes all members; those that are no person stand among the people.
+/// Creates all members, with those that are not people between the people.
 pub(super) fn members() -> Vec<Value> {
     let mut members: Vec<Value> = people::people().iter().map(person).collect();
     for (number, name) in APPS.iter().enumerate() {
@@ -25,18 +26,18 @@ pub(super) fn members() -> Vec<Value> {
     for (number, name) in WORKFLOWS.iter().enumerate() {
         members.insert(number * 101 + 7, bot(&format!("U0FL0W0{number:02}"), name, "is_workflow_bot"));
     }
-    // Slackbot says that it is no bot.
+    // Slackbot has `is_bot: false`.
     members.insert(3, bot("USLACKBOT", "Slackbot", "is_slackbot"));
     members
 }
 
-/// Writes JSON as Slack does: slashes and all that is not ASCII escaped.
+/// Encodes JSON as Slack does, with slashes and non-ASCII characters escaped.
 pub(super) fn escaped(document: &Value) -> String {
     let plain = document.to_string();
     let mut text = String::with_capacity(plain.len() * 9 / 8);
     for letter in plain.chars() {
         match letter {
-            // Within JSON a slash stands in strings only.
+            // In JSON, slashes occur only in strings.
             '/' => text.push_str(r"\/"),
             letter if letter.is_ascii() => text.push(letter),
             letter => {
@@ -49,7 +50,7 @@ pub(super) fn escaped(document: &Value) -> String {
     text
 }
 
-/// One member of a crowd, made when it is asked for.
+/// Returns one generated member.
 pub(super) fn generated(number: usize) -> Value {
     person(&people::generated_employee(number))
 }
@@ -89,17 +90,17 @@ fn person(person: &Employee) -> Value {
     member
 }
 
-/// Leaves out what real workspaces leave out.
+/// Removes what real workspaces lack.
 fn gaps(member: &mut Value, number: usize) {
     let Some(profile) = member["profile"].as_object_mut() else { return };
     match number % 30 {
         4 => drop(profile.remove("email")),
         11 => drop(profile.insert("email".to_owned(), Value::Null)),
         17 => drop(profile.insert("email".to_owned(), json!(""))),
-        // The name is then the member's own.
+        // The name is then only in the member itself.
         8 => drop(profile.insert("real_name".to_owned(), json!(""))),
         13 => drop(profile.insert("real_name".to_owned(), Value::Null)),
-        // An address is not always in lower case.
+        // Email addresses are not always in lower case.
         22 => {
             if let Some(Value::String(email)) = profile.get_mut("email") {
                 *email = email.replacen("@acme", "@Acme", 1);
@@ -110,12 +111,12 @@ fn gaps(member: &mut Value, number: usize) {
     if number % 60 == 38
         && let Some(member) = member.as_object_mut()
     {
-        // Only the account's name is left.
+        // Only the account's name remains.
         member.remove("real_name");
         member["profile"]["real_name"] = json!("");
     }
     if number % 150 == 149 {
-        // What a deleted member of long ago looks like.
+        // Members deleted long ago look like this.
         member["profile"] = json!({});
     }
 }

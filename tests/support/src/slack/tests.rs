@@ -1,4 +1,4 @@
-//! That the stand-in answers as Slack does, and fails as it is told to, seen from a plain socket.
+//! Tests that the stand-in responds as Slack does and fails as configured, over a plain socket.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::{
 use super::*;
 use crate::{people::PEOPLE, stand_in_server::Failure};
 
-/// Calls a method and gives the whole answer as text; what came before the connection broke, where it did.
+/// Calls a method and returns the whole response as text, or the part before the socket failed.
 async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
     let mut stream = TcpStream::connect(slack.address()).await.expect("it listens");
     let request = format!(
@@ -21,7 +21,7 @@ async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
     );
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut answer = Vec::new();
-    // An error is one of the ways in which it is told to fail.
+    // Some configured failures end in an I/O error.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -1,4 +1,4 @@
-//! An answer that gives back all that it was sent, in every dress that a secret was ever seen to come back in (T03).
+//! A response that echoes everything it received, in every encoding in which a secret was ever seen to return (T03).
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::message::{ReceivedRequest, StandInResponse};
 
-/// A secret in each dress, by the dress's name.
+/// Returns a secret in each encoding, with the encoding's name.
 #[must_use]
 pub fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     let bytes = secret.as_bytes();
@@ -45,9 +45,10 @@ pub fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// 200 with every header value and the body that a request held, dressed in every way, in the body and in fields.
+/// Answers 200 with every received header value and the body, in every encoding, in the body and in header fields.
 ///
-/// `ok` is false and `error` is the `Authorization` or `X-Auth-Token` as it came, so that a provider's error text carries it on.
+/// `ok` is false and `error` is the received `Authorization` or `X-Auth-Token`, so that a provider's error text carries
+/// it on.
 #[must_use]
 pub fn echo_request(request: &ReceivedRequest) -> StandInResponse {
     let mut held: Vec<(String, String)> = request
@@ -59,14 +60,14 @@ pub fn echo_request(request: &ReceivedRequest) -> StandInResponse {
     held.push(("body".to_owned(), String::from_utf8_lossy(&request.body).into_owned()));
     let mut echo = Map::new();
     for (name, value) in &held {
-        // What follows `Bearer ` is the secret; its dresses must not begin in the middle of a base64 group.
+        // The secret follows `Bearer `. Its encodings must not start in the middle of a base64 group.
         let secret = value.rsplit_once(' ').map_or(value.as_str(), |(_, secret)| secret);
         let dressed = encodings(secret).into_iter().map(|(dress, text)| (dress.to_owned(), Value::from(text)));
         echo.insert(name.clone(), Value::Object(dressed.chain([("whole".to_owned(), json!(value))]).collect()));
     }
     let credential = request.header("authorization").or_else(|| request.header("x-auth-token"));
     let whole = credential.unwrap_or("nothing").to_owned();
-    // The JSON dress is a dress only while its backslashes stand alone, not escaped once more.
+    // The JSON escapes work only if their backslashes are not escaped again.
     let body = json!({"ok": false, "error": whole, "echo": echo}).to_string().replace(r"\\u", r"\u");
     let mut answer = StandInResponse::text("application/json", body).header("x-echo", &whole);
     for (number, (_, text)) in encodings(whole.rsplit(' ').next().unwrap_or_default()).into_iter().enumerate() {
@@ -76,7 +77,7 @@ pub fn echo_request(request: &ReceivedRequest) -> StandInResponse {
     answer.header("location", &format!("https://example.com/?token={location}"))
 }
 
-/// Writes the escapes of a percent-encoded text with lower-case digits, and leaves the letters between as they are.
+/// Writes percent-escapes with lower-case digits, and keeps the other characters.
 fn lower_escapes(percent: &str) -> String {
     let mut parts = percent.split('%');
     let mut text = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! The ways in which a stand-in fails, each as a real provider or a hostile one has failed before.
+//! The ways in which a stand-in fails, each seen from a real provider or a hostile one.
 
 use std::{io, io::Write, ops::ControlFlow, time::Duration};
 
@@ -11,61 +11,58 @@ use super::{
     message::{self, ReceivedRequest, StandInResponse},
 };
 
-/// Bytes that are written at once where an answer is long.
+/// Bytes written at once in a long response.
 const BLOCK: usize = 64 << 10;
 
 /// A way to fail.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// Answers a status with a few words of plain text.
+    /// Responds with a status and a few words of plain text.
     Status(u16),
-    /// Answers 429, with `Retry-After` in seconds where one is given.
-    TooManyRequests {
-        /// Seconds.
-        retry_after: Option<u32>,
-    },
-    /// Gives this very answer: an absurd `Retry-After`, a redirect 307, a lie.
+    /// Responds 429, with `Retry-After` in seconds if given.
+    TooManyRequests { retry_after: Option<u32> },
+    /// Sends this response: an absurd `Retry-After`, a 307 redirect, a lie.
     Response(StandInResponse),
-    /// Answers 200 with the page of a captive portal.
+    /// Responds 200 with the page of a captive portal.
     Html,
-    /// Gives the first half of the honest body, framed as if it were all.
+    /// Sends the first half of the regular body, framed as if it were complete.
     CutJson,
-    /// Gives the honest answer up to so many bytes of its body, then closes before the promised length.
+    /// Sends the regular response up to this many bytes of its body, then closes before the announced length.
     CutOff(usize),
-    /// Gives JSON of so many bytes.
+    /// Sends JSON of this many bytes.
     Huge(u64),
-    /// Gives the honest answer, head and all, one byte at a time.
+    /// Sends the regular response, including its head, one byte at a time.
     SlowDrip(Duration),
-    /// Closes without an answer.
+    /// Closes the socket without a response.
     Close,
-    /// Resets the connection without an answer.
+    /// Resets the connection without a response.
     Reset,
-    /// Answers 302.
+    /// Responds 302.
     RedirectTo(String),
-    /// Says nothing for so long, then closes.
+    /// Sends nothing for this long, then closes.
     Hang(Duration),
-    /// Answers with all that it was sent, secrets too, in every dress of [`echo::dresses`] (T03).
+    /// Echoes everything it received, including secrets, in every encoding of [`echo::encodings`] (T03).
     Echo,
-    /// The same, compressed by gzip.
+    /// The same, compressed with gzip.
     EchoGzip,
-    /// Gives so many bytes of zeros, compressed to about a thousandth (T34).
+    /// Sends this many zero bytes, compressed to about a thousandth (T34).
     GzipBomb(u64),
-    /// Gives the honest body and says that it is coded in this way (T04).
+    /// Sends the regular body and claims that it has this encoding (T04).
     ContentEncoding(String),
-    /// Gives the honest answer with so many header fields more (T34).
+    /// Sends the regular response with this many additional header fields (T34).
     HeaderFlood(u32),
-    /// Gives a body that never ends (T34).
+    /// Sends a body that never ends (T34).
     Endless,
-    /// Gives 103 Early Hints for ever (T34).
+    /// Sends 103 Early Hints forever (T34).
     EndlessInterim,
-    /// Gives one header line that never ends (T34).
+    /// Sends one header line that never ends (T34).
     EndlessHeader,
-    /// Answers with bytes that are no HTTP.
+    /// Sends bytes that are not HTTP.
     NotHttp,
 }
 
 impl Failure {
-    /// Fails one request. Continues where the connection can serve another.
+    /// Fails one request. Returns `Continue` if the socket can serve another.
     pub(super) async fn misbehave(
         self,
         stream: &mut TcpStream,
@@ -106,7 +103,7 @@ impl Failure {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The failures that no server library would let out, or that take the connection with them.
+    /// The failures that no server library would send, or that end the connection.
     async fn below_http(self, stream: &mut TcpStream, honest: impl FnOnce() -> StandInResponse) -> io::Result<()> {
         match self {
             Self::CutOff(after) => {
@@ -142,13 +139,13 @@ impl Failure {
             }
             Self::EndlessHeader => for_ever(stream, b"HTTP/1.1 200 \r\nx-endless: ", &[b'e'; BLOCK]).await,
             Self::NotHttp => stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await,
-            // `Close`, and whatever `misbehave` has answered already.
+            // `Close`, and failures that `misbehave` has already handled.
             _ => Ok(()),
         }
     }
 }
 
-/// Writes until the client has had enough.
+/// Writes until the client closes the socket.
 async fn for_ever(stream: &mut TcpStream, first: &[u8], then: &[u8]) -> io::Result<()> {
     stream.write_all(first).await?;
     loop {
@@ -173,7 +170,7 @@ async fn huge(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     stream.write_all(end.as_bytes()).await
 }
 
-/// Writes a gzip stream of zeros (RFC 1952) as one compressed block over and over: it costs the sender nothing.
+/// Writes a gzip stream of zeros (RFC 1952) by repeating one compressed block, which costs the sender nothing.
 async fn gzip_bomb(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     const PLAIN: usize = 1 << 20;
     let zeros = vec![0; PLAIN];
@@ -192,7 +189,7 @@ async fn gzip_bomb(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     for _ in 0..bytes.div_ceil(PLAIN as u64) {
         stream.write_all(&chunk).await?;
     }
-    // An empty last block, a check sum that is wrong, and the length modulo 2^32, as RFC 1952 asks.
+    // An empty last block, a wrong checksum, and the length modulo 2^32, as RFC 1952 requires.
     let length = u32::try_from((bytes.div_ceil(PLAIN as u64) * PLAIN as u64) & u64::from(u32::MAX)).unwrap_or(0);
     let mut end = b"a\r\n\x03\0\0\0\0\0".to_vec();
     end.extend_from_slice(&length.to_le_bytes());

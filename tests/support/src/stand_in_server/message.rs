@@ -1,4 +1,4 @@
-//! Requests as a stand-in remembers them, answers as it gives them, and both on the wire (RFC 9112).
+//! Received requests and sent responses of a stand-in, and their encoding on the wire (RFC 9112).
 
 use std::io;
 
@@ -9,18 +9,18 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Bytes of a request's head and header fields of it that are read at most.
+/// Maximum size of a request's head in bytes, and maximum number of its header fields.
 const HEAD: usize = 1 << 20;
 const FIELDS: usize = 256;
 
-/// One request that a stand-in got.
+/// A request that a stand-in received.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
     /// The method.
     pub method: Method,
-    /// The path as it stood on the wire, without the query.
+    /// The path as received, without the query.
     pub path: String,
-    /// The query as it stood on the wire, without its question mark.
+    /// The query as received, without its question mark.
     pub query: Option<String>,
     /// All header fields.
     pub headers: HeaderMap,
@@ -29,19 +29,19 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// The first value of a header field, where it is text.
+    /// Returns the first value of a header field if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The token of `Authorization: Bearer`.
+    /// Returns the token of `Authorization: Bearer`.
     #[must_use]
     pub fn bearer(&self) -> Option<&str> {
         self.header("authorization")?.strip_prefix("Bearer ")
     }
 
-    /// The keys and values of a body that says that it is a form; none of any other body.
+    /// Returns the pairs of a form, or nothing if the content type is not a form.
     #[must_use]
     pub fn form(&self) -> Vec<(String, String)> {
         let is_form =
@@ -49,13 +49,13 @@ impl ReceivedRequest {
         if is_form { pairs(&self.body) } else { Vec::new() }
     }
 
-    /// The keys and values of the query.
+    /// Returns the pairs of the query.
     #[must_use]
     pub fn query_pairs(&self) -> Vec<(String, String)> {
         pairs(self.query.as_deref().unwrap_or_default().as_bytes())
     }
 
-    /// The body as JSON; null where it is none.
+    /// Parses the body as JSON; returns null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -66,56 +66,56 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(encoded).into_owned().collect()
 }
 
-/// What a stand-in answers.
+/// A response of a stand-in.
 #[derive(Clone, Debug)]
 pub struct StandInResponse {
     /// The status.
     pub status: u16,
-    /// Header fields beside those of framing, written as they stand.
+    /// Header fields other than framing, written unchanged.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
 }
 
 impl StandInResponse {
-    /// 200 with a JSON document.
+    /// Returns 200 with a JSON document.
     #[must_use]
     pub fn json(document: &serde_json::Value) -> Self {
         Self::text("application/json; charset=utf-8", document.to_string())
     }
 
-    /// 200 with a body of some type.
+    /// Returns 200 with a body of the given type.
     #[must_use]
     pub fn text(content_type: &str, body: impl Into<Bytes>) -> Self {
         Self { status: 200, headers: Vec::new(), body: body.into() }.header("content-type", content_type)
     }
 
-    /// A status and an empty body.
+    /// Returns a status with an empty body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// A redirect, such as 302 or 307.
+    /// Returns a redirect, such as 302 or 307.
     #[must_use]
     pub fn redirect(status: u16, to: &str) -> Self {
         Self::empty(status).header("location", to)
     }
 
-    /// The same with another status.
+    /// Changes the status.
     #[must_use]
     pub fn status(self, status: u16) -> Self {
         Self { status, ..self }
     }
 
-    /// The same with one header field more.
+    /// Adds a header field.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same, compressed by gzip.
+    /// Compresses the body with gzip.
     #[must_use]
     pub fn gzip(mut self) -> Self {
         let mut encoder = flate2::read::GzEncoder::new(self.body.as_ref(), flate2::Compression::fast());
@@ -125,9 +125,9 @@ impl StandInResponse {
         self.header("content-encoding", "gzip")
     }
 
-    /// The head as it goes on the wire, with the fields of framing given.
+    /// Encodes the head with the given framing fields.
     pub(super) fn head(&self, framing: &str) -> BytesMut {
-        // The reason phrase is optional but its blank is not (RFC 9112 §4).
+        // The reason phrase is optional, but the space before it is not (RFC 9112 §4).
         let mut head = format!("HTTP/1.1 {} \r\n{framing}", self.status);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -137,7 +137,7 @@ impl StandInResponse {
     }
 }
 
-/// Reads the next request of a connection; none when the client has closed it.
+/// Reads the next request from a socket; `None` if the client has closed it.
 pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Option<ReceivedRequest>> {
     let (mut request, framing) = loop {
         if let Some(head) = head(buffer)? {
@@ -160,7 +160,7 @@ pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::R
     Ok(Some(request))
 }
 
-/// Writes an honest answer.
+/// Writes a regular response.
 pub(super) async fn write(
     stream: &mut TcpStream,
     request: &ReceivedRequest,
@@ -176,7 +176,7 @@ enum Framing {
     Chunked,
 }
 
-/// Takes a whole head from the buffer; none while it is not there yet.
+/// Takes a complete head from the buffer; `None` if it is incomplete.
 fn head(buffer: &mut BytesMut) -> io::Result<Option<(ReceivedRequest, Framing)>> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
@@ -216,7 +216,7 @@ async fn take(stream: &mut TcpStream, buffer: &mut BytesMut, length: usize) -> i
     Ok(buffer.split_to(length).freeze())
 }
 
-/// Reads a chunked body (RFC 9112 §7.1); trailers are dropped.
+/// Reads a chunked body (RFC 9112 §7.1) and ignores trailers.
 async fn chunks(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Bytes> {
     let mut body = BytesMut::new();
     loop {

@@ -1,4 +1,4 @@
-//! That a bomb goes off, and that a secret's dresses are what they are called.
+//! Tests the gzip bomb, the encodings of a secret and chunked requests.
 
 use std::io::Read;
 
@@ -33,7 +33,7 @@ async fn a_gzip_bomb_is_small_on_the_wire_and_large_when_decompressed() {
         rest = &rest[end + 2 + length + 2..];
     }
     let mut plain = Vec::new();
-    // The check sum at the very end is wrong, and nobody should get there.
+    // The checksum at the end is wrong; clients should stop before it.
     let ended = flate2::read::GzDecoder::new(coded.as_slice()).read_to_end(&mut plain);
     assert!(ended.is_err());
     assert_eq!(plain.len(), PLAIN);

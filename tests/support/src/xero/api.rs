@@ -1,4 +1,4 @@
-//! The APIs behind an access token: connections, the books' settings, and the payrolls' employees.
+//! The APIs that need an access token: connections, accounting settings, and employees of the payrolls.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,14 +6,14 @@ use uuid::Uuid;
 use super::{XeroState, not_found, rows, tenants::Tenant, tokens::TokenRejection};
 use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
-/// Requests of one minute and of one day, by tenant, and of one minute by app.
+/// Maximum number of requests: per tenant in a minute and in a day, and per app in a minute.
 const LIMITS: (u32, u32, u32) = (60, 5_000, 10_000);
 
-/// Rows of a page of a payroll.
+/// Rows in a page of a payroll.
 const PAGE: usize = 100;
 
 impl XeroState {
-    /// Answers below `api.xero.com`, with the limits that are left.
+    /// Responds for `api.xero.com`, with the remaining limits in the header.
     pub(super) fn api(&mut self, request: &ReceivedRequest) -> StandInResponse {
         self.requests += 1;
         let (minute, day, app) = LIMITS;
@@ -62,7 +62,7 @@ impl XeroState {
         }
     }
 
-    /// The app and the scope of the request's token.
+    /// Returns the app and the scope of the request's token.
     fn authenticate(&self, request: &ReceivedRequest) -> Result<(String, String), StandInResponse> {
         let detail = match self.tokens.scope(request.bearer().unwrap_or_default(), self.time.now()) {
             Ok((client_id, scope)) => return Ok((client_id.to_owned(), scope.to_owned())),
@@ -106,7 +106,7 @@ impl XeroState {
     }
 }
 
-/// A failure as most of Xero tells it.
+/// Returns an error in the format of most routes of Xero.
 fn problem(status: u16, title: &str, detail: &str) -> StandInResponse {
     let body = json!({
         "Type": null, "Title": title, "Status": status, "Detail": detail, "Instance": unique(),
@@ -128,7 +128,7 @@ fn bad_page(is_older: bool) -> StandInResponse {
     StandInResponse::json(&body).status(400)
 }
 
-/// The id of an answer.
+/// Returns a new id for a response.
 fn unique() -> String {
     Uuid::new_v4().to_string()
 }

@@ -1,4 +1,4 @@
-//! The page on which the user allows an app to use her organisations, for a browser and for a test.
+//! The page on which the user grants an app access to her organisations, for browsers and for tests.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use url::Url;
 use super::{AuthorizationCode, SCOPES, Xero, XeroState, random};
 use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
-/// What an app asks the user for.
+/// The parameters of an authorization request.
 #[derive(Clone, Debug)]
 pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) scope: String,
     pub(super) state: Option<String>,
-    /// The S256 challenge.
+    /// The PKCE challenge (S256).
     pub(super) challenge: Option<String>,
 }
 
@@ -25,16 +25,16 @@ pub struct Consent<'a> {
     authorization: AuthorizationRequest,
 }
 
-/// Where the browser is sent after the decision.
+/// Where the browser is redirected after the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Landing {
-    /// The whole URL.
+    /// The complete URL.
     pub url: String,
-    /// The code, where the user allowed it.
+    /// The code, if access was granted.
     pub code: Option<String>,
-    /// The state, as it came.
+    /// The state from the request.
     pub state: Option<String>,
-    /// The error, where she did not.
+    /// The error, if access was denied.
     pub error: Option<String>,
 }
 
@@ -46,20 +46,20 @@ impl<'a> Consent<'a> {
         Self { xero, authorization: authorization.unwrap_or_else(|why| panic!("Xero shows its error page: {why}")) }
     }
 
-    /// The scopes that are asked for, parted by blanks.
+    /// Returns the requested scopes, separated by spaces.
     #[must_use]
     pub fn scope(&self) -> &str {
         &self.authorization.scope
     }
 
-    /// Allows the app to use these organisations, which come to those that it may use already.
+    /// Grants access to these organisations in addition to earlier ones.
     #[must_use]
     pub fn allow(self, tenants: &[&str]) -> Landing {
         let tenants = tenants.iter().map(|&tenant| tenant.to_owned()).collect();
         Landing::at(&self.xero.lock().allow(self.authorization, tenants))
     }
 
-    /// Allows nothing.
+    /// Denies access.
     #[must_use]
     pub fn deny(self) -> Landing {
         Landing::at(&deny(&self.authorization))
@@ -74,12 +74,12 @@ impl Landing {
 }
 
 impl XeroState {
-    /// Shows the page, or does what its buttons say.
+    /// Shows the page, or handles a pressed button.
     pub(super) fn consent_page(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let pairs = request.query_pairs();
         let authorization = match self.parse_authorization(&pairs) {
             Ok(authorization) => authorization,
-            // Such a mistake ends here, and never at the app.
+            // Such an error is shown here and never sent to the app.
             Err(why) => {
                 return page(500, "Error", &format!("<h1>Sorry, something went wrong</h1><p>{}</p>", text(&why)));
             }
@@ -95,7 +95,7 @@ impl XeroState {
         StandInResponse::redirect(302, landing.as_str())
     }
 
-    /// Reads what an app asks for, or says why Xero shows its error page instead.
+    /// Parses an authorization request. The error is the text of Xero's error page.
     fn parse_authorization(&self, pairs: &[(String, String)]) -> Result<AuthorizationRequest, String> {
         let value = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
         let needed = |key: &str| value(key).ok_or_else(|| format!("invalid_request: {key} is missing"));
@@ -156,7 +156,7 @@ fn deny(authorization: &AuthorizationRequest) -> Url {
     landing(authorization, "error", "access_denied")
 }
 
-/// Where the browser is sent, with one key more and the state.
+/// Returns the redirect with one more parameter and the state.
 fn landing(authorization: &AuthorizationRequest, key: &str, value: &str) -> Url {
     let mut url = Url::parse(&authorization.redirect_uri).expect("the app was registered with a URL");
     url.query_pairs_mut()
@@ -172,7 +172,7 @@ fn page(status: u16, title: &str, body: &str) -> StandInResponse {
     StandInResponse::text("text/html; charset=utf-8", html).status(status).header("cache-control", "no-store")
 }
 
-/// A text that is no markup.
+/// Escapes a text for HTML.
 fn text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

@@ -1,4 +1,5 @@
-//! The rows of the APIs, as uneven as real ones: missing addresses, people who have left, more than anybody should read.
+//! The rows of the APIs, with the irregularities of real ones: missing emails, former employees, and fields that no
+//! client should read.
 
 use serde_json::{Value, json};
 
@@ -8,18 +9,18 @@ use crate::{
     people::{self, Employee},
 };
 
-/// Users of the books: the accountants among the people, and some who were removed.
+/// Users of the accounts: accountants among the people, and some who were removed.
 pub(super) const USERS: usize = 12;
 
-/// The longest month, in seconds.
+/// The longest month in seconds.
 const MONTH: i64 = 31 * 24 * 60 * 60;
 
-/// A date of the older APIs.
+/// Formats a date for the older APIs.
 pub(super) fn older_date(seconds: i64) -> String {
     format!("/Date({}+0000)/", seconds * 1_000)
 }
 
-/// The row of an organisation, with keys and numbers that are nobody's business.
+/// The row of an organisation, including keys and numbers that no client should read.
 pub(super) fn organisation(organisation: &Tenant) -> Value {
     let version = organisation.version.as_deref().unwrap_or_default();
     let country = match version.trim_end_matches("ONRAMP") {
@@ -37,7 +38,7 @@ pub(super) fn organisation(organisation: &Tenant) -> Value {
     })
 }
 
-/// The users of the books.
+/// The users of the accounts.
 pub(super) fn users(now: i64) -> Vec<Value> {
     let row = |person: &Employee| {
         let role = match person.number % 6 {
@@ -80,7 +81,7 @@ pub(super) fn older_employees() -> Vec<Value> {
     people::people().iter().map(row).collect()
 }
 
-/// The employees of the payrolls of the United Kingdom and New Zealand; some have an end that is still to come.
+/// The employees of the payrolls of the United Kingdom and New Zealand; some leave in the future.
 pub(super) fn newer_employees(now: i64) -> Vec<Value> {
     let day = |seconds: i64| format_utc(seconds, "%Y-%m-%dT00:00:00");
     let row = |person: &Employee| {
@@ -101,12 +102,12 @@ pub(super) fn newer_employees(now: i64) -> Vec<Value> {
     people::people().iter().map(row).collect()
 }
 
-/// An id as Xero makes them, no two alike in one list.
+/// Returns an id in Xero's format, unique in one list.
 fn id(person: &Employee, list: char) -> String {
     format!("{list}{:07x}-770d-4099-b7e5-{:012x}", person.number * 54_321, person.number * 7_919)
 }
 
-/// A day of birth, before 1970 for some.
+/// Returns a date of birth, for some before 1970.
 fn birth(person: &Employee) -> i64 {
     i64::try_from(person.number).unwrap_or_default() * 4_000_000 - 300_000_000
 }

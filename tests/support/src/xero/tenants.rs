@@ -1,4 +1,4 @@
-//! The organisations that the user has, and which app is connected to which of them.
+//! The organisations of the user, and which app is connected to which of them.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,10 +10,10 @@ use crate::clock::format_utc;
 pub(super) struct Tenant {
     pub(super) id: String,
     pub(super) name: String,
-    /// The edition, such as `AU`; none of a practice.
+    /// The edition, such as `AU`; `None` for a practice.
     pub(super) version: Option<String>,
     pub(super) has_payroll: bool,
-    /// Whether the role of the user still lets her read it.
+    /// Whether the user's role can read it.
     pub(super) is_readable: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct TenantConnection {
     pub(super) id: Uuid,
     pub(super) tenant: String,
     client_id: String,
-    /// Shared by the tenants that were authorised in one go.
+    /// Shared by the tenants that were authorised together.
     event: Uuid,
     made: i64,
 }
@@ -37,7 +37,7 @@ pub(super) struct Tenants {
 
 impl Tenant {
     pub(super) fn new(id: &str, name: &str, version: &str) -> Self {
-        // There is no payroll in other editions.
+        // Other editions have no payroll.
         let has_payroll = ["AU", "UK", "NZ"].contains(&version.trim_end_matches("ONRAMP"));
         Self { version: Some(version.to_owned()), has_payroll, ..Self::practice(id, name) }
     }
@@ -61,7 +61,7 @@ impl Tenants {
         found.expect("an organisation that the stand-in has")
     }
 
-    /// Connects an app to a tenant. One that is connected already keeps its connection, under the new event.
+    /// Connects an app to a tenant. An existing connection is kept and gets the new event.
     pub(super) fn connect(&mut self, client_id: &str, tenant: &str, event: Uuid, now: i64) {
         let found = self.connections.iter_mut().find(|known| known.client_id == client_id && known.tenant == tenant);
         match found {
@@ -76,18 +76,18 @@ impl Tenants {
         }
     }
 
-    /// The connections of an app.
+    /// Returns the connections of an app.
     pub(super) fn of_app(&self, client_id: &str) -> impl Iterator<Item = &TenantConnection> {
         self.connections.iter().filter(move |connection| connection.client_id == client_id)
     }
 
-    /// The tenant of an app with this id, where it is connected.
+    /// Returns a tenant by id if the app is connected to it.
     pub(super) fn connected(&self, client_id: &str, tenant: &str) -> Option<&Tenant> {
         self.of_app(client_id).find(|connection| connection.tenant == tenant)?;
         self.organisations.iter().find(|organisation| organisation.id == tenant)
     }
 
-    /// Deletes a connection of an app by the connection's own id, and says whether there was one.
+    /// Deletes a connection of an app by the connection's own id. Returns whether it existed.
     pub(super) fn delete(&mut self, client_id: &str, id: &str) -> bool {
         let before = self.connections.len();
         self.connections.retain(|known| known.client_id != client_id || known.id.to_string() != id);
@@ -104,13 +104,13 @@ impl Tenants {
         self.connections.retain(|connection| connection.client_id != client_id);
     }
 
-    /// The connections of an app as `GET /connections` lists them, of one event where one is named.
+    /// Returns the connections of an app as `GET /connections` lists them, optionally of one event.
     pub(super) fn listed(&self, client_id: &str, event: Option<&str>) -> Value {
         let of_event = |connection: &&TenantConnection| event.is_none_or(|event| connection.event.to_string() == event);
         let row = |connection: &TenantConnection| {
             let organisation = self.organisations.iter().find(|organisation| organisation.id == connection.tenant)?;
             let kind = if organisation.version.is_some() { "ORGANISATION" } else { "PRACTICE" };
-            // Seven digits of a fraction, and no zone.
+            // Seven fractional digits and no time zone.
             let made = format_utc(connection.made, "%Y-%m-%dT%H:%M:%S.5165400");
             Some(json!({
                 "id": connection.id.to_string(), "authEventId": connection.event.to_string(), "tenantId": organisation.id, "tenantType": kind,

@@ -1,4 +1,4 @@
-//! That the stand-in answers as Xero does, seen from a plain socket.
+//! Tests that the stand-in responds as Xero does, over a plain socket.
 
 mod api;
 
@@ -17,7 +17,7 @@ const REDIRECT: &str = "https://jackfield.example/oauth/callback";
 const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more-0123456789";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-/// A stand-in with a web app and a public one.
+/// Starts a stand-in with a web app and a public app.
 async fn xero() -> Xero {
     let xero = Xero::start().await;
     xero.app("web", "s3cret", REDIRECT).public_app("public", REDIRECT);
@@ -25,7 +25,7 @@ async fn xero() -> Xero {
     xero
 }
 
-/// An authorize URL with these parameters in place of the usual ones; an empty one is left out.
+/// Returns an authorize URL with some parameters changed; an empty value removes the parameter.
 fn authorize_url(client_id: &str, changed: &[(&str, &str)]) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let scope = SCOPES.join(" ");
@@ -44,7 +44,7 @@ fn authorize_url(client_id: &str, changed: &[(&str, &str)]) -> String {
     Url::parse_with_params("https://login.xero.com/identity/connect/authorize", pairs).expect("a URL").to_string()
 }
 
-/// Sends a form to the token endpoint or its neighbour, with HTTP Basic where a user and a password are given.
+/// Sends a form to the token or revocation endpoint, with HTTP Basic if given.
 async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> RawResponse {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let basic = basic.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
@@ -53,7 +53,7 @@ async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)
     send(xero, &format!("POST identity.xero.com/connect/{path}"), &fields, &body).await
 }
 
-/// Redeems a code of the web app.
+/// Redeems a code for the web app.
 async fn redeem(xero: &Xero, code: &str) -> Value {
     let form = redemption(code);
     post(xero, "token", Some("web:s3cret"), &form).await.json()
@@ -63,7 +63,7 @@ fn redemption(code: &str) -> [(&str, &str); 4] {
     [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)]
 }
 
-/// Allows one organisation to the web app, and gives its first tokens.
+/// Grants one organisation to the web app and returns its first tokens.
 async fn connect(xero: &Xero) -> Value {
     let landing = xero.authorize(&authorize_url("web", &[])).allow(&[TENANT]);
     redeem(xero, &landing.code.expect("a code")).await
@@ -120,7 +120,7 @@ async fn a_wrong_authorize_url_shows_xeros_error_page() {
         let page = send(&xero, &format!("GET {}", url.trim_start_matches("https://")), &[], "").await;
         assert_eq!(page.status, 500, "{client_id} {changed:?}");
     }
-    // A web app may do without PKCE.
+    // A web app does not need PKCE.
     let bare = authorize_url("web", &[("code_challenge", ""), ("code_challenge_method", "")]);
     assert!(xero.authorize(&bare).allow(&[TENANT]).code.is_some());
 }
@@ -183,7 +183,7 @@ async fn an_app_authenticates_only_in_its_own_way() {
     }
     let other = post(&xero, "token", Some("web:s3cret"), &[("grant_type", "client_credentials")]).await;
     assert_eq!(other.json(), json!({"error": "unsupported_grant_type"}));
-    // Another app's token.
+    // A token of another app.
     assert_eq!(refresh(&xero, &token).await, json!({"error": "invalid_grant"}));
 }
 
@@ -192,7 +192,7 @@ async fn refresh_tokens_rotate_and_the_old_one_works_until_the_new_one_is_used()
     let xero = xero().await;
     let first = text(&connect(&xero).await, "refresh_token");
     let second = text(&refresh(&xero, &first).await, "refresh_token");
-    // The answer was lost: within its grace the old one gives another.
+    // The response was lost: during its grace period the old token works again.
     xero.shift_clock(29 * 60);
     let third = text(&refresh(&xero, &first).await, "refresh_token");
     assert!(first != second && second != third);
@@ -227,7 +227,7 @@ async fn no_refresh_token_is_issued_without_its_scope() {
     let tokens = redeem(&xero, &xero.authorize(&url).allow(&[TENANT]).code.expect("a code")).await;
     assert_eq!(tokens.get("refresh_token"), None);
     assert_eq!(tokens["scope"], "accounting.settings.read");
-    // What was allowed before comes along later.
+    // Scopes granted earlier are included later.
     let url = authorize_url("web", &[("scope", "payroll.employees.read")]);
     let tokens = redeem(&xero, &xero.authorize(&url).allow(&[]).code.expect("a code")).await;
     assert_eq!(tokens["scope"], "accounting.settings.read payroll.employees.read");
@@ -240,7 +240,7 @@ async fn revocation_revokes_everything_the_user_granted_to_the_app() {
     let public = xero.access_token("public", &[TENANT]);
     let answer = post(&xero, "revocation", Some("web:wrong"), &[("token", "x")]).await;
     assert_eq!(answer.json(), json!({"error": "invalid_client"}));
-    // One that is unknown is no error, and changes nothing.
+    // An unknown token is not an error and changes nothing.
     assert_eq!(post(&xero, "revocation", Some("web:s3cret"), &[("token", "x")]).await.status, 200);
     assert!(xero.is_alive(&text(&one, "refresh_token")));
 
@@ -260,7 +260,7 @@ async fn each_host_has_its_own_paths() {
     let xero = xero().await;
     assert_eq!(send(&xero, "GET identity.xero.com/connections", &[], "").await.status, 404);
     assert_eq!(send(&xero, "GET login.xero.com/connections", &[], "").await.status, 404);
-    // The API wants a token before it says what it does not have.
+    // The API checks the token before it reports an unknown path.
     assert_eq!(send(&xero, "POST api.xero.com/connect/token", &[FORM], "").await.status, 401);
     assert_eq!(send(&xero, "GET api.xero.com/elsewhere", &[], "").await.status, 401);
 }

@@ -1,4 +1,4 @@
-//! The token endpoint and revocation: forms by `POST`, by an app with a secret or without one.
+//! The token and revocation endpoints: forms by `POST`, from apps with or without a secret.
 
 use base64::{
     Engine,
@@ -11,28 +11,28 @@ use uuid::Uuid;
 use super::{XeroState, consent_page::AuthorizationRequest, tokens::TokenPair};
 use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
-/// An app that was registered at Xero.
+/// An app that is registered at Xero.
 #[derive(Debug)]
 pub(super) struct XeroApp {
     pub(super) client_id: String,
     pub(super) client_secret: Option<String>,
     pub(super) redirect_uri: String,
-    /// What the user has allowed so far: asking for less later takes nothing away.
+    /// The scopes granted so far. Requesting fewer later removes none.
     pub(super) scopes: Vec<String>,
 }
 
-/// A code on its way from the browser to the token endpoint.
+/// An authorization code that was issued and not expired or redeemed.
 #[derive(Debug)]
 pub(super) struct AuthorizationCode {
     pub(super) code: String,
     pub(super) issued: i64,
     pub(super) is_used: bool,
-    /// The tenants that the user ticked.
+    /// The tenants that the user selected.
     pub(super) tenants: Vec<String>,
     pub(super) authorization: AuthorizationRequest,
 }
 
-/// An error of RFC 6749 §5.2, nearly always without a description.
+/// An error of RFC 6749 §5.2, usually without a description.
 struct OAuthError(&'static str);
 
 impl XeroApp {
@@ -63,7 +63,8 @@ impl XeroState {
         }
     }
 
-    /// Revokes all that the user gave to the app, not only the one token; an unknown one is no error (RFC 7009 §2.2).
+    /// Revokes everything the user granted to the app, not only the token. An unknown token is not an error (RFC 7009
+    /// §2.2).
     pub(super) fn revocation(&mut self, request: &ReceivedRequest) -> StandInResponse {
         let form = request.form();
         match self.client(request, &form) {
@@ -77,7 +78,7 @@ impl XeroState {
         }
     }
 
-    /// Finds out which app it is: one with a secret by HTTP Basic, one without by its id in the body.
+    /// Authenticates an app: with HTTP Basic if it has a secret, otherwise by its id in the body.
     fn client(&self, request: &ReceivedRequest, form: &[(String, String)]) -> Result<String, OAuthError> {
         let basic = request.header("authorization").and_then(|field| field.strip_prefix("Basic "));
         let named = match basic {
@@ -109,7 +110,7 @@ impl XeroState {
             && !code.is_used
             && now < code.issued + lifetime
             && verified;
-        // Whoever tries a code has used it up, so that a stolen one is of no use after a wrong guess.
+        // Any attempt uses up the code, so that a stolen code is useless after a wrong guess.
         code.is_used = true;
         if !is_good {
             return Err(OAuthError("invalid_grant"));
@@ -123,7 +124,7 @@ impl XeroState {
         Ok(self.tokens.issue(client_id, &scope, now))
     }
 
-    /// The scopes that an app has after it asked for these.
+    /// Adds the requested scopes to the app and returns all of them.
     fn add_scopes(&mut self, client_id: &str, authorization: &str) -> String {
         let Some(app) = self.apps.iter_mut().find(|app| app.client_id == client_id) else {
             return authorization.to_owned();
@@ -154,7 +155,7 @@ impl OAuthError {
     }
 }
 
-/// RFC 7636 §4.1: 43 to 128 letters of the unreserved ones.
+/// RFC 7636 §4.1: 43 to 128 unreserved characters.
 fn is_verifier(verifier: &str) -> bool {
     (43..=128).contains(&verifier.len())
         && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))

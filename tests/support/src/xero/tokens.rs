@@ -1,4 +1,4 @@
-//! Access and refresh tokens: how long each is good, and how refresh tokens rotate.
+//! Access and refresh tokens: their lifetimes, and the rotation of refresh tokens.
 
 use super::random;
 
@@ -7,13 +7,13 @@ use super::random;
 pub struct RefreshAttempt {
     /// The token.
     pub token: String,
-    /// When it was given out, counted over all refresh tokens from 1; 0 where it never was.
+    /// Its position among all issued refresh tokens, from 1; 0 if it was never issued.
     pub number: usize,
-    /// Whether it was taken.
+    /// Whether it was accepted.
     pub accepted: bool,
 }
 
-/// How many seconds each thing is good for.
+/// Lifetimes in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lifetimes {
     pub(super) code: i64,
@@ -22,7 +22,7 @@ pub(super) struct Lifetimes {
     pub(super) grace: i64,
 }
 
-/// All tokens that were ever given out.
+/// All tokens ever issued.
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) lifetimes: Lifetimes,
@@ -52,7 +52,7 @@ struct RefreshToken {
     is_revoked: bool,
 }
 
-/// A new pair of tokens.
+/// A pair of new tokens.
 #[derive(Debug)]
 pub(super) struct TokenPair {
     pub(super) access: String,
@@ -61,7 +61,7 @@ pub(super) struct TokenPair {
     pub(super) scope: String,
 }
 
-/// Why an access token is not taken.
+/// Why an access token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenRejection {
     Expired(i64),
@@ -69,13 +69,13 @@ pub(super) enum TokenRejection {
 }
 
 impl Tokens {
-    /// Gives out the pair of a new grant.
+    /// Issues the tokens of a new grant.
     pub(super) fn issue(&mut self, client_id: &str, scope: &str, now: i64) -> TokenPair {
         let grant = self.refresh.len();
         self.pair(client_id, scope, grant, now)
     }
 
-    /// Takes a refresh token for a new pair, unless it is dead; notes it in any case.
+    /// Exchanges a refresh token for new tokens if it is valid, and records the attempt.
     pub(super) fn renew(&mut self, client_id: &str, token: &str, now: i64) -> Option<TokenPair> {
         let found = self.refresh.iter().position(|refresh| refresh.token == token);
         let taken = found.filter(|&at| self.refresh[at].client_id == client_id && self.refreshes_now(at, now));
@@ -87,7 +87,7 @@ impl Tokens {
         Some(self.pair(client_id, &scope, grant, now))
     }
 
-    /// The app and the scope of an access token that is good now.
+    /// Returns the app and the scope of a valid access token.
     pub(super) fn scope(&self, token: &str, now: i64) -> Result<(&str, &str), TokenRejection> {
         let access = self.access.iter().find(|access| access.token == token && !access.is_revoked);
         let access = access.ok_or(TokenRejection::Unknown)?;
@@ -98,7 +98,7 @@ impl Tokens {
         }
     }
 
-    /// Kills every token of an app.
+    /// Revokes every token of an app.
     pub(super) fn revoke(&mut self, client_id: &str) {
         let of_app = |id: &String| id == client_id;
         self.access.iter_mut().filter(|access| of_app(&access.client_id)).for_each(|access| access.is_revoked = true);
@@ -106,7 +106,7 @@ impl Tokens {
         refresh.for_each(|refresh| refresh.is_revoked = true);
     }
 
-    /// Whether a refresh token was given to an app, dead or alive.
+    /// Returns whether a refresh token was issued to an app, valid or not.
     pub(super) fn was_issued(&self, client_id: &str, token: &str) -> bool {
         self.refresh.iter().any(|refresh| refresh.token == token && refresh.client_id == client_id)
     }
@@ -124,8 +124,8 @@ impl Tokens {
         self.refresh.iter().map(|refresh| refresh.token.clone()).collect()
     }
 
-    /// Whether a refresh token is taken now: unused for its lifetime, used for its grace, and never once one that was
-    /// given out after it has been used.
+    /// Returns whether a refresh token is accepted: within its lifetime if unused, within its grace period if used, and
+    /// never after a later token was used.
     fn refreshes_now(&self, at: usize, now: i64) -> bool {
         let refresh = &self.refresh[at];
         let good_until = match refresh.first_used {
@@ -137,7 +137,7 @@ impl Tokens {
     }
 
     fn pair(&mut self, client_id: &str, scope: &str, grant: usize, now: i64) -> TokenPair {
-        // What a JSON Web Token looks like; nobody is to look into it.
+        // Looks like a JSON Web Token; clients must not parse it.
         let access = format!("eyJhbGciOiJSUzI1NiJ9.{}.{}", random(), random());
         self.access.push(AccessToken {
             token: access.clone(),

@@ -1,4 +1,4 @@
-//! The APIs behind an access token.
+//! Tests of the APIs that need an access token.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ async fn get(xero: &Xero, token: &str, tenant: &str, path: &str) -> RawResponse 
     send(xero, &format!("GET api.xero.com{path}"), &fields, "").await
 }
 
-/// The status and the detail of an answer.
+/// Returns the status and the detail of a response.
 async fn refusal(xero: &Xero, token: &str, tenant: &str, path: &str) -> (u16, String) {
     let answer = get(xero, token, tenant, path).await;
     (answer.status, answer.json()["Detail"].as_str().unwrap_or_default().to_owned())
