@@ -157,7 +157,7 @@ async fn a_new_plugin_adds_its_fields_to_the_document() {
         fields["token"],
         json!({
             "type": "string", "pattern": "^(?:pay_[a-z]+)$", "minLength": 8, "writeOnly": true, "title": "token",
-            "description": "Somewhere. Needed for a new connection.",
+            "description": "Somewhere. Required for a new connection.",
         })
     );
     assert_eq!(fields["region"]["enum"], json!(["eu", "us"]));

@@ -4,6 +4,7 @@
 
 mod http;
 pub mod openapi;
+mod operation;
 mod routes;
 
 use std::{sync::Arc, time::Duration};

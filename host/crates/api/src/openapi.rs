@@ -2,11 +2,8 @@
 //!
 //! Each operation is described beside its handler in `routes/`. The tests check every response against the document.
 
-mod operation;
 mod pattern_example;
-mod problems;
 mod provider_fields;
-mod schemas;
 
 use std::collections::BTreeSet;
 
@@ -17,13 +14,12 @@ use jackfield_sandbox::{Catalog, PluginState};
 use serde_json::{Map, Value, json};
 
 pub use self::pattern_example::example_of_pattern;
-use self::schemas::{DerivedSchema, Schemas};
-pub(crate) use self::{
-    operation::Operation,
-    problems::code_schema,
-    schemas::{AlwaysTrue, DoneView, ProviderIdView, UtcTime, forbid_null},
+use crate::{
+    Access, ApiState,
+    http::errors::ProblemView,
+    operation::{DerivedSchema, Operation, Schemas},
+    route_table,
 };
-use crate::{Access, ApiState, http::errors::ProblemView, route_table};
 
 const ABOUT: &str = "Connections of a company to outside services. Requests and responses are JSON, and times are RFC \
     3339 in UTC. Errors are `application/problem+json`; programs should use their `code`.\n\nCallers send \

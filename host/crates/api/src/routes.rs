@@ -14,6 +14,7 @@ pub(crate) mod matching;
 pub(crate) mod oauth;
 pub(crate) mod oidc;
 pub(crate) mod people;
+pub(crate) mod provider_calls;
 pub(crate) mod providers;
 pub(crate) mod service;
 pub(crate) mod session;

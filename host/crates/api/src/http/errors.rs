@@ -12,7 +12,7 @@ use jackfield_core::{Error, FieldError, RowError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::openapi::code_schema;
+use crate::operation::code_schema;
 
 /// The error of a handler.
 #[derive(Debug)]
@@ -171,4 +171,50 @@ pub(crate) async fn not_found() -> ApiError {
 /// Answers a method that the route table does not list for the path.
 pub(crate) async fn method_not_allowed() -> ApiError {
     Error::MethodNotAllowed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::PROBLEMS;
+
+    #[test]
+    fn every_error_is_in_the_list_of_problems() {
+        let text = || "x".to_owned();
+        let errors = [
+            Error::InvalidRequest(text()),
+            Error::field("x", "x"),
+            Error::InvalidRows(Vec::new()),
+            Error::TooLarge(1),
+            Error::Unauthenticated,
+            Error::NotSignedIn("x"),
+            Error::Forbidden(text()),
+            Error::UnknownProvider(text()),
+            Error::UnknownPerson(text()),
+            Error::NotFound(text()),
+            Error::Conflict(text()),
+            Error::NeedsChoice(text()),
+            Error::MethodNotAllowed,
+            Error::Misdirected,
+            Error::NotConnected(text()),
+            Error::CredentialRejected(text()),
+            Error::NeedsReauth(text()),
+            Error::PermissionMissing(text()),
+            Error::Sealed(text()),
+            Error::Overloaded { what: text(), retry_after: 1 },
+            Error::Unsupported(text()),
+            Error::RateLimited { what: text(), retry_after: 1 },
+            Error::ProviderError(text()),
+            Error::ProviderTimeout,
+            Error::PluginFault { provider: text(), fault: text() },
+            Error::PluginPaused { provider: text(), retry_after: 1 },
+            Error::PluginNotApproved(text()),
+            Error::PluginDisabled(text()),
+            Error::internal("x"),
+        ];
+        for error in errors {
+            let problem = (error.code(), status(&error).as_u16());
+            assert!(PROBLEMS.iter().any(|(code, status, _)| (*code, *status) == problem), "{problem:?} is not listed");
+        }
+    }
 }

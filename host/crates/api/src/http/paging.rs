@@ -7,7 +7,7 @@ use jackfield_store::MappingFilter;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::openapi::ProviderIdView;
+use crate::operation::ProviderIdView;
 
 const DEFAULT_LIMIT: u32 = 100;
 

@@ -6,7 +6,7 @@ use axum::{
 };
 use http::Method;
 
-use crate::{ApiState, openapi::Operation};
+use crate::{ApiState, operation::Operation};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

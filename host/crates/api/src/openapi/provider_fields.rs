@@ -4,8 +4,8 @@ use http::Method;
 use jackfield_core::manifest::{Auth, Field, FieldKind, Manifest};
 use serde_json::{Map, Value, json};
 
-use super::{example_of_pattern, operation::Operation};
-use crate::routes::connections;
+use super::example_of_pattern;
+use crate::{operation::Operation, routes::connections};
 
 const GROUP: &str = "This service's providers";
 

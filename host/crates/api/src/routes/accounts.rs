@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::connections::{PROVIDER_PROBLEMS, run_to_completion};
+use super::provider_calls::{PROVIDER_PROBLEMS, run_to_completion};
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody},
-    openapi::{AlwaysTrue, Operation},
+    operation::{AlwaysTrue, Operation},
 };
 
 #[derive(Serialize, JsonSchema)]

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     ApiState,
     http::errors::ApiError,
-    openapi::{Operation, UtcTime},
+    operation::{Operation, UtcTime},
 };
 
 /// Totals of a plugin's calls.

@@ -9,11 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::connections::{GROUP, PROVIDER_PROBLEMS, run_to_completion};
+use super::{
+    connections::GROUP,
+    provider_calls::{PROVIDER_PROBLEMS, run_to_completion},
+};
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody},
-    openapi::{AlwaysTrue, Operation},
+    operation::{AlwaysTrue, Operation},
 };
 
 #[derive(Serialize, JsonSchema)]

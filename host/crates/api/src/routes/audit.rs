@@ -21,7 +21,7 @@ use crate::{
         extractors::Query,
         streaming::{self, prefers_csv, stream_csv},
     },
-    openapi::{Operation, UtcTime},
+    operation::{Operation, UtcTime},
 };
 
 const DEFAULT_LIMIT: i64 = 100;

@@ -1,5 +1,7 @@
 //! `/api/admin/connections`: list, connect, disconnect, status and health of connections.
 
+mod connect;
+mod disconnect;
 mod users;
 
 use std::collections::BTreeMap;
@@ -8,57 +10,26 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use jackfield_core::{Check, Connection, Error, Status, audit::Actor};
-use jackfield_service::connections::{
-    ConnectResult, DisconnectPreview, HealthResult, RevocationResult, RevocationScope, SubmittedValue,
-};
+use jackfield_core::{Check, Connection, Status};
+use jackfield_service::connections::HealthResult;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tracing::Instrument;
 
-pub(crate) use self::users::{describe_list as describe_users, list as users};
-use super::accounts::AccountView;
+pub(crate) use self::{
+    connect::{ConnectedView, connect, describe_connect, describe_connect_responses},
+    disconnect::{
+        describe_disconnect, describe_disconnect_responses, describe_preview_disconnect, disconnect, preview_disconnect,
+    },
+    users::{describe_list as describe_users, list as users},
+};
 use crate::{
     ApiState,
-    http::{errors::ApiError, extractors::JsonBody},
-    openapi::{AlwaysTrue, Operation, ProviderIdView, UtcTime},
+    http::errors::ApiError,
+    operation::{Operation, ProviderIdView, UtcTime},
 };
 
 pub(crate) const GROUP: &str = "Connections";
-
-/// The problems of every request that calls the provider with its stored credential.
-pub(crate) const PROVIDER_PROBLEMS: [&str; 11] = [
-    "unknown_provider",
-    "plugin_not_approved",
-    "plugin_fault",
-    "not_connected",
-    "needs_choice",
-    "needs_reauth",
-    "permission_missing",
-    "unsupported",
-    "sealed",
-    "provider_error",
-    "provider_timeout",
-];
-
-/// The problems of every request that checks a new credential with the provider.
-pub(crate) const CONNECT_PROBLEMS: [&str; 7] = [
-    "unknown_provider",
-    "plugin_not_approved",
-    "plugin_fault",
-    "unsupported",
-    "credential_rejected",
-    "sealed",
-    "provider_error",
-];
-
-/// Runs a change to its end even if the caller disconnects, so that a change at the provider is always recorded here.
-pub(crate) async fn run_to_completion<T: Send + 'static>(
-    change: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(change.in_current_span()).await.map_err(Error::internal)?
-}
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ConnectionListView {
@@ -191,200 +162,6 @@ pub(crate) fn describe_list() -> Operation {
     Operation::new("list_connections", GROUP, "Lists all connections")
         .description("Providers are not called. A connection that cannot be decrypted is listed as `unreadable`.")
         .json::<ConnectionListView>(200, "All connections.", json!({ "connections": [connection] }))
-}
-
-/// The result of a connect: the organisation, or the accounts to choose from.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct ConnectedView {
-    ok: AlwaysTrue,
-    /// The provider's name of the organisation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    org_name: Option<Option<String>>,
-    /// The accounts to choose from, if there are several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    accounts: Vec<AccountView>,
-}
-
-impl From<ConnectResult> for ConnectedView {
-    fn from(connected: ConnectResult) -> Self {
-        let accounts: Vec<AccountView> = connected.accounts.into_iter().map(AccountView::from).collect();
-        let org_name = if accounts.is_empty() { Some(connected.org_name) } else { None };
-        Self { ok: AlwaysTrue, org_name, accounts }
-    }
-}
-
-/// `PUT /api/admin/connections/{provider}`
-pub(crate) async fn connect(
-    State(state): State<ApiState>,
-    Path(provider): Path<String>,
-    actor: Actor,
-    JsonBody(fields): JsonBody<BTreeMap<String, SubmittedValue>>,
-) -> Result<Json<ConnectedView>, ApiError> {
-    let connect = async move { state.connections.connect(&provider, fields, &actor).await };
-    Ok(Json(run_to_completion(connect).await?.into()))
-}
-
-pub(crate) fn describe_connect() -> Operation {
-    let fields = json!({ "type": "object", "additionalProperties": { "type": ["string", "object", "null"] } });
-    let connect = Operation::new("connect", GROUP, "Connects a provider, or updates its connection")
-        .description(
-            "The body contains the provider's fields, as `GET /api/admin/providers` lists them. On an update, an \
-             omitted field keeps its value, even if it is secret, and null clears an optional field. Secrets are never \
-             returned, not even masked. The credential is checked with the provider before anything is stored.",
-        )
-        .json_body_with_schema(fields, Some(json!({ "api_token": "…", "organization": "acme" })));
-    describe_connect_responses(connect)
-}
-
-/// Describes the responses to a connect, of any provider or of one.
-pub(crate) fn describe_connect_responses(operation: Operation) -> Operation {
-    operation
-        .json::<ConnectedView>(
-            200,
-            "The provider accepts the credential, and it is stored.",
-            json!({ "ok": true, "org_name": "Acme Instruments" }),
-        )
-        .problems(&CONNECT_PROBLEMS)
-}
-
-/// What happened to the credential at the provider.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct DisconnectedView {
-    ok: AlwaysTrue,
-    /// `revoked`; `kept`: it is still valid there; `failed`: see `note`; `nothing`: there was no connection.
-    upstream: UpstreamView,
-    /// What is left to do at the provider, or why the revocation failed.
-    note: Option<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum UpstreamView {
-    Revoked,
-    Kept,
-    Failed,
-    Nothing,
-}
-
-impl From<RevocationResult> for UpstreamView {
-    fn from(result: RevocationResult) -> Self {
-        match result {
-            RevocationResult::Revoked => Self::Revoked,
-            RevocationResult::Kept => Self::Kept,
-            RevocationResult::Failed => Self::Failed,
-            RevocationResult::NotConnected => Self::Nothing,
-        }
-    }
-}
-
-/// `DELETE /api/admin/connections/{provider}`
-pub(crate) async fn disconnect(
-    State(state): State<ApiState>,
-    Path(provider): Path<String>,
-    actor: Actor,
-) -> Result<Json<DisconnectedView>, ApiError> {
-    let disconnect = async move { state.connections.disconnect(&provider, &actor).await };
-    let result = run_to_completion(disconnect).await?;
-    Ok(Json(DisconnectedView { ok: AlwaysTrue, upstream: result.revocation.into(), note: result.note }))
-}
-
-pub(crate) fn describe_disconnect() -> Operation {
-    let disconnect = Operation::new("disconnect", GROUP, "Disconnects a provider").description(
-        "Revokes the credential at the provider if possible, and always deletes the connection with its secrets. \
-         Disconnecting a provider that is not connected succeeds.",
-    );
-    describe_disconnect_responses(disconnect)
-}
-
-/// Describes the responses to a disconnect, of any provider or of one.
-pub(crate) fn describe_disconnect_responses(operation: Operation) -> Operation {
-    operation
-        .json::<DisconnectedView>(
-            200,
-            "The provider is not connected any more.",
-            json!({ "ok": true, "upstream": "revoked", "note": null }),
-        )
-        .problems(&["unknown_provider", "sealed"])
-}
-
-/// What a disconnect would do.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct DisconnectPreviewView {
-    #[schemars(with = "ProviderIdView")]
-    provider: String,
-    /// Whether there is a connection.
-    configured: bool,
-    org_name: Option<String>,
-    /// Number of mappings that would be deleted.
-    mappings: u64,
-    /// Number of mappings that would be kept for the next connection.
-    mappings_kept: u64,
-    /// Whether change alerts are on; null if the provider did not say.
-    alerts: Option<bool>,
-    /// `upstream`: the plugin declares that it can revoke the credential at the provider. `local`: it is deleted here
-    /// and is still valid there.
-    revokes: RevokesView,
-    /// The service tokens that name the provider.
-    services: Vec<ServiceTokenView>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum RevokesView {
-    Upstream,
-    Local,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(inline)]
-struct ServiceTokenView {
-    name: String,
-}
-
-impl DisconnectPreviewView {
-    fn new(provider: String, preview: DisconnectPreview) -> Self {
-        Self {
-            provider,
-            configured: preview.configured,
-            org_name: preview.org_name,
-            mappings: preview.mappings,
-            mappings_kept: preview.mappings_kept,
-            alerts: preview.alerts,
-            revokes: match preview.revocation {
-                RevocationScope::Provider => RevokesView::Upstream,
-                RevocationScope::Local => RevokesView::Local,
-            },
-            services: preview.services.into_iter().map(|name| ServiceTokenView { name }).collect(),
-        }
-    }
-}
-
-/// `GET /api/admin/connections/{provider}/disconnect`
-pub(crate) async fn preview_disconnect(
-    State(state): State<ApiState>,
-    Path(provider): Path<String>,
-) -> Result<Json<DisconnectPreviewView>, ApiError> {
-    let preview = state.connections.preview_disconnect(&provider).await?;
-    Ok(Json(DisconnectPreviewView::new(provider, preview)))
-}
-
-pub(crate) fn describe_preview_disconnect() -> Operation {
-    let example = json!({
-        "provider": "acme-chat",
-        "configured": true,
-        "org_name": "Acme Instruments",
-        "mappings": 290,
-        "mappings_kept": 0,
-        "alerts": false,
-        "revokes": "upstream",
-        "services": [{ "name": "payroll export" }],
-    });
-    Operation::new("foresee_disconnect", GROUP, "Shows what a disconnect would do")
-        .description("Changes nothing. A provider with change alerts is asked whether they are on.")
-        .json::<DisconnectPreviewView>(200, "What a disconnect would do.", example)
-        .problems(&["unknown_provider"])
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -23,7 +23,7 @@ use jackfield_core::Error;
 use self::content_encoding::ContentEncoding;
 use serde_json::json;
 
-use crate::{http::errors::ApiError, openapi::Operation};
+use crate::{http::errors::ApiError, operation::Operation};
 
 const GROUP: &str = "Console";
 

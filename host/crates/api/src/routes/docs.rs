@@ -6,7 +6,7 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
 };
 
-use crate::openapi::Operation;
+use crate::operation::Operation;
 
 const GROUP: &str = "Description";
 

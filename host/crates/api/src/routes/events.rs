@@ -35,7 +35,7 @@ use self::event_stream::EventStream;
 use crate::{
     ApiState,
     http::{errors::ApiError, streaming::to_response},
-    openapi::Operation,
+    operation::Operation,
 };
 
 /// Event streams at once. Each uses an HTTP connection, and the service accepts twice as many of those.

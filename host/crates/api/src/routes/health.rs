@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{ApiState, openapi::Operation};
+use crate::{ApiState, operation::Operation};
 
 const GROUP: &str = "Service";
 

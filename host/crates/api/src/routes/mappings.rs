@@ -26,7 +26,7 @@ use crate::{
         paging::{ListPart, PageQuery, encode_cursor},
         streaming::{self, prefers_csv, stream_csv, stream_json},
     },
-    openapi::{AlwaysTrue, DoneView, Operation, ProviderIdView},
+    operation::{AlwaysTrue, DoneView, Operation, ProviderIdView},
 };
 
 const GROUP: &str = "Mappings";

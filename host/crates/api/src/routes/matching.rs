@@ -15,11 +15,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::connections::PROVIDER_PROBLEMS;
+use super::provider_calls::PROVIDER_PROBLEMS;
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody, json_fields::JsonFields, streaming::to_response},
-    openapi::{AlwaysTrue, Operation, ProviderIdView},
+    operation::{AlwaysTrue, Operation, ProviderIdView},
 };
 
 const GROUP: &str = "Mappings";

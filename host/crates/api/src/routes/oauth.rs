@@ -15,11 +15,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::connections::{CONNECT_PROBLEMS, ConnectedView, run_to_completion};
+use super::{
+    connections::ConnectedView,
+    provider_calls::{CONNECT_PROBLEMS, run_to_completion},
+};
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody},
-    openapi::{DoneView, Operation, UtcTime, forbid_null},
+    operation::{DoneView, Operation, UtcTime, forbid_null},
 };
 
 const GROUP: &str = "OAuth";

@@ -30,7 +30,7 @@ use crate::{
         callers::{Cookie, RequestOrigin, session_key_to_cookie},
         errors::ApiError,
     },
-    openapi::Operation,
+    operation::Operation,
 };
 
 const GROUP: &str = "Session";

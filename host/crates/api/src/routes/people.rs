@@ -25,7 +25,7 @@ use crate::{
         paging::{ListPart, PageQuery, encode_cursor},
         streaming::{self, prefers_csv, stream_csv, stream_json},
     },
-    openapi::{DoneView, Operation, forbid_null},
+    operation::{DoneView, Operation, forbid_null},
 };
 
 const GROUP: &str = "People";

@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::views::ProviderView;
-use super::connections::run_to_completion;
+use super::provider_calls::run_to_completion;
 use crate::{
     ApiState,
     http::{
         errors::ApiError,
         extractors::{self, JsonBody, MAX_LARGE_BODY, media_type},
     },
-    openapi::{AlwaysTrue, Operation},
+    operation::{AlwaysTrue, Operation},
 };
 
 const GROUP: &str = "Providers";

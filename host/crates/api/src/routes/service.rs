@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     ApiState,
-    openapi::{Operation, UtcTime},
+    operation::{Operation, UtcTime},
 };
 
 /// The state of the service.

@@ -22,7 +22,7 @@ use crate::{
         errors::ApiError,
         extractors::JsonBody,
     },
-    openapi::{DoneView, Operation, UtcTime, forbid_null},
+    operation::{DoneView, Operation, UtcTime, forbid_null},
 };
 
 const GROUP: &str = "Session";

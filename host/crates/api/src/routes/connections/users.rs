@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{GROUP, PROVIDER_PROBLEMS};
+use super::GROUP;
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::Query},
-    openapi::Operation,
+    operation::Operation,
+    routes::provider_calls::PROVIDER_PROBLEMS,
 };
 
 const DEFAULT_LIMIT: u32 = 100;

@@ -1,10 +1,10 @@
-// Renders the OpenAPI document of this service. Every text goes into a text node; nothing is fetched from elsewhere.
+// Renders the OpenAPI document of this service. All text is inserted as text nodes; nothing is loaded from other hosts.
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
-const DEEPEST = 6;
+const MAX_DEPTH = 6;
 
-let description = null;
+let openapi = null;
 
 // ---- building blocks ---------------------------------------------------------------------------------------------
 
@@ -15,8 +15,8 @@ function make(tag, className, ...children) {
   return element;
 }
 
-/** Words with `code` in them; a blank line begins a paragraph. */
-function words(text) {
+/** Renders text with `code` as paragraphs, which blank lines separate. */
+function paragraphs(text) {
   return (text ?? "").split("\n\n").filter(Boolean).map((paragraph) => make("p", "", ...inline(paragraph)));
 }
 
@@ -32,7 +32,7 @@ function code(value) {
 function resolve(thing) {
   let found = thing;
   for (let hops = 0; found?.$ref && hops < 8; hops += 1) {
-    found = found.$ref.slice(2).split("/").reduce((at, key) => at?.[key], description);
+    found = found.$ref.slice(2).split("/").reduce((at, key) => at?.[key], openapi);
   }
   return found ?? {};
 }
@@ -43,21 +43,21 @@ function nameOf(schema) {
 
 // ---- schemas -----------------------------------------------------------------------------------------------------
 
-/** The kind of a value in a few words: `text | null`, `list of User`. */
-function kind(schema) {
+/** Describes the type of a value: `string | null`, `list of User`. */
+function describeType(schema) {
   if (schema.$ref) return nameOf(schema);
-  if (schema.anyOf) return schema.anyOf.map(kind).join(" | ");
+  if (schema.anyOf) return schema.anyOf.map(describeType).join(" | ");
   if ("const" in schema) return JSON.stringify(schema.const);
-  if (schema.type === "array") return `list of ${kind(schema.items ?? {})}`;
+  if (schema.type === "array") return `list of ${describeType(schema.items ?? {})}`;
   const types = [schema.type ?? "any"].flat().join(" | ");
   return schema.format ? `${types}, ${schema.format}` : types;
 }
 
-/** The object inside a schema that is worth opening, if there is one. */
-function inner(schema) {
+/** Finds the object schema inside a schema, or null. */
+function innerObject(schema) {
   const found = resolve(schema);
-  if (found.anyOf) return found.anyOf.map(inner).find(Boolean) ?? null;
-  if (found.type === "array") return inner(found.items ?? {});
+  if (found.anyOf) return found.anyOf.map(innerObject).find(Boolean) ?? null;
+  if (found.type === "array") return innerObject(found.items ?? {});
   return found.properties && Object.keys(found.properties).length > 0 ? found : null;
 }
 
@@ -73,9 +73,9 @@ function fields(schema, depth = 0) {
     list.append(field(name, found.properties[name], required.includes(name), needed.includes(name), depth));
   }
   if (found.additionalProperties && typeof found.additionalProperties === "object") {
-    const which = names.length > 0 ? "any others" : "any name";
-    const others = make("li", "", make("span", "name other", which), make("span", "kind", kind(found.additionalProperties)));
-    others.append(...words(found.additionalProperties.description));
+    const which = names.length > 0 ? "other names" : "any name";
+    const others = make("li", "", make("span", "name other", which), make("span", "kind", describeType(found.additionalProperties)));
+    others.append(...paragraphs(found.additionalProperties.description));
     list.append(others);
   }
   return list;
@@ -88,18 +88,18 @@ function rank(order, name) {
 
 function field(name, schema, isRequired, isNeeded, depth) {
   const found = resolve(schema);
-  const line = make("li", "", make("span", "name", name), make("span", "kind", kind(schema)));
+  const line = make("li", "", make("span", "name", name), make("span", "kind", describeType(schema)));
   if (!isRequired) line.append(make("span", "note", isNeeded ? "" : "optional"));
-  if (isNeeded) line.append(make("span", "note needed", "needed to connect"));
-  if (found.writeOnly) line.append(make("span", "note", "secret, never shown"));
-  line.append(...words(schema.description ?? found.description));
+  if (isNeeded) line.append(make("span", "note needed", "required to connect"));
+  if (found.writeOnly) line.append(make("span", "note", "secret, never returned"));
+  line.append(...paragraphs(schema.description ?? found.description));
   const values = found.enum?.filter((value) => value !== null);
   if (values) line.append(make("p", "", "One of ", ...between(values.map((value) => make("code", "", String(value))))));
   if (found.pattern) line.append(make("p", "", "Pattern ", make("code", "", found.pattern)));
   if (found.externalDocs) line.append(make("p", "", link(found.externalDocs.url)));
-  const object = inner(schema);
-  if (object && depth < DEEPEST) {
-    line.append(make("details", "", make("summary", "", "its fields"), fields(object, depth + 1)));
+  const object = innerObject(schema);
+  if (object && depth < MAX_DEPTH) {
+    line.append(make("details", "", make("summary", "", "fields"), fields(object, depth + 1)));
   }
   return line;
 }
@@ -110,7 +110,7 @@ function between(elements) {
 
 function link(url) {
   const element = make("a", "", url);
-  // The page of a component that was approved; still, only https leads away from here.
+  // The URL comes from an approved plugin. Only https URLs become links.
   if (url.startsWith("https://")) element.href = url;
   element.rel = "noopener noreferrer";
   return element;
@@ -159,8 +159,8 @@ function inside(path, method, operation) {
   for (const [status, response] of Object.entries(operation.responses)) {
     responses.append(responseView(status, resolve(response), right));
   }
-  left.append(make("h4", "", "Answers"), responses);
-  return make("div", "inside", make("div", "whole", ...words(operation.description)), left, right);
+  left.append(make("h4", "", "Responses"), responses);
+  return make("div", "inside", make("div", "whole", ...paragraphs(operation.description)), left, right);
 }
 
 function requestText(path, method, type, example) {
@@ -174,37 +174,37 @@ function parameterList(parameters) {
     const line = make("li", "", make("span", "name", parameter.name));
     const bounds = resolve(parameter.schema);
     const range = "maximum" in bounds ? `, ${bounds.minimum} to ${bounds.maximum}` : "";
-    const usual = "default" in bounds ? `, else ${bounds.default}` : "";
-    line.append(make("span", "kind", `${parameter.in}, ${kind(parameter.schema)}${range}${usual}`));
-    line.append(...words(parameter.description));
+    const fallback = "default" in bounds ? `, default ${bounds.default}` : "";
+    line.append(make("span", "kind", `${parameter.in}, ${describeType(parameter.schema)}${range}${fallback}`));
+    line.append(...paragraphs(parameter.description));
     list.append(line);
   }
   return list;
 }
 
 function schemaView(schema) {
-  const object = inner(schema);
+  const object = innerObject(schema);
   if (object) return [fields(object)];
   const found = resolve(schema);
-  return found.additionalProperties ? [fields(found)] : [make("p", "", kind(schema))];
+  return found.additionalProperties ? [fields(found)] : [make("p", "", describeType(schema))];
 }
 
 function responseView(status, response, examples) {
-  const isGood = status < 400;
-  const line = make("li", "", make("span", `status ${isGood ? "good" : "bad"}`, status));
-  const text = make("div", "", ...words(response.description));
+  const isSuccess = status < 400;
+  const line = make("li", "", make("span", `status ${isSuccess ? "good" : "bad"}`, status));
+  const text = make("div", "", ...paragraphs(response.description));
   for (const [type, media] of Object.entries(response.content ?? {})) {
     if (type === "application/problem+json") continue;
-    const object = inner(media.schema);
+    const object = innerObject(media.schema);
     if (object) {
       const opened = make("details", "", make("summary", "", `fields of ${type}`), fields(object));
-      opened.open = isGood;
+      opened.open = isSuccess;
       text.append(make("div", "fields", opened));
     } else {
       text.append(make("p", "", type));
     }
     if (media.example !== undefined) {
-      examples.append(make("h4", "", `Answer ${status}`), code(media.example));
+      examples.append(make("h4", "", `Response ${status}`), code(media.example));
     }
   }
   line.append(text);
@@ -226,9 +226,9 @@ function operationsOf(paths) {
 function problemsView() {
   const view = make("details", "operation");
   view.id = "problems";
-  view.append(make("summary", "", make("span", "path", "application/problem+json"), make("span", "summary", "How every error looks")));
+  view.append(make("summary", "", make("span", "path", "application/problem+json"), make("span", "summary", "The format of every error")));
   const problem = { $ref: "#/components/schemas/Problem" };
-  const example = Object.values(description.components.responses)
+  const example = Object.values(openapi.components.responses)
     .flatMap((response) => Object.entries(response.content["application/problem+json"].examples ?? {}))
     .find(([name]) => name === "invalid_request");
   const right = make("div", "", make("h4", "", "Example"), code(example?.[1].value ?? {}));
@@ -236,17 +236,17 @@ function problemsView() {
   return view;
 }
 
-function show(given) {
-  description = given;
-  byId("version").textContent = `${given.info.version} · OpenAPI ${given.openapi}`;
+function show(loaded) {
+  openapi = loaded;
+  byId("version").textContent = `${loaded.info.version} · OpenAPI ${loaded.openapi}`;
   const main = byId("main");
   const groups = byId("groups");
-  main.replaceChildren(make("div", "about", ...words(given.info.description)));
+  main.replaceChildren(make("div", "about", ...paragraphs(loaded.info.description)));
   groups.replaceChildren();
-  const all = operationsOf(given.paths);
-  for (const tag of given.tags) {
+  const all = operationsOf(loaded.paths);
+  for (const tag of loaded.tags) {
     const some = all.filter(({ operation }) => operation.tags.includes(tag.name));
-    const section = make("section", "", make("h2", "", tag.name), ...words(tag.description));
+    const section = make("section", "", make("h2", "", tag.name), ...paragraphs(tag.description));
     const list = make("ul");
     for (const one of some) {
       section.append(operationView(one));
@@ -259,12 +259,12 @@ function show(given) {
   }
   main.append(make("section", "", make("h2", "", "Errors"), problemsView()));
   filter();
-  openNamed();
+  openFragment();
 }
 
 function filter() {
-  const wanted = byId("filter").value.trim().toLowerCase();
-  const fits = (element) => element.textContent.toLowerCase().includes(wanted);
+  const query = byId("filter").value.trim().toLowerCase();
+  const fits = (element) => element.textContent.toLowerCase().includes(query);
   for (const section of document.querySelectorAll("main > section")) {
     const some = [...section.querySelectorAll(".operation")];
     for (const one of some) one.hidden = !fits(one.querySelector("summary"));
@@ -277,8 +277,8 @@ function filter() {
   }
 }
 
-/** Opens the operation that the address names. */
-function openNamed() {
+/** Opens the operation that the URL fragment names. */
+function openFragment() {
   const named = byId(decodeURIComponent(location.hash.slice(1)));
   if (named?.matches("details.operation")) {
     named.open = true;
@@ -290,30 +290,30 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-function say(text) {
-  byId("said").textContent = text;
-  byId("said").hidden = text === "";
+function showMessage(text) {
+  byId("message").textContent = text;
+  byId("message").hidden = text === "";
 }
 
-/** Fetches a description; the token is kept nowhere. */
+/** Fetches a document. The token is not stored. */
 async function load(url, token) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(url, { headers, credentials: "same-origin", cache: "no-store" });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.detail ?? `The answer was ${answer.status}.`);
+  const response = await fetch(url, { headers, credentials: "same-origin", cache: "no-store" });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.detail ?? `The service responded with ${response.status}.`);
   return body;
 }
 
 byId("filter").addEventListener("input", filter);
-window.addEventListener("hashchange", openNamed);
+window.addEventListener("hashchange", openFragment);
 byId("unlock").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     show(await load("/api/openapi.json", byId("token").value.trim()));
-    say("With the fields of this service’s own providers.");
+    showMessage("The document includes the fields of this service’s providers.");
   } catch (error) {
-    say(`Not shown: ${error.message}`);
+    showMessage(`The document was not loaded: ${error.message}`);
   }
   byId("token").value = "";
 });
-load("/docs/openapi.json").then(show, (error) => say(`The description could not be read: ${error.message}`));
+load("/docs/openapi.json").then(show, (error) => showMessage(`The document was not loaded: ${error.message}`));

@@ -1,16 +1,16 @@
-// Reads what the provider's redirect brought, and cleans the address bar. Where the console began the flow in this
-// browser and its session lives, it redeems the code there, as the session's caller, and tells the console that it is
-// over, never the code. Otherwise it redeems nothing: it shows the code as text, for whoever asked for the URL.
+// Reads the parameters of the provider's redirect and removes them from the address bar. If the console started the flow
+// in this browser and its session is still valid, sends them to the API and tells the console the result, but not the
+// code. Otherwise shows them as text, for the caller who requested the URL.
 "use strict";
 
 const query = new URLSearchParams(location.search);
 const element = (id) => document.getElementById(id);
-const say = (title, words) => {
+const show = (title, message) => {
   element("title").textContent = title;
-  element("words").textContent = words;
+  element("message").textContent = message;
 };
 
-// The code is not to stay in the history, nor to go to another page.
+// The code must not stay in the history or reach another page.
 history.replaceState(null, "", location.pathname);
 
 const body = {};
@@ -18,8 +18,8 @@ for (const key of ["code", "state", "iss", "error", "error_description"]) {
   if (query.get(key)) body[key] = query.get(key).slice(0, 8192);
 }
 
-/** The flow that the console of this browser began with this state: `{flow_id, provider}`, or none. */
-function flowOf(state) {
+/** Finds the flow that the console started in this browser with this state: `{flow_id, provider}`, or null. */
+function findFlow(state) {
   try {
     const flows = JSON.parse(localStorage.getItem("jackfield.flows")) ?? {};
     const flow = Object.hasOwn(flows, state) ? flows[state] : null;
@@ -29,27 +29,27 @@ function flowOf(state) {
   }
 }
 
-/** Who is signed in to the console in this browser, if anybody. */
-async function session() {
+/** Fetches the console's session in this browser, or null. */
+async function fetchSession() {
   try {
     const response = await fetch("/api/session", { headers: { accept: "application/json" } });
-    const said = response.ok ? await response.json() : {};
-    return said.signed_in && said.csrf ? said : null;
+    const session = response.ok ? await response.json() : {};
+    return session.signed_in && session.csrf ? session : null;
   } catch {
     return null;
   }
 }
 
-function tell(flow, outcome) {
+function notifyConsole(flow, outcome) {
   const channel = new BroadcastChannel("jackfield-oauth");
   channel.postMessage({ flow_id: flow.flow_id, outcome });
   channel.close();
 }
 
-/** Shows what is left to do by hand. */
-function showAnswer() {
+/** Shows the request that a person must send. */
+function showManualStep() {
   element("body").value = JSON.stringify(body, null, 2);
-  element("answer").hidden = false;
+  element("manual").hidden = false;
   element("copy").addEventListener("click", async () => {
     element("body").select();
     await navigator.clipboard.writeText(element("body").value);
@@ -57,9 +57,9 @@ function showAnswer() {
   });
 }
 
-/** Sends the answer on. Every outcome is one that the console can ask for by the flow's id. */
-async function redeem(flow, { csrf }) {
-  say("One moment…", body.code ? "The provider agreed. Its answer is being checked." : "The provider did not agree.");
+/** Sends the parameters to the API. The console can fetch the result by the flow's id. */
+async function finishFlow(flow, { csrf }) {
+  show("One moment…", body.code ? "The provider approved. Connecting…" : "The provider did not approve.");
   let problem = null;
   try {
     const response = await fetch(`/api/admin/connections/${encodeURIComponent(flow.provider)}/callback`, {
@@ -67,43 +67,43 @@ async function redeem(flow, { csrf }) {
       headers: { accept: "application/json", "content-type": "application/json", "x-csrf-token": csrf },
       body: JSON.stringify(body),
     });
-    if (!response.ok) problem = await response.json().catch(() => ({ detail: `The service answered ${response.status}.` }));
+    if (!response.ok) problem = await response.json().catch(() => ({ detail: `The service responded with ${response.status}.` }));
   } catch {
     problem = { detail: "The service cannot be reached. Start again in the console." };
   }
-  tell(flow, problem ? "failed" : "succeeded");
+  notifyConsole(flow, problem ? "failed" : "succeeded");
   if (problem) {
-    say("Not connected", refusal() ?? problem.detail ?? "The service did not take the answer.");
+    show("Not connected", describeError() ?? problem.detail ?? "The service rejected the response.");
     if (problem.request_id) {
-      element("request").textContent = `Request id ${problem.request_id}`;
-      element("request").hidden = false;
+      element("request-id").textContent = `Request id ${problem.request_id}`;
+      element("request-id").hidden = false;
     }
   } else {
-    say("Connected", "This window can be closed.");
+    show("Connected", "You can close this window.");
   }
   element("done").hidden = false;
   element("close").addEventListener("click", () => close());
   if (!problem) close();
 }
 
-/** A provider's refusal in words, where it sent one. */
-function refusal() {
+/** Describes the provider's error, or null if it sent none. */
+function describeError() {
   if (!body.error) return null;
-  const refused = body.error === "access_denied" ? "The request was declined." : `The provider answered ${body.error}.`;
-  return body.error_description ? `${refused} ${body.error_description}` : refused;
+  const error = body.error === "access_denied" ? "The request was declined." : `The provider responded with ${body.error}.`;
+  return body.error_description ? `${error} ${body.error_description}` : error;
 }
 
-async function arrive() {
-  const flow = body.state && (body.code || body.error) ? flowOf(body.state) : null;
-  const who = flow && (await session());
-  if (who) {
-    await redeem(flow, who);
+async function start() {
+  const flow = body.state && (body.code || body.error) ? findFlow(body.state) : null;
+  const session = flow && (await fetchSession());
+  if (session) {
+    await finishFlow(flow, session);
     return;
   }
-  if (body.error) say("Not connected", refusal());
-  else if (body.code && body.state) say("Almost connected", "The provider agreed. One step is left.");
-  else say("Nothing to do here", "This address is where a provider sends the browser back to. It brought no code.");
-  if (body.state && (body.code || body.error)) showAnswer();
+  if (body.error) show("Not connected", describeError());
+  else if (body.code && body.state) show("Almost connected", "The provider approved. One step is left.");
+  else show("Nothing to do here", "Providers redirect to this page. The address contains no code.");
+  if (body.state && (body.code || body.error)) showManualStep();
 }
 
-arrive();
+start();

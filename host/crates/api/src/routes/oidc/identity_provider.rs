@@ -353,6 +353,7 @@ fn is_valid_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
+/// Converts a time to the type that `openidconnect` uses.
 fn to_chrono(time: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp(time.as_second(), 0).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::openapi::UtcTime;
+use crate::operation::UtcTime;
 
 /// A provider's plugin, and everything that an Executive approves.
 #[derive(Serialize, JsonSchema)]

@@ -1,14 +1,20 @@
 //! The OpenAPI description of one operation: parameters, bodies, responses and problems. Knows no route in particular.
 
+mod problems;
+mod schemas;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::{
-    problems::{self, PROBLEMS_OF_EVERY_ROUTE, PROBLEMS_OF_PROTECTED_ROUTES},
-    schemas::{DerivedSchema, Schemas},
+#[cfg(test)]
+pub(crate) use self::problems::PROBLEMS;
+use self::problems::{PROBLEMS_OF_EVERY_ROUTE, PROBLEMS_OF_PROTECTED_ROUTES};
+pub(crate) use self::{
+    problems::code_schema,
+    schemas::{AlwaysTrue, DerivedSchema, DoneView, ProviderIdView, Schemas, UtcTime, forbid_null},
 };
 use crate::Access;
 
@@ -19,7 +25,7 @@ const JSON: &str = "application/json";
 pub(crate) struct Operation {
     /// The `operationId`, unique in the document.
     id: String,
-    pub(super) group: &'static str,
+    pub(crate) group: &'static str,
     summary: String,
     description: Option<String>,
     query: Option<DerivedSchema>,
@@ -71,7 +77,7 @@ impl Operation {
     }
 
     #[cfg(test)]
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
@@ -175,7 +181,7 @@ impl Operation {
     }
 
     /// Renders the operation for one route, and the problem responses that operations share, by name.
-    pub(super) fn to_json(
+    pub(crate) fn to_json(
         &self,
         method: &Method,
         path: &str,

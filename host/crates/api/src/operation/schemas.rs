@@ -11,26 +11,26 @@ const DEFINITIONS: &str = "/components/schemas";
 
 /// A type's schema, generated when the document is made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DerivedSchema {
+pub(crate) struct DerivedSchema {
     generate: fn(&mut SchemaGenerator) -> Schema,
     is_request: bool,
 }
 
 impl DerivedSchema {
     /// The schema of what a request may contain.
-    pub(super) fn for_request<T: JsonSchema>() -> Self {
+    pub(crate) fn for_request<T: JsonSchema>() -> Self {
         Self { generate: SchemaGenerator::subschema_for::<T>, is_request: true }
     }
 
     /// The schema of what a response contains.
-    pub(super) fn for_response<T: JsonSchema>() -> Self {
+    pub(crate) fn for_response<T: JsonSchema>() -> Self {
         Self { generate: SchemaGenerator::subschema_for::<T>, is_request: false }
     }
 }
 
 /// The schemas of one document. A type `PersonView` or `PersonBody` is listed as `Person`.
 #[derive(Debug)]
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     requests: SchemaGenerator,
     responses: SchemaGenerator,
     /// Schemas that are derived from no type.
@@ -55,22 +55,22 @@ impl Default for Schemas {
 
 impl Schemas {
     /// Generates a schema; a type with a name becomes a reference to `components/schemas`.
-    pub(super) fn generate(&mut self, schema: &DerivedSchema) -> Value {
+    pub(crate) fn generate(&mut self, schema: &DerivedSchema) -> Value {
         let generator = if schema.is_request { &mut self.requests } else { &mut self.responses };
         simplify((schema.generate)(generator).to_value())
     }
 
     /// Adds a schema that is derived from no type.
-    pub(super) fn insert(&mut self, name: String, schema: Value) {
+    pub(crate) fn insert(&mut self, name: String, schema: Value) {
         self.literals.insert(name, schema);
     }
 
-    pub(super) fn provider_id(&mut self) -> Value {
+    pub(crate) fn provider_id(&mut self) -> Value {
         self.generate(&DerivedSchema::for_response::<ProviderIdView>())
     }
 
     /// Describes each field of a type as a query parameter.
-    pub(super) fn query_parameters(&mut self, query: &DerivedSchema) -> Vec<Value> {
+    pub(crate) fn query_parameters(&mut self, query: &DerivedSchema) -> Vec<Value> {
         let reference = self.generate(query);
         let name = reference["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()).map(str::to_owned);
         let definitions = self.requests.definitions_mut();
@@ -87,7 +87,7 @@ impl Schemas {
     }
 
     /// Returns every schema that was referred to, by name.
-    pub(super) fn into_components(mut self) -> Map<String, Value> {
+    pub(crate) fn into_components(mut self) -> Map<String, Value> {
         let requests = self.requests.take_definitions(true);
         let responses = self.responses.take_definitions(true);
         let responses = responses.into_iter().map(|(name, schema)| (name, close_objects(schema)));
