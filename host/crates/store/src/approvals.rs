@@ -88,7 +88,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let stored = AuthenticatedColumns {
+                let columns = AuthenticatedColumns {
                     provider: row.try_get("provider")?,
                     digest: row.try_get("digest")?,
                     state: row.try_get("state")?,
@@ -97,16 +97,16 @@ impl Store {
                 };
                 let manifest: Option<String> = row.try_get("manifest")?;
                 let mac: Vec<u8> = row.try_get("mac")?;
-                let genuine = manifest.as_deref().is_some_and(|manifest| stored.verify(&key, manifest, &mac));
-                let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == stored.state);
+                let is_genuine = manifest.as_deref().is_some_and(|manifest| columns.verify(&key, manifest, &mac));
+                let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == columns.state);
                 Ok(Approval {
                     version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
-                    decision: decision.filter(|_| genuine),
+                    decision: decision.filter(|_| is_genuine),
                     manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
-                    provider: stored.provider,
-                    digest: stored.digest,
-                    by: stored.by,
-                    at: stored.at,
+                    provider: columns.provider,
+                    digest: columns.digest,
+                    by: columns.by,
+                    at: columns.at,
                 })
             })
             .collect()
@@ -115,7 +115,7 @@ impl Store {
     /// Stores decisions about the components of a provider, and deletes its edited rows.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the catalog has changed since `seen_revision`, or the store is sealed.
+    /// [`StoreError::Conflict`] if the catalog has changed since `seen_revision`; [`StoreError::Sealed`].
     pub async fn decide(
         &self,
         provider: &ProviderId,
@@ -134,18 +134,18 @@ impl Store {
             return Err(StoreError::Conflict);
         }
         let mut latest = 0;
-        for row in self.rows_of(&mut transaction, provider).await? {
-            let manifest = manifest_of(&mut transaction, &row.0.digest).await?.unwrap_or_default();
-            let tampered = !row.0.verify(&key, &manifest, &row.1);
-            if tampered || change.earlier == EarlierDecisions::Delete {
+        for (columns, mac) in self.rows_of(&mut transaction, provider).await? {
+            let manifest = manifest_of(&mut transaction, &columns.digest).await?.unwrap_or_default();
+            let is_genuine = columns.verify(&key, &manifest, &mac);
+            if !is_genuine || change.earlier == EarlierDecisions::Delete {
                 sqlx::query("delete from plugin_approvals where provider = $1 and digest = $2")
                     .bind(provider.to_string())
-                    .bind(row.0.digest.clone())
+                    .bind(columns.digest.clone())
                     .execute(&mut *transaction)
                     .await?;
             }
-            if !tampered {
-                latest = latest.max(row.0.at);
+            if is_genuine {
+                latest = latest.max(columns.at);
             }
         }
         let now = self.now().max(latest + 1);
@@ -180,14 +180,14 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let stored = AuthenticatedColumns {
+                let columns = AuthenticatedColumns {
                     provider: provider.to_string(),
                     digest: row.try_get("digest")?,
                     state: row.try_get("state")?,
                     by: row.try_get("approved_by")?,
                     at: row.try_get("approved_at")?,
                 };
-                Ok((stored, row.try_get("mac")?))
+                Ok((columns, row.try_get("mac")?))
             })
             .collect()
     }
@@ -207,7 +207,7 @@ struct AuthenticatedColumns {
 }
 
 impl AuthenticatedColumns {
-    fn mac(&self, key: &Secret<[u8; 32]>, manifest: &str) -> [u8; 32] {
+    fn compute_mac(&self, key: &Secret<[u8; 32]>, manifest: &str) -> [u8; 32] {
         self.with_parts(manifest, |parts| mac::compute(key, parts))
     }
 
@@ -250,18 +250,18 @@ async fn store_decision(
         None => (by.to_owned(), now),
     };
     let state = decision.as_str().to_owned();
-    let stored = AuthenticatedColumns { provider: provider.to_string(), digest: digest.to_owned(), state, by, at };
-    let mac = stored.mac(key, &manifest).to_vec();
+    let columns = AuthenticatedColumns { provider: provider.to_string(), digest: digest.to_owned(), state, by, at };
+    let mac = columns.compute_mac(key, &manifest).to_vec();
     sqlx::query(
         "insert into plugin_approvals (provider, digest, state, approved_by, approved_at, mac) \
          values ($1, $2, $3, $4, $5, $6) on conflict (provider, digest) do update set state = excluded.state, \
          approved_by = excluded.approved_by, approved_at = excluded.approved_at, mac = excluded.mac",
     )
-    .bind(stored.provider)
-    .bind(stored.digest)
-    .bind(stored.state)
-    .bind(stored.by)
-    .bind(stored.at)
+    .bind(columns.provider)
+    .bind(columns.digest)
+    .bind(columns.state)
+    .bind(columns.by)
+    .bind(columns.at)
     .bind(mac)
     .execute(&mut **transaction)
     .await?;
@@ -275,6 +275,7 @@ async fn store_decision(
     Ok(())
 }
 
+/// Returns the stored manifest of a component, as JSON.
 async fn manifest_of(transaction: &mut Transaction<'static, Any>, digest: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select manifest from components where digest = $1")
         .bind(digest.to_owned())
