@@ -62,11 +62,11 @@ async fn people_are_found_by_part_of_their_name_or_email_however_it_is_typed() {
     ] {
         expect(&app, &format!("q={typed}"), names).await;
     }
-    assert_eq!(found(&app, "q=").await.1, 6, "an empty text is in every name");
+    assert_eq!(found(&app, "q=").await.1, 6, "an empty text matches every name");
     let everybody = app.get(&format!("{PEOPLE}?q=zoe")).await.ok();
     let names: Vec<&str> =
         everybody["people"].as_array().expect("people").iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!((names, &everybody["total"]), (vec!["Gone Zoe", "Zoë Lee"], &json!(2)), "the inactive too");
+    assert_eq!((names, &everybody["total"]), (vec!["Gone Zoe", "Zoë Lee"], &json!(2)), "inactive people as well");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn an_invalid_search_is_explained() {
         ("q=a%00", "q contains a control character"),
         (
             "provider=No%20One&state=mapped",
-            "provider is none: a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter",
+            "provider is not a provider id: a provider id is 2 to 40 characters of a-z, 0-9 and single hyphens, starting with a letter",
         ),
     ] {
         let problem = app.get(&format!("{MAPPINGS}?{query}")).await.problem(422, "invalid_request");
@@ -158,5 +158,5 @@ async fn people_stored_by_an_older_version_are_found_after_the_next_start() {
     app.tamper("update people set sought_name = null").await;
     let app = app.start_again().await;
     expect(&app, "q=zoe", &["Zoë"]).await;
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), None);
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
 }

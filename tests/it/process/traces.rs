@@ -91,7 +91,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
     assert_eq!(of(request, "jackfield.request_id"), Some(request_id));
     assert_eq!(of(request, "http.response.status_code").as_deref(), Some("200"));
     let call = named("slack health");
-    let call = call.iter().find(|call| call.parent_span_id == request.span_id).expect("the call is its child");
+    let call = call.iter().find(|call| call.parent_span_id == request.span_id).expect("the call is a child span");
     assert_eq!((&call.trace_id, of(call, "error.type").as_deref()), (&request.trace_id, Some("needs_reauth")));
     for number in ["guest_ms", "upstream_ms", "memory_bytes", "requests", "received_bytes"] {
         let value = number_of(call, &format!("jackfield.{number}"));
@@ -110,7 +110,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
     let sent = String::from_utf8_lossy(&bodies);
     assert!(sent.contains("needs_reauth") && !sent.contains(&token) && !sent.contains(&bearer));
     if let Some(sinks) = marked::sinks_folder() {
-        fs::write(sinks.join("traces.otlp"), &bodies).expect("kept for the search");
+        fs::write(sinks.join("traces.otlp"), &bodies).expect("the file is copied to the sinks folder");
     }
 }
 
@@ -128,7 +128,7 @@ async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
     let answer = client.get(format!("{url}/users")).bearer_auth(&bearer).send().await.expect("an answer");
     let problem: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
     assert_eq!((&problem["status"], &problem["code"]), (&json!(502), &json!("plugin_fault")), "{problem}");
-    assert!(!problem.to_string().contains("recursion"), "the caller learns nothing of the inside: {problem}");
+    assert!(!problem.to_string().contains("recursion"), "the response reveals no internals: {problem}");
     drop(service);
     let log = fs::read_to_string(place.log()).expect("the log");
     let id = problem["request_id"].as_str().expect("an id");
