@@ -64,10 +64,10 @@ fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     );
     writeln!(
         table,
-        "/// The page that all paths of the console answer.\npub static PAGE: File = {};",
+        "/// The page that all paths of the console answer.\npub static PAGE: ConsoleFile = {};",
         output.write_entry(PAGE, page.as_bytes())?
     )?;
-    writeln!(table, "/// All other files.\npub static FILES: &[File] = &[")?;
+    writeln!(table, "/// All other files.\npub static FILES: &[ConsoleFile] = &[")?;
     for (name, bytes) in &files {
         writeln!(table, "    {},", output.write_entry(name, bytes)?)?;
     }
@@ -112,7 +112,7 @@ impl OutputFolder {
         let brotli = self.write_if_smaller(bytes, &format!("{tag}.br"), || compress_brotli(bytes))?;
         let gzip = self.write_if_smaller(bytes, &format!("{tag}.gz"), || compress_gzip(bytes))?;
         Ok(format!(
-            "File {{ name: {name:?}, media_type: {:?}, tag: {tag:?}, plain: include_bytes!({plain:?}), brotli: {brotli}, \
+            "ConsoleFile {{ name: {name:?}, media_type: {:?}, tag: {tag:?}, plain: include_bytes!({plain:?}), brotli: {brotli}, \
              gzip: {gzip} }}",
             media_type_of(name)?
         ))
@@ -161,7 +161,7 @@ impl OutputFolder {
 
 /// Removes comment lines and indentation from our own scripts and styles.
 ///
-/// This assumes that no template or string of ours contains a line that starts like a comment, or whose indentation matters.
+/// This assumes that no template or string of ours contains a line that starts like a comment or needs its indentation.
 fn strip_comments<'a>(name: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     let is_ours = !name.starts_with(VENDOR) && (name.ends_with(".js") || name.ends_with(".css"));
     let Some(text) = is_ours.then(|| str::from_utf8(bytes).ok()).flatten() else { return Cow::Borrowed(bytes) };

@@ -22,7 +22,7 @@ const ENTRY: &str = "app.js";
 /// The link with which the page preloads a module.
 const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"";
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type BundleResult<T> = Result<T, Box<dyn Error>>;
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// A parsed module.
@@ -37,12 +37,12 @@ struct Module {
     code: String,
 }
 
-/// Bundles into `app.js` its imports and those of the modules that the page preloads. Preloaded modules stay separate files.
+/// Bundles into `app.js` what it and the preloaded modules import. The preloaded modules themselves stay separate files.
 ///
 /// # Errors
 ///
 /// Fails if a module is missing, if modules import each other in a circle, or if a module uses an unsupported form.
-pub(crate) fn bundle(page: &str, files: &mut Files) -> Outcome<()> {
+pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     let mut modules = BTreeMap::new();
     for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".js")) {
         let module = Module::parse(name, str::from_utf8(bytes)?).map_err(|error| format!("{name}: {error}"))?;
@@ -83,7 +83,7 @@ fn visit(
     modules: &BTreeMap<String, Module>,
     importers: &mut Vec<String>,
     order: &mut Vec<String>,
-) -> Outcome<()> {
+) -> BundleResult<()> {
     if order.iter().any(|added| added == name) {
         return Ok(());
     }
@@ -106,8 +106,8 @@ fn constant_of(name: &str) -> String {
 }
 
 impl Module {
-    /// Parses a module. Imports and exports start a line; in vendored, minified code they may also follow another statement.
-    fn parse(name: &str, text: &str) -> Outcome<Self> {
+    /// Parses a module. An import or export starts a line; in vendored, minified code it may also follow a statement.
+    fn parse(name: &str, text: &str) -> BundleResult<Self> {
         let text = if name.starts_with(VENDOR) {
             text.replace(";export", ";\nexport").replace("}export", "}\nexport")
         } else {
@@ -140,7 +140,7 @@ impl Module {
     }
 
     /// Returns the module as a part of the bundle.
-    fn to_bundle_part(&self, name: &str, bundled: &[String]) -> Outcome<String> {
+    fn to_bundle_part(&self, name: &str, bundled: &[String]) -> BundleResult<String> {
         let mut text = format!("const {} = (() => {{\n", constant_of(name));
         for (names, from) in &self.imports {
             if !bundled.contains(from) {
@@ -154,7 +154,7 @@ impl Module {
     }
 
     /// Returns the module as a separate file, which imports bundled modules from the bundle.
-    fn to_separate_file(&self, bundled: &[String]) -> Outcome<String> {
+    fn to_separate_file(&self, bundled: &[String]) -> BundleResult<String> {
         let (inside, others): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(_, from)| bundled.contains(from));
         let mut text = String::new();
         for (names, from) in others {
@@ -171,7 +171,7 @@ impl Module {
     }
 
     /// Parses what follows the keyword `export`, and returns the remaining text.
-    fn parse_export<'a>(&mut self, name: &str, text: &'a str) -> Outcome<&'a str> {
+    fn parse_export<'a>(&mut self, name: &str, text: &'a str) -> BundleResult<&'a str> {
         if let Some(list) = text.strip_prefix('{') {
             let (list, after) = list.split_once('}').ok_or("a list of exports has no end")?;
             let (end, after) = after.split_once(';').ok_or("a list of exports has no end")?;
@@ -221,7 +221,7 @@ fn parse_identifier(text: &str) -> Option<&str> {
 }
 
 /// Converts the names of an import into a destructuring pattern.
-fn to_pattern(names: &str) -> Outcome<String> {
+fn to_pattern(names: &str) -> BundleResult<String> {
     let names = names.split_whitespace().collect::<Vec<_>>().join(" ");
     if names.starts_with('{') && names.ends_with('}') {
         return Ok(names.replace(" as ", ": "));
@@ -233,7 +233,7 @@ fn to_pattern(names: &str) -> Outcome<String> {
 }
 
 /// Returns the name of the module that `importer` imports as `quoted`.
-fn resolve(importer: &str, quoted: &str) -> Outcome<String> {
+fn resolve(importer: &str, quoted: &str) -> BundleResult<String> {
     let quoted = quoted.trim();
     let path = quoted.strip_prefix("\"./").and_then(|path| path.strip_suffix('"'));
     let path = path.ok_or_else(|| format!("{quoted} is not a module of the same folder"))?;
@@ -247,7 +247,7 @@ mod tests {
 
     const PAGE: &str = "<link rel=\"modulepreload\" href=\"{{base}}/first.js\">";
 
-    fn bundle_modules(modules: &[(&str, &str)]) -> Outcome<BTreeMap<String, String>> {
+    fn bundle_modules(modules: &[(&str, &str)]) -> BundleResult<BTreeMap<String, String>> {
         let mut files: Files =
             modules.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
         bundle(PAGE, &mut files)?;

@@ -6,7 +6,7 @@ mod bundle;
 
 /// One file that a browser can request.
 #[derive(Debug)]
-pub struct File {
+pub struct ConsoleFile {
     /// The path below `/console/{hash}/`.
     pub name: &'static str,
     /// The value of `Content-Type`.
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_browser_loads_less_than_100_kb() {
-        let is_loaded = |file: &&File| !file.media_type.starts_with("text/plain");
+        let is_loaded = |file: &&ConsoleFile| !file.media_type.starts_with("text/plain");
         let sizes = FILES.iter().filter(is_loaded).chain([&PAGE]).map(|file| file.brotli.unwrap_or(file.plain).len());
         let total: usize = sizes.sum();
         assert!(total < MAX_TRANSFER, "{total} bytes");

@@ -17,7 +17,7 @@ use http::{
         IF_NONE_MATCH, REFERRER_POLICY, VARY,
     },
 };
-use jackfield_console::{FILES, File, HASH, PAGE};
+use jackfield_console::{ConsoleFile, FILES, HASH, PAGE};
 use jackfield_core::Error;
 
 use self::content_encoding::ContentEncoding;
@@ -101,7 +101,7 @@ fn find_file(hash: &str, name: &str, headers: &HeaderMap) -> Result<Response, Ap
     Ok(respond(file, IMMUTABLE, headers))
 }
 
-fn respond(file: &File, caching: &'static str, request: &HeaderMap) -> Response {
+fn respond(file: &ConsoleFile, caching: &'static str, request: &HeaderMap) -> Response {
     let offered = [
         (ContentEncoding::Brotli, file.brotli),
         (ContentEncoding::Gzip, file.gzip),
