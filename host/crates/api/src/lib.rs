@@ -6,6 +6,8 @@ mod http;
 pub mod openapi;
 mod operation;
 mod routes;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +28,7 @@ use jiff::Timestamp;
 use self::{
     http::{
         callers, errors, extractors, middleware,
-        route::{delete, get, patch, post, put},
+        route::{Access, Route, delete, get, patch, post, put},
     },
     routes::{
         accounts, activity, alerts, audit, connections, console, docs, events, health, mappings, matching, oauth, oidc,
@@ -37,7 +39,6 @@ pub use self::{
     http::{
         callers::{FailedAttempts, JwtCallers, Site},
         extractors::LargeBodies,
-        route::{Access, Route},
         serving::Server,
     },
     openapi::example_of_pattern,
@@ -83,8 +84,7 @@ pub struct ApiState {
 }
 
 /// Returns every route of the API.
-#[must_use]
-pub fn route_table() -> Vec<Route> {
+pub(crate) fn route_table() -> Vec<Route> {
     use Access::{Executive, Open, SignedIn};
     vec![
         // ---- signing in ----

@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::pattern_example::example_of_pattern;
 use crate::{
-    Access, ApiState,
-    http::errors::ProblemView,
+    ApiState,
+    http::{errors::ProblemView, route::Access},
     operation::{DerivedSchema, Operation, Schemas},
     route_table,
 };
@@ -82,8 +82,7 @@ pub fn of_catalog(catalog: &Catalog) -> Value {
 }
 
 /// Returns the document with the fields of these plugins.
-#[must_use]
-pub fn document<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Value {
+pub(crate) fn document<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Value {
     let mut document = Document::default();
     for route in route_table() {
         document.add(&(route.describe)(), &route.method, route.path, route.access);

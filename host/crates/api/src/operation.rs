@@ -16,7 +16,7 @@ pub(crate) use self::{
     problems::code_schema,
     schemas::{AlwaysTrue, DerivedSchema, DoneView, ProviderIdView, Schemas, UtcTime, forbid_null},
 };
-use crate::Access;
+use crate::http::route::Access;
 
 const JSON: &str = "application/json";
 

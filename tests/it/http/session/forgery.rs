@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{super::with_slack, AUDIT, SESSION};
 use crate::http::callers::example;
 
-/// Headers that a browser may send from a page of another site, or that old browsers send.
+/// Headers that a browser may send for a page of another site, old browsers included.
 const FORGED: [(&str, &[(&str, &str)]); 8] = [
     (
         "a form of another site",
@@ -31,7 +31,7 @@ const FORGED: [(&str, &[(&str, &str)]); 8] = [
     ("json with a wrong header", &[("content-type", "application/json"), ("x-csrf-token", "bm8")]),
 ];
 
-fn sent(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
+fn add_fields(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     fields.iter().fold(request.body("{}"), |request, (name, value)| request.header(*name, *value))
 }
 
@@ -41,7 +41,7 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
     let app = with_slack(&slack).start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     let mut tried = 0;
-    for route in api::route_table().into_iter().filter(|route| route.method != Method::GET) {
+    for route in api::testing::routes().into_iter().filter(|route| route.method != Method::GET) {
         for (what, fields) in FORGED {
             let is_foreign = fields.iter().any(|(name, _)| ["origin", "sec-fetch-site"].contains(name));
             // Signing in needs no session, but a page of another site must not do it either.
@@ -50,7 +50,7 @@ async fn no_page_of_another_site_changes_anything_on_any_route() {
             let path = example(route.path);
             let answer = app
                 .send_request_as(TestCaller::Anonymous, route.method.clone(), &path, |request| {
-                    sent(session.add_cookie_to(request), fields)
+                    add_fields(session.add_cookie_to(request), fields)
                 })
                 .await;
             assert_eq!(answer.status, status, "{what}: {route:?} {}", answer.text);

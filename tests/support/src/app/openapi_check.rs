@@ -59,8 +59,8 @@ impl OpenApiCheck {
     }
 
     /// Fails the test if the response or the accepted body does not match the document.
-    pub(super) fn hold(&self, sent: &SentRequest, answer: &TestResponse) {
-        if let Err(why) = self.judge(sent, answer) {
+    pub(super) fn assert_documented(&self, sent: &SentRequest, answer: &TestResponse) {
+        if let Err(why) = self.check(sent, answer) {
             let (SentRequest { method, path, .. }, TestResponse { status, text, .. }) = (sent, answer);
             panic!(
                 "{method} {path} → {status}: {why}\nthe description beside the handler (host/crates/api/src/routes/) does not match this response: {text}"
@@ -68,7 +68,7 @@ impl OpenApiCheck {
         }
     }
 
-    fn judge(&self, SentRequest { method, path, body }: &SentRequest, answer: &TestResponse) -> Result<(), String> {
+    fn check(&self, SentRequest { method, path, body }: &SentRequest, answer: &TestResponse) -> Result<(), String> {
         // HEAD is answered by the GET handler of the path, without a body.
         let is_head = method == Method::HEAD;
         let name = if is_head { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
@@ -79,10 +79,10 @@ impl OpenApiCheck {
             return match answer.status {
                 ..400 => Err("no operation of it is described".to_owned()),
                 _ if is_head => Ok(()),
-                _ => self.fits(PROBLEM, &json!({ "$ref": "#/components/schemas/Problem" }), &answer.json()),
+                _ => self.validate(PROBLEM, &json!({ "$ref": "#/components/schemas/Problem" }), &answer.json()),
             };
         };
-        let response = self.resolved(&operation["responses"][answer.status.to_string()]);
+        let response = self.resolve(&operation["responses"][answer.status.to_string()]);
         if response.is_null() {
             return Err(format!("this status of `{template}` is not described"));
         }
@@ -99,7 +99,7 @@ impl OpenApiCheck {
         }
         let key = format!("{name} {template} {} {kind}", answer.status);
         if kind.ends_with("json") {
-            self.fits(&key, &media["schema"], &answer.json())?;
+            self.validate(&key, &media["schema"], &answer.json())?;
         }
         let Some((kind, body)) = body.as_ref().filter(|_| answer.status < 300) else { return Ok(()) };
         let media = &operation["requestBody"]["content"][kind];
@@ -110,7 +110,7 @@ impl OpenApiCheck {
             return Ok(());
         }
         let body = serde_json::from_slice(body).map_err(|why| format!("it took a body that is not JSON: {why}"))?;
-        self.fits(&format!("{key} body"), &media["schema"], &body).map_err(|why| format!("it took a body: {why}"))
+        self.validate(&format!("{key} body"), &media["schema"], &body).map_err(|why| format!("it took a body: {why}"))
     }
 
     /// Returns the documented path that matches, preferring the one with the fewest parameters.
@@ -130,16 +130,16 @@ impl OpenApiCheck {
         templates.filter(fits).min_by_key(parameters).map(String::as_str)
     }
 
-    fn resolved<'a>(&'a self, thing: &'a Value) -> &'a Value {
+    fn resolve<'a>(&'a self, thing: &'a Value) -> &'a Value {
         match thing["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
             Some(pointer) => self.document.pointer(pointer).unwrap_or(&Value::Null),
             None => thing,
         }
     }
 
-    fn fits(&self, key: &str, schema: &Value, instance: &Value) -> Result<(), String> {
+    fn validate(&self, key: &str, schema: &Value, instance: &Value) -> Result<(), String> {
         let validator = {
-            let mut validators = self.validators.lock().expect("no panic while the validators are held");
+            let mut validators = self.validators.lock().expect("no thread panicked while it held the validators' lock");
             let made = validators.entry(key.to_owned());
             Arc::clone(made.or_insert_with(|| Arc::new(validator(&self.document, schema))))
         };
@@ -175,12 +175,12 @@ mod tests {
 
     use super::*;
 
-    fn judge(method: &Method, path: &str, sent: Option<&Value>, status: u16, kind: &str, text: &str) -> String {
+    fn check(method: &Method, path: &str, sent: Option<&Value>, status: u16, kind: &str, text: &str) -> String {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(kind).expect("a type"))]);
         let answer = TestResponse { status, headers, text: text.to_owned() };
         let body = sent.map(|sent| ("application/json".to_owned(), sent.to_string().into_bytes()));
         let sent = SentRequest { method: method.clone(), path: path.to_owned(), body };
-        OpenApiCheck::by(openapi::document([])).judge(&sent, &answer).err().unwrap_or_default()
+        OpenApiCheck::by(jackfield_api::testing::general_document()).check(&sent, &answer).err().unwrap_or_default()
     }
 
     const STATUS: &str = "/api/admin/connections/acme/status";
@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn a_documented_response_passes() {
         let json = "application/json; charset=utf-8";
-        assert_eq!(judge(&Method::GET, STATUS, None, 200, json, r#"{"configured": true, "team": "red"}"#), "");
-        assert_eq!(judge(&Method::HEAD, STATUS, None, 200, json, ""), "");
-        assert_eq!(judge(&Method::GET, "/healthz", None, 200, "text/plain", "ok\n"), "");
+        assert_eq!(check(&Method::GET, STATUS, None, 200, json, r#"{"configured": true, "team": "red"}"#), "");
+        assert_eq!(check(&Method::HEAD, STATUS, None, 200, json, ""), "");
+        assert_eq!(check(&Method::GET, "/healthz", None, 200, "text/plain", "ok\n"), "");
     }
 
     #[test]
@@ -204,19 +204,19 @@ mod tests {
         };
         let put = json!({ "token": 5 });
         for (why, found) in [
-            ("this status of", judge(&Method::GET, STATUS, None, 204, json, "")),
-            ("the type `text/html`", judge(&Method::GET, STATUS, None, 200, "text/html", "<p>")),
-            ("\"configured\" is a required", judge(&Method::GET, STATUS, None, 200, json, "{}")),
-            ("is not of type", judge(&Method::GET, STATUS, None, 200, json, r#"{"configured": "yes"}"#)),
-            ("Additional", judge(&Method::GET, "/readyz", None, 503, json, r#"{"why": 1}"#)),
-            ("no operation", judge(&Method::GET, "/api/nowhere", None, 200, json, "{}")),
-            ("no operation", judge(&Method::PATCH, STATUS, None, 200, json, "{}")),
-            ("`/code`", judge(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_person", 404))),
-            ("`/status`", judge(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_provider", 409))),
-            ("`/code`", judge(&Method::GET, "/nowhere", None, 404, PROBLEM, &problem("unheard_of", 404))),
+            ("this status of", check(&Method::GET, STATUS, None, 204, json, "")),
+            ("the type `text/html`", check(&Method::GET, STATUS, None, 200, "text/html", "<p>")),
+            ("\"configured\" is a required", check(&Method::GET, STATUS, None, 200, json, "{}")),
+            ("is not of type", check(&Method::GET, STATUS, None, 200, json, r#"{"configured": "yes"}"#)),
+            ("Additional", check(&Method::GET, "/readyz", None, 503, json, r#"{"why": 1}"#)),
+            ("no operation", check(&Method::GET, "/api/nowhere", None, 200, json, "{}")),
+            ("no operation", check(&Method::PATCH, STATUS, None, 200, json, "{}")),
+            ("`/code`", check(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_person", 404))),
+            ("`/status`", check(&Method::GET, STATUS, None, 404, PROBLEM, &problem("unknown_provider", 409))),
+            ("`/code`", check(&Method::GET, "/nowhere", None, 404, PROBLEM, &problem("unheard_of", 404))),
             (
                 "it took a body: `/token`",
-                judge(&Method::PUT, "/api/admin/connections/acme", Some(&put), 200, json, r#"{"ok": true}"#),
+                check(&Method::PUT, "/api/admin/connections/acme", Some(&put), 200, json, r#"{"ok": true}"#),
             ),
         ] {
             assert!(found.contains(why), "{why}: {found}");

@@ -29,10 +29,11 @@ pub(crate) use self::{
     session_cookie::{find_session, session_key},
 };
 use crate::{
-    Access, ApiState,
+    ApiState,
     http::{
         errors::ApiError,
         middleware::{RequestId, authority},
+        route::Access,
     },
     route_table,
 };

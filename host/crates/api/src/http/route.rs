@@ -10,7 +10,7 @@ use crate::{ApiState, operation::Operation};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Anybody.
     Open,
     /// Anybody with a session, at any level. A bearer token is not a session.
@@ -20,10 +20,10 @@ pub enum Access {
 }
 
 /// One route of the API.
-pub struct Route {
-    pub method: Method,
-    pub path: &'static str,
-    pub access: Access,
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
     pub(crate) handler: MethodRouter<ApiState>,
     pub(crate) describe: fn() -> Operation,
 }

@@ -20,7 +20,9 @@ const CSV: &str = "text/csv; charset=utf-8; header=present";
 /// The items that are read at a time for a list that is sent whole.
 pub(crate) const BATCH: u32 = 1_000;
 
-/// Whether `Accept` prefers `text/csv` over JSON (RFC 9110 §12.5.1). The first of these types wins; weights are ignored.
+/// Whether `Accept` prefers `text/csv` over JSON (RFC 9110 §12.5.1).
+///
+/// The type that is listed first wins; weights are ignored.
 pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let media_type = |range: &str| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

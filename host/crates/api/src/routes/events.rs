@@ -1,7 +1,7 @@
 //! `/api/admin/events`: changes as they happen, as server-sent events.
 //!
-//! While anybody listens, one task of this process reads the lists every second and broadcasts changes to every listener,
-//! whichever host made them. Slow listeners are not buffered: they receive `reload` and fetch the lists again.
+//! While anybody listens, one task of this process reads the lists every second and broadcasts changes to every
+//! listener, whichever host made them. Slow listeners are not buffered: they receive `reload` and fetch the lists again.
 
 mod event_stream;
 mod watcher;

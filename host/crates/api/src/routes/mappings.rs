@@ -31,7 +31,8 @@ use crate::{
 
 const GROUP: &str = "Mappings";
 
-/// The providers with a field of their own besides `external_ids`: `xero_id`, `productive_id`, `remote_id`, `google_id`.
+/// The providers that have a field besides `external_ids`: `xero_id`, `productive_id`, `remote_id`, `google_id`.
+///
 /// Older clients use these fields. This is the only place where the host names providers.
 const PROVIDERS_WITH_FIELDS: [&str; 4] = ["xero", "productive", "remote", "google-workspace"];
 
@@ -147,17 +148,13 @@ pub(crate) fn describe_list() -> Operation {
     });
     Operation::new("list_mappings", GROUP, "Lists the active people and their accounts")
         .description(
-            "Returns everybody, or one page with `limit` or `cursor`. With `offset`, `q`, `provider` or `state`, people \
-             are sorted by name and `total` counts them. With `Accept: text/csv`, returns everybody as CSV with a \
-             column for each provider.",
+            "Returns everybody, or one page with `limit` or `cursor`. With `offset`, `q`, `provider` or `state`, \
+             people are sorted by name and `total` counts them. With `Accept: text/csv`, returns everybody as CSV \
+             with a column for each provider.",
         )
         .query::<PageQuery>()
         .json::<MappingListView<'_>>(200, "The active people.", json!({ "users": [mapping] }))
-        .text(
-            "The active people.",
-            "text/csv",
-            "name,email,acme-chat\nAda Okafor,ada@acme.example,U0HDYE3FJ\n",
-        )
+        .text("The active people.", "text/csv", "name,email,acme-chat\nAda Okafor,ada@acme.example,U0HDYE3FJ\n")
 }
 
 /// An account to map a person to.

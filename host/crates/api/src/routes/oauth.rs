@@ -1,4 +1,4 @@
-//! Connecting with OAuth: `auth-url`, `callback`, `auth-flows`, the OAuth app, and the page for the provider's redirect.
+//! Connecting with OAuth: starting and finishing a flow, the OAuth app, and the page that providers redirect to.
 
 use axum::{
     Json,
@@ -108,9 +108,9 @@ pub(crate) async fn finish(
 pub(crate) fn describe_finish() -> Operation {
     Operation::new("finish_flow", GROUP, "Exchanges the provider's code for tokens, and connects")
         .description(
-            "Without `state`, the caller must have exactly one open flow; with a session cookie, `state` is required. If \
-             the credential gives access to several accounts, the response lists them as `accounts`, and one must be \
-             chosen.",
+            "Without `state`, the caller must have exactly one open flow; with a session cookie, `state` is required. \
+             If the credential gives access to several accounts, the response lists them as `accounts`, and one \
+             must be chosen.",
         )
         .json_body::<OAuthCallbackBody>(json!({ "code": "…", "state": "…" }))
         .json::<ConnectedView>(200, "The provider is connected.", json!({ "ok": true, "org_name": "Acme Instruments" }))

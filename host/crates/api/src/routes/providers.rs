@@ -95,8 +95,8 @@ pub(crate) fn describe_add() -> Operation {
         )
         .header(
             "Component-Signature",
-            "A minisign signature of the body: the text of the `.minisig` file in base64. Checked if keys are trusted; an \
-             invalid signature is rejected.",
+            "A minisign signature of the body: the text of the `.minisig` file in base64. Checked if keys are trusted; \
+             an invalid signature is rejected.",
         )
         .body("application/wasm", json!({ "contentMediaType": "application/wasm" }), "…")
         .json::<ProviderDecisionView>(201, "The plugin is uploaded.", decision_example())
@@ -188,8 +188,8 @@ pub(crate) async fn remove(
 pub(crate) fn describe_remove() -> Operation {
     Operation::new("remove_provider", GROUP, "Removes a plugin")
         .description(
-            "Deletes its approvals and uploaded versions; its connection is kept. A version that is still in the plugins \
-             folder waits for approval again, and is in the response.",
+            "Deletes its approvals and uploaded versions; its connection is kept. A version that is still in the \
+             plugins folder waits for approval again, and is in the response.",
         )
         .json::<ProviderDecisionView>(200, "The plugin is removed, or what is left of it waits.", decision_example())
         .problems(&["unknown_provider", "sealed"])

@@ -1,7 +1,7 @@
 //! The service's cookies, and the checks that a request comes from its own pages: origin and CSRF token. Pure.
 //!
-//! Another site can make a browser send requests, possibly with our cookie. Such a request cannot have our `Origin`, nor
-//! a header of our own (OWASP CSRF Prevention Cheat Sheet; threats T39, T46).
+//! Another site can make a browser send requests, possibly with our cookie. Such a request cannot have our `Origin` or a
+//! custom header (OWASP CSRF Prevention Cheat Sheet; threats T39, T46).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};

@@ -1,4 +1,4 @@
-//! Sends the requests to the identity provider through `egress`, with the same checks, limits and reroutes as all others.
+//! Sends requests to the identity provider through `egress`, with the same checks, limits and reroutes as all others.
 
 use std::time::Duration;
 

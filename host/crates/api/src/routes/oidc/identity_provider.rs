@@ -1,6 +1,6 @@
-//! The identity provider: its metadata and keys, the address of its sign-in page, and the person that a code identifies.
+//! The identity provider: its metadata and keys, its sign-in page, and the person that a code identifies.
 //!
-//! OpenID Connect Core 1.0 §3.1 and Discovery 1.0, always with PKCE S256 (RFC 9700 §2.1.1). Knows no cookies or sessions.
+//! OpenID Connect Core 1.0 §3.1 and Discovery 1.0, always with PKCE S256 (RFC 9700 §2.1.1). No cookies, no sessions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -47,7 +47,7 @@ const MAX_CODE: usize = 4 << 10;
 /// The longest subject (OpenID Connect Core 1.0 §2) or email address, in characters.
 const MAX_NAME: usize = 255;
 
-/// The accepted signature algorithms: none with a shared secret, and not `none`, whatever the provider's metadata lists.
+/// The accepted signature algorithms. HMAC and `none` are rejected, whatever the provider's metadata lists.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,

@@ -1,4 +1,4 @@
-//! One sign-in through the identity provider: its state, nonce and PKCE verifier, all derived from the browser's cookie.
+//! One sign-in through the identity provider: state, nonce and PKCE verifier, all derived from the browser's cookie.
 //!
 //! The cookie binds the flow to the browser, so that the URL alone cannot finish it (RFC 9700 §4.7.1). No I/O.
 
