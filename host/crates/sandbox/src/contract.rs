@@ -4,7 +4,7 @@
 //! of this crate, so a newer version can express more than an older one.
 
 mod alerts;
-mod answers;
+mod call_types;
 mod manifest;
 mod placement;
 mod v0_1;

@@ -4,7 +4,7 @@ use wasmtime::Store;
 
 use super::{
     Returned,
-    answers::{from_wit_error, to_wit_connection},
+    call_types::{from_wit_error, to_wit_connection},
 };
 use crate::{
     bindings::{jackfield::provider::types, with_alerts::AlertsPre},

@@ -5,7 +5,7 @@ use wasmtime::Store;
 
 use super::{
     Returned,
-    answers::{from_wit_connect, from_wit_disconnect, from_wit_error, from_wit_facts, to_wit_connection},
+    call_types::{from_wit_connect, from_wit_disconnect, from_wit_error, from_wit_facts, to_wit_connection},
     manifest::from_wit_manifest,
 };
 use crate::{
