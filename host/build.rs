@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(fs::write(Path::new(&out).join("embedded_files.rs"), list)?)
 }
 
-/// Writes a constant with every file of some folders: its path in the project, and its text.
+/// Writes a constant that lists files by path in the project, with their texts.
 fn embed(name: &str, folders: &[(PathBuf, &str)], list: &mut String) -> Result<(), Box<dyn Error>> {
     writeln!(list, "pub(super) const {name}: &[(&str, &str)] = &[")?;
     for (folder, to) in folders {

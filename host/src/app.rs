@@ -103,7 +103,9 @@ impl App {
         &self.store
     }
 
-    /// Serves until `stop` resolves, then finishes the running requests and closes the database.
+    /// Serves until `stop` resolves.
+    ///
+    /// Then it finishes the running requests and closes the database.
     ///
     /// # Errors
     /// The listener fails permanently.
@@ -146,7 +148,9 @@ async fn keep_up(connections: Connections, store: Store) {
     }
 }
 
-/// Opens the database and unlocks it with the master key. The first start creates both.
+/// Opens the database and unlocks it with the master key.
+///
+/// The first start creates both.
 ///
 /// A key that cannot be used leaves the store sealed, with the reason.
 ///
@@ -194,7 +198,9 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
     Plugins::start(setup).await.context("cannot read the plugins from the database")
 }
 
-/// Returns the cache of compiled components. A sealed store has no key to authenticate it, so there is none then.
+/// Returns the cache of compiled components.
+///
+/// A sealed store has no key to authenticate it, so there is none then.
 fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> Cache {
     match (store.require_unsealed(), compiled) {
         (Ok(_), Some(cache)) => cache,

@@ -18,9 +18,9 @@ use tracing_subscriber::{
 pub use self::traces::Traces;
 use crate::config::{Config, LogFormat, TraceExport};
 
-/// Crates that print headers, frames, keys or statements at `debug` or `trace`, and with them credentials.
+/// Crates that print headers, frames or keys, and with them credentials.
 ///
-/// Those lines are dropped, whatever the filter says.
+/// They do so at `debug` or `trace`. Those lines are dropped, whatever the filter says.
 const DROPPED_BELOW_INFO: [&str; 14] = [
     "axum",
     "h2",
@@ -38,7 +38,9 @@ const DROPPED_BELOW_INFO: [&str; 14] = [
     "want",
 ];
 
-/// Starts the log, and the export of traces if it is configured. Call [`Traces::end`] last.
+/// Starts the log, and the export of traces if it is configured.
+///
+/// Call [`Traces::end`] last.
 ///
 /// # Errors
 /// The filter is malformed, the exporter cannot be set up, or a log was started before.
@@ -85,13 +87,17 @@ where
     Ok(traces)
 }
 
-/// Whether a span or an event is part of traces: those of Jackfield from `info` up, whatever the log's filter says.
+/// Whether a span or an event is part of traces, whatever the log's filter says.
+///
+/// Those of Jackfield are, from `info` up.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
     let crate_name = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() <= Level::INFO && (crate_name == "jackfield" || crate_name.starts_with("jackfield_"))
 }
 
-/// Whether a line is dropped. In `tracing`, `debug` and `trace` are greater than `info`.
+/// Whether a line is dropped.
+///
+/// In `tracing`, `debug` and `trace` are greater than `info`.
 fn is_dropped(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() > Level::INFO && DROPPED_BELOW_INFO.contains(&name)

@@ -19,7 +19,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Closes new files to other users, and prevents core dumps and debuggers, which could reveal secrets.
+/// Closes new files to other users, and prevents core dumps and debuggers.
+///
+/// A core dump or a debugger could reveal secrets.
 fn protect_files_and_memory() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);

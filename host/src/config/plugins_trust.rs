@@ -7,13 +7,17 @@ use jackfield_signing::TrustedKeys;
 
 use super::{Dev, settings::Settings};
 
-/// Digests of the plugins that were built with this program, `id=sha256,…`. `cargo xtask` sets it.
+/// Digests of the plugins that were built with this program, `id=sha256,…`.
+///
+/// `cargo xtask` sets it.
 const BUILD_DIGESTS: Option<&str> = option_env!("JACKFIELD_BUILD_DIGESTS");
 
 /// The setting that names the file of trusted keys.
 const KEYS: &str = "PLUGINS_TRUSTED_KEYS";
 
-/// Reads both settings. The keys are always read, so that a problem shows before they are needed.
+/// Reads both settings.
+///
+/// The keys are always read, so that a problem shows before they are needed.
 pub(super) fn plugins_trust(settings: &mut Settings, dev: Dev) -> (Option<Trust>, Option<TrustedKeys>) {
     let trust = settings.text("PLUGINS_TRUST", "approve");
     let file = settings.optional(KEYS);
@@ -46,7 +50,8 @@ fn read_keys(path: &Path) -> Result<TrustedKeys, String> {
     if metadata.mode() & 0o022 != 0 {
         return Err(format!("names {shown}, which other users can write to; run `chmod go-w` on it"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
     TrustedKeys::parse(&text).map_err(|why| format!("names {shown}, which {why}"))
 }
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _, str::FromStr};
 /// The prefix of Jackfield's variables.
 const PREFIX: &str = "JACKFIELD_";
 
-/// The prefix of OpenTelemetry's variables, which other programs read too. Unknown ones are not an error.
+/// The prefix of OpenTelemetry's variables, which other programs read too.
+///
+/// Unknown ones are not an error.
 const STANDARD_PREFIX: &str = "OTEL_";
 
 /// Every problem of the settings.
@@ -57,7 +59,9 @@ impl Settings {
         self.standard.remove(name).filter(|value| !value.is_empty())
     }
 
-    /// Reads a setting by its name without [`PREFIX`]. An empty one counts as missing.
+    /// Reads a setting by its name without [`PREFIX`].
+    ///
+    /// An empty one counts as missing.
     pub(super) fn optional(&mut self, name: &str) -> Option<String> {
         self.values.remove(name).filter(|value| !value.is_empty())
     }
@@ -75,7 +79,9 @@ impl Settings {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// Reads and parses a setting. If it is malformed, notes the problem and returns the default, which always parses.
+    /// Reads and parses a setting.
+    ///
+    /// If it is malformed, notes the problem and returns the default, which always parses.
     pub(super) fn parse<T: FromStr>(&mut self, name: &str, form: &str, default: &str) -> T
     where
         T::Err: std::fmt::Debug,
@@ -130,7 +136,9 @@ impl Settings {
     }
 }
 
-/// Names every value of a file like its variable: `oauth.example.client_id` is `OAUTH_EXAMPLE_CLIENT_ID`.
+/// Names every value of a file like its variable.
+///
+/// For example, `oauth.example.client_id` becomes `OAUTH_EXAMPLE_CLIENT_ID`.
 fn flatten(prefix: &str, table: &toml::Table, values: &mut BTreeMap<String, String>) {
     for (key, value) in table {
         let name = format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_"));

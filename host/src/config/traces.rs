@@ -11,7 +11,9 @@ const TRACES_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 
-/// Where traces are sent. The exporter itself reads the variables for headers and the timeout.
+/// Where traces are sent.
+///
+/// The exporter itself reads the variables for headers and the timeout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceExport {
     /// The URL of the collector: `…/v1/traces`.

@@ -18,7 +18,9 @@ pub(super) fn parse_public_url(text: &str) -> Result<Url, String> {
     if is_origin { Ok(url) } else { Err("must be https:// or http:// and a host, without a path".to_owned()) }
 }
 
-/// Parses reroutes, each from a host to a stand-in on this machine: `api.acme.example=http://127.0.0.1:4010,…`.
+/// Parses reroutes, each from a host to a stand-in on this machine.
+///
+/// For example: `api.acme.example=http://127.0.0.1:4010`, separated by commas.
 pub(super) fn parse_reroutes(text: &str, dev: Dev) -> Result<BTreeMap<String, Url>, String> {
     if text.is_empty() {
         return Ok(BTreeMap::new());

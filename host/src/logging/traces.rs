@@ -75,7 +75,9 @@ impl Traces {
     }
 }
 
-/// Sends the exporter's requests on the service's runtime, because the exporter's own thread has none.
+/// Sends the exporter's requests on the service's runtime.
+///
+/// The exporter's own thread has no runtime.
 #[derive(Debug)]
 struct Sending {
     collector: TraceCollectorClient,
@@ -90,7 +92,9 @@ impl HttpClient for Sending {
     }
 }
 
-/// Gives spans their standard names before they are sent, and logs once when sending fails or works again.
+/// Gives spans their standard names before they are sent.
+///
+/// It also logs once when sending fails, and when it works again.
 #[derive(Debug)]
 struct StandardNames<E> {
     inner: E,

@@ -56,7 +56,9 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of at most `limit` items; a further item in `items` means that there is a next page.
+    /// Makes a page of at most `limit` items.
+    ///
+    /// One more item in `items` means that there is a next page.
     fn from_items(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> &String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
@@ -73,7 +75,7 @@ impl People {
         Self { store, connections, matches: Arc::new(Semaphore::new(CONCURRENT_MATCHES)) }
     }
 
-    /// Lists people in the order in which they were added, starting after the id `after`.
+    /// Lists people in the order in which they were added, after the id `after`.
     ///
     /// # Errors
     /// The database fails.
@@ -143,7 +145,9 @@ impl People {
     }
 }
 
-/// Imports a CSV file of people into a database without a running service: all of its rows, or none.
+/// Imports a CSV file of people: all of its rows, or none.
+///
+/// It needs a database, and no running service.
 ///
 /// # Errors
 /// [`Error::InvalidRows`] with every problem, by line and column.
@@ -159,7 +163,9 @@ pub async fn import(store: &Store, file: Bytes, actor: &Actor) -> Result<ImportC
     Ok(imported.await?)
 }
 
-/// Whether `text` has the form of a person's or a plan's id. Nothing else is looked up in the database.
+/// Whether `text` has the form of a person's or a plan's id.
+///
+/// Nothing else is looked up in the database.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id.to_string() == text)

@@ -60,7 +60,9 @@ pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the path of a template's file in the project. In the checkout, Git and Cargo would act on some of the names.
+/// Returns the path of a template's file in the project.
+///
+/// In the checkout, Git and Cargo would act on some of the names.
 fn target_path(path: &str) -> &str {
     match path {
         "gitignore" => ".gitignore",
@@ -77,7 +79,9 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(shown)
 }
 
-/// The spellings of the plugin's name. Each replaces a spelling of `acme-hr` in the templates.
+/// The spellings of the plugin's name.
+///
+/// Each replaces a spelling of `acme-hr` in the templates.
 struct PluginNames {
     id: String,
     identifier: String,

@@ -38,7 +38,9 @@ pub(super) fn run(arguments: &SignArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks for the password at the terminal. If standard input is no terminal, reads it from there.
+/// Asks for the password at the terminal.
+///
+/// If standard input is no terminal, reads it from there.
 fn read_password() -> std::io::Result<String> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password("Password of the key: ");

@@ -11,7 +11,9 @@ const NAME: usize = 200;
 /// Longest email address, in bytes (RFC 5321 §4.5.3.1: 64 + 1 + 255).
 const EMAIL: usize = 320;
 
-/// Longest id, in bytes: a person's `user_id` or a provider's account. The plugin contract has the same limit.
+/// Longest id, in bytes: a person's `user_id` or a provider's account.
+///
+/// The plugin contract has the same limit.
 const ID: usize = 256;
 
 /// Validates a name: 1 to 200 characters in one line.
@@ -37,7 +39,9 @@ pub(super) fn validate_email(text: &str) -> Result<String, String> {
     }
 }
 
-/// Validates an email address to look somebody up by. It need not be an address: then it finds nobody.
+/// Validates an email address to look somebody up by.
+///
+/// It need not be an address: then it finds nobody.
 pub(super) fn validate_lookup_email(text: &str) -> Result<&str, String> {
     let email = text.trim();
     if email.is_empty() {
@@ -50,7 +54,9 @@ pub(super) fn validate_lookup_email(text: &str) -> Result<&str, String> {
     Ok(email)
 }
 
-/// Validates the id of an account, or of a person in another system. Ids are compared byte for byte.
+/// Validates the id of an account, or of a person in another system.
+///
+/// Ids are compared byte for byte.
 pub(super) fn validate_id(text: &str) -> Result<&str, String> {
     let id = text.trim();
     if id.is_empty() {
@@ -63,8 +69,9 @@ pub(super) fn validate_id(text: &str) -> Result<&str, String> {
     Ok(id)
 }
 
-/// Rejects control characters, line separators, and characters that change the text's direction: with those, one text
-/// can look like another.
+/// Rejects characters with which one text can look like another.
+///
+/// These are control characters, line separators, and characters that change the direction of the text.
 fn reject_invisible(text: &str) -> Result<(), String> {
     let is_rejected = |character: char| {
         character.is_control()

@@ -33,7 +33,9 @@ pub struct Synced {
 }
 
 impl People {
-    /// Lists active people with their accounts in the order in which they were added, starting after the id `after`.
+    /// Lists active people with their accounts, after the id `after`.
+    ///
+    /// They are in the order in which they were added.
     ///
     /// # Errors
     /// The database fails.
@@ -42,7 +44,7 @@ impl People {
         Ok(Page::from_items(items, limit, |mapped| &mapped.person.id))
     }
 
-    /// Maps a person to an account of a provider, in place of the account they had there.
+    /// Maps a person to an account of a provider, and replaces a previous mapping.
     ///
     /// # Errors
     /// [`Error::UnknownPerson`], [`Error::UnknownProvider`]; [`Error::InvalidFields`] if the id is not valid or the
@@ -142,7 +144,9 @@ impl People {
         }
     }
 
-    /// Lists the providers that a table of mappings has a column for: those with a plugin, and those with a mapping.
+    /// Lists the providers that have a plugin or a mapping.
+    ///
+    /// A table of mappings has a column for each of them.
     ///
     /// # Errors
     /// The database fails.

@@ -11,11 +11,13 @@ use super::{
     people_csv::{MAX_ROWS, too_many_rows, wrong_cell_count},
 };
 
-/// The columns of a list to import. An exported table has a column named after the provider instead of the second.
+/// The columns of a list to import.
+///
+/// An exported table has a column named after the provider instead of the second.
 const EMAIL: &str = "email";
 const ACCOUNT: &str = "external_id";
 
-/// Writes the header of a table of mappings: name, email, and a column for each provider.
+/// Writes the header of a table: name, email, and a column for each provider.
 #[must_use]
 pub fn header(providers: &[String]) -> Vec<u8> {
     csv::write([["name", EMAIL].into_iter().chain(providers.iter().map(String::as_str))])

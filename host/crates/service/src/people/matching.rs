@@ -95,7 +95,7 @@ pub struct MatchedAccount {
     pub email: Option<Box<str>>,
     pub active: bool,
     pub evidence: Evidence,
-    /// The first few other people that it matches, as indexes into [`MatchPlan::people`].
+    /// The first few other people that it matches: indexes into [`MatchPlan::people`].
     pub others: Vec<u32>,
 }
 
@@ -113,7 +113,9 @@ pub struct Evidence {
 }
 
 impl People {
-    /// Reads all users of a provider and matches them to people. In [`MatchMode::Apply`], links who is matched.
+    /// Reads all users of a provider and matches them to people.
+    ///
+    /// In [`MatchMode::Apply`], links who is matched.
     ///
     /// # Errors
     /// Every error of the provider. [`Error::Conflict`] if people or mappings changed while its users were read;
@@ -158,7 +160,9 @@ impl People {
         Ok(plan)
     }
 
-    /// Removes every mapping that a match made, and returns how many. A second call removes nothing.
+    /// Removes every mapping that a match made, and returns how many.
+    ///
+    /// A second call removes nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such match. [`Error::Conflict`] if one of its mappings has changed since;

@@ -26,15 +26,17 @@ pub(super) fn to_email_key(email: &str) -> String {
     }
 }
 
-/// Returns the form by which names are compared: case, encoding and the amount of white space do not count.
+/// Returns the form by which names are compared.
+///
+/// Case, encoding and the amount of white space do not count.
 pub(super) fn to_name_key(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     fold(&words.join(" "))
 }
 
-/// Returns the form by which names are searched and sorted: neither case nor accents count.
+/// Returns the form by which names are searched and sorted.
 ///
-/// Different names can have the same form.
+/// Neither case nor accents count. Different names can have the same form.
 pub(super) fn to_search_text(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");

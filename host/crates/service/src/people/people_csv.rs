@@ -58,7 +58,7 @@ pub fn header() -> Vec<u8> {
     csv::write([COLUMNS])
 }
 
-/// Writes people as rows of a CSV file that [`People::import`](super::People::import) accepts.
+/// Writes people as rows that [`People::import`](super::People::import) accepts.
 #[must_use]
 pub fn rows(people: &[Person]) -> Vec<u8> {
     csv::write(people.iter().map(|person| {

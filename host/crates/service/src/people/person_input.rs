@@ -8,7 +8,9 @@ use super::{
     normalize::{to_email_key, to_search_text},
 };
 
-/// The fields of a person as a caller sent them, not validated. `None` means that the field was not sent.
+/// The fields of a person as a caller sent them, not validated.
+///
+/// `None` means that the field was not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonInput {
     pub name: Option<String>,

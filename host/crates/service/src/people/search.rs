@@ -61,7 +61,9 @@ fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, 
     Ok(PeopleQuery { filter, name, email, mapping: search.mapping, provider })
 }
 
-/// Adds the search form of the name to people that an older version of this program stored without it.
+/// Adds the search form of the name to people who have none.
+///
+/// An older version of this program stored them without it.
 ///
 /// # Errors
 /// The database fails.

@@ -10,11 +10,13 @@ use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, Offe
 
 use super::{Plugins, catalog_entries::is_downgrade, catalog_inputs::CatalogInputs};
 
-/// The name in the audit log of whoever approves the plugins that were built with this program.
+/// The actor in the audit log that approves the plugins built with this program.
 const THIS_PROGRAM: &str = "this program";
 
 impl Plugins {
-    /// Returns who approves a version automatically: this program, or a key. `None` if an Executive has to.
+    /// Returns who approves a version automatically: this program, or a key.
+    ///
+    /// `None` if an Executive has to.
     pub(super) fn auto_approver(&self, inputs: &CatalogInputs, id: &str, digest: &str) -> Option<String> {
         let shipped = match &self.0.setup.trust {
             Trust::Shipped(shipped) | Trust::Signed { shipped, .. } => shipped.get(id),
@@ -34,7 +36,9 @@ impl Plugins {
         })
     }
 
-    /// Approves every offer that needs no Executive. Returns whether the approvals changed.
+    /// Approves every offer that needs no Executive.
+    ///
+    /// Returns whether the approvals changed.
     pub(super) async fn auto_approve(&self, inputs: &CatalogInputs) -> Result<bool, Error> {
         let mut seen = inputs.database.revision;
         for offer in &inputs.database.offers {
@@ -63,7 +67,9 @@ impl Plugins {
         Ok(seen != inputs.database.revision)
     }
 
-    /// Approves the plugins that were built with this program, in the catalog alone, while no approval can be read.
+    /// Approves the plugins that were built with this program, in the catalog only.
+    ///
+    /// That is for a sealed service, which cannot read approvals.
     pub(super) fn approve_shipped(&self, inputs: &CatalogInputs, entries: &mut [PluginEntry]) {
         for entry in entries.iter_mut().filter(|entry| entry.state == PluginState::Pending) {
             if entry.digest.as_deref().is_some_and(|digest| self.auto_approver(inputs, &entry.id, digest).is_some()) {
@@ -73,7 +79,9 @@ impl Plugins {
     }
 }
 
-/// Whether `by` may approve an offer automatically: nobody decided otherwise, and the version can run.
+/// Whether `by` may approve an offer automatically.
+///
+/// It may if nobody decided otherwise and the version can run.
 fn may_auto_approve(inputs: &CatalogInputs, offer: &Offer, by: &str) -> bool {
     let approvals: Vec<_> = inputs.database.approvals_of(&offer.provider).collect();
     let is_decided = approvals.iter().any(|approval| approval.digest == offer.digest);

@@ -95,7 +95,9 @@ impl CatalogEntries<'_> {
         (approved.count() > 1).then(|| "the database was changed by hand: two versions are approved".to_owned())
     }
 
-    /// Makes the entry of a plugin with approvals that cannot be followed: no version runs, and each can be approved.
+    /// Makes the entry of a plugin with approvals that cannot be followed.
+    ///
+    /// No version runs, and every version can be approved.
     fn without_approvals(&self, id: &str, why: String) -> PluginEntry {
         let mut waiting = self.waiting(id, None);
         for approval in self.inputs.database.approvals_of(id) {
@@ -155,7 +157,9 @@ impl CatalogEntries<'_> {
         }
     }
 
-    /// Returns the component of a digest, if its manifest is still the one that was recorded for the digest.
+    /// Returns the component of a digest, if it can be used.
+    ///
+    /// Its manifest must be the one that was recorded for the digest.
     fn usable(&self, id: &str, digest: &str, recorded: Option<&Manifest>) -> Result<&Component, String> {
         let component = match self.inputs.loaded.get(digest) {
             Some(Ok(component)) => component,
@@ -202,7 +206,7 @@ fn compare_versions(one: &Manifest, other: &Manifest) -> Ordering {
     version(one).cmp(&version(other))
 }
 
-/// Rejects waiting plugins with an id or a title that looks like that of a plugin somebody has approved.
+/// Rejects waiting plugins that look like an approved plugin, by id or title.
 fn reject_imitations(entries: &mut [PluginEntry]) {
     let approved: Vec<(String, String)> = entries
         .iter()

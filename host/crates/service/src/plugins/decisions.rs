@@ -24,7 +24,9 @@ struct NewDecision {
 }
 
 impl Plugins {
-    /// Approves a version by its digest. The version that ran before is kept for a rollback.
+    /// Approves a version by its digest.
+    ///
+    /// The version that ran before is kept for a rollback.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the catalog shows no version with this digest that can be approved;
@@ -54,7 +56,9 @@ impl Plugins {
         .ok_or_else(|| Error::UnknownProvider(plugin.to_owned()))
     }
 
-    /// Takes a plugin out of use and keeps its connection. Approving a version brings it back.
+    /// Takes a plugin out of use and keeps its connection.
+    ///
+    /// Approving a version brings it back.
     ///
     /// # Errors
     /// [`Error::Conflict`] if no version is approved; [`Error::UnknownProvider`]; [`Error::Sealed`].
@@ -80,7 +84,9 @@ impl Plugins {
         .ok_or_else(|| Error::UnknownProvider(plugin.to_owned()))
     }
 
-    /// Approves the version that was approved before. The current version waits for approval again.
+    /// Approves the version that was approved before.
+    ///
+    /// The current version waits for approval again.
     ///
     /// # Errors
     /// [`Error::Conflict`] if no version was approved before; [`Error::UnknownProvider`]; [`Error::Sealed`].
@@ -116,9 +122,9 @@ impl Plugins {
         .await
     }
 
-    /// Makes a decision from up-to-date inputs and writes it, unless they changed meanwhile; then it starts again.
+    /// Makes a decision from up-to-date inputs, and writes it.
     ///
-    /// `decide` returns `None` if there is nothing to change. If it fails, the refusal is written to the audit log.
+    /// If the inputs change meanwhile, it starts again. `decide` returns `None` if there is nothing to change. If it fails, the refusal is written to the audit log.
     async fn decide(
         &self,
         plugin: &str,
@@ -153,7 +159,7 @@ impl Plugins {
     }
 }
 
-/// Gives a decision to every version that is approved or disabled, except the one with `digest`.
+/// Gives a decision to every approved or disabled version, except to `digest`.
 fn with_decision(inputs: &CatalogInputs, plugin: &str, digest: &str, decision: Decision) -> Vec<(String, Decision)> {
     let others = inputs.database.approvals_of(plugin).filter(|approval| approval.digest != digest);
     let others = others.filter(|approval| matches!(approval.decision, Some(Decision::Approved | Decision::Disabled)));

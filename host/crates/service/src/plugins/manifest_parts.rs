@@ -32,7 +32,7 @@ pub fn scopes(manifest: &Manifest) -> BTreeSet<String> {
     minted.flatten().chain(asked).collect()
 }
 
-/// Returns how it is authorized: the kind, as `by`, and every setting except the scopes.
+/// Returns how it is authorized: the kind as `by`, and the settings but the scopes.
 #[must_use]
 pub fn grant(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
@@ -72,7 +72,7 @@ pub(super) fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
     named.map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns the other parts: the title, what a disconnect does, and whatever a later contract adds.
+/// Returns the other parts: the title, what a disconnect does, and later additions.
 pub(super) fn others(manifest: &Manifest) -> BTreeMap<String, String> {
     const ELSEWHERE: [&str; 6] = ["id", "version", "auth", "fields", "endpoints", "capabilities"];
     let all = to_json(manifest);
@@ -80,12 +80,16 @@ pub(super) fn others(manifest: &Manifest) -> BTreeMap<String, String> {
     rest.map(|(name, value)| (name.clone(), to_text(value))).collect()
 }
 
-/// Returns the stored form, which names every part. Serializing these types cannot fail.
+/// Returns the stored form, which names every part.
+///
+/// Serializing these types cannot fail.
 fn to_json(part: &impl serde::Serialize) -> Value {
     serde_json::to_value(part).unwrap_or_default()
 }
 
-/// Formats a value for people: `source field api_token, place header (name Authorization, format Bearer {})`.
+/// Formats a value for people.
+///
+/// For example: `source field api_token, place header (name Authorization, format Bearer {})`.
 fn to_text(value: &Value) -> String {
     let nested = |value: &Value| match value {
         Value::Object(parts) if parts.len() > 1 => format!("({})", to_text(value)),

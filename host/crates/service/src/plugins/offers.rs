@@ -11,7 +11,9 @@ use super::{
 };
 
 impl Plugins {
-    /// Stores an offer for each component of the folder, and ends this host's offers of files that are gone.
+    /// Stores an offer for each component of the folder.
+    ///
+    /// The offers of files that are gone from this host's folder end.
     pub(super) async fn store_folder_offers(&self, inputs: &mut CatalogInputs) -> Result<(), Error> {
         let store = &self.0.setup.store;
         let offers = store.offers().await?;
@@ -54,7 +56,7 @@ impl Plugins {
         Ok(())
     }
 
-    /// Returns the offers of this host's folder without storing them, for a service that is sealed.
+    /// Returns the offers of this host's folder, which a sealed service cannot store.
     pub(super) fn folder_offers(&self, inputs: &CatalogInputs) -> Vec<Offer> {
         let files = inputs.owners.values().filter_map(|name| Some((name, inputs.files.get(name)?)));
         files

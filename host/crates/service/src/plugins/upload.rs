@@ -13,8 +13,9 @@ use jackfield_store::{NewAudit, NewComponent, OfferSource};
 use super::Plugins;
 
 impl Plugins {
-    /// Stores a component and the verdict on its signature. It then waits for approval, unless it is approved
-    /// automatically.
+    /// Stores a component and the verdict on its signature.
+    ///
+    /// It then waits for approval, unless it is approved automatically.
     ///
     /// # Errors
     /// [`Error::InvalidFields`] if the signature is invalid or the component cannot be approved; [`Error::Sealed`].

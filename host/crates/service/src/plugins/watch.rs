@@ -13,10 +13,12 @@ use super::{
     folder::{self, FolderListing},
 };
 
-/// How often the folder is scanned. A new file must look the same in two scans, so it shows up within half a second.
+/// How often the folder is scanned.
+///
+/// A new file must look the same in two scans, so it shows up within half a second.
 const SCAN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Scans between two queries for changes that another host, or a command, made in the database.
+/// Scans of the folder for each query for changes in the database.
 const SCANS_PER_QUERY: u32 = 4;
 
 impl Plugins {
@@ -87,7 +89,7 @@ impl Plugins {
         self.refresh(&mut inputs).await
     }
 
-    /// Refreshes the catalog if another host, or a command, changed something in the database.
+    /// Refreshes the catalog if another host, or a command, changed the database.
     async fn query_database(&self) -> Result<(), Error> {
         let mut inputs = self.0.inputs.lock().await;
         if self.is_sealed() {
@@ -100,7 +102,9 @@ impl Plugins {
         self.refresh(&mut inputs).await
     }
 
-    /// Lists the folder. If that fails, the list is empty, and the problem is logged once and kept.
+    /// Lists the folder.
+    ///
+    /// If that fails, the list is empty, and the problem is logged once and kept.
     pub(super) async fn list_folder(&self) -> FolderListing {
         let folder = self.0.setup.folder.clone();
         let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
@@ -116,7 +120,7 @@ impl Plugins {
         listed.unwrap_or_default()
     }
 
-    /// Reads a file and its signature once, and loads the component from the bytes that were read.
+    /// Reads a file and its signature, and loads the component from those bytes.
     pub(super) async fn read_file(&self, name: &str, loaded: &mut LoadedComponents) -> FileContent {
         let (path, max_bytes) = (self.0.setup.folder.join(name), self.0.setup.sandbox.component_bytes());
         let plugins = self.clone();

@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// The positions of many texts. Two texts can have the same hash, so the caller compares the texts as well.
+/// The positions of many texts.
+///
+/// Two texts can have the same hash, so the caller compares the texts as well.
 #[derive(Debug, Default)]
 pub(super) struct HashIndex {
     /// Has a random key in each process, so that nobody can choose texts that collide.

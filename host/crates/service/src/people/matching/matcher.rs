@@ -175,8 +175,9 @@ impl Matcher {
         self.by_name.positions(name).take(MAX_NAMESAKES).filter(is_unlinked)
     }
 
-    /// Makes people ambiguous who would share an account. That happens if a provider lists one account twice, under
-    /// two email addresses.
+    /// Makes people ambiguous who would share an account.
+    ///
+    /// That happens if a provider lists one account twice, under two email addresses.
     fn separate_shared_accounts(&mut self) {
         let mut shared: Vec<(u32, u32)> = Vec::new();
         let mut first_by_account: HashMap<&str, u32> = HashMap::new();
@@ -203,7 +204,9 @@ impl Matcher {
 }
 
 impl PlannedPerson {
-    /// Keeps an account that matches, or counts it. Accounts that match by name alone give way to the others.
+    /// Keeps an account that matches, or counts it.
+    ///
+    /// Accounts that match by name alone give way to the others.
     fn add_account(&mut self, account: MatchedAccount) {
         if let Some(known) = self.accounts.iter_mut().find(|known| known.external_id == account.external_id) {
             // The provider listed it twice, as happens when users change while the pages are read.

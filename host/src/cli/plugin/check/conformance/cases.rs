@@ -30,7 +30,9 @@ pub(super) enum Behavior {
     ReplayWithoutEmail,
 }
 
-/// What a plugin may make of a case. An error that names the failure is always allowed.
+/// What a plugin may make of a case.
+///
+/// An error that names the failure is always allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpectedResult {
     /// Only an error, and not one that says the credential is invalid.

@@ -17,7 +17,9 @@ use super::{
     fixtures::{FixtureResponse, FixtureSet, without_email},
 };
 
-/// Most bytes of a request's headers. The host permits 64 header fields of 8 KiB.
+/// Most bytes of a request's headers.
+///
+/// The host permits 64 header fields of 8 KiB.
 const MAX_HEADERS: usize = 1 << 20;
 
 /// Size of the huge response in bytes.
@@ -137,7 +139,9 @@ struct RequestLine {
     target: String,
 }
 
-/// Reads one request with its body. Closing a socket with unread bytes would reset the connection.
+/// Reads one request with its body.
+///
+/// Closing a socket with unread bytes would reset the connection.
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<RequestLine> {
     let mut bytes = Vec::new();
     let body_start = loop {

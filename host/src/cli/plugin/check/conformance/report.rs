@@ -39,7 +39,9 @@ pub(super) enum Rating {
 
 const FAULT: &str = "the component failed; the API would answer `plugin_fault`";
 
-/// Rates what an operation returned. `is_harmless` means that no wrong result of it has consequences.
+/// Rates what an operation returned.
+///
+/// `is_harmless` means that no wrong result of it has consequences.
 pub(super) fn rate(
     case: &ConformanceCase,
     operation: &'static str,

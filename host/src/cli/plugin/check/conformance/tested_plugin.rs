@@ -117,7 +117,9 @@ impl TestedPlugin {
         }
     }
 
-    /// Runs one operation. Returns its answer in words, and the number of requests that it sent.
+    /// Runs one operation.
+    ///
+    /// Returns its answer in words, and the number of requests that it sent.
     async fn run(&self, operation: TestedOperation) -> anyhow::Result<(Result<String, CallError>, u32)> {
         Ok(match operation {
             TestedOperation::Connect => {
@@ -143,7 +145,9 @@ impl TestedPlugin {
         })
     }
 
-    /// Runs one operation. Returns its answer, and the number of requests that it sent.
+    /// Runs one operation.
+    ///
+    /// Returns its answer, and the number of requests that it sent.
     async fn call<O: CallOperation>(&self, operation: O) -> anyhow::Result<(Result<O::Answer, CallError>, u32)> {
         let token = match self.component.manifest.auth {
             Auth::Fields => None,
