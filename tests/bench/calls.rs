@@ -51,8 +51,7 @@ impl<'a> Sides<'a> {
             .collect();
         let (median, p99) = middle(&rounds);
         report.time("sandbox.fresh_call_us", median, p99, Target::AtMost(40.0));
-        report
-            .note("sandbox.fresh_call: `health` of Slack's component without the field that it needs, by Sandbox::run");
+        report.note("sandbox.fresh_call: `health` of Slack's component without its required field, with Sandbox::run");
     }
 
     /// Health through the component minus health of the native crate, one call at a time.
@@ -89,7 +88,11 @@ impl<'a> Sides<'a> {
     /// Pages of 200 members per second, with 16 calls in flight.
     pub(crate) fn users(&self, report: &mut Report) {
         let expected = Native::start(self.slack).users();
-        assert_eq!(self.runtime.block_on(self.sandboxed.users()), expected, "both sides give the same page");
+        assert_eq!(
+            self.runtime.block_on(self.sandboxed.users()),
+            expected,
+            "both sides return the same number of users"
+        );
         let rounds: Vec<(Rate, Rate)> = (0..=ROUNDS).map(|_| (self.component_rate(), self.native_rate())).collect();
         // The first round warms up.
         let middle = |of: fn(&(Rate, Rate)) -> f64| rounds.iter().skip(1).map(of).collect::<Samples>().median();
@@ -199,8 +202,8 @@ impl Rate {
 
 /// Returns the processor time of this program, in steps of 10 ms.
 fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("the kernel tells");
-    let (_, after_name) = stat.rsplit_once(')').expect("the name stands in brackets");
+    let stat = fs::read_to_string("/proc/self/stat").expect("/proc is readable");
+    let (_, after_name) = stat.rsplit_once(')').expect("the process name is in parentheses");
     // Fields 14 and 15 of proc_pid_stat(5); the remaining text starts at field 3.
     let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
     Duration::from_millis(10) * ticks

@@ -52,18 +52,18 @@ fn drops(place: &BenchInstallation, program: &Program, token: &str, report: &mut
     let built = guests::read_component("guests/example");
     let (file, beside) = (place.plugins().join("acme-hr.wasm"), place.plugins().join("acme-hr.part"));
     for drop in 0..DROPS {
-        let bytes = named(&built, &format!("drop {drop}"));
+        let bytes = with_custom_section(&built, &format!("drop {drop}"));
         let wanted = Value::from(digest(&bytes));
-        fs::write(&beside, bytes).expect("written beside");
-        fs::rename(&beside, &file).expect("dropped in");
+        fs::write(&beside, bytes).expect("the temporary file is written");
+        fs::rename(&beside, &file).expect("the file is written to the plugins folder");
         let begun = Instant::now();
         while provider(program, token, "acme-hr")["digest"] != wanted {
-            assert!(begun.elapsed() < Duration::from_secs(60), "it is not shown");
+            assert!(begun.elapsed() < Duration::from_secs(60), "the new file is not listed in time");
             thread::sleep(Duration::from_millis(1));
         }
         times.add(begun.elapsed());
     }
-    fs::remove_file(&file).expect("taken away");
+    fs::remove_file(&file).expect("the file is removed");
     report.time("catalog.drop_to_pending_ms", times.median() / 1e3, times.p99() / 1e3, Target::AtMost(2_000.0));
     report.note(
         "catalog.drop_to_pending: a Rust component of fresh bytes, moved into the folder whole; it counts once it has \
@@ -86,8 +86,8 @@ fn swaps(program: &Program, token: &str, report: &mut Report) {
             });
         }
         for swap in 0..SWAPS {
-            let bytes = named(&built, &format!("swap {swap}"));
-            send_in(program, token, &bytes);
+            let bytes = with_custom_section(&built, &format!("swap {swap}"));
+            upload(program, token, &bytes);
             approve(program, token, "slack", &Value::from(digest(&bytes)));
         }
         stopped.store(true, Ordering::Relaxed);
@@ -113,7 +113,7 @@ fn stall(program: &Program, token: &str, report: &mut Report) {
     let (done, begun) = (AtomicBool::new(false), Instant::now());
     thread::scope(|scope| {
         scope.spawn(|| {
-            send_in(program, token, &bytes);
+            upload(program, token, &bytes);
             done.store(true, Ordering::Relaxed);
         });
         while !done.load(Ordering::Relaxed) {
@@ -146,7 +146,7 @@ fn approve(program: &Program, token: &str, id: &str, digest: &Value) {
     program.ask("POST", &format!("{PROVIDERS}/{id}/approve"), token, &json!({ "digest": digest }).to_string());
 }
 
-fn send_in(program: &Program, token: &str, bytes: &[u8]) {
+fn upload(program: &Program, token: &str, bytes: &[u8]) {
     let mut wire = program.wire();
     let sent = wire.send_bytes("application/wasm", "POST", PROVIDERS, token, bytes).and_then(|()| wire.answer());
     let (status, text) = sent.expect("the service answers");
@@ -154,7 +154,7 @@ fn send_in(program: &Program, token: &str, bytes: &[u8]) {
 }
 
 /// Returns the same component with a custom section of this name, so that its bytes differ.
-fn named(component: &[u8], name: &str) -> Vec<u8> {
+fn with_custom_section(component: &[u8], name: &str) -> Vec<u8> {
     let length = u8::try_from(name.len()).expect("a short name");
     [component, &[0, length + 1, length], name.as_bytes()].concat()
 }

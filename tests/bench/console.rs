@@ -33,7 +33,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     listeners(slack, report);
     if env::var_os("JACKFIELD_BENCH_BROWSER").is_none() {
-        report.note("console: SKIPPED but for the events, for want of Node.js or a browser");
+        report.note("console: SKIPPED except for the events, because Node.js or a browser is missing");
         return;
     }
     let crowd = SlackThread::with_crowd(PEOPLE);
@@ -42,7 +42,7 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     let token = place.token();
     program.connect(&crowd, &token);
 
-    let sent = measured(&place, &token, "transfer");
+    let sent = measure_in_browser(&place, &token, "transfer");
     let kib = |name: &str| sent[name].as_f64().expect("a number");
     report.number("console.transfer_kb", kib("all"), Target::AtMost(100.0));
     report.note(format!(
@@ -52,7 +52,7 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
         kib("first"),
         kib("heads"),
     ));
-    let paint = measured(&place, &token, "paint");
+    let paint = measure_in_browser(&place, &token, "paint");
     let ms = |name: &str| paint[name].as_f64().expect("a number");
     report.time("console.first_paint_ms", ms("median"), ms("p99"), Target::AtMost(200.0));
     report.note(format!(
@@ -68,7 +68,7 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     let mut wire = program.wire();
     let answer = wire.send_as("text/csv", "POST", "/api/admin/people", &token, &file).and_then(|()| wire.answer());
     assert_eq!(answer.expect("the service answers").0, 200);
-    let scrolled = measured(&place, &token, "scroll");
+    let scrolled = measure_in_browser(&place, &token, "scroll");
     assert!(scrolled["rows"].as_u64().is_some_and(|rows| rows > PEOPLE as u64 - 2), "{scrolled}");
     let p95 = scrolled["p95"].as_f64().expect("a number");
     report.number("console.mappings_100k_scroll_p95_frame_ms", p95, Target::AtMost(17.0));
@@ -108,16 +108,16 @@ fn listeners(slack: &SlackThread, report: &mut Report) {
 
 /// Opens the event stream and reads its head.
 fn listen(program: &Program, token: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(program.address()).expect("the service takes a connection");
+    let mut stream = TcpStream::connect(program.address()).expect("the service accepts the socket");
     let request = format!(
         "GET /api/admin/events HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\naccept: text/event-stream\r\n\r\n",
         program.address()
     );
-    stream.write_all(request.as_bytes()).expect("it reads");
+    stream.write_all(request.as_bytes()).expect("the server reads the request");
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).expect("it answers");
+        stream.read_exact(&mut byte).expect("the server responds");
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head);
@@ -126,9 +126,10 @@ fn listen(program: &Program, token: &str) -> TcpStream {
 }
 
 /// Runs one measurement of the console in a browser and returns the result.
-fn measured(place: &BenchInstallation, token: &str, what: &str) -> Value {
+fn measure_in_browser(place: &BenchInstallation, token: &str, what: &str) -> Value {
     let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/browser/bench.js"));
-    let done = Command::new("node").arg(script).args([&place.url(), token, what]).output().expect("node is there");
+    let done =
+        Command::new("node").arg(script).args([&place.url(), token, what]).output().expect("Node.js is installed");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).expect("JSON")
 }

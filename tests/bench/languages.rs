@@ -27,7 +27,7 @@ pub(crate) fn fresh_calls(report: &mut Report) {
     for (id, key, target) in EXAMPLES {
         let name = format!("examples/{id}");
         if !guests::component_path(&name).is_file() {
-            report.note(format!("{key}: left out, for the example was not built"));
+            report.note(format!("{key}: SKIPPED, because the example was not built"));
             continue;
         }
         let timed = async move {
@@ -51,7 +51,7 @@ pub(crate) fn fresh_calls(report: &mut Report) {
         let samples = runtime.block_on(async { runtime.spawn(timed).await }).expect("the calls end");
         report.time(key, samples.median() / 1_000.0, samples.p99() / 1_000.0, Target::AtMost(target));
     }
-    report.note("sandbox.js_fresh_call, sandbox.python_fresh_call: `disconnect` of the documentation's examples");
+    report.note("sandbox.js_fresh_call, sandbox.python_fresh_call: `disconnect` of the example plugins");
 }
 
 fn call(component: &Component) -> Call {

@@ -37,14 +37,14 @@ impl Native {
     /// Calls `health`: two requests.
     pub(crate) fn health(&self) {
         let reports = with_transport(Rc::clone(&self.transport), || Slack::health(&self.connection));
-        assert!(!reports.expect("the stand-in is well").is_empty());
+        assert!(!reports.expect("the stand-in responds").is_empty());
     }
 
     /// Lists a page of users: one request.
     pub(crate) fn users(&self) -> usize {
         let page = PageRequest::first(200);
         let page = with_transport(Rc::clone(&self.transport), || Slack::list_users(&self.connection, &page));
-        page.expect("the stand-in is well").users.len()
+        page.expect("the stand-in responds").users.len()
     }
 }
 
@@ -57,7 +57,7 @@ struct Reqwest {
 
 impl Transport for Reqwest {
     fn send(&self, request: Request) -> Result<Response, Error> {
-        let path = request.url.strip_prefix("https://slack.com").expect("the provider asks its own host");
+        let path = request.url.strip_prefix("https://slack.com").expect("the endpoint has the provider's host");
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,

@@ -86,7 +86,7 @@ fn on(keys: &PersonKeys, cluster: Option<&str>, crowd: &SlackThread, report: &mu
     report.number(keys.list, of(|round| round.list_ms), Target::AtMost(1_500.0));
     report.number(keys.connections, of(|round| round.connections), Target::None);
     report.note(format!(
-        "{}: {:.0} ms where nothing changes, {:.0} ms where everything does; {}: at most {:.0} MiB resident meanwhile",
+        "{}: {:.0} ms if nothing changes, {:.0} ms if everything does; {}: at most {:.0} MiB resident meanwhile",
         keys.sync,
         of(|round| round.sync_same_ms),
         of(|round| round.sync_other_ms),
@@ -109,7 +109,7 @@ struct Round {
 
 fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let database = cluster.map(|cluster| runtime.block_on(Database::in_cluster(cluster)).url());
+    let database = cluster.map(|cluster| runtime.block_on(Database::create_in_cluster(cluster)).url());
     let place = BenchInstallation::on(crowd, database.as_deref());
     let program = place.serve();
     let token = place.token();
@@ -119,13 +119,14 @@ fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
         writeln!(file, "{},{}", person.name(), person.email).expect("writing to a string");
         file
     });
-    let (import_ms, answer) = timed(&program, "text/csv", "POST", "/api/admin/people", &token, &file);
+    let (import_ms, answer) = time_request(&program, "text/csv", "POST", "/api/admin/people", &token, &file);
     assert!(answer.contains(&format!("\"created\":{PEOPLE}")), "{answer}");
 
     // Before anybody is mapped, so that all of them must be matched.
     let body = json!({ "dry_run": true }).to_string();
-    let ((match_ms, answer), match_peak) =
-        watched(&program, || timed(&program, "application/json", "POST", &format!("{SLACK}/match"), &token, &body));
+    let ((match_ms, answer), match_peak) = with_peak_memory(&program, || {
+        time_request(&program, "application/json", "POST", &format!("{SLACK}/match"), &token, &body)
+    });
     let plan: Value = serde_json::from_str(&answer).expect("JSON");
     let found = plan["counts"]["matched"].as_u64().expect("a count");
     // Eleven in a hundred have no email at the provider; see the stand-in's gaps.
@@ -134,16 +135,16 @@ fn round(cluster: Option<&str>, crowd: &SlackThread) -> Round {
 
     let [sync_ms, sync_same_ms, sync_other_ms] = [("a", PEOPLE), ("a", 0), ("b", PEOPLE)].map(|(prefix, changed)| {
         let (ms, answer) =
-            timed(&program, "application/json", "POST", &format!("{MAPPINGS}/sync"), &token, &rows(prefix));
+            time_request(&program, "application/json", "POST", &format!("{MAPPINGS}/sync"), &token, &rows(prefix));
         let expected = format!("\"matched\":{PEOPLE},\"total\":{PEOPLE},\"changed\":{changed},");
         assert!(answer.contains(&expected), "{}", answer.chars().take(200).collect::<String>());
         ms
     });
 
-    let (lists, list_peak) = watched(&program, || {
+    let (lists, list_peak) = with_peak_memory(&program, || {
         (0..LISTS)
             .map(|_| {
-                let (ms, answer) = timed(&program, "application/json", "GET", MAPPINGS, &token, "");
+                let (ms, answer) = time_request(&program, "application/json", "GET", MAPPINGS, &token, "");
                 assert_eq!(answer.matches("\"person_id\"").count(), PEOPLE);
                 ms
             })
@@ -171,7 +172,7 @@ fn rows(prefix: &str) -> String {
 }
 
 /// Returns the duration in milliseconds and the response of a request that succeeds.
-fn timed(program: &Program, kind: &str, method: &str, path: &str, token: &str, body: &str) -> (f64, String) {
+fn time_request(program: &Program, kind: &str, method: &str, path: &str, token: &str, body: &str) -> (f64, String) {
     let mut wire = program.wire();
     let begun = Instant::now();
     let answer = wire.send_as(kind, method, path, token, body).and_then(|()| wire.answer());
@@ -182,7 +183,7 @@ fn timed(program: &Program, kind: &str, method: &str, path: &str, token: &str, b
 }
 
 /// Returns the result of some work and the maximum memory of the program meanwhile, in MiB.
-fn watched<R: Send>(program: &Program, work: impl FnOnce() -> R + Send) -> (R, f64) {
+fn with_peak_memory<R: Send>(program: &Program, work: impl FnOnce() -> R + Send) -> (R, f64) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let watch = scope.spawn(|| {
@@ -195,7 +196,7 @@ fn watched<R: Send>(program: &Program, work: impl FnOnce() -> R + Send) -> (R, f
         });
         let result = work();
         done.store(true, Ordering::Relaxed);
-        (result, watch.join().expect("the watch ends"))
+        (result, watch.join().expect("the watching task ends"))
     })
 }
 
@@ -216,7 +217,7 @@ fn connections(program: &Program, token: &str) -> f64 {
                 })
             })
             .collect();
-        callers.into_iter().map(|caller| caller.join().expect("a caller ends")).sum()
+        callers.into_iter().map(|caller| caller.join().expect("the client thread ends")).sum()
     });
     counts as f64 / begun.elapsed().as_secs_f64()
 }

@@ -48,8 +48,9 @@ impl BenchInstallation {
     pub(crate) fn on(slack: &SlackThread, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plugins = folder.path().join("plugins");
-        fs::create_dir(&plugins).expect("a plugins' folder");
-        fs::write(plugins.join("slack.wasm"), guests::read_component("slack")).expect("a component is dropped in");
+        fs::create_dir(&plugins).expect("the plugins folder is created");
+        fs::write(plugins.join("slack.wasm"), guests::read_component("slack"))
+            .expect("the component is written to the plugins folder");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = free.local_addr().expect("an address");
         let mut settings = vec![
@@ -84,7 +85,7 @@ impl BenchInstallation {
                 program.ready = begun.elapsed();
                 return program;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "the service does not become ready");
+            assert!(begun.elapsed() < Duration::from_secs(60), "the service is not ready in time");
             thread::sleep(Duration::from_micros(500));
         }
     }
@@ -121,7 +122,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn wire(&self) -> HttpConnection {
-        HttpConnection::connect(self.address).expect("the service takes a connection")
+        HttpConnection::connect(self.address).expect("the service accepts the socket")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -146,7 +147,7 @@ impl Program {
     /// Resident memory in KiB.
     pub(crate) fn rss_kib(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("/proc is readable");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn load_warm(report: &mut Report) {
     let folder = tempfile::tempdir().expect("a folder");
     for id in IDS {
         std::fs::write(folder.path().join(format!("{id}.wasm")), guests::read_component(id))
-            .expect("a component is dropped in");
+            .expect("the component is written to the plugins folder");
     }
     let key = Secret::new([7_u8; 32]);
     let runtime = Runtime::new().expect("a runtime");
@@ -78,7 +78,7 @@ pub(crate) fn load_warm(report: &mut Report) {
         let begun = Instant::now();
         for id in IDS {
             let bytes = std::fs::read(folder.path().join(format!("{id}.wasm"))).expect("its bytes");
-            runtime.block_on(sandbox.load(bytes)).expect("it loads");
+            runtime.block_on(sandbox.load(bytes)).expect("the component loads");
         }
         begun.elapsed()
     };
@@ -90,8 +90,7 @@ pub(crate) fn load_warm(report: &mut Report) {
     };
     report.number("catalog.load_six_cold_ms", cold.as_secs_f64() * 1e3, Target::None);
     report.time("catalog.load_six_warm_ms", warm.median() / 1e3, warm.p99() / 1e3, Target::AtMost(20.0));
-    report
-        .note("catalog.load_six: reading, hashing and loading the six components; warm with their compiled code kept");
+    report.note("catalog.load_six: reading, hashing and loading the six components; warm uses the compilation cache");
 }
 
 /// Measures each provider.
@@ -145,7 +144,7 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: None,
             secret_field: Some("bot_token"),
             secret: slack_token,
-            native: healthy::<Slack>,
+            native: expect_healthy::<Slack>,
             manifest: Slack::describe,
         },
         ProviderCase {
@@ -157,7 +156,7 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: Some(xero::TENANT),
             secret_field: None,
             secret: xero_token,
-            native: healthy::<Xero>,
+            native: expect_healthy::<Xero>,
             manifest: Xero::describe,
         },
         ProviderCase {
@@ -169,7 +168,7 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: Some(productive::ORGANIZATION),
             secret_field: Some("api_token"),
             secret: productive_token,
-            native: healthy::<Productive>,
+            native: expect_healthy::<Productive>,
             manifest: Productive::describe,
         },
         ProviderCase {
@@ -184,7 +183,7 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: None,
             secret_field: None,
             secret: google_token,
-            native: healthy::<GoogleWorkspace>,
+            native: expect_healthy::<GoogleWorkspace>,
             manifest: GoogleWorkspace::describe,
         },
         ProviderCase {
@@ -196,7 +195,7 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: None,
             secret_field: Some("api_token"),
             secret: remote_token,
-            native: healthy::<Remote>,
+            native: expect_healthy::<Remote>,
             manifest: Remote::describe,
         },
         ProviderCase {
@@ -208,14 +207,14 @@ fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
             account: None,
             secret_field: Some("api_key"),
             secret: scrapin_key,
-            native: healthy::<Scrapin>,
+            native: expect_healthy::<Scrapin>,
             manifest: Scrapin::describe,
         },
     ]
 }
 
-fn healthy<P: Provider>(connection: &Connection) {
-    let reports = P::health(connection).expect("the stand-in is well");
+fn expect_healthy<P: Provider>(connection: &Connection) {
+    let reports = P::health(connection).expect("the stand-in responds");
     assert!(!reports.is_empty());
 }
 
@@ -234,7 +233,7 @@ fn one(runtime: &Runtime, case: &ProviderCase) -> (f64, f64) {
     }
     let rounds: Vec<(Samples, Samples)> = (0..ROUNDS)
         .map(|_| {
-            let component = runtime.block_on(timed(&sandbox, &component, case));
+            let component = runtime.block_on(time_calls(&sandbox, &component, case));
             let native = with_transport(Rc::clone(&socket), || {
                 times(|| {
                     let begun = Instant::now();
@@ -262,7 +261,7 @@ fn times(mut call: impl FnMut() -> Duration) -> Samples {
     samples
 }
 
-async fn timed(sandbox: &Sandbox, component: &Component, case: &ProviderCase) -> Samples {
+async fn time_calls(sandbox: &Sandbox, component: &Component, case: &ProviderCase) -> Samples {
     let mut samples = Samples::default();
     for number in 0..WARM_UP + CALLS {
         let begun = Instant::now();
@@ -278,7 +277,7 @@ async fn timed(sandbox: &Sandbox, component: &Component, case: &ProviderCase) ->
 }
 
 async fn load(case: &ProviderCase) -> (Sandbox, Component) {
-    let target = format!("http://{}", case.address).parse::<url::Url>().expect("an address is a URL");
+    let target = format!("http://{}", case.address).parse::<url::Url>().expect("the address is a URL");
     let reroutes = case.hosts.iter().map(|host| ((*host).to_owned(), target.clone())).collect();
     let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
     let sandbox = Sandbox::new(Limits::default(), egress, Cache::none()).expect("a sandbox");

@@ -2,6 +2,8 @@
 
 use futures_util::future::join_all;
 use http::Method;
+use jackfield_egress::EgressLimits;
+use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::TestApp,
     xero::{HOSTS, TENANT, Xero},
@@ -25,6 +27,8 @@ pub(crate) fn requests(report: &mut Report) {
         let app = builder
             .setting("JACKFIELD_OAUTH_XERO_CLIENT_ID", "bench")
             .setting("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", "bench-secret")
+            .limits(|limits| *limits = Limits { pooling: Pooling::Never, ..Limits::default() })
+            .egress(|limits| *limits = EgressLimits::default())
             .start()
             .await;
         let clock = app.clock.clone();

@@ -58,9 +58,9 @@ impl Report {
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         let mut numbers = Map::new();
         for row in &self.rows {
-            numbers.insert(row.key.to_owned(), Value::from(rounded(row.value)));
+            numbers.insert(row.key.to_owned(), Value::from(round_to_digits(row.value)));
             if let Some(p99) = row.p99 {
-                numbers.insert(format!("{}_p99", row.key), Value::from(rounded(p99)));
+                numbers.insert(format!("{}_p99", row.key), Value::from(round_to_digits(p99)));
             }
         }
         fs::create_dir_all(folder)?;
@@ -71,7 +71,7 @@ impl Report {
     fn table(&self) -> String {
         let mut table = format!("{:<42}{:>10}{:>10}{:>12}  ok?\n", "", "median", "p99", "target");
         for row in &self.rows {
-            let p99 = row.p99.map(|p99| rounded(p99).to_string()).unwrap_or_default();
+            let p99 = row.p99.map(|p99| round_to_digits(p99).to_string()).unwrap_or_default();
             let (target, verdict) = match row.target {
                 Target::AtMost(most) => (format!("≤ {most}"), row.value <= most),
                 Target::AtLeast(least) => (format!("≥ {least}"), row.value >= least),
@@ -82,7 +82,7 @@ impl Report {
                 _ if verdict => "yes",
                 _ => "NO",
             };
-            let value = rounded(row.value);
+            let value = round_to_digits(row.value);
             // Writing to a string does not fail.
             let _written = writeln!(table, "{:<42}{value:>10}{p99:>10}{target:>12}  {verdict}", row.key);
         }
@@ -96,7 +96,7 @@ impl Report {
 }
 
 /// Three digits are all that a noisy machine can support.
-fn rounded(value: f64) -> f64 {
+fn round_to_digits(value: f64) -> f64 {
     let scale = if value.abs() < 10.0 { 1_000.0 } else { 10.0 };
     (value * scale).round() / scale
 }

@@ -27,7 +27,7 @@ impl Samples {
     fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        let last = sorted.len().checked_sub(1).expect("something was measured");
+        let last = sorted.len().checked_sub(1).expect("at least one sample");
         sorted[last * percent / 100]
     }
 }

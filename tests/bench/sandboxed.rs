@@ -21,7 +21,7 @@ pub(crate) struct Sandboxed {
 impl Sandboxed {
     /// Creates the sandbox with the service's limits and compiles the built component.
     pub(crate) async fn start(slack: &SlackThread) -> Self {
-        let target = slack.url().parse().expect("an address is a URL");
+        let target = slack.url().parse().expect("the address is a URL");
         let reroutes = BTreeMap::from([("slack.com".to_owned(), target)]);
         let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).expect("an egress");
         let limits = Limits::default();

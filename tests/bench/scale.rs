@@ -62,7 +62,7 @@ fn measure(slack: &SlackThread, names: &[String]) -> Measured {
         manifest["id"] = json!(name);
         manifest["title"] = json!(name);
         let file = place.plugins().join(format!("{name}.wasm"));
-        fs::write(file, guests::with_manifest(&manifest)).expect("a component is dropped in");
+        fs::write(file, guests::with_manifest(&manifest)).expect("the component is written to the plugins folder");
     }
     // The first start compiles them all.
     drop(place.serve());

@@ -56,7 +56,7 @@ pub(crate) fn start(slack: &SlackThread, report: &mut Report) {
 
 /// A response from the store alone on a kept socket: caller, database and JSON, as the client sees it.
 pub(crate) fn overhead(slack: &SlackThread, report: &mut Report) {
-    let (_place, program, token) = connected(slack);
+    let (_place, program, token) = start_connected(slack);
     let mut wire = program.wire();
     let path = format!("{SLACK}/status");
     let mut samples = Samples::default();
@@ -86,8 +86,7 @@ pub(crate) fn flight(slack: &SlackThread, report: &mut Report) {
          calls wait for the provider; at most {:.0} while all their pages arrive at once",
         middle(|flight| flight.peak_kib).median(),
     ));
-    report
-        .note("flight: pages of 200 members asked for at once, each over its own connection; to the last byte of all");
+    report.note("flight: concurrent pages of 200 members, each on its own socket, until the last byte of all");
 }
 
 struct Flight {
@@ -97,12 +96,12 @@ struct Flight {
 }
 
 fn one_flight(slack: &SlackThread) -> Flight {
-    let (_place, program, token) = connected(slack);
+    let (_place, program, token) = start_connected(slack);
     let path = format!("{SLACK}/users?limit=200");
     // A first call, so that one-time allocations do not count.
     program.ask("GET", &path, &token, "");
     let before = program.rss_kib();
-    slack.slowly(LATENCY, || {
+    slack.with_latency(LATENCY, || {
         let ready = Barrier::new(IN_FLIGHT + 1);
         thread::scope(|scope| {
             let callers: Vec<_> = (0..IN_FLIGHT)
@@ -131,7 +130,7 @@ fn one_flight(slack: &SlackThread) -> Flight {
                 }
                 thread::sleep(Duration::from_millis(10));
             }
-            let ends = callers.into_iter().map(|caller| caller.join().expect("a caller ends"));
+            let ends = callers.into_iter().map(|caller| caller.join().expect("the client thread ends"));
             let end = ends.max().unwrap_or(begun);
             Flight {
                 time_ms: end.duration_since(begun).as_secs_f64() * 1e3,
@@ -143,7 +142,7 @@ fn one_flight(slack: &SlackThread) -> Flight {
 }
 
 /// Starts the program with Slack connected.
-fn connected(slack: &SlackThread) -> (BenchInstallation, Program, String) {
+fn start_connected(slack: &SlackThread) -> (BenchInstallation, Program, String) {
     let place = BenchInstallation::new(slack);
     let program = place.serve();
     let token = place.token();

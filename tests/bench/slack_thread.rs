@@ -42,7 +42,7 @@ impl SlackThread {
     }
 
     /// Runs some work while every response is delayed.
-    pub(crate) fn slowly<R>(&self, latency: Duration, work: impl FnOnce() -> R) -> R {
+    pub(crate) fn with_latency<R>(&self, latency: Duration, work: impl FnOnce() -> R) -> R {
         self.set_latency(latency);
         let result = work();
         self.set_latency(Duration::ZERO);

@@ -52,7 +52,7 @@ fn with_slack(slack: &Slack) -> TestAppBuilder {
 }
 
 /// Creates a marked token in Slack's format that the stand-in accepts.
-fn known_token(slack: &Slack) -> String {
+fn add_token(slack: &Slack) -> String {
     let token = marked::secret("xoxb-");
     slack.token(&token);
     token
@@ -64,14 +64,14 @@ pub(crate) fn body(token: &str) -> Value {
 }
 
 /// Starts a service that is connected to Slack, and returns the token.
-async fn connected(slack: &Slack) -> (TestApp, String) {
-    connected_by(slack, with_slack(slack)).await
+async fn start_connected(slack: &Slack) -> (TestApp, String) {
+    start_connected_with(slack, with_slack(slack)).await
 }
 
 /// Like [`connected`], for a service that the test has configured.
-async fn connected_by(slack: &Slack, made: TestAppBuilder) -> (TestApp, String) {
+async fn start_connected_with(slack: &Slack, made: TestAppBuilder) -> (TestApp, String) {
     let app = made.start().await;
-    let token = known_token(slack);
+    let token = add_token(slack);
     assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);
     (app, token)
 }

@@ -14,17 +14,17 @@ use jackfield_test_support::{marked, stand_in_server::encodings};
 #[test]
 fn no_marked_secret_reaches_a_sink() {
     if env::var_os("JACKFIELD_TEST_SCAN").is_none() {
-        eprintln!("the search runs after all other tests, by `cargo xtask test`");
+        eprintln!("`cargo xtask test` runs the search after all other tests");
         return;
     }
     let mut secrets = Vec::new();
-    for file in files(&marked::records_folder().expect("a whole run names its sinks")) {
+    for file in files(&marked::records_folder().expect("a full run sets the sinks folder")) {
         secrets.extend(fs::read_to_string(file).expect("the notes").lines().map(str::to_owned));
     }
     assert!(secrets.len() > 50, "only {} secrets were marked", secrets.len());
     let patterns: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).map(|(_, dress)| dress).collect();
     let search = AhoCorasick::new(&patterns).expect("patterns");
-    let mut sinks = files(&marked::sinks_folder().expect("a whole run names its sinks"));
+    let mut sinks = files(&marked::sinks_folder().expect("a full run sets the sinks folder"));
     if let Some(cluster) = env::var_os("JACKFIELD_TEST_POSTGRES_DATA") {
         sinks.extend(files(Path::new(&cluster)));
     }
@@ -32,13 +32,13 @@ fn no_marked_secret_reaches_a_sink() {
     let searches: Vec<(Vec<String>, usize)> = thread::scope(|scope| {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| search_through(&sinks, &next, &search))).collect();
-        started.into_iter().map(|search| search.join().expect("a search does not panic")).collect()
+        started.into_iter().map(|search| search.join().expect("the search thread does not panic")).collect()
     });
     let bytes: usize = searches.iter().map(|(_, bytes)| bytes).sum();
     let found: Vec<String> = searches.into_iter().flat_map(|(found, _)| found).collect();
-    println!("{} secrets in {} dresses, {} files, {bytes} bytes", secrets.len(), patterns.len(), sinks.len());
+    println!("{} secrets in {} encodings, {} files, {bytes} bytes", secrets.len(), patterns.len(), sinks.len());
     assert!(found.is_empty(), "{}", found.join("\n"));
-    assert!(sinks.len() > 20 && bytes > 100_000, "there was nothing to search");
+    assert!(sinks.len() > 20 && bytes > 100_000, "there were no files to search");
 }
 
 /// Searches the files one after the other while other threads do the same. Returns the findings and the number of bytes

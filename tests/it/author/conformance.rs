@@ -45,7 +45,7 @@ async fn shipped_plugins_pass_every_conformance_case() {
             cases.iter().filter(|case| case["case"] == "recorded responses" && case["operation"] == "connect");
         for case in recorded {
             let came = case["came"].as_str().unwrap_or_default();
-            assert!(came == "connected" || came.starts_with("a choice"), "{name}: the recordings do not fit: {case}");
+            assert!(came == "connected" || came.starts_with("a choice"), "{name}: the recordings do not match: {case}");
         }
         let waits = cases.iter().filter(|case| case["case"] == "429 with seconds" && case["operation"] == "health");
         assert!(waits.clone().count() == 1 && waits.clone().all(|case| case["verdict"] == "good"), "{name}: {waits:?}");
@@ -62,13 +62,13 @@ async fn a_third_party_plugin_passes_every_conformance_case() {
     std::fs::create_dir(&folder).expect("a folder");
     let page = "GET https://api.acme-hr.example/v1/people?page=1\n\nHTTP/1.1 200\n\n\
                 {\"people\":[{\"id\":\"1\",\"name\":\"Ada\",\"email\":\"ada@acme.example\"}],\"more\":true}\n";
-    std::fs::write(folder.join("people.http"), page).expect("written");
+    std::fs::write(folder.join("people.http"), page).expect("the file is written");
     let folder = folder.display().to_string();
     let checked = place.run(&["plugin", "check", "--conformance", "--json", "--fixtures", &folder, &file]);
     let cases = cases(&checked);
     let of = |name: &str| cases.iter().find(|case| case["case"] == name && case["operation"] == "list-users");
-    assert_eq!(of("users without email").expect("tried")["came"], "1 users");
-    assert_eq!(of("the same page forever").expect("tried")["verdict"], "note", "page numbers count up");
+    assert_eq!(of("users without email").expect("the case runs")["came"], "1 users");
+    assert_eq!(of("the same page forever").expect("the case runs")["verdict"], "note", "page numbers count up");
     assert!(checked.status.success(), "{}", output_text(&checked));
 }
 

@@ -32,7 +32,7 @@ fn every_command_in_the_guide_works_as_printed() {
     let page = std::fs::read_to_string(page).expect("the guide");
     let blocks = blocks(&page);
     assert_eq!(blocks.len(), 6, "the guide's steps");
-    assert_eq!(page.matches("```sh").count(), blocks.len(), "every block of commands is one that is run");
+    assert_eq!(page.matches("```sh").count(), blocks.len(), "every command block is run");
     let (stand_in, service) = (free_port(), free_port());
     let folder = tempfile::tempdir().expect("a folder");
     // Reuse earlier builds; an author's folder starts empty.

@@ -35,8 +35,8 @@ impl BuildFolder {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
         let folder = target.join("plugin-new");
-        fs::create_dir_all(&folder).expect("a folder of builds");
-        let alone = File::create(folder.join("test.lock")).expect("a file to lock");
+        fs::create_dir_all(&folder).expect("a build folder");
+        let alone = File::create(folder.join("test.lock")).expect("a lock file");
         alone.lock().expect("the lock");
         Self { folder, _alone: alone }
     }
@@ -64,7 +64,7 @@ async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
     assert!(output_text(&checked).contains("acme-people 0.1.0 can be approved"), "{}", output_text(&checked));
 
     let again = place.run(&["plugin", "new", "acme-people"]);
-    assert_eq!(again.status.code(), Some(1), "what is there is not written over");
+    assert_eq!(again.status.code(), Some(1), "existing files are not overwritten");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
         let readme = std::fs::read_to_string(folder.join("README.md")).expect("a README");
         assert!(readme.contains(tool) || language == "js", "{readme}");
         let Ok(built) = Command::new(tool).args(arguments).current_dir(&folder).output() else {
-            eprintln!("SKIPPED: no `{tool}` in the PATH, so the template for {language} was not built");
+            eprintln!("SKIPPED: the template for {language} was not built, because `{tool}` is not in the PATH");
             continue;
         };
         assert!(built.status.success(), "{}", output_text(&built));
@@ -112,6 +112,6 @@ async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() 
         Ok(tested) => {
             assert!(tested.status.success() && output_text(&tested).contains("pass 3"), "{}", output_text(&tested))
         }
-        Err(_) => eprintln!("SKIPPED: no `node` in the PATH, so the template's own test was not run"),
+        Err(_) => eprintln!("SKIPPED: the template's own test was not run, because `node` is not in the PATH"),
     }
 }

@@ -35,7 +35,7 @@ async fn every_finding_about_a_file_suggests_a_fix() {
     for (name, bytes, findings, word) in cases {
         let file = place.folder.path().join(name);
         if name != "missing.wasm" {
-            fs::write(&file, bytes).expect("written");
+            fs::write(&file, bytes).expect("the file is written");
         }
         let file = file.display().to_string();
         let checked = place.run(&["plugin", "check", &file]);
@@ -102,7 +102,7 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
         assert!(words.contains(shown), "{shown} is missing in\n{words}");
     }
     assert!(!words.contains(&token[5..]), "{words}");
-    assert!(!place.data().join("jackfield.db").exists(), "no database is made");
+    assert!(!place.data().join("jackfield.db").exists(), "no database is created");
 
     let tried = place.run(&[&arguments[..8], &["health", "--json"]].concat());
     let tried = json_of(&tried);
@@ -156,7 +156,7 @@ async fn a_request_outside_the_manifest_is_shown_as_denied() {
         "health",
     ]);
     let tried = json_of(&tried);
-    assert_eq!(tried["activity"]["denied"], 5, "one for each other method: {tried}");
+    assert_eq!(tried["activity"]["denied"], 5, "one for every other method: {tried}");
     assert_eq!(tried["activity"]["requests"], 0, "{tried}");
     assert!(tried["requests"][0]["error"].as_str().is_some_and(|error| error.contains("add `")), "{tried}");
 }
@@ -168,7 +168,7 @@ async fn a_token_argument_replaces_an_oauth_grant() {
     office.app("id", "secret", "http://127.0.0.1/").organisation("t-1", "Acme Books", "GB");
     let token = marked::record(office.access_token("id", &["t-1"]));
     let secret = place.folder.path().join("token.txt");
-    fs::write(&secret, format!("{token}\n")).expect("written");
+    fs::write(&secret, format!("{token}\n")).expect("the file is written");
     let given = format!("@{}", secret.display());
     let tried = place.run(&["plugin", "try", &path("xero"), "--dev", "--token", &given, "connect"]);
     assert!(tried.status.success(), "{}", output_text(&tried));
@@ -196,7 +196,7 @@ impl Signing {
         let pair = minisign::KeyPair::generate_encrypted_keypair(Some("pass word".to_owned())).expect("a pair");
         let keys = folder.path().join("keys.toml");
         let text = format!("[[key]]\nname = 'acme'\npublic_key = '{}'\n{grant}\n", pair.pk.to_base64());
-        fs::write(&keys, text).expect("written");
+        fs::write(&keys, text).expect("the file is written");
         let settings = [
             ("JACKFIELD_PLUGINS_TRUST", "signed".to_owned()),
             ("JACKFIELD_PLUGINS_TRUSTED_KEYS", keys.display().to_string()),
@@ -211,7 +211,7 @@ impl Signing {
     fn sign(&self, pair: &minisign::KeyPair, password: &str) -> std::process::Output {
         use std::io::Write;
         let key = self.place.folder.path().join("secret.key");
-        fs::write(&key, pair.sk.to_box(None).expect("a key").into_string()).expect("written");
+        fs::write(&key, pair.sk.to_box(None).expect("a key").into_string()).expect("the file is written");
         let mut child = self
             .place
             .command(&["plugin", "sign", &self.file, "--key", &key.display().to_string()])
@@ -222,7 +222,7 @@ impl Signing {
             .expect("the program starts");
         // The program may exit before it reads the password.
         let _unread = child.stdin.take().expect("its input").write_all(format!("{password}\n").as_bytes());
-        child.wait_with_output().expect("it ends")
+        child.wait_with_output().expect("the process ends")
     }
 
     /// Returns the plugin's state in the catalog.
@@ -247,15 +247,15 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
     assert!(signed.status.success(), "{}", output_text(&signed));
     let good = fs::read_to_string(&signing.signature).expect("a signature");
     for broken in [good.replace("file:", "fail:"), good[..good.len() / 2].to_owned(), String::new()] {
-        fs::write(&signing.signature, broken).expect("written");
-        assert_eq!(signing.state(), "broken", "never merely unsigned");
+        fs::write(&signing.signature, broken).expect("the file is written");
+        assert_eq!(signing.state(), "broken", "rejected, and not only unsigned");
         assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(1));
     }
     fs::remove_file(&signing.signature).expect("removed");
     std::os::unix::fs::symlink("/nowhere", &signing.signature).expect("a link");
-    assert_eq!(signing.state(), "broken", "a link is no signature, and is not none");
+    assert_eq!(signing.state(), "broken", "a symbolic link is neither a signature nor ignored");
     fs::remove_file(&signing.signature).expect("removed");
-    fs::write(&signing.signature, good).expect("written");
+    fs::write(&signing.signature, good).expect("the file is written");
     assert_eq!(signing.state(), "approved");
     assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(0));
     assert_eq!(signing.verify(&["--key", &pair.pk.to_base64()]).status.code(), Some(0));
@@ -263,8 +263,7 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair").pk.to_base64();
     assert_eq!(signing.verify(&["--key", &stranger]).status.code(), Some(1));
 
-    fs::write(Path::new(&signing.file), guests::read_component("slack"))
-        .expect("another component under this signature");
+    fs::write(Path::new(&signing.file), guests::read_component("slack")).expect("the component is replaced");
     let list = json_of(&signing.place.run(&["plugin", "list", "--json"]));
     let states: Vec<String> = list
         .as_array()
@@ -272,7 +271,7 @@ async fn a_plugin_within_the_permissions_of_its_key_is_approved_automatically() 
         .iter()
         .map(|entry| format!("{} {}", entry["id"], entry["state"]["state"]))
         .collect();
-    assert_eq!(states, [r#""acme-hr" "approved""#, r#""example.wasm" "broken""#], "what was approved goes on serving");
+    assert_eq!(states, [r#""acme-hr" "approved""#, r#""example.wasm" "broken""#], "the approved version keeps serving");
 }
 
 #[tokio::test]
@@ -289,7 +288,7 @@ async fn a_plugin_that_exceeds_the_permissions_of_its_key_needs_an_approval() {
 async fn a_plugin_signed_by_an_unknown_key_needs_an_approval() {
     let (signing, _) = Signing::new(WITHIN).await;
     let stranger = minisign::KeyPair::generate_unencrypted_keypair().expect("a pair");
-    assert!(signing.sign(&stranger, "").status.success(), "a key without a password asks for none");
+    assert!(signing.sign(&stranger, "").status.success(), "a key without a password needs none");
     assert_eq!(signing.state(), "pending");
     assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(1));
 }

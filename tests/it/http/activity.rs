@@ -3,7 +3,7 @@
 use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, stand_in_server::Failure};
 use serde_json::{Value, json};
 
-use super::{SLACK, connected};
+use super::{SLACK, start_connected};
 
 const ACTIVITY: &str = "/api/admin/providers/slack/activity";
 
@@ -15,7 +15,7 @@ fn row<'a>(page: &'a Value, operation: &str) -> &'a Value {
 #[tokio::test]
 async fn the_activity_page_shows_what_calls_did_and_used() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let before = app.get(ACTIVITY).await.ok();
     assert_eq!(row(&before, "connect")["calls"], 1);
     let _ = app.get(&format!("{SLACK}/health")).await.ok();

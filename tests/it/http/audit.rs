@@ -9,14 +9,15 @@ use jackfield_test_support::{
 use serde_json::json;
 
 use super::{
-    SLACK, body, connected,
+    SLACK, body,
     people::{PEOPLE, person},
+    start_connected,
 };
 
 #[tokio::test]
 async fn every_change_and_rejection_is_audited() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     assert_eq!(app.delete(SLACK).await.status, 200);
     let audit = app.get("/api/admin/audit").await.ok();
@@ -45,7 +46,7 @@ async fn every_change_and_rejection_is_audited() {
 #[tokio::test]
 async fn the_audit_log_is_paged() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let first = app.get("/api/admin/audit?limit=2").await.ok();
     let before = first["next_before"].as_i64().expect("a next page");
     let second = app.get(&format!("/api/admin/audit?limit=2&before={before}")).await.ok();
@@ -63,7 +64,7 @@ async fn actions(app: &TestApp, query: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_audit_log_is_filtered() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     let before = app.clock.now();
     app.clock.advance(jiff::SignedDuration::from_secs(60));
@@ -127,17 +128,17 @@ async fn the_filtered_audit_log_exports_as_csv_without_formulas() {
 #[tokio::test]
 async fn an_edited_row_is_reported() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), None);
+    let (app, _) = start_connected(&slack).await;
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
     app.tamper("update audit set actor = 'somebody else' where seq = 3").await;
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), Some(3));
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), Some(3));
 }
 
 #[tokio::test]
 async fn a_row_removed_from_the_end_is_detected() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let newest = app.get("/api/admin/audit?limit=1").await.ok()["entries"][0]["seq"].as_i64().expect("a row");
     app.tamper("delete from audit where seq = (select max(seq) from audit)").await;
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), Some(newest));
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), Some(newest));
 }

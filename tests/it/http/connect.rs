@@ -7,13 +7,13 @@ use jackfield_test_support::{
 };
 use serde_json::json;
 
-use super::{SLACK, body, connected, known_token, with_slack};
+use super::{SLACK, add_token, body, start_connected, with_slack};
 
 #[tokio::test]
 async fn a_connection_goes_from_nothing_to_connected_and_back() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let token = known_token(&slack);
+    let token = add_token(&slack);
     assert_eq!(app.get(&format!("{SLACK}/status")).await.ok(), json!({ "configured": false }));
 
     let connected = app.put(SLACK, body(&token)).await.ok();
@@ -32,13 +32,13 @@ async fn a_connection_goes_from_nothing_to_connected_and_back() {
     assert_eq!((&gone["ok"], &gone["upstream"]), (&json!(true), &json!("revoked")));
     assert!(!slack.is_alive(&token), "the token was revoked at the provider");
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
-    assert_eq!(app.delete(SLACK).await.ok()["upstream"], "nothing", "a second time is no error");
+    assert_eq!(app.delete(SLACK).await.ok()["upstream"], "nothing", "repeating it is not an error");
 }
 
 #[tokio::test]
 async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     let requests = slack.requests();
     assert!(!requests.is_empty());
     for request in &requests {
@@ -55,7 +55,10 @@ async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
         assert!(!answer.text.contains(&token), "{path}: {}", answer.text);
     }
     let stored = app.database_bytes().await;
-    assert!(stored.windows(b"C0GENERAL".len()).any(|bytes| bytes == b"C0GENERAL"), "the search sees the database");
+    assert!(
+        stored.windows(b"C0GENERAL".len()).any(|bytes| bytes == b"C0GENERAL"),
+        "the search finds values in the database"
+    );
     assert!(!stored.windows(token.len()).any(|bytes| bytes == token.as_bytes()));
 }
 
@@ -71,7 +74,7 @@ async fn a_wrong_token_is_rejected_and_nothing_is_stored() {
 #[tokio::test]
 async fn an_update_keeps_omitted_fields() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     slack.channel("C0RANDOM", "random");
     slack.clear_requests();
     assert_eq!(app.put(SLACK, json!({ "channel_id": "C0RANDOM" })).await.ok()["ok"], true);
@@ -83,7 +86,7 @@ async fn an_update_keeps_omitted_fields() {
 #[tokio::test]
 async fn a_rejected_update_keeps_the_stored_values() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     let problem = app.put(SLACK, json!({ "channel_id": "C0NOWHERE" })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0]["field"], "channel_id");
@@ -95,7 +98,7 @@ async fn a_channel_that_cannot_be_used_is_named() {
     let slack = Slack::start().await;
     slack.channel("C0OLD", "old").archive_channel("C0OLD").private_channel("C0PRIVATE", "private");
     let app = with_slack(&slack).start().await;
-    let token = known_token(&slack);
+    let token = add_token(&slack);
     for (channel, words) in [("C0OLD", "archived"), ("C0PRIVATE", "invite the app"), ("C0NOWHERE", "invite the app")] {
         let problem =
             app.put(SLACK, json!({ "bot_token": token, "channel_id": channel })).await.problem(422, "invalid_request");
@@ -118,7 +121,7 @@ async fn a_token_that_lacks_a_scope_is_rejected_and_the_scope_is_named() {
 #[tokio::test]
 async fn a_disconnect_succeeds_while_the_provider_is_down() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     slack.fail(jackfield_test_support::stand_in_server::Failure::Status(500));
     let gone = app.delete(SLACK).await.ok();
     assert_eq!(gone["upstream"], "failed");

@@ -27,7 +27,7 @@ async fn ask(app: &TestApp, method: Method, path: &str, fields: &[(&'static str,
     let request = client().request(method, format!("{}{path}", app.base)).headers(headers);
     let answer = request.send().await.expect("an answer");
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    Served { status, headers, bytes: answer.bytes().await.expect("it is whole").to_vec() }
+    Served { status, headers, bytes: answer.bytes().await.expect("the response is complete").to_vec() }
 }
 
 async fn get(app: &TestApp, path: &str, fields: &[(&'static str, &str)]) -> Served {
@@ -122,7 +122,7 @@ async fn each_encoding_decodes_to_the_same_bytes() {
             assert_eq!(bytes, plain.bytes, "{path} {coding}");
             if coded.header("content-encoding") == coding {
                 compressed += 1;
-                assert!(!tags.contains(&coded.header("etag").to_owned()), "{path}: each coding has its own tag");
+                assert!(!tags.contains(&coded.header("etag").to_owned()), "{path}: every encoding has its own ETag");
                 tags.push(coded.header("etag").to_owned());
             }
         }

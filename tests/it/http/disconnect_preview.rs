@@ -8,13 +8,13 @@ use jackfield_store::{NewAudit, NewToken};
 use jackfield_test_support::{app::TestApp, guests, marked, slack::Slack};
 use serde_json::json;
 
-use super::{SLACK, connected, people::person, with_slack};
+use super::{SLACK, people::person, start_connected, with_slack};
 
 async fn service_token(app: &TestApp, name: &str, providers: &[&str]) -> String {
     let audit = NewAudit::done(&Actor::named("test"), Action::TokenCreate);
     let providers = providers.iter().map(|provider| (*provider).to_owned()).collect();
     let new = NewToken { name: name.to_owned(), level: Level::Service, providers, lifetime: None };
-    let (token, text) = app.store.create_token(new, audit).await.expect("a token is made");
+    let (token, text) = app.store.create_token(new, audit).await.expect("the token is created");
     let _noted = marked::record(text.expose().clone());
     token.id
 }
@@ -35,7 +35,7 @@ async fn a_provider_that_is_not_connected_loses_nothing() {
 #[tokio::test]
 async fn the_services_that_use_a_connection_are_named() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let _uses = service_token(&app, "reminders", &["acme", "slack"]).await;
     let _other = service_token(&app, "payroll", &["acme"]).await;
     let _gone = service_token(&app, "gone", &["slack"]).await;
@@ -43,7 +43,7 @@ async fn the_services_that_use_a_connection_are_named() {
     let foreseen = app.get(&format!("{SLACK}/disconnect")).await.ok();
     assert_eq!(foreseen["services"], json!([{ "name": "reminders" }]));
     assert_eq!((&foreseen["configured"], &foreseen["alerts"]), (&json!(true), &json!(false)));
-    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "nothing was done");
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "nothing was changed");
 }
 
 #[tokio::test]

@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    SLACK, body,
+    SLACK, add_token, body,
     jwt::{
         self,
         issuer::{Issuer, SigningKey},
     },
-    known_token,
     people::{PEOPLE, person},
     with_slack,
 };
@@ -62,15 +61,18 @@ impl Stream {
                     return Some((kind, serde_json::from_str(&data).expect("JSON")));
                 }
             }
-            let chunk = timeout(LONG, self.response.chunk()).await.expect("something comes").expect("it is whole")?;
+            let chunk = timeout(LONG, self.response.chunk())
+                .await
+                .expect("an event arrives")
+                .expect("the stream does not fail")?;
             self.text.push_str(str::from_utf8(&chunk).expect("UTF-8"));
         }
     }
 
     /// Returns the data of the next event of a kind that satisfies a condition, and skips others.
-    async fn until(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    async fn wait_until(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let (found, data) = self.next().await.expect("the stream goes on");
+            let (found, data) = self.next().await.expect("the stream continues");
             if found == kind && wanted(&data) {
                 return data;
             }
@@ -83,16 +85,16 @@ async fn creating_changing_and_removing_a_connection_sends_events() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
-    let token = known_token(&slack);
+    let token = add_token(&slack);
     let _ = app.put(SLACK, body(&token)).await.ok();
-    let told = stream.until("connection", |_| true).await;
+    let told = stream.wait_until("connection", |_| true).await;
     assert_eq!(told, app.get("/api/admin/connections").await.ok()["connections"][0], "as the list says");
     slack.revoke(&token);
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], false);
-    let told = stream.until("connection", |told| told["status"] != "connected").await;
+    let told = stream.wait_until("connection", |told| told["status"] != "connected").await;
     assert_eq!(told["status"], "needs_reauth");
     let _ = app.delete(SLACK).await.ok();
-    let gone = stream.until("connection", |told| told["removed"] == true).await;
+    let gone = stream.wait_until("connection", |told| told["removed"] == true).await;
     assert_eq!(gone, json!({ "provider": "slack", "removed": true }));
 }
 
@@ -114,11 +116,11 @@ async fn adding_and_removing_a_plugin_file_sends_events() {
     let app = TestApp::builder().start().await;
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let file = app.plugins().join("made.wasm");
-    fs::write(&file, guests::with_manifest(&guests::manifest())).expect("it is dropped in");
-    let told = stream.until("provider", |_| true).await;
+    fs::write(&file, guests::with_manifest(&guests::manifest())).expect("the file is written to the plugins folder");
+    let told = stream.wait_until("provider", |_| true).await;
     assert_eq!(told, app.get("/api/admin/providers").await.ok()["providers"][0], "as the list says");
-    fs::remove_file(file).expect("it is taken away");
-    let gone = stream.until("provider", |told| told["removed"] == true).await;
+    fs::remove_file(file).expect("the file is removed");
+    let gone = stream.wait_until("provider", |told| told["removed"] == true).await;
     assert_eq!(gone, json!({ "id": told["id"], "removed": true }));
 }
 
@@ -127,7 +129,7 @@ async fn a_late_listener_receives_later_events() {
     let app = TestApp::builder().start().await;
     let mut first = Stream::open(&app, TestCaller::Executive).await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
-    let _ = first.until("mappings", |_| true).await;
+    let _ = first.wait_until("mappings", |_| true).await;
     let mut second = Stream::open(&app, TestCaller::Executive).await;
     drop(first);
     let _ = app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(json!({ "name": "Ada L." }))).await.ok();
@@ -159,7 +161,7 @@ async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
 async fn an_expired_jwt_loses_its_stream() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let app = jwt::started(&issuer).await;
+    let app = jwt::start_service(&issuer).await;
     let token = key.token("EdDSA", &jwt::claims(&app, &json!({})));
     let mut stream = Stream::open_with(&app, &token).await;
     app.clock.advance(jiff::SignedDuration::from_mins(10));
@@ -192,7 +194,7 @@ async fn stopping_the_service_ends_every_stream_immediately() {
     for _ in 0..20 {
         streams.push(Stream::open(&app, TestCaller::Executive).await);
     }
-    timeout(LONG, app.stop()).await.expect("the stop does not wait for them");
+    timeout(LONG, app.stop()).await.expect("the service stops without waiting for streams");
     for mut stream in streams {
         assert_eq!(stream.next().await, None);
     }

@@ -7,19 +7,22 @@ use jackfield_test_support::{
     stand_in_server::{Failure, StandInServer},
 };
 
-use super::{SLACK, connected};
+use super::{SLACK, start_connected};
 
 /// Fails a health check and a page of users in one way, then recovers, and expects an unchanged connection.
-async fn fails_with(fail: Failure, code: &str, status: u16) {
+async fn expect_failure(fail: Failure, code: &str, status: u16) {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     slack.fail(fail);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["configured"], true);
     assert_eq!((&health["healthy"], &health["code"]), (&false.into(), &code.into()), "{health}");
     assert!(health["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{health}");
     let list = app.get("/api/admin/connections").await.ok();
-    assert_eq!(list["connections"][0]["status"], "degraded", "an outage is no dead grant: {list}");
+    assert_eq!(
+        list["connections"][0]["status"], "degraded",
+        "an outage does not mean that the credential is invalid: {list}"
+    );
     app.clock.advance(jiff::SignedDuration::from_secs(3_600));
     let _ = app.get(&format!("{SLACK}/users")).await.problem(status, code);
     slack.recover();
@@ -30,68 +33,68 @@ async fn fails_with(fail: Failure, code: &str, status: u16) {
 
 #[tokio::test]
 async fn a_server_error_is_reported_as_the_providers() {
-    fails_with(Failure::Status(500), "provider_error", 502).await;
+    expect_failure(Failure::Status(500), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_web_page_instead_of_json_is_reported_as_the_providers_error() {
-    fails_with(Failure::Html, "provider_error", 502).await;
+    expect_failure(Failure::Html, "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn truncated_json_is_reported_as_the_providers_error() {
-    fails_with(Failure::CutJson, "provider_error", 502).await;
+    expect_failure(Failure::CutJson, "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_body_shorter_than_its_content_length_is_reported_as_the_providers_error() {
-    fails_with(Failure::CutOff(10), "provider_error", 502).await;
+    expect_failure(Failure::CutOff(10), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_response_of_ten_megabytes_is_reported_as_the_providers_error() {
-    fails_with(Failure::Huge(10 << 20), "provider_error", 502).await;
+    expect_failure(Failure::Huge(10 << 20), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_response_above_the_limit_is_reported_as_the_providers_error() {
-    fails_with(Failure::Huge(20 << 20), "provider_error", 502).await;
+    expect_failure(Failure::Huge(20 << 20), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_slow_drip_times_out() {
-    fails_with(Failure::SlowDrip(Duration::from_millis(40)), "provider_timeout", 504).await;
+    expect_failure(Failure::SlowDrip(Duration::from_millis(40)), "provider_timeout", 504).await;
 }
 
 #[tokio::test]
 async fn a_silent_provider_times_out() {
-    fails_with(Failure::Hang(Duration::from_secs(30)), "provider_timeout", 504).await;
+    expect_failure(Failure::Hang(Duration::from_secs(30)), "provider_timeout", 504).await;
 }
 
 #[tokio::test]
 async fn a_reset_connection_is_reported_as_the_providers_error() {
-    fails_with(Failure::Reset, "provider_error", 502).await;
+    expect_failure(Failure::Reset, "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_compression_bomb_is_reported_as_the_providers_error() {
-    fails_with(Failure::GzipBomb(1 << 30), "provider_error", 502).await;
+    expect_failure(Failure::GzipBomb(1 << 30), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn an_unrequested_encoding_is_reported_as_the_providers_error() {
-    fails_with(Failure::ContentEncoding("zstd".to_owned()), "provider_error", 502).await;
+    expect_failure(Failure::ContentEncoding("zstd".to_owned()), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn a_flood_of_headers_is_reported_as_the_providers_error() {
-    fails_with(Failure::HeaderFlood(100_000), "provider_error", 502).await;
+    expect_failure(Failure::HeaderFlood(100_000), "provider_error", 502).await;
 }
 
 #[tokio::test]
 async fn calls_wait_as_long_as_the_provider_asks() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(120) });
     let limited = app.get(&format!("{SLACK}/users")).await;
     assert_eq!(limited.header("retry-after"), Some("120"));
@@ -99,7 +102,7 @@ async fn calls_wait_as_long_as_the_provider_asks() {
     slack.clear_requests();
     let _ = app.get(&format!("{SLACK}/users")).await.problem(429, "rate_limited");
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["code"], "rate_limited");
-    assert_eq!(slack.requests().len(), 0, "it was not asked while its own Retry-After ran");
+    assert_eq!(slack.requests().len(), 0, "no request was sent before its Retry-After had passed");
     app.clock.advance(jiff::SignedDuration::from_secs(121));
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
 }
@@ -108,7 +111,7 @@ async fn calls_wait_as_long_as_the_provider_asks() {
 async fn a_redirect_to_another_host_is_not_followed() {
     let elsewhere = StandInServer::start(|_| panic!("nobody comes here")).await;
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     slack.fail(Failure::RedirectTo(elsewhere.url()));
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["healthy"], false);
@@ -120,7 +123,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
 #[tokio::test]
 async fn a_revoked_token_needs_attention_and_is_kept() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     slack.revoke(&token);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!((&health["healthy"], &health["code"]), (&false.into(), &"needs_reauth".into()));
@@ -137,7 +140,7 @@ async fn a_revoked_token_needs_attention_and_is_kept() {
 #[tokio::test]
 async fn a_scope_lost_later_is_named() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     slack.token_with(&token, &["channels:read"]);
     let problem = app.get(&format!("{SLACK}/users")).await.problem(409, "permission_missing");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("users:read")), "{problem}");
@@ -154,7 +157,7 @@ async fn a_failed_connect_answers_the_documented_code_and_stores_nothing() {
     ];
     let slack = Slack::start().await;
     let app = super::with_slack(&slack).start().await;
-    let token = super::known_token(&slack);
+    let token = super::add_token(&slack);
     for (fail, status, code) in fails {
         slack.fail(fail);
         let _ = app.put(SLACK, super::body(&token)).await.problem(status, code);

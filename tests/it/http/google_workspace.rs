@@ -29,7 +29,7 @@ fn key(google: &GoogleWorkspace) -> Value {
     file
 }
 
-fn note_tokens(google: &GoogleWorkspace) {
+fn record_tokens(google: &GoogleWorkspace) {
     for token in google.access_tokens() {
         let _noted = marked::record(token);
     }
@@ -40,26 +40,26 @@ fn body(google: &GoogleWorkspace) -> Value {
 }
 
 /// Starts a connected service and makes the stand-in use its clock.
-async fn connected(google: &GoogleWorkspace) -> TestApp {
+async fn start_connected(google: &GoogleWorkspace) -> TestApp {
     google.delegate(&SCOPES).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(google).start().await;
     let clock = app.clock.clone();
     google.follow_clock(move || clock.now().as_second());
     assert_eq!(app.put(GOOGLE, body(google)).await.ok()["ok"], true);
-    note_tokens(google);
+    record_tokens(google);
     app
 }
 
 #[tokio::test]
 async fn a_key_connects_and_lists_the_directory_and_is_never_sent() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
     assert_eq!(health["healthy"], true, "{health}");
     assert!(health["calendar"].is_string(), "{health}");
     let users = app.get(&format!("{GOOGLE}/users?limit=200")).await.ok();
     assert!(users["users"].as_array().expect("users").len() > 100);
-    note_tokens(&google);
+    record_tokens(&google);
     let status = app.get(&format!("{GOOGLE}/status")).await.ok();
     assert_eq!(status, json!({ "configured": true, "calendar_id": CALENDAR, "admin_email": ADMIN }));
     for request in google.requests() {
@@ -75,31 +75,31 @@ async fn a_key_connects_and_lists_the_directory_and_is_never_sent() {
 #[tokio::test]
 async fn a_token_is_cached_until_it_expires() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     let health = format!("{GOOGLE}/health");
     assert_eq!(app.get(&health).await.ok()["healthy"], true);
     let minted = google.access_tokens().len();
     for _ in 0..5 {
         assert_eq!(app.get(&health).await.ok()["healthy"], true);
     }
-    assert_eq!(google.access_tokens().len(), minted, "the tokens were kept");
+    assert_eq!(google.access_tokens().len(), minted, "the tokens were cached");
     app.clock.advance(SignedDuration::from_secs(3_600));
     assert_eq!(app.get(&health).await.ok()["healthy"], true);
-    note_tokens(&google);
+    record_tokens(&google);
     assert!(google.access_tokens().len() > minted, "and ended");
 }
 
 #[tokio::test]
 async fn an_update_needs_no_key() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     google.calendar("team@group.calendar.google.com", "Team").share("team@group.calendar.google.com", ADMIN);
     assert_eq!(app.put(GOOGLE, json!({ "calendar_id": "team@group.calendar.google.com" })).await.ok()["ok"], true);
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["calendar"], "Team");
     // Without an administrator, the service account itself needs access to the calendar, and there are no users.
     google.share("team@group.calendar.google.com", CLIENT_EMAIL);
     assert_eq!(app.put(GOOGLE, json!({ "admin_email": null })).await.ok()["ok"], true);
-    note_tokens(&google);
+    record_tokens(&google);
     let _ = app.get(&format!("{GOOGLE}/users")).await.problem(409, "unsupported");
 }
 
@@ -125,24 +125,24 @@ async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() 
     let body = json!({ "service_account_key": pasted, "calendar_id": CALENDAR });
     let problem = app.put(GOOGLE, body).await.problem(422, "invalid_request");
     assert!(text(&problem["errors"][0], "message").contains("\\n"), "{problem}");
-    assert!(google.requests().is_empty(), "nobody was asked");
+    assert!(google.requests().is_empty(), "no request was sent");
     // A real key file from some years ago names the old token endpoint; the request goes to the current one.
     google.share(CALENDAR, CLIENT_EMAIL);
     let mut old = key(&google);
     old["token_uri"] = "https://accounts.google.com/o/oauth2/token".into();
     let body = json!({ "service_account_key": old, "calendar_id": CALENDAR });
     assert_eq!(app.put(GOOGLE, body).await.ok()["ok"], true);
-    note_tokens(&google);
+    record_tokens(&google);
     assert_eq!(google.requests()[0].header("host"), Some("oauth2.googleapis.com"));
 }
 
 #[tokio::test]
 async fn each_missing_permission_has_its_own_message() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     let health = || async {
         let health = app.get(&format!("{GOOGLE}/health")).await.ok();
-        note_tokens(&google);
+        record_tokens(&google);
         (text(&health, "code"), text(&health, "reason"))
     };
     google.unshare(CALENDAR);
@@ -167,13 +167,13 @@ async fn a_missing_delegation_and_a_skewed_clock_are_explained() {
     let skewed = app.put(GOOGLE, body(&google)).await;
     assert_eq!((skewed.status, skewed.code().as_str()), (502, "provider_error"), "{}", skewed.text);
     assert!(skewed.text.contains("clock"), "{}", skewed.text);
-    note_tokens(&google);
+    record_tokens(&google);
 }
 
 #[tokio::test]
 async fn a_deleted_key_needs_a_new_one() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     google.delete_keys();
     app.clock.advance(SignedDuration::from_secs(3_600));
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
@@ -183,18 +183,18 @@ async fn a_deleted_key_needs_a_new_one() {
     google.new_key();
     assert_eq!(app.put(GOOGLE, json!({ "service_account_key": key(&google) })).await.ok()["ok"], true);
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["healthy"], true);
-    note_tokens(&google);
+    record_tokens(&google);
 }
 
 #[tokio::test]
 async fn an_outage_of_the_token_endpoint_keeps_the_connection() {
     let google = GoogleWorkspace::start().await;
-    let app = connected(&google).await;
+    let app = start_connected(&google).await;
     app.clock.advance(SignedDuration::from_secs(3_600));
     google.fail_at("/token", jackfield_test_support::stand_in_server::Failure::Status(503));
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
     assert_eq!(health["code"], "provider_error", "{health}");
     google.recover();
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["healthy"], true);
-    note_tokens(&google);
+    record_tokens(&google);
 }

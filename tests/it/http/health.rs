@@ -7,12 +7,12 @@ use jackfield_test_support::{
 };
 use serde_json::json;
 
-use super::{SLACK, connected, known_token, with_slack};
+use super::{SLACK, add_token, start_connected, with_slack};
 
 #[tokio::test]
 async fn health_returns_what_the_plugin_reports() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["configured"], true);
     assert_eq!(health["healthy"], true);
@@ -41,21 +41,21 @@ async fn a_ready_service_reports_ready_and_serves_metrics() {
     assert_eq!(app.get("/healthz").await.text, "ok\n");
     let ready = app.get("/readyz").await.ok();
     assert_eq!(ready["ready"], true);
-    assert_eq!(app.put(SLACK, super::body(&known_token(&slack))).await.status, 200);
+    assert_eq!(app.put(SLACK, super::body(&add_token(&slack))).await.status, 200);
     let metrics = app.get("/metrics").await.text;
     assert!(
         metrics.contains(r#"jackfield_calls_total{provider="slack",operation="connect",outcome="ok"} 1"#),
         "{metrics}"
     );
     for name in [COMPANY, "general", "slack.com", "executive"] {
-        assert!(!metrics.contains(name), "{name} is told to anybody");
+        assert!(!metrics.contains(name), "{name} is visible to everyone");
     }
 }
 
 #[tokio::test]
 async fn a_stopping_service_finishes_requests_in_flight() {
     let slack = Slack::start().await;
-    let (mut app, _) = connected(&slack).await;
+    let (mut app, _) = start_connected(&slack).await;
     slack.set_latency(std::time::Duration::from_millis(400));
     slack.clear_requests();
     let asked = {
@@ -65,7 +65,7 @@ async fn a_stopping_service_finishes_requests_in_flight() {
             let client = client();
             let answer =
                 client.get(format!("{base}{SLACK}/health")).bearer_auth(token).send().await.expect("an answer");
-            answer.text().await.expect("a whole answer")
+            answer.text().await.expect("a complete response")
         })
     };
     while slack.requests().is_empty() {

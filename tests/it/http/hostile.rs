@@ -13,7 +13,7 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::{SLACK, body, known_token};
+use super::{SLACK, add_token, body};
 
 const HOSTILE: &str = "/api/admin/connections/hostile";
 
@@ -55,7 +55,7 @@ impl Arena {
             .egress(|limits| (limits.first_byte, limits.total) = timeouts)
             .start()
             .await;
-        assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.ok()["ok"], true);
+        assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.ok()["ok"], true);
         let arena = Self { app, upstream, token: marked::secret("tok-"), _slack: slack };
         assert_eq!(arena.connect("ok").await.ok()["ok"], true);
         arena
@@ -124,7 +124,7 @@ async fn a_guest_cannot_exceed_the_memory_of_a_call() {
     let arena = Arena::open().await;
     let health = arena.health("grow-memory").await;
     if health["healthy"] == true {
-        let got = health["mebibytes"].as_f64().expect("the memory that it got");
+        let got = health["mebibytes"].as_f64().expect("the reported memory");
         assert!(got <= 128.0, "{health}");
     } else {
         assert_eq!(health["code"], "plugin_fault");
@@ -381,7 +381,7 @@ async fn components_that_no_compiler_produces_only_fault() {
             .await;
         let list = app.get("/api/admin/providers").await.ok();
         let made = list["providers"].as_array().expect("providers").iter().find(|provider| provider["id"] != "slack");
-        let made = made.expect("it is listed");
+        let made = made.expect("the provider is listed");
         if made["state"] == "approved" {
             let id = made["id"].as_str().expect("an id");
             let path = format!("/api/admin/connections/{id}");
@@ -397,6 +397,6 @@ async fn components_that_no_compiler_produces_only_fault() {
         } else {
             assert_eq!(made["state"], "broken", "{name}: {made}");
         }
-        assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.ok()["ok"], true, "{name}");
+        assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.ok()["ok"], true, "{name}");
     }
 }

@@ -28,7 +28,7 @@ fn with_identity_provider(builder: TestAppBuilder, issuer: &StandInServer) -> Te
         .setting("JACKFIELD_JWT_LEVEL_CLAIM", "level")
 }
 
-pub(super) async fn started(issuer: &Issuer) -> TestApp {
+pub(super) async fn start_service(issuer: &Issuer) -> TestApp {
     with_identity_provider(TestApp::builder(), &issuer.upstream).start().await
 }
 
@@ -62,7 +62,7 @@ async fn a_token_of_every_key_algorithm_gets_its_level() {
     let (rsa, p256) = (SigningKey::rsa("rsa"), SigningKey::p256("p256"));
     let (p384, ed25519) = (SigningKey::p384("p384"), SigningKey::ed25519("ed25519"));
     let issuer = Issuer::start(&[&rsa, &p256, &p384, &ed25519]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     for (key, algorithm) in [
         (&rsa, "RS256"),
         (&rsa, "RS384"),
@@ -81,14 +81,14 @@ async fn a_token_of_every_key_algorithm_gets_its_level() {
         }
     }
     assert_eq!(issuer.fetches(), 1);
-    assert_eq!(app.get(AUDIT).await.status, 200, "our own tokens are taken as before");
+    assert_eq!(app.get(AUDIT).await.status, 200, "API tokens are still accepted");
 }
 
 #[tokio::test]
 async fn optional_variations_of_an_identity_provider_are_accepted() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let now = app.clock.now().as_second();
     for header in [
         json!({ "alg": "EdDSA", "kid": "one" }),
@@ -118,7 +118,7 @@ async fn the_audit_names_the_subject_of_a_token() {
     let slack = Slack::start().await;
     let app = with_identity_provider(with_slack(&slack), &issuer.upstream).start().await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));
-    let slack_token = super::known_token(&slack);
+    let slack_token = super::add_token(&slack);
     assert_eq!(app.send_with_token(&token, Method::PUT, SLACK, Some(body(&slack_token))).await.status, 200);
     assert_eq!(app.get(AUDIT).await.ok()["entries"][0]["actor"], "jwt:ada@acme.example");
     let list = app.get("/api/admin/connections").await.ok();
@@ -129,17 +129,17 @@ async fn the_audit_names_the_subject_of_a_token() {
 async fn a_token_is_valid_until_its_expiry() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));
     assert_eq!(ask(&app, &token).await.status, 200);
     app.clock.advance(SignedDuration::from_secs(359));
-    assert_eq!(ask(&app, &token).await.status, 200, "a minute more, since clocks differ");
+    assert_eq!(ask(&app, &token).await.status, 200, "one more minute is allowed, because clocks differ");
     app.clock.advance(SignedDuration::from_secs(1));
     let _ = ask(&app, &token).await.problem(401, "unauthenticated");
     app.clock.advance(SignedDuration::from_hours(-24));
     let _ = ask(&app, &token).await.problem(401, "unauthenticated");
     app.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(60));
-    assert_eq!(ask(&app, &token).await.status, 200, "a clock that jumped and came back harms nothing");
+    assert_eq!(ask(&app, &token).await.status, 200, "a clock that jumps and returns does no harm");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_thousand_unknown_keys_cause_one_fetch() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
     issuer.upstream.set_latency(std::time::Duration::from_millis(50));
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let claims = claims(&app, &json!({}));
     let tokens: Vec<String> = (0..1_000)
         .map(|number| key.token_with("EdDSA", &json!({ "alg": "EdDSA", "kid": format!("made-up-{number}") }), &claims))
@@ -158,7 +158,7 @@ async fn a_thousand_unknown_keys_cause_one_fetch() {
         }
     }
     assert_eq!(issuer.fetches(), 1);
-    assert_eq!(ask(&app, &key.token("EdDSA", &claims)).await.status, 200, "good tokens are taken all the while");
+    assert_eq!(ask(&app, &key.token("EdDSA", &claims)).await.status, 200, "valid tokens are accepted throughout");
     app.clock.advance(SignedDuration::from_secs(60));
     assert_ne!(ask(&app, &tokens[0]).await.status, 200);
     assert_ne!(ask(&app, &tokens[1]).await.status, 200);
@@ -169,7 +169,7 @@ async fn a_thousand_unknown_keys_cause_one_fetch() {
 async fn failed_tokens_are_throttled_like_other_failed_attempts() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let wrong = key.token("EdDSA", &claims(&app, &json!({ "aud": "another" })));
     let mut statuses = Vec::new();
     for _ in 0..30 {
@@ -184,18 +184,18 @@ async fn failed_tokens_are_throttled_like_other_failed_attempts() {
 async fn a_new_key_is_found_and_a_withdrawn_key_is_rejected() {
     let (old, new) = (SigningKey::ed25519("old"), SigningKey::p256("new"));
     let issuer = Issuer::start(&[&old]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let by_old = |app: &TestApp| old.token("EdDSA", &claims(app, &json!({})));
     let by_new = |app: &TestApp| new.token("ES256", &claims(app, &json!({})));
     assert_eq!(ask(&app, &by_old(&app)).await.status, 200);
     issuer.publish(vec![old.jwk(), new.jwk()]);
-    assert_eq!(ask(&app, &by_new(&app)).await.status, 401, "the last fetch is not a minute ago");
+    assert_eq!(ask(&app, &by_new(&app)).await.status, 401, "the last fetch was less than a minute ago");
     app.clock.advance(SignedDuration::from_secs(61));
     assert_eq!(ask(&app, &by_new(&app)).await.status, 200);
     assert_eq!(issuer.fetches(), 2);
     issuer.publish(vec![new.jwk()]);
     app.clock.advance(SignedDuration::from_mins(11));
-    assert_eq!(ask(&app, &by_old(&app)).await.status, 200, "the caller does not wait for the fetch that this begins");
+    assert_eq!(ask(&app, &by_old(&app)).await.status, 200, "the caller does not wait for the fetch it starts");
     while ask(&app, &by_old(&app)).await.status == 200 {
         tokio::task::yield_now().await;
     }
@@ -207,7 +207,7 @@ async fn a_new_key_is_found_and_a_withdrawn_key_is_rejected() {
 async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     let token = |app: &TestApp| key.token("EdDSA", &claims(app, &json!({})));
     for fail in [
         Failure::Reset,
@@ -232,7 +232,7 @@ async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() 
     }
     app.clock.advance(SignedDuration::from_hours(1));
     let _ = ask(&app, &token(&app)).await.problem(503, "overloaded");
-    assert_eq!(app.get(AUDIT).await.status, 200, "our own tokens need no provider");
+    assert_eq!(app.get(AUDIT).await.status, 200, "API tokens need no identity provider");
     issuer.upstream.recover();
     app.clock.advance(SignedDuration::from_secs(60));
     assert_eq!(ask(&app, &token(&app)).await.status, 200);

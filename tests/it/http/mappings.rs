@@ -73,13 +73,13 @@ async fn accounts_are_assigned_listed_and_removed() {
                 "google-workspace": "g-1", "made": "m-1", "productive": "p-1", "remote": "r-1", "xero": "x-1",
             },
         }], "next_cursor": null }),
-        "the inactive are left out"
+        "inactive people are omitted"
     );
     assert_eq!(app.delete(&format!("{MAPPINGS}/{ada}/xero")).await.ok(), json!({ "ok": true }));
     assert_eq!(
         app.delete(&format!("{MAPPINGS}/{ada}/xero")).await.ok(),
         json!({ "ok": true }),
-        "a second time is no error"
+        "repeating it is not an error"
     );
     let user = &app.get(&format!("{MAPPINGS}?limit=1")).await.ok()["users"][0];
     assert_eq!((&user["xero_id"], &user["remote_id"]), (&Value::Null, &json!("r-1")));
@@ -99,7 +99,7 @@ async fn an_account_belongs_to_one_person() {
     assert_eq!(error_messages(&problem), ["external_id is already the account of Ada <ada@acme.example>"]);
     set(&app, &ada, "made", "m-1").await;
     assert_eq!(actions(&app).await[0], "mapping.set");
-    assert_eq!(actions(&app).await.len(), 3, "what changes nothing is no change");
+    assert_eq!(actions(&app).await.len(), 3, "a request that changes nothing is not audited as a change");
     set(&app, &bob, "xero", "m-1").await;
     set(&app, &bob, "made", "M-1").await;
     assert_eq!(accounts(&app, "made").await, pairs(&[("Ada", "m-1"), ("Bob", "M-1")]));
@@ -167,7 +167,7 @@ async fn a_list_is_synchronized_by_email() {
     assert_eq!(none, json!({ "ok": true, "matched": 0, "total": 0, "changed": 0, "unmatched": [] }));
     let _ = sync(&app, "made", &[("kim@acme.example", "m-6")]).await.ok();
     let expected = pairs(&[("Ada", "m-1"), ("Kim", "m-6"), ("Zoë", "m-2")]);
-    assert_eq!(accounts(&app, "made").await, expected, "who is not in a list keeps what they have");
+    assert_eq!(accounts(&app, "made").await, expected, "people who are not in the list keep their mapping");
     assert_eq!(actions(&app).await[..4], ["mappings.sync"; 4]);
 }
 
@@ -226,7 +226,7 @@ async fn a_list_may_swap_and_reassign_accounts() {
     assert_eq!(accounts(&app, "made").await, pairs(&[("Ada", "2"), ("Bob", "1"), ("Eve", "3")]));
     assert_eq!(sync(&app, "made", &[(ada, "3"), (bob, "2"), (eve, "4")]).await.ok()["changed"], 3);
     assert_eq!(accounts(&app, "made").await, pairs(&[("Ada", "3"), ("Bob", "2"), ("Eve", "4")]));
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), None);
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
 }
 
 #[tokio::test]

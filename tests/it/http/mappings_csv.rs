@@ -34,7 +34,7 @@ async fn export(app: &TestApp, query: &str) -> TestResponse {
 }
 
 /// Returns the problems of a file, one line each.
-fn wrong(problem: &Value) -> Vec<String> {
+fn error_lines(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().expect("errors").iter();
     errors
         .map(|error| {
@@ -99,10 +99,10 @@ async fn an_invalid_file_names_its_lines_and_changes_nothing() {
         ),
     ] {
         let problem = sync(&app, "?provider=made", file).await.problem(422, "invalid_request");
-        assert_eq!(wrong(&problem), expected, "{file}");
+        assert_eq!(error_lines(&problem), expected, "{file}");
     }
     let mapped = app.get(&format!("{MAPPINGS}?state=mapped")).await.ok();
-    assert_eq!(mapped["total"], 1, "nothing was taken");
+    assert_eq!(mapped["total"], 1, "nothing was imported");
     let _ = sync(&app, "", "email,external_id\n").await.problem(422, "invalid_request");
     let _ = sync(&app, "?provider=nowhere", "email,external_id\n").await.problem(404, "unknown_provider");
     let both = json!({ "provider": "made", "mappings": [] });

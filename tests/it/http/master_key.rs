@@ -4,10 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use jackfield_test_support::{app::TestApp, slack::Slack};
 
-use super::{SLACK, connected, connected_by, with_slack};
+use super::{SLACK, start_connected, start_connected_with, with_slack};
 
 /// Stops the service, changes its data folder, and starts it again.
-async fn restarted(mut app: TestApp, meanwhile: impl FnOnce(&std::path::Path)) -> TestApp {
+async fn restart_after(mut app: TestApp, meanwhile: impl FnOnce(&std::path::Path)) -> TestApp {
     app.stop().await;
     meanwhile(&app.data());
     app.start_again().await
@@ -32,14 +32,14 @@ async fn is_sealed(app: &TestApp, words: &str) {
 #[tokio::test]
 async fn a_missing_key_seals_the_service_and_the_right_key_unseals_it() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let key = fs::read(app.data().join("master.key")).expect("the key");
-    let app = restarted(app, |data| fs::remove_file(data.join("master.key")).expect("removed")).await;
+    let app = restart_after(app, |data| fs::remove_file(data.join("master.key")).expect("removed")).await;
     is_sealed(&app, "is missing").await;
-    let app = restarted(app, |data| {
-        assert!(!data.join("master.key").exists(), "a missing key is not made anew");
+    let app = restart_after(app, |data| {
+        assert!(!data.join("master.key").exists(), "a missing key is not created again");
         let path = data.join("master.key");
-        fs::write(&path, key).expect("written");
+        fs::write(&path, key).expect("the file is written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
     })
     .await;
@@ -49,10 +49,10 @@ async fn a_missing_key_seals_the_service_and_the_right_key_unseals_it() {
 #[tokio::test]
 async fn a_wrong_key_seals_the_service() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
-    let app = restarted(app, |data| {
+    let (app, _) = start_connected(&slack).await;
+    let app = restart_after(app, |data| {
         let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        fs::write(data.join("master.key"), wrong).expect("written");
+        fs::write(data.join("master.key"), wrong).expect("the file is written");
     })
     .await;
     is_sealed(&app, "not the right one").await;
@@ -61,8 +61,8 @@ async fn a_wrong_key_seals_the_service() {
 #[tokio::test]
 async fn a_key_that_others_can_read_is_rejected() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
-    let app = restarted(app, |data| {
+    let (app, _) = start_connected(&slack).await;
+    let app = restart_after(app, |data| {
         fs::set_permissions(data.join("master.key"), fs::Permissions::from_mode(0o640)).expect("set");
     })
     .await;
@@ -81,7 +81,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
         "update sealed_values set owner_row = 'other'; update connections set id = 'other'",
     ] {
         let slack = Slack::start().await;
-        let (app, token) = connected(&slack).await;
+        let (app, token) = start_connected(&slack).await;
         app.tamper(sql).await;
         let list = app.get("/api/admin/connections").await.ok();
         assert_eq!(list["connections"][0]["status"], "unreadable", "{sql}");
@@ -95,18 +95,18 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
 #[tokio::test]
 async fn a_key_past_its_usage_limit_seals_nothing_more() {
     let slack = Slack::start().await;
-    let (app, token) = connected(&slack).await;
+    let (app, token) = start_connected(&slack).await;
     app.tamper("update keyring set wraps = 4294967295").await;
     assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "the last one");
     let problem = app.put(SLACK, super::body(&token)).await.problem(503, "sealed");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("maximum number of values")), "{problem}");
-    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "what is sealed still opens");
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "sealed values can still be opened");
 }
 
 #[tokio::test]
 async fn created_files_are_readable_by_their_owner_only() {
     let slack = Slack::start().await;
-    let (app, _) = connected_by(&slack, with_slack(&slack).compile_in_data_folder()).await;
+    let (app, _) = start_connected_with(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let mut seen = Vec::new();
     for entry in fs::read_dir(app.data()).expect("the data folder") {
         let entry = entry.expect("an entry");
@@ -131,7 +131,7 @@ async fn created_files_are_readable_by_their_owner_only() {
 #[tokio::test]
 async fn a_damaged_or_foreign_compiled_component_is_compiled_again() {
     let slack = Slack::start().await;
-    let (app, _) = connected_by(&slack, with_slack(&slack).compile_in_data_folder()).await;
+    let (app, _) = start_connected_with(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let cache = app.data().join("compiled");
     let file = fs::read_dir(&cache).expect("the cache").next().expect("a file").expect("a file").path();
     let good = fs::read(&file).expect("read");
@@ -149,10 +149,10 @@ async fn a_damaged_or_foreign_compiled_component_is_compiled_again() {
     for damage in damages {
         let mut bytes = good.clone();
         damage(&mut bytes);
-        fs::write(&file, &bytes).expect("written");
-        app = restarted(app, |_| {}).await;
+        fs::write(&file, &bytes).expect("the file is written");
+        app = restart_after(app, |_| {}).await;
         assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
         let mended = fs::read(&file).expect("read");
-        assert_ne!(mended, bytes, "it was written anew");
+        assert_ne!(mended, bytes, "it was written again");
     }
 }

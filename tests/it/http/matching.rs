@@ -12,8 +12,9 @@ use jackfield_test_support::{
 use serde_json::{Value, json};
 
 use super::{
-    SLACK, connected,
+    SLACK,
     people::{PEOPLE, actions, import, person},
+    start_connected,
 };
 
 const MADE: &str = "/api/admin/connections/made";
@@ -25,12 +26,12 @@ fn user(id: &str, name: &str, email: Option<&str>, aliases: &[&str]) -> Value {
 }
 
 /// A service with a plugin that lists these users.
-fn listing(users: &[Value]) -> TestAppBuilder {
+fn with_users(users: &[Value]) -> TestAppBuilder {
     let page = json!({ "users": users, "next-cursor": null });
     TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))
 }
 
-async fn started(builder: TestAppBuilder) -> TestApp {
+async fn start(builder: TestAppBuilder) -> TestApp {
     let app = builder.start().await;
     assert_eq!(app.put(MADE, json!({ "token": marked::secret("made-") })).await.ok()["ok"], true);
     app
@@ -46,7 +47,7 @@ async fn undo(app: &TestApp, provider: &str, plan: &Value) -> TestResponse {
 }
 
 /// Summarizes everybody on one line: status, account, and the matching accounts with the evidence.
-fn lines(plan: &Value) -> Vec<String> {
+fn match_summary(plan: &Value) -> Vec<String> {
     let texts = |value: &Value, key: &str| -> Vec<String> {
         let list = value.as_array().map(Vec::as_slice).unwrap_or_default().iter();
         list.map(|item| if key.is_empty() { item } else { &item[key] })
@@ -94,7 +95,7 @@ async fn set(app: &TestApp, person: &str, external_id: &str) {
 async fn every_person_gets_a_match_status_and_a_reason() {
     let mut left = user("u5", "Bo", Some("bo@acme.example"), &[]);
     left["active"] = json!(false);
-    let app = started(listing(&[
+    let app = start(with_users(&[
         user("u1", "Ada L.", Some("ADA@acme.example"), &[]),
         user("u2", "Zoë Lee", Some("zlee@acme.example"), &["zoe\u{308}@acme.example", "zlee@acme.example"]),
         user("u3", "KIM  LEE", None, &[]),
@@ -117,7 +118,7 @@ async fn every_person_gets_a_match_status_and_a_reason() {
     let before = (accounts(&app).await, actions(&app).await);
     let plan = ask(&app, MADE, true).await.ok();
     assert_eq!(
-        lines(&plan),
+        match_summary(&plan),
         [
             "Ada matched u1 u1(email)",
             "Zoë Lee matched u2 u2(alias+name)",
@@ -132,18 +133,18 @@ async fn every_person_gets_a_match_status_and_a_reason() {
     assert_eq!((&plan["accounts"], &plan["unclaimed"]), (&json!(6), &json!(1)));
     let counts = json!({ "matched": 3, "already_linked": 1, "ambiguous": 1, "missing": 1, "orphaned": 1 });
     assert_eq!(plan["counts"], counts);
-    assert_eq!(plan["people"][4]["active"], false, "the inactive are told");
+    assert_eq!(plan["people"][4]["active"], false, "inactive people are reported");
     assert!(plan["people"][2]["reason"].as_str().is_some_and(|reason| reason.contains("name")), "{plan}");
     assert_eq!((accounts(&app).await, actions(&app).await), before, "a dry run changes nothing");
 
     let users = app.get(&format!("{MADE}/users")).await.ok();
     let keys: Vec<&String> = users["users"][1].as_object().expect("a user").keys().collect();
-    assert_eq!(keys, ["active", "email", "external_id", "name"], "aliases are evidence and not shown");
+    assert_eq!(keys, ["active", "email", "external_id", "name"], "aliases are evidence but not shown");
 }
 
 #[tokio::test]
 async fn a_plan_is_applied_once_and_undone_as_a_whole() {
-    let app = started(listing(&[
+    let app = start(with_users(&[
         user("u1", "", Some("ada@acme.example"), &[]),
         user("u2", "", Some("bob@acme.example"), &[]),
         user("u3", "", Some("eve@acme.example"), &[]),
@@ -164,21 +165,21 @@ async fn a_plan_is_applied_once_and_undone_as_a_whole() {
     assert_eq!(accounts(&app).await, ["Ada u1", "Bob u2", "Eve u3"]);
 
     assert_eq!(undo(&app, MADE, &plan).await.ok(), json!({ "ok": true, "undone": 2 }));
-    assert_eq!(accounts(&app).await, ["Eve u3"], "what was there before is there still");
-    assert_eq!(undo(&app, MADE, &plan).await.ok(), json!({ "ok": true, "undone": 2 }), "a second time changes nothing");
+    assert_eq!(accounts(&app).await, ["Eve u3"], "earlier mappings are unchanged");
+    assert_eq!(undo(&app, MADE, &plan).await.ok(), json!({ "ok": true, "undone": 2 }), "repeating it changes nothing");
     assert_eq!(undo(&app, MADE, &again).await.ok(), json!({ "ok": true, "undone": 0 }));
     assert_eq!(actions(&app).await[..4], ["mappings.undo", "mappings.undo", "mappings.match", "mappings.match"]);
 
     let third = ask(&app, MADE, false).await.ok();
-    assert_eq!(undo(&app, MADE, &plan).await.ok()["undone"], 2, "the first plan is done with");
+    assert_eq!(undo(&app, MADE, &plan).await.ok()["undone"], 2, "the first plan can no longer be used");
     assert_eq!(accounts(&app).await.len(), 3);
     assert_eq!(undo(&app, MADE, &third).await.ok()["undone"], 2);
-    assert_eq!(app.store.first_broken_audit_row().await.expect("walked"), None);
+    assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
 }
 
 #[tokio::test]
 async fn later_changes_are_not_undone() {
-    let app = started(listing(&[
+    let app = start(with_users(&[
         user("u1", "", Some("ada@acme.example"), &[]),
         user("u2", "", Some("bob@acme.example"), &[]),
     ]))
@@ -202,7 +203,7 @@ async fn later_changes_are_not_undone() {
 
 #[tokio::test]
 async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
-    let app = started(listing(&[
+    let app = start(with_users(&[
         user("u1", "Kim", Some("kim@acme.example"), &[]),
         user("u2", "Kim", Some("KIM@acme.example"), &[]),
         user("u3", "Ada", Some("ada@acme.example"), &["bob@acme.example"]),
@@ -225,7 +226,7 @@ async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
     set(&app, &mallory, "u4").await;
     let plan = ask(&app, MADE, false).await.ok();
     assert_eq!(
-        lines(&plan),
+        match_summary(&plan),
         [
             "Kim ambiguous - u1(email+name) u2(email+name)",
             "Ada ambiguous - u3(email+name, also Bob)",
@@ -242,7 +243,7 @@ async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
 #[tokio::test]
 async fn a_whole_directory_is_matched_page_by_page() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let people = people::people();
     let mut file = String::from("name,email,active\n");
     for person in &people {
@@ -251,7 +252,7 @@ async fn a_whole_directory_is_matched_page_by_page() {
     assert_eq!(import(&app, file).await.ok()["created"], people.len());
     slack.clear_requests();
     let plan = ask(&app, SLACK, false).await.ok();
-    assert!(slack.requests_to("/api/users.list").len() >= 2, "one page holds 200");
+    assert!(slack.requests_to("/api/users.list").len() >= 2, "one page contains 200");
     assert_eq!(plan["accounts"], MEMBERS - NOBODY);
     // One in thirty has no email there, in each of three ways, and two accounts deleted long ago have none. Only their
     // name is known, and if that is missing too, nothing.
@@ -275,7 +276,7 @@ async fn a_provider_failure_half_way_links_nobody() {
         (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
     ] {
         let slack = Slack::start().await;
-        let (app, _) = connected(&slack).await;
+        let (app, _) = start_connected(&slack).await;
         person(&app, "Ada", &people::people()[0].email).await;
         slack.fail_at("/api/users.list", fail);
         let _ = ask(&app, SLACK, false).await.problem(status, code);
@@ -288,7 +289,7 @@ async fn a_provider_failure_half_way_links_nobody() {
 #[tokio::test]
 async fn matching_waits_as_long_as_the_provider_asks() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     person(&app, "Ada", &people::people()[0].email).await;
     slack.clear_requests();
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(1) });
@@ -306,7 +307,7 @@ async fn matching_waits_as_long_as_the_provider_asks() {
 #[tokio::test]
 async fn people_who_change_while_the_provider_is_read_are_not_linked() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let email = people::people()[0].email.clone();
     let ada = person(&app, "Ada", &email).await;
     slack.set_latency(Duration::from_millis(200));
@@ -330,7 +331,7 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
 #[tokio::test]
 async fn a_user_list_that_repeats_a_cursor_ends() {
     let page = json!({ "users": [user("u1", "", Some("ada@acme.example"), &[])], "next-cursor": "again" });
-    let app = started(TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))).await;
+    let app = start(TestApp::builder().file("made.wasm", guests::with_users_page(&guests::manifest(), &page))).await;
     person(&app, "Ada", "ada@acme.example").await;
     let _ = ask(&app, MADE, false).await.problem(502, "provider_error");
     assert_eq!(accounts(&app).await, Vec::<String>::new());
@@ -339,19 +340,19 @@ async fn a_user_list_that_repeats_a_cursor_ends() {
 #[tokio::test]
 async fn an_account_id_that_cannot_be_stored_is_skipped() {
     let users = [user("u\u{0}1", "", Some("ada@acme.example"), &[]), user("u2", "", Some("a\u{0}@b"), &["\u{0}", ""])];
-    let app = started(listing(&users)).await;
+    let app = start(with_users(&users)).await;
     person(&app, "Ada", "ada@acme.example").await;
     let plan = ask(&app, MADE, false).await.ok();
-    assert_eq!((lines(&plan), &plan["unclaimed"]), (vec!["Ada missing -".to_owned()], &json!(2)));
+    assert_eq!((match_summary(&plan), &plan["unclaimed"]), (vec!["Ada missing -".to_owned()], &json!(2)));
 }
 
 #[tokio::test]
 async fn more_emails_than_the_contract_allows_are_a_plugin_fault() {
     let many: Vec<String> = (0..17).map(|number| format!("a{number}@acme.example")).collect();
     let aliases: Vec<&str> = many.iter().map(String::as_str).collect();
-    let app = started(listing(&[user("u1", "", None, &aliases)])).await;
+    let app = start(with_users(&[user("u1", "", None, &aliases)])).await;
     let _ = ask(&app, MADE, true).await.problem(502, "plugin_fault");
-    let app = started(listing(&[user("u1", "", None, &aliases[..16])])).await;
+    let app = start(with_users(&[user("u1", "", None, &aliases[..16])])).await;
     assert_eq!(ask(&app, MADE, true).await.ok()["accounts"], 1);
 }
 
@@ -360,15 +361,15 @@ async fn a_provider_that_cannot_be_matched_says_why() {
     let mut manifest = guests::manifest();
     manifest["id"] = json!("without");
     manifest["capabilities"] = json!([]);
-    let app = listing(&[]).file("without.wasm", guests::with_manifest(&manifest)).start().await;
+    let app = with_users(&[]).file("without.wasm", guests::with_manifest(&manifest)).start().await;
     let _ = ask(&app, "/api/admin/connections/without", true).await.problem(409, "unsupported");
     let _ = ask(&app, MADE, true).await.problem(409, "not_connected");
     let _ = ask(&app, "/api/admin/connections/nowhere", true).await.problem(404, "unknown_provider");
     let path = format!("{MADE}/match");
-    let started = |body: Value| app.send(Method::POST, &path, Some(body));
-    let problem = started(json!({})).await.problem(422, "invalid_request");
+    let start_match = |body: Value| app.send(Method::POST, &path, Some(body));
+    let problem = start_match(json!({})).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0], json!({ "field": "dry_run", "message": "is required" }));
-    let problem = started(json!({ "dry_run": "no", "force": true })).await.problem(422, "invalid_request");
+    let problem = start_match(json!({ "dry_run": "no", "force": true })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][1]["field"], "force");
     for plan in ["0193b6a0-0000-7000-8000-000000000000", "x", "%00"] {
         let answer = app.send(Method::POST, &format!("{MADE}/match/{plan}/undo"), None).await;

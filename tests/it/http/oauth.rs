@@ -39,7 +39,7 @@ pub(super) async fn auth_url(app: &TestApp) -> (String, String) {
 pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> TestResponse {
     let (url, _) = auth_url(app).await;
     let landing = xero.authorize(&url).allow(tenants);
-    note_secrets(xero);
+    record_secrets(xero);
     callback(app, json!({ "code": landing.code, "state": landing.state })).await
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn callback(app: &TestApp, body: Value) -> TestResponse {
 }
 
 /// Records every secret that the stand-in issued, for the secret scan.
-pub(super) fn note_secrets(xero: &Xero) {
+pub(super) fn record_secrets(xero: &Xero) {
     for secret in xero.codes().into_iter().chain(xero.access_tokens()).chain(xero.refresh_tokens()) {
         let _noted = marked::record(secret);
     }
@@ -92,7 +92,7 @@ async fn xero_connects_through_the_popup_and_disconnects() {
 
     let landing = xero.authorize(&url).allow(&[TENANT]);
     let connected = callback(&app, json!({ "code": landing.code, "state": landing.state })).await.ok();
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(connected, json!({ "ok": true, "org_name": "Acme Instruments" }));
     assert_eq!(flow_state(&app, &flow).await, json!({ "status": "succeeded" }));
 
@@ -118,7 +118,7 @@ async fn a_client_of_the_original_service_needs_no_state() {
     let (url, _) = auth_url(&app).await;
     let code = xero.authorize(&url).allow(&[TENANT]).code;
     assert_eq!(callback(&app, json!({ "code": code })).await.ok()["ok"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn without_a_state_two_open_flows_are_ambiguous() {
     let (url, _) = auth_url(&app).await;
     let _ = auth_url(&app).await;
     let code = xero.authorize(&url).allow(&[TENANT]).code;
-    note_secrets(&xero);
+    record_secrets(&xero);
     let problem = callback(&app, json!({ "code": code })).await.problem(422, "invalid_request");
     assert_eq!(problem["errors"][0]["field"], "state");
     assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
@@ -141,7 +141,7 @@ async fn a_flow_completes_once_and_only_for_its_owner() {
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).allow(&[TENANT]);
     let body = json!({ "code": landing.code, "state": landing.state });
-    note_secrets(&xero);
+    record_secrets(&xero);
 
     let other = app.second_executive().await;
     let path = format!("{XERO}/callback");
@@ -151,10 +151,10 @@ async fn a_flow_completes_once_and_only_for_its_owner() {
     let _ = looked.problem(404, "not_found");
     let without_state = app.send_with_token(&other, Method::POST, &path, Some(json!({ "code": landing.code }))).await;
     let _ = without_state.problem(422, "invalid_request");
-    assert!(xero.requests_to("/connect/token").is_empty(), "nobody else's answer sends the code");
+    assert!(xero.requests_to("/connect/token").is_empty(), "only the owner's callback sends the code");
 
     assert_eq!(callback(&app, body.clone()).await.ok()["ok"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     let _ = callback(&app, body).await.problem(422, "invalid_request");
     assert_eq!(xero.requests_to("/connect/token").len(), 1);
 }
@@ -165,7 +165,7 @@ async fn a_flow_expires_after_ten_minutes() {
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).allow(&[TENANT]);
-    note_secrets(&xero);
+    record_secrets(&xero);
     app.clock.advance(jiff::SignedDuration::from_mins(10));
     assert_eq!(flow_state(&app, &flow).await, json!({ "status": "expired" }));
     let late = callback(&app, json!({ "code": landing.code, "state": landing.state })).await;
@@ -194,10 +194,10 @@ async fn a_foreign_code_fails_and_stores_nothing() {
     let app = with_xero(&xero).start().await;
     let (foreign, _) = auth_url(&app).await;
     let injected = xero.authorize(&foreign).allow(&[TENANT]).code;
-    note_secrets(&xero);
+    record_secrets(&xero);
     let (url, _) = auth_url(&app).await;
     let own = xero.authorize(&url).allow(&[TENANT]);
-    note_secrets(&xero);
+    record_secrets(&xero);
     // The attacker's code in the administrator's flow: PKCE binds the code to another verifier.
     let problem = callback(&app, json!({ "code": injected, "state": own.state })).await;
     let problem = problem.problem(422, "credential_rejected");
@@ -212,7 +212,7 @@ async fn several_organisations_must_be_chosen_from() {
     xero.organisation(OTHER, "Acme Trading", "UK");
     let app = with_xero(&xero).start().await;
     let connected = connect(&app, &xero, &[TENANT, OTHER]).await.ok();
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(connected["ok"], true);
     assert_eq!(connected["accounts"].as_array().expect("accounts").len(), 2, "{connected}");
     let list = app.get("/api/admin/connections").await.ok();
@@ -232,11 +232,11 @@ async fn several_organisations_must_be_chosen_from() {
 
     // Connecting again with the same organisations keeps the earlier choice.
     assert_eq!(connect(&app, &xero, &[TENANT, OTHER]).await.ok()["org_name"], "Acme Trading");
-    note_secrets(&xero);
+    record_secrets(&xero);
     // Another organisation of the grant is still in use, so only this one is disconnected.
     let gone = app.delete(XERO).await.ok();
     assert_eq!(gone["upstream"], "kept", "{gone}");
-    assert_eq!(xero.connected(CLIENT_ID), [TENANT.to_owned()]);
+    assert_eq!(xero.connected_tenants(CLIENT_ID), [TENANT.to_owned()]);
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
     let set = app.put("/api/admin/providers/xero/oauth-app", json!({ "client_id": "public-client" })).await;
     assert_eq!(set.ok(), json!({ "ok": true }));
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     let exchange = &xero.requests_to("/connect/token")[0];
     assert_eq!(exchange.header("authorization"), None);
     assert!(exchange.form().contains(&("client_id".to_owned(), "public-client".to_owned())));
@@ -267,7 +267,7 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_onl
     let _ = app.put(path, json!({ "client_id": "", "client_secret": "x" })).await.problem(422, "invalid_request");
     let _ = app.put(path, json!({ "client_id": "sealed-client", "client_secret": secret })).await.ok();
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     let stored = app.database_bytes().await;
     assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
     app.tamper("update oauth_apps set token_url = 'https://identity.elsewhere.example/token'").await;
@@ -280,7 +280,7 @@ async fn a_failing_token_endpoint_ends_the_flow_and_keeps_the_stored_connection(
     let xero = Xero::start().await;
     let app = with_xero(&xero).start().await;
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     for (fail, status, code) in [
         (Failure::Status(500), 502, "provider_error"),
         (Failure::Html, 502, "provider_error"),

@@ -23,7 +23,7 @@ struct SignInAttempt {
     asked: AuthorizationQuery,
 }
 
-async fn begin(app: &TestApp) -> SignInAttempt {
+async fn start_sign_in(app: &TestApp) -> SignInAttempt {
     let answer = app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let set = answer.header("set-cookie").expect("a cookie");
@@ -57,7 +57,7 @@ fn claims(app: &TestApp, away: &SignInAttempt, changes: &Value) -> Value {
     claims
 }
 
-async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestResponse {
+async fn return_from_provider(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestResponse {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let path = format!("{CALLBACK}?{query}");
     app.send_request_as(TestCaller::Anonymous, Method::GET, &path, |request| {
@@ -70,12 +70,17 @@ async fn back(app: &TestApp, cookie: &str, query: &[(&str, &str)]) -> TestRespon
 /// Returns to the callback with a valid code for this token.
 async fn come_back(app: &TestApp, provider: &OidcStandIn, away: &SignInAttempt, token: String) -> TestResponse {
     let code = provider.consent(&away.asked, Some(token));
-    back(app, &away.cookie, &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")]).await
+    return_from_provider(
+        app,
+        &away.cookie,
+        &[("code", &code), ("state", away.asked.get("state")), ("session_state", "x")],
+    )
+    .await
 }
 
 /// Returns where a response redirects. A rejection sets no session and removes the cookie of the sign-in.
 #[track_caller]
-fn refused(answer: &TestResponse) -> String {
+fn redirect_target(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert!(answer.text.is_empty());
     let set: Vec<&str> = answer.headers.get_all("set-cookie").iter().filter_map(|set| set.to_str().ok()).collect();
@@ -94,17 +99,17 @@ async fn session(app: &TestApp, answer: &TestResponse) -> TestSession {
     let _noted = marked::record(cookie.split_once('=').expect("a value").1.to_owned());
     let blind = TestSession { cookie, csrf: String::new() };
     let shown = app.send_in(&blind, Method::GET, "/api/session", None).await.ok();
-    TestSession { csrf: shown["csrf"].as_str().expect("a word").to_owned(), ..blind }
+    TestSession { csrf: shown["csrf"].as_str().expect("a CSRF token").to_owned(), ..blind }
 }
 
-async fn signed_in(
+async fn sign_in(
     app: &TestApp,
     provider: &OidcStandIn,
     key: &SigningKey,
     algorithm: &str,
     changes: &Value,
 ) -> TestSession {
-    let away = begin(app).await;
+    let away = start_sign_in(app).await;
     let token = key.token(algorithm, &claims(app, &away, changes));
     session(app, &come_back(app, provider, &away, token).await).await
 }
@@ -116,7 +121,7 @@ async fn a_person_signs_in_at_the_identity_provider() {
     let app = provider.app().await;
     assert_eq!(app.send_as(TestCaller::Anonymous, Method::GET, "/api/session", None).await.ok()["oidc"], true);
     for (key, algorithm) in [(&rsa, "RS256"), (&rsa, "PS384"), (&p256, "ES256"), (&ed25519, "EdDSA")] {
-        let session = signed_in(&app, &provider, key, algorithm, &json!({})).await;
+        let session = sign_in(&app, &provider, key, algorithm, &json!({})).await;
         let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
         assert_eq!((&shown["name"], &shown["level"]), (&json!("oidc:ada@acme.example"), &json!("executive")));
         assert_eq!(app.send_in(&session, Method::GET, "/api/admin/audit", None).await.status, 200);
@@ -130,7 +135,7 @@ async fn a_person_signs_in_at_the_identity_provider() {
             &json!("by the identity provider as 00u1, executive")
         )
     );
-    assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 1, "its description is kept");
+    assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 1, "its discovery document is cached");
 }
 
 #[tokio::test]
@@ -144,7 +149,7 @@ async fn an_unverified_email_names_nobody() {
         json!({ "email": "ada\n@acme.example" }),
         json!({ "email": null }),
     ] {
-        let session = signed_in(&app, &provider, &key, "ES256", &changes).await;
+        let session = sign_in(&app, &provider, &key, "ES256", &changes).await;
         let shown = app.send_in(&session, Method::GET, "/api/session", None).await.ok();
         assert_eq!(shown["name"], "oidc:00u1", "{changes}");
     }
@@ -156,7 +161,7 @@ async fn a_person_below_executive_is_signed_in_and_told_why_routes_are_closed() 
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     for level in ["manager", "member"] {
-        let session = signed_in(&app, &provider, &key, "ES256", &json!({ "level": level })).await;
+        let session = sign_in(&app, &provider, &key, "ES256", &json!({ "level": level })).await;
         assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["level"], level);
         assert_eq!(app.send_in(&session, Method::GET, "/api/admin/connections", None).await.status, 403);
     }
@@ -168,15 +173,15 @@ async fn a_person_without_a_level_is_not_signed_in_and_it_is_audited() {
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
     for level in [json!(null), json!("service"), json!("Executive"), json!("root"), json!(["executive"]), json!(3)] {
-        let away = begin(&app).await;
+        let away = start_sign_in(&app).await;
         let token = key.token("ES256", &claims(&app, &away, &json!({ "level": level })));
         let answer = come_back(&app, &provider, &away, token).await;
-        assert_eq!(refused(&answer), "/signin?refused=no_level", "{level}");
+        assert_eq!(redirect_target(&answer), "/signin?refused=no_level", "{level}");
     }
     let entry = app.get("/api/admin/audit").await.ok()["entries"][0].clone();
     assert_eq!((&entry["actor"], &entry["outcome"]), (&json!("oidc:ada@acme.example"), &json!("refused")));
     app.tamper("delete from tokens where level = 'executive'").await;
-    assert!(app.store.was_never_used().await.expect("asked"), "who was refused was not in");
+    assert!(app.store.was_never_used().await.expect("asked"), "a rejected person was not signed in");
 }
 
 #[tokio::test]
@@ -201,11 +206,15 @@ async fn an_untrusted_id_token_signs_nobody_in() {
         json!({ "sub": null }),
         json!({ "sub": "a\u{202e}b" }),
     ] {
-        let away = begin(&app).await;
+        let away = start_sign_in(&app).await;
         let token = key.token("ES256", &claims(&app, &away, &changes));
-        assert_eq!(refused(&come_back(&app, &provider, &away, token).await), "/signin?refused=invalid", "{changes}");
+        assert_eq!(
+            redirect_target(&come_back(&app, &provider, &away, token).await),
+            "/signin?refused=invalid",
+            "{changes}"
+        );
     }
-    let away = begin(&app).await;
+    let away = start_sign_in(&app).await;
     let good = claims(&app, &away, &json!({}));
     let header = |algorithm: &str| json!({ "alg": algorithm, "kid": "one", "typ": "JWT" });
     let unsigned =
@@ -218,11 +227,12 @@ async fn an_untrusted_id_token_signs_nobody_in() {
         "no.token.at-all".to_owned(),
     ] {
         let answer = come_back(&app, &provider, &away, token).await;
-        assert_eq!(refused(&answer), "/signin?refused=invalid");
+        assert_eq!(redirect_target(&answer), "/signin?refused=invalid");
     }
     let code = provider.consent(&away.asked, None);
-    let without = back(&app, &away.cookie, &[("code", &code), ("state", away.asked.get("state"))]).await;
-    assert_eq!(refused(&without), "/signin?refused=invalid", "an answer without an id token");
+    let without =
+        return_from_provider(&app, &away.cookie, &[("code", &code), ("state", away.asked.get("state"))]).await;
+    assert_eq!(redirect_target(&without), "/signin?refused=invalid", "an answer without an id token");
 }
 
 #[tokio::test]
@@ -230,7 +240,7 @@ async fn a_sign_in_completes_once_in_its_browser_and_before_it_expires() {
     let key = SigningKey::p256("one");
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
-    let (away, other) = (begin(&app).await, begin(&app).await);
+    let (away, other) = (start_sign_in(&app).await, start_sign_in(&app).await);
     let token = || key.token("ES256", &claims(&app, &away, &json!({})));
     let state = away.asked.get("state");
     let code = provider.consent(&away.asked, Some(token()));
@@ -240,29 +250,39 @@ async fn a_sign_in_completes_once_in_its_browser_and_before_it_expires() {
         ("another state", &away.cookie, vec![("code", code.as_str()), ("state", other.asked.get("state"))]),
         ("no state", &away.cookie, vec![("code", code.as_str())]),
     ] {
-        assert_eq!(refused(&back(&app, cookie, &query).await), "/signin?refused=expired", "{what}");
+        assert_eq!(
+            redirect_target(&return_from_provider(&app, cookie, &query).await),
+            "/signin?refused=expired",
+            "{what}"
+        );
     }
-    let foreign = back(&app, &away.cookie, &[("code", &code), ("state", state), ("iss", "https://evil.test")]).await;
-    assert_eq!(refused(&foreign), "/signin?refused=invalid");
+    let foreign =
+        return_from_provider(&app, &away.cookie, &[("code", &code), ("state", state), ("iss", "https://evil.test")])
+            .await;
+    assert_eq!(redirect_target(&foreign), "/signin?refused=invalid");
     assert!(provider.upstream.requests_to(TOKEN).is_empty(), "the code was not sent");
 
     let in_order = [("code", code.as_str()), ("state", state), ("iss", ISSUER)];
-    let _session = session(&app, &back(&app, &away.cookie, &in_order).await).await;
-    assert_eq!(refused(&back(&app, &away.cookie, &in_order).await), "/signin?refused=expired", "the code is spent");
+    let _session = session(&app, &return_from_provider(&app, &away.cookie, &in_order).await).await;
+    assert_eq!(
+        redirect_target(&return_from_provider(&app, &away.cookie, &in_order).await),
+        "/signin?refused=expired",
+        "the code was used"
+    );
     let second = come_back(&app, &provider, &away, token()).await;
-    assert_eq!(refused(&second), "/signin?refused=expired", "the state is spent, with a new code too");
+    assert_eq!(redirect_target(&second), "/signin?refused=expired", "the state was used, even with a new code");
 
-    let late = begin(&app).await;
+    let late = start_sign_in(&app).await;
     app.clock.advance(SignedDuration::from_mins(10));
     let late = come_back(&app, &provider, &late, key.token("ES256", &claims(&app, &late, &json!({})))).await;
-    assert_eq!(refused(&late), "/signin?refused=expired");
+    assert_eq!(redirect_target(&late), "/signin?refused=expired");
 }
 
 #[tokio::test]
 async fn the_providers_error_text_stays_out_of_the_url() {
     let provider = OidcStandIn::start(&[&SigningKey::p256("one")]).await;
     let app = provider.app().await;
-    let away = begin(&app).await;
+    let away = start_sign_in(&app).await;
     let state = away.asked.get("state");
     for (error, word) in [
         ("access_denied", "declined"),
@@ -272,14 +292,17 @@ async fn the_providers_error_text_stays_out_of_the_url() {
         ("server_error", "unavailable"),
     ] {
         let query = [("error", error), ("error_description", "//evil.test"), ("state", state)];
-        assert_eq!(refused(&back(&app, &away.cookie, &query).await), format!("/signin?refused={word}"));
+        assert_eq!(
+            redirect_target(&return_from_provider(&app, &away.cookie, &query).await),
+            format!("/signin?refused={word}")
+        );
     }
-    let nothing = back(&app, &away.cookie, &[("state", state)]).await;
-    assert_eq!(refused(&nothing), "/signin?refused=invalid");
-    let twice = back(&app, &away.cookie, &[("state", state), ("state", state), ("code", "x")]).await;
-    assert_eq!(refused(&twice), "/signin?refused=invalid");
-    let made_up = back(&app, &away.cookie, &[("state", state), ("code", "made-up")]).await;
-    assert_eq!(refused(&made_up), "/signin?refused=expired");
+    let nothing = return_from_provider(&app, &away.cookie, &[("state", state)]).await;
+    assert_eq!(redirect_target(&nothing), "/signin?refused=invalid");
+    let twice = return_from_provider(&app, &away.cookie, &[("state", state), ("state", state), ("code", "x")]).await;
+    assert_eq!(redirect_target(&twice), "/signin?refused=invalid");
+    let made_up = return_from_provider(&app, &away.cookie, &[("state", state), ("code", "made-up")]).await;
+    assert_eq!(redirect_target(&made_up), "/signin?refused=expired");
 }
 
 #[tokio::test]
@@ -287,7 +310,7 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
     let key = SigningKey::p256("one");
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
-    let unavailable = |answer: &TestResponse| assert_eq!(refused(answer), "/signin?refused=unavailable");
+    let unavailable = |answer: &TestResponse| assert_eq!(redirect_target(answer), "/signin?refused=unavailable");
     for fail in [
         Failure::Status(503),
         Failure::Reset,
@@ -300,7 +323,7 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
         provider.upstream.recover();
         app.clock.advance(SignedDuration::from_secs(5));
     }
-    let away = begin(&app).await;
+    let away = start_sign_in(&app).await;
     for fail in [Failure::Status(500), Failure::TooManyRequests { retry_after: None }, Failure::Reset] {
         provider.upstream.fail(fail);
         let token = key.token("ES256", &claims(&app, &away, &json!({})));
@@ -320,7 +343,7 @@ async fn many_sign_ins_while_the_identity_provider_is_down_cause_one_request() {
     provider.upstream.fail(Failure::Status(503));
     let all = (0..50).map(|_| app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None));
     for answer in futures_util::future::join_all(all).await {
-        assert_eq!(refused(&answer), "/signin?refused=unavailable");
+        assert_eq!(redirect_target(&answer), "/signin?refused=unavailable");
     }
     assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 1);
 }
@@ -337,7 +360,7 @@ async fn an_inconsistent_discovery_document_is_rejected() {
         provider.describe(name, value.into());
         let app = provider.app().await;
         let answer = app.send_as(TestCaller::Anonymous, Method::GET, SIGN_IN, None).await;
-        assert_eq!(refused(&answer), "/signin?refused=invalid", "{name} {value}");
+        assert_eq!(redirect_target(&answer), "/signin?refused=invalid", "{name} {value}");
     }
 }
 
@@ -346,14 +369,14 @@ async fn a_new_key_is_found_immediately_and_a_withdrawn_key_is_rejected() {
     let (old, new) = (SigningKey::p256("old"), SigningKey::ed25519("new"));
     let provider = OidcStandIn::start(&[&old]).await;
     let app = provider.app().await;
-    let _ = signed_in(&app, &provider, &old, "ES256", &json!({})).await;
+    let _ = sign_in(&app, &provider, &old, "ES256", &json!({})).await;
     provider.publish(vec![new.jwk()]);
     app.clock.advance(SignedDuration::from_secs(1));
-    let _ = signed_in(&app, &provider, &new, "EdDSA", &json!({})).await;
+    let _ = sign_in(&app, &provider, &new, "EdDSA", &json!({})).await;
     assert_eq!(provider.upstream.requests_to(DESCRIPTION).len(), 2);
-    let away = begin(&app).await;
+    let away = start_sign_in(&app).await;
     let token = old.token("ES256", &claims(&app, &away, &json!({})));
-    assert_eq!(refused(&come_back(&app, &provider, &away, token).await), "/signin?refused=invalid");
+    assert_eq!(redirect_target(&come_back(&app, &provider, &away, token).await), "/signin?refused=invalid");
 }
 
 #[tokio::test]
@@ -362,11 +385,11 @@ async fn the_client_secret_is_sent_where_the_identity_provider_wants_it() {
     let provider = OidcStandIn::start(&[&key]).await;
     provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_post"]));
     let app = provider.app().await;
-    let _ = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    let _ = sign_in(&app, &provider, &key, "ES256", &json!({})).await;
     assert!(provider.upstream.requests_to(TOKEN)[0].header("authorization").is_none());
     provider.describe("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_secret_post"]));
     app.clock.advance(SignedDuration::from_mins(10));
-    let _ = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    let _ = sign_in(&app, &provider, &key, "ES256", &json!({})).await;
     assert!(provider.upstream.requests_to(TOKEN)[1].header("authorization").is_some());
 }
 
@@ -375,10 +398,10 @@ async fn signing_out_everywhere_ends_every_session_of_the_person_and_of_no_other
     let key = SigningKey::p256("one");
     let provider = OidcStandIn::start(&[&key]).await;
     let app = provider.app().await;
-    let one = signed_in(&app, &provider, &key, "ES256", &json!({})).await;
+    let one = sign_in(&app, &provider, &key, "ES256", &json!({})).await;
     // The email may change; the person is the same.
-    let two = signed_in(&app, &provider, &key, "ES256", &json!({ "email": "ada.l@acme.example" })).await;
-    let other = signed_in(&app, &provider, &key, "ES256", &json!({ "sub": "00u2" })).await;
+    let two = sign_in(&app, &provider, &key, "ES256", &json!({ "email": "ada.l@acme.example" })).await;
+    let other = sign_in(&app, &provider, &key, "ES256", &json!({ "sub": "00u2" })).await;
     assert_eq!(app.send_in(&one, Method::DELETE, "/api/sessions", None).await.status, 200);
     let mut statuses = Vec::new();
     for session in [&one, &two, &other] {

@@ -60,8 +60,8 @@ async fn a_person_is_added_changed_listed_and_removed() {
     let changed = app.send(Method::PATCH, &patch(&id), Some(json!({ "active": false, "user_id": null }))).await.ok();
     let expected =
         json!({ "id": id, "name": "Ada Lovelace", "email": "Ada@acme.example", "user_id": null, "active": false });
-    assert_eq!(changed, expected, "what is left out stays");
-    assert_eq!(everybody(&app).await, [expected], "the inactive are listed too");
+    assert_eq!(changed, expected, "omitted fields are kept");
+    assert_eq!(everybody(&app).await, [expected], "inactive people are listed as well");
 
     assert_eq!(app.delete(&patch(&id)).await.ok(), json!({ "ok": true }));
     let _ = app.delete(&patch(&id)).await.problem(404, "unknown_person");
@@ -104,7 +104,7 @@ async fn each_wrong_field_of_a_person_is_named() {
         let _ = answer.problem(404, "unknown_person");
     }
     assert_eq!(everybody(&app).await.len(), 1);
-    assert_eq!(actions(&app).await, ["person.create"], "what was refused changed nothing");
+    assert_eq!(actions(&app).await, ["person.create"], "the rejected request changed nothing");
 }
 
 /// Returns the fields and messages of a problem.
@@ -129,7 +129,7 @@ async fn an_email_belongs_to_one_person_whatever_its_case_and_form() {
         );
     }
     let own = app.send(Method::PATCH, &patch(&other), Some(json!({ "email": "ZOE@acme.example" }))).await.ok();
-    assert_eq!(own["email"], "ZOE@acme.example", "one's own address may be written otherwise");
+    assert_eq!(own["email"], "ZOE@acme.example", "a person's own email may change its spelling");
     // Of two concurrent requests with one email, one succeeds.
     let body = || Some(json!({ "name": "Twin", "email": "twin@acme.example" }));
     let (a, b) = tokio::join!(app.send(Method::POST, PEOPLE, body()), app.send(Method::POST, PEOPLE, body()));
@@ -178,7 +178,7 @@ async fn an_omitted_column_keeps_the_stored_values() {
     let ada = &everybody(&app).await[0];
     assert_eq!((&ada["name"], &ada["user_id"], &ada["active"]), (&json!("Ada Lovelace"), &json!("7"), &json!(false)));
     let _ = import(&app, "name,email,user_id\nAda Lovelace,ada@acme.example,\n").await.ok();
-    assert_eq!(everybody(&app).await[0]["user_id"], Value::Null, "an empty cell takes the id away");
+    assert_eq!(everybody(&app).await[0]["user_id"], Value::Null, "an empty cell removes the id");
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn every_person_is_listed_once_in_pages_and_in_one_list() {
     assert_eq!(import(&app, file).await.ok()["created"], 2_345);
     let whole = everybody(&app).await;
     assert_eq!(ids(&whole).len(), 2_345);
-    assert_eq!(whole[17]["name"], "Person 17", "in the order in which they came");
+    assert_eq!(whole[17]["name"], "Person 17", "in the order in which they were added");
 
     let (mut paged, mut cursor) = (Vec::new(), String::new());
     loop {

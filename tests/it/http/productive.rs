@@ -16,7 +16,7 @@ fn with_productive(productive: &Productive) -> TestAppBuilder {
     TestApp::builder().component("productive").reroute(HOST, productive)
 }
 
-fn known_token(productive: &Productive) -> String {
+fn add_token(productive: &Productive) -> String {
     let token = marked::secret("");
     productive.token(&token);
     token
@@ -26,12 +26,15 @@ fn known_token(productive: &Productive) -> String {
 async fn a_single_organisation_is_used() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
-    let token = known_token(&productive);
+    let token = add_token(&productive);
     let connected = app.put(PRODUCTIVE, json!({ "api_token": token })).await.ok();
     assert_eq!(connected["org_name"], "Acme Instruments", "{connected}");
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["organisation"], "Acme Instruments");
     let users = app.get(&format!("{PRODUCTIVE}/users")).await.ok();
-    assert!(users["users"].as_array().expect("users").iter().any(|user| user["active"] == false), "inactive ones too");
+    assert!(
+        users["users"].as_array().expect("users").iter().any(|user| user["active"] == false),
+        "inactive ones as well"
+    );
     let gone = app.delete(PRODUCTIVE).await.ok();
     assert_eq!(gone["upstream"], "kept");
     assert!(text(&gone, "note").contains("Settings"), "{gone}");
@@ -41,7 +44,7 @@ async fn a_single_organisation_is_used() {
 async fn several_organisations_are_a_choice() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
-    let token = known_token(&productive);
+    let token = add_token(&productive);
     productive.join(&token, "4202", "Acme Trading");
     let undecided = app.put(PRODUCTIVE, json!({ "api_token": token })).await.ok();
     assert_eq!(undecided["accounts"].as_array().expect("accounts").len(), 2, "{undecided}");
@@ -51,7 +54,7 @@ async fn several_organisations_are_a_choice() {
     // It can be chosen again, and a new token of the same person keeps the choice.
     let other = app.put(&format!("{PRODUCTIVE}/account"), json!({ "id": "4202" })).await.ok();
     assert_eq!(other["org_name"], "Acme Trading");
-    let fresh = known_token(&productive);
+    let fresh = add_token(&productive);
     productive.join(&fresh, "4202", "Acme Trading");
     assert_eq!(app.put(PRODUCTIVE, json!({ "api_token": fresh })).await.ok()["org_name"], "Acme Trading");
 }
@@ -60,7 +63,7 @@ async fn several_organisations_are_a_choice() {
 async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
-    let token = known_token(&productive);
+    let token = add_token(&productive);
     productive.join(&token, "4202", "Acme Trading");
     let body = json!({ "api_token": token, "organization_id": "4202" });
     assert_eq!(app.put(PRODUCTIVE, body).await.ok()["org_name"], "Acme Trading");
@@ -73,7 +76,7 @@ async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
 async fn leaving_the_organisation_and_a_revoked_token_have_different_errors() {
     let productive = Productive::start().await;
     let app = with_productive(&productive).start().await;
-    let token = known_token(&productive);
+    let token = add_token(&productive);
     assert_eq!(app.put(PRODUCTIVE, json!({ "api_token": token })).await.ok()["ok"], true);
     productive.leave(&token, ORGANIZATION);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["code"], "permission_missing");

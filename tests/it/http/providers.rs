@@ -6,7 +6,7 @@ use jackfield_sandbox::Trust;
 use jackfield_test_support::{guests, slack::Slack};
 use serde_json::json;
 
-use super::{SLACK, body, known_token, with_slack};
+use super::{SLACK, add_token, body, with_slack};
 
 #[tokio::test]
 async fn a_provider_lists_its_fields_and_endpoints() {
@@ -69,7 +69,7 @@ async fn the_service_starts_with_broken_files_and_says_what_is_wrong() {
         assert!(states[id].starts_with("\"broken\"") && states[id].contains(words), "{id}: {}", states[id]);
     }
     assert_eq!(states.len(), 6);
-    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+    assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.status, 200);
 }
 
 #[tokio::test]
@@ -78,8 +78,8 @@ async fn an_unapproved_plugin_does_not_run() {
     let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
     let list = app.get("/api/admin/providers").await.ok();
     assert_eq!(list["providers"][0]["state"], "pending");
-    assert_eq!(list["providers"][0]["hosts"], json!(["slack.com"]), "what it asks for can be looked at");
-    let _ = app.put(SLACK, body(&known_token(&slack))).await.problem(409, "plugin_not_approved");
+    assert_eq!(list["providers"][0]["hosts"], json!(["slack.com"]), "its requests are shown");
+    let _ = app.put(SLACK, body(&add_token(&slack))).await.problem(409, "plugin_not_approved");
     assert_eq!(slack.requests().len(), 0);
 }
 
@@ -97,10 +97,10 @@ async fn another_plugin_cannot_take_an_approved_id() {
     let list = app.get("/api/admin/providers").await.ok();
     let state = |id: &str| {
         let providers = list["providers"].as_array().expect("providers");
-        providers.iter().find(|provider| provider["id"] == id).expect("it is listed")["state"].clone()
+        providers.iter().find(|provider| provider["id"] == id).expect("the provider is listed")["state"].clone()
     };
     assert_eq!((state("slack"), state("a-squatter.wasm")), (json!("approved"), json!("broken")));
-    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+    assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.status, 200);
 }
 
 #[tokio::test]

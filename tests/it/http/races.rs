@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jackfield_test_support::{marked, slack::Slack};
 use serde_json::json;
 
-use super::{SLACK, body, connected, known_token, with_slack};
+use super::{SLACK, add_token, body, start_connected, with_slack};
 
 #[tokio::test]
 async fn two_concurrent_connects_leave_one_complete_connection() {
@@ -18,7 +18,7 @@ async fn two_concurrent_connects_leave_one_complete_connection() {
             .map(|number| {
                 let channel = format!("C{round}X{number}");
                 slack.channel(&channel, &channel.to_lowercase());
-                (known_token(&slack), channel)
+                (add_token(&slack), channel)
             })
             .collect();
         let puts =
@@ -38,7 +38,7 @@ async fn two_concurrent_connects_leave_one_complete_connection() {
 #[tokio::test]
 async fn an_update_never_mixes_with_another() {
     let slack = Slack::start().await;
-    let (app, first) = connected(&slack).await;
+    let (app, first) = start_connected(&slack).await;
     slack.channel("C0ONE", "one").channel("C0TWO", "two");
     slack.set_latency(Duration::from_millis(30));
     let second = marked::secret("xoxb-");
@@ -62,7 +62,7 @@ async fn an_update_never_mixes_with_another() {
 async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    let token = known_token(&slack);
+    let token = add_token(&slack);
     let mut paused = app.store.pause_next_save();
     let (connect, disconnect) = tokio::join!(app.put(SLACK, body(&token)), async {
         paused.wait_for_commit().await;
@@ -78,7 +78,7 @@ async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
 #[tokio::test]
 async fn a_disconnect_during_a_check_leaves_nothing_behind() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     slack.set_latency(Duration::from_millis(200));
     slack.clear_requests();
     let path = format!("{SLACK}/health");
@@ -98,7 +98,7 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
 #[tokio::test]
 async fn excess_calls_are_rejected_and_the_others_are_served() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     slack.set_latency(Duration::from_millis(300));
     let app = Arc::new(app);
     let calls = (0..80).map(|_| {
@@ -115,6 +115,6 @@ async fn excess_calls_are_rejected_and_the_others_are_served() {
         let _ = answer.problem(503, "overloaded");
     }
     let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
-    assert_eq!(connection["status"], "connected", "our own overload says nothing of the connection");
-    assert_eq!(app.get(&format!("{SLACK}/users")).await.status, 200, "every place is free again");
+    assert_eq!(connection["status"], "connected", "our overload does not change the connection's health");
+    assert_eq!(app.get(&format!("{SLACK}/users")).await.status, 200, "every permit is released");
 }

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jackfield_egress::EgressLimits;
+use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     stand_in_server::{Failure, StandInResponse},
@@ -12,10 +14,10 @@ use jackfield_test_support::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::oauth::{XERO, connect, note_secrets, text, with_xero};
+use super::oauth::{XERO, connect, record_secrets, text, with_xero};
 
 /// Starts a connected service and makes the stand-in use its clock.
-async fn connected(xero: &Xero) -> TestApp {
+async fn start_connected(xero: &Xero) -> TestApp {
     connect_xero(with_xero(xero).limits(|limits| limits.calls_per_component = 64), xero).await
 }
 
@@ -24,7 +26,7 @@ async fn connect_xero(builder: TestAppBuilder, xero: &Xero) -> TestApp {
     let clock = app.clock.clone();
     xero.follow_clock(move || clock.now().as_second());
     assert_eq!(connect(&app, xero, &[TENANT]).await.ok()["ok"], true);
-    note_secrets(xero);
+    record_secrets(xero);
     app
 }
 
@@ -39,13 +41,13 @@ async fn status(app: &TestApp) -> serde_json::Value {
 #[tokio::test]
 async fn an_expired_token_is_refreshed_before_the_call() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     assert_eq!(health(&app).await["healthy"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
     assert_eq!(health(&app).await["healthy"], true);
-    assert_eq!(xero.refreshes().len(), 1, "the new token is good for a while");
+    assert_eq!(xero.refreshes().len(), 1, "the new token is valid for a while");
     let ends = text(&status(&app).await, "token_expires_at");
     assert!(ends.parse::<jiff::Timestamp>().expect("a time") > app.clock.now());
 }
@@ -53,7 +55,7 @@ async fn an_expired_token_is_refreshed_before_the_call() {
 #[tokio::test]
 async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(26));
     let before = xero.access_tokens().len();
     assert_eq!(health(&app).await["healthy"], true);
@@ -65,7 +67,7 @@ async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
         }
         let _ = status(&app).await;
     }
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
     assert_eq!(health(&app).await["healthy"], true);
 }
@@ -80,38 +82,46 @@ async fn check_health_at_once(hosts: &[&TestApp], requests: usize) {
     }
 }
 
-/// Number of concurrent health checks, below the limit of calls in flight per plugin.
-const REQUESTS: usize = 400;
+/// Number of concurrent health checks.
+const REQUESTS: usize = 300;
+
+/// Starts a connected service with the limits of production, which allow all of the calls at once.
+async fn start_with_default_limits(xero: &Xero) -> TestApp {
+    let builder = with_xero(xero)
+        .limits(|limits| *limits = Limits { pooling: Pooling::Never, ..Limits::default() })
+        .egress(|limits| *limits = EgressLimits::default());
+    connect_xero(builder, xero).await
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_concurrent_requests_cause_one_refresh() {
     let xero = Xero::start().await;
-    let app = connect_xero(with_xero(&xero), &xero).await;
+    let app = start_with_default_limits(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     check_health_at_once(&[&app], REQUESTS).await;
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
     let xero = Xero::start().await;
-    let app = connect_xero(with_xero(&xero), &xero).await;
+    let app = start_with_default_limits(&xero).await;
     let second = app.start_second_host().await;
     app.clock.advance(SignedDuration::from_mins(31));
     check_health_at_once(&[&app, &second], REQUESTS).await;
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
 }
 
 #[tokio::test]
 async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     // The provider's clock is ahead; by our clock the token has not expired yet.
     xero.shift_clock(31 * 60);
     let health = health(&app).await;
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(health["healthy"], true, "{health}");
     assert_eq!(xero.refreshes().len(), 1);
 }
@@ -119,7 +129,7 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
 #[tokio::test]
 async fn a_missing_scope_is_not_treated_as_expiry() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     xero.withhold_scope("accounting.settings.read");
     let health = health(&app).await;
     assert_eq!((&health["healthy"], &health["code"]), (&json!(false), &json!("permission_missing")), "{health}");
@@ -129,7 +139,7 @@ async fn a_missing_scope_is_not_treated_as_expiry() {
 #[tokio::test]
 async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     for (fail, code) in [
         (Failure::Status(503), "provider_error"),
@@ -151,27 +161,27 @@ async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
         xero.recover();
     }
     assert_eq!(health(&app).await["healthy"], true, "the grant is alive");
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(status(&app).await["status"], "connected");
 }
 
 #[tokio::test]
 async fn a_429_from_the_token_endpoint_delays_the_connection() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.fail_at("/connect/token", Failure::TooManyRequests { retry_after: None });
     assert_eq!(health(&app).await["code"], "rate_limited");
     xero.recover();
     app.clock.advance(SignedDuration::from_secs(61));
     assert_eq!(health(&app).await["healthy"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
 }
 
 #[tokio::test]
 async fn only_invalid_grant_kills_the_grant() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     xero.revoke(super::oauth::CLIENT_ID);
     app.clock.advance(SignedDuration::from_mins(31));
     let health = health(&app).await;
@@ -187,15 +197,15 @@ async fn only_invalid_grant_kills_the_grant() {
 #[tokio::test]
 async fn a_lost_response_is_retried_with_the_same_token() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     // Xero issues the tokens, and the response never arrives.
     xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
     xero.recover();
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(health(&app).await["healthy"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     let sent = xero.refreshes();
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0].token, sent[1].token);
@@ -204,11 +214,11 @@ async fn a_lost_response_is_retried_with_the_same_token() {
 #[tokio::test]
 async fn a_response_lost_for_too_long_is_given_as_the_reason() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.fail_at("/connect/token", Failure::CutOff(20));
     assert_eq!(health(&app).await["healthy"], false);
-    note_secrets(&xero);
+    record_secrets(&xero);
     xero.recover();
     app.clock.advance(SignedDuration::from_mins(31));
     assert_eq!(health(&app).await["code"], "needs_reauth");
@@ -219,12 +229,12 @@ async fn a_response_lost_for_too_long_is_given_as_the_reason() {
 #[tokio::test]
 async fn a_crashed_refresh_is_taken_over_within_seconds() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     app.tamper("update grants set holder_host = 'gone', holder_run = 'gone', beat = 7, asked_at = 1").await;
     let begun = std::time::Instant::now();
     assert_eq!(health(&app).await["healthy"], true);
-    note_secrets(&xero);
+    record_secrets(&xero);
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
     assert_eq!(xero.refreshes().len(), 1);
@@ -233,7 +243,7 @@ async fn a_crashed_refresh_is_taken_over_within_seconds() {
 #[tokio::test]
 async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.set_latency(Duration::from_millis(300));
     let path = format!("{XERO}/health");
@@ -246,7 +256,7 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
         app.tamper("delete from grants").await;
         app.tamper("delete from connections").await;
     });
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(health.status, 200);
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
     assert_eq!(app.store.oauth_grant_times().await.expect("the database answers"), []);
@@ -255,12 +265,12 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
 #[tokio::test]
 async fn an_unused_grant_is_refreshed_long_before_it_expires() {
     let xero = Xero::start().await;
-    let app = connected(&xero).await;
+    let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_hours(29 * 24));
     app.connections.refresh_due_grants().await;
-    assert!(xero.refreshes().is_empty(), "not yet");
+    assert!(xero.refreshes().is_empty(), "it is not refreshed yet");
     app.clock.advance(SignedDuration::from_hours(2 * 24));
     app.connections.refresh_due_grants().await;
-    note_secrets(&xero);
+    record_secrets(&xero);
     assert_eq!(xero.refreshes().len(), 1);
 }

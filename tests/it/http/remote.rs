@@ -17,7 +17,7 @@ fn with_remote(remote: &Remote) -> TestAppBuilder {
     TestApp::builder().component("remote").reroute(PRODUCTION, remote).reroute(SANDBOX, remote)
 }
 
-fn known_token(remote: &Remote, prefix: &str) -> String {
+fn add_token(remote: &Remote, prefix: &str) -> String {
     let token = marked::secret(prefix);
     remote.token(&token);
     token
@@ -27,7 +27,7 @@ fn known_token(remote: &Remote, prefix: &str) -> String {
 async fn a_production_token_connects_and_reports() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
-    let token = known_token(&remote, "ra_live_");
+    let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["org_name"], "Acme Instruments");
     let health = app.get(&format!("{REMOTE}/health")).await.ok();
     assert_eq!((&health["company_name"], &health["environment"]), (&json!("Acme Instruments"), &json!("production")));
@@ -42,7 +42,7 @@ async fn a_production_token_connects_and_reports() {
 async fn a_token_of_the_other_environment_is_named_as_such() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
-    let token = known_token(&remote, "ra_test_");
+    let token = add_token(&remote, "ra_test_");
     let wrong = app.put(REMOTE, json!({ "api_token": token })).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "environment", "{wrong}");
     assert!(text(&wrong["errors"][0], "message").contains("sandbox"), "{wrong}");
@@ -57,7 +57,7 @@ async fn a_token_of_the_other_environment_is_named_as_such() {
 async fn a_company_that_the_token_does_not_belong_to_is_rejected() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
-    let token = known_token(&remote, "ra_live_");
+    let token = add_token(&remote, "ra_live_");
     let body = json!({ "api_token": token, "company_id": "11111111-2222-4333-8444-555555555555" });
     let wrong = app.put(REMOTE, body).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "company_id");
@@ -71,7 +71,7 @@ async fn a_company_that_the_token_does_not_belong_to_is_rejected() {
 async fn a_retry_hint_in_milliseconds_delays_the_connection() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
-    let token = known_token(&remote, "ra_live_");
+    let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);
     remote.wait(WaitHint::Milliseconds(2_500)).requests_left(0);
     let held = app.get(&format!("{REMOTE}/users")).await;
@@ -83,7 +83,7 @@ async fn a_retry_hint_in_milliseconds_delays_the_connection() {
 async fn a_disconnect_leaves_the_token_valid_and_says_where_to_revoke_it() {
     let remote = Remote::start().await;
     let app = with_remote(&remote).start().await;
-    let token = known_token(&remote, "ra_live_");
+    let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);
     remote.fail(Failure::Status(500));
     let gone = app.delete(REMOTE).await.ok();

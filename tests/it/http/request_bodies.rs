@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{SLACK, body, known_token, with_slack};
+use super::{SLACK, add_token, body, with_slack};
 
 #[tokio::test]
 async fn each_wrong_field_is_named() {
@@ -28,7 +28,7 @@ async fn each_wrong_field_is_named() {
     assert_eq!(errors[0]["message"], "is not a field of this provider");
     assert_eq!(errors[2]["message"], "is required");
     assert!(!problem.to_string().contains(&secret));
-    assert_eq!(slack.requests().len(), 0, "the provider is not asked about a wrong form");
+    assert_eq!(slack.requests().len(), 0, "no request is sent for an invalid form");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn a_json_error_names_its_position() {
 async fn quotes_in_every_field_are_plain_text() {
     let slack = Slack::start().await;
     let app = with_slack(&slack).start().await;
-    assert_eq!(app.put(SLACK, body(&known_token(&slack))).await.status, 200);
+    assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.status, 200);
     let quotes = "'; drop table connections; --";
     let answer = app.put(SLACK, json!({ "channel_id": quotes })).await;
     let _ = answer.problem(422, "invalid_request");
@@ -104,10 +104,10 @@ async fn at_most_four_large_bodies_are_read_at_once() {
     };
     let mut announced: FuturesUnordered<_> = (0..8).map(|_| announce()).collect();
     for _ in 0..4 {
-        let answer = announced.next().await.expect("one is turned away");
+        let answer = announced.next().await.expect("one request is rejected");
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
     }
-    assert!(announced.next().now_or_never().is_none(), "the other four keep their places");
+    assert!(announced.next().now_or_never().is_none(), "the other four keep their permits");
     let small = app
         .send_request_as(TestCaller::Executive, Method::POST, "/api/admin/people", |request| {
             request.header("content-type", "text/csv").body("name,email\nAda Okafor,ada@acme.example\n")

@@ -15,7 +15,7 @@ fn with_scrapin(scrapin: &Scrapin) -> TestAppBuilder {
     TestApp::builder().component("scrapin").reroute(HOST, scrapin)
 }
 
-async fn connected(scrapin: &Scrapin) -> (TestApp, String) {
+async fn start_connected(scrapin: &Scrapin) -> (TestApp, String) {
     let app = with_scrapin(scrapin).start().await;
     let key = marked::secret("");
     scrapin.token(&key);
@@ -31,7 +31,7 @@ async fn set(app: &TestApp, url: &str) -> jackfield_test_support::app::TestRespo
 #[tokio::test]
 async fn a_key_connects_and_reports_remaining_credits() {
     let scrapin = Scrapin::start().await;
-    let (app, key) = connected(&scrapin).await;
+    let (app, key) = start_connected(&scrapin).await;
     let health = app.get(&format!("{SCRAPIN}/health")).await.ok();
     assert_eq!((&health["healthy"], health["credits_left"].is_number()), (&json!(true), true), "{health}");
     let _ = app.get(&format!("{SCRAPIN}/users")).await.problem(409, "unsupported");
@@ -46,7 +46,7 @@ async fn a_key_connects_and_reports_remaining_credits() {
 #[tokio::test]
 async fn alerts_are_set_read_and_stopped_with_the_connection() {
     let scrapin = Scrapin::start().await;
-    let (app, _) = connected(&scrapin).await;
+    let (app, _) = start_connected(&scrapin).await;
     assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": false, "webhook_url": null }));
     let url = "https://hooks.acme.example/scrapin/3f1c9a52";
     assert_eq!(set(&app, url).await.ok(), json!({ "ok": true, "webhook_url": url }));
@@ -59,7 +59,7 @@ async fn alerts_are_set_read_and_stopped_with_the_connection() {
 #[tokio::test]
 async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
     let scrapin = Scrapin::start().await;
-    let (app, _) = connected(&scrapin).await;
+    let (app, _) = start_connected(&scrapin).await;
     scrapin.clear_requests();
     for url in [
         "http://hooks.acme.example/x",
@@ -81,7 +81,7 @@ async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
 #[tokio::test]
 async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
     let scrapin = Scrapin::start().await;
-    let (app, _) = connected(&scrapin).await;
+    let (app, _) = start_connected(&scrapin).await;
     scrapin.alerts(AlertsApi::Gone);
     let _ = set(&app, "https://hooks.acme.example/x").await.problem(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
@@ -91,7 +91,7 @@ async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
 #[tokio::test]
 async fn no_alerts_response_contains_the_key() {
     let scrapin = Scrapin::start().await;
-    let (app, key) = connected(&scrapin).await;
+    let (app, key) = start_connected(&scrapin).await;
     let _ = set(&app, "https://hooks.acme.example/x").await.ok();
     let asked = scrapin.requests_to("/v1/alerts/url");
     assert!(asked.iter().any(|request| request.query_pairs().contains(&("apikey".to_owned(), key.clone()))));

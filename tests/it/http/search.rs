@@ -22,7 +22,7 @@ async fn start() -> TestApp {
 }
 
 /// Returns the names of a page and the total number of results.
-async fn found(app: &TestApp, query: &str) -> (Vec<String>, u64) {
+async fn search_names(app: &TestApp, query: &str) -> (Vec<String>, u64) {
     let list = app.get(&format!("{MAPPINGS}?{query}")).await.ok();
     let name = |user: &Value| user["name"].as_str().expect("a name").to_owned();
     let names = list["users"].as_array().expect("users").iter().map(name).collect();
@@ -31,7 +31,11 @@ async fn found(app: &TestApp, query: &str) -> (Vec<String>, u64) {
 
 async fn expect(app: &TestApp, query: &str, names: &[&str]) {
     let total = names.len() as u64;
-    assert_eq!(found(app, query).await, (names.iter().map(|name| (*name).to_owned()).collect(), total), "{query}");
+    assert_eq!(
+        search_names(app, query).await,
+        (names.iter().map(|name| (*name).to_owned()).collect(), total),
+        "{query}"
+    );
 }
 
 async fn link(app: &TestApp, person: &str, provider: &str, account: &str) {
@@ -62,7 +66,7 @@ async fn people_are_found_by_part_of_their_name_or_email_however_it_is_typed() {
     ] {
         expect(&app, &format!("q={typed}"), names).await;
     }
-    assert_eq!(found(&app, "q=").await.1, 6, "an empty text matches every name");
+    assert_eq!(search_names(&app, "q=").await.1, 6, "an empty text matches every name");
     let everybody = app.get(&format!("{PEOPLE}?q=zoe")).await.ok();
     let names: Vec<&str> =
         everybody["people"].as_array().expect("people").iter().filter_map(|one| one["name"].as_str()).collect();
@@ -123,7 +127,7 @@ async fn pages_by_offset_list_everybody_once_and_in_order() {
     emails.sort();
     emails.dedup();
     assert_eq!(emails.len(), COUNT);
-    assert_eq!(found(&app, "offset=1000000").await, (Vec::new(), COUNT as u64));
+    assert_eq!(search_names(&app, "offset=1000000").await, (Vec::new(), COUNT as u64));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fs;
 use jackfield_test_support::{app::TestApp, slack::Slack};
 use serde_json::json;
 
-use super::{connected, with_slack};
+use super::{start_connected, with_slack};
 
 const SERVICE: &str = "/api/admin/service";
 
@@ -27,7 +27,7 @@ async fn the_service_page_reports_key_database_versions_and_plugins() {
 #[tokio::test]
 async fn a_sealed_service_says_why_and_how_to_fix_it() {
     let slack = Slack::start().await;
-    let (mut app, _) = connected(&slack).await;
+    let (mut app, _) = start_connected(&slack).await;
     app.stop().await;
     fs::remove_file(app.data().join("master.key")).expect("removed");
     let app: TestApp = app.start_again().await;

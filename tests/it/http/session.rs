@@ -56,7 +56,7 @@ async fn behind_https_the_cookie_is_limited_to_the_host() {
     let session = TestSession::from_response(&answer);
     assert_eq!(status(&app, &session).await, 200);
     let plain = TestSession { cookie: session.cookie.replace("__Host-", ""), ..session };
-    assert_eq!(status(&app, &plain).await, 401, "the name without the promise is none");
+    assert_eq!(status(&app, &plain).await, 401, "the cookie name without the prefix is ignored");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn every_failed_sign_in_is_explained_and_counted() {
     }
     assert_eq!(statuses[..17], [401; 17]);
     assert!(statuses[17..].contains(&429), "{statuses:?}");
-    assert_eq!(status(&app, &app.sign_in(TestCaller::Executive).await).await, 200, "who has a good one is not held up");
+    assert_eq!(status(&app, &app.sign_in(TestCaller::Executive).await).await, 200, "valid attempts are not throttled");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn each_sign_in_has_a_new_session_id_and_a_planted_one_is_rejected() {
     assert_eq!(status(&app, &planted).await, 401);
     let second = TestSession::from_response(&app.send_in(&first, Method::POST, SESSION, Some(body)).await);
     assert_ne!(second.cookie, first.cookie);
-    assert_eq!(status(&app, &first).await, 401, "the one that it came in place of has ended");
+    assert_eq!(status(&app, &first).await, 401, "the replaced session has ended");
     assert_eq!(status(&app, &second).await, 200);
 }
 
@@ -138,7 +138,7 @@ async fn a_session_ends_after_an_idle_hour_and_after_twelve_hours() {
     assert_eq!(by_itself.await.status, 200);
     assert_eq!(app.send_in(&idle, Method::GET, SESSION, None).await.ok()["signed_in"], true);
     app.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(status(&app, &idle).await, 401, "what a page sends by itself is no sign of life");
+    assert_eq!(status(&app, &idle).await, 401, "background requests do not count as activity");
     let gone = app.send_in(&idle, Method::GET, SESSION, None).await;
     assert!(gone.header("set-cookie").expect("a cookie").contains("Max-Age=0"));
     assert_eq!(gone.ok()["signed_in"], false);
@@ -195,7 +195,7 @@ async fn only_hashes_are_stored_and_ended_sessions_are_deleted() {
     assert!(app.store.active_session_ids().await.expect("listed").is_empty());
     app.store.delete_expired_sessions().await.expect("removed");
     app.clock.advance(SignedDuration::from_hours(-2));
-    assert_eq!(status(&app, &session).await, 401, "a clock that is set back brings nobody back");
+    assert_eq!(status(&app, &session).await, 401, "setting the clock back restores no session");
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_flow_belongs_to_its_session_and_a_browser_must_send_the_state() {
     let (one, other) = (app.sign_in(TestCaller::Executive).await, app.sign_in(TestCaller::Executive).await);
     let begun = app.send_in(&one, Method::GET, &format!("{XERO}/auth-url"), None).await.ok();
     let landing = xero.authorize(begun["url"].as_str().expect("a URL")).allow(&[jackfield_test_support::xero::TENANT]);
-    super::oauth::note_secrets(&xero);
+    super::oauth::record_secrets(&xero);
     let callback = format!("{XERO}/callback");
     let without = app.send_in(&one, Method::POST, &callback, Some(json!({ "code": landing.code }))).await;
     assert_eq!(without.problem(422, "invalid_request")["errors"][0]["field"], "state");
@@ -214,10 +214,10 @@ async fn a_flow_belongs_to_its_session_and_a_browser_must_send_the_state() {
     assert_eq!(foreign.problem(422, "invalid_request")["errors"][0]["field"], "state");
     assert!(xero.requests_to("/connect/token").is_empty(), "the code was not sent");
     assert_eq!(app.send_in(&one, Method::POST, &callback, Some(body)).await.ok()["ok"], true);
-    super::oauth::note_secrets(&xero);
+    super::oauth::record_secrets(&xero);
     let (url, _) = auth_url(&app).await;
     let code = xero.authorize(&url).allow(&[jackfield_test_support::xero::TENANT]).code;
     let bearer = super::oauth::callback(&app, json!({ "code": code })).await;
-    assert_eq!(bearer.ok()["ok"], true, "a bearer client may leave it out");
-    super::oauth::note_secrets(&xero);
+    assert_eq!(bearer.ok()["ok"], true, "a client with a bearer token may omit it");
+    super::oauth::record_secrets(&xero);
 }

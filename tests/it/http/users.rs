@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use jackfield_test_support::slack::{MEMBERS, NOBODY, Slack};
 use serde_json::{Value, json};
 
-use super::{SLACK, connected, people::person, with_slack};
+use super::{SLACK, people::person, start_connected, with_slack};
 
 #[tokio::test]
 async fn every_person_is_listed_once_and_no_bot() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let (mut seen, mut cursor, mut pages) = (HashSet::new(), None::<String>, 0);
     loop {
         let query = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
@@ -37,13 +37,13 @@ async fn every_person_is_listed_once_and_no_bot() {
 #[tokio::test]
 async fn users_include_their_person_on_request() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let first = app.get(&format!("{SLACK}/users?limit=50")).await.ok()["users"][0].clone();
     let account = first["external_id"].as_str().expect("an id");
     let body = json!({ "provider": "slack", "external_id": account });
     let _ = app.put(&format!("/api/admin/connections/user-mappings/{ada}"), body).await.ok();
-    assert_eq!(first.get("person"), None, "only where it is asked for");
+    assert_eq!(first.get("person"), None, "only on request");
     let page = app.get(&format!("{SLACK}/users?limit=50&with=person")).await.ok();
     let users = page["users"].as_array().expect("users");
     assert_eq!(users[0]["person"], json!({ "id": ada, "name": "Ada" }));
@@ -54,7 +54,7 @@ async fn users_include_their_person_on_request() {
 #[tokio::test]
 async fn an_invalid_limit_or_cursor_is_rejected() {
     let slack = Slack::start().await;
-    let (app, _) = connected(&slack).await;
+    let (app, _) = start_connected(&slack).await;
     for query in ["limit=0", "limit=201", "cursor=nonsense"] {
         let _ = app.get(&format!("{SLACK}/users?{query}")).await.problem(422, "invalid_request");
     }

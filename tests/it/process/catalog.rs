@@ -20,12 +20,12 @@ async fn place() -> Installation {
 
 async fn ask(place: &Installation, bearer: &str, method: Method, path: &str) -> Value {
     let request = client().request(method, format!("{}{path}", place.base())).bearer_auth(bearer);
-    let text = request.send().await.expect("an answer").text().await.expect("a whole answer");
+    let text = request.send().await.expect("an answer").text().await.expect("a complete response");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// Waits until a host reports this state of a provider.
-async fn until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+async fn wait_until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let list = ask(place, bearer, Method::GET, "/api/admin/providers").await;
@@ -34,7 +34,7 @@ async fn until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Va
         if stands(&provider) {
             return provider;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not come to stand so: {provider}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not reach the expected state: {provider}");
         // Between two attempts; the response above is what the test waits for.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -52,8 +52,8 @@ async fn a_running_service_applies_a_decision_made_by_a_command() {
     let bearer = place.token();
     let service = place.serve().await;
     let file = place.folder.path().join("plugins/made.wasm");
-    std::fs::write(&file, version("1.0.0")).expect("dropped in");
-    until(&place, &bearer, "made", |provider| provider["state"] == "pending").await;
+    std::fs::write(&file, version("1.0.0")).expect("the file is written to the plugins folder");
+    wait_until(&place, &bearer, "made", |provider| provider["state"] == "pending").await;
     let run = |arguments: &[&str]| {
         let done = place.run(arguments);
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
@@ -63,18 +63,19 @@ async fn a_running_service_applies_a_decision_made_by_a_command() {
     assert_eq!(wrong.status.code(), Some(1));
     let printed = run(&["plugin", "approve", "made", "--digest", &digest(&version("1.0.0"))]);
     assert!(printed.starts_with("made 1.0.0 approved"), "{printed}");
-    until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
+    wait_until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
 
     std::fs::write(&file, version("2.0.0")).expect("replaced");
-    until(&place, &bearer, "made", |provider| provider["waiting"][0]["version"] == "2.0.0").await;
+    wait_until(&place, &bearer, "made", |provider| provider["waiting"][0]["version"] == "2.0.0").await;
     let _said = run(&["plugin", "approve", "made", "--digest", &digest(&version("2.0.0"))]);
-    until(&place, &bearer, "made", |provider| provider["version"] == "2.0.0").await;
+    wait_until(&place, &bearer, "made", |provider| provider["version"] == "2.0.0").await;
     assert!(run(&["plugin", "rollback", "made"]).starts_with("made 1.0.0 approved"));
-    until(&place, &bearer, "made", |provider| provider["version"] == "1.0.0").await;
+    wait_until(&place, &bearer, "made", |provider| provider["version"] == "1.0.0").await;
     assert!(run(&["plugin", "disable", "made"]).starts_with("made 1.0.0 disabled"));
-    until(&place, &bearer, "made", |provider| provider["state"] == "disabled").await;
+    wait_until(&place, &bearer, "made", |provider| provider["state"] == "disabled").await;
     let list: Value = serde_json::from_str(&run(&["plugin", "list", "--json"])).expect("JSON");
-    let made = list.as_array().expect("a list").iter().find(|entry| entry["id"] == "made").expect("it is listed");
+    let made =
+        list.as_array().expect("a list").iter().find(|entry| entry["id"] == "made").expect("the provider is listed");
     assert_eq!(made["state"]["state"], "disabled");
     assert!(service.stop().success());
     copy_to_sinks(&place.data());
@@ -93,7 +94,7 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
         .header("content-type", "application/wasm")
         .body(version("1.0.0"));
     assert_eq!(sent.send().await.expect("an answer").status(), 201);
-    until(&beside, &bearer, "made", |provider| provider["state"] == "pending").await;
+    wait_until(&beside, &bearer, "made", |provider| provider["state"] == "pending").await;
     // Approved on one host, it works on the other.
     let approve = client()
         .post(format!("{}/api/admin/providers/made/approve", beside.base()))
@@ -101,7 +102,7 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
         .header("content-type", "application/json")
         .body(json!({ "digest": digest(&version("1.0.0")) }).to_string());
     assert_eq!(approve.send().await.expect("an answer").status(), 200);
-    until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
+    wait_until(&place, &bearer, "made", |provider| provider["state"] == "approved").await;
     assert!(first.stop().success() && second.stop().success());
     copy_to_sinks(&place.data());
 }

@@ -39,7 +39,8 @@ async fn wrong_usage_exits_with_2_and_names_the_mistake() {
     let production = place.run(&["serve"]);
     assert_eq!(production.status.code(), Some(2), "a reroute needs --dev");
     assert!(text(&production.stderr).contains("JACKFIELD_EGRESS_REROUTE"));
-    let public = place.command(&["serve", "--dev"]).env("JACKFIELD_LISTEN", "0.0.0.0:0").output().expect("it runs");
+    let public =
+        place.command(&["serve", "--dev"]).env("JACKFIELD_LISTEN", "0.0.0.0:0").output().expect("the command runs");
     assert_eq!(public.status.code(), Some(2), "--dev is for loopback");
 }
 
@@ -51,7 +52,8 @@ async fn a_database_address_with_a_password_is_never_printed() {
         "postgres://user:hunter2secret@[",
         "mysql://u:hunter2secret@h/d",
     ] {
-        let failed = place.command(&["token", "list"]).env("JACKFIELD_DATABASE_URL", url).output().expect("it runs");
+        let failed =
+            place.command(&["token", "list"]).env("JACKFIELD_DATABASE_URL", url).output().expect("the command runs");
         assert_eq!(failed.status.code(), Some(1), "{url}");
         assert!(!text(&failed.stderr).contains("hunter2secret"), "{}", text(&failed.stderr));
     }
@@ -87,7 +89,8 @@ async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
     assert_eq!(document["openapi"], "3.1.1");
     assert!(document["paths"]["/api/admin/connections/slack"]["put"].is_object());
     let empty = tempfile::tempdir().expect("a folder");
-    let without = place.command(&["openapi"]).env("JACKFIELD_PLUGINS_DIR", empty.path()).output().expect("it runs");
+    let without =
+        place.command(&["openapi"]).env("JACKFIELD_PLUGINS_DIR", empty.path()).output().expect("the command runs");
     let document: serde_json::Value = serde_json::from_slice(&without.stdout).expect("JSON");
     assert!(document["paths"].get("/api/admin/connections/slack").is_none());
 }
@@ -119,7 +122,7 @@ async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
     assert!(service.stop().success());
     let service = place.serve().await;
     let health = client.get(format!("{url}/health")).bearer_auth(&bearer).send().await.expect("an answer");
-    assert!(health.text().await.expect("whole").contains("\"healthy\":true"));
+    assert!(health.text().await.expect("the response is complete").contains("\"healthy\":true"));
     service.kill();
     copy_to_sinks(&place.data());
 }
@@ -144,7 +147,7 @@ async fn people_are_imported_whole_or_not_at_all() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     let file = |name: &str, text: &str| {
         let path = place.folder.path().join(name);
-        std::fs::write(&path, text).expect("written");
+        std::fs::write(&path, text).expect("the file is written");
         path.display().to_string()
     };
     let good = file("good.csv", "email,name,active\nada@acme.example,Ada,yes\nzoë@acme.example,Zoë,no\n");
@@ -172,10 +175,10 @@ async fn people_are_imported_whole_or_not_at_all() {
     let service = place.serve().await;
     let asked = client().get(format!("{}/api/admin/people", place.base())).bearer_auth(&token).send().await;
     let listed: serde_json::Value =
-        serde_json::from_str(&asked.expect("an answer").text().await.expect("whole")).expect("JSON");
+        serde_json::from_str(&asked.expect("an answer").text().await.expect("the response is complete")).expect("JSON");
     let names: Vec<&str> =
         listed["people"].as_array().expect("people").iter().filter_map(|person| person["name"].as_str()).collect();
-    assert_eq!(names, ["Ada", "Zoë"], "and nobody of the file that was refused");
+    assert_eq!(names, ["Ada", "Zoë"], "nobody from the rejected file was added");
     assert!(service.stop().success());
     copy_to_sinks(&place.data());
 }

@@ -36,7 +36,9 @@ impl StandInProgram {
             .spawn()
             .expect("the stand-ins start");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("their output")).read_line(&mut line).expect("their first line");
+        BufReader::new(child.stdout.take().expect("the stand-ins have an output"))
+            .read_line(&mut line)
+            .expect("the stand-ins print their first line");
         Self { child, description: serde_json::from_str(&line).expect("JSON") }
     }
 }
@@ -74,7 +76,7 @@ fn steps(page: &str, heading: &str) -> Vec<Step> {
 }
 
 /// Returns whether an output matches a page, where `…` matches anything and white space is ignored.
-fn is_shown(answer: &str, shown: &str) -> bool {
+fn output_matches(answer: &str, shown: &str) -> bool {
     let without_blanks = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
     let (answer, shown) = (without_blanks(answer), without_blanks(shown));
     let mut pieces = shown.split('…');
@@ -125,7 +127,7 @@ impl Demo {
     }
 
     /// Runs the steps in one shell and compares every output.
-    fn hold(&self, steps: &[Step]) {
+    fn check(&self, steps: &[Step]) {
         let mut script = String::from("set -u\n");
         for step in steps {
             // The token and the service are the demo's, so the page's commands for them are replaced.
@@ -141,14 +143,14 @@ impl Demo {
             .env("J", format!("{}/api/admin/connections", self.place.base()))
             .env("CONSENT", consent)
             .output()
-            .expect("bash and curl are there");
+            .expect("bash and curl are installed");
         let answers = String::from_utf8(typed.stdout).expect("text");
-        assert_eq!(String::from_utf8_lossy(&typed.stderr), "", "nothing goes wrong in the shell");
+        assert_eq!(String::from_utf8_lossy(&typed.stderr), "", "the shell succeeds");
         let answers: Vec<&str> = answers.split(MARK).collect();
         assert_eq!(answers.len(), steps.len() + 1, "{answers:#?}");
         for (step, answer) in steps.iter().zip(answers) {
             let Step { typed, shown } = step;
-            assert!(is_shown(answer, shown), "typed:\n{typed}\nshown:\n{shown}\nanswered:\n{answer}");
+            assert!(output_matches(answer, shown), "commands:\n{typed}\nexpected:\n{shown}\noutput:\n{answer}");
         }
     }
 }
@@ -166,7 +168,7 @@ fn first_session() -> Vec<Step> {
 async fn the_first_session_of_the_readme_works_as_printed() {
     let steps = first_session();
     assert!(steps.len() >= 4, "{steps:?}");
-    Demo::start().await.hold(&steps);
+    Demo::start().await.check(&steps);
 }
 
 #[tokio::test]
@@ -180,7 +182,7 @@ async fn the_session_with_each_provider_works_as_printed() {
     let made = first_session()[0].typed.lines().find(|line| line.starts_with("jf()")).expect("jf is made").to_owned();
     let mut steps = vec![Step { typed: format!("{made}\n"), shown: String::new() }];
     steps.extend(shown);
-    Demo::start().await.hold(&steps);
+    Demo::start().await.check(&steps);
 }
 
 #[test]
@@ -194,6 +196,6 @@ fn output_matches_only_what_is_printed() {
         ("{\"a\":1,\"b\":2", "{\"a\":…}", false),
         ("", "{}", false),
     ] {
-        assert_eq!(is_shown(answer, shown), is, "{answer} {shown}");
+        assert_eq!(output_matches(answer, shown), is, "{answer} {shown}");
     }
 }

@@ -60,7 +60,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
                     }
                     let number = done.fetch_add(1, Ordering::Relaxed);
                     let wanted = (number % 3 != 2).then_some(number);
-                    believed.lock().expect("held shortly").asked = Some(wanted);
+                    believed.lock().expect("the lock is held briefly").asked = Some(wanted);
                     let request = match wanted {
                         Some(number) => client.put(&url).header("content-type", "application/json").body(
                             json!({ "bot_token": tokens[number % 7], "channel_id": channel(number) }).to_string(),
@@ -72,7 +72,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
                     if answer.bytes().await.is_err() {
                         return;
                     }
-                    let mut believed = believed.lock().expect("held shortly");
+                    let mut believed = believed.lock().expect("the lock is held briefly");
                     if status == 200 {
                         believed.answered = wanted;
                     }
@@ -108,14 +108,14 @@ async fn check(
     let get = |path: &'static str| {
         let request = client.get(format!("{url}{path}")).bearer_auth(bearer);
         async move {
-            let text = request.send().await.expect("an answer").text().await.expect("a whole answer");
+            let text = request.send().await.expect("an answer").text().await.expect("a complete response");
             serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
         }
     };
     let status = get("/status").await;
     let stored = status["channel_id"].as_str().map(|id| id[1..].parse::<usize>().expect("a channel's number"));
     let allowed = {
-        let believed = believed.lock().expect("held shortly");
+        let believed = believed.lock().expect("the lock is held briefly");
         let mut allowed = vec![believed.answered];
         allowed.extend(believed.asked);
         allowed
@@ -128,10 +128,10 @@ async fn check(
         }
         slack.clear_requests();
         let health = get("/health").await;
-        assert_eq!(health["healthy"], true, "the credential opens and is whole: {health}");
+        assert_eq!(health["healthy"], true, "the credential can be opened and is complete: {health}");
         let used = slack.requests()[0].bearer().expect("a token").to_owned();
         assert_eq!(used, tokens[number % 7], "the token of another connect is stored beside this channel");
     }
-    let mut believed = believed.lock().expect("held shortly");
+    let mut believed = believed.lock().expect("the lock is held briefly");
     *believed = ExpectedState { answered: stored, asked: None };
 }

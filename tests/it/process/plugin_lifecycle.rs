@@ -47,42 +47,42 @@ impl AdminClient {
         }
         let answer = request.send().await.expect("an answer");
         let status = answer.status().as_u16();
-        let text = answer.text().await.expect("a whole answer");
+        let text = answer.text().await.expect("a complete response");
         (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
     }
 
-    async fn done(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    async fn expect_success(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.ask(method, path, body).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         answer
     }
 
     async fn provider(&self, id: &str) -> Value {
-        let list = self.done(Method::GET, PROVIDERS, None).await;
+        let list = self.expect_success(Method::GET, PROVIDERS, None).await;
         let providers = list["providers"].as_array().expect("providers");
         providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default()
     }
 
     /// Waits until a provider reaches a state. Returns the provider and how long it took.
-    async fn until(&self, id: &str, stands: impl Fn(&Value) -> bool) -> (Value, Duration) {
+    async fn wait_until(&self, id: &str, stands: impl Fn(&Value) -> bool) -> (Value, Duration) {
         let begun = Instant::now();
         loop {
             let provider = self.provider(id).await;
             if stands(&provider) {
                 return (provider, begun.elapsed());
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{id} does not come to stand so: {provider}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{id} does not reach the expected state: {provider}");
             // Between two attempts; the response above is what the test waits for.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
     async fn approve(&self, id: &str, digest: &Value) -> Value {
-        self.done(Method::POST, &format!("{PROVIDERS}/{id}/approve"), Some(json!({ "digest": digest }))).await
+        self.expect_success(Method::POST, &format!("{PROVIDERS}/{id}/approve"), Some(json!({ "digest": digest }))).await
     }
 
     async fn users(&self) -> Value {
-        self.done(Method::GET, &format!("{ACME}/users"), None).await["users"].clone()
+        self.expect_success(Method::GET, &format!("{ACME}/users"), None).await["users"].clone()
     }
 }
 
@@ -195,28 +195,28 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     let token = marked::secret("xoxb-");
     slack.token(&token);
     let body = super::super::http::body(&token);
-    let _connected = console.done(Method::PUT, "/api/admin/connections/slack", Some(body)).await;
+    let _connected = console.expect_success(Method::PUT, "/api/admin/connections/slack", Some(body)).await;
     let load = Load::start(&console);
 
     // A new file is pending.
     let file = place.folder.path().join("plugins/acme-hr.wasm");
     let first = first_version();
-    fs::write(&file, &first).expect("dropped in");
-    let (waits, took) = console.until("acme-hr", |provider| provider["state"] == "pending").await;
-    assert!(took < SHOWN, "it was shown after {took:?}");
+    fs::write(&file, &first).expect("the file is written to the plugins folder");
+    let (waits, took) = console.wait_until("acme-hr", |provider| provider["state"] == "pending").await;
+    assert!(took < SHOWN, "it was listed after {took:?}");
     assert_eq!((&waits["digest"], &waits["hosts"]), (&json!(digest(&first)), &json!(["api.acme-hr.example"])));
     let fields = json!({ "api_key": key });
     assert_eq!(console.ask(Method::PUT, ACME, Some(fields.clone())).await.0, 409);
 
     // An approved plugin is used.
     let _approved = console.approve("acme-hr", &waits["digest"]).await;
-    let connected = console.done(Method::PUT, ACME, Some(fields)).await;
+    let connected = console.expect_success(Method::PUT, ACME, Some(fields)).await;
     assert_eq!(connected["org_name"], "Acme Instruments");
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
 
     // If a version with another host replaces it, the first version keeps serving and the second is pending.
     fs::write(&file, second_version()).expect("replaced");
-    let (waits, _) = console.until("acme-hr", |provider| provider["waiting"][0].is_object()).await;
+    let (waits, _) = console.wait_until("acme-hr", |provider| provider["waiting"][0].is_object()).await;
     let asks = &waits["waiting"][0];
     assert_eq!((&waits["state"], &waits["digest"]), (&json!("approved"), &json!(digest(&first))));
     assert_eq!(asks["changes"]["hosts"]["added"], json!(["payroll.acme-hr.example"]));
@@ -225,20 +225,20 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     assert_eq!(console.users().await[0]["external_id"], "7");
 
     // After a rollback, the first version serves again and the second is pending again.
-    let back = console.done(Method::POST, &format!("{PROVIDERS}/acme-hr/rollback"), None).await;
+    let back = console.expect_success(Method::POST, &format!("{PROVIDERS}/acme-hr/rollback"), None).await;
     assert_eq!(back["provider"]["digest"], json!(digest(&first)));
     assert_eq!(back["provider"]["waiting"][0]["digest"], asks["digest"]);
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
 
     // If the file is removed, so is the plugin, and its connection reports it.
-    fs::remove_file(&file).expect("taken away");
-    let removed = console.done(Method::DELETE, &format!("{PROVIDERS}/acme-hr"), None).await;
+    fs::remove_file(&file).expect("the file is removed");
+    let removed = console.expect_success(Method::DELETE, &format!("{PROVIDERS}/acme-hr"), None).await;
     assert_eq!(removed["ok"], true);
-    let (_, _) = console.until("acme-hr", Value::is_null).await;
-    let list = console.done(Method::GET, "/api/admin/connections", None).await;
+    let (_, _) = console.wait_until("acme-hr", Value::is_null).await;
+    let list = console.expect_success(Method::GET, "/api/admin/connections", None).await;
     let kept = list["connections"].as_array().expect("connections").iter().find(|one| one["provider"] == "acme-hr");
     assert!(
-        kept.expect("it is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is missing")),
+        kept.expect("the file is kept")["reason"].as_str().is_some_and(|reason| reason.contains("is missing")),
         "{kept:?}"
     );
 
@@ -246,7 +246,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     assert_eq!(failed, Vec::<String>::new(), "of {} calls of the other provider", answered + failed.len());
     assert!(answered > 100, "{answered} calls of the other provider");
     assert_eq!(service.0.id(), process);
-    println!("shown after {took:?}; {answered} calls of the other provider, none failed");
+    println!("listed after {took:?}; {answered} calls of the other provider, none failed");
     assert!(service.stop().success());
     copy_to_sinks(&place.data());
 }

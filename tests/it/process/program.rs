@@ -47,13 +47,14 @@ impl Installation {
     /// Creates an installation with some plugins, reroutes to stand-ins, and settings.
     pub(crate) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let database = Database::make(&folder.path().join("data")).await;
+        let database = Database::create(&folder.path().join("data")).await;
         let mut place = Self { folder, settings: Vec::new(), port: free_port() };
         let plugins = place.folder.path().join("plugins");
-        fs::create_dir(&plugins).expect("a plugins' folder");
+        fs::create_dir(&plugins).expect("the plugins folder is created");
         for component in components {
             let name = component.rsplit('/').next().unwrap_or(component);
-            fs::write(plugins.join(format!("{name}.wasm")), guests::read_component(component)).expect("dropped in");
+            fs::write(plugins.join(format!("{name}.wasm")), guests::read_component(component))
+                .expect("the file is written to the plugins folder");
         }
         let own = [
             ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),
@@ -168,8 +169,8 @@ pub(crate) struct Service(pub(super) Child);
 impl Service {
     /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
-        self.0.kill().expect("it is ended");
-        self.0.wait().expect("it ended");
+        self.0.kill().expect("the process is killed");
+        self.0.wait().expect("the process ended");
     }
 
     /// Kills it with SIGKILL after a delay, in a thread because that is more precise than the runtime's timer.
@@ -178,14 +179,14 @@ impl Service {
             thread::sleep(time);
             self.kill();
         });
-        killed.await.expect("it is ended");
+        killed.await.expect("the process is killed");
     }
 
     /// Sends SIGTERM and waits until it exits.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
         assert!(asked.success());
-        self.0.wait().expect("it ended")
+        self.0.wait().expect("the process ended")
     }
 }
 
@@ -209,7 +210,7 @@ pub(crate) fn copy_to_sinks(data: &Path) {
     fs::create_dir_all(&kept).expect("the sinks");
     for entry in fs::read_dir(data).expect("the data").filter_map(Result::ok) {
         if entry.path().is_file() {
-            fs::copy(entry.path(), kept.join(entry.file_name())).expect("kept");
+            fs::copy(entry.path(), kept.join(entry.file_name())).expect("the file is kept");
         }
     }
 }

@@ -40,7 +40,7 @@ struct KillRig {
 }
 
 impl KillRig {
-    async fn connected() -> Self {
+    async fn start_connected() -> Self {
         let xero = Xero::start().await;
         let secret = marked::secret("cs");
         let reroutes: Vec<String> = HOSTS.iter().map(|host| xero.reroute(host)).collect();
@@ -71,14 +71,14 @@ impl KillRig {
     }
 
     /// Starts a health check and kills the service after this many microseconds.
-    async fn ask_and_kill(&self, place: &Installation, service: Service, after: u64) {
+    async fn request_and_kill(&self, place: &Installation, service: Service, after: u64) {
         let asked = self.get(place, "/health");
         let killed = service.kill_after(Duration::from_micros(after));
         // The response is irrelevant; the check afterwards decides.
         let (_answer, ()) = tokio::join!(asked, killed);
     }
 
-    async fn is_well(&self, place: &Installation) {
+    async fn is_healthy(&self, place: &Installation) {
         let health = self.get(place, "/health").await.expect("an answer");
         assert_eq!(health["healthy"], true, "{health}");
     }
@@ -104,17 +104,17 @@ impl KillRig {
 #[tokio::test]
 async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
     const KILLS: usize = 300;
-    let rig = KillRig::connected().await;
+    let rig = KillRig::start_connected().await;
     let mut numbers = Xorshift(0x9e37_79b9_7f4a_7c15);
     for kill in 0..KILLS {
         let service = rig.place.serve().await;
         if kill % 10 == 0 {
-            rig.is_well(&rig.place).await;
+            rig.is_healthy(&rig.place).await;
         }
-        rig.ask_and_kill(&rig.place, service, numbers.below(40_000)).await;
+        rig.request_and_kill(&rig.place, service, numbers.below(40_000)).await;
     }
     let service = rig.place.serve().await;
-    rig.is_well(&rig.place).await;
+    rig.is_healthy(&rig.place).await;
     println!("{KILLS} kills, {} refreshes", rig.check_order());
     service.kill();
     rig.end();
@@ -123,18 +123,18 @@ async fn a_kill_at_any_moment_of_a_refresh_loses_no_connection() {
 #[tokio::test]
 async fn a_response_cut_off_and_a_kill_lose_no_connection() {
     const KILLS: usize = 60;
-    let rig = KillRig::connected().await;
+    let rig = KillRig::start_connected().await;
     let mut numbers = Xorshift(0x2545_f491_4f6c_dd1d);
     for kill in 0..KILLS {
         let service = rig.place.serve().await;
         // Xero issues the tokens, and the response is cut off or does not arrive.
         let bytes = usize::try_from(numbers.below(60)).unwrap_or(0);
         rig.xero.fail_at("/connect/token", if kill % 3 == 0 { Failure::Reset } else { Failure::CutOff(bytes) });
-        rig.ask_and_kill(&rig.place, service, numbers.below(60_000)).await;
+        rig.request_and_kill(&rig.place, service, numbers.below(60_000)).await;
         rig.xero.recover();
     }
     let service = rig.place.serve().await;
-    rig.is_well(&rig.place).await;
+    rig.is_healthy(&rig.place).await;
     println!("{KILLS} kills, {} refreshes", rig.check_order());
     service.kill();
     rig.end();
@@ -143,13 +143,13 @@ async fn a_response_cut_off_and_a_kill_lose_no_connection() {
 #[tokio::test]
 async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
     const KILLS: usize = 40;
-    let rig = KillRig::connected().await;
+    let rig = KillRig::start_connected().await;
     let beside = rig.place.second_host();
     let steady = beside.serve().await;
     let mut numbers = Xorshift(0x1234_5678_9abc_def1);
     for _ in 0..KILLS {
         let service = rig.place.serve().await;
-        let both = rig.ask_and_kill(&rig.place, service, numbers.below(40_000));
+        let both = rig.request_and_kill(&rig.place, service, numbers.below(40_000));
         let (health, ()) = tokio::join!(rig.get(&beside, "/health"), both);
         let health = health.expect("the other host answers");
         assert_eq!(health["healthy"], true, "{health}");
@@ -162,12 +162,12 @@ async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
 #[tokio::test]
 async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     const READERS: usize = 300;
-    let rig = KillRig::connected().await;
+    let rig = KillRig::start_connected().await;
     let beside = rig.place.second_host();
     let services = [rig.place.serve().await, beside.serve().await];
     // Tokens have expired until here; the one from the readers' refresh is valid for longer.
-    rig.is_well(&rig.place).await;
-    rig.is_well(&beside).await;
+    rig.is_healthy(&rig.place).await;
+    rig.is_healthy(&beside).await;
     rig.xero.access_lifetime(1_800);
     let before = rig.xero.refreshes().len();
     let asked = (0..READERS).flat_map(|_| [&rig.place, &beside]).map(|place| rig.get(place, "/health"));
@@ -179,7 +179,7 @@ async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
         assert!(answer["healthy"] == true || answer["code"] == "overloaded", "{answer}");
     }
     let healthy = answers.iter().flatten().filter(|answer| answer["healthy"] == true).count();
-    println!("{healthy} of {} had a place", answers.len());
+    println!("{healthy} of {} got a permit", answers.len());
     assert!(healthy >= 2);
     for service in services {
         service.kill();

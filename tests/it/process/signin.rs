@@ -14,7 +14,7 @@ async fn start_and_capture(place: &Installation) -> (Service, String) {
     (service, fs::read_to_string(&path).expect("text"))
 }
 
-async fn spend(place: &Installation, link: &str) -> u16 {
+async fn use_link(place: &Installation, link: &str) -> u16 {
     let (at, secret) = link.trim().split_once('#').expect("a fragment");
     assert_eq!(at, format!("{}/signin", place.base()));
     let request = client().post(format!("{}/api/session", place.base())).header("content-type", "application/json");
@@ -27,21 +27,21 @@ async fn only_the_first_start_prints_a_sign_in_link_and_it_works_once() {
     let place = Installation::with_slack(&*Slack::start().await).await;
     let (service, output) = start_and_capture(&place).await;
     let link = output.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();
-    assert_eq!((spend(&place, &link).await, spend(&place, &link).await), (200, 401));
+    assert_eq!((use_link(&place, &link).await, use_link(&place, &link).await), (200, 401));
 
     let printed = place.run(&["signin-link"]);
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let printed = String::from_utf8(printed.stdout).expect("text");
     assert_eq!(printed.lines().count(), 1, "alone: {printed}");
     assert_ne!(printed.trim(), link.trim());
-    assert_eq!((spend(&place, &printed).await, spend(&place, &printed).await), (200, 401));
+    assert_eq!((use_link(&place, &printed).await, use_link(&place, &printed).await), (200, 401));
     for name in ["jwt:ada", "oidc:ada", ""] {
         assert_eq!(place.run(&["signin-link", "--name", name]).status.code(), Some(1), "{name}");
     }
     assert!(service.stop().success());
 
     let (service, output) = start_and_capture(&place).await;
-    assert_eq!(output, "", "somebody is in");
+    assert_eq!(output, "", "somebody has signed in before");
     assert!(service.stop().success());
     copy_to_sinks(&place.data());
 }

@@ -179,11 +179,14 @@ async fn a_signing_placement_may_only_use_declared_fields() {
     ] {
         let mut manifest = guests::manifest();
         manifest["endpoints"][0]["credential"]["place"] = place;
-        let refused = sandbox.load(guests::with_manifest(&manifest)).await.expect_err("it has no such field");
+        let refused = sandbox
+            .load(guests::with_manifest(&manifest))
+            .await
+            .expect_err("the manifest is rejected because the field does not exist");
         assert!(refused.to_string().contains("no valid placement"), "{refused}");
 
         manifest["fields"].as_array_mut().expect("fields").push(field.clone());
-        let component = sandbox.load(guests::with_manifest(&manifest)).await.expect("taken");
+        let component = sandbox.load(guests::with_manifest(&manifest)).await.expect("the component is accepted");
         let attachment = component.endpoints[0].credential.clone().expect("a credential");
         let said = match attachment.placement {
             Placement::Hmac(placement) => placement.describe(),

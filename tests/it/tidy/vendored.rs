@@ -21,15 +21,15 @@ fn vendored_console_files_match_their_manifest() {
         assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{name}");
         let files = package["files"].as_array().expect("files");
         let licence = |file: &&Value| file["from"].as_str().is_some_and(|from| from.starts_with("LICENSE"));
-        assert_eq!(files.iter().filter(licence).count(), 1, "{name} comes with its licence");
+        assert_eq!(files.iter().filter(licence).count(), 1, "{name} has its licence file");
         for file in files {
             let to = file["to"].as_str().expect("a name");
-            let bytes = fs::read(folder.join(to)).expect("what the manifest names is there");
+            let bytes = fs::read(folder.join(to)).expect("every file in the manifest exists");
             assert_eq!(digest(&bytes), file["sha256"], "{to} was changed: `cargo xtask vendor` restores it");
             named.insert(to.to_owned());
         }
     }
     let there = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let there: BTreeSet<String> = there.map(|name| name.to_string_lossy().into_owned()).collect();
-    assert_eq!(there, named, "nothing lies there that the manifest does not name");
+    assert_eq!(there, named, "every file is in the manifest");
 }

@@ -2,10 +2,10 @@
 //! socket.
 
 mod caller;
-mod changed;
 mod database;
 mod openapi_check;
 mod response;
+mod restart;
 mod running;
 mod session;
 
@@ -41,7 +41,7 @@ pub use self::{
 };
 use self::{
     openapi_check::{OpenApiCheck, SentRequest},
-    running::{RunningService, compiled_by_all},
+    running::{RunningService, shared_cache},
 };
 use crate::{guests, marked, stand_in_server::StandInServer};
 
@@ -76,7 +76,7 @@ impl TestFolder {
         match marked::sinks_folder() {
             Some(sinks) => {
                 let folder = sinks.join(Uuid::new_v4().to_string());
-                fs::create_dir_all(&folder).expect("a sink's folder can be made");
+                fs::create_dir_all(&folder).expect("the sinks folder is created");
                 Self::Kept(folder)
             }
             None => Self::Removed(tempfile::tempdir().expect("a temporary folder")),
@@ -130,7 +130,7 @@ impl TestApp {
             trust: Trust::All,
             settings: Vec::new(),
             checker: Checker::InProcess,
-            compiled: compiled_by_all(),
+            compiled: shared_cache(),
         }
     }
 
@@ -190,7 +190,8 @@ impl TestApp {
     pub async fn second_executive(&self) -> String {
         let new =
             NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
-        let (_, text) = self.store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
+        let (_, text) =
+            self.store.create_token(new, test_audit(Action::TokenCreate)).await.expect("the token is created");
         marked::record(text.expose().clone())
     }
 
@@ -208,8 +209,8 @@ impl TestApp {
         let request = request.build().expect("a request");
         let sent = SentRequest::of(&request);
         let answer = TestResponse::read(self.client.execute(request).await.expect("the service answers")).await;
-        answer.keep(&self.answers);
-        self.openapi.hold(&sent, &answer);
+        answer.append_to(&self.answers);
+        self.openapi.assert_documented(&sent, &answer);
         answer
     }
 
@@ -376,16 +377,17 @@ impl TestAppBuilder {
         let folder = TestFolder::new();
         log_into(folder.path());
         let plugins = folder.path().join("plugins");
-        fs::create_dir_all(&plugins).expect("a plugins' folder");
+        fs::create_dir_all(&plugins).expect("the plugins folder is created");
         for name in &self.components {
             let file = format!("{}.wasm", name.rsplit('/').next().unwrap_or(name));
-            fs::write(plugins.join(file), guests::read_component(name)).expect("a component is dropped in");
+            fs::write(plugins.join(file), guests::read_component(name))
+                .expect("the component is written to the plugins folder");
         }
         for (name, bytes) in &self.files {
-            fs::write(plugins.join(name), bytes).expect("a file is dropped in");
+            fs::write(plugins.join(name), bytes).expect("the file is written to the plugins folder");
         }
         let data = folder.path().join("data");
-        let database = Database::make(&data).await;
+        let database = Database::create(&data).await;
         let reroute: Vec<String> = self.reroutes.iter().map(|(host, url)| format!("{host}={url}")).collect();
         let settings = [
             ("JACKFIELD_DATA_DIR", data.display().to_string()),
@@ -465,9 +467,12 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
         let name = format!("{caller:?}").to_lowercase();
         let lifetime = (caller == TestCaller::Expired).then_some(Duration::from_secs(1));
         let new = NewToken { name, level, providers: Vec::new(), lifetime };
-        let (token, text) = store.create_token(new, by_hand(Action::TokenCreate)).await.expect("a token is made");
+        let (token, text) =
+            store.create_token(new, test_audit(Action::TokenCreate)).await.expect("the token is created");
         if caller == TestCaller::Revoked {
-            assert!(store.revoke_token(&token.id, by_hand(Action::TokenRevoke)).await.expect("a token is revoked"));
+            assert!(
+                store.revoke_token(&token.id, test_audit(Action::TokenRevoke)).await.expect("the token is revoked")
+            );
         }
         tokens.push((caller, marked::record(text.expose().clone())));
     }
@@ -475,7 +480,7 @@ async fn tokens(store: &Store, clock: &Clock) -> Vec<(TestCaller, String)> {
     tokens
 }
 
-fn by_hand(action: Action) -> NewAudit {
+fn test_audit(action: Action) -> NewAudit {
     NewAudit::done(&Actor::named("test"), action)
 }
 

@@ -36,13 +36,13 @@ impl Control<'_> {
     #[must_use]
     pub fn execute(&self, line: &str) -> String {
         let answer = match serde_json::from_str(line) {
-            Ok(command) => self.perform(&command).unwrap_or_else(|why| json!({ "error": why })),
+            Ok(command) => self.run_command(&command).unwrap_or_else(|why| json!({ "error": why })),
             Err(error) => json!({ "error": error.to_string() }),
         };
         answer.to_string()
     }
 
-    fn perform(&self, command: &Value) -> Result<Value, String> {
+    fn run_command(&self, command: &Value) -> Result<Value, String> {
         let text = |name: &str| command[name].as_str().unwrap_or_default();
         let number = |name: &str| command[name].as_u64().ok_or_else(|| format!("\"{name}\" is no number"));
         let provider = text("provider");

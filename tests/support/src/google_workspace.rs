@@ -94,7 +94,7 @@ impl GoogleWorkspace {
     /// Returns the file of the newest key, as an administrator downloads it.
     #[must_use]
     pub fn key_file(&self) -> String {
-        self.lock().keys.last().expect("there is a key from the start").file()
+        self.lock().keys.last().expect("a key exists from the start").file()
     }
 
     /// Creates a new key; earlier keys stay valid.

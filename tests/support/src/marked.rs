@@ -33,13 +33,13 @@ pub fn secret(prefix: &str) -> String {
 #[must_use]
 pub fn record(secret: String) -> String {
     if let Some(folder) = records_folder() {
-        fs::create_dir_all(&folder).expect("the notes' folder can be made");
+        fs::create_dir_all(&folder).expect("the records folder is created");
         let mut file = OpenOptions::new()
             .append(true)
             .create(true)
             .open(folder.join(std::process::id().to_string()))
-            .expect("the notes can be written");
-        writeln!(file, "{secret}").expect("the notes can be written");
+            .expect("the record can be written");
+        writeln!(file, "{secret}").expect("the record can be written");
     }
     secret
 }

@@ -49,16 +49,16 @@ impl Employee {
 /// Returns all people by number.
 #[must_use]
 pub fn people() -> Vec<Employee> {
-    (1..=PEOPLE).map(numbered).collect()
+    (1..=PEOPLE).map(employee).collect()
 }
 
 /// Returns one person of a company of any size. Names repeat, email addresses do not.
 #[must_use]
 pub fn generated_employee(number: usize) -> Employee {
-    Employee { email: format!("p{number}@{DOMAIN}"), ..numbered(number) }
+    Employee { email: format!("p{number}@{DOMAIN}"), ..employee(number) }
 }
 
-fn numbered(number: usize) -> Employee {
+fn employee(number: usize) -> Employee {
     // 25 and 24 have no common factor, so a pair of names repeats only after 600.
     let (given, given_ascii) = GIVEN[number % GIVEN.len()];
     let (family, family_ascii) = FAMILY[number % FAMILY.len()];

@@ -89,7 +89,7 @@ impl Productive {
     fn memberships(&self, token: &str, change: impl FnOnce(&mut Vec<(String, String)>)) -> &Self {
         self.update(|directory| {
             let token = directory.tokens.get_mut(token).and_then(|token| token.0.as_mut());
-            change(token.expect("a living token that the stand-in knows"));
+            change(token.expect("the token exists and is valid"));
         })
     }
 }
@@ -110,17 +110,20 @@ impl ProductiveState {
     fn call(&mut self, request: &ReceivedRequest) -> Result<StandInResponse, StandInResponse> {
         if request.header("content-type") != Some(MEDIA_TYPE) {
             let detail = "The content type has to be application/vnd.api+json";
-            return Err(refused(415, &json!({"status": "415", "title": "Unsupported Media Type", "detail": detail})));
+            return Err(error_response(
+                415,
+                &json!({"status": "415", "title": "Unsupported Media Type", "detail": detail}),
+            ));
         }
         let token = request.header("x-auth-token").and_then(|token| self.tokens.get(token));
-        let memberships = token
-            .and_then(|token| token.0.as_ref())
-            .ok_or_else(|| coded(401, "invalid_auth_token", "Unauthenticated", "You are not authenticated"))?;
+        let memberships = token.and_then(|token| token.0.as_ref()).ok_or_else(|| {
+            error_with_code(401, "invalid_auth_token", "Unauthenticated", "You are not authenticated")
+        })?;
         if self.requests_left == 0 {
             let detail = "Too many requests. Try again later";
             let error =
                 json!({"status": 429, "title": "Too many requests", "detail": detail, "limit": 100, "period": 10});
-            return Err(refused(429, &error).header("x-ratelimit-reset", "2"));
+            return Err(error_response(429, &error).header("x-ratelimit-reset", "2"));
         }
         self.requests_left -= 1;
         let query = QueryParameters(request.query_pairs());
@@ -130,12 +133,14 @@ impl ProductiveState {
             ("GET", "/api/v2/people") => {
                 let id = request.header("x-organization-id");
                 if !memberships.iter().any(|(known, _)| Some(known.as_str()) == id) {
-                    return Err(coded(403, "no_person", "Access Denied", NO_PERSON));
+                    return Err(error_with_code(403, "no_person", "Access Denied", NO_PERSON));
                 }
                 let people = if id == Some(ORGANIZATION) { self.people.as_slice() } else { &[] };
                 people::list(people, &query, self.heeds_filters)
             }
-            _ => Err(coded(404, "record_not_found", "Record Not Found", "The requested record was not found")),
+            _ => {
+                Err(error_with_code(404, "record_not_found", "Record Not Found", "The requested record was not found"))
+            }
         }
     }
 }
@@ -208,14 +213,14 @@ fn document(document: &Value) -> StandInResponse {
 }
 
 /// An error with a code. Its status is a string; errors without a code have a number.
-fn coded(status: u16, code: &str, title: &str, detail: &str) -> StandInResponse {
+fn error_with_code(status: u16, code: &str, title: &str, detail: &str) -> StandInResponse {
     let meta = json!({});
     let error = json!({
         "status": status.to_string(), "code": code, "title": title, "detail": detail, "meta": meta, "source": meta,
     });
-    refused(status, &error)
+    error_response(status, &error)
 }
 
-fn refused(status: u16, error: &Value) -> StandInResponse {
+fn error_response(status: u16, error: &Value) -> StandInResponse {
     document(&json!({"errors": [error]})).status(status)
 }

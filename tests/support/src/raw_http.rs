@@ -38,11 +38,11 @@ pub(crate) async fn send(upstream: &StandInServer, request: &str, fields: &[(&st
         message.extend([name, ": ", value, "\r\n"]);
     }
     message.extend(["\r\n", body]);
-    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
-    stream.write_all(message.as_bytes()).await.expect("it reads");
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("the server accepts the socket");
+    stream.write_all(message.as_bytes()).await.expect("the server reads the request");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("it answers and closes");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    stream.read_to_string(&mut answer).await.expect("the server responds and closes");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body separated by an empty line");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     RawResponse { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
 }

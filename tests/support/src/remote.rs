@@ -126,7 +126,7 @@ impl StandInState for RemoteState {
         };
         let token = request.bearer().filter(|token| token.starts_with(prefix));
         let token = match token.and_then(|token| self.tokens.get(token)) {
-            None | Some(RemoteToken::Revoked) => return refused(401, "Unauthorized"),
+            None | Some(RemoteToken::Revoked) => return error_response(401, "Unauthorized"),
             Some(token) => *token,
         };
         if self.requests_left == 0 {
@@ -143,7 +143,7 @@ impl StandInState for RemoteState {
 impl RemoteState {
     fn call(&self, token: RemoteToken, request: &ReceivedRequest) -> StandInResponse {
         if request.method != http::Method::GET {
-            return refused(404, "not found");
+            return error_response(404, "not found");
         }
         match (request.path.as_str(), token) {
             ("/v1/identity/current", RemoteToken::Client) => {
@@ -161,12 +161,12 @@ impl RemoteState {
                 StandInResponse::json(&json!({"data": {"companies": [self.company()]}}))
             }
             ("/v1/employments", RemoteToken::Company) => employments::page(&self.employments, &request.query_pairs()),
-            ("/v1/companies" | "/v1/employments", _) => refused(403, "Forbidden"),
+            ("/v1/companies" | "/v1/employments", _) => error_response(403, "Forbidden"),
             (path, token) => match path.strip_prefix("/v1/companies/") {
-                Some(_) if token == RemoteToken::Company && !self.is_shown => refused(403, "Forbidden"),
+                Some(_) if token == RemoteToken::Company && !self.is_shown => error_response(403, "Forbidden"),
                 Some(COMPANY_ID) => StandInResponse::json(&json!({"data": {"company": self.company()}})),
-                Some(_) => refused(404, "Company not found"),
-                None => refused(404, "not found"),
+                Some(_) => error_response(404, "Company not found"),
+                None => error_response(404, "not found"),
             },
         }
     }
@@ -182,7 +182,7 @@ impl RemoteState {
     }
 
     fn too_many(&self) -> StandInResponse {
-        let answer = refused(429, "Too many requests");
+        let answer = error_response(429, "Too many requests");
         match self.wait {
             WaitHint::Milliseconds(wait) => answer.header("x-ratelimit-reset", &wait.to_string()),
             WaitHint::RetryAfter(wait) => answer.header("retry-after", &wait.to_string()),
@@ -201,6 +201,6 @@ fn integration() -> Value {
     })
 }
 
-fn refused(status: u16, message: &str) -> StandInResponse {
+fn error_response(status: u16, message: &str) -> StandInResponse {
     StandInResponse::json(&json!({"message": message})).status(status)
 }

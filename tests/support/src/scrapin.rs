@@ -143,19 +143,19 @@ impl ScrapinState {
         let in_query = query.iter().find(|(name, _)| name == "apikey").map(|(_, key)| key.as_str());
         // The alert routes ignore the header.
         let in_header = request.header("x-api-key").filter(|_| !is_about_alerts);
-        let key = in_header.or(in_query).ok_or_else(|| refused(400, TROUBLE, "The API Key is missing"))?;
+        let key = in_header.or(in_query).ok_or_else(|| error_response(400, TROUBLE, "The API Key is missing"))?;
         if self.keys.get(key) != Some(&true) {
-            return Err(refused(401, "Unauthorized", "API Key is invalid"));
+            return Err(error_response(401, "Unauthorized", "API Key is invalid"));
         }
         if self.requests_left == 0 {
-            return Err(refused(429, TROUBLE, "Too many requests"));
+            return Err(error_response(429, TROUBLE, "Too many requests"));
         }
         self.requests_left -= 1;
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/v1/workspaces/quotas") => self.quotas_left(),
             ("GET", "/v1/alerts/url") => match &self.alert {
                 Some(alert) => Ok(alert.answer()),
-                None => Err(refused(404, "Not Found", "No data found")),
+                None => Err(error_response(404, "Not Found", "No data found")),
             },
             ("POST", "/v1/alerts/url") => self.set_alert(&request.json()),
             _ => Err(no_route()),
@@ -178,10 +178,12 @@ impl ScrapinState {
             QuotasResponse::Old => Ok(StandInResponse::json(&json!({"success": true, "data": {
                 "credits_left": self.credits, "rate_limit_left": left,
             }}))),
-            QuotasResponse::Refused => Err(refused(401, TROUBLE, "Unauthorized")),
-            QuotasResponse::Unpaid => {
-                Err(refused(402, "You don't have enough credits on your account 💰", "You have to upgrade to continue"))
-            }
+            QuotasResponse::Refused => Err(error_response(401, TROUBLE, "Unauthorized")),
+            QuotasResponse::Unpaid => Err(error_response(
+                402,
+                "You don't have enough credits on your account 💰",
+                "You have to upgrade to continue",
+            )),
         }
     }
 
@@ -190,7 +192,7 @@ impl ScrapinState {
         let status = if wish["status"].is_null() { Some("active") } else { wish["status"].as_str() };
         let status = status.filter(|status| ["active", "inactive"].contains(status));
         let (Some(url), Some(status)) = (url, status) else {
-            return Err(refused(400, "Bad Request", "The url or the status is not valid"));
+            return Err(error_response(400, "Bad Request", "The url or the status is not valid"));
         };
         let alert = Alert { url: url.to_owned(), status: status.to_owned() };
         Ok(self.alert.insert(alert).answer())
@@ -209,7 +211,7 @@ impl Alert {
 /// The title of many of Scrapin's errors.
 const TROUBLE: &str = "An error has occurred 🚒";
 
-fn refused(status: u16, title: &str, message: &str) -> StandInResponse {
+fn error_response(status: u16, title: &str, message: &str) -> StandInResponse {
     StandInResponse::json(&json!({"success": false, "title": title, "msg": message})).status(status)
 }
 

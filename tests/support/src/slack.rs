@@ -15,7 +15,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use self::members::escaped;
+use self::members::encode_json;
 pub use self::members::{MEMBERS, NOBODY};
 use crate::{
     people::COMPANY,
@@ -89,7 +89,7 @@ impl Slack {
         }));
         let shared = Arc::clone(&workspace);
         let upstream = StandInServer::start_at(address, move |request| {
-            locked(&shared).answer(request).header("x-slack-req-id", "1")
+            lock_state(&shared).answer(request).header("x-slack-req-id", "1")
         })
         .await?;
         let slack = Self { upstream, workspace };
@@ -161,7 +161,7 @@ impl Slack {
             "cache_ts": 1_764_000_000,
             "response_metadata": {"next_cursor": cursor(&workspace.members[LOAD_PAGE])},
         });
-        workspace.load = Some(StandInResponse::text("application/json; charset=utf-8", escaped(&page)));
+        workspace.load = Some(StandInResponse::text("application/json; charset=utf-8", encode_json(&page)));
         drop(workspace);
         self
     }
@@ -180,12 +180,12 @@ impl Slack {
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut SlackChannel)) -> &Self {
-        change(self.workspace().channels.get_mut(id).expect("a channel that the stand-in has"));
+        change(self.workspace().channels.get_mut(id).expect("the channel exists in the stand-in"));
         self
     }
 
     fn workspace(&self) -> MutexGuard<'_, SlackState> {
-        locked(&self.workspace)
+        lock_state(&self.workspace)
     }
 }
 
@@ -197,8 +197,8 @@ impl Deref for Slack {
     }
 }
 
-fn locked(workspace: &Mutex<SlackState>) -> MutexGuard<'_, SlackState> {
-    workspace.lock().expect("no panic while the workspace is held")
+fn lock_state(workspace: &Mutex<SlackState>) -> MutexGuard<'_, SlackState> {
+    workspace.lock().expect("no thread panicked while it held the state's lock")
 }
 
 /// An error code of Slack, and the missing scope if there is one.
@@ -222,7 +222,7 @@ impl SlackState {
             Some(needed) => json!({"ok": false, "error": word, "needed": needed, "provided": scopes}),
             None => json!({"ok": false, "error": word}),
         });
-        let answer = StandInResponse::text("application/json; charset=utf-8", escaped(&body));
+        let answer = StandInResponse::text("application/json; charset=utf-8", encode_json(&body));
         match scopes {
             Some(scopes) => answer.header("x-oauth-scopes", &scopes),
             None => answer,

@@ -34,13 +34,13 @@ impl<P: StandInState> ProviderStandIn<P> {
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         let provider = Arc::new(Mutex::new(P::default()));
         let shared = Arc::clone(&provider);
-        let upstream = StandInServer::start_at(address, move |request| locked(&shared).answer(request)).await?;
+        let upstream = StandInServer::start_at(address, move |request| lock_state(&shared).answer(request)).await?;
         Ok(Self { upstream, provider })
     }
 
     /// Locks the provider's state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, P> {
-        locked(&self.provider)
+        lock_state(&self.provider)
     }
 
     /// Changes the provider's state and returns the stand-in, so that settings chain.
@@ -64,6 +64,6 @@ impl<P> fmt::Debug for ProviderStandIn<P> {
     }
 }
 
-fn locked<P>(provider: &Mutex<P>) -> MutexGuard<'_, P> {
-    provider.lock().expect("no panic while a provider is held")
+fn lock_state<P>(provider: &Mutex<P>) -> MutexGuard<'_, P> {
+    provider.lock().expect("no thread panicked while it held the state's lock")
 }

@@ -176,11 +176,11 @@ impl fmt::Debug for StandInServer {
 
 impl ServerShared {
     fn state(&self) -> MutexGuard<'_, ServerState> {
-        self.state.lock().expect("no panic while the stand-in's state is held")
+        self.state.lock().expect("no thread panicked while it held the server's lock")
     }
 
     /// Records a request. Returns its failure, if any, and the delay of its response.
-    fn note(&self, request: &ReceivedRequest) -> (Option<Failure>, Duration) {
+    fn record(&self, request: &ReceivedRequest) -> (Option<Failure>, Duration) {
         let mut state = self.state();
         if state.requests.len() == REMEMBERED {
             state.requests.pop_front();
@@ -214,7 +214,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<ServerShared>) -> io::Result<(
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::new();
     while let Some(request) = message::read(&mut stream, &mut buffer).await? {
-        let (fail, latency) = shared.note(&request);
+        let (fail, latency) = shared.record(&request);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }

@@ -190,7 +190,7 @@ impl Xero {
 
     /// Returns the ids of the tenants that an app is connected to.
     #[must_use]
-    pub fn connected(&self, client_id: &str) -> Vec<String> {
+    pub fn connected_tenants(&self, client_id: &str) -> Vec<String> {
         self.lock().tenants.of_app(client_id).map(|connection| connection.tenant.clone()).collect()
     }
 }
@@ -242,7 +242,7 @@ impl XeroState {
 
     fn revoke(&mut self, client_id: &str) {
         self.tokens.revoke(client_id);
-        self.tenants.forget(client_id);
+        self.tenants.disconnect_app(client_id);
         self.codes.retain(|code| code.authorization.client_id != client_id);
         self.apps.iter_mut().filter(|app| app.client_id == client_id).for_each(|app| app.scopes.clear());
     }

@@ -40,7 +40,7 @@ async fn a_plugin_that_keeps_faulting_is_paused_and_retried_later() {
     app.clock.advance(SignedDuration::from_secs(30));
     assert_eq!(entry(&app, "hostile").await["paused_until"], json!(null));
     let trial = health().await;
-    assert!(trial["code"] == "plugin_fault" && !is_paused(&trial), "it was tried, and faulted again: {trial}");
+    assert!(trial["code"] == "plugin_fault" && !is_paused(&trial), "it was retried and faulted again: {trial}");
     app.clock.advance(SignedDuration::from_secs(30));
     assert!(is_paused(&health().await), "the second wait is twice the first");
     app.clock.advance(SignedDuration::from_secs(30));

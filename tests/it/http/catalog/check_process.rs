@@ -12,7 +12,7 @@ use jackfield_test_support::{
     guests,
 };
 
-use super::{added, approve, connect, made, send_in, serves};
+use super::{approve, component, connect, serving_version, upload, upload_new};
 
 #[test]
 fn the_check_process_confines_itself_before_it_reads_input() {
@@ -39,8 +39,8 @@ fn the_check_process_confines_itself_before_it_reads_input() {
         assert!(Instant::now() < deadline, "{found:?}");
         std::thread::yield_now();
     }
-    child.kill().expect("it is ended");
-    child.wait().expect("it ended");
+    child.kill().expect("the process is killed");
+    child.wait().expect("the process ended");
 }
 
 /// Returns the path of the program that was built for the tests.
@@ -56,14 +56,14 @@ async fn service() -> TestApp {
 #[tokio::test]
 async fn the_checked_component_is_the_uploaded_one() {
     let mut app = service().await;
-    let provider = added(&app, made("1.0.0")).await;
-    assert_eq!(provider["digest"], digest(&made("1.0.0")));
-    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    let provider = upload_new(&app, component("1.0.0")).await;
+    assert_eq!(provider["digest"], digest(&component("1.0.0")));
+    let _ = approve(&app, "made", &digest(&component("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
-    assert_eq!(serves(&app).await, "1.0.0");
+    assert_eq!(serving_version(&app).await, "1.0.0");
     app.stop().await;
     let app = app.start_again().await;
-    assert_eq!(serves(&app).await, "1.0.0", "and from the cache");
+    assert_eq!(serving_version(&app).await, "1.0.0", "also when loaded from the cache");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn every_failure_of_the_check_process_is_reported_as_a_reason() {
         ("loops", guests::describe_loops(), "`describe` did not return"),
         ("endless start", guests::start_loops(), "`describe` did not return"),
     ] {
-        let refused = send_in(&app, bytes).await.problem(422, "invalid_request");
+        let refused = upload(&app, bytes).await.problem(422, "invalid_request");
         let message = refused["errors"][0]["message"].as_str().expect("a message");
         assert!(message.contains(why), "{name}: {message}");
     }
@@ -85,8 +85,8 @@ async fn every_failure_of_the_check_process_is_reported_as_a_reason() {
 #[tokio::test]
 async fn a_component_that_is_expensive_to_compile_fails_alone() {
     let app = service().await;
-    added(&app, made("1.0.0")).await;
-    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    upload_new(&app, component("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&component("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
     for (name, bomb) in [
         ("functions", guests::many_functions(20_000)),
@@ -97,11 +97,11 @@ async fn a_component_that_is_expensive_to_compile_fails_alone() {
         ("components", guests::nested_components(20_000)),
     ] {
         let begun = Instant::now();
-        let (answer, slowest) = tokio::join!(send_in(&app, bomb), async {
+        let (answer, slowest) = tokio::join!(upload(&app, bomb), async {
             let mut slowest = Duration::ZERO;
             for _ in 0..20 {
                 let asked = Instant::now();
-                assert_eq!(serves(&app).await, "1.0.0");
+                assert_eq!(serving_version(&app).await, "1.0.0");
                 slowest = slowest.max(asked.elapsed());
             }
             slowest
@@ -111,5 +111,5 @@ async fn a_component_that_is_expensive_to_compile_fails_alone() {
         assert!(slowest < Duration::from_secs(2), "{name} held up a call for {slowest:?}");
         println!("{name}: {} after {:?}, slowest call {slowest:?}", answer.status, begun.elapsed());
     }
-    assert_eq!(serves(&app).await, "1.0.0");
+    assert_eq!(serving_version(&app).await, "1.0.0");
 }

@@ -3,17 +3,19 @@
 use jackfield_test_support::app::{TestApp, digest};
 use serde_json::json;
 
-use super::{added, approve, connect, empty, entry, made, serves, wants_more};
+use super::{
+    approve, component, component_with_another_host, connect, entry, serving_version, start_empty, upload_new,
+};
 
 /// A service with two versions, of which the second serves; its database is edited, and it starts again.
-async fn edited(sql: &'static str) -> TestApp {
-    let mut app = empty().await;
+async fn start_edited(sql: &'static str) -> TestApp {
+    let mut app = start_empty().await;
     for version in ["1.0.0", "2.0.0"] {
-        added(&app, made(version)).await;
-        let _ = approve(&app, "made", &digest(&made(version))).await.ok();
+        upload_new(&app, component(version)).await;
+        let _ = approve(&app, "made", &digest(&component(version))).await.ok();
     }
     assert_eq!(connect(&app).await.status, 200);
-    added(&app, wants_more("3.0.0")).await;
+    upload_new(&app, component_with_another_host("3.0.0")).await;
     app.tamper(sql).await;
     app.stop().await;
     app.start_again().await
@@ -34,7 +36,7 @@ async fn an_edited_approval_is_ignored_and_reported() {
          'approved', approved_by, approved_at, mac from plugin_approvals where state = 'approved'",
         "update components set manifest = replace(manifest, 'Made', 'Maid') where version = '2.0.0'",
     ] {
-        let app = edited(sql).await;
+        let app = start_edited(sql).await;
         let broken = entry(&app, "made").await;
         assert_eq!(broken["state"], "broken", "{sql}: {broken}");
         let why = broken["reason"].as_str().expect("a reason");
@@ -45,7 +47,7 @@ async fn an_edited_approval_is_ignored_and_reported() {
         assert_eq!(waiting["version"], "3.0.0", "{sql}: {broken}");
         let _ = approve(&app, "made", waiting["digest"].as_str().expect("a digest")).await.ok();
         assert_eq!(entry(&app, "made").await["state"], "approved", "{sql}");
-        assert_eq!(serves(&app).await, "3.0.0");
+        assert_eq!(serving_version(&app).await, "3.0.0");
     }
 }
 
@@ -55,19 +57,19 @@ async fn edited_bytes_of_an_approved_component_do_not_run() {
         "update components set bytes = (select bytes from components where version = '3.0.0') where version = '2.0.0'",
         "update components set bytes = null where version = '2.0.0'",
     ] {
-        let app = edited(sql).await;
+        let app = start_edited(sql).await;
         let broken = entry(&app, "made").await;
         assert_eq!(broken["state"], "broken", "{sql}: {broken}");
         assert!(broken["reason"].as_str().is_some_and(|why| why.contains("bytes")), "{sql}: {broken}");
         // The previous version is intact, so a rollback to it works.
         let _ = super::decide(&app, "made", "rollback").await.ok();
-        assert_eq!(serves(&app).await, "1.0.0");
+        assert_eq!(serving_version(&app).await, "1.0.0");
     }
 }
 
 #[tokio::test]
 async fn a_row_moved_to_another_provider_is_reported_there() {
-    let app = edited("update plugin_approvals set provider = 'mode'").await;
+    let app = start_edited("update plugin_approvals set provider = 'mode'").await;
     let moved = entry(&app, "mode").await;
     assert_eq!(moved["state"], "broken", "{moved}");
     assert_eq!(entry(&app, "made").await["state"], json!("pending"));

@@ -10,7 +10,7 @@ use jackfield_test_support::{
 };
 use serde_json::json;
 
-use super::{MADE, added, approve, connect, empty, made, made_as, serves};
+use super::{MADE, approve, component, component_with, connect, serving_version, start_empty, upload_new};
 
 const ACME: &str = "/api/admin/connections/acme-hr";
 
@@ -33,15 +33,15 @@ async fn a_call_ends_on_the_version_it_began_with() {
         .start()
         .await;
     let first = guests::read_component("guests/example");
-    added(&app, first.clone()).await;
+    upload_new(&app, first.clone()).await;
     let _ = approve(&app, "acme-hr", &digest(&first)).await.ok();
     assert_eq!(app.put(ACME, json!({ "api_key": key })).await.ok()["ok"], true);
-    let second = made_as("9.0.0", |manifest| {
+    let second = component_with("9.0.0", |manifest| {
         manifest["id"] = json!("acme-hr");
         manifest["fields"][0]["name"] = json!("api_key");
         manifest["endpoints"][0]["credential"]["source"]["field"] = json!("api_key");
     });
-    added(&app, second.clone()).await;
+    upload_new(&app, second.clone()).await;
 
     // Long enough for the new version to serve before the old one receives its response.
     upstream.set_latency(Duration::from_millis(1_500));
@@ -62,16 +62,16 @@ async fn a_call_ends_on_the_version_it_began_with() {
 
 #[tokio::test]
 async fn a_version_with_a_new_secret_keeps_the_connection_and_names_the_missing_field() {
-    let app = empty().await;
-    added(&app, made("1.0.0")).await;
-    let _ = approve(&app, "made", &digest(&made("1.0.0"))).await.ok();
+    let app = start_empty().await;
+    upload_new(&app, component("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&component("1.0.0"))).await.ok();
     assert_eq!(connect(&app).await.status, 200);
-    let second = made_as("2.0.0", |manifest| {
+    let second = component_with("2.0.0", |manifest| {
         let mut field = manifest["fields"][0].clone();
         field["name"] = json!("second_token");
         manifest["fields"].as_array_mut().expect("fields").push(field);
     });
-    let waiting = added(&app, second.clone()).await["waiting"][0].clone();
+    let waiting = upload_new(&app, second.clone()).await["waiting"][0].clone();
     let words = waiting["changes"]["words"][0].as_str().expect("a sentence").to_owned();
     assert!(words.starts_with("adds the field second_token: "), "{words}");
     let _ = approve(&app, "made", &digest(&second)).await.ok();
@@ -79,6 +79,6 @@ async fn a_version_with_a_new_secret_keeps_the_connection_and_names_the_missing_
     assert_eq!(connection["status"], "unreadable");
     assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("one more")), "{connection}");
     let more = app.put(MADE, json!({ "second_token": marked::secret("made-") })).await;
-    assert_eq!(more.ok()["ok"], true, "the first one is kept");
-    assert_eq!(serves(&app).await, "2.0.0");
+    assert_eq!(more.ok()["ok"], true, "the first value is kept");
+    assert_eq!(serving_version(&app).await, "2.0.0");
 }

@@ -127,7 +127,7 @@ async fn describe_cannot_send_requests() {
     let arena = Arena::open().await;
     let list = arena.app.get("/api/admin/providers").await.ok();
     let providers = list["providers"].as_array().expect("providers");
-    let hostile = providers.iter().find(|provider| provider["id"] == "hostile").expect("it is listed");
+    let hostile = providers.iter().find(|provider| provider["id"] == "hostile").expect("the provider is listed");
     let help = hostile["fields"][0]["help"].as_str().expect("a help text");
     assert!(help.contains("request denied: closed") && help.contains("by wasi:http denied"), "{help}");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     AUDIENCE, ISSUER, Issuer, SigningKey, ask, claims,
     issuer::{HOST, assemble, base64url, mac_token},
-    started,
+    start_service,
 };
 
 /// Failed attempts below the limit per address, with some to spare.
@@ -38,17 +38,17 @@ impl TestKeys {
 }
 
 /// Sends a request with each token and expects the same response for all of them.
-async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(String, String)>) {
-    let mut app = started(issuer).await;
+async fn expect_all_rejected(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(String, String)>) {
+    let mut app = start_service(issuer).await;
     let count = make(&app).len();
     for index in 0..count {
         if index > 0 && index.is_multiple_of(TRIES) {
-            app = started(issuer).await;
+            app = start_service(issuer).await;
         }
         let (what, token) = make(&app).swap_remove(index);
         let answer = ask(&app, &token).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "unauthenticated"), "{what}: {}", answer.text);
-        assert_eq!(answer.json()["detail"], "a valid bearer token is required", "{what}: no hint for a guesser");
+        assert_eq!(answer.json()["detail"], "a valid bearer token is required", "{what}: the response gives no hint");
     }
 }
 
@@ -56,7 +56,7 @@ async fn all_are_turned_away(issuer: &Issuer, make: impl Fn(&TestApp) -> Vec<(St
 async fn a_token_with_a_wrong_claim_is_rejected() {
     let keys = TestKeys::new();
     let issuer = keys.issuer().await;
-    all_are_turned_away(&issuer, |app| {
+    expect_all_rejected(&issuer, |app| {
         let now = app.clock.now().as_second();
         let changes = [
             json!({ "iss": null }),
@@ -103,7 +103,7 @@ async fn a_token_with_a_wrong_claim_is_rejected() {
 async fn a_token_with_a_wrong_header_is_rejected() {
     let keys = TestKeys::new();
     let issuer = keys.issuer().await;
-    all_are_turned_away(&issuer, |app| {
+    expect_all_rejected(&issuer, |app| {
         let claims = claims(app, &json!({}));
         let url = format!("https://{HOST}/acme/others");
         let headers = [
@@ -141,14 +141,14 @@ async fn a_token_with_a_wrong_header_is_rejected() {
         signed_by_a_published_key.chain(signed_by_a_stranger).collect()
     })
     .await;
-    assert_eq!(issuer.upstream.requests_to("/acme/others").len(), 0, "no address of a token is ever asked");
+    assert_eq!(issuer.upstream.requests_to("/acme/others").len(), 0, "no request goes to a URL from a token");
 }
 
 #[tokio::test]
 async fn a_token_without_a_valid_signature_is_rejected() {
     let keys = TestKeys::new();
     let issuer = keys.issuer().await;
-    all_are_turned_away(&issuer, |app| {
+    expect_all_rejected(&issuer, |app| {
         let claims = claims(app, &json!({}));
         let header = json!({ "alg": "EdDSA", "kid": "ed25519" });
         let good = keys.ed25519.token("EdDSA", &claims);
@@ -220,7 +220,7 @@ async fn a_key_that_is_not_for_signatures_verifies_none() {
         ed25519.jwk(),
     ];
     issuer.publish(published);
-    all_are_turned_away(&issuer, |app| {
+    expect_all_rejected(&issuer, |app| {
         let claims = claims(app, &json!({}));
         vec![
             ("for encryption".to_owned(), rsa.token("RS256", &claims)),
@@ -228,6 +228,6 @@ async fn a_key_that_is_not_for_signatures_verifies_none() {
         ]
     })
     .await;
-    let app = started(&issuer).await;
+    let app = start_service(&issuer).await;
     assert_eq!(ask(&app, &ed25519.token("EdDSA", &claims(&app, &json!({})))).await.status, 200);
 }

@@ -37,7 +37,7 @@ fn provider(issuer: Option<&str>) -> Vec<u8> {
 }
 
 /// Starts a service with that provider and a token endpoint that accepts any code.
-async fn started(issuer: Option<&str>) -> (TestApp, StandInServer) {
+async fn start(issuer: Option<&str>) -> (TestApp, StandInServer) {
     let token = marked::secret("at");
     let upstream = StandInServer::start(move |_| {
         StandInResponse::json(&json!({ "access_token": token, "token_type": "Bearer", "expires_in": 1_800 }))
@@ -53,7 +53,7 @@ async fn started(issuer: Option<&str>) -> (TestApp, StandInServer) {
 }
 
 /// Starts a flow and returns with a code, its state, and these parameters.
-async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::TestResponse {
+async fn return_with(app: &TestApp, with: Value) -> jackfield_test_support::app::TestResponse {
     let begun = app.get(&format!("{MADE}/auth-url")).await.ok();
     let url = text(&begun, "url");
     let (_, state) = url.split_once("state=").expect("a state");
@@ -66,24 +66,24 @@ async fn come_back(app: &TestApp, with: Value) -> jackfield_test_support::app::T
 
 #[tokio::test]
 async fn a_code_of_another_issuer_is_not_redeemed() {
-    let (app, upstream) = started(Some(ISSUER)).await;
+    let (app, upstream) = start(Some(ISSUER)).await;
     for (with, field) in [
         (json!({ "iss": "https://login.evil.example" }), "iss"),
         (json!({ "iss": "https://login.example.com/" }), "iss"),
         (json!({}), "iss"),
     ] {
-        let refused = come_back(&app, with.clone()).await.problem(422, "invalid_request");
+        let refused = return_with(&app, with.clone()).await.problem(422, "invalid_request");
         assert_eq!(refused["errors"][0]["field"], field, "{with}");
     }
     assert_eq!(upstream.requests().len(), 0, "no code was sent");
-    let _ = come_back(&app, json!({ "iss": ISSUER })).await.ok();
+    let _ = return_with(&app, json!({ "iss": ISSUER })).await.ok();
     assert_eq!(upstream.requests_to("/token").len(), 1);
 }
 
 #[tokio::test]
 async fn a_provider_without_a_declared_issuer_may_send_one() {
-    let (app, upstream) = started(None).await;
-    let _ = come_back(&app, json!({})).await.ok();
-    let _ = come_back(&app, json!({ "iss": ISSUER })).await.ok();
+    let (app, upstream) = start(None).await;
+    let _ = return_with(&app, json!({})).await.ok();
+    let _ = return_with(&app, json!({ "iss": ISSUER })).await.ok();
     assert_eq!(upstream.requests_to("/token").len(), 2);
 }

@@ -81,7 +81,7 @@ impl OidcStandIn {
                 "jwks_uri": JWKS,
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
-                // The discovery document lists other algorithms, which must not matter.
+                // The service must ignore the algorithms that the provider offers.
                 "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
                 "scopes_supported": ["openid", "email", "profile"],
             }),
@@ -125,7 +125,7 @@ impl OidcStandIn {
 }
 
 fn lock(state: &Mutex<OidcStandInState>) -> MutexGuard<'_, OidcStandInState> {
-    state.lock().expect("no panic of the stand-in")
+    state.lock().expect("the stand-in did not panic")
 }
 
 fn answer(state: &mut OidcStandInState, request: &ReceivedRequest) -> StandInResponse {

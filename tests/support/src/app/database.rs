@@ -14,20 +14,23 @@ pub enum Database {
 
 impl Database {
     /// Creates a database of the kind in `JACKFIELD_TEST_DATABASE`, by default SQLite.
-    pub async fn make(data: &Path) -> Self {
+    pub async fn create(data: &Path) -> Self {
         sqlx::any::install_default_drivers();
         if env::var("JACKFIELD_TEST_DATABASE").as_deref() != Ok("postgres") {
             return Self::Sqlite(format!("sqlite://{}", data.join("jackfield.db").display()));
         }
-        Self::in_cluster(&env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` names the cluster")).await
+        Self::create_in_cluster(
+            &env::var("JACKFIELD_TEST_POSTGRES_URL").expect("`cargo xtask test` sets the cluster's URL"),
+        )
+        .await
     }
 
     /// Creates a database in a PostgreSQL cluster.
-    pub async fn in_cluster(cluster: &str) -> Self {
+    pub async fn create_in_cluster(cluster: &str) -> Self {
         sqlx::any::install_default_drivers();
         let name = format!("test_{}", Uuid::new_v4().simple());
         execute(cluster, format!("create database {name}")).await;
-        let mut url = url::Url::parse(cluster).expect("the cluster's address is a URL");
+        let mut url = url::Url::parse(cluster).expect("the cluster's URL is valid");
         url.set_path(&name);
         Self::Postgres(url.into())
     }
@@ -57,15 +60,15 @@ impl Database {
 }
 
 async fn execute(url: &str, sql: String) {
-    let options: AnyConnectOptions = url.parse().expect("an address of a database");
+    let options: AnyConnectOptions = url.parse().expect("a database URL");
     let mut connection = options.connect().await.expect("the database answers");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database does it");
-    connection.close().await.expect("the connection ends");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the statement runs");
+    connection.close().await.expect("the database connection closes");
 }
 
 /// Reads every row of every table in our schema as PostgreSQL's text for a row.
 async fn dump(url: &str) -> String {
-    let options: AnyConnectOptions = url.parse().expect("an address of a database");
+    let options: AnyConnectOptions = url.parse().expect("a database URL");
     let mut connection = options.connect().await.expect("the database answers");
     let tables = sqlx::query("select cast(tablename as text) from pg_tables where schemaname = 'public'")
         .fetch_all(&mut connection)
@@ -83,6 +86,6 @@ async fn dump(url: &str) -> String {
             text.push('\n');
         }
     }
-    connection.close().await.expect("the connection ends");
+    connection.close().await.expect("the database connection closes");
     text
 }

@@ -21,18 +21,18 @@ impl TestResponse {
         let text = if kind == "text/event-stream" {
             String::new()
         } else {
-            response.text().await.expect("the answer is whole")
+            response.text().await.expect("the response is complete")
         };
         Self { status, headers, text }
     }
 
     /// Keeps the response for the secret scan, without its cookie, because a session's secret is meant to reach its
     /// browser.
-    pub(super) fn keep(&self, file: &Path) {
+    pub(super) fn append_to(&self, file: &Path) {
         let mut headers = self.headers.clone();
         headers.remove(SET_COOKIE);
-        let mut file = OpenOptions::new().append(true).create(true).open(file).expect("the answers are kept");
-        writeln!(file, "{} {:?}\n{}", self.status, headers, self.text).expect("the answers are kept");
+        let mut file = OpenOptions::new().append(true).create(true).open(file).expect("the responses are kept");
+        writeln!(file, "{} {:?}\n{}", self.status, headers, self.text).expect("the responses are kept");
     }
 
     /// Parses the body as JSON.

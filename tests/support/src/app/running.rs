@@ -25,7 +25,7 @@ pub(super) struct RunningService {
 
 /// Returns where all tests of a full run share compiled components, so that each is compiled once. The secret scan
 /// searches this cache too.
-pub(super) fn compiled_by_all() -> Option<Cache> {
+pub(super) fn shared_cache() -> Option<Cache> {
     marked::sinks_folder().map(|sinks| Cache::new(sinks.join("compiled"), Secret::new([0; 32])))
 }
 
@@ -43,7 +43,7 @@ impl RunningService {
                 // A dropped sender stops it as well.
                 let _dropped = stopped.await;
             };
-            app.serve(listener, stopped).await.expect("the service ends well");
+            app.serve(listener, stopped).await.expect("the service ends without an error");
         });
         Self { store, connections, base, openapi, stop, served }
     }

@@ -24,7 +24,7 @@ impl TestSession {
         let set = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.text));
         let cookie = set.split(';').next().expect("a cookie").to_owned();
         let _noted = marked::record(cookie.split_once('=').expect("a value").1.to_owned());
-        Self { cookie, csrf: answer.json()["csrf"].as_str().expect("a word against forgery").to_owned() }
+        Self { cookie, csrf: answer.json()["csrf"].as_str().expect("a CSRF token").to_owned() }
     }
 
     /// Adds what a page of the service sends: the cookie and the CSRF token.

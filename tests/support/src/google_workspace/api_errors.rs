@@ -13,12 +13,12 @@ pub(super) enum Quota {
 }
 
 /// Returns an error with only a reason, as most of the older APIs do.
-pub(super) fn refused(status: u16, reason: &str, message: &str) -> StandInResponse {
+pub(super) fn error_response(status: u16, reason: &str, message: &str) -> StandInResponse {
     answer(status, message, "global", reason)
 }
 
 pub(super) fn unauthenticated() -> StandInResponse {
-    refused(401, "authError", "Invalid Credentials")
+    error_response(401, "authError", "Invalid Credentials")
 }
 
 pub(super) fn insufficient_scope() -> StandInResponse {

@@ -36,7 +36,7 @@ impl GoogleState {
                 "description": "Who is away", "timeZone": "Europe/Amsterdam", "dataOwner": "ops@acme.example",
                 "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
             })),
-            None => api_errors::refused(404, "notFound", "Not Found"),
+            None => api_errors::error_response(404, "notFound", "Not Found"),
         }
     }
 }

@@ -44,7 +44,7 @@ impl UserDirectory {
         self.deleted.push(email.to_owned());
     }
 
-    pub(super) fn knows(&self, email: &str) -> AccountStatus {
+    pub(super) fn account_status(&self, email: &str) -> AccountStatus {
         if self.rows.iter().any(|row| is_of(row, email)) {
             AccountStatus::Yes
         } else if self.deleted.iter().any(|deleted| deleted == email) {
@@ -58,16 +58,16 @@ impl UserDirectory {
     pub(super) fn list(&self, request: &ReceivedRequest, who: &str) -> StandInResponse {
         let query = request.query_pairs();
         if !self.administrators.iter().any(|administrator| administrator == who) {
-            return api_errors::refused(403, "forbidden", "Not Authorized to access this resource/api");
+            return api_errors::error_response(403, "forbidden", "Not Authorized to access this resource/api");
         }
         // A domain instead of a customer gets the same error as any other mistake.
         if value(&query, "customer") != Some("my_customer") {
-            return api_errors::refused(400, "badRequest", "Bad Request");
+            return api_errors::error_response(400, "badRequest", "Bad Request");
         }
         let size = value(&query, "maxResults").map_or(Some(PAGE), |size| size.parse().ok());
         let start = value(&query, "pageToken").map_or(Some(0), page_start);
         let (Some(size), Some(start)) = (size.filter(|size| (1..=MOST).contains(size)), start) else {
-            return api_errors::refused(400, "invalid", "Invalid Input");
+            return api_errors::error_response(400, "invalid", "Invalid Input");
         };
         let mut rows: Vec<&Value> = self.rows.iter().collect();
         if value(&query, "orderBy") == Some("email") {

@@ -40,7 +40,7 @@ impl ServiceAccountKey {
 
     /// Returns the file that an administrator downloads once.
     pub(super) fn file(&self) -> String {
-        let pem = self.key.to_pkcs8_pem(LineEnding::LF).expect("a key that was made has an encoding");
+        let pem = self.key.to_pkcs8_pem(LineEnding::LF).expect("the key can be encoded");
         let file = json!({
             "type": "service_account",
             "project_id": "acme-instruments",
@@ -63,5 +63,5 @@ impl ServiceAccountKey {
 }
 
 fn private_key() -> PrivateKey {
-    PrivateKey::new(&mut SysRng, BITS).expect("the machine has random numbers")
+    PrivateKey::new(&mut SysRng, BITS).expect("the system provides random numbers")
 }

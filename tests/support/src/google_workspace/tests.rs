@@ -35,7 +35,7 @@ fn claims(person: Option<&str>, scope: &str) -> Value {
 }
 
 /// Signs claims with the key of a key file.
-fn signed(key_file: &str, claims: &Value) -> String {
+fn sign_assertion(key_file: &str, claims: &Value) -> String {
     let file: Value = serde_json::from_str(key_file).expect("JSON");
     let key = PrivateKey::from_pkcs8_pem(file["private_key"].as_str().expect("a key")).expect("PKCS #8");
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": file["private_key_id"]});
@@ -48,7 +48,7 @@ fn signed(key_file: &str, claims: &Value) -> String {
 async fn token(google: &GoogleWorkspace, claims: &Value) -> RawResponse {
     let form = format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
-        signed(&google.key_file(), claims)
+        sign_assertion(&google.key_file(), claims)
     );
     let fields = [("content-type", "application/x-www-form-urlencoded")];
     send(google, "POST oauth2.googleapis.com/token", &fields, &form).await
@@ -61,7 +61,7 @@ async fn refusal(google: &GoogleWorkspace, claims: &Value) -> (u16, String, Stri
     (answer.status, text("error"), text("error_description").chars().take(24).collect())
 }
 
-fn told(status: u16, error: &str, description: &str) -> (u16, String, String) {
+fn expected_error(status: u16, error: &str, description: &str) -> (u16, String, String) {
     (status, error.to_owned(), description.to_owned())
 }
 
@@ -104,23 +104,26 @@ async fn every_refusal_is_told_in_googles_words() {
         claims
     };
     for (claims, expected) in [
-        (with("iss", json!("other@acme.example")), told(400, "invalid_grant", "Invalid grant: account n")),
-        (with("aud", json!("https://evil.example/")), told(400, "invalid_grant", "Invalid JWT: Failed audi")),
-        (with("scope", json!("")), told(400, "invalid_scope", "Invalid OAuth scope or I")),
-        (with("scope", json!("https://mail.google.com/")), told(400, "invalid_scope", "Invalid OAuth scope or I")),
-        (with("sub", json!("nobody@acme.example")), told(400, "invalid_grant", "Invalid email or User ID")),
-        (with("iat", json!(NOW + 301)), told(400, "invalid_grant", "Invalid JWT: Token must ")),
-        (with("exp", json!(NOW)), told(400, "invalid_grant", "Invalid JWT: Token must ")),
-        (with("exp", json!(NOW + 3_571)), told(400, "invalid_grant", "Invalid JWT: Token must ")),
-        (with("exp", json!((NOW + 3_570) * 1_000)), told(400, "invalid_grant", "Invalid JWT: Token must ")),
-        (with("iat", json!("soon")), told(400, "invalid_grant", "Invalid JWT: Token must ")),
+        (with("iss", json!("other@acme.example")), expected_error(400, "invalid_grant", "Invalid grant: account n")),
+        (with("aud", json!("https://evil.example/")), expected_error(400, "invalid_grant", "Invalid JWT: Failed audi")),
+        (with("scope", json!("")), expected_error(400, "invalid_scope", "Invalid OAuth scope or I")),
+        (
+            with("scope", json!("https://mail.google.com/")),
+            expected_error(400, "invalid_scope", "Invalid OAuth scope or I"),
+        ),
+        (with("sub", json!("nobody@acme.example")), expected_error(400, "invalid_grant", "Invalid email or User ID")),
+        (with("iat", json!(NOW + 301)), expected_error(400, "invalid_grant", "Invalid JWT: Token must ")),
+        (with("exp", json!(NOW)), expected_error(400, "invalid_grant", "Invalid JWT: Token must ")),
+        (with("exp", json!(NOW + 3_571)), expected_error(400, "invalid_grant", "Invalid JWT: Token must ")),
+        (with("exp", json!((NOW + 3_570) * 1_000)), expected_error(400, "invalid_grant", "Invalid JWT: Token must ")),
+        (with("iat", json!("soon")), expected_error(400, "invalid_grant", "Invalid JWT: Token must ")),
     ] {
         assert_eq!(refusal(&google, &claims).await, expected, "{claims}");
     }
     google.delete_person(ADMIN);
-    assert_eq!(refusal(&google, &good).await, told(400, "invalid_grant", "The account has been del"));
+    assert_eq!(refusal(&google, &good).await, expected_error(400, "invalid_grant", "The account has been del"));
     google.delegate(&SCOPES[1..]);
-    assert_eq!(refusal(&google, &good).await, told(401, "unauthorized_client", "Client is unauthorized t"));
+    assert_eq!(refusal(&google, &good).await, expected_error(401, "unauthorized_client", "Client is unauthorized t"));
     // The service account needs no delegation for itself, even if `sub` names it.
     assert_eq!(token(&google, &with("sub", json!(CLIENT_EMAIL))).await.status, 200);
     let form = [("content-type", "application/x-www-form-urlencoded")];
@@ -134,14 +137,14 @@ async fn a_deleted_key_or_account_is_rejected_and_a_new_key_accepted() {
     let good = claims(None, SCOPES[0]);
     let old = google.key_file();
     google.delete_keys();
-    assert_eq!(refusal(&google, &good).await, told(400, "invalid_grant", "Invalid JWT Signature."));
+    assert_eq!(refusal(&google, &good).await, expected_error(400, "invalid_grant", "Invalid JWT Signature."));
     google.new_key();
     assert_ne!(google.key_file(), old);
     assert_eq!(token(&google, &good).await.status, 200);
     google.disable_account();
-    assert_eq!(refusal(&google, &good).await, told(401, "disabled_client", "The OAuth client was dis"));
+    assert_eq!(refusal(&google, &good).await, expected_error(401, "disabled_client", "The OAuth client was dis"));
     google.delete_account();
-    assert_eq!(refusal(&google, &good).await, told(400, "invalid_grant", "Invalid grant: account n"));
+    assert_eq!(refusal(&google, &good).await, expected_error(400, "invalid_grant", "Invalid grant: account n"));
 }
 
 #[tokio::test]
@@ -150,7 +153,7 @@ async fn an_assertion_dated_by_a_wrong_clock_is_rejected() {
     for turned in [-301 - 30, 3_570] {
         google.follow_clock(move || NOW + turned);
         let refused = refusal(&google, &claims(None, SCOPES[0])).await;
-        assert_eq!(refused, told(400, "invalid_grant", "Invalid JWT: Token must "), "{turned}");
+        assert_eq!(refused, expected_error(400, "invalid_grant", "Invalid JWT: Token must "), "{turned}");
     }
     google.follow_clock(|| NOW).shift_clock(-330);
     assert_eq!(token(&google, &claims(None, SCOPES[0])).await.status, 200);

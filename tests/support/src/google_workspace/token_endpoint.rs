@@ -105,7 +105,7 @@ impl GoogleState {
                          for any of the scopes requested.";
             return Err(TokenError(401, "unauthorized_client", words.to_owned()));
         }
-        match self.directory.knows(subject) {
+        match self.directory.account_status(subject) {
             AccountStatus::Yes => Ok(subject.to_owned()),
             AccountStatus::Deleted => Err(TokenError::grant("The account has been deleted")),
             AccountStatus::No => Err(TokenError::grant("Invalid email or User ID")),

@@ -7,7 +7,7 @@ use wasm_encoder::{
     MemoryType, Module, ModuleSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
-use super::synthetic::{joined, well_behaved};
+use super::synthetic::{append_sections, well_behaved};
 
 /// Maximum size of a function body in bytes below the validators' limit (the JavaScript API's is 7,654,321).
 const BODY: usize = 7_000_000;
@@ -94,7 +94,7 @@ pub fn exponential_types() -> Vec<u8> {
         write!(text, "(type $t{level} (tuple $t{0} $t{0}))", level - 1).expect("writing to a string");
     }
     text.push_str("))");
-    joined(well_behaved(), &wat::parse_str(&text).expect("the text parses"))
+    append_sections(well_behaved(), &wat::parse_str(&text).expect("the text parses"))
 }
 
 /// Components nested this deep; validators accept any depth.
@@ -106,13 +106,13 @@ pub fn nested_components(depth: u32) -> Vec<u8> {
         outer.section(&wasm_encoder::NestedComponentSection(&inner));
         inner = outer;
     }
-    joined(well_behaved(), &inner.finish())
+    append_sections(well_behaved(), &inner.finish())
 }
 
 /// This many instances of an empty core module; validators accept a thousand.
 #[must_use]
 pub fn many_core_instances(count: u32) -> Vec<u8> {
-    instantiated(&Module::new(), count)
+    with_instances(&Module::new(), count)
 }
 
 /// This many memories of one page each.
@@ -122,7 +122,7 @@ pub fn many_memories(count: u32) -> Vec<u8> {
     memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
     let mut module = Module::new();
     module.section(&memories);
-    instantiated(&module, count)
+    with_instances(&module, count)
 }
 
 /// This many tables with this many elements each.
@@ -138,7 +138,7 @@ pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
     });
     let mut module = Module::new();
     module.section(&tables);
-    instantiated(&module, count)
+    with_instances(&module, count)
 }
 
 /// A well-behaved provider, padded to exactly this many bytes, to test the edge of a limit.
@@ -148,14 +148,14 @@ pub fn many_tables(count: u32, elements: u32) -> Vec<u8> {
 #[must_use]
 pub fn padded_to(bytes: usize) -> Vec<u8> {
     let good = well_behaved();
-    let mut padding = bytes.checked_sub(good.len() + 20).expect("more bytes than the provider has");
+    let mut padding = bytes.checked_sub(good.len() + 20).expect("the size is larger than the provider");
     loop {
         let custom = wasm_encoder::CustomSection { name: "padding".into(), data: vec![0; padding].into() };
         let mut component = Component::new();
         component.section(&custom);
-        let padded = joined(good.clone(), &component.finish());
+        let padded = append_sections(good.clone(), &component.finish());
         if padded.len() >= bytes {
-            assert_eq!(padded.len(), bytes, "a section's length is coded in a varying number of bytes");
+            assert_eq!(padded.len(), bytes, "the encoding of a section's length has a variable size");
             return padded;
         }
         padding += bytes - padded.len();
@@ -177,10 +177,10 @@ fn with_functions(body: &Function, count: u32) -> Vec<u8> {
 fn with_section(section: &impl ComponentSection) -> Vec<u8> {
     let mut component = Component::new();
     component.section(section);
-    joined(well_behaved(), &component.finish())
+    append_sections(well_behaved(), &component.finish())
 }
 
-fn instantiated(module: &Module, count: u32) -> Vec<u8> {
+fn with_instances(module: &Module, count: u32) -> Vec<u8> {
     let good = well_behaved();
     let mut instances = InstanceSection::new();
     for _ in 0..count {
@@ -188,7 +188,7 @@ fn instantiated(module: &Module, count: u32) -> Vec<u8> {
     }
     let mut component = Component::new();
     component.section(&ModuleSection(module)).section(&instances);
-    joined(good, &component.finish())
+    append_sections(good, &component.finish())
 }
 
 /// Counts the core modules directly in a component, which is the index that the next module gets.

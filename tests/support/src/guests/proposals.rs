@@ -1,6 +1,6 @@
 //! Components that need a WebAssembly proposal which the engine does not accept, one for each (T13).
 
-use super::synthetic::{joined, well_behaved};
+use super::synthetic::{append_sections, well_behaved};
 
 /// The proposals by name, each with a core module or component that uses it.
 pub const PROPOSALS: [(&str, &str); 16] = [
@@ -33,5 +33,5 @@ pub const PROPOSALS: [(&str, &str); 16] = [
 pub fn proposal(name: &str) -> Vec<u8> {
     let (_, text) = PROPOSALS.iter().find(|(known, _)| *known == name).expect("one of `PROPOSALS`");
     let further = wat::parse_str(format!("(component {text})")).unwrap_or_else(|error| panic!("{name}: {error}"));
-    joined(well_behaved(), &further)
+    append_sections(well_behaved(), &further)
 }

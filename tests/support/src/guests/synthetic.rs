@@ -138,7 +138,7 @@ impl ComponentBuilder {
         let text = self.text();
         let mut core = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
         embed_component_metadata(&mut core, &self.contract.resolve, self.contract.world, self.encoding)
-            .expect("metadata of the world");
+            .expect("the metadata is embedded");
         let encoded = ComponentEncoder::default().validate(true).module(&core).and_then(|mut encoder| encoder.encode());
         encoded.unwrap_or_else(|error| panic!("{error:#}"))
     }
@@ -178,7 +178,10 @@ impl ComponentBuilder {
             bytes[index] = byte;
         }
         if let Some((from, to)) = &self.patch {
-            let at = bytes.windows(from.len()).position(|window| window == from).expect("the text among the answers");
+            let at = bytes
+                .windows(from.len())
+                .position(|window| window == from)
+                .expect("the text is among the return values");
             bytes[at..][..to.len()].copy_from_slice(to);
         }
         let free = (BASE + bytes.len()).next_multiple_of(16);
@@ -210,7 +213,7 @@ const CONNECTION: &str = "(param i32 i32 i32 i32 i32)";
 const LIST_USERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)";
 
 /// Appends the sections of another component. The second must not refer to anything by index.
-pub(super) fn joined(mut component: Vec<u8>, further: &[u8]) -> Vec<u8> {
+pub(super) fn append_sections(mut component: Vec<u8>, further: &[u8]) -> Vec<u8> {
     // After the magic number, the version and the layer.
     component.extend_from_slice(&further[8..]);
     component

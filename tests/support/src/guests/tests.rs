@@ -5,7 +5,7 @@ use wasmparser::{Validator, WasmFeatures};
 use super::*;
 
 /// The features of an engine that supports what today's compilers emit and nothing more.
-fn plain() -> WasmFeatures {
+fn plain_features() -> WasmFeatures {
     WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL
 }
 
@@ -18,8 +18,8 @@ fn refusal(bytes: &[u8], features: WasmFeatures) -> Option<String> {
 
 #[test]
 fn the_well_behaved_component_is_valid() {
-    assert_eq!(refusal(&well_behaved(), plain()), None);
-    assert_eq!(refusal(&with_manifest(&manifest()), plain()), None);
+    assert_eq!(refusal(&well_behaved(), plain_features()), None);
+    assert_eq!(refusal(&with_manifest(&manifest()), plain_features()), None);
     assert_eq!(well_behaved(), with_manifest(&manifest()));
 }
 
@@ -45,7 +45,7 @@ fn components_that_misbehave_at_run_time_are_valid() {
         ("newer_world", newer_world),
     ];
     for (name, make) in made {
-        assert_eq!(refusal(&make(), plain()), None, "{name}");
+        assert_eq!(refusal(&make(), plain_features()), None, "{name}");
         assert_ne!(make(), well_behaved(), "{name}");
     }
 }
@@ -54,18 +54,18 @@ fn components_that_misbehave_at_run_time_are_valid() {
 fn an_unknown_import_is_valid_and_present() {
     for interface in UNKNOWN_INTERFACES {
         let made = unknown_import(interface);
-        assert_eq!(refusal(&made, plain()), None, "{interface}");
+        assert_eq!(refusal(&made, plain_features()), None, "{interface}");
         let held = made.windows(interface.len()).any(|window| window == interface.as_bytes());
         assert!(held, "{interface}");
     }
-    assert_eq!(refusal(&with_secret_function(), plain()), None);
+    assert_eq!(refusal(&with_secret_function(), plain_features()), None);
 }
 
 #[test]
 fn a_component_with_a_proposal_is_valid_only_with_the_proposal() {
     for (name, _) in PROPOSALS {
         let made = proposal(name);
-        assert!(refusal(&made, plain()).is_some(), "{name} is taken by a plain engine");
+        assert!(refusal(&made, plain_features()).is_some(), "{name} is accepted by an engine without proposals");
         assert_eq!(refusal(&made, WasmFeatures::all()), None, "{name}");
     }
 }
@@ -80,10 +80,10 @@ fn a_file_that_is_not_a_component_is_rejected() {
         ("truncated", truncated()),
         ("trailing_garbage", trailing_garbage()),
     ] {
-        assert!(refusal(&bytes, plain()).is_some(), "{name}");
+        assert!(refusal(&bytes, plain_features()).is_some(), "{name}");
     }
-    assert_eq!(refusal(&core_module(), plain()), None);
-    assert_eq!(refusal(&header_only(), plain()), None);
+    assert_eq!(refusal(&core_module(), plain_features()), None);
+    assert_eq!(refusal(&header_only(), plain_features()), None);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn a_bomb_is_valid_unless_documented_otherwise() {
         ("many_tables", many_tables(90, 1_000)),
         ("of_size", padded_to(100_000)),
     ] {
-        assert_eq!(refusal(&bytes, plain()), None, "{name}");
+        assert_eq!(refusal(&bytes, plain_features()), None, "{name}");
     }
     assert_eq!(padded_to(100_000).len(), 100_000);
-    assert!(refusal(&exponential_types(), plain()).is_some());
-    assert!(refusal(&many_types(1_000_001), plain()).is_some());
+    assert!(refusal(&exponential_types(), plain_features()).is_some());
+    assert!(refusal(&many_types(1_000_001), plain_features()).is_some());
 }

@@ -47,37 +47,37 @@ pub fn unknown_import(interface: &str) -> Vec<u8> {
     let contract = if package == "jackfield:provider" && version == "0.1.0" {
         let declared =
             format!("interface {name} {{ take: func(); }} world stranger {{ include component; import {name}; }}");
-        Contract::changed(|text| format!("{text}\n{declared}"), "jackfield:provider/stranger")
+        Contract::with_change(|text| format!("{text}\n{declared}"), "jackfield:provider/stranger")
     } else {
-        Contract::beside(&format!(
+        Contract::with_package(&format!(
             "package jackfield:stranger;
             package {package}@{version} {{ interface {name} {{ take: func(); }} }}
             world stranger {{ include jackfield:provider/component@0.1.0; import {interface}; }}"
         ))
     };
-    importing(contract, interface, "take", "(func)")
+    with_import(contract, interface, "take", "(func)")
 }
 
 /// A provider that imports one more function of `http` than exists.
 #[must_use]
 pub fn with_secret_function() -> Vec<u8> {
-    let contract = Contract::changed(
+    let contract = Contract::with_change(
         |text| text.replace("    send: func(", "    reveal-secret: func() -> u32;\n    send: func("),
         "jackfield:provider/component",
     );
-    importing(contract, "jackfield:provider/http@0.1.0", "reveal-secret", "(func (result i32))")
+    with_import(contract, "jackfield:provider/http@0.1.0", "reveal-secret", "(func (result i32))")
 }
 
 /// A provider for a later, incompatible version of the contract.
 #[must_use]
 pub fn newer_world() -> Vec<u8> {
-    let contract = Contract::changed(|text| text.replace("@0.1.0", "@0.3.0"), "jackfield:provider/component");
+    let contract = Contract::with_change(|text| text.replace("@0.1.0", "@0.3.0"), "jackfield:provider/component");
     let mut made = ComponentBuilder::under(contract);
     made.version = "0.3.0";
     made.encode()
 }
 
-fn importing(contract: Contract, interface: &str, function: &str, ty: &str) -> Vec<u8> {
+fn with_import(contract: Contract, interface: &str, function: &str, ty: &str) -> Vec<u8> {
     // An import that nothing uses would be dropped; a reference from an element segment keeps it.
     let imports = format!(r#"(import "{interface}" "{function}" {}"#, ty.replacen("(func", "(func $taken", 1)) + ")";
     ComponentBuilder { imports, fields: "(elem declare func $taken)".to_owned(), ..ComponentBuilder::under(contract) }

@@ -40,16 +40,16 @@ pub(super) struct Contract {
 impl Contract {
     /// Parses the contract of this repository.
     pub(super) fn frozen() -> Self {
-        Self::changed(str::to_owned, "jackfield:provider/component")
+        Self::with_change(str::to_owned, "jackfield:provider/component")
     }
 
     /// Parses version 0.2.0 together with the contract it builds upon.
     pub(super) fn next() -> Self {
-        Self::beside(NEXT)
+        Self::with_package(NEXT)
     }
 
     /// Parses the contract after a change to its text, and selects a world by name.
-    pub(super) fn changed(change: impl Fn(&str) -> String, world: &str) -> Self {
+    pub(super) fn with_change(change: impl Fn(&str) -> String, world: &str) -> Self {
         // One file instead of three. Each starts with the package line, which may occur only once.
         let further = [HOST, PROVIDER, WORLD].map(|text| text.replacen(PACKAGE, "", 1)).concat();
         let mut resolve = Resolve::default();
@@ -59,7 +59,7 @@ impl Contract {
     }
 
     /// Parses the frozen contract and another package, and selects the world of that package.
-    pub(super) fn beside(text: &str) -> Self {
+    pub(super) fn with_package(text: &str) -> Self {
         let Self { mut resolve, .. } = Self::frozen();
         let package = resolve.push_source("beside.wit", text).expect("the package resolves");
         Self::of(resolve, package, None)
@@ -75,8 +75,8 @@ impl Contract {
     /// Returns the result type of a function of the latest `provider` interface.
     pub(super) fn result_of(&self, function: &str) -> Type {
         let mut interfaces = self.resolve.interfaces.iter().filter(|(_, one)| one.name.as_deref() == Some("provider"));
-        let (_, provider) = interfaces.next_back().expect("it has `provider`");
-        provider.functions[function].result.expect("each function of `provider` returns something")
+        let (_, provider) = interfaces.next_back().expect("the contract has the interface `provider`");
+        provider.functions[function].result.expect("every function of `provider` has a result")
     }
 }
 
@@ -232,5 +232,5 @@ fn case(value: &Value) -> (&str, Option<&Value>) {
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().expect("a number that is whole and not negative")
+    value.as_u64().expect("a non-negative integer")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{QueryParameters, document, refused};
+use super::{QueryParameters, document, error_response};
 use crate::{
     people::{self, Employee, PEOPLE},
     stand_in_server::StandInResponse,
@@ -55,7 +55,7 @@ pub(super) fn list(
         }
         if !FILTERS.contains(&filter) {
             let detail = format!("Filter '{filter}' is not supported on this endpoint");
-            return Err(refused(400, &json!({"status": 400, "title": "Unsupported Filter", "detail": detail})));
+            return Err(error_response(400, &json!({"status": 400, "title": "Unsupported Filter", "detail": detail})));
         }
         rows.retain(|row| passes(&row["attributes"], filter, value));
     }
@@ -63,7 +63,7 @@ pub(super) fn list(
         let key = sort.trim_start_matches('-');
         if !SORTS.contains(&key) {
             let detail = format!("Sort by '{key}' is not supported on this endpoint.");
-            return Err(refused(
+            return Err(error_response(
                 400,
                 &json!({
                     // Productive really answers with this status.
@@ -85,7 +85,7 @@ fn by_number(rows: &[&Value], query: &QueryParameters) -> StandInResponse {
     let (number, size, pages) = query.page(rows.len());
     let page = rows.iter().skip((number - 1).saturating_mul(size)).take(size);
     document(&json!({
-        "data": page.map(|row| shown(row, query)).collect::<Vec<_>>(),
+        "data": page.map(|row| select_fields(row, query)).collect::<Vec<_>>(),
         "links": {"first": "https://api.productive.io/api/v2/people", "last": "https://api.productive.io/api/v2/people"},
         "meta": {
             "current_page": number, "total_pages": pages, "total_count": rows.len(), "page_size": size,
@@ -105,12 +105,12 @@ fn by_cursor(rows: &[&Value], query: &QueryParameters, after: &str) -> StandInRe
         links["next"] = json!(format!("https://api.productive.io/api/v2/people?page[after]={id}&page[size]={size}"));
     }
     document(&json!({
-        "data": page.iter().map(|row| shown(row, query)).collect::<Vec<_>>(),
+        "data": page.iter().map(|row| select_fields(row, query)).collect::<Vec<_>>(),
         "links": links, "meta": {"page_size": size, "max_page_size": super::MOST},
     }))
 }
 
-fn shown(row: &Value, query: &QueryParameters) -> Value {
+fn select_fields(row: &Value, query: &QueryParameters) -> Value {
     let mut row = row.clone();
     row["attributes"] = query.sparse("people", &row["attributes"]);
     row

@@ -24,25 +24,25 @@ pub(super) fn employments() -> Vec<Value> {
 /// Answers `GET /v1/employments`. Each invalid parameter gets an error in a different shape.
 pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> StandInResponse {
     let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let Some(number) = counted(parameter("page"), 1) else {
-        return refused(&json!({"message": "page is invalid"}));
+    let Some(number) = parse_positive(parameter("page"), 1) else {
+        return error_response(&json!({"message": "page is invalid"}));
     };
-    let Some(size) = counted(parameter("page_size"), PAGE) else {
-        return refused(&json!({"message": {
+    let Some(size) = parse_positive(parameter("page_size"), PAGE) else {
+        return error_response(&json!({"message": {
             "code": "invalid_param", "message": "Invalid parameter", "param": "page_size",
         }}));
     };
     let statuses: Vec<&str> = parameter("status").map(|list| list.split(',').collect()).unwrap_or_default();
     if !statuses.iter().all(|status| STATUSES.contains(status)) {
-        return refused(&json!({"message": [
+        return error_response(&json!({"message": [
             {"code": "invalid_param", "message": "Invalid parameter", "param": "status"},
         ]}));
     }
     if parameter("employment_type").is_some_and(|kind| !TYPES.contains(&kind)) {
-        return refused(&json!({"errors": {"employment_type": ["is invalid"]}}));
+        return error_response(&json!({"errors": {"employment_type": ["is invalid"]}}));
     }
     if parameter("company_id").is_some_and(|id| id != super::COMPANY_ID) {
-        return refused(&json!({"message": {
+        return error_response(&json!({"message": {
             "action": "choose", "code": "wrong_company", "message": "The company is another one",
         }}));
     }
@@ -62,14 +62,14 @@ pub(super) fn page(employments: &[Value], query: &[(String, String)]) -> StandIn
 }
 
 /// Parses a number from 1 up, or returns the default; `None` if it is not such a number.
-fn counted(value: Option<&str>, default: usize) -> Option<usize> {
+fn parse_positive(value: Option<&str>, default: usize) -> Option<usize> {
     match value {
         None => Some(default),
         Some(value) => value.parse().ok().filter(|number| *number > 0),
     }
 }
 
-fn refused(body: &Value) -> StandInResponse {
+fn error_response(body: &Value) -> StandInResponse {
     StandInResponse::json(body).status(422)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn members() -> Vec<Value> {
 }
 
 /// Encodes JSON as Slack does, with slashes and non-ASCII characters escaped.
-pub(super) fn escaped(document: &Value) -> String {
+pub(super) fn encode_json(document: &Value) -> String {
     let plain = document.to_string();
     let mut text = String::with_capacity(plain.len() * 9 / 8);
     for letter in plain.chars() {

@@ -13,13 +13,13 @@ use crate::{people::PEOPLE, stand_in_server::Failure};
 
 /// Calls a method and returns the whole response as text, or the part before the socket failed.
 async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
-    let mut stream = TcpStream::connect(slack.address()).await.expect("it listens");
+    let mut stream = TcpStream::connect(slack.address()).await.expect("the server accepts the socket");
     let request = format!(
         "POST /api/{method} HTTP/1.1\r\nhost: slack.com\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
         form.len(),
     );
-    stream.write_all(request.as_bytes()).await.expect("it reads");
+    stream.write_all(request.as_bytes()).await.expect("the server reads the request");
     let mut answer = Vec::new();
     // Some configured failures end in an I/O error.
     let _ = stream.read_to_end(&mut answer).await;
@@ -28,7 +28,7 @@ async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
 
 async fn call(slack: &Slack, token: &str, method: &str, form: &str) -> Value {
     let answer = raw(slack, token, method, form).await;
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body separated by an empty line");
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
 }
 

@@ -14,10 +14,10 @@ async fn a_gzip_bomb_is_small_on_the_wire_and_large_when_decompressed() {
     const PLAIN: usize = 64 << 20;
     let upstream = StandInServer::start(|_| StandInResponse::empty(204)).await;
     upstream.fail(Failure::GzipBomb(PLAIN as u64));
-    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("it reads");
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("the server accepts the socket");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("the server reads the request");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("it answers and closes");
+    stream.read_to_end(&mut answer).await.expect("the server responds and closes");
     assert!(answer.len() < PLAIN / 500, "{}", answer.len());
 
     let start = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
@@ -42,7 +42,7 @@ async fn a_gzip_bomb_is_small_on_the_wire_and_large_when_decompressed() {
 #[test]
 fn a_secret_is_encoded_in_every_way() {
     let dressed = encodings("s3cr/t+");
-    let as_dressed = |name| &dressed.iter().find(|(dress, _)| *dress == name).expect("a dress").1;
+    let as_dressed = |name| &dressed.iter().find(|(dress, _)| *dress == name).expect("an encoding").1;
     assert_eq!(as_dressed("percent, lower case"), "s3cr%2ft%2b");
     assert_eq!(as_dressed("JSON escapes"), r"\u0073\u0033\u0063\u0072\u002f\u0074\u002b");
     assert_eq!(as_dressed("hexadecimal digits"), "733363722f742b");
@@ -53,13 +53,13 @@ fn a_secret_is_encoded_in_every_way() {
 #[tokio::test]
 async fn a_chunked_request_is_read_completely_and_the_connection_is_kept() {
     let upstream = StandInServer::start(|request| StandInResponse::text("text/plain", request.body.clone())).await;
-    let mut stream = TcpStream::connect(upstream.address()).await.expect("it listens");
+    let mut stream = TcpStream::connect(upstream.address()).await.expect("the server accepts the socket");
     for _ in 0..2 {
         let request =
             b"POST /a?b=c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n";
-        stream.write_all(request).await.expect("it reads");
+        stream.write_all(request).await.expect("the server reads the request");
         let mut answer = vec![0; 75];
-        let length = stream.read(&mut answer).await.expect("it answers");
+        let length = stream.read(&mut answer).await.expect("the server responds");
         assert!(answer[..length].ends_with(b"\r\n\r\nabcde"), "{}", String::from_utf8_lossy(&answer));
     }
     assert_eq!(upstream.connections(), 1);

@@ -28,7 +28,9 @@ impl XeroState {
         let (client_id, scope) = self.authenticate(request)?;
         let event = query(request, "authEventId");
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/connections") => Ok(StandInResponse::json(&self.tenants.listed(&client_id, event.as_deref()))),
+            ("GET", "/connections") => {
+                Ok(StandInResponse::json(&self.tenants.list_connections(&client_id, event.as_deref())))
+            }
             ("DELETE", path) => {
                 let id = path.strip_prefix("/connections/").ok_or_else(not_found)?;
                 if self.tenants.delete(&client_id, id) { Ok(StandInResponse::empty(204)) } else { Err(not_found()) }
@@ -44,7 +46,7 @@ impl XeroState {
                     return Err(problem(401, "Unauthorized", "AuthorizationUnsuccessful"));
                 }
                 let tenant = request.header("xero-tenant-id").unwrap_or_default();
-                let organisation = self.tenants.connected(&client_id, tenant).filter(|tenant| tenant.is_readable);
+                let organisation = self.tenants.find_connected(&client_id, tenant).filter(|tenant| tenant.is_readable);
                 let organisation =
                     organisation.ok_or_else(|| problem(403, "Forbidden", "AuthenticationUnsuccessful"))?;
                 if is_payroll && !organisation.has_payroll {

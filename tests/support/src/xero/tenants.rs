@@ -58,7 +58,7 @@ impl Tenants {
 
     pub(super) fn of_id(&mut self, id: &str) -> &mut Tenant {
         let found = self.organisations.iter_mut().find(|organisation| organisation.id == id);
-        found.expect("an organisation that the stand-in has")
+        found.expect("the organisation exists in the stand-in")
     }
 
     /// Connects an app to a tenant. An existing connection is kept and gets the new event.
@@ -82,7 +82,7 @@ impl Tenants {
     }
 
     /// Returns a tenant by id if the app is connected to it.
-    pub(super) fn connected(&self, client_id: &str, tenant: &str) -> Option<&Tenant> {
+    pub(super) fn find_connected(&self, client_id: &str, tenant: &str) -> Option<&Tenant> {
         self.of_app(client_id).find(|connection| connection.tenant == tenant)?;
         self.organisations.iter().find(|organisation| organisation.id == tenant)
     }
@@ -100,12 +100,12 @@ impl Tenants {
     }
 
     /// Deletes every connection of an app.
-    pub(super) fn forget(&mut self, client_id: &str) {
+    pub(super) fn disconnect_app(&mut self, client_id: &str) {
         self.connections.retain(|connection| connection.client_id != client_id);
     }
 
     /// Returns the connections of an app as `GET /connections` lists them, optionally of one event.
-    pub(super) fn listed(&self, client_id: &str, event: Option<&str>) -> Value {
+    pub(super) fn list_connections(&self, client_id: &str, event: Option<&str>) -> Value {
         let of_event = |connection: &&TenantConnection| event.is_none_or(|event| connection.event.to_string() == event);
         let row = |connection: &TenantConnection| {
             let organisation = self.organisations.iter().find(|organisation| organisation.id == connection.tenant)?;

@@ -98,7 +98,7 @@ async fn the_page_shows_the_organisations_and_its_buttons_redirect_to_the_app() 
     assert_eq!(value(&allowed, "state").as_deref(), Some("a state & more"));
     let tokens = redeem(&xero, &value(&allowed, "code").expect("a code")).await;
     assert!(xero.is_alive(&text(&tokens, "access_token")));
-    assert_eq!(xero.connected("web"), ["t-uk"]);
+    assert_eq!(xero.connected_tenants("web"), ["t-uk"]);
 
     let denied = press("tenant=t-uk&decision=deny").await;
     assert_eq!(value(&denied, "error").as_deref(), Some("access_denied"));
@@ -249,7 +249,7 @@ async fn revocation_revokes_everything_the_user_granted_to_the_app() {
     for tokens in [&one, &other] {
         assert!(!xero.is_alive(&text(tokens, "refresh_token")) && !xero.is_alive(&text(tokens, "access_token")));
     }
-    assert_eq!(xero.connected("web"), Vec::<String>::new());
+    assert_eq!(xero.connected_tenants("web"), Vec::<String>::new());
     assert!(xero.is_alive(&public));
     assert_eq!(refresh(&xero, &text(&other, "refresh_token")).await, json!({"error": "invalid_grant"}));
     assert_eq!(xero.access_tokens().len(), 3);

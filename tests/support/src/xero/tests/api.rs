@@ -21,7 +21,7 @@ async fn refusal(xero: &Xero, token: &str, tenant: &str, path: &str) -> (u16, St
     (answer.status, answer.json()["Detail"].as_str().unwrap_or_default().to_owned())
 }
 
-fn told(status: u16, detail: &str) -> (u16, String) {
+fn expected_error(status: u16, detail: &str) -> (u16, String) {
     (status, detail.to_owned())
 }
 
@@ -47,7 +47,7 @@ async fn connections_belong_to_the_app_and_are_deleted_one_by_one() {
     for status in [204, 404] {
         assert_eq!(send(&xero, &address, &[("authorization", &bearer)], "").await.status, status);
     }
-    assert_eq!(xero.connected("web"), ["t-practice"]);
+    assert_eq!(xero.connected_tenants("web"), ["t-practice"]);
     assert!(xero.is_alive(&token));
     xero.disconnect_all_apps("t-practice");
     assert_eq!(get(&xero, &token, "", "/connections").await.json(), json!([]));
@@ -59,15 +59,21 @@ async fn every_refusal_is_told_in_xeros_words() {
     let token = xero.access_token("web", &[TENANT, "t-uk"]);
     assert_eq!(get(&xero, &token, TENANT, ORGANISATION).await.status, 200);
 
-    assert_eq!(refusal(&xero, "nonsense", TENANT, ORGANISATION).await, told(401, "AuthenticationUnsuccessful"));
+    assert_eq!(
+        refusal(&xero, "nonsense", TENANT, ORGANISATION).await,
+        expected_error(401, "AuthenticationUnsuccessful")
+    );
     for tenant in ["", "t-unknown"] {
-        assert_eq!(refusal(&xero, &token, tenant, ORGANISATION).await, told(403, "AuthenticationUnsuccessful"));
+        assert_eq!(
+            refusal(&xero, &token, tenant, ORGANISATION).await,
+            expected_error(403, "AuthenticationUnsuccessful")
+        );
     }
     xero.remove_role(TENANT).remove_payroll("t-uk");
-    assert_eq!(refusal(&xero, &token, TENANT, ORGANISATION).await, told(403, "AuthenticationUnsuccessful"));
-    assert_eq!(refusal(&xero, &token, "t-uk", NEWER).await, told(401, "AuthorizationUnsuccessful"));
+    assert_eq!(refusal(&xero, &token, TENANT, ORGANISATION).await, expected_error(403, "AuthenticationUnsuccessful"));
+    assert_eq!(refusal(&xero, &token, "t-uk", NEWER).await, expected_error(401, "AuthorizationUnsuccessful"));
     xero.withhold_scope("accounting.settings.read");
-    assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, told(401, "AuthorizationUnsuccessful"));
+    assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, expected_error(401, "AuthorizationUnsuccessful"));
 
     xero.follow_clock(|| 1_790_000_000).access_lifetime(60);
     let token = xero.access_token("web", &[]);
@@ -75,7 +81,7 @@ async fn every_refusal_is_told_in_xeros_words() {
     let (status, detail) = refusal(&xero, &token, "t-uk", ORGANISATION).await;
     assert_eq!((status, detail.as_str()), (401, "TokenExpired: token expired at 09/21/2026 14:14:20"));
     xero.revoke("web");
-    assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, told(401, "AuthenticationUnsuccessful"));
+    assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, expected_error(401, "AuthenticationUnsuccessful"));
 }
 
 #[tokio::test]
