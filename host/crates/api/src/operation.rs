@@ -34,13 +34,13 @@ pub(crate) struct Operation {
     headers: Vec<Value>,
     /// The request body by media type.
     bodies: Vec<(&'static str, Media)>,
-    responses: BTreeMap<u16, Response>,
+    responses: BTreeMap<u16, OperationResponse>,
     /// Status and code of each problem that is specific to this operation.
     problems: BTreeSet<(u16, &'static str)>,
 }
 
 #[derive(Clone, Debug)]
-struct Response {
+struct OperationResponse {
     description: &'static str,
     content: Vec<(&'static str, Media)>,
     /// Whether the response is a redirect, which has no body.
@@ -162,15 +162,18 @@ impl Operation {
     }
 
     fn add_response(mut self, status: u16, description: &'static str, media_type: &'static str, media: Media) -> Self {
-        let response =
-            self.responses.entry(status).or_insert(Response { description, content: Vec::new(), is_redirect: false });
+        let response = self.responses.entry(status).or_insert(OperationResponse {
+            description,
+            content: Vec::new(),
+            is_redirect: false,
+        });
         response.content.push((media_type, media));
         self
     }
 
     /// Adds a redirect with status 303.
     pub(crate) fn redirect(mut self, description: &'static str) -> Self {
-        self.responses.insert(303, Response { description, content: Vec::new(), is_redirect: true });
+        self.responses.insert(303, OperationResponse { description, content: Vec::new(), is_redirect: true });
         self
     }
 
@@ -263,7 +266,7 @@ impl Operation {
     }
 }
 
-impl Response {
+impl OperationResponse {
     fn to_json(&self, schemas: &mut Schemas) -> Value {
         let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
         if self.is_redirect {

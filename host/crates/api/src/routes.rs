@@ -1,4 +1,4 @@
-//! One file for each resource: its handlers and what it answers.
+//! One file for each resource: its handlers, the types of its requests and responses, and its OpenAPI descriptions.
 
 pub(crate) mod accounts;
 pub(crate) mod activity;

@@ -19,10 +19,9 @@ use http::{
 };
 use jackfield_console::{ConsoleFile, FILES, HASH, PAGE};
 use jackfield_core::Error;
-
-use self::content_encoding::ContentEncoding;
 use serde_json::json;
 
+use self::content_encoding::ContentEncoding;
 use crate::{http::errors::ApiError, operation::Operation};
 
 const GROUP: &str = "Console";

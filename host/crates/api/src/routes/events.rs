@@ -46,10 +46,10 @@ const BUFFERED_MESSAGES: usize = 64;
 
 /// Broadcasts changes to the event streams of this process. Clones share their state.
 #[derive(Clone, Debug)]
-pub struct Events(Arc<Inner>);
+pub struct Events(Arc<EventsInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct EventsInner {
     messages: broadcast::Sender<Message>,
     permits: Arc<Semaphore>,
     /// Notified after this process may have changed something.
@@ -85,7 +85,7 @@ impl Default for Events {
 
 impl Events {
     fn with_limits(listeners: usize, buffered: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(EventsInner {
             messages: broadcast::Sender::new(buffered),
             permits: Arc::new(Semaphore::new(listeners)),
             may_have_changed: Notify::new(),

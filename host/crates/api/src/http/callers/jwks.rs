@@ -39,10 +39,10 @@ const POOL: &str = "host/jwks";
 
 /// The cached keys of one identity provider. Clones share the cache.
 #[derive(Clone, Debug)]
-pub(crate) struct KeySet(Arc<Shared>);
+pub(crate) struct KeySet(Arc<KeySetInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct KeySetInner {
     url: String,
     egress: Egress,
     clock: Clock,
@@ -98,7 +98,7 @@ struct KeySetJson {
 
 impl KeySet {
     pub(crate) fn new(url: String, egress: Egress, clock: Clock) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(KeySetInner {
             url,
             egress,
             clock,

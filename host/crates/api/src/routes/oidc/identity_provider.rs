@@ -62,10 +62,10 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 
 /// The identity provider through which people sign in. Clones share their state.
 #[derive(Clone, Debug)]
-pub struct Oidc(Arc<Shared>);
+pub struct Oidc(Arc<OidcInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct OidcInner {
     settings: SignInProvider,
     redirect: RedirectUrl,
     egress: Egress,
@@ -180,7 +180,7 @@ impl Oidc {
     ) -> Result<Self, url::ParseError> {
         let redirect = RedirectUrl::new(callback.to_string())?;
         let (metadata, exchanges) = (Mutex::default(), Semaphore::new(MAX_EXCHANGES));
-        Ok(Self(Arc::new(Shared { settings, redirect, egress, clock, metadata, exchanges })))
+        Ok(Self(Arc::new(OidcInner { settings, redirect, egress, clock, metadata, exchanges })))
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -332,7 +332,7 @@ impl Oidc {
     }
 
     fn client(&self, metadata: &CoreProviderMetadata) -> OidcClient {
-        let Shared { settings, redirect, .. } = &*self.0;
+        let OidcInner { settings, redirect, .. } = &*self.0;
         let secret = ClientSecret::new(settings.client_secret.expose().clone());
         let id = ClientId::new(settings.client_id.clone());
         let sends_secret_in_body = metadata.token_endpoint_auth_methods_supported().is_some_and(|methods| {
