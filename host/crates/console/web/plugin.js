@@ -64,7 +64,7 @@ function NotShown({ isLoaded, problem, onRetry }) {
       problem
         ? html`<${Notice} problem=${problem} onRetry=${onRetry} />`
         : isLoaded
-          ? html`<${EmptyState} icon="box" title="There is no plugin with this id">
+          ? html`<${EmptyState} icon="box" title="There is no plugin with this ID">
               It may have been removed in the meantime.<//>`
           : html`<${Progress} label="Loading…" />`
     }
@@ -91,7 +91,7 @@ function Identity({ plugin, connection, title }) {
     <dl class="kv grow">
       <dt>State</dt><dd><${PluginStatus} plugin=${plugin} /></dd>
       <dt>Version</dt><dd>${plugin.version ?? "unknown"}</dd>
-      <dt>Id</dt><dd><code>${plugin.id}</code></dd>
+      <dt>ID</dt><dd><code>${plugin.id}</code></dd>
       ${plugin.digest && html`<dt>Digest (SHA-256)</dt><dd><code>${plugin.digest}</code></dd>`}
       <dt>Source</dt><dd>${plugin.file
         ? html`the plugins folder, <code>${plugin.file}</code>` : "uploaded, stored in the database"}</dd>
