@@ -8,7 +8,7 @@ use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::{TestApp, TestResponse},
     guests, hostile, marked,
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::StandInServer,
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ struct Arena {
     app: TestApp,
     upstream: StandInServer,
     token: String,
-    _slack: Slack,
+    _slack: SlackStandIn,
 }
 
 impl Arena {
@@ -43,7 +43,7 @@ impl Arena {
 
     /// Starts it with other limits, and other timeouts for the first byte and the whole response.
     async fn open_with(timeouts: (Duration, Duration), change: impl FnOnce(&mut Limits)) -> Self {
-        let slack = Slack::start().await;
+        let slack = SlackStandIn::start().await;
         let upstream = hostile::start().await.expect("a stand-in");
         let app = TestApp::builder()
             .component("slack")
@@ -251,8 +251,8 @@ async fn an_echoed_credential_is_masked_before_the_guest_sees_it() {
     assert!(format!("{sent:?}").contains(&arena.token), "the upstream receives it: {sent:?}");
     assert_eq!(health.status, 200);
     assert!(health.text.contains("[secret]"), "the response contains the masked echo: {}", health.text);
-    for (name, dress) in jackfield_test_support::stand_in_server::encodings(&arena.token) {
-        assert!(!health.text.contains(&dress), "{name} in {}", health.text);
+    for (name, encoded) in jackfield_test_support::stand_in_server::encodings(&arena.token) {
+        assert!(!health.text.contains(&encoded), "{name} in {}", health.text);
     }
 }
 
@@ -269,7 +269,7 @@ async fn a_guest_has_no_files_arguments_environment_or_sockets() {
 
 #[tokio::test]
 async fn no_data_of_a_call_is_left_for_the_next() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let upstream = hostile::start().await.expect("a stand-in");
     let app = TestApp::builder()
         .component("guests/hostile")
@@ -359,7 +359,7 @@ async fn one_component_at_its_limit_does_not_slow_down_others() {
 
 #[tokio::test]
 async fn components_that_no_compiler_produces_only_fault() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let components: [(&str, Vec<u8>); 9] = [
         ("tables", guests::table_grows()),
         ("many tables", guests::many_tables(20, 10_000)),

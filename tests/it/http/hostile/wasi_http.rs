@@ -59,8 +59,8 @@ async fn wasi_http_masks_an_echoed_credential() {
     let health = arena.app.get("/api/admin/connections/hostile/health").await;
     assert!(format!("{:?}", arena.upstream.requests()).contains(&arena.token), "the upstream receives it");
     assert!(health.text.contains("[secret]"), "the response contains the masked echo: {}", health.text);
-    for (name, dress) in jackfield_test_support::stand_in_server::encodings(&arena.token) {
-        assert!(!health.text.contains(&dress), "{name} in {}", health.text);
+    for (name, encoded) in jackfield_test_support::stand_in_server::encodings(&arena.token) {
+        assert!(!health.text.contains(&encoded), "{name} in {}", health.text);
     }
 }
 
