@@ -42,7 +42,7 @@ pub struct Config {
     pub plugins_dir: PathBuf,
     /// `JACKFIELD_PLUGINS_TRUST`: which plugins run without an Executive's approval.
     pub plugins_trust: Trust,
-    /// `JACKFIELD_PLUGINS_TRUSTED_KEYS`: the keys of a file, each with what it may grant.
+    /// `JACKFIELD_PLUGINS_TRUSTED_KEYS`: a file of keys, each with its permissions.
     pub trusted_keys: Option<TrustedKeys>,
     /// `JACKFIELD_MASTER_KEY_FILE`.
     pub master_key_file: PathBuf,

@@ -1,4 +1,4 @@
-//! `jackfield plugin verify`: checks the signature of a component, and whether the key grants what it requests.
+//! `jackfield plugin verify`: checks the signature of a component, and whether the key permits what it requests.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub(crate) struct VerifyArguments {
     /// Public minisign key, or the file that contains it
     #[arg(long, value_name = "PUBLICKEY", required_unless_present = "trusted", conflicts_with = "trusted")]
     key: Option<String>,
-    /// Check against the trusted keys and their grants, as the service does
+    /// Check against the trusted keys and their permissions, as the service does
     #[arg(long)]
     trusted: bool,
 }
@@ -49,11 +49,11 @@ pub(super) async fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
     };
     match keys.signature_status(&bytes, Some(&signature), &manifest) {
         SignatureStatus::WithinPermissions { key } => {
-            print_line(&format!("signed by `{key}`, which grants everything that it requests"));
+            print_line(&format!("signed by `{key}`, which permits everything that the plugin requests"));
             Ok(())
         }
         SignatureStatus::ExceedsPermissions { key, beyond } => {
-            bail!("signed by `{key}`, which does not grant everything that it requests: {}", beyond.join(", "))
+            bail!("signed by `{key}`, which does not permit everything that the plugin requests: {}", beyond.join(", "))
         }
         SignatureStatus::UnknownKey | SignatureStatus::Unsigned => bail!("not signed by a trusted key"),
         SignatureStatus::Invalid(why) => bail!("{why}"),

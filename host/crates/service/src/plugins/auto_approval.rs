@@ -26,8 +26,8 @@ impl Plugins {
         if shipped.is_some_and(|shipped| shipped == digest) {
             return Some(THIS_PROGRAM.to_owned());
         }
-        let mut verdicts = inputs.file_signatures(digest).chain(inputs.uploaded.get(digest));
-        verdicts.find_map(|verdict| match verdict {
+        let mut statuses = inputs.file_signatures(digest).chain(inputs.uploaded.get(digest));
+        statuses.find_map(|status| match status {
             SignatureStatus::WithinPermissions { key } => Some(format!("the key {key}")),
             SignatureStatus::ExceedsPermissions { .. }
             | SignatureStatus::UnknownKey

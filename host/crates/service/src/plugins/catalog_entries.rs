@@ -175,12 +175,11 @@ impl CatalogEntries<'_> {
         }
     }
 
-    /// Returns the verdict on the signature of a digest, if keys are trusted.
+    /// Returns the status of the signature of a digest, if keys are trusted.
     fn signature(&self, digest: &str) -> Option<SignatureStatus> {
         let Trust::Signed { .. } = self.trust else { return None };
         // The signature of the file counts first, unless there is none and one was uploaded.
-        let of_file =
-            self.inputs.file_signatures(digest).next().filter(|verdict| **verdict != SignatureStatus::Unsigned);
+        let of_file = self.inputs.file_signatures(digest).next().filter(|status| **status != SignatureStatus::Unsigned);
         Some(of_file.or_else(|| self.inputs.uploaded.get(digest)).cloned().unwrap_or(SignatureStatus::Unsigned))
     }
 

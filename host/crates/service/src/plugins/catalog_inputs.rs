@@ -15,7 +15,7 @@ pub(super) struct CatalogInputs {
     pub(super) files: BTreeMap<String, PluginFile>,
     pub(super) owners: FileOwners,
     pub(super) loaded: LoadedComponents,
-    /// The verdicts on signatures that were uploaded with a component, by digest.
+    /// The status of signatures that were uploaded with a component, by digest.
     pub(super) uploaded: BTreeMap<String, SignatureStatus>,
     pub(super) database: DatabaseState,
     /// Whether the catalog shows these inputs. False after a refresh that failed half-way.
@@ -60,7 +60,7 @@ pub(super) struct DatabaseState {
 }
 
 impl CatalogInputs {
-    /// Lists the verdicts on the signatures of files with this digest.
+    /// Lists the statuses of the signatures of files with this digest.
     pub(super) fn file_signatures(&self, digest: &str) -> impl Iterator<Item = &SignatureStatus> {
         self.files.values().filter_map(move |file| match &file.content {
             FileContent::Component { digest: of_file, signature, .. } if of_file == digest => Some(signature),

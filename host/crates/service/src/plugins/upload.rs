@@ -13,7 +13,7 @@ use jackfield_store::{NewAudit, NewComponent, OfferSource};
 use super::Plugins;
 
 impl Plugins {
-    /// Stores a component and the verdict on its signature.
+    /// Stores a component, and remembers the status of its signature.
     ///
     /// It then waits for approval, unless it is approved automatically.
     ///

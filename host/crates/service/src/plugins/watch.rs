@@ -144,7 +144,12 @@ impl Plugins {
                 let id = component.manifest.id.clone();
                 let signature = signer.status(&component.manifest);
                 if let SignatureStatus::ExceedsPermissions { key, beyond } = &signature {
-                    tracing::info!(provider = id, key, ?beyond, "plugin exceeded the grant of the key that signed it");
+                    tracing::info!(
+                        provider = id,
+                        key,
+                        ?beyond,
+                        "plugin exceeded the permissions of the key that signed it"
+                    );
                 }
                 loaded.insert(digest.clone(), Ok(component));
                 FileContent::Component { id, digest, signature, bytes: Some(bytes) }
