@@ -6,7 +6,7 @@ use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::TestApp,
-    xero::{HOSTS, TENANT, Xero},
+    xero::{HOSTS, TENANT, XeroStandIn},
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -20,8 +20,8 @@ const REQUESTS: usize = 1_000;
 /// Measures a service in this process, with SQLite.
 pub(crate) fn requests(report: &mut Report) {
     let (refreshes, ms) = Runtime::new().expect("a runtime").block_on(async {
-        let xero = Xero::start().await;
-        xero.app("bench", "bench-secret", "http://127.0.0.1:7420/oauth/callback");
+        let xero = XeroStandIn::start().await;
+        xero.add_app("bench", "bench-secret", "http://127.0.0.1:7420/oauth/callback");
         let builder = TestApp::builder().component("xero");
         let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero));
         let app = builder

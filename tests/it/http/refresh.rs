@@ -9,7 +9,7 @@ use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     stand_in_server::{Failure, StandInResponse},
-    xero::{TENANT, Xero},
+    xero::{TENANT, XeroStandIn},
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -17,11 +17,11 @@ use serde_json::json;
 use super::oauth::{XERO, connect, record_secrets, text, with_xero};
 
 /// Starts a connected service and makes the stand-in use its clock.
-async fn start_connected(xero: &Xero) -> TestApp {
+async fn start_connected(xero: &XeroStandIn) -> TestApp {
     connect_xero(with_xero(xero).limits(|limits| limits.calls_per_component = 64), xero).await
 }
 
-async fn connect_xero(builder: TestAppBuilder, xero: &Xero) -> TestApp {
+async fn connect_xero(builder: TestAppBuilder, xero: &XeroStandIn) -> TestApp {
     let app = builder.start().await;
     let clock = app.clock.clone();
     xero.follow_clock(move || clock.now().as_second());
@@ -40,7 +40,7 @@ async fn status(app: &TestApp) -> serde_json::Value {
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_before_the_call() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     assert_eq!(health(&app).await["healthy"], true);
@@ -54,7 +54,7 @@ async fn an_expired_token_is_refreshed_before_the_call() {
 
 #[tokio::test]
 async fn a_token_about_to_expire_is_refreshed_in_parallel_to_the_call() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(26));
     let before = xero.access_tokens().len();
@@ -86,7 +86,7 @@ async fn check_health_at_once(hosts: &[&TestApp], requests: usize) {
 const REQUESTS: usize = 300;
 
 /// Starts a connected service with the limits of production, which allow all of the calls at once.
-async fn start_with_default_limits(xero: &Xero) -> TestApp {
+async fn start_with_default_limits(xero: &XeroStandIn) -> TestApp {
     let builder = with_xero(xero)
         .limits(|limits| *limits = Limits { pooling: Pooling::Never, ..Limits::default() })
         .egress(|limits| *limits = EgressLimits::default());
@@ -95,7 +95,7 @@ async fn start_with_default_limits(xero: &Xero) -> TestApp {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_concurrent_requests_cause_one_refresh() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_with_default_limits(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     check_health_at_once(&[&app], REQUESTS).await;
@@ -105,7 +105,7 @@ async fn hundreds_of_concurrent_requests_cause_one_refresh() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_with_default_limits(&xero).await;
     let second = app.start_second_host().await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -116,7 +116,7 @@ async fn hundreds_of_requests_to_two_hosts_cause_one_refresh() {
 
 #[tokio::test]
 async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     // The provider's clock is ahead; by our clock the token has not expired yet.
     xero.shift_clock(31 * 60);
@@ -128,7 +128,7 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_retried() {
 
 #[tokio::test]
 async fn a_missing_scope_is_not_treated_as_expiry() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     xero.withhold_scope("accounting.settings.read");
     let health = health(&app).await;
@@ -138,7 +138,7 @@ async fn a_missing_scope_is_not_treated_as_expiry() {
 
 #[tokio::test]
 async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     for (fail, code) in [
@@ -167,7 +167,7 @@ async fn an_outage_of_the_token_endpoint_does_not_kill_the_grant() {
 
 #[tokio::test]
 async fn a_429_from_the_token_endpoint_delays_the_connection() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.fail_at("/connect/token", Failure::TooManyRequests { retry_after: None });
@@ -180,7 +180,7 @@ async fn a_429_from_the_token_endpoint_delays_the_connection() {
 
 #[tokio::test]
 async fn only_invalid_grant_kills_the_grant() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     xero.revoke(super::oauth::CLIENT_ID);
     app.clock.advance(SignedDuration::from_mins(31));
@@ -196,7 +196,7 @@ async fn only_invalid_grant_kills_the_grant() {
 
 #[tokio::test]
 async fn a_lost_response_is_retried_with_the_same_token() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     // Xero issues the tokens, and the response never arrives.
@@ -213,7 +213,7 @@ async fn a_lost_response_is_retried_with_the_same_token() {
 
 #[tokio::test]
 async fn a_response_lost_for_too_long_is_given_as_the_reason() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.fail_at("/connect/token", Failure::CutOff(20));
@@ -228,7 +228,7 @@ async fn a_response_lost_for_too_long_is_given_as_the_reason() {
 
 #[tokio::test]
 async fn a_crashed_refresh_is_taken_over_within_seconds() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     app.tamper("update grants set holder_host = 'gone', holder_run = 'gone', beat = 7, asked_at = 1").await;
@@ -242,7 +242,7 @@ async fn a_crashed_refresh_is_taken_over_within_seconds() {
 
 #[tokio::test]
 async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
     xero.set_latency(Duration::from_millis(300));
@@ -264,7 +264,7 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
 
 #[tokio::test]
 async fn an_unused_grant_is_refreshed_long_before_it_expires() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_hours(29 * 24));
     app.connections.refresh_due_grants().await;
