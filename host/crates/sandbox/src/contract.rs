@@ -1,7 +1,8 @@
 //! The exports of a component, whichever published version of the contract it uses.
 //!
 //! There is one adapter for each version. An adapter converts between the generated types of its version and the types
-//! of this crate, so a newer version can express more than an older one.
+//! of this crate, so a newer version can express more than an older one. The adapters repeat each other on purpose: a
+//! published version never changes, so its adapter does not have to change when another one does.
 
 mod alerts;
 mod call_types;
