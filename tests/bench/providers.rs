@@ -52,12 +52,12 @@ struct ProviderCase {
 
 /// The stand-ins, which run until this is dropped.
 struct ProviderStandIns {
-    slack: slack::Slack,
-    xero: xero::Xero,
-    productive: productive::Productive,
-    google: google_workspace::GoogleWorkspace,
-    remote: remote::Remote,
-    scrapin: scrapin::Scrapin,
+    slack: slack::SlackStandIn,
+    xero: xero::XeroStandIn,
+    productive: productive::ProductiveStandIn,
+    google: google_workspace::GoogleWorkspaceStandIn,
+    remote: remote::RemoteStandIn,
+    scrapin: scrapin::ScrapinStandIn,
 }
 
 /// Loads all components from the compilation cache, as every start but the first does.
@@ -98,12 +98,12 @@ pub(crate) fn tax(report: &mut Report) {
     let upstreams = Runtime::new().expect("a runtime");
     let stand_ins = upstreams.block_on(async {
         ProviderStandIns {
-            slack: slack::Slack::start().await,
-            xero: xero::Xero::start().await,
-            productive: productive::Productive::start().await,
-            google: google_workspace::GoogleWorkspace::start().await,
-            remote: remote::Remote::start().await,
-            scrapin: scrapin::Scrapin::start().await,
+            slack: slack::SlackStandIn::start().await,
+            xero: xero::XeroStandIn::start().await,
+            productive: productive::ProductiveStandIn::start().await,
+            google: google_workspace::GoogleWorkspaceStandIn::start().await,
+            remote: remote::RemoteStandIn::start().await,
+            scrapin: scrapin::ScrapinStandIn::start().await,
         }
     });
     let runtime = Runtime::new().expect("a runtime");
@@ -120,14 +120,14 @@ pub(crate) fn tax(report: &mut Report) {
 fn cases(all: &ProviderStandIns) -> Vec<ProviderCase> {
     let token = || marked::secret("");
     let slack_token = marked::secret("xoxb-");
-    all.slack.token(&slack_token);
+    all.slack.add_token(&slack_token);
     let productive_token = token();
-    all.productive.token(&productive_token).requests_left(u32::MAX);
+    all.productive.add_token(&productive_token).set_requests_left(u32::MAX);
     let remote_token = marked::secret("ra_live_");
-    all.remote.token(&remote_token).requests_left(u32::MAX);
+    all.remote.add_token(&remote_token).set_requests_left(u32::MAX);
     let scrapin_key = token();
-    all.scrapin.token(&scrapin_key).requests_left(u32::MAX);
-    all.xero.app("bench", "bench-secret", "http://127.0.0.1/oauth/callback");
+    all.scrapin.add_token(&scrapin_key).set_requests_left(u32::MAX);
+    all.xero.add_app("bench", "bench-secret", "http://127.0.0.1/oauth/callback");
     let xero_token = all.xero.access_token("bench", &[xero::TENANT]);
     all.google
         .delegate(&google_workspace::SCOPES)

@@ -2,12 +2,12 @@
 
 use std::{ops::Deref, sync::mpsc, thread, time::Duration};
 
-use jackfield_test_support::{marked, slack::Slack};
+use jackfield_test_support::{marked, slack::SlackStandIn};
 
 /// A stand-in that runs until the program ends.
 #[derive(Debug)]
 pub(crate) struct SlackThread {
-    slack: Slack,
+    slack: SlackStandIn,
     pub(crate) token: String,
 }
 
@@ -31,13 +31,13 @@ impl SlackThread {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                started.send(Slack::start().await).expect("the benchmark waits");
+                started.send(SlackStandIn::start().await).expect("the benchmark waits");
                 std::future::pending::<()>().await;
             });
         });
         let slack = when_started.recv().expect("the stand-in starts");
         let token = marked::secret("xoxb-");
-        slack.token(&token);
+        slack.add_token(&token);
         Self { slack, token }
     }
 
@@ -51,9 +51,9 @@ impl SlackThread {
 }
 
 impl Deref for SlackThread {
-    type Target = Slack;
+    type Target = SlackStandIn;
 
-    fn deref(&self) -> &Slack {
+    fn deref(&self) -> &SlackStandIn {
         &self.slack
     }
 }

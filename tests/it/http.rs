@@ -39,7 +39,7 @@ mod users;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    slack::{CHANNEL, Slack},
+    slack::{CHANNEL, SlackStandIn},
 };
 use serde_json::{Value, json};
 
@@ -47,14 +47,14 @@ use serde_json::{Value, json};
 const SLACK: &str = "/api/admin/connections/slack";
 
 /// A service with Slack's plugin, whose requests go to the stand-in.
-fn with_slack(slack: &Slack) -> TestAppBuilder {
+fn with_slack(slack: &SlackStandIn) -> TestAppBuilder {
     TestApp::builder().component("slack").reroute("slack.com", slack)
 }
 
 /// Creates a marked token in Slack's format that the stand-in accepts.
-fn add_token(slack: &Slack) -> String {
+fn add_token(slack: &SlackStandIn) -> String {
     let token = marked::secret("xoxb-");
-    slack.token(&token);
+    slack.add_token(&token);
     token
 }
 
@@ -64,12 +64,12 @@ pub(crate) fn body(token: &str) -> Value {
 }
 
 /// Starts a service that is connected to Slack, and returns the token.
-async fn start_connected(slack: &Slack) -> (TestApp, String) {
+async fn start_connected(slack: &SlackStandIn) -> (TestApp, String) {
     start_connected_with(slack, with_slack(slack)).await
 }
 
 /// Like [`connected`], for a service that the test has configured.
-async fn start_connected_with(slack: &Slack, made: TestAppBuilder) -> (TestApp, String) {
+async fn start_connected_with(slack: &SlackStandIn, made: TestAppBuilder) -> (TestApp, String) {
     let app = made.start().await;
     let token = add_token(slack);
     assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);

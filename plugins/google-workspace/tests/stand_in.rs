@@ -9,7 +9,7 @@ use jackfield_test_support::google_workspace::{self, ADMIN, CALENDAR, GoogleApi,
 use jackfield_test_support::people::{PEOPLE, people};
 
 /// Runs a call for the administrator and sends its requests to the stand-in.
-fn call<R>(google: &google_workspace::GoogleWorkspace, call: impl FnOnce(&Connection) -> R) -> R {
+fn call<R>(google: &google_workspace::GoogleWorkspaceStandIn, call: impl FnOnce(&Connection) -> R) -> R {
     let credentials = Credentials::new().token(&google.access_token(Some(ADMIN), &SCOPES));
     let socket = Socket::new(google.address(), GoogleWorkspace::describe(), credentials);
     let connection = Connection::of(&[("calendar_id", CALENDAR), ("admin_email", ADMIN)]);
@@ -18,7 +18,7 @@ fn call<R>(google: &google_workspace::GoogleWorkspace, call: impl FnOnce(&Connec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connect_health_and_users_succeed() {
-    let google = google_workspace::GoogleWorkspace::start().await;
+    let google = google_workspace::GoogleWorkspaceStandIn::start().await;
     let outcome = call(&google, GoogleWorkspace::connect);
     assert_eq!(outcome, Ok(Connected::new().org_name("acme.example").into()));
     let reports = vec![Report::text("calendar", "Leave"), Report::text("time_zone", "Europe/Amsterdam")];
@@ -40,7 +40,7 @@ async fn connect_health_and_users_succeed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_rejection_has_its_own_error() {
-    let google = google_workspace::GoogleWorkspace::start().await;
+    let google = google_workspace::GoogleWorkspaceStandIn::start().await;
     let health = || call(&google, GoogleWorkspace::health).unwrap_err();
 
     google.exceed_quota(Some(9));

@@ -12,14 +12,16 @@ use jackfield_xero::Xero;
 const CALLBACK: &str = "https://jackfield.example/oauth/callback";
 
 /// Starts a stand-in that also has an organisation in the United Kingdom and one in the United States.
-async fn start_stand_in() -> xero::Xero {
-    let xero = xero::Xero::start().await;
-    xero.app("app", "s3cret", CALLBACK).organisation("t-uk", "Acme Ltd", "UK").organisation("t-us", "Acme Inc", "US");
+async fn start_stand_in() -> xero::XeroStandIn {
+    let xero = xero::XeroStandIn::start().await;
+    xero.add_app("app", "s3cret", CALLBACK)
+        .add_organisation("t-uk", "Acme Ltd", "UK")
+        .add_organisation("t-us", "Acme Inc", "US");
     xero
 }
 
 /// Runs a call and sends its requests to the stand-in with an access token.
-fn call<R>(xero: &xero::Xero, token: &str, call: impl FnOnce() -> R) -> R {
+fn call<R>(xero: &xero::XeroStandIn, token: &str, call: impl FnOnce() -> R) -> R {
     let socket = Socket::new(xero.address(), Xero::describe(), Credentials::new().token(token));
     tokio::task::block_in_place(|| with_transport(Rc::new(socket), call))
 }
@@ -29,7 +31,7 @@ fn with_tenant(tenant: &str) -> Connection {
 }
 
 /// Lists all pages, and counts the active users and all users.
-fn count_users(xero: &xero::Xero, token: &str, tenant: &str) -> Result<(usize, usize), Error> {
+fn count_users(xero: &xero::XeroStandIn, token: &str, tenant: &str) -> Result<(usize, usize), Error> {
     let (mut active, mut all, mut page) = (0, 0, PageRequest::first(100));
     loop {
         let users = call(xero, token, || Xero::list_users(&with_tenant(tenant), &page))?;
@@ -56,7 +58,7 @@ async fn connect_health_users_and_disconnect_succeed() {
 
     let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant(TENANT)));
     assert_eq!(outcome, Ok(UpstreamFate::RevokeGrant.into()));
-    assert_eq!(xero.connected("app"), Vec::<String>::new());
+    assert_eq!(xero.connected_tenants("app"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +77,7 @@ async fn several_organisations_are_a_choice_and_each_has_its_own_people() {
 
     let outcome = call(&xero, &token, || Xero::disconnect(&with_tenant("t-uk")));
     assert_eq!(outcome.map(|outcome| outcome.upstream), Ok(UpstreamFate::Kept));
-    assert_eq!(xero.connected("app"), [TENANT, "t-us"]);
+    assert_eq!(xero.connected_tenants("app"), [TENANT, "t-us"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

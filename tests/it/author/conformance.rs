@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jackfield_test_support::{guests, slack::Slack};
+use jackfield_test_support::{guests, slack::SlackStandIn};
 use serde_json::Value;
 
 use crate::process::program::{Installation, output_text};
@@ -32,7 +32,7 @@ fn cases(output: &std::process::Output) -> Vec<Value> {
 
 #[tokio::test]
 async fn shipped_plugins_pass_every_conformance_case() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     for (name, more) in SHIPPED {
         let file = guests::component_path(name).display().to_string();
         let fixtures = fixtures(name);
@@ -54,7 +54,7 @@ async fn shipped_plugins_pass_every_conformance_case() {
 
 #[tokio::test]
 async fn a_third_party_plugin_passes_every_conformance_case() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let file = guests::component_path("guests/example").display().to_string();
     let checked = place.run(&["plugin", "check", "--conformance", &file]);
     assert!(checked.status.success(), "{}", output_text(&checked));
@@ -74,7 +74,7 @@ async fn a_third_party_plugin_passes_every_conformance_case() {
 
 #[tokio::test]
 async fn a_failed_check_names_its_case() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let file = guests::component_path("guests/hostile").display().to_string();
     let with = |behaviour: &str| {
         let field = format!("behaviour={behaviour}");

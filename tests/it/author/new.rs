@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use jackfield_test_support::slack::Slack;
+use jackfield_test_support::slack::SlackStandIn;
 
 use crate::process::program::{Installation, output_text};
 
@@ -44,7 +44,7 @@ impl BuildFolder {
 
 #[tokio::test]
 async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let made = place.run(&["plugin", "new", "acme-people"]);
     assert!(made.status.success(), "{}", output_text(&made));
     let folder = place.folder.path().join("acme-people");
@@ -69,7 +69,7 @@ async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
 
 #[tokio::test]
 async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     for name in ["Acme", "../acme", "a", "acme_hr"] {
         let refused = place.run(&["plugin", "new", name]);
         assert_eq!(refused.status.code(), Some(1), "{name}");
@@ -79,7 +79,7 @@ async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
 
 #[tokio::test]
 async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let in_python = ["-d", "wit", "-w", "component", "componentize", "app", "-o", "acme-py.wasm"];
     let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "stdio", "random", "clocks", "http"];
     let in_js = [&in_js[..], &["fetch-event", "-o", "acme-js.wasm"]].concat();
@@ -104,7 +104,7 @@ async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed(
 
 #[tokio::test]
 async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let made = place.run(&["plugin", "new", "acme-js", "--lang", "js"]);
     assert!(made.status.success(), "{}", output_text(&made));
     let folder = place.folder.path().join("acme-js");

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use jackfield_test_support::{guests, marked, slack::Slack, xero::Xero};
+use jackfield_test_support::{guests, marked, slack::SlackStandIn, xero::XeroStandIn};
 use serde_json::{Value, json};
 
 use crate::process::program::{Installation, output_text};
@@ -17,7 +17,7 @@ fn json_of(output: &std::process::Output) -> Value {
 
 #[tokio::test]
 async fn every_finding_about_a_file_suggests_a_fix() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let mut wrong = guests::manifest();
     wrong["id"] = json!("Made");
     wrong["version"] = json!("one");
@@ -54,7 +54,7 @@ async fn every_finding_about_a_file_suggests_a_fix() {
 
 #[tokio::test]
 async fn a_plugin_that_can_be_approved_passes_the_check() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     for name in ["slack", "xero", "google-workspace", "guests/example"] {
         let checked = place.run(&["plugin", "check", &path(name)]);
         assert!(checked.status.success(), "{}", output_text(&checked));
@@ -65,7 +65,7 @@ async fn a_plugin_that_can_be_approved_passes_the_check() {
 
 #[tokio::test]
 async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let shown = output_text(&place.run(&["plugin", "inspect", &path("xero")]));
     for words in [
         "the browser is sent to https://login.xero.com/identity/connect/authorize",
@@ -87,10 +87,10 @@ async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let place = Installation::with_slack(&slack).await;
     let token = marked::secret("xoxb-");
-    slack.token(&token);
+    slack.add_token(&token);
     let field = format!("bot_token={token}");
     let file = path("slack");
     let arguments =
@@ -124,7 +124,7 @@ async fn try_runs_an_operation_without_a_service_and_prints_no_secret() {
 
 #[tokio::test]
 async fn a_wrong_argument_is_named_and_nothing_is_sent() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let place = Installation::with_slack(&slack).await;
     let file = path("slack");
     let tried = place.run(&["plugin", "try", &file, "--dev", "--field", "bot_token=short", "health"]);
@@ -141,7 +141,7 @@ async fn a_wrong_argument_is_named_and_nothing_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_outside_the_manifest_is_shown_as_denied() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let file = path("guests/hostile");
     let tried = place.run(&[
         "plugin",
@@ -163,9 +163,9 @@ async fn a_request_outside_the_manifest_is_shown_as_denied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_argument_replaces_an_oauth_grant() {
-    let office = Xero::start().await;
+    let office = XeroStandIn::start().await;
     let place = Installation::new(&["xero"], &[office.reroute("api.xero.com")], &[]).await;
-    office.app("id", "secret", "http://127.0.0.1/").organisation("t-1", "Acme Books", "GB");
+    office.add_app("id", "secret", "http://127.0.0.1/").add_organisation("t-1", "Acme Books", "GB");
     let token = marked::record(office.access_token("id", &["t-1"]));
     let secret = place.folder.path().join("token.txt");
     fs::write(&secret, format!("{token}\n")).expect("the file is written");

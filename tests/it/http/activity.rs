@@ -1,6 +1,6 @@
 //! `GET /api/admin/providers/{provider}/activity`: what a plugin's calls did and used, and the same in the metrics.
 
-use jackfield_test_support::{app::TestApp, hostile, marked, slack::Slack, stand_in_server::Failure};
+use jackfield_test_support::{app::TestApp, hostile, marked, slack::SlackStandIn, stand_in_server::Failure};
 use serde_json::{Value, json};
 
 use super::{SLACK, start_connected};
@@ -14,7 +14,7 @@ fn row<'a>(page: &'a Value, operation: &str) -> &'a Value {
 
 #[tokio::test]
 async fn the_activity_page_shows_what_calls_did_and_used() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let before = app.get(ACTIVITY).await.ok();
     assert_eq!(row(&before, "connect")["calls"], 1);

@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, TestResponse},
     marked,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::{
 
 #[tokio::test]
 async fn every_change_and_rejection_is_audited() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     assert_eq!(app.delete(SLACK).await.status, 200);
@@ -45,7 +45,7 @@ async fn every_change_and_rejection_is_audited() {
 
 #[tokio::test]
 async fn the_audit_log_is_paged() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let first = app.get("/api/admin/audit?limit=2").await.ok();
     let before = first["next_before"].as_i64().expect("a next page");
@@ -63,7 +63,7 @@ async fn actions(app: &TestApp, query: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_audit_log_is_filtered() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     let before = app.clock.now();
@@ -127,7 +127,7 @@ async fn the_filtered_audit_log_exports_as_csv_without_formulas() {
 
 #[tokio::test]
 async fn an_edited_row_is_reported() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
     app.tamper("update audit set actor = 'somebody else' where seq = 3").await;
@@ -136,7 +136,7 @@ async fn an_edited_row_is_reported() {
 
 #[tokio::test]
 async fn a_row_removed_from_the_end_is_detected() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let newest = app.get("/api/admin/audit?limit=1").await.ok()["entries"][0]["seq"].as_i64().expect("a row");
     app.tamper("delete from audit where seq = (select max(seq) from audit)").await;

@@ -6,7 +6,7 @@ use http::Method;
 use jackfield_api as api;
 use jackfield_test_support::{
     app::{TestApp, TestCaller},
-    slack::Slack,
+    slack::SlackStandIn,
 };
 
 use super::with_slack;
@@ -21,7 +21,7 @@ pub(super) fn example(path: &str) -> String {
 
 #[tokio::test]
 async fn every_route_answers_every_caller_as_the_snapshot_says() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let mut table = String::new();
     for route in api::testing::routes() {
         // One service per route, because failed attempts are counted across routes.
@@ -59,7 +59,7 @@ fn refusal(caller: TestCaller) -> Option<u16> {
 
 #[tokio::test]
 async fn no_path_spelling_bypasses_the_required_level() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     for path in [
         "//api/admin/connections",

@@ -3,7 +3,7 @@
 use jackfield_test_support::{
     marked,
     people::COMPANY,
-    slack::{CHANNEL, Slack},
+    slack::{CHANNEL, SlackStandIn},
 };
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::{SLACK, add_token, body, start_connected, with_slack};
 
 #[tokio::test]
 async fn a_connection_goes_from_nothing_to_connected_and_back() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let token = add_token(&slack);
     assert_eq!(app.get(&format!("{SLACK}/status")).await.ok(), json!({ "configured": false }));
@@ -37,7 +37,7 @@ async fn a_connection_goes_from_nothing_to_connected_and_back() {
 
 #[tokio::test]
 async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
     let requests = slack.requests();
     assert!(!requests.is_empty());
@@ -64,7 +64,7 @@ async fn the_token_reaches_slack_but_no_response_and_not_the_database() {
 
 #[tokio::test]
 async fn a_wrong_token_is_rejected_and_nothing_is_stored() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let problem = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     assert!(problem["detail"].as_str().expect("a detail").contains("invalid_auth"), "{problem}");
@@ -73,9 +73,9 @@ async fn a_wrong_token_is_rejected_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn an_update_keeps_omitted_fields() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
-    slack.channel("C0RANDOM", "random");
+    slack.add_channel("C0RANDOM", "random");
     slack.clear_requests();
     assert_eq!(app.put(SLACK, json!({ "channel_id": "C0RANDOM" })).await.ok()["ok"], true);
     assert!(slack.requests().iter().all(|request| request.bearer() == Some(token.as_str())));
@@ -85,7 +85,7 @@ async fn an_update_keeps_omitted_fields() {
 
 #[tokio::test]
 async fn a_rejected_update_keeps_the_stored_values() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let _ = app.put(SLACK, body(&marked::secret("xoxb-"))).await.problem(422, "credential_rejected");
     let problem = app.put(SLACK, json!({ "channel_id": "C0NOWHERE" })).await.problem(422, "invalid_request");
@@ -95,8 +95,8 @@ async fn a_rejected_update_keeps_the_stored_values() {
 
 #[tokio::test]
 async fn a_channel_that_cannot_be_used_is_named() {
-    let slack = Slack::start().await;
-    slack.channel("C0OLD", "old").archive_channel("C0OLD").private_channel("C0PRIVATE", "private");
+    let slack = SlackStandIn::start().await;
+    slack.add_channel("C0OLD", "old").archive_channel("C0OLD").add_private_channel("C0PRIVATE", "private");
     let app = with_slack(&slack).start().await;
     let token = add_token(&slack);
     for (channel, words) in [("C0OLD", "archived"), ("C0PRIVATE", "invite the app"), ("C0NOWHERE", "invite the app")] {
@@ -110,17 +110,17 @@ async fn a_channel_that_cannot_be_used_is_named() {
 
 #[tokio::test]
 async fn a_token_that_lacks_a_scope_is_rejected_and_the_scope_is_named() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let token = marked::secret("xoxb-");
-    slack.token_with(&token, &["users:read"]);
+    slack.add_token_with_scopes(&token, &["users:read"]);
     let problem = app.put(SLACK, body(&token)).await.problem(422, "credential_rejected");
     assert!(problem["detail"].as_str().expect("a detail").contains("channels:read"), "{problem}");
 }
 
 #[tokio::test]
 async fn a_disconnect_succeeds_while_the_provider_is_down() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
     slack.fail(jackfield_test_support::stand_in_server::Failure::Status(500));
     let gone = app.delete(SLACK).await.ok();

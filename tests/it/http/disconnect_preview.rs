@@ -5,7 +5,7 @@ use jackfield_core::{
     audit::{Action, Actor},
 };
 use jackfield_store::{NewAudit, NewToken};
-use jackfield_test_support::{app::TestApp, guests, marked, slack::Slack};
+use jackfield_test_support::{app::TestApp, guests, marked, slack::SlackStandIn};
 use serde_json::json;
 
 use super::{SLACK, people::person, start_connected, with_slack};
@@ -21,7 +21,7 @@ async fn service_token(app: &TestApp, name: &str, providers: &[&str]) -> String 
 
 #[tokio::test]
 async fn a_provider_that_is_not_connected_loses_nothing() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let foreseen = app.get(&format!("{SLACK}/disconnect")).await.ok();
     let expected = json!({
@@ -34,7 +34,7 @@ async fn a_provider_that_is_not_connected_loses_nothing() {
 
 #[tokio::test]
 async fn the_services_that_use_a_connection_are_named() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let _uses = service_token(&app, "reminders", &["acme", "slack"]).await;
     let _other = service_token(&app, "payroll", &["acme"]).await;

@@ -6,7 +6,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, client},
     guests,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -82,7 +82,7 @@ impl Stream {
 
 #[tokio::test]
 async fn creating_changing_and_removing_a_connection_sends_events() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let token = add_token(&slack);

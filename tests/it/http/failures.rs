@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jackfield_test_support::{
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::{Failure, StandInServer},
 };
 
@@ -11,7 +11,7 @@ use super::{SLACK, start_connected};
 
 /// Fails a health check and a page of users in one way, then recovers, and expects an unchanged connection.
 async fn expect_failure(fail: Failure, code: &str, status: u16) {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     slack.fail(fail);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -93,7 +93,7 @@ async fn a_flood_of_headers_is_reported_as_the_providers_error() {
 
 #[tokio::test]
 async fn calls_wait_as_long_as_the_provider_asks() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(120) });
     let limited = app.get(&format!("{SLACK}/users")).await;
@@ -110,7 +110,7 @@ async fn calls_wait_as_long_as_the_provider_asks() {
 #[tokio::test]
 async fn a_redirect_to_another_host_is_not_followed() {
     let elsewhere = StandInServer::start(|_| panic!("nobody comes here")).await;
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     slack.fail(Failure::RedirectTo(elsewhere.url()));
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -122,7 +122,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
 
 #[tokio::test]
 async fn a_revoked_token_needs_attention_and_is_kept() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
     slack.revoke(&token);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
@@ -133,15 +133,15 @@ async fn a_revoked_token_needs_attention_and_is_kept() {
     assert_eq!(connection["status"], "needs_reauth");
     assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("token_revoked")), "{connection}");
     assert!(connection["next_action"].as_str().is_some(), "{connection}");
-    slack.token(&token);
+    slack.add_token(&token);
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true, "the stored token was kept");
 }
 
 #[tokio::test]
 async fn a_scope_lost_later_is_named() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
-    slack.token_with(&token, &["channels:read"]);
+    slack.add_token_with_scopes(&token, &["channels:read"]);
     let problem = app.get(&format!("{SLACK}/users")).await.problem(409, "permission_missing");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("users:read")), "{problem}");
 }
@@ -155,7 +155,7 @@ async fn a_failed_connect_answers_the_documented_code_and_stores_nothing() {
         (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
         (Failure::Reset, 502, "provider_error"),
     ];
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = super::with_slack(&slack).start().await;
     let token = super::add_token(&slack);
     for (fail, status, code) in fails {

@@ -3,7 +3,7 @@
 
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
-    google_workspace::{ADMIN, CALENDAR, CLIENT_EMAIL, GoogleApi, GoogleWorkspace, HOSTS, SCOPES},
+    google_workspace::{ADMIN, CALENDAR, CLIENT_EMAIL, GoogleApi, GoogleWorkspaceStandIn, HOSTS, SCOPES},
     marked,
 };
 use jiff::SignedDuration;
@@ -13,13 +13,13 @@ use super::oauth::text;
 
 const GOOGLE: &str = "/api/admin/connections/google-workspace";
 
-fn with_google(google: &GoogleWorkspace) -> TestAppBuilder {
+fn with_google(google: &GoogleWorkspaceStandIn) -> TestAppBuilder {
     let builder = TestApp::builder().component("google-workspace");
     HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, google))
 }
 
 /// Returns a key file as an administrator would paste it, and records its secrets for the secret scan.
-fn key(google: &GoogleWorkspace) -> Value {
+fn key(google: &GoogleWorkspaceStandIn) -> Value {
     let file: Value = serde_json::from_str(&google.key_file()).expect("a key file");
     let pem = text(&file, "private_key");
     // Each line separately, because the file may be stored with other line breaks.
@@ -29,18 +29,18 @@ fn key(google: &GoogleWorkspace) -> Value {
     file
 }
 
-fn record_tokens(google: &GoogleWorkspace) {
+fn record_tokens(google: &GoogleWorkspaceStandIn) {
     for token in google.access_tokens() {
         let _noted = marked::record(token);
     }
 }
 
-fn body(google: &GoogleWorkspace) -> Value {
+fn body(google: &GoogleWorkspaceStandIn) -> Value {
     json!({ "service_account_key": key(google), "calendar_id": CALENDAR, "admin_email": ADMIN })
 }
 
 /// Starts a connected service and makes the stand-in use its clock.
-async fn start_connected(google: &GoogleWorkspace) -> TestApp {
+async fn start_connected(google: &GoogleWorkspaceStandIn) -> TestApp {
     google.delegate(&SCOPES).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(google).start().await;
     let clock = app.clock.clone();
@@ -52,7 +52,7 @@ async fn start_connected(google: &GoogleWorkspace) -> TestApp {
 
 #[tokio::test]
 async fn a_key_connects_and_lists_the_directory_and_is_never_sent() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
     let health = app.get(&format!("{GOOGLE}/health")).await.ok();
     assert_eq!(health["healthy"], true, "{health}");
@@ -74,7 +74,7 @@ async fn a_key_connects_and_lists_the_directory_and_is_never_sent() {
 
 #[tokio::test]
 async fn a_token_is_cached_until_it_expires() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
     let health = format!("{GOOGLE}/health");
     assert_eq!(app.get(&health).await.ok()["healthy"], true);
@@ -91,9 +91,9 @@ async fn a_token_is_cached_until_it_expires() {
 
 #[tokio::test]
 async fn an_update_needs_no_key() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
-    google.calendar("team@group.calendar.google.com", "Team").share("team@group.calendar.google.com", ADMIN);
+    google.add_calendar("team@group.calendar.google.com", "Team").share("team@group.calendar.google.com", ADMIN);
     assert_eq!(app.put(GOOGLE, json!({ "calendar_id": "team@group.calendar.google.com" })).await.ok()["ok"], true);
     assert_eq!(app.get(&format!("{GOOGLE}/health")).await.ok()["calendar"], "Team");
     // Without an administrator, the service account itself needs access to the calendar, and there are no users.
@@ -105,7 +105,7 @@ async fn an_update_needs_no_key() {
 
 #[tokio::test]
 async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = with_google(&google).start().await;
     for (name, value, words) in [
         ("token_uri", "https://evil.example/token", "token_uri"),
@@ -138,7 +138,7 @@ async fn a_key_file_with_another_token_endpoint_is_rejected_without_a_request() 
 
 #[tokio::test]
 async fn each_missing_permission_has_its_own_message() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
     let health = || async {
         let health = app.get(&format!("{GOOGLE}/health")).await.ok();
@@ -157,7 +157,7 @@ async fn each_missing_permission_has_its_own_message() {
 
 #[tokio::test]
 async fn a_missing_delegation_and_a_skewed_clock_are_explained() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     google.delegate(&[]).share(CALENDAR, ADMIN).promote(ADMIN);
     let app = with_google(&google).start().await;
     let problem = app.put(GOOGLE, body(&google)).await.problem(422, "credential_rejected");
@@ -172,7 +172,7 @@ async fn a_missing_delegation_and_a_skewed_clock_are_explained() {
 
 #[tokio::test]
 async fn a_deleted_key_needs_a_new_one() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
     google.delete_keys();
     app.clock.advance(SignedDuration::from_secs(3_600));
@@ -188,7 +188,7 @@ async fn a_deleted_key_needs_a_new_one() {
 
 #[tokio::test]
 async fn an_outage_of_the_token_endpoint_keeps_the_connection() {
-    let google = GoogleWorkspace::start().await;
+    let google = GoogleWorkspaceStandIn::start().await;
     let app = start_connected(&google).await;
     app.clock.advance(SignedDuration::from_secs(3_600));
     google.fail_at("/token", jackfield_test_support::stand_in_server::Failure::Status(503));

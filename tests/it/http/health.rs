@@ -3,7 +3,7 @@
 use jackfield_test_support::{
     app::{TestApp, client},
     people::COMPANY,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::{SLACK, add_token, start_connected, with_slack};
 
 #[tokio::test]
 async fn health_returns_what_the_plugin_reports() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["configured"], true);
@@ -20,14 +20,14 @@ async fn health_returns_what_the_plugin_reports() {
     assert_eq!(health["channel"], "general");
     assert!(health["latency_ms"].is_u64() && health["checked_at"].is_string(), "{health}");
     assert_eq!(health.get("missing_scopes"), None);
-    slack.token_with(&token, &["channels:read", "users:read"]);
+    slack.add_token_with_scopes(&token, &["channels:read", "users:read"]);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["missing_scopes"], json!(["users:read.email"]));
 }
 
 #[tokio::test]
 async fn a_provider_that_is_not_connected_is_not_healthy() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health, json!({ "configured": false, "healthy": false }));
@@ -36,7 +36,7 @@ async fn a_provider_that_is_not_connected_is_not_healthy() {
 
 #[tokio::test]
 async fn a_ready_service_reports_ready_and_serves_metrics() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     assert_eq!(app.get("/healthz").await.text, "ok\n");
     let ready = app.get("/readyz").await.ok();
@@ -54,7 +54,7 @@ async fn a_ready_service_reports_ready_and_serves_metrics() {
 
 #[tokio::test]
 async fn a_stopping_service_finishes_requests_in_flight() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (mut app, _) = start_connected(&slack).await;
     slack.set_latency(std::time::Duration::from_millis(400));
     slack.clear_requests();

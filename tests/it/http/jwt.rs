@@ -7,7 +7,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder, TestResponse},
     marked,
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::{Failure, StandInServer},
 };
 use jiff::SignedDuration;
@@ -95,7 +95,7 @@ async fn optional_variations_of_an_identity_provider_are_accepted() {
         json!({ "alg": "EdDSA", "kid": "one", "typ": "at+jwt" }),
         json!({ "alg": "EdDSA", "kid": "one", "typ": "application/AT+JWT" }),
     ] {
-        let token = key.token_with("EdDSA", &header, &claims(&app, &json!({})));
+        let token = key.token_with_header("EdDSA", &header, &claims(&app, &json!({})));
         assert_eq!(ask(&app, &token).await.status, 200, "{header}");
     }
     for change in [
@@ -115,7 +115,7 @@ async fn optional_variations_of_an_identity_provider_are_accepted() {
 async fn the_audit_names_the_subject_of_a_token() {
     let key = SigningKey::ed25519("one");
     let issuer = Issuer::start(&[&key]).await;
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_identity_provider(with_slack(&slack), &issuer.upstream).start().await;
     let token = key.token("EdDSA", &claims(&app, &json!({})));
     let slack_token = super::add_token(&slack);
@@ -150,7 +150,9 @@ async fn a_thousand_unknown_keys_cause_one_fetch() {
     let app = start_service(&issuer).await;
     let claims = claims(&app, &json!({}));
     let tokens: Vec<String> = (0..1_000)
-        .map(|number| key.token_with("EdDSA", &json!({ "alg": "EdDSA", "kid": format!("made-up-{number}") }), &claims))
+        .map(|number| {
+            key.token_with_header("EdDSA", &json!({ "alg": "EdDSA", "kid": format!("made-up-{number}") }), &claims)
+        })
         .collect();
     for some in tokens.chunks(100) {
         for answer in futures_util::future::join_all(some.iter().map(|token| ask(&app, token))).await {

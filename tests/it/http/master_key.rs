@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use jackfield_test_support::{app::TestApp, slack::Slack};
+use jackfield_test_support::{app::TestApp, slack::SlackStandIn};
 
 use super::{SLACK, start_connected, start_connected_with, with_slack};
 
@@ -31,7 +31,7 @@ async fn is_sealed(app: &TestApp, words: &str) {
 
 #[tokio::test]
 async fn a_missing_key_seals_the_service_and_the_right_key_unseals_it() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let key = fs::read(app.data().join("master.key")).expect("the key");
     let app = restart_after(app, |data| fs::remove_file(data.join("master.key")).expect("removed")).await;
@@ -48,7 +48,7 @@ async fn a_missing_key_seals_the_service_and_the_right_key_unseals_it() {
 
 #[tokio::test]
 async fn a_wrong_key_seals_the_service() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let app = restart_after(app, |data| {
         let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -60,7 +60,7 @@ async fn a_wrong_key_seals_the_service() {
 
 #[tokio::test]
 async fn a_key_that_others_can_read_is_rejected() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let app = restart_after(app, |data| {
         fs::set_permissions(data.join("master.key"), fs::Permissions::from_mode(0o640)).expect("set");
@@ -80,7 +80,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
         "update sealed_values set wrapped_key = ciphertext",
         "update sealed_values set owner_row = 'other'; update connections set id = 'other'",
     ] {
-        let slack = Slack::start().await;
+        let slack = SlackStandIn::start().await;
         let (app, token) = start_connected(&slack).await;
         app.tamper(sql).await;
         let list = app.get("/api/admin/connections").await.ok();
@@ -94,7 +94,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
 
 #[tokio::test]
 async fn a_key_past_its_usage_limit_seals_nothing_more() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;
     app.tamper("update keyring set wraps = 4294967295").await;
     assert_eq!(app.put(SLACK, super::body(&token)).await.ok()["ok"], true, "the last one");
@@ -105,7 +105,7 @@ async fn a_key_past_its_usage_limit_seals_nothing_more() {
 
 #[tokio::test]
 async fn created_files_are_readable_by_their_owner_only() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected_with(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let mut seen = Vec::new();
     for entry in fs::read_dir(app.data()).expect("the data folder") {
@@ -130,7 +130,7 @@ async fn created_files_are_readable_by_their_owner_only() {
 
 #[tokio::test]
 async fn a_damaged_or_foreign_compiled_component_is_compiled_again() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected_with(&slack, with_slack(&slack).compile_in_data_folder()).await;
     let cache = app.data().join("compiled");
     let file = fs::read_dir(&cache).expect("the cache").next().expect("a file").expect("a file").path();

@@ -6,7 +6,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder, TestResponse},
     guests, marked, people,
-    slack::{MEMBERS, NOBODY, Slack},
+    slack::{MEMBERS, NOBODY, SlackStandIn},
     stand_in_server::Failure,
 };
 use serde_json::{Value, json};
@@ -242,7 +242,7 @@ async fn two_people_with_one_name_are_ambiguous_and_both_are_named() {
 
 #[tokio::test]
 async fn a_whole_directory_is_matched_page_by_page() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let people = people::people();
     let mut file = String::from("name,email,active\n");
@@ -275,7 +275,7 @@ async fn a_provider_failure_half_way_links_nobody() {
         (Failure::Status(500), 502, "provider_error"),
         (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
     ] {
-        let slack = Slack::start().await;
+        let slack = SlackStandIn::start().await;
         let (app, _) = start_connected(&slack).await;
         person(&app, "Ada", &people::people()[0].email).await;
         slack.fail_at("/api/users.list", fail);
@@ -288,7 +288,7 @@ async fn a_provider_failure_half_way_links_nobody() {
 
 #[tokio::test]
 async fn matching_waits_as_long_as_the_provider_asks() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     person(&app, "Ada", &people::people()[0].email).await;
     slack.clear_requests();
@@ -306,7 +306,7 @@ async fn matching_waits_as_long_as_the_provider_asks() {
 
 #[tokio::test]
 async fn people_who_change_while_the_provider_is_read_are_not_linked() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let email = people::people()[0].email.clone();
     let ada = person(&app, "Ada", &email).await;

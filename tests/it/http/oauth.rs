@@ -8,7 +8,7 @@ use jackfield_test_support::{
     app::{TestApp, TestAppBuilder, TestCaller, TestResponse, client},
     marked,
     stand_in_server::Failure,
-    xero::{HOSTS, TENANT, Xero},
+    xero::{HOSTS, TENANT, XeroStandIn},
 };
 use serde_json::{Value, json};
 
@@ -21,9 +21,9 @@ const REDIRECT: &str = "http://127.0.0.1:7420/oauth/callback";
 pub(super) const CLIENT_ID: &str = "jackfield-client";
 
 /// A service with Xero's plugin and an OAuth app, whose requests go to the stand-in.
-pub(super) fn with_xero(xero: &Xero) -> TestAppBuilder {
+pub(super) fn with_xero(xero: &XeroStandIn) -> TestAppBuilder {
     let secret = marked::secret("cs");
-    xero.app(CLIENT_ID, &secret, REDIRECT);
+    xero.add_app(CLIENT_ID, &secret, REDIRECT);
     let builder = TestApp::builder().component("xero");
     let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, xero));
     builder.setting("JACKFIELD_OAUTH_XERO_CLIENT_ID", CLIENT_ID).setting("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", &secret)
@@ -36,7 +36,7 @@ pub(super) async fn auth_url(app: &TestApp) -> (String, String) {
 }
 
 /// Completes a flow and grants these organisations.
-pub(super) async fn connect(app: &TestApp, xero: &Xero, tenants: &[&str]) -> TestResponse {
+pub(super) async fn connect(app: &TestApp, xero: &XeroStandIn, tenants: &[&str]) -> TestResponse {
     let (url, _) = auth_url(app).await;
     let landing = xero.authorize(&url).allow(tenants);
     record_secrets(xero);
@@ -48,7 +48,7 @@ pub(super) async fn callback(app: &TestApp, body: Value) -> TestResponse {
 }
 
 /// Records every secret that the stand-in issued, for the secret scan.
-pub(super) fn record_secrets(xero: &Xero) {
+pub(super) fn record_secrets(xero: &XeroStandIn) {
     for secret in xero.codes().into_iter().chain(xero.access_tokens()).chain(xero.refresh_tokens()) {
         let _noted = marked::record(secret);
     }
@@ -64,7 +64,7 @@ async fn flow_state(app: &TestApp, flow: &str) -> Value {
 
 #[tokio::test]
 async fn in_development_the_flow_also_names_the_stand_in() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let begun = app.get(&format!("{XERO}/auth-url")).await.ok();
     let (url, rerouted) = (text(&begun, "url"), text(&begun, "reroute_url"));
@@ -81,7 +81,7 @@ async fn in_development_the_flow_also_names_the_stand_in() {
 
 #[tokio::test]
 async fn xero_connects_through_the_popup_and_disconnects() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
     assert!(url.starts_with("https://login.xero.com/identity/connect/authorize?"), "{url}");
@@ -113,7 +113,7 @@ async fn xero_connects_through_the_popup_and_disconnects() {
 
 #[tokio::test]
 async fn a_client_of_the_original_service_needs_no_state() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, _) = auth_url(&app).await;
     let code = xero.authorize(&url).allow(&[TENANT]).code;
@@ -123,7 +123,7 @@ async fn a_client_of_the_original_service_needs_no_state() {
 
 #[tokio::test]
 async fn without_a_state_two_open_flows_are_ambiguous() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, _) = auth_url(&app).await;
     let _ = auth_url(&app).await;
@@ -136,7 +136,7 @@ async fn without_a_state_two_open_flows_are_ambiguous() {
 
 #[tokio::test]
 async fn a_flow_completes_once_and_only_for_its_owner() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).allow(&[TENANT]);
@@ -161,7 +161,7 @@ async fn a_flow_completes_once_and_only_for_its_owner() {
 
 #[tokio::test]
 async fn a_flow_expires_after_ten_minutes() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).allow(&[TENANT]);
@@ -175,7 +175,7 @@ async fn a_flow_expires_after_ten_minutes() {
 
 #[tokio::test]
 async fn a_denied_consent_is_explained() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (url, flow) = auth_url(&app).await;
     let landing = xero.authorize(&url).deny();
@@ -190,7 +190,7 @@ async fn a_denied_consent_is_explained() {
 
 #[tokio::test]
 async fn a_foreign_code_fails_and_stores_nothing() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (foreign, _) = auth_url(&app).await;
     let injected = xero.authorize(&foreign).allow(&[TENANT]).code;
@@ -208,8 +208,8 @@ async fn a_foreign_code_fails_and_stores_nothing() {
 #[tokio::test]
 async fn several_organisations_must_be_chosen_from() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
-    let xero = Xero::start().await;
-    xero.organisation(OTHER, "Acme Trading", "UK");
+    let xero = XeroStandIn::start().await;
+    xero.add_organisation(OTHER, "Acme Trading", "UK");
     let app = with_xero(&xero).start().await;
     let connected = connect(&app, &xero, &[TENANT, OTHER]).await.ok();
     record_secrets(&xero);
@@ -241,8 +241,8 @@ async fn several_organisations_must_be_chosen_from() {
 
 #[tokio::test]
 async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
-    let xero = Xero::start().await;
-    xero.public_app("public-client", REDIRECT);
+    let xero = XeroStandIn::start().await;
+    xero.add_public_app("public-client", REDIRECT);
     let builder = TestApp::builder().component("xero");
     let builder = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero));
     let app = builder.start().await;
@@ -258,9 +258,9 @@ async fn a_public_client_sends_its_id_in_the_body_and_no_secret() {
 
 #[tokio::test]
 async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_only() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let secret = marked::secret("app-secret-");
-    xero.app("sealed-client", &secret, REDIRECT);
+    xero.add_app("sealed-client", &secret, REDIRECT);
     let builder = TestApp::builder().component("xero");
     let app = HOSTS.iter().fold(builder, |builder, host| builder.reroute(host, &xero)).start().await;
     let path = "/api/admin/providers/xero/oauth-app";
@@ -277,7 +277,7 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_onl
 
 #[tokio::test]
 async fn a_failing_token_endpoint_ends_the_flow_and_keeps_the_stored_connection() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
     record_secrets(&xero);
@@ -319,7 +319,7 @@ async fn the_callback_page_contains_nothing_of_the_query_and_runs_nothing() {
 
 #[tokio::test]
 async fn a_member_may_not_begin_a_flow() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let answer = app.send_as(TestCaller::Manager, Method::GET, &format!("{XERO}/auth-url"), None).await;
     let _ = answer.problem(403, "forbidden");

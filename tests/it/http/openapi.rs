@@ -7,7 +7,7 @@ use jackfield_sandbox::Trust;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, validator},
     guests,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const WHOLE: &str = "/api/openapi.json";
 const GENERAL: &str = "/docs/openapi.json";
 
 async fn slack_alone() -> Value {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     with_slack(&slack).start().await.get(WHOLE).await.ok()
 }
 
@@ -191,7 +191,7 @@ async fn a_new_plugin_adds_its_fields_to_the_document() {
 
 #[tokio::test]
 async fn a_plugin_that_may_not_run_is_not_documented() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
     let document = app.get(WHOLE).await.ok();
     assert!(document["paths"].get("/api/admin/connections/slack").is_none());

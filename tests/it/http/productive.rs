@@ -4,7 +4,7 @@
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    productive::{HOST, ORGANIZATION, Productive},
+    productive::{HOST, ORGANIZATION, ProductiveStandIn},
 };
 use serde_json::json;
 
@@ -12,19 +12,19 @@ use super::oauth::text;
 
 const PRODUCTIVE: &str = "/api/admin/connections/productive";
 
-fn with_productive(productive: &Productive) -> TestAppBuilder {
+fn with_productive(productive: &ProductiveStandIn) -> TestAppBuilder {
     TestApp::builder().component("productive").reroute(HOST, productive)
 }
 
-fn add_token(productive: &Productive) -> String {
+fn add_token(productive: &ProductiveStandIn) -> String {
     let token = marked::secret("");
-    productive.token(&token);
+    productive.add_token(&token);
     token
 }
 
 #[tokio::test]
 async fn a_single_organisation_is_used() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).start().await;
     let token = add_token(&productive);
     let connected = app.put(PRODUCTIVE, json!({ "api_token": token })).await.ok();
@@ -42,7 +42,7 @@ async fn a_single_organisation_is_used() {
 
 #[tokio::test]
 async fn several_organisations_are_a_choice() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).start().await;
     let token = add_token(&productive);
     productive.join(&token, "4202", "Acme Trading");
@@ -61,7 +61,7 @@ async fn several_organisations_are_a_choice() {
 
 #[tokio::test]
 async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).start().await;
     let token = add_token(&productive);
     productive.join(&token, "4202", "Acme Trading");
@@ -74,7 +74,7 @@ async fn the_field_chooses_an_organisation_and_a_wrong_one_is_named() {
 
 #[tokio::test]
 async fn leaving_the_organisation_and_a_revoked_token_have_different_errors() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).start().await;
     let token = add_token(&productive);
     assert_eq!(app.put(PRODUCTIVE, json!({ "api_token": token })).await.ok()["ok"], true);

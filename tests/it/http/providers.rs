@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jackfield_sandbox::Trust;
-use jackfield_test_support::{guests, slack::Slack};
+use jackfield_test_support::{guests, slack::SlackStandIn};
 use serde_json::json;
 
 use super::{SLACK, add_token, body, with_slack};
 
 #[tokio::test]
 async fn a_provider_lists_its_fields_and_endpoints() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let list = app.get("/api/admin/providers").await.ok();
     let provider = &list["providers"][0];
@@ -36,7 +36,7 @@ async fn a_provider_lists_its_fields_and_endpoints() {
 
 #[tokio::test]
 async fn the_service_starts_with_broken_files_and_says_what_is_wrong() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack)
         .file("empty.wasm", guests::empty())
         .file("elf.wasm", guests::elf())
@@ -74,7 +74,7 @@ async fn the_service_starts_with_broken_files_and_says_what_is_wrong() {
 
 #[tokio::test]
 async fn an_unapproved_plugin_does_not_run() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).trust(Trust::Shipped(BTreeMap::new())).start().await;
     let list = app.get("/api/admin/providers").await.ok();
     assert_eq!(list["providers"][0]["state"], "pending");
@@ -85,7 +85,7 @@ async fn an_unapproved_plugin_does_not_run() {
 
 #[tokio::test]
 async fn another_plugin_cannot_take_an_approved_id() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let mut manifest = guests::manifest();
     manifest["id"] = json!("slack");
     let shipped = jackfield_test_support::app::digest(&guests::read_component("slack"));
@@ -142,7 +142,7 @@ async fn a_changed_manifest_in_the_database_disables_its_plugin() {
         "update components set manifest = '{}'",
         "update components set manifest = replace(manifest, 'Slack', 'Black')",
     ] {
-        let slack = Slack::start().await;
+        let slack = SlackStandIn::start().await;
         let mut app = with_slack(&slack).start().await;
         app.tamper(sql).await;
         app.stop().await;

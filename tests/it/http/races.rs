@@ -3,21 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use jackfield_test_support::{marked, slack::Slack};
+use jackfield_test_support::{marked, slack::SlackStandIn};
 use serde_json::json;
 
 use super::{SLACK, add_token, body, start_connected, with_slack};
 
 #[tokio::test]
 async fn two_concurrent_connects_leave_one_complete_connection() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     slack.set_latency(Duration::from_millis(20));
     for round in 0..5 {
         let pairs: Vec<(String, String)> = (0..4)
             .map(|number| {
                 let channel = format!("C{round}X{number}");
-                slack.channel(&channel, &channel.to_lowercase());
+                slack.add_channel(&channel, &channel.to_lowercase());
                 (add_token(&slack), channel)
             })
             .collect();
@@ -37,12 +37,12 @@ async fn two_concurrent_connects_leave_one_complete_connection() {
 
 #[tokio::test]
 async fn an_update_never_mixes_with_another() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, first) = start_connected(&slack).await;
-    slack.channel("C0ONE", "one").channel("C0TWO", "two");
+    slack.add_channel("C0ONE", "one").add_channel("C0TWO", "two");
     slack.set_latency(Duration::from_millis(30));
     let second = marked::secret("xoxb-");
-    slack.token(&second);
+    slack.add_token(&second);
     let (a, b) = tokio::join!(
         app.put(SLACK, json!({ "channel_id": "C0ONE" })),
         app.put(SLACK, json!({ "bot_token": second, "channel_id": "C0TWO" })),
@@ -60,7 +60,7 @@ async fn an_update_never_mixes_with_another() {
 
 #[tokio::test]
 async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let token = add_token(&slack);
     let mut paused = app.store.pause_next_save();
@@ -77,7 +77,7 @@ async fn a_disconnect_between_a_connects_commit_and_its_answer_is_not_undone() {
 
 #[tokio::test]
 async fn a_disconnect_during_a_check_leaves_nothing_behind() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     slack.set_latency(Duration::from_millis(200));
     slack.clear_requests();
@@ -97,7 +97,7 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn excess_calls_are_rejected_and_the_others_are_served() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     slack.set_latency(Duration::from_millis(300));
     let app = Arc::new(app);

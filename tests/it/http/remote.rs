@@ -4,7 +4,7 @@
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    remote::{COMPANY_ID, PRODUCTION, Remote, SANDBOX, WaitHint},
+    remote::{COMPANY_ID, PRODUCTION, RemoteStandIn, SANDBOX, WaitHint},
     stand_in_server::Failure,
 };
 use serde_json::json;
@@ -13,19 +13,19 @@ use super::oauth::text;
 
 const REMOTE: &str = "/api/admin/connections/remote";
 
-fn with_remote(remote: &Remote) -> TestAppBuilder {
+fn with_remote(remote: &RemoteStandIn) -> TestAppBuilder {
     TestApp::builder().component("remote").reroute(PRODUCTION, remote).reroute(SANDBOX, remote)
 }
 
-fn add_token(remote: &Remote, prefix: &str) -> String {
+fn add_token(remote: &RemoteStandIn, prefix: &str) -> String {
     let token = marked::secret(prefix);
-    remote.token(&token);
+    remote.add_token(&token);
     token
 }
 
 #[tokio::test]
 async fn a_production_token_connects_and_reports() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).start().await;
     let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["org_name"], "Acme Instruments");
@@ -40,7 +40,7 @@ async fn a_production_token_connects_and_reports() {
 
 #[tokio::test]
 async fn a_token_of_the_other_environment_is_named_as_such() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).start().await;
     let token = add_token(&remote, "ra_test_");
     let wrong = app.put(REMOTE, json!({ "api_token": token })).await.problem(422, "invalid_request");
@@ -55,25 +55,25 @@ async fn a_token_of_the_other_environment_is_named_as_such() {
 
 #[tokio::test]
 async fn a_company_that_the_token_does_not_belong_to_is_rejected() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).start().await;
     let token = add_token(&remote, "ra_live_");
     let body = json!({ "api_token": token, "company_id": "11111111-2222-4333-8444-555555555555" });
     let wrong = app.put(REMOTE, body).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "company_id");
     let partner = marked::secret("ra_live_");
-    remote.client_token(&partner);
+    remote.add_client_token(&partner);
     let refused = app.put(REMOTE, json!({ "api_token": partner })).await;
     assert_eq!(refused.status, 422, "{}", refused.text);
 }
 
 #[tokio::test]
 async fn a_retry_hint_in_milliseconds_delays_the_connection() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).start().await;
     let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);
-    remote.wait(WaitHint::Milliseconds(2_500)).requests_left(0);
+    remote.set_wait_hint(WaitHint::Milliseconds(2_500)).set_requests_left(0);
     let held = app.get(&format!("{REMOTE}/users")).await;
     assert_eq!(held.header("retry-after"), Some("3"));
     let _ = held.problem(429, "rate_limited");
@@ -81,7 +81,7 @@ async fn a_retry_hint_in_milliseconds_delays_the_connection() {
 
 #[tokio::test]
 async fn a_disconnect_leaves_the_token_valid_and_says_where_to_revoke_it() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).start().await;
     let token = add_token(&remote, "ra_live_");
     assert_eq!(app.put(REMOTE, json!({ "api_token": token })).await.ok()["ok"], true);

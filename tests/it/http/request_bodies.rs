@@ -5,7 +5,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestCaller},
     marked,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::json;
 use tokio::{
@@ -17,7 +17,7 @@ use super::{SLACK, add_token, body, with_slack};
 
 #[tokio::test]
 async fn each_wrong_field_is_named() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let secret = marked::secret("xapp-");
     let problem =
@@ -33,7 +33,7 @@ async fn each_wrong_field_is_named() {
 
 #[tokio::test]
 async fn a_json_error_names_its_position() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let secret = marked::secret("xoxb-");
     let deep = "[".repeat(100_000);
@@ -56,7 +56,7 @@ async fn a_json_error_names_its_position() {
 
 #[tokio::test]
 async fn quotes_in_every_field_are_plain_text() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     assert_eq!(app.put(SLACK, body(&add_token(&slack))).await.status, 200);
     let quotes = "'; drop table connections; --";

@@ -4,21 +4,21 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    scrapin::{AlertsApi, HOST, QuotasResponse, Scrapin},
+    scrapin::{AlertsApi, HOST, QuotasResponse, ScrapinStandIn},
 };
 use serde_json::{Value, json};
 
 const SCRAPIN: &str = "/api/admin/connections/scrapin";
 const ALERTS: &str = "/api/admin/connections/scrapin/alerts-config";
 
-fn with_scrapin(scrapin: &Scrapin) -> TestAppBuilder {
+fn with_scrapin(scrapin: &ScrapinStandIn) -> TestAppBuilder {
     TestApp::builder().component("scrapin").reroute(HOST, scrapin)
 }
 
-async fn start_connected(scrapin: &Scrapin) -> (TestApp, String) {
+async fn start_connected(scrapin: &ScrapinStandIn) -> (TestApp, String) {
     let app = with_scrapin(scrapin).start().await;
     let key = marked::secret("");
-    scrapin.token(&key);
+    scrapin.add_token(&key);
     let connected = app.put(SCRAPIN, json!({ "api_key": key, "org_name": "Acme" })).await.ok();
     assert_eq!(connected, json!({ "ok": true, "org_name": "Acme" }));
     (app, key)
@@ -30,14 +30,14 @@ async fn set(app: &TestApp, url: &str) -> jackfield_test_support::app::TestRespo
 
 #[tokio::test]
 async fn a_key_connects_and_reports_remaining_credits() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let (app, key) = start_connected(&scrapin).await;
     let health = app.get(&format!("{SCRAPIN}/health")).await.ok();
     assert_eq!((&health["healthy"], health["credits_left"].is_number()), (&json!(true), true), "{health}");
     let _ = app.get(&format!("{SCRAPIN}/users")).await.problem(409, "unsupported");
     let quotas = scrapin.requests_to("/v1/workspaces/quotas");
     assert!(quotas.iter().all(|request| request.header("x-api-key") == Some(key.as_str()) && request.query.is_none()));
-    scrapin.quotas(QuotasResponse::Old).credits(0.0);
+    scrapin.set_quotas(QuotasResponse::Old).set_credits(0.0);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
     scrapin.revoke(&key);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
@@ -45,7 +45,7 @@ async fn a_key_connects_and_reports_remaining_credits() {
 
 #[tokio::test]
 async fn alerts_are_set_read_and_stopped_with_the_connection() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let (app, _) = start_connected(&scrapin).await;
     assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": false, "webhook_url": null }));
     let url = "https://hooks.acme.example/scrapin/3f1c9a52";
@@ -58,7 +58,7 @@ async fn alerts_are_set_read_and_stopped_with_the_connection() {
 
 #[tokio::test]
 async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let (app, _) = start_connected(&scrapin).await;
     scrapin.clear_requests();
     for url in [
@@ -80,9 +80,9 @@ async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
 
 #[tokio::test]
 async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let (app, _) = start_connected(&scrapin).await;
-    scrapin.alerts(AlertsApi::Gone);
+    scrapin.set_alerts(AlertsApi::Gone);
     let _ = set(&app, "https://hooks.acme.example/x").await.problem(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
     let _ = app.get(ALERTS).await.problem(409, "not_connected");
@@ -90,7 +90,7 @@ async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
 
 #[tokio::test]
 async fn no_alerts_response_contains_the_key() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let (app, key) = start_connected(&scrapin).await;
     let _ = set(&app, "https://hooks.acme.example/x").await.ok();
     let asked = scrapin.requests_to("/v1/alerts/url");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jackfield_test_support::{app::TestApp, slack::Slack};
+use jackfield_test_support::{app::TestApp, slack::SlackStandIn};
 use serde_json::json;
 
 use super::{start_connected, with_slack};
@@ -11,7 +11,7 @@ const SERVICE: &str = "/api/admin/service";
 
 #[tokio::test]
 async fn the_service_page_reports_key_database_versions_and_plugins() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).file("broken.wasm", b"no component".to_vec()).start().await;
     let told = app.get(SERVICE).await.ok();
     assert_eq!(told["key"], json!({ "state": "open", "reason": null }));
@@ -26,7 +26,7 @@ async fn the_service_page_reports_key_database_versions_and_plugins() {
 
 #[tokio::test]
 async fn a_sealed_service_says_why_and_how_to_fix_it() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (mut app, _) = start_connected(&slack).await;
     app.stop().await;
     fs::remove_file(app.data().join("master.key")).expect("removed");

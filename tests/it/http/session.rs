@@ -6,7 +6,7 @@ mod link;
 use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, TestSession},
-    xero::Xero,
+    xero::XeroStandIn,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -200,7 +200,7 @@ async fn only_hashes_are_stored_and_ended_sessions_are_deleted() {
 
 #[tokio::test]
 async fn a_flow_belongs_to_its_session_and_a_browser_must_send_the_state() {
-    let xero = Xero::start().await;
+    let xero = XeroStandIn::start().await;
     let app = with_xero(&xero).start().await;
     let (one, other) = (app.sign_in(TestCaller::Executive).await, app.sign_in(TestCaller::Executive).await);
     let begun = app.send_in(&one, Method::GET, &format!("{XERO}/auth-url"), None).await.ok();

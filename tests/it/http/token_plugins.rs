@@ -6,9 +6,9 @@ use jackfield_test_support::{
     app::TestApp,
     marked,
     people::{COMPANY, PEOPLE},
-    productive::{self, Productive},
-    remote::{self, Remote},
-    scrapin::{self, Scrapin},
+    productive::{self, ProductiveStandIn},
+    remote::{self, RemoteStandIn},
+    scrapin::{self, ScrapinStandIn},
 };
 use serde_json::json;
 
@@ -16,16 +16,16 @@ const PRODUCTIVE: &str = "/api/admin/connections/productive";
 const REMOTE: &str = "/api/admin/connections/remote";
 const SCRAPIN: &str = "/api/admin/connections/scrapin";
 
-async fn with_productive(productive: &Productive) -> TestApp {
+async fn with_productive(productive: &ProductiveStandIn) -> TestApp {
     TestApp::builder().component("productive").reroute(productive::HOST, productive).start().await
 }
 
-async fn with_remote(remote: &Remote) -> TestApp {
+async fn with_remote(remote: &RemoteStandIn) -> TestApp {
     let builder = TestApp::builder().component("remote");
     builder.reroute(remote::PRODUCTION, remote).reroute(remote::SANDBOX, remote).start().await
 }
 
-async fn with_scrapin(scrapin: &Scrapin) -> TestApp {
+async fn with_scrapin(scrapin: &ScrapinStandIn) -> TestApp {
     TestApp::builder().component("scrapin").reroute(scrapin::HOST, scrapin).start().await
 }
 
@@ -45,10 +45,10 @@ async fn users(app: &TestApp, connection: &str, limit: u32) -> HashSet<String> {
 
 #[tokio::test]
 async fn productive_lists_each_user_once() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).await;
     let token = marked::secret("productive-");
-    productive.token(&token);
+    productive.add_token(&token);
 
     assert_eq!(app.put(PRODUCTIVE, json!({"api_token": token})).await.ok()["org_name"], COMPANY);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["organisation"], COMPANY);
@@ -60,27 +60,27 @@ async fn productive_lists_each_user_once() {
 
 #[tokio::test]
 async fn productive_reports_when_to_retry_and_when_the_token_is_revoked() {
-    let productive = Productive::start().await;
+    let productive = ProductiveStandIn::start().await;
     let app = with_productive(&productive).await;
     let token = marked::secret("productive-");
-    productive.token(&token);
+    productive.add_token(&token);
     let _ = app.put(PRODUCTIVE, json!({"api_token": token})).await.ok();
 
     productive.leave(&token, productive::ORGANIZATION);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["code"], "permission_missing");
     productive.revoke(&token);
     assert_eq!(app.get(&format!("{PRODUCTIVE}/health")).await.ok()["code"], "needs_reauth");
-    productive.token(&token).requests_left(0);
+    productive.add_token(&token).set_requests_left(0);
     let limited = app.get(&format!("{PRODUCTIVE}/users")).await;
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("2")));
 }
 
 #[tokio::test]
 async fn remote_distinguishes_a_wrong_environment_from_a_revoked_token() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).await;
     let (live, test) = (marked::secret("ra_live_"), marked::secret("ra_test_"));
-    remote.token(&live).token(&test);
+    remote.add_token(&live).add_token(&test);
 
     let wrong = app.put(REMOTE, json!({"api_token": test})).await.problem(422, "invalid_request");
     assert_eq!(wrong["errors"][0]["field"], "environment");
@@ -95,25 +95,25 @@ async fn remote_distinguishes_a_wrong_environment_from_a_revoked_token() {
 
 #[tokio::test]
 async fn remote_lists_each_employment_once_and_reads_retry_hints_in_milliseconds() {
-    let remote = Remote::start().await;
+    let remote = RemoteStandIn::start().await;
     let app = with_remote(&remote).await;
     let token = marked::secret("ra_live_");
-    remote.token(&token).hide_company();
+    remote.add_token(&token).hide_company();
     let _ = app.put(REMOTE, json!({"api_token": token})).await.ok();
 
     assert_eq!(app.get(&format!("{REMOTE}/health")).await.ok()["company_status"], "unknown");
     assert_eq!(users(&app, REMOTE, 90).await.len(), PEOPLE);
-    remote.requests_left(0);
+    remote.set_requests_left(0);
     let limited = app.get(&format!("{REMOTE}/users")).await;
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("2")));
 }
 
 #[tokio::test]
 async fn scrapin_stops_its_alerts_when_it_is_disconnected() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");
-    scrapin.token(&key).send_alerts_to("https://hooks.acme.example/a7f3");
+    scrapin.add_token(&key).send_alerts_to("https://hooks.acme.example/a7f3");
 
     assert_eq!(app.put(SCRAPIN, json!({"api_key": key, "org_name": "Acme"})).await.ok()["org_name"], "Acme");
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], scrapin::CREDITS);
@@ -124,14 +124,14 @@ async fn scrapin_stops_its_alerts_when_it_is_disconnected() {
 
 #[tokio::test]
 async fn scrapin_accepts_a_key_that_only_the_quotas_reject() {
-    let scrapin = Scrapin::start().await;
+    let scrapin = ScrapinStandIn::start().await;
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");
-    scrapin.token(&key).quotas(scrapin::QuotasResponse::Refused);
+    scrapin.add_token(&key).set_quotas(scrapin::QuotasResponse::Refused);
     let _ = app.put(SCRAPIN, json!({"api_key": key})).await.ok();
 
-    scrapin.quotas(scrapin::QuotasResponse::Unpaid);
+    scrapin.set_quotas(scrapin::QuotasResponse::Unpaid);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
-    scrapin.quotas(scrapin::QuotasResponse::Refused).alerts(scrapin::AlertsApi::NoRoute);
+    scrapin.set_quotas(scrapin::QuotasResponse::Refused).set_alerts(scrapin::AlertsApi::NoRoute);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use jackfield_test_support::slack::{MEMBERS, NOBODY, Slack};
+use jackfield_test_support::slack::{MEMBERS, NOBODY, SlackStandIn};
 use serde_json::{Value, json};
 
 use super::{SLACK, people::person, start_connected, with_slack};
 
 #[tokio::test]
 async fn every_person_is_listed_once_and_no_bot() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let (mut seen, mut cursor, mut pages) = (HashSet::new(), None::<String>, 0);
     loop {
@@ -36,7 +36,7 @@ async fn every_person_is_listed_once_and_no_bot() {
 
 #[tokio::test]
 async fn users_include_their_person_on_request() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let first = app.get(&format!("{SLACK}/users?limit=50")).await.ok()["users"][0].clone();
@@ -53,7 +53,7 @@ async fn users_include_their_person_on_request() {
 
 #[tokio::test]
 async fn an_invalid_limit_or_cursor_is_rejected() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;
     for query in ["limit=0", "limit=201", "cursor=nonsense"] {
         let _ = app.get(&format!("{SLACK}/users?{query}")).await.problem(422, "invalid_request");
@@ -65,7 +65,7 @@ async fn an_invalid_limit_or_cursor_is_rejected() {
 
 #[tokio::test]
 async fn without_a_connection_there_are_no_users() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let _ = app.get(&format!("{SLACK}/users")).await.problem(409, "not_connected");
     let _ = app.get("/api/admin/connections/nowhere/users").await.problem(404, "unknown_provider");

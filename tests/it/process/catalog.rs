@@ -6,14 +6,14 @@ use http::Method;
 use jackfield_test_support::{
     app::{client, digest},
     guests,
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use serde_json::{Value, json};
 
 use super::program::{Installation, copy_to_sinks};
 
 async fn place() -> Installation {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let trust = [("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())];
     Installation::new(&["slack"], &[slack.reroute("slack.com")], &trust).await
 }

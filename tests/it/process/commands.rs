@@ -1,6 +1,6 @@
 //! The commands as users run them: their output and exit status.
 
-use jackfield_test_support::{app::client, guests, slack::Slack};
+use jackfield_test_support::{app::client, guests, slack::SlackStandIn};
 
 use super::program::{Installation, copy_to_sinks};
 
@@ -10,7 +10,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_token_is_printed_once_listed_without_its_secret_and_revoked() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let token = place.token();
     assert!(token.starts_with("jf_") && token.len() == 46, "{}", token.len());
     let listed = place.run(&["token", "list", "--json"]);
@@ -26,7 +26,7 @@ async fn a_token_is_printed_once_listed_without_its_secret_and_revoked() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2_and_names_the_mistake() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     for arguments in [&["nonsense"][..], &["token", "create", "--name", "x"], &["serve", "--nonsense"]] {
         assert_eq!(place.run(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -46,7 +46,7 @@ async fn wrong_usage_exits_with_2_and_names_the_mistake() {
 
 #[tokio::test]
 async fn a_database_address_with_a_password_is_never_printed() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     for url in [
         "postgres://user:hunter2secret@127.0.0.1:1/x",
         "postgres://user:hunter2secret@[",
@@ -61,7 +61,7 @@ async fn a_database_address_with_a_password_is_never_printed() {
 
 #[tokio::test]
 async fn inspect_shows_everything_that_a_plugin_asks_for() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let file = guests::component_path("slack");
     let shown = place.run(&["plugin", "inspect", file.to_str().expect("a path")]);
     assert!(shown.status.success(), "{}", text(&shown.stderr));
@@ -82,7 +82,7 @@ async fn inspect_shows_everything_that_a_plugin_asks_for() {
 
 #[tokio::test]
 async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let printed = place.run(&["openapi"]);
     assert!(printed.status.success(), "{}", text(&printed.stderr));
     let document: serde_json::Value = serde_json::from_slice(&printed.stdout).expect("JSON");
@@ -97,7 +97,7 @@ async fn the_openapi_document_includes_the_fields_of_approved_plugins() {
 
 #[tokio::test]
 async fn a_token_cannot_use_a_name_reserved_for_jwt_callers() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let refused = place.run(&["token", "create", "--name", "jwt:ada@acme.example", "--level", "executive"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stdout.is_empty() && text(&refused.stderr).contains("jwt:"), "{}", text(&refused.stderr));
@@ -105,11 +105,11 @@ async fn a_token_cannot_use_a_name_reserved_for_jwt_callers() {
 
 #[tokio::test]
 async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let place = Installation::with_slack(&slack).await;
     let bearer = place.token();
     let token = jackfield_test_support::marked::secret("xoxb-");
-    slack.token(&token);
+    slack.add_token(&token);
     let client = client();
     let url = format!("{}/api/admin/connections/slack", place.base());
     let service = place.serve().await;
@@ -129,7 +129,7 @@ async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
 
 #[tokio::test]
 async fn a_running_service_dumps_no_core_and_hides_its_memory() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let service = place.serve().await;
     let process = format!("/proc/{}", service.0.id());
     let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
@@ -144,7 +144,7 @@ async fn a_running_service_dumps_no_core_and_hides_its_memory() {
 
 #[tokio::test]
 async fn people_are_imported_whole_or_not_at_all() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let file = |name: &str, text: &str| {
         let path = place.folder.path().join(name);
         std::fs::write(&path, text).expect("the file is written");

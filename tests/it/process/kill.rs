@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use jackfield_test_support::{app::client, marked, slack::Slack};
+use jackfield_test_support::{app::client, marked, slack::SlackStandIn};
 use serde_json::{Value, json};
 
 use super::program::{Installation, copy_to_sinks};
@@ -30,10 +30,10 @@ fn channel(number: usize) -> String {
 
 #[tokio::test]
 async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
-    let slack = Arc::new(Slack::start().await);
+    let slack = Arc::new(SlackStandIn::start().await);
     let tokens: Vec<String> = (0..7).map(|_| marked::secret("xoxb-")).collect();
     for number in 0..OPERATIONS + 100 {
-        slack.channel(&channel(number), "kill");
+        slack.add_channel(&channel(number), "kill");
     }
     let place = Installation::with_slack(&slack).await;
     let bearer = place.token();
@@ -56,7 +56,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_moment() {
                 while !stopped.load(Ordering::Relaxed) {
                     // Restores a token that a disconnect revoked, so that the next connect can use it.
                     for token in &tokens {
-                        slack.token(token);
+                        slack.add_token(token);
                     }
                     let number = done.fetch_add(1, Ordering::Relaxed);
                     let wanted = (number % 3 != 2).then_some(number);
@@ -101,7 +101,7 @@ async fn check(
     client: &reqwest::Client,
     url: &str,
     bearer: &str,
-    slack: &Slack,
+    slack: &SlackStandIn,
     tokens: &[String],
     believed: &Mutex<ExpectedState>,
 ) {
@@ -124,7 +124,7 @@ async fn check(
     assert_eq!(status["configured"], stored.is_some());
     if let Some(number) = stored {
         for token in tokens {
-            slack.token(token);
+            slack.add_token(token);
         }
         slack.clear_requests();
         let health = get("/health").await;

@@ -14,7 +14,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{client, digest},
     guests, marked,
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::{StandInResponse, StandInServer},
 };
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ impl Load {
 
 #[tokio::test]
 async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() {
-    let (slack, key) = (Slack::start().await, marked::secret("acme_"));
+    let (slack, key) = (SlackStandIn::start().await, marked::secret("acme_"));
     let upstream = acme_hr(key.clone()).await;
     let reroutes = [slack.reroute("slack.com"), upstream.reroute("api.acme-hr.example")];
     let place = Installation::new(&["slack"], &reroutes, &[("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())]).await;
@@ -193,7 +193,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
         let _approved = console.approve("slack", &other["digest"]).await;
     }
     let token = marked::secret("xoxb-");
-    slack.token(&token);
+    slack.add_token(&token);
     let body = super::super::http::body(&token);
     let _connected = console.expect_success(Method::PUT, "/api/admin/connections/slack", Some(body)).await;
     let load = Load::start(&console);

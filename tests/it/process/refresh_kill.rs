@@ -8,7 +8,7 @@ use jackfield_test_support::{
     app::client,
     marked,
     stand_in_server::Failure,
-    xero::{HOSTS, TENANT, Xero},
+    xero::{HOSTS, TENANT, XeroStandIn},
 };
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ impl Xorshift {
 
 /// A connected service that is started and killed repeatedly.
 struct KillRig {
-    xero: Xero,
+    xero: XeroStandIn,
     place: Installation,
     bearer: String,
     client: reqwest::Client,
@@ -41,7 +41,7 @@ struct KillRig {
 
 impl KillRig {
     async fn start_connected() -> Self {
-        let xero = Xero::start().await;
+        let xero = XeroStandIn::start().await;
         let secret = marked::secret("cs");
         let reroutes: Vec<String> = HOSTS.iter().map(|host| xero.reroute(host)).collect();
         let settings = [
@@ -49,7 +49,7 @@ impl KillRig {
             ("JACKFIELD_OAUTH_XERO_CLIENT_SECRET", secret.clone()),
         ];
         let place = Installation::new(&["xero"], &reroutes, &settings).await;
-        xero.app(CLIENT_ID, &secret, &format!("{}/oauth/callback", place.base())).access_lifetime(LIFE);
+        xero.add_app(CLIENT_ID, &secret, &format!("{}/oauth/callback", place.base())).set_access_lifetime(LIFE);
         let rig = Self { xero, bearer: place.token(), place, client: client() };
         let service = rig.place.serve().await;
         let begun = rig.get(&rig.place, "/auth-url").await.expect("an answer");
@@ -168,7 +168,7 @@ async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     // Tokens have expired until here; the one from the readers' refresh is valid for longer.
     rig.is_healthy(&rig.place).await;
     rig.is_healthy(&beside).await;
-    rig.xero.access_lifetime(1_800);
+    rig.xero.set_access_lifetime(1_800);
     let before = rig.xero.refreshes().len();
     let asked = (0..READERS).flat_map(|_| [&rig.place, &beside]).map(|place| rig.get(place, "/health"));
     let answers = join_all(asked).await;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jackfield_test_support::{app::client, marked, slack::Slack};
+use jackfield_test_support::{app::client, marked, slack::SlackStandIn};
 use serde_json::json;
 
 use super::program::{Installation, Service, copy_to_sinks};
@@ -24,7 +24,7 @@ async fn use_link(place: &Installation, link: &str) -> u16 {
 
 #[tokio::test]
 async fn only_the_first_start_prints_a_sign_in_link_and_it_works_once() {
-    let place = Installation::with_slack(&*Slack::start().await).await;
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let (service, output) = start_and_capture(&place).await;
     let link = output.lines().find(|line| line.contains("/signin#")).expect("a link").to_owned();
     assert_eq!((use_link(&place, &link).await, use_link(&place, &link).await), (200, 401));

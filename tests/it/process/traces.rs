@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use jackfield_test_support::{
     app::client,
     hostile, marked,
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::{StandInResponse, StandInServer},
 };
 use opentelemetry_proto::tonic::{
@@ -60,7 +60,7 @@ fn spans(collector: &StandInServer) -> (Vec<Span>, Vec<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() {
-    let (collector, slack) = (collector().await, Slack::start().await);
+    let (collector, slack) = (collector().await, SlackStandIn::start().await);
     let mut place = Installation::with_slack(&slack).await;
     let password = marked::secret("collector-");
     place.set("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
@@ -70,7 +70,7 @@ async fn a_request_its_call_and_their_requests_form_one_trace_without_secrets() 
     let service = place.serve().await;
     let (client, url) = (client(), format!("{}/api/admin/connections/slack", place.base()));
     let token = marked::secret("xoxb-");
-    slack.token(&token);
+    slack.add_token(&token);
     let connect = client.put(&url).bearer_auth(&bearer).header("content-type", "application/json");
     let connect = connect.body(json!({"bot_token": token, "channel_id": "C0GENERAL"}).to_string());
     assert_eq!(connect.send().await.expect("an answer").status(), 200);
@@ -140,7 +140,7 @@ async fn the_backtrace_of_a_trap_is_logged_with_the_request_id() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_collector_delays_nothing() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let mut place = Installation::with_slack(&slack).await;
     // The port was free a moment ago, so nothing listens on it.
     place.set(
@@ -157,7 +157,7 @@ async fn an_unreachable_collector_delays_nothing() {
 
 #[tokio::test]
 async fn an_invalid_collector_url_stops_the_start() {
-    let mut place = Installation::with_slack(&*Slack::start().await).await;
+    let mut place = Installation::with_slack(&*SlackStandIn::start().await).await;
     place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317".to_owned());
     place.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned());
     let ended = place.run(&["serve", "--dev"]);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    slack::Slack,
+    slack::SlackStandIn,
     stand_in_server::{Failure, StandInServer},
-    xero::Xero,
+    xero::XeroStandIn,
 };
 
 /// The stand-ins that accept commands, and the credentials that can be revoked.
@@ -16,9 +16,9 @@ pub struct Control<'a> {
     /// Every stand-in with its provider's id.
     pub servers: Vec<(&'static str, &'a StandInServer)>,
     /// Slack and its token.
-    pub slack: (&'a Slack, String),
+    pub slack: (&'a SlackStandIn, String),
     /// Xero and its app's client id.
-    pub xero: (&'a Xero, String),
+    pub xero: (&'a XeroStandIn, String),
 }
 
 impl Control<'_> {
@@ -63,14 +63,14 @@ impl Control<'_> {
                 self.slack.0.revoke(&self.slack.1);
             }
             ("slack", "know") => {
-                self.slack.0.token(&self.slack.1);
+                self.slack.0.add_token(&self.slack.1);
             }
             ("xero", "revoke") => {
                 self.xero.0.revoke(&self.xero.1);
             }
             ("xero", "code_lifetime") => {
                 let seconds = i64::try_from(number("seconds")?).map_err(|error| error.to_string())?;
-                self.xero.0.code_lifetime(seconds);
+                self.xero.0.set_code_lifetime(seconds);
             }
             (_, other) => return Err(format!("{provider} cannot be told to \"{other}\"")),
         }
@@ -84,8 +84,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_is_executed_and_a_wrong_one_answers_its_error() {
-        let (slack, xero) = (Slack::start().await, Xero::start().await);
-        slack.token("xoxb-1");
+        let (slack, xero) = (SlackStandIn::start().await, XeroStandIn::start().await);
+        slack.add_token("xoxb-1");
         let control = Control {
             servers: vec![("slack", &slack), ("xero", &xero)],
             slack: (&slack, "xoxb-1".to_owned()),

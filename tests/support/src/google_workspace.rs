@@ -53,7 +53,7 @@ const TOKEN_LIFETIME: i64 = 3_599;
 /// A running stand-in for Google Workspace with one service account and one key.
 ///
 /// Each setting returns the stand-in, so that calls chain. Settings take effect immediately.
-pub type GoogleWorkspace = ProviderStandIn<GoogleState>;
+pub type GoogleWorkspaceStandIn = ProviderStandIn<GoogleState>;
 
 /// The state of Google Workspace.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub enum GoogleApi {
     Directory,
 }
 
-impl GoogleWorkspace {
+impl GoogleWorkspaceStandIn {
     /// Returns the file of the newest key, as an administrator downloads it.
     #[must_use]
     pub fn key_file(&self) -> String {
@@ -135,7 +135,7 @@ impl GoogleWorkspace {
     }
 
     /// Adds a calendar that is not shared with anyone.
-    pub fn calendar(&self, id: &str, summary: &str) -> &Self {
+    pub fn add_calendar(&self, id: &str, summary: &str) -> &Self {
         self.update(|workspace| drop(workspace.calendars.insert(id.to_owned(), SharedCalendar::new(summary))))
     }
 

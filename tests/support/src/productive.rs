@@ -34,7 +34,7 @@ const PAGE: usize = 30;
 const MOST: usize = 200;
 
 /// A running stand-in for Productive with one organisation and no token.
-pub type Productive = ProviderStandIn<ProductiveState>;
+pub type ProductiveStandIn = ProviderStandIn<ProductiveState>;
 
 /// The state of Productive.
 #[derive(Debug)]
@@ -50,9 +50,9 @@ pub struct ProductiveState {
 #[derive(Debug)]
 struct ProductiveToken(Option<Vec<(String, String)>>);
 
-impl Productive {
+impl ProductiveStandIn {
     /// Adds or restores a token that can access the company's organisation.
-    pub fn token(&self, token: &str) -> &Self {
+    pub fn add_token(&self, token: &str) -> &Self {
         self.update(|directory| {
             let own = vec![(ORGANIZATION.to_owned(), COMPANY.to_owned())];
             directory.tokens.insert(token.to_owned(), ProductiveToken(Some(own)));
@@ -82,7 +82,7 @@ impl Productive {
     }
 
     /// Answers this many more requests, then 429.
-    pub fn requests_left(&self, requests: u32) -> &Self {
+    pub fn set_requests_left(&self, requests: u32) -> &Self {
         self.update(|directory| directory.requests_left = requests)
     }
 

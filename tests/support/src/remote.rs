@@ -27,7 +27,7 @@ pub const COMPANY_ID: &str = "3f1c9a52-6d0e-4b7a-9c55-0a41ce7e1d20";
 const REQUESTS: u32 = 300;
 
 /// A running stand-in for Remote with one company of 300 employments and no token.
-pub type Remote = ProviderStandIn<RemoteState>;
+pub type RemoteStandIn = ProviderStandIn<RemoteState>;
 
 /// The state of the company at Remote.
 #[derive(Debug)]
@@ -61,24 +61,24 @@ pub enum WaitHint {
     Unsaid,
 }
 
-impl Remote {
+impl RemoteStandIn {
     /// Adds or restores a token of the company.
-    pub fn token(&self, token: &str) -> &Self {
-        self.know_token(token, RemoteToken::Company)
+    pub fn add_token(&self, token: &str) -> &Self {
+        self.insert_token(token, RemoteToken::Company)
     }
 
     /// Adds a token of a partner's client credentials.
-    pub fn client_token(&self, token: &str) -> &Self {
-        self.know_token(token, RemoteToken::Client)
+    pub fn add_client_token(&self, token: &str) -> &Self {
+        self.insert_token(token, RemoteToken::Client)
     }
 
     /// Revokes a token, as an administrator would.
     pub fn revoke(&self, token: &str) -> &Self {
-        self.know_token(token, RemoteToken::Revoked)
+        self.insert_token(token, RemoteToken::Revoked)
     }
 
     /// Sets the company's status: `pending`, `review`, `active` or `archived`.
-    pub fn status(&self, status: &str) -> &Self {
+    pub fn set_status(&self, status: &str) -> &Self {
         self.update(|company| status.clone_into(&mut company.status))
     }
 
@@ -88,16 +88,16 @@ impl Remote {
     }
 
     /// Answers this many more requests, then 429.
-    pub fn requests_left(&self, requests: u32) -> &Self {
+    pub fn set_requests_left(&self, requests: u32) -> &Self {
         self.update(|company| company.requests_left = requests)
     }
 
     /// Sets how a 429 says how long to wait.
-    pub fn wait(&self, wait: WaitHint) -> &Self {
+    pub fn set_wait_hint(&self, wait: WaitHint) -> &Self {
         self.update(|company| company.wait = wait)
     }
 
-    fn know_token(&self, token: &str, kind: RemoteToken) -> &Self {
+    fn insert_token(&self, token: &str, kind: RemoteToken) -> &Self {
         self.update(|company| {
             company.tokens.insert(token.to_owned(), kind);
         })

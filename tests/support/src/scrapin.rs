@@ -21,7 +21,7 @@ pub const CREDITS: f64 = 8_766.5;
 const REQUESTS: u32 = 500;
 
 /// A running stand-in for Scrapin with one workspace, no key and no alerts.
-pub type Scrapin = ProviderStandIn<ScrapinState>;
+pub type ScrapinStandIn = ProviderStandIn<ScrapinState>;
 
 /// The state of Scrapin.
 #[derive(Debug)]
@@ -64,9 +64,9 @@ struct Alert {
     status: String,
 }
 
-impl Scrapin {
+impl ScrapinStandIn {
     /// Adds or restores a key.
-    pub fn token(&self, key: &str) -> &Self {
+    pub fn add_token(&self, key: &str) -> &Self {
         self.update(|workspace| {
             workspace.keys.insert(key.to_owned(), true);
         })
@@ -80,22 +80,22 @@ impl Scrapin {
     }
 
     /// Sets the remaining credits.
-    pub fn credits(&self, credits: f64) -> &Self {
+    pub fn set_credits(&self, credits: f64) -> &Self {
         self.update(|workspace| workspace.credits = credits)
     }
 
     /// Sets how the quotas route responds.
-    pub fn quotas(&self, quotas: QuotasResponse) -> &Self {
+    pub fn set_quotas(&self, quotas: QuotasResponse) -> &Self {
         self.update(|workspace| workspace.quotas = quotas)
     }
 
     /// Sets whether change alerts are available.
-    pub fn alerts(&self, alerts: AlertsApi) -> &Self {
+    pub fn set_alerts(&self, alerts: AlertsApi) -> &Self {
         self.update(|workspace| workspace.alerts = alerts)
     }
 
     /// Answers this many more requests, then 429.
-    pub fn requests_left(&self, requests: u32) -> &Self {
+    pub fn set_requests_left(&self, requests: u32) -> &Self {
         self.update(|workspace| workspace.requests_left = requests)
     }
 

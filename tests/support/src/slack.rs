@@ -38,7 +38,7 @@ const LOAD_PAGE: usize = 200;
 ///
 /// Each setting returns the stand-in, so that calls chain. Settings take effect immediately.
 #[derive(Debug)]
-pub struct Slack {
+pub struct SlackStandIn {
     upstream: StandInServer,
     workspace: Arc<Mutex<SlackState>>,
 }
@@ -69,7 +69,7 @@ struct SlackChannel {
     is_member: bool,
 }
 
-impl Slack {
+impl SlackStandIn {
     /// Starts on a free port of 127.0.0.1.
     pub async fn start() -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port on loopback")
@@ -93,17 +93,17 @@ impl Slack {
         })
         .await?;
         let slack = Self { upstream, workspace };
-        slack.channel(CHANNEL, "general");
+        slack.add_channel(CHANNEL, "general");
         Ok(slack)
     }
 
     /// Adds or restores a token with every scope.
-    pub fn token(&self, token: &str) -> &Self {
-        self.token_with(token, &SCOPES)
+    pub fn add_token(&self, token: &str) -> &Self {
+        self.add_token_with_scopes(token, &SCOPES)
     }
 
     /// Adds a token with exactly these scopes.
-    pub fn token_with(&self, token: &str, scopes: &[&str]) -> &Self {
+    pub fn add_token_with_scopes(&self, token: &str, scopes: &[&str]) -> &Self {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self.workspace().tokens.insert(token.to_owned(), SlackToken { scopes, dead: None });
         self
@@ -128,12 +128,12 @@ impl Slack {
     }
 
     /// Adds a public channel that the app is in.
-    pub fn channel(&self, id: &str, name: &str) -> &Self {
+    pub fn add_channel(&self, id: &str, name: &str) -> &Self {
         self.put(id, SlackChannel { name: name.to_owned(), is_private: false, is_archived: false, is_member: true })
     }
 
     /// Adds a private channel that the app is not in. Slack answers as if it did not exist.
-    pub fn private_channel(&self, id: &str, name: &str) -> &Self {
+    pub fn add_private_channel(&self, id: &str, name: &str) -> &Self {
         self.put(id, SlackChannel { name: name.to_owned(), is_private: true, is_archived: false, is_member: false })
     }
 
@@ -189,7 +189,7 @@ impl Slack {
     }
 }
 
-impl Deref for Slack {
+impl Deref for SlackStandIn {
     type Target = StandInServer;
 
     fn deref(&self) -> &StandInServer {

@@ -44,7 +44,7 @@ const API_HOST: &str = "api.xero.com";
 /// A running stand-in for Xero with one user, one organisation and no app.
 ///
 /// Each setting returns the stand-in, so that calls chain. Settings take effect immediately.
-pub type Xero = ProviderStandIn<XeroState>;
+pub type XeroStandIn = ProviderStandIn<XeroState>;
 
 /// The state of Xero.
 #[derive(Debug)]
@@ -59,24 +59,24 @@ pub struct XeroState {
     requests: u32,
 }
 
-impl Xero {
+impl XeroStandIn {
     /// Registers a web app, which has a secret and authenticates with HTTP Basic.
-    pub fn app(&self, client_id: &str, client_secret: &str, redirect_uri: &str) -> &Self {
+    pub fn add_app(&self, client_id: &str, client_secret: &str, redirect_uri: &str) -> &Self {
         self.update(|office| office.apps.push(XeroApp::new(client_id, Some(client_secret), redirect_uri)))
     }
 
     /// Registers an app without a secret, which needs PKCE and sends its id in the body.
-    pub fn public_app(&self, client_id: &str, redirect_uri: &str) -> &Self {
+    pub fn add_public_app(&self, client_id: &str, redirect_uri: &str) -> &Self {
         self.update(|office| office.apps.push(XeroApp::new(client_id, None, redirect_uri)))
     }
 
     /// Adds an organisation of an edition such as `UK` or `US`.
-    pub fn organisation(&self, id: &str, name: &str, version: &str) -> &Self {
+    pub fn add_organisation(&self, id: &str, name: &str, version: &str) -> &Self {
         self.update(|office| office.tenants.add(Tenant::new(id, name, version)))
     }
 
     /// Adds an accountant's practice, which is a tenant but not an organisation.
-    pub fn practice(&self, id: &str, name: &str) -> &Self {
+    pub fn add_practice(&self, id: &str, name: &str) -> &Self {
         self.update(|office| office.tenants.add(Tenant::practice(id, name)))
     }
 
@@ -116,22 +116,22 @@ impl Xero {
     }
 
     /// Sets the lifetime of a code in seconds; the default is 300.
-    pub fn code_lifetime(&self, seconds: i64) -> &Self {
+    pub fn set_code_lifetime(&self, seconds: i64) -> &Self {
         self.update(|office| office.tokens.lifetimes.code = seconds)
     }
 
     /// Sets the lifetime of an access token in seconds; the default is 30 minutes.
-    pub fn access_lifetime(&self, seconds: i64) -> &Self {
+    pub fn set_access_lifetime(&self, seconds: i64) -> &Self {
         self.update(|office| office.tokens.lifetimes.access = seconds)
     }
 
     /// Sets the lifetime of an unused refresh token in seconds; the default is 60 days.
-    pub fn refresh_lifetime(&self, seconds: i64) -> &Self {
+    pub fn set_refresh_lifetime(&self, seconds: i64) -> &Self {
         self.update(|office| office.tokens.lifetimes.refresh = seconds)
     }
 
     /// Sets for how many seconds a used refresh token is accepted again; the default is 30 minutes.
-    pub fn grace(&self, seconds: i64) -> &Self {
+    pub fn set_grace_period(&self, seconds: i64) -> &Self {
         self.update(|office| office.tokens.lifetimes.grace = seconds)
     }
 

@@ -119,11 +119,11 @@ impl SigningKey {
 
     /// Signs a valid token.
     pub(in crate::http) fn token(&self, algorithm: &str, claims: &Value) -> String {
-        self.token_with(algorithm, &json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
+        self.token_with_header(algorithm, &json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
     }
 
     /// Signs a token with a custom header and this algorithm, whatever the header says.
-    pub(in crate::http) fn token_with(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
+    pub(in crate::http) fn token_with_header(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         assemble(header, claims, |message| self.sign(algorithm, message))
     }
 

@@ -126,7 +126,7 @@ async fn a_token_with_a_wrong_header_is_rejected() {
             json!({ "alg": "EdDSA", "kid": "ed25519", "crit": ["b64"], "b64": false }),
         ];
         let signed_by_a_published_key =
-            headers.iter().map(|header| (header.to_string(), keys.ed25519.token_with("EdDSA", header, &claims)));
+            headers.iter().map(|header| (header.to_string(), keys.ed25519.token_with_header("EdDSA", header, &claims)));
         // A key in the token, or at a URL in the token, is not trusted.
         let jwk = keys.stranger.jwk();
         let brought = [
@@ -136,8 +136,9 @@ async fn a_token_with_a_wrong_header_is_rejected() {
             json!({ "alg": "EdDSA", "kid": "ed25519", "x5u": url }),
             json!({ "alg": "EdDSA", "kid": "ed25519", "x5c": [STANDARD.encode("certificate")] }),
         ];
-        let signed_by_a_stranger =
-            brought.iter().map(|header| (header.to_string(), keys.stranger.token_with("EdDSA", header, &claims)));
+        let signed_by_a_stranger = brought
+            .iter()
+            .map(|header| (header.to_string(), keys.stranger.token_with_header("EdDSA", header, &claims)));
         signed_by_a_published_key.chain(signed_by_a_stranger).collect()
     })
     .await;
@@ -172,17 +173,17 @@ async fn a_token_without_a_valid_signature_is_rejected() {
             ("a MAC under nothing", by_mac(b"")),
             (
                 "RS256 said, PS256 signed",
-                keys.rsa.token_with("PS256", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
+                keys.rsa.token_with_header("PS256", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
             ),
             (
                 "RS256 said, RS512 signed",
-                keys.rsa.token_with("RS512", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
+                keys.rsa.token_with_header("RS512", &json!({ "alg": "RS256", "kid": "rsa" }), &claims),
             ),
             (
                 "an ECDSA signature of zeros",
                 assemble(&json!({ "alg": "ES256", "kid": "p256" }), &claims, |_| vec![0; 64]),
             ),
-            ("a stranger under a known id", keys.stranger.token_with("EdDSA", &header, &claims)),
+            ("a stranger under a known id", keys.stranger.token_with_header("EdDSA", &header, &claims)),
             ("another payload", format!("{head}.{forged}.{signature}")),
             ("a cut signature", format!("{head}.{payload}.{}", &signature[..signature.len() - 4])),
             ("two parts", format!("{head}.{payload}")),

@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_api as api;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, TestSession},
-    slack::Slack,
+    slack::SlackStandIn,
 };
 use reqwest::RequestBuilder;
 use serde_json::json;
@@ -37,7 +37,7 @@ fn add_fields(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilde
 
 #[tokio::test]
 async fn no_page_of_another_site_changes_anything_on_any_route() {
-    let slack = Slack::start().await;
+    let slack = SlackStandIn::start().await;
     let app = with_slack(&slack).start().await;
     let session = app.sign_in(TestCaller::Executive).await;
     let mut tried = 0;

@@ -12,13 +12,13 @@ use std::{
 use clap::Parser;
 use jackfield_test_support::{
     control::Control,
-    google_workspace::{self, GoogleWorkspace},
+    google_workspace::{self, GoogleWorkspaceStandIn},
     people,
-    productive::{self, Productive},
-    remote::{self, Remote},
-    scrapin::{self, Scrapin},
-    slack::{self, Slack},
-    xero::{self, Xero},
+    productive::{self, ProductiveStandIn},
+    remote::{self, RemoteStandIn},
+    scrapin::{self, ScrapinStandIn},
+    slack::{self, SlackStandIn},
+    xero::{self, XeroStandIn},
 };
 use serde_json::{Value, json};
 use tokio::{signal, sync::mpsc};
@@ -49,17 +49,19 @@ async fn main() -> io::Result<()> {
     if let Some(file) = arguments.people {
         fs::write(file, people_csv())?;
     }
-    let (slack, xero, google) = (Slack::start().await, Xero::start().await, GoogleWorkspace::start().await);
-    let (productive, remote, scrapin) = (Productive::start().await, Remote::start().await, Scrapin::start().await);
+    let (slack, xero, google) =
+        (SlackStandIn::start().await, XeroStandIn::start().await, GoogleWorkspaceStandIn::start().await);
+    let (productive, remote, scrapin) =
+        (ProductiveStandIn::start().await, RemoteStandIn::start().await, ScrapinStandIn::start().await);
     let secret = arguments.secret;
     let (slack_token, remote_token) = (format!("xoxb-{secret}"), format!("ra_live_{secret}"));
-    slack.token(&slack_token);
-    productive.token(&secret);
-    remote.token(&remote_token);
-    scrapin.token(&secret);
+    slack.add_token(&slack_token);
+    productive.add_token(&secret);
+    remote.add_token(&remote_token);
+    scrapin.add_token(&secret);
     let client_secret = format!("{secret}-secret");
-    xero.app(XERO_CLIENT, &client_secret, &arguments.redirect_uri);
-    xero.organisation(XERO_SECOND, "Acme Instruments UK", "UK");
+    xero.add_app(XERO_CLIENT, &client_secret, &arguments.redirect_uri);
+    xero.add_organisation(XERO_SECOND, "Acme Instruments UK", "UK");
 
     let hosts = xero::HOSTS.map(|host| (host, xero.url())).into_iter();
     let hosts = hosts.chain(google_workspace::HOSTS.map(|host| (host, google.url())));

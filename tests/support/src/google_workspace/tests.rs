@@ -16,8 +16,8 @@ use crate::{
 /// The time of the tests.
 const NOW: i64 = 1_790_000_000;
 
-async fn google() -> GoogleWorkspace {
-    let google = GoogleWorkspace::start().await;
+async fn google() -> GoogleWorkspaceStandIn {
+    let google = GoogleWorkspaceStandIn::start().await;
     google.follow_clock(|| NOW);
     google
 }
@@ -45,7 +45,7 @@ fn sign_assertion(key_file: &str, claims: &Value) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-async fn token(google: &GoogleWorkspace, claims: &Value) -> RawResponse {
+async fn token(google: &GoogleWorkspaceStandIn, claims: &Value) -> RawResponse {
     let form = format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
         sign_assertion(&google.key_file(), claims)
@@ -55,7 +55,7 @@ async fn token(google: &GoogleWorkspace, claims: &Value) -> RawResponse {
 }
 
 /// Returns the status, the error and the start of the description of an error response.
-async fn refusal(google: &GoogleWorkspace, claims: &Value) -> (u16, String, String) {
+async fn refusal(google: &GoogleWorkspaceStandIn, claims: &Value) -> (u16, String, String) {
     let answer = token(google, claims).await;
     let text = |key: &str| answer.json()[key].as_str().unwrap_or_default().to_owned();
     (answer.status, text("error"), text("error_description").chars().take(24).collect())
@@ -65,15 +65,15 @@ fn expected_error(status: u16, error: &str, description: &str) -> (u16, String, 
     (status, error.to_owned(), description.to_owned())
 }
 
-async fn get(google: &GoogleWorkspace, token: &str, address: &str) -> RawResponse {
+async fn get(google: &GoogleWorkspaceStandIn, token: &str, address: &str) -> RawResponse {
     send(google, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
 }
 
-async fn calendar(google: &GoogleWorkspace, token: &str, id: &str) -> RawResponse {
+async fn calendar(google: &GoogleWorkspaceStandIn, token: &str, id: &str) -> RawResponse {
     get(google, token, &format!("www.googleapis.com/calendar/v3/calendars/{id}")).await
 }
 
-async fn directory(google: &GoogleWorkspace, token: &str, query: &str) -> RawResponse {
+async fn directory(google: &GoogleWorkspaceStandIn, token: &str, query: &str) -> RawResponse {
     get(google, token, &format!("admin.googleapis.com/admin/directory/v1/users?{query}")).await
 }
 
@@ -166,7 +166,7 @@ async fn a_calendar_is_visible_to_those_it_is_shared_with() {
     let own = google.access_token(None, &SCOPES[..1]);
     assert_eq!(calendar(&google, &own, &id).await.json()["summary"], "Leave");
     assert_eq!(calendar(&google, &own, "primary").await.json()["id"], CLIENT_EMAIL);
-    google.calendar("en.nl#holiday@group.v.calendar.google.com", "Holidays");
+    google.add_calendar("en.nl#holiday@group.v.calendar.google.com", "Holidays");
     let holidays = "en.nl%23holiday%40group.v.calendar.google.com";
     assert_eq!(reason(&calendar(&google, &own, holidays).await), (404, "notFound".to_owned()));
     google.share("en.nl#holiday@group.v.calendar.google.com", CLIENT_EMAIL);

@@ -11,19 +11,19 @@ use crate::{
 const WITH_ORGANIZATION: &str = "organization_memberships?include=organization&fields[organizations]=name";
 
 /// Starts a stand-in with one token.
-async fn productive() -> Productive {
-    let productive = Productive::start().await;
-    productive.token("good");
+async fn productive() -> ProductiveStandIn {
+    let productive = ProductiveStandIn::start().await;
+    productive.add_token("good");
     productive
 }
 
-async fn get(productive: &Productive, token: &str, organization: &str, path: &str) -> RawResponse {
+async fn get(productive: &ProductiveStandIn, token: &str, organization: &str, path: &str) -> RawResponse {
     let fields = [("x-auth-token", token), ("x-organization-id", organization), ("content-type", MEDIA_TYPE)];
     send(productive, &format!("GET {HOST}/api/v2/{path}"), &fields, "").await
 }
 
 /// Returns the status and the first error of a response.
-async fn refusal(productive: &Productive, token: &str, organization: &str, path: &str) -> (u16, Value) {
+async fn refusal(productive: &ProductiveStandIn, token: &str, organization: &str, path: &str) -> (u16, Value) {
     let answer = get(productive, token, organization, path).await;
     (answer.status, answer.json()["errors"][0].clone())
 }
@@ -138,7 +138,7 @@ async fn cursors_cover_all_rows_and_report_no_totals() {
 #[tokio::test]
 async fn a_429_says_in_seconds_how_long_to_wait() {
     let productive = productive().await;
-    productive.requests_left(1);
+    productive.set_requests_left(1);
     assert_eq!(get(&productive, "good", ORGANIZATION, "people").await.status, 200);
     let limited = get(&productive, "good", ORGANIZATION, "people").await;
     assert_eq!((limited.status, limited.header("x-ratelimit-reset")), (429, Some("2")));

@@ -9,13 +9,13 @@ use crate::{
 };
 
 /// Starts a stand-in with a token for each environment.
-async fn remote() -> Remote {
-    let remote = Remote::start().await;
-    remote.token("ra_live_good").token("ra_test_good");
+async fn remote() -> RemoteStandIn {
+    let remote = RemoteStandIn::start().await;
+    remote.add_token("ra_live_good").add_token("ra_test_good");
     remote
 }
 
-async fn get(remote: &Remote, token: &str, address: &str) -> RawResponse {
+async fn get(remote: &RemoteStandIn, token: &str, address: &str) -> RawResponse {
     send(remote, &format!("GET {address}"), &[("authorization", &format!("Bearer {token}"))], "").await
 }
 
@@ -40,7 +40,7 @@ async fn a_token_is_valid_in_its_own_environment_only() {
 #[tokio::test]
 async fn a_company_token_and_a_partner_client_see_different_data() {
     let remote = remote().await;
-    remote.client_token("ra_live_client").status("review");
+    remote.add_client_token("ra_live_client").set_status("review");
     let company = format!("gateway.remote.com/v1/companies/{COMPANY_ID}");
     let identity = get(&remote, "ra_live_good", "gateway.remote.com/v1/identity/current").await.json();
     assert_eq!(identity["data"]["company"]["name"], COMPANY);
@@ -103,15 +103,15 @@ async fn a_429_gives_its_wait_in_the_configured_form() {
     let remote = remote().await;
     let identity = async || get(&remote, "ra_live_good", "gateway.remote.com/v1/identity/current").await;
     assert_eq!(identity().await.header("x-ratelimit-remaining"), Some("299"));
-    remote.requests_left(1);
+    remote.set_requests_left(1);
     assert_eq!(identity().await.status, 201);
     let limited = identity().await;
     assert_eq!((limited.status, limited.header("x-ratelimit-reset")), (429, Some("1500")));
     assert_eq!(limited.header("retry-after"), None);
-    remote.wait(WaitHint::RetryAfter(7));
+    remote.set_wait_hint(WaitHint::RetryAfter(7));
     assert_eq!(identity().await.header("retry-after"), Some("7"));
-    remote.wait(WaitHint::Unsaid);
+    remote.set_wait_hint(WaitHint::Unsaid);
     assert_eq!(identity().await.header("x-ratelimit-reset"), None);
-    remote.requests_left(10);
+    remote.set_requests_left(10);
     assert_eq!(identity().await.status, 201);
 }

@@ -7,17 +7,17 @@ const QUOTAS: &str = "GET api.scrapin.io/v1/workspaces/quotas";
 const ALERT: &str = "GET api.scrapin.io/v1/alerts/url?apikey=good-key";
 
 /// Starts a stand-in with one key.
-async fn scrapin() -> Scrapin {
-    let scrapin = Scrapin::start().await;
-    scrapin.token("good-key");
+async fn scrapin() -> ScrapinStandIn {
+    let scrapin = ScrapinStandIn::start().await;
+    scrapin.add_token("good-key");
     scrapin
 }
 
-async fn quotas(scrapin: &Scrapin, key: &str) -> RawResponse {
+async fn quotas(scrapin: &ScrapinStandIn, key: &str) -> RawResponse {
     send(scrapin, QUOTAS, &[("x-api-key", key)], "").await
 }
 
-async fn set(scrapin: &Scrapin, body: &str) -> RawResponse {
+async fn set(scrapin: &ScrapinStandIn, body: &str) -> RawResponse {
     let fields = [("content-type", "application/json")];
     send(scrapin, "POST api.scrapin.io/v1/alerts/url?apikey=good-key", &fields, body).await
 }
@@ -41,12 +41,12 @@ async fn quotas_come_in_every_shape() {
     let scrapin = scrapin().await;
     let new = quotas(&scrapin, "good-key").await.json();
     assert_eq!((&new["status"], &new["data"]["credits"]["left"]), (&json!("success"), &json!(CREDITS)));
-    let old = quotas(scrapin.quotas(QuotasResponse::Old).credits(0.0), "good-key").await.json();
+    let old = quotas(scrapin.set_quotas(QuotasResponse::Old).set_credits(0.0), "good-key").await.json();
     assert_eq!((&old["success"], &old["data"]["credits_left"]), (&json!(true), &json!(0.0)));
     assert_eq!(old["data"]["credits"], Value::Null);
-    assert_eq!(quotas(scrapin.quotas(QuotasResponse::Refused), "good-key").await.status, 401);
-    assert_eq!(quotas(scrapin.quotas(QuotasResponse::Unpaid), "good-key").await.status, 402);
-    assert_eq!(quotas(scrapin.quotas(QuotasResponse::New).requests_left(0), "good-key").await.status, 429);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::Refused), "good-key").await.status, 401);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::Unpaid), "good-key").await.status, 402);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::New).set_requests_left(0), "good-key").await.status, 429);
 }
 
 #[tokio::test]
@@ -72,13 +72,13 @@ async fn an_alert_url_is_set_and_stopped_but_never_removed() {
 #[tokio::test]
 async fn alerts_may_be_unavailable_in_two_ways() {
     let scrapin = scrapin().await;
-    scrapin.alerts(AlertsApi::NoRoute);
+    scrapin.set_alerts(AlertsApi::NoRoute);
     let gone = send(&scrapin, ALERT, &[], "").await;
     assert_eq!((gone.status, gone.json()), (404, Value::Null));
-    scrapin.alerts(AlertsApi::Gone);
+    scrapin.set_alerts(AlertsApi::Gone);
     assert_eq!(set(&scrapin, r#"{"url":"https://hooks.acme.example/a"}"#).await.status, 410);
     assert_eq!(quotas(&scrapin, "good-key").await.status, 200);
-    scrapin.alerts(AlertsApi::There);
+    scrapin.set_alerts(AlertsApi::There);
     assert_eq!(send(&scrapin, ALERT, &[], "").await.status, 404);
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::{people::PEOPLE, stand_in_server::Failure};
 
 /// Calls a method and returns the whole response as text, or the part before the socket failed.
-async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
+async fn raw(slack: &SlackStandIn, token: &str, method: &str, form: &str) -> String {
     let mut stream = TcpStream::connect(slack.address()).await.expect("the server accepts the socket");
     let request = format!(
         "POST /api/{method} HTTP/1.1\r\nhost: slack.com\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
@@ -26,7 +26,7 @@ async fn raw(slack: &Slack, token: &str, method: &str, form: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn call(slack: &Slack, token: &str, method: &str, form: &str) -> Value {
+async fn call(slack: &SlackStandIn, token: &str, method: &str, form: &str) -> Value {
     let answer = raw(slack, token, method, form).await;
     let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body separated by an empty line");
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
@@ -34,9 +34,13 @@ async fn call(slack: &Slack, token: &str, method: &str, form: &str) -> Value {
 
 #[tokio::test]
 async fn token_and_channel_states_use_slacks_error_codes() {
-    let slack = Slack::start().await;
-    slack.token("xoxb-good").token_with("xoxb-poor", &["channels:read"]).token("xoxb-dead").revoke("xoxb-dead");
-    slack.private_channel("G0PRIVATE", "board").channel("C0OLD", "old").archive_channel("C0OLD");
+    let slack = SlackStandIn::start().await;
+    slack
+        .add_token("xoxb-good")
+        .add_token_with_scopes("xoxb-poor", &["channels:read"])
+        .add_token("xoxb-dead")
+        .revoke("xoxb-dead");
+    slack.add_private_channel("G0PRIVATE", "board").add_channel("C0OLD", "old").archive_channel("C0OLD");
     let error = async |token, method, form| call(&slack, token, method, form).await["error"].clone();
 
     assert_eq!(call(&slack, "xoxb-good", "auth.test", "").await["team"], COMPANY);
@@ -55,8 +59,8 @@ async fn token_and_channel_states_use_slacks_error_codes() {
 
 #[tokio::test]
 async fn the_pages_list_every_member_once() {
-    let slack = Slack::start().await;
-    slack.token("xoxb-good");
+    let slack = SlackStandIn::start().await;
+    slack.add_token("xoxb-good");
     let (mut ids, mut people, mut form) = (std::collections::HashSet::new(), 0, "limit=100".to_owned());
     loop {
         let page = call(&slack, "xoxb-good", "users.list", &form).await;
@@ -80,8 +84,8 @@ async fn the_pages_list_every_member_once() {
 
 #[tokio::test]
 async fn a_prepared_page_has_the_size_of_a_real_one() {
-    let slack = Slack::start().await;
-    slack.token("xoxb-good").serve_prepared_page();
+    let slack = SlackStandIn::start().await;
+    slack.add_token("xoxb-good").serve_prepared_page();
     let answer = raw(&slack, "xoxb-good", "users.list", "limit=1").await;
     assert!((130_000..150_000).contains(&answer.len()), "{}", answer.len());
     assert!(answer.contains(r"https:\/\/avatars"));
@@ -90,8 +94,8 @@ async fn a_prepared_page_has_the_size_of_a_real_one() {
 
 #[tokio::test]
 async fn it_fails_as_configured_and_then_recovers() {
-    let slack = Slack::start().await;
-    slack.token("xoxb-good");
+    let slack = SlackStandIn::start().await;
+    slack.add_token("xoxb-good");
     let ask = async || raw(&slack, "xoxb-good", "auth.test", "").await;
     let honest = ask().await;
 

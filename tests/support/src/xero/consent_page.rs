@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use url::Url;
 
-use super::{AuthorizationCode, SCOPES, Xero, XeroState, random};
+use super::{AuthorizationCode, SCOPES, XeroStandIn, XeroState, random};
 use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 /// The parameters of an authorization request.
@@ -21,7 +21,7 @@ pub(super) struct AuthorizationRequest {
 /// The page, before the user has decided.
 #[derive(Debug)]
 pub struct Consent<'a> {
-    xero: &'a Xero,
+    xero: &'a XeroStandIn,
     authorization: AuthorizationRequest,
 }
 
@@ -39,7 +39,7 @@ pub struct Landing {
 }
 
 impl<'a> Consent<'a> {
-    pub(super) fn of(xero: &'a Xero, url: &str) -> Self {
+    pub(super) fn of(xero: &'a XeroStandIn, url: &str) -> Self {
         let url = Url::parse(url).expect("a URL");
         let pairs: Vec<_> = url.query_pairs().into_owned().collect();
         let authorization = xero.lock().parse_authorization(&pairs);

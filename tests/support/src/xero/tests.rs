@@ -18,10 +18,10 @@ const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more-0123456789";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Starts a stand-in with a web app and a public app.
-async fn xero() -> Xero {
-    let xero = Xero::start().await;
-    xero.app("web", "s3cret", REDIRECT).public_app("public", REDIRECT);
-    xero.organisation("t-uk", "Acme Ltd", "UK");
+async fn xero() -> XeroStandIn {
+    let xero = XeroStandIn::start().await;
+    xero.add_app("web", "s3cret", REDIRECT).add_public_app("public", REDIRECT);
+    xero.add_organisation("t-uk", "Acme Ltd", "UK");
     xero
 }
 
@@ -45,7 +45,7 @@ fn authorize_url(client_id: &str, changed: &[(&str, &str)]) -> String {
 }
 
 /// Sends a form to the token or revocation endpoint, with HTTP Basic if given.
-async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> RawResponse {
+async fn post(xero: &XeroStandIn, path: &str, basic: Option<&str>, form: &[(&str, &str)]) -> RawResponse {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let basic = basic.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
     let fields: Vec<_> =
@@ -54,7 +54,7 @@ async fn post(xero: &Xero, path: &str, basic: Option<&str>, form: &[(&str, &str)
 }
 
 /// Redeems a code for the web app.
-async fn redeem(xero: &Xero, code: &str) -> Value {
+async fn redeem(xero: &XeroStandIn, code: &str) -> Value {
     let form = redemption(code);
     post(xero, "token", Some("web:s3cret"), &form).await.json()
 }
@@ -64,12 +64,12 @@ fn redemption(code: &str) -> [(&str, &str); 4] {
 }
 
 /// Grants one organisation to the web app and returns its first tokens.
-async fn connect(xero: &Xero) -> Value {
+async fn connect(xero: &XeroStandIn) -> Value {
     let landing = xero.authorize(&authorize_url("web", &[])).allow(&[TENANT]);
     redeem(xero, &landing.code.expect("a code")).await
 }
 
-async fn refresh(xero: &Xero, token: &str) -> Value {
+async fn refresh(xero: &XeroStandIn, token: &str) -> Value {
     post(xero, "token", Some("web:s3cret"), &[("grant_type", "refresh_token"), ("refresh_token", token)]).await.json()
 }
 
@@ -210,7 +210,7 @@ async fn refresh_tokens_rotate_and_the_old_one_works_until_the_new_one_is_used()
 #[tokio::test]
 async fn an_unused_refresh_token_is_valid_for_its_lifetime() {
     let xero = xero().await;
-    xero.refresh_lifetime(1_000).grace(10);
+    xero.set_refresh_lifetime(1_000).set_grace_period(10);
     let token = text(&connect(&xero).await, "refresh_token");
     xero.shift_clock(999);
     assert!(xero.is_alive(&token));

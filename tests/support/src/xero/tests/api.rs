@@ -9,14 +9,14 @@ const ORGANISATION: &str = "/api.xro/2.0/Organisation";
 const OLDER: &str = "/payroll.xro/1.0/Employees";
 const NEWER: &str = "/payroll.xro/2.0/Employees";
 
-async fn get(xero: &Xero, token: &str, tenant: &str, path: &str) -> RawResponse {
+async fn get(xero: &XeroStandIn, token: &str, tenant: &str, path: &str) -> RawResponse {
     let bearer = format!("Bearer {token}");
     let fields = [("authorization", bearer.as_str()), ("xero-tenant-id", tenant), ("accept", "application/json")];
     send(xero, &format!("GET api.xero.com{path}"), &fields, "").await
 }
 
 /// Returns the status and the detail of a response.
-async fn refusal(xero: &Xero, token: &str, tenant: &str, path: &str) -> (u16, String) {
+async fn refusal(xero: &XeroStandIn, token: &str, tenant: &str, path: &str) -> (u16, String) {
     let answer = get(xero, token, tenant, path).await;
     (answer.status, answer.json()["Detail"].as_str().unwrap_or_default().to_owned())
 }
@@ -28,7 +28,7 @@ fn expected_error(status: u16, detail: &str) -> (u16, String) {
 #[tokio::test]
 async fn connections_belong_to_the_app_and_are_deleted_one_by_one() {
     let xero = xero().await;
-    xero.practice("t-practice", "Acme Accountants");
+    xero.add_practice("t-practice", "Acme Accountants");
     let token = xero.access_token("web", &[TENANT, "t-practice"]);
     let _ = xero.access_token("public", &["t-uk"]);
     let list = get(&xero, &token, "", "/connections").await.json();
@@ -75,7 +75,7 @@ async fn every_refusal_is_told_in_xeros_words() {
     xero.withhold_scope("accounting.settings.read");
     assert_eq!(refusal(&xero, &token, "t-uk", ORGANISATION).await, expected_error(401, "AuthorizationUnsuccessful"));
 
-    xero.follow_clock(|| 1_790_000_000).access_lifetime(60);
+    xero.follow_clock(|| 1_790_000_000).set_access_lifetime(60);
     let token = xero.access_token("web", &[]);
     xero.shift_clock(60);
     let (status, detail) = refusal(&xero, &token, "t-uk", ORGANISATION).await;
