@@ -22,7 +22,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A response whose body is decompressed.
+/// A response with its body decompressed.
 ///
 /// `Debug` prints only sizes, because the response of a token endpoint contains new secrets.
 #[derive(Clone)]
