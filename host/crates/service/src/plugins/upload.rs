@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_core::{
-    Error, FieldError, ProviderId,
+    Error, ProviderId,
     audit::{Action, Actor},
 };
 use jackfield_sandbox::{PluginEntry, PluginState, Trust};
@@ -27,9 +27,9 @@ impl Plugins {
             Trust::Signed { keys, .. } => keys.find_signer(&bytes, signature),
             Trust::Shipped(_) | Trust::All => Ok(Signer::Nobody),
         };
-        let invalid = |field: &str, why: String| Error::InvalidFields(vec![FieldError::new(field, why)]);
-        let signer = signer.map_err(|why| invalid("signature", why))?;
-        let component = sandbox.load(bytes.clone()).await.map_err(|error| invalid("component", error.to_string()))?;
+        let signer = signer.map_err(|why| Error::field("signature", why))?;
+        let component =
+            sandbox.load(bytes.clone()).await.map_err(|error| Error::field("component", error.to_string()))?;
         let manifest = &component.manifest;
         let provider = ProviderId::parse(&manifest.id).map_err(Error::internal)?;
         let mut inputs = self.0.inputs.lock().await;
