@@ -60,6 +60,9 @@ const PROVIDER_EXCEPTIONS: [(&str, &str); 4] = [
 
 const MAX_LINES: usize = 500;
 
+/// The documents that list tests, each in a list item or a table row of its own.
+const TEST_LISTS: [&str; 2] = ["docs/architecture.md", "docs/security.md"];
+
 #[test]
 fn no_crate_depends_on_one_above_it() {
     let found: BTreeMap<String, BTreeSet<String>> = host_manifests()
@@ -126,6 +129,28 @@ fn no_test_is_ignored_or_expected_to_panic() {
 }
 
 #[test]
+fn every_test_in_the_documents_exists() {
+    let sources = sources();
+    let mut missing = Vec::new();
+    for page in TEST_LISTS {
+        let text = fs::read_to_string(root().join(page)).expect("the page");
+        let names: Vec<&str> = text.lines().filter_map(listed_test).collect();
+        assert!(names.len() > 20, "{page} lists {} tests", names.len());
+        for name in names {
+            let (place, path) = match name.strip_prefix("host: ") {
+                Some(path) => ("host/".to_owned(), path),
+                None => (format!("tests/it/{}.rs", module_of(name).replace("::", "/")), name),
+            };
+            let function = format!("fn {}()", path.rsplit("::").next().unwrap_or(path));
+            if !sources.iter().any(|file| file.path.starts_with(&place) && file.text.contains(&function)) {
+                missing.push(format!("{page}: {name}"));
+            }
+        }
+    }
+    assert_none("every test that a document lists exists", &missing);
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     let names = |database: &str| -> BTreeSet<String> { file_names(&root().join("migrations").join(database), "sql") };
     let (sqlite, postgres) = (names("sqlite"), names("postgres"));
@@ -157,6 +182,24 @@ fn a_word_is_found_only_as_a_whole_word() {
     let found = |text: &str, word: &str| lines_with_word(text, word).count();
     assert_eq!(found("use slack::Row;\nlet slack_row = 1;\nslack", "slack"), 2);
     assert_eq!(found("remote.company xremote.com", "remote.com"), 0);
+}
+
+/// Returns the Rust test that a line of a document lists, such as `` - `http::audit::the_audit_log_is_paged` ``.
+fn listed_test(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    if !line.starts_with("- `") && !line.starts_with('|') {
+        return None;
+    }
+    let name = line.split('`').nth(1)?;
+    let path = name.strip_prefix("host: ").unwrap_or(name);
+    let is_path =
+        path.contains("::") && path.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '_' | ':'));
+    (is_path && !path.starts_with("browser::")).then_some(name)
+}
+
+/// Returns the module of a path of a test.
+fn module_of(path: &str) -> &str {
+    path.rsplit_once("::").map_or("", |(module, _)| module)
 }
 
 /// One source file, with its path from the root of the checkout.

@@ -1,6 +1,7 @@
 //! Runs a complete service for a test, with its own database, key, plugins and clock, and sends requests over a real
 //! socket.
 
+mod builder;
 mod caller;
 mod database;
 mod openapi_check;
@@ -18,15 +19,13 @@ use std::{
 
 use jackfield::{
     app::HostEnvironment,
-    config::{Config, Dev, LogFormat},
+    config::{Config, LogFormat},
     logging,
 };
 use jackfield_core::{
     Clock, Level,
     audit::{Action, Actor},
 };
-use jackfield_egress::EgressLimits;
-use jackfield_sandbox::{Cache, Checker, Limits, Pooling, Trust};
 use jackfield_service::connections::Connections;
 use jackfield_store::{NewAudit, NewToken, Store};
 use reqwest::Method;
@@ -36,14 +35,12 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
+use self::openapi_check::{OpenApiCheck, SentRequest};
 pub use self::{
-    caller::TestCaller, database::Database, openapi_check::validator, response::TestResponse, session::TestSession,
+    builder::TestAppBuilder, caller::TestCaller, database::Database, openapi_check::validator, response::TestResponse,
+    session::TestSession,
 };
-use self::{
-    openapi_check::{OpenApiCheck, SentRequest},
-    running::{RunningService, shared_cache},
-};
-use crate::{guests, marked, stand_in_server::StandInServer};
+use crate::marked;
 
 /// A service that runs for one test.
 #[derive(Debug)]
@@ -91,47 +88,11 @@ impl TestFolder {
     }
 }
 
-/// Configures a test's service.
-#[derive(Debug)]
-pub struct TestAppBuilder {
-    reroutes: Vec<(String, String)>,
-    components: Vec<String>,
-    files: Vec<(String, Vec<u8>)>,
-    limits: Limits,
-    egress: EgressLimits,
-    trust: Trust,
-    settings: Vec<(String, String)>,
-    checker: Checker,
-    compiled: Option<Cache>,
-}
-
 impl TestApp {
     /// Starts from a service without plugins or stand-ins.
     #[must_use]
     pub fn builder() -> TestAppBuilder {
-        TestAppBuilder {
-            reroutes: Vec::new(),
-            components: Vec::new(),
-            files: Vec::new(),
-            limits: Limits {
-                calls: 64,
-                calls_per_component: 48,
-                pooling: Pooling::Never,
-                call_time: Duration::from_secs(3),
-                guest_time: Duration::from_millis(800),
-                ..Limits::default()
-            },
-            egress: EgressLimits {
-                first_byte: Duration::from_secs(1),
-                idle: Duration::from_millis(500),
-                total: Duration::from_secs(2),
-                ..EgressLimits::default()
-            },
-            trust: Trust::All,
-            settings: Vec::new(),
-            checker: Checker::InProcess,
-            compiled: shared_cache(),
-        }
+        TestAppBuilder::new()
     }
 
     /// Sends a request as an Executive.
@@ -249,46 +210,6 @@ impl TestApp {
         self.database.execute(&self.data(), sql).await;
     }
 
-    /// Starts a stopped service again on the same data.
-    pub async fn start_again(mut self) -> Self {
-        let running = RunningService::start(&self.config, &self.environment).await;
-        self.store = running.store;
-        self.connections = running.connections;
-        self.base = running.base;
-        self.openapi = running.openapi;
-        self.stop = Some(running.stop);
-        self.served = Some(running.served);
-        self
-    }
-
-    /// Starts a second host with the same database, key and clock, and its own data folder.
-    pub async fn start_second_host(&self) -> Self {
-        let folder = TestFolder::new();
-        let data = folder.path().join("data");
-        fs::create_dir_all(&data).expect("a data folder");
-        let mut config = self.config.clone();
-        config.master_key_file = data.join("master.key");
-        config.data_dir = data;
-        fs::copy(&self.config.master_key_file, &config.master_key_file).expect("the key is copied");
-        let running = RunningService::start(&config, &self.environment).await;
-        Self {
-            clock: self.clock.clone(),
-            store: running.store,
-            connections: running.connections,
-            base: running.base,
-            openapi: running.openapi,
-            config,
-            environment: self.environment.clone(),
-            client: client(),
-            tokens: self.tokens.clone(),
-            answers: folder.path().join("answers.txt"),
-            folder,
-            database: self.database.clone(),
-            stop: Some(running.stop),
-            served: Some(running.served),
-        }
-    }
-
     /// Stops the service as a signal would, and waits until it has ended.
     pub async fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -304,124 +225,6 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         if let Some(served) = self.served.take() {
             served.abort();
-        }
-    }
-}
-
-impl TestAppBuilder {
-    /// Reroutes the requests for a host to a stand-in.
-    #[must_use]
-    pub fn reroute(mut self, host: &str, upstream: &StandInServer) -> Self {
-        self.reroutes.push((host.to_owned(), upstream.url()));
-        self
-    }
-
-    /// Installs a built component by name, such as `slack` or `guests/hostile`.
-    #[must_use]
-    pub fn component(mut self, name: &str) -> Self {
-        self.components.push(name.to_owned());
-        self
-    }
-
-    /// Writes a file with these bytes into the plugins folder.
-    #[must_use]
-    pub fn file(mut self, name: &str, bytes: Vec<u8>) -> Self {
-        self.files.push((name.to_owned(), bytes));
-        self
-    }
-
-    /// Changes the limits of a call.
-    #[must_use]
-    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
-        change(&mut self.limits);
-        self
-    }
-
-    /// Changes the time and size limits of provider responses.
-    #[must_use]
-    pub fn egress(mut self, change: impl FnOnce(&mut EgressLimits)) -> Self {
-        change(&mut self.egress);
-        self
-    }
-
-    /// Adds a setting by the name of its environment variable.
-    #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Sets which plugins run without an approval. The default is all.
-    #[must_use]
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
-        self
-    }
-
-    /// Compiles and checks components in a child process of `program`, as the real program does.
-    #[must_use]
-    pub fn check_in_child(mut self, program: &Path) -> Self {
-        self.checker = Checker::Child(program.to_owned());
-        self.compile_in_data_folder()
-    }
-
-    /// Keeps compiled components in the service's own data folder, as the real program does.
-    #[must_use]
-    pub fn compile_in_data_folder(mut self) -> Self {
-        self.compiled = None;
-        self
-    }
-
-    /// Starts the service.
-    pub async fn start(self) -> TestApp {
-        let folder = TestFolder::new();
-        log_into(folder.path());
-        let plugins = folder.path().join("plugins");
-        fs::create_dir_all(&plugins).expect("the plugins folder is created");
-        for name in &self.components {
-            let file = format!("{}.wasm", name.rsplit('/').next().unwrap_or(name));
-            fs::write(plugins.join(file), guests::read_component(name))
-                .expect("the component is written to the plugins folder");
-        }
-        for (name, bytes) in &self.files {
-            fs::write(plugins.join(name), bytes).expect("the file is written to the plugins folder");
-        }
-        let data = folder.path().join("data");
-        let database = Database::create(&data).await;
-        let reroute: Vec<String> = self.reroutes.iter().map(|(host, url)| format!("{host}={url}")).collect();
-        let settings = [
-            ("JACKFIELD_DATA_DIR", data.display().to_string()),
-            ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
-            ("JACKFIELD_DATABASE_URL", database.url()),
-            ("JACKFIELD_EGRESS_REROUTE", reroute.join(",")),
-        ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.settings);
-        let mut config = Config::from_settings(settings, Dev::Yes).expect("the settings of a test");
-        config.limits = self.limits;
-        config.plugins_trust = self.trust;
-        let clock = Clock::set_to(Clock::system().now());
-        let environment = HostEnvironment::default()
-            .with_clock(clock.clone())
-            .with_egress_limits(self.egress)
-            .with_checker(self.checker)
-            .with_compiled(self.compiled);
-        let running = RunningService::start(&config, &environment).await;
-        let tokens = tokens(&running.store, &clock).await;
-        TestApp {
-            clock,
-            store: running.store,
-            connections: running.connections,
-            base: running.base,
-            openapi: running.openapi,
-            config,
-            environment,
-            client: client(),
-            tokens,
-            answers: folder.path().join("answers.txt"),
-            folder,
-            database,
-            stop: Some(running.stop),
-            served: Some(running.served),
         }
     }
 }
