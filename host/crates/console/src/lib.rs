@@ -26,6 +26,8 @@ include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
 #[cfg(test)]
 mod tests {
+    use jackfield_core::audit::Action;
+
     use super::*;
 
     /// The maximum size in bytes of all files that a browser loads, compressed.
@@ -49,5 +51,15 @@ mod tests {
         for name in linked {
             assert!(FILES.iter().any(|file| file.name == name), "the page links to {name}, which does not exist");
         }
+    }
+
+    #[test]
+    fn every_audit_action_has_a_label() {
+        let script = include_str!("../web/audit.js");
+        let table = script.split_once("const ACTIONS = {").and_then(|(_, rest)| rest.split_once("};"));
+        let (table, _) = table.expect("the table of actions");
+        let labelled: Vec<&str> =
+            table.lines().filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
+        assert_eq!(labelled, Action::ALL.map(Action::as_str));
     }
 }

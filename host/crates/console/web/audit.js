@@ -32,9 +32,10 @@ const ACTIONS = {
   "mappings.undo": "Undid a match",
   "token.create": "Created a token",
   "token.revoke": "Revoked a token",
-  "session.start": "Signed in",
-  "session.end": "Signed out",
-  "session.refuse": "Failed to sign in",
+  "signin_link.create": "Created a sign-in link",
+  "session.sign_in": "Signed in",
+  "session.sign_out": "Signed out",
+  "session.sign_out_everywhere": "Signed out everywhere",
 };
 const OUTCOMES = [
   { value: "done", label: "Done" },
