@@ -60,14 +60,23 @@ const PROVIDERS: &str = "/api/admin/providers";
 /// What the handlers use.
 #[derive(Clone, Debug)]
 pub struct ApiState {
+    /// The database, and the key to its secrets.
     pub store: Store,
+    /// The plugins and their states.
     pub catalog: Arc<Catalog>,
+    /// The use cases of plugins.
     pub plugins: Plugins,
+    /// The wall clock, which tests can set.
     pub clock: Clock,
+    /// The use cases of connections.
     pub connections: Connections,
+    /// The use cases of people and mappings.
     pub people: People,
+    /// The metrics of the process, for `/metrics`.
     pub metrics: MetricsRenderer,
+    /// Broadcasts changes to `/api/admin/events`.
     pub events: Events,
+    /// When the service started.
     pub started_at: Timestamp,
     /// The service's address for browsers, to show it.
     pub public_url: Arc<str>,
@@ -75,7 +84,9 @@ pub struct ApiState {
     pub hosts: Arc<[String]>,
     /// The service's address for browsers, for cookies and for the check of a request's origin.
     pub site: Site,
+    /// Limits failed attempts to authenticate.
     pub failed_attempts: FailedAttempts,
+    /// Limits the large bodies that are read at once.
     pub large_bodies: LargeBodies,
     /// Authenticates JWTs, if an identity provider is configured for them.
     pub jwt: Option<JwtCallers>,

@@ -153,7 +153,8 @@ fn close_objects(mut schema: Value) -> Value {
     schema
 }
 
-/// Renames references to components, and removes the integer formats that only Rust knows, such as `uint64`.
+/// Renames references to components, joins the lines of descriptions, and removes the number formats that only Rust
+/// knows, such as `uint64`.
 fn simplify(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(members) => {
@@ -169,12 +170,21 @@ fn simplify(mut schema: Value) -> Value {
             if is_number {
                 members.remove("format");
             }
+            if let Some(Value::String(description)) = members.get_mut("description") {
+                *description = join_lines(description);
+            }
             members.values_mut().for_each(|member| *member = simplify(member.take()));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| *item = simplify(item.take())),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     schema
+}
+
+/// Joins the lines of a doc comment; blank lines separate paragraphs.
+fn join_lines(comment: &str) -> String {
+    let paragraphs: Vec<String> = comment.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+    paragraphs.join("\n\n")
 }
 
 /// A point in time, serialized as RFC 3339 in UTC.

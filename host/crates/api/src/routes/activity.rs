@@ -33,10 +33,10 @@ pub(crate) struct OperationActivityView {
     errors: BTreeMap<&'static str, u64>,
     #[schemars(range(min = 0))]
     total_ms: f64,
-    /// Time of these in which the component computed.
+    /// The part of `total_ms` in which the component computed.
     #[schemars(range(min = 0))]
     guest_ms: f64,
-    /// Time of these in which it waited for its requests.
+    /// The part of `total_ms` in which it waited for its requests.
     #[schemars(range(min = 0))]
     upstream_ms: f64,
     /// The most memory that one call used.
@@ -80,7 +80,7 @@ pub(crate) fn describe_show() -> Operation {
         }],
     });
     Operation::new("show_activity", "Providers", "Shows totals of a plugin's calls")
-        .description("Since this process started, by operation. Other hosts have totals of their own.")
+        .description("Since this process started, by operation. Each host has its own totals.")
         .json::<ActivityView>(200, "The operations that were called, by name.", example)
         .problems(&["unknown_provider"])
 }

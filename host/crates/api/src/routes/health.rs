@@ -16,7 +16,11 @@ pub(crate) async fn alive() -> &'static str {
 }
 
 pub(crate) fn describe_alive() -> Operation {
-    Operation::new("alive", GROUP, "Checks whether the process answers").text("It does.", "text/plain", "ok\n")
+    Operation::new("alive", GROUP, "Checks whether the process answers").text(
+        "The process answers.",
+        "text/plain",
+        "ok\n",
+    )
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -49,8 +53,8 @@ pub(crate) fn describe_ready() -> Operation {
         json!({ "ready": ready, "database": database, "key": "open", "catalog": "ok" })
     };
     Operation::new("ready", GROUP, "Checks whether database, key and catalog are ready")
-        .json::<ReadinessView>(200, "They are.", example(true))
-        .json::<ReadinessView>(503, "One is not, and why.", example(false))
+        .json::<ReadinessView>(200, "All are ready.", example(true))
+        .json::<ReadinessView>(503, "One is not ready, and why.", example(false))
 }
 
 /// `GET /metrics`: the Prometheus text format.

@@ -116,7 +116,7 @@ struct OtherPersonView<'a> {
     email: &'a str,
 }
 
-/// What to do with the matches.
+/// Whether to link the matches or only to list them.
 #[expect(dead_code, reason = "describes what `start` accepts")]
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]

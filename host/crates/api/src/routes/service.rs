@@ -47,9 +47,9 @@ enum KeyStateView {
 struct DatabaseView {
     #[schemars(extend("enum" = ["sqlite", "postgres"]))]
     kind: &'static str,
-    /// Whether it answers.
+    /// Whether the database answers.
     ok: bool,
-    /// The newest migration; null if it does not answer.
+    /// The newest migration; null if the database does not answer.
     migration: Option<i64>,
 }
 

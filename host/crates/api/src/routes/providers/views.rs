@@ -105,7 +105,7 @@ struct ManifestView {
     /// The product's name.
     title: String,
     version: String,
-    /// How people connect.
+    /// How people connect the provider.
     auth: AuthView,
     /// Each part of how people connect, in words.
     grant: BTreeMap<String, String>,
@@ -174,7 +174,7 @@ pub(crate) struct CapabilitiesView {
     accounts: bool,
 }
 
-/// The differences to the approved version.
+/// The differences from the approved version.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ProviderChangesView {
     /// Each difference as a sentence.
