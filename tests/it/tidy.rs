@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use wit_parser::UnresolvedPackageGroup;
+use wit_parser::{Type, TypeDefKind, UnresolvedPackageGroup};
 
 /// Each crate of the host, and the crates of the host that it may depend on.
 const CRATES: [(&str, &[&str]); 10] = [
@@ -172,7 +172,7 @@ fn every_item_of_the_contract_is_documented() {
 #[test]
 fn an_undocumented_item_is_found() {
     let text = "package a:b;\n/// An interface.\ninterface a {\n    record b {\n        c: u8,\n    }\n\n    \
-                /// A function.\n    d: func();\n    e-f: func();\n}\ninterface g {}\n";
+                /// A function.\n    d: func();\n    e-f: func();\n}\ninterface g {\n    use a.{b};\n}\n";
     let parsed = UnresolvedPackageGroup::parse("a.wit", text).expect("a WIT package");
     assert_eq!(undocumented(&parsed), ["type b", "function e-f", "interface g"]);
 }
@@ -303,8 +303,14 @@ fn undocumented(group: &UnresolvedPackageGroup) -> Vec<String> {
         }
     };
     for (_, found) in &package.types {
+        // `use` declares a type again, without documentation.
+        let is_imported = match found.kind {
+            TypeDefKind::Type(Type::Id(id)) => package.types[id].owner != found.owner,
+            TypeDefKind::Unknown => true,
+            _ => false,
+        };
         // Types without a name are parts of others.
-        if let Some(name) = &found.name {
+        if let Some(name) = found.name.as_ref().filter(|_| !is_imported) {
             check("type", name, &found.docs);
         }
     }
