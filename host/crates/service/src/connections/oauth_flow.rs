@@ -22,7 +22,7 @@ use super::{
     oauth_app::require_oauth2,
     parse_provider_id,
     provider_errors::to_rate_limit_error,
-    token_endpoint::{TokenEndpoint, TokenError},
+    token_endpoint::{TokenEndpoint, TokenEndpointError},
 };
 use crate::retry::retry_overtaken;
 
@@ -242,18 +242,18 @@ fn clean(text: &str) -> String {
 }
 
 /// Returns the error for a code that could not be exchanged.
-fn to_exchange_error(error: TokenError) -> Error {
+fn to_exchange_error(error: TokenEndpointError) -> Error {
     match error {
-        TokenError::Rejected(response) if response.status == 429 => to_rate_limit_error(None),
-        TokenError::Rejected(response) => match response.error.as_deref() {
+        TokenEndpointError::Rejected(response) if response.status == 429 => to_rate_limit_error(None),
+        TokenEndpointError::Rejected(response) => match response.error.as_deref() {
             // The code is wrong, used or expired, or was issued to another client or redirect URI.
-            Some("invalid_grant") => Error::CredentialRejected(TokenError::Rejected(response).to_string()),
+            Some("invalid_grant") => Error::CredentialRejected(TokenEndpointError::Rejected(response).to_string()),
             _ => Error::ProviderError(format!(
                 "its token endpoint rejects the OAuth app: {}",
-                TokenError::Rejected(response)
+                TokenEndpointError::Rejected(response)
             )),
         },
-        TokenError::NoResponse(error) | TokenError::NotSent(error) => error,
+        TokenEndpointError::NoResponse(error) | TokenEndpointError::NotSent(error) => error,
     }
 }
 

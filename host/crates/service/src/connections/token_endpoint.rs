@@ -25,7 +25,7 @@ use oauth2::{
 };
 
 use self::transport::{TokenTransport, TransportError};
-pub(super) use self::{error::TokenError, token_response::TokenResponseBody};
+pub(super) use self::{error::TokenEndpointError, token_response::TokenResponseBody};
 use super::Connections;
 
 /// How long one request to a token endpoint may take.
@@ -76,8 +76,8 @@ impl TokenEndpoint<'_> {
         code: &Secret<String>,
         verifier: &Secret<String>,
         redirect_uri: &str,
-    ) -> Result<OAuthTokens, TokenError> {
-        let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(TokenError::not_sent)?;
+    ) -> Result<OAuthTokens, TokenEndpointError> {
+        let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(TokenEndpointError::not_sent)?;
         let transport = self.new_transport(&self.grant.token_url, &[code, verifier]);
         let response = self
             .new_client()?
@@ -92,7 +92,7 @@ impl TokenEndpoint<'_> {
     /// Exchanges a refresh token for new tokens.
     ///
     /// If the provider returns no new refresh token, the old one stays valid.
-    pub(super) async fn refresh(&self, refresh: &Secret<String>) -> Result<OAuthTokens, TokenError> {
+    pub(super) async fn refresh(&self, refresh: &Secret<String>) -> Result<OAuthTokens, TokenEndpointError> {
         let transport = self.new_transport(&self.grant.token_url, &[refresh]);
         let response = self
             .new_client()?
@@ -105,9 +105,11 @@ impl TokenEndpoint<'_> {
     /// Revokes a grant (RFC 7009).
     ///
     /// It is named by its refresh token, or by its access token if it has no refresh token.
-    pub(super) async fn revoke(&self, tokens: &OAuthTokens) -> Result<(), TokenError> {
+    pub(super) async fn revoke(&self, tokens: &OAuthTokens) -> Result<(), TokenEndpointError> {
         let Some(url) = &self.grant.revocation_url else {
-            return Err(TokenError::NotSent(Error::Unsupported("the provider has no revocation endpoint".to_owned())));
+            return Err(TokenEndpointError::NotSent(Error::Unsupported(
+                "the provider has no revocation endpoint".to_owned(),
+            )));
         };
         let (token, secret) = match &tokens.refresh {
             Some(refresh) => {
@@ -121,9 +123,9 @@ impl TokenEndpoint<'_> {
         let transport = self.new_transport(url, &[secret]);
         let response = self
             .new_client()?
-            .set_revocation_url(RevocationUrl::new(url.clone()).map_err(TokenError::not_sent)?)
+            .set_revocation_url(RevocationUrl::new(url.clone()).map_err(TokenEndpointError::not_sent)?)
             .revoke_token(token)
-            .map_err(TokenError::not_sent)?
+            .map_err(TokenEndpointError::not_sent)?
             .request_async(&transport)
             .await;
         response.map_err(|error| match error {
@@ -135,9 +137,9 @@ impl TokenEndpoint<'_> {
         })
     }
 
-    fn new_client(&self) -> Result<OAuthClient, TokenError> {
+    fn new_client(&self) -> Result<OAuthClient, TokenEndpointError> {
         let mut client = oauth2::Client::new(ClientId::new(self.app.client_id.clone()))
-            .set_token_uri(TokenUrl::new(self.grant.token_url.clone()).map_err(TokenError::not_sent)?)
+            .set_token_uri(TokenUrl::new(self.grant.token_url.clone()).map_err(TokenEndpointError::not_sent)?)
             .set_auth_type(match self.grant.client_authentication {
                 ClientAuthentication::Basic => AuthType::BasicAuth,
                 ClientAuthentication::Body => AuthType::RequestBody,
@@ -161,7 +163,7 @@ impl TokenEndpoint<'_> {
         response: Result<TokenResponseBody, RequestTokenError<TransportError, BasicErrorResponse>>,
         transport: &TokenTransport<'_>,
         old_refresh: Option<&Secret<String>>,
-    ) -> Result<OAuthTokens, TokenError> {
+    ) -> Result<OAuthTokens, TokenEndpointError> {
         let body = response.map_err(|error| match error {
             RequestTokenError::Request(error) => error.into(),
             RequestTokenError::ServerResponse(response) => {

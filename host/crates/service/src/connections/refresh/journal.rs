@@ -21,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::{Inner, RefreshError};
 use crate::connections::{
     Connections,
-    token_endpoint::{TokenEndpoint, TokenError},
+    token_endpoint::{TokenEndpoint, TokenEndpointError},
 };
 
 /// How often the process that refreshes a grant increments its heartbeat.
@@ -169,15 +169,15 @@ impl Connections {
         .increment(1);
         match response {
             Ok(tokens) => self.with_heartbeat(grant, self.store_tokens(grant, &tokens)).await,
-            Err(TokenError::Rejected(response)) => {
+            Err(TokenEndpointError::Rejected(response)) => {
                 abandon(RefreshResponse::Received).await?;
                 Err(to_refresh_error(response, grant, oauth2))
             }
-            Err(TokenError::NotSent(error)) => {
+            Err(TokenEndpointError::NotSent(error)) => {
                 abandon(last_response(grant)).await?;
                 Err(RefreshError::ProviderFailed(error.to_string()))
             }
-            Err(TokenError::NoResponse(error)) => {
+            Err(TokenEndpointError::NoResponse(error)) => {
                 abandon(RefreshResponse::Lost).await?;
                 Err(match error {
                     Error::ProviderTimeout => RefreshError::TimedOut,
@@ -249,7 +249,7 @@ fn to_refresh_error(response: TokenErrorResponse, grant: &OAuthGrant, oauth2: &O
         (_, Some("invalid_grant")) => RefreshError::GrantEnded(describe_end(grant, oauth2)),
         _ => RefreshError::ProviderFailed(format!(
             "its token endpoint rejects the OAuth app: {}",
-            TokenError::Rejected(response)
+            TokenEndpointError::Rejected(response)
         )),
     }
 }

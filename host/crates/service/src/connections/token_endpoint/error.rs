@@ -9,7 +9,7 @@ use super::transport::TransportError;
 
 /// Why a token endpoint returned no tokens.
 #[derive(Debug)]
-pub(in crate::connections) enum TokenError {
+pub(in crate::connections) enum TokenEndpointError {
     /// An error response of RFC 6749 §5.2, or another status below 500.
     Rejected(TokenErrorResponse),
     /// There is no readable response. The endpoint may have done what was requested.
@@ -18,14 +18,14 @@ pub(in crate::connections) enum TokenError {
     NotSent(Error),
 }
 
-impl TokenError {
+impl TokenEndpointError {
     /// Wraps the reason why a request could not be built.
     pub(super) fn not_sent(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::NotSent(Error::internal(error))
     }
 }
 
-impl From<TransportError> for TokenError {
+impl From<TransportError> for TokenEndpointError {
     fn from(TransportError(error): TransportError) -> Self {
         match error {
             SendError::Denied(denial) => Self::NotSent(Error::ProviderError(denial.to_string())),
@@ -35,7 +35,7 @@ impl From<TransportError> for TokenError {
     }
 }
 
-impl fmt::Display for TokenError {
+impl fmt::Display for TokenEndpointError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(response) => match (&response.error, &response.description) {

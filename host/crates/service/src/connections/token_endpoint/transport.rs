@@ -1,4 +1,4 @@
-//! Carries one request of the OAuth client through `egress`, and turns its error response into a [`TokenError`].
+//! Carries one request of the OAuth client through `egress`, and turns its error response into a [`TokenEndpointError`].
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use oauth2::{
 };
 use tokio::time::Instant;
 
-use super::{TOKEN_REQUEST_TIMEOUT, TokenError, find_header};
+use super::{TOKEN_REQUEST_TIMEOUT, TokenEndpointError, find_header};
 
 /// Maximum length in characters of an `error` that is shown.
 const MAX_ERROR_LENGTH: usize = 100;
@@ -86,7 +86,7 @@ impl<'a> TokenTransport<'a> {
     }
 
     /// Returns the error for a response with the fields of RFC 6749 §5.2.
-    pub(super) fn to_error(&self, error: Option<String>, description: Option<&String>) -> TokenError {
+    pub(super) fn to_error(&self, error: Option<String>, description: Option<&String>) -> TokenEndpointError {
         let description = description.map(|text| {
             let scrubbed = self.scrubber.scrub_text(text.clone());
             scrubbed.chars().take(MAX_DESCRIPTION_LENGTH).collect::<String>().replace(char::is_control, " ")
@@ -94,17 +94,19 @@ impl<'a> TokenTransport<'a> {
         let error = error.map(|code| self.scrubber.scrub_text(code).chars().take(MAX_ERROR_LENGTH).collect());
         let ResponseHead { status, date } = self.response_head();
         match status {
-            500.. => TokenError::NoResponse(Error::ProviderError(format!("its token endpoint failed with {status}"))),
-            429 => TokenError::Rejected(TokenErrorResponse { status, error: None, description: None, date }),
-            _ => TokenError::Rejected(TokenErrorResponse { status, error, description, date }),
+            500.. => {
+                TokenEndpointError::NoResponse(Error::ProviderError(format!("its token endpoint failed with {status}")))
+            }
+            429 => TokenEndpointError::Rejected(TokenErrorResponse { status, error: None, description: None, date }),
+            _ => TokenEndpointError::Rejected(TokenErrorResponse { status, error, description, date }),
         }
     }
 
     /// Returns the error for a response that does not follow RFC 6749.
-    pub(super) fn to_unreadable_error(&self) -> TokenError {
+    pub(super) fn to_unreadable_error(&self) -> TokenEndpointError {
         match self.response_head().status {
             400..=499 => self.to_error(None, None),
-            status => TokenError::NoResponse(Error::ProviderError(format!(
+            status => TokenEndpointError::NoResponse(Error::ProviderError(format!(
                 "its token endpoint answered with status {status} and an unreadable body"
             ))),
         }
