@@ -50,12 +50,12 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
 fn drops(place: &BenchInstallation, program: &Program, token: &str, report: &mut Report) {
     let mut times = Samples::default();
     let built = guests::read_component("guests/example");
-    let (file, beside) = (place.plugins().join("acme-hr.wasm"), place.plugins().join("acme-hr.part"));
+    let (file, temporary) = (place.plugins().join("acme-hr.wasm"), place.plugins().join("acme-hr.part"));
     for drop in 0..DROPS {
         let bytes = with_custom_section(&built, &format!("drop {drop}"));
         let wanted = Value::from(digest(&bytes));
-        fs::write(&beside, bytes).expect("the temporary file is written");
-        fs::rename(&beside, &file).expect("the file is written to the plugins folder");
+        fs::write(&temporary, bytes).expect("the temporary file is written");
+        fs::rename(&temporary, &file).expect("the file is written to the plugins folder");
         let begun = Instant::now();
         while provider(program, token, "acme-hr")["digest"] != wanted {
             assert!(begun.elapsed() < Duration::from_secs(60), "the new file is not listed in time");
@@ -94,7 +94,7 @@ fn swaps(program: &Program, token: &str, report: &mut Report) {
     });
     report.number("catalog.swap_failed_calls", failed.into_inner() as f64, Target::AtMost(0.0));
     report.note(format!(
-        "catalog.swap: of {} calls of the very provider whose {SWAPS} versions were sent in and approved meanwhile",
+        "catalog.swap: of {} calls of the provider while {SWAPS} of its versions were uploaded and approved",
         answered.into_inner()
     ));
 }
@@ -123,7 +123,7 @@ fn stall(program: &Program, token: &str, report: &mut Report) {
     let stall = (busy.p99() - quiet.p99()).max(0.0) / 1e3;
     report.number("catalog.compile_stall_p99_ms", stall, Target::AtMost(10.0));
     report.note(format!(
-        "catalog.compile_stall: p99 of health calls, {:.2} ms alone and {:.2} ms beside the {:.1} s in which a component \
+        "catalog.compile_stall: p99 of health calls, {:.2} ms alone and {:.2} ms during the {:.1} s in which a component \
          of {FUNCTIONS} functions was checked",
         quiet.p99() / 1e3,
         busy.p99() / 1e3,

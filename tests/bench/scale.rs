@@ -40,7 +40,7 @@ pub(crate) fn hundred(slack: &SlackThread, report: &mut Report) {
     report.number("scale.components_100_idle_mb", many.idle_mb, Target::AtMost(250.0));
     report.number("scale.components_100_call_ratio", many.call_us / few.call_us, Target::AtMost(1.2));
     report.note(format!(
-        "scale.components_100: {} components beside Slack's, their compiled code kept; a health call of one of them takes \
+        "scale.components_100: {} components in addition to Slack's, from the compilation cache; a health call of one of them takes \
          {:.0} µs over HTTP, {:.0} µs in a service that has no other",
         names.len(),
         many.call_us,

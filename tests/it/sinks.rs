@@ -22,7 +22,8 @@ fn no_marked_secret_reaches_a_sink() {
         secrets.extend(fs::read_to_string(file).expect("the notes").lines().map(str::to_owned));
     }
     assert!(secrets.len() > 50, "only {} secrets were marked", secrets.len());
-    let patterns: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).map(|(_, dress)| dress).collect();
+    let patterns: Vec<String> =
+        secrets.iter().flat_map(|secret| encodings(secret)).map(|(_, encoding)| encoding).collect();
     let search = AhoCorasick::new(&patterns).expect("patterns");
     let mut sinks = files(&marked::sinks_folder().expect("a full run sets the sinks folder"));
     if let Some(cluster) = env::var_os("JACKFIELD_TEST_POSTGRES_DATA") {

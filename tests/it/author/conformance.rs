@@ -84,8 +84,8 @@ async fn a_failed_check_names_its_case() {
         let checked = with(behaviour);
         assert_eq!(checked.status.code(), Some(1), "{behaviour}: {}", output_text(&checked));
         let broken: Vec<Value> = cases(&checked).into_iter().filter(|case| case["verdict"] == "broken").collect();
-        let told = |case: &Value| case["why"].as_str().is_some_and(|told| told.contains(why));
-        assert!(broken.iter().any(|case| case["operation"] == "health" && told(case)), "{behaviour}: {broken:#?}");
+        let explains = |case: &Value| case["why"].as_str().is_some_and(|text| text.contains(why));
+        assert!(broken.iter().any(|case| case["operation"] == "health" && explains(case)), "{behaviour}: {broken:#?}");
     }
     let wrong = place.run(&["plugin", "check", "--fixtures", "/nowhere", &file]);
     assert_eq!(wrong.status.code(), Some(2), "recordings are for --conformance");

@@ -67,7 +67,7 @@ fn every_command_in_the_guide_works_as_printed() {
     let followed = command.output().expect("a shell");
     let words = output_text(&followed);
     assert!(followed.status.success(), "{words}");
-    for told in [
+    for expected in [
         "4 passed",
         "acme-people 0.1.0 can be approved",
         "calls only these endpoints\n  GET api.acme-people.example/v1/whoami",
@@ -79,7 +79,7 @@ fn every_command_in_the_guide_works_as_printed() {
         "{\"ok\":true,\"org_name\":\"Acme Instruments\"}",
         "\"healthy\":true",
     ] {
-        assert!(words.contains(told), "{told} is missing in\n{words}");
+        assert!(words.contains(expected), "{expected} is missing in\n{words}");
     }
     assert!(!words.contains("any-token-will-do"), "{words}");
 }

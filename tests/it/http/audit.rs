@@ -118,8 +118,8 @@ async fn the_filtered_audit_log_exports_as_csv_without_formulas() {
     let lines: Vec<&str> = file.text.lines().collect();
     assert_eq!(lines.len(), 3, "{}", file.text);
     assert_eq!(lines[0], r#""seq","at","actor","action","provider","outcome","detail","origin","request_id""#);
-    let told = r#","'@SUM(1)","person.create","","done","'=cmd(""x"")","127.0.0.1",""#;
-    assert!(lines[1..].iter().all(|line| line.contains(told)), "{}", file.text);
+    let expected = r#","'@SUM(1)","person.create","","done","'=cmd(""x"")","127.0.0.1",""#;
+    assert!(lines[1..].iter().all(|line| line.contains(expected)), "{}", file.text);
     let whole = csv(&app, "").await;
     assert!(whole.text.lines().count() > 3, "{}", whole.text);
     let _ = csv(&app, "limit=5").await.problem(422, "invalid_request");

@@ -81,11 +81,11 @@ async fn entry(app: &TestApp, id: &str) -> Value {
 }
 
 /// Waits until a provider reaches a state and returns its entry.
-async fn wait_until(app: &TestApp, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+async fn wait_until(app: &TestApp, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let entry = entry(app, id).await;
-        if stands(&entry) {
+        if condition(&entry) {
             return entry;
         }
         assert!(Instant::now() < deadline, "{id} does not reach the expected state: {entry}");

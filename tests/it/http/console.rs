@@ -75,8 +75,8 @@ async fn the_headers_of_the_page_and_its_files_match_the_snapshot() {
     let app = TestApp::builder().start().await;
     let file = named(&app).await.into_iter().find(|path| path.ends_with(".css")).expect("a style");
     let plain = |served: &Served| {
-        let told = served.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
-        let mut lines: Vec<String> = told
+        let headers = served.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+        let mut lines: Vec<String> = headers
             .map(|(name, value)| match name.as_str() {
                 "etag" | "content-length" => format!("{name}: …"),
                 _ => format!("{name}: {}", value.to_str().expect("text")),

@@ -87,24 +87,24 @@ async fn creating_changing_and_removing_a_connection_sends_events() {
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let token = add_token(&slack);
     let _ = app.put(SLACK, body(&token)).await.ok();
-    let told = stream.wait_until("connection", |_| true).await;
-    assert_eq!(told, app.get("/api/admin/connections").await.ok()["connections"][0], "as the list says");
+    let data = stream.wait_until("connection", |_| true).await;
+    assert_eq!(data, app.get("/api/admin/connections").await.ok()["connections"][0], "as the list says");
     slack.revoke(&token);
     assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], false);
-    let told = stream.wait_until("connection", |told| told["status"] != "connected").await;
-    assert_eq!(told["status"], "needs_reauth");
+    let data = stream.wait_until("connection", |data| data["status"] != "connected").await;
+    assert_eq!(data["status"], "needs_reauth");
     let _ = app.delete(SLACK).await.ok();
-    let gone = stream.wait_until("connection", |told| told["removed"] == true).await;
+    let gone = stream.wait_until("connection", |data| data["removed"] == true).await;
     assert_eq!(gone, json!({ "provider": "slack", "removed": true }));
 }
 
 #[tokio::test]
 async fn changes_by_another_host_send_events() {
     let app = TestApp::builder().start().await;
-    let beside = app.start_second_host().await;
+    let second_host = app.start_second_host().await;
     let (mut here, mut there) =
-        (Stream::open(&app, TestCaller::Executive).await, Stream::open(&beside, TestCaller::Executive).await);
-    let _ada = person(&beside, "Ada", "ada@acme.example").await;
+        (Stream::open(&app, TestCaller::Executive).await, Stream::open(&second_host, TestCaller::Executive).await);
+    let _ada = person(&second_host, "Ada", "ada@acme.example").await;
     assert_eq!(here.next().await, Some(("mappings".to_owned(), json!({}))));
     assert_eq!(there.next().await, Some(("mappings".to_owned(), json!({}))));
     let _bob = person(&app, "Bob", "bob@acme.example").await;
@@ -117,11 +117,11 @@ async fn adding_and_removing_a_plugin_file_sends_events() {
     let mut stream = Stream::open(&app, TestCaller::Executive).await;
     let file = app.plugins().join("made.wasm");
     fs::write(&file, guests::with_manifest(&guests::manifest())).expect("the file is written to the plugins folder");
-    let told = stream.wait_until("provider", |_| true).await;
-    assert_eq!(told, app.get("/api/admin/providers").await.ok()["providers"][0], "as the list says");
+    let data = stream.wait_until("provider", |_| true).await;
+    assert_eq!(data, app.get("/api/admin/providers").await.ok()["providers"][0], "as the list says");
     fs::remove_file(file).expect("the file is removed");
-    let gone = stream.wait_until("provider", |told| told["removed"] == true).await;
-    assert_eq!(gone, json!({ "id": told["id"], "removed": true }));
+    let gone = stream.wait_until("provider", |data| data["removed"] == true).await;
+    assert_eq!(gone, json!({ "id": data["id"], "removed": true }));
 }
 
 #[tokio::test]

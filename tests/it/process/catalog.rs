@@ -25,13 +25,13 @@ async fn ask(place: &Installation, bearer: &str, method: Method, path: &str) -> 
 }
 
 /// Waits until a host reports this state of a provider.
-async fn wait_until(place: &Installation, bearer: &str, id: &str, stands: impl Fn(&Value) -> bool) -> Value {
+async fn wait_until(place: &Installation, bearer: &str, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let list = ask(place, bearer, Method::GET, "/api/admin/providers").await;
         let providers = list["providers"].as_array().expect("providers");
         let provider = providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default();
-        if stands(&provider) {
+        if condition(&provider) {
             return provider;
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not reach the expected state: {provider}");
@@ -86,18 +86,18 @@ async fn a_second_host_on_the_database_serves_a_plugin_uploaded_at_the_first() {
     let place = place().await;
     let bearer = place.token();
     let first = place.serve().await;
-    let beside = place.second_host();
-    let second = beside.serve().await;
+    let second_place = place.second_host();
+    let second = second_place.serve().await;
     let sent = client()
         .post(format!("{}/api/admin/providers", place.base()))
         .bearer_auth(&bearer)
         .header("content-type", "application/wasm")
         .body(version("1.0.0"));
     assert_eq!(sent.send().await.expect("an answer").status(), 201);
-    wait_until(&beside, &bearer, "made", |provider| provider["state"] == "pending").await;
+    wait_until(&second_place, &bearer, "made", |provider| provider["state"] == "pending").await;
     // Approved on one host, it works on the other.
     let approve = client()
-        .post(format!("{}/api/admin/providers/made/approve", beside.base()))
+        .post(format!("{}/api/admin/providers/made/approve", second_place.base()))
         .bearer_auth(&bearer)
         .header("content-type", "application/json")
         .body(json!({ "digest": digest(&version("1.0.0")) }).to_string());

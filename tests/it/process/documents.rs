@@ -77,8 +77,9 @@ fn steps(page: &str, heading: &str) -> Vec<Step> {
 
 /// Returns whether an output matches a page, where `…` matches anything and white space is ignored.
 fn output_matches(answer: &str, shown: &str) -> bool {
-    let without_blanks = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
-    let (answer, shown) = (without_blanks(answer), without_blanks(shown));
+    let without_white_space =
+        |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>();
+    let (answer, shown) = (without_white_space(answer), without_white_space(shown));
     let mut pieces = shown.split('…');
     let Some(mut rest) = answer.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
     let mut last = "";

@@ -130,7 +130,7 @@ async fn check(
         let health = get("/health").await;
         assert_eq!(health["healthy"], true, "the credential can be opened and is complete: {health}");
         let used = slack.requests()[0].bearer().expect("a token").to_owned();
-        assert_eq!(used, tokens[number % 7], "the token of another connect is stored beside this channel");
+        assert_eq!(used, tokens[number % 7], "the token of another connect is stored with this channel");
     }
     let mut believed = believed.lock().expect("the lock is held briefly");
     *believed = ExpectedState { answered: stored, asked: None };

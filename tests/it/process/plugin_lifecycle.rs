@@ -64,11 +64,11 @@ impl AdminClient {
     }
 
     /// Waits until a provider reaches a state. Returns the provider and how long it took.
-    async fn wait_until(&self, id: &str, stands: impl Fn(&Value) -> bool) -> (Value, Duration) {
+    async fn wait_until(&self, id: &str, condition: impl Fn(&Value) -> bool) -> (Value, Duration) {
         let begun = Instant::now();
         loop {
             let provider = self.provider(id).await;
-            if stands(&provider) {
+            if condition(&provider) {
                 return (provider, begun.elapsed());
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "{id} does not reach the expected state: {provider}");

@@ -144,13 +144,13 @@ async fn a_response_cut_off_and_a_kill_lose_no_connection() {
 async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
     const KILLS: usize = 40;
     let rig = KillRig::start_connected().await;
-    let beside = rig.place.second_host();
-    let steady = beside.serve().await;
+    let second_place = rig.place.second_host();
+    let steady = second_place.serve().await;
     let mut numbers = Xorshift(0x1234_5678_9abc_def1);
     for _ in 0..KILLS {
         let service = rig.place.serve().await;
         let both = rig.request_and_kill(&rig.place, service, numbers.below(40_000));
-        let (health, ()) = tokio::join!(rig.get(&beside, "/health"), both);
+        let (health, ()) = tokio::join!(rig.get(&second_place, "/health"), both);
         let health = health.expect("the other host answers");
         assert_eq!(health["healthy"], true, "{health}");
     }
@@ -163,14 +163,14 @@ async fn killing_one_of_two_hosts_on_a_database_loses_no_connection() {
 async fn readers_in_two_processes_on_one_database_cause_one_refresh() {
     const READERS: usize = 300;
     let rig = KillRig::start_connected().await;
-    let beside = rig.place.second_host();
-    let services = [rig.place.serve().await, beside.serve().await];
+    let second_place = rig.place.second_host();
+    let services = [rig.place.serve().await, second_place.serve().await];
     // Tokens have expired until here; the one from the readers' refresh is valid for longer.
     rig.is_healthy(&rig.place).await;
-    rig.is_healthy(&beside).await;
+    rig.is_healthy(&second_place).await;
     rig.xero.set_access_lifetime(1_800);
     let before = rig.xero.refreshes().len();
-    let asked = (0..READERS).flat_map(|_| [&rig.place, &beside]).map(|place| rig.get(place, "/health"));
+    let asked = (0..READERS).flat_map(|_| [&rig.place, &second_place]).map(|place| rig.get(place, "/health"));
     let answers = join_all(asked).await;
     assert_eq!(rig.xero.refreshes().len(), before + 1);
     // Callers without a permit in the sandbox must retry; no caller must connect again.

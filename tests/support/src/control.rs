@@ -72,7 +72,7 @@ impl Control<'_> {
                 let seconds = i64::try_from(number("seconds")?).map_err(|error| error.to_string())?;
                 self.xero.0.set_code_lifetime(seconds);
             }
-            (_, other) => return Err(format!("{provider} cannot be told to \"{other}\"")),
+            (_, other) => return Err(format!("{provider} has no command \"{other}\"")),
         }
         Ok(json!({ "ok": true }))
     }

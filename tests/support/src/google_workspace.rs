@@ -272,8 +272,8 @@ fn apply_field_mask(document: &Value, mask: &str) -> Value {
         return rows.iter().map(|row| apply_field_mask(row, mask)).collect();
     }
     let (mut left, mut depth, mut start) = (serde_json::Map::new(), 0_usize, 0);
-    for (at, letter) in mask.char_indices().chain([(mask.len(), ',')]) {
-        match letter {
+    for (at, character) in mask.char_indices().chain([(mask.len(), ',')]) {
+        match character {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {

@@ -59,9 +59,9 @@ async fn a_file_replaced_after_it_was_shown_is_not_approved() {
     let file = app.plugins().join("made.wasm");
     fs::write(&file, component("1.0.0")).expect("the file is written to the plugins folder");
     let shown = wait_until(&app, "made", |entry| entry["state"] == "pending").await["digest"].clone();
-    let beside = app.plugins().join("made.part");
-    fs::write(&beside, component_with_another_host("1.0.0")).expect("the temporary file is written");
-    fs::rename(&beside, &file).expect("the file is replaced");
+    let temporary = app.plugins().join("made.part");
+    fs::write(&temporary, component_with_another_host("1.0.0")).expect("the temporary file is written");
+    fs::rename(&temporary, &file).expect("the file is replaced");
     // The bytes that were read are approved, not those currently in the file.
     let early = approve(&app, "made", shown.as_str().expect("a digest")).await;
     assert!([200, 409].contains(&early.status), "{}", early.text);

@@ -27,9 +27,9 @@ async fn start_with_trusted_key() -> (TestApp, KeyPair) {
 /// Writes a version and its signature into the folder, the signature first.
 fn write_signed(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
     sign(app, pair, bytes);
-    let (beside, file) = (app.plugins().join("made.part"), app.plugins().join("made.wasm"));
-    fs::write(&beside, bytes).expect("the temporary file is written");
-    fs::rename(&beside, &file).expect("the file is written to the plugins folder");
+    let (temporary, file) = (app.plugins().join("made.part"), app.plugins().join("made.wasm"));
+    fs::write(&temporary, bytes).expect("the temporary file is written");
+    fs::rename(&temporary, &file).expect("the file is written to the plugins folder");
 }
 
 fn sign(app: &TestApp, pair: &KeyPair, bytes: &[u8]) {
@@ -60,8 +60,8 @@ async fn a_higher_signed_version_takes_over_and_a_lower_one_is_pending() {
     write_signed(&app, &pair, &component("1.2.0"));
     wait_until(&app, "made", |entry| entry["version"] == "1.2.0" && entry["state"] == "approved").await;
     write_signed(&app, &pair, &component("1.0.0"));
-    let stands = wait_until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.0.0").await;
-    assert_eq!((&stands["version"], &stands["state"]), (&json!("1.2.0"), &json!("approved")));
+    let provider = wait_until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.0.0").await;
+    assert_eq!((&provider["version"], &provider["state"]), (&json!("1.2.0"), &json!("approved")));
     let _ = approve(&app, "made", &digest(&component("1.0.0"))).await.ok();
     assert_eq!(entry(&app, "made").await["version"], "1.0.0", "a person can roll back");
 }

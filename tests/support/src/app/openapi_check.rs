@@ -63,7 +63,7 @@ impl OpenApiCheck {
         if let Err(why) = self.check(sent, answer) {
             let (SentRequest { method, path, .. }, TestResponse { status, text, .. }) = (sent, answer);
             panic!(
-                "{method} {path} → {status}: {why}\nthe description beside the handler (host/crates/api/src/routes/) does not match this response: {text}"
+                "{method} {path} → {status}: {why}\nthe documentation of the handler (host/crates/api/src/routes/) does not match this response: {text}"
             );
         }
     }

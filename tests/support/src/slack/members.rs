@@ -35,13 +35,13 @@ pub(super) fn members() -> Vec<Value> {
 pub(super) fn encode_json(document: &Value) -> String {
     let plain = document.to_string();
     let mut text = String::with_capacity(plain.len() * 9 / 8);
-    for letter in plain.chars() {
-        match letter {
+    for character in plain.chars() {
+        match character {
             // In JSON, slashes occur only in strings.
             '/' => text.push_str(r"\/"),
-            letter if letter.is_ascii() => text.push(letter),
-            letter => {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
+            character if character.is_ascii() => text.push(character),
+            character => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
                     write!(text, "\\u{unit:04x}").expect("writing to a string");
                 }
             }

@@ -13,34 +13,34 @@ use super::message::{ReceivedRequest, StandInResponse};
 pub fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     let bytes = secret.as_bytes();
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let spelt = |form: fn(&mut String, u32)| {
+    let encode_each = |form: fn(&mut String, u32)| {
         let mut text = String::new();
-        secret.chars().for_each(|letter| form(&mut text, u32::from(letter)));
+        secret.chars().for_each(|character| form(&mut text, u32::from(character)));
         text
     };
     let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
         push(&mut hex, format_args!("{byte:02x}"));
         hex
     });
-    let behind = |blanks: usize, engine: &general_purpose::GeneralPurpose| {
+    let base64 = |blanks: usize, engine: &general_purpose::GeneralPurpose| {
         engine.encode([" ".repeat(blanks).as_bytes(), bytes, b"!"].concat())
     };
     vec![
         ("raw", secret.to_owned()),
         ("percent, upper case", percent.clone()),
         ("percent, lower case", lower_escapes(&percent)),
-        ("percent, every letter", spelt(|text, letter| push(text, format_args!("%{letter:02X}")))),
-        ("JSON escapes", spelt(|text, letter| push(text, format_args!("\\u{letter:04x}")))),
-        ("HTML entities, decimal", spelt(|text, letter| push(text, format_args!("&#{letter};")))),
-        ("HTML entities, hexadecimal", spelt(|text, letter| push(text, format_args!("&#x{letter:x};")))),
+        ("percent, every character", encode_each(|text, character| push(text, format_args!("%{character:02X}")))),
+        ("JSON escapes", encode_each(|text, character| push(text, format_args!("\\u{character:04x}")))),
+        ("HTML entities, decimal", encode_each(|text, character| push(text, format_args!("&#{character};")))),
+        ("HTML entities, hexadecimal", encode_each(|text, character| push(text, format_args!("&#x{character:x};")))),
         ("hexadecimal digits", hex.clone()),
         ("hexadecimal digits, upper case", hex.to_uppercase()),
-        ("base64", behind(0, &general_purpose::STANDARD)),
-        ("base64, one letter on", behind(1, &general_purpose::STANDARD)),
-        ("base64, two letters on", behind(2, &general_purpose::STANDARD)),
-        ("base64url", behind(0, &general_purpose::URL_SAFE_NO_PAD)),
-        ("base64url, one letter on", behind(1, &general_purpose::URL_SAFE_NO_PAD)),
-        ("base64url, two letters on", behind(2, &general_purpose::URL_SAFE_NO_PAD)),
+        ("base64", base64(0, &general_purpose::STANDARD)),
+        ("base64, offset 1", base64(1, &general_purpose::STANDARD)),
+        ("base64, offset 2", base64(2, &general_purpose::STANDARD)),
+        ("base64url", base64(0, &general_purpose::URL_SAFE_NO_PAD)),
+        ("base64url, offset 1", base64(1, &general_purpose::URL_SAFE_NO_PAD)),
+        ("base64url, offset 2", base64(2, &general_purpose::URL_SAFE_NO_PAD)),
         ("user and secret", general_purpose::STANDARD.encode(format!("user:{secret}"))),
     ]
 }
@@ -62,8 +62,8 @@ pub fn echo_request(request: &ReceivedRequest) -> StandInResponse {
     for (name, value) in &held {
         // The secret follows `Bearer `. Its encodings must not start in the middle of a base64 group.
         let secret = value.rsplit_once(' ').map_or(value.as_str(), |(_, secret)| secret);
-        let dressed = encodings(secret).into_iter().map(|(dress, text)| (dress.to_owned(), Value::from(text)));
-        echo.insert(name.clone(), Value::Object(dressed.chain([("whole".to_owned(), json!(value))]).collect()));
+        let encoded = encodings(secret).into_iter().map(|(encoding, text)| (encoding.to_owned(), Value::from(text)));
+        echo.insert(name.clone(), Value::Object(encoded.chain([("whole".to_owned(), json!(value))]).collect()));
     }
     let credential = request.header("authorization").or_else(|| request.header("x-auth-token"));
     let whole = credential.unwrap_or("nothing").to_owned();

@@ -41,13 +41,13 @@ async fn a_gzip_bomb_is_small_on_the_wire_and_large_when_decompressed() {
 
 #[test]
 fn a_secret_is_encoded_in_every_way() {
-    let dressed = encodings("s3cr/t+");
-    let as_dressed = |name| &dressed.iter().find(|(dress, _)| *dress == name).expect("an encoding").1;
-    assert_eq!(as_dressed("percent, lower case"), "s3cr%2ft%2b");
-    assert_eq!(as_dressed("JSON escapes"), r"\u0073\u0033\u0063\u0072\u002f\u0074\u002b");
-    assert_eq!(as_dressed("hexadecimal digits"), "733363722f742b");
-    assert_eq!(as_dressed("base64"), "czNjci90KyE=");
-    assert_eq!(as_dressed("user and secret"), "dXNlcjpzM2NyL3Qr");
+    let encoded = encodings("s3cr/t+");
+    let encoded_as = |name| &encoded.iter().find(|(encoding, _)| *encoding == name).expect("an encoding").1;
+    assert_eq!(encoded_as("percent, lower case"), "s3cr%2ft%2b");
+    assert_eq!(encoded_as("JSON escapes"), r"\u0073\u0033\u0063\u0072\u002f\u0074\u002b");
+    assert_eq!(encoded_as("hexadecimal digits"), "733363722f742b");
+    assert_eq!(encoded_as("base64"), "czNjci90KyE=");
+    assert_eq!(encoded_as("user and secret"), "dXNlcjpzM2NyL3Qr");
 }
 
 #[tokio::test]
