@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
-    scrapin::{AlertsApi, HOST, QuotasResponse, ScrapinStandIn},
+    scrapin::{AlertsApi, HOST, QuotasFormat, ScrapinStandIn},
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ async fn a_key_connects_and_reports_remaining_credits() {
     let _ = app.get(&format!("{SCRAPIN}/users")).await.problem(409, "unsupported");
     let quotas = scrapin.requests_to("/v1/workspaces/quotas");
     assert!(quotas.iter().all(|request| request.header("x-api-key") == Some(key.as_str()) && request.query.is_none()));
-    scrapin.set_quotas(QuotasResponse::Old).set_credits(0.0);
+    scrapin.set_quotas(QuotasFormat::Old).set_credits(0.0);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
     scrapin.revoke(&key);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");

@@ -127,11 +127,11 @@ async fn scrapin_accepts_a_key_that_only_the_quotas_reject() {
     let scrapin = ScrapinStandIn::start().await;
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");
-    scrapin.add_token(&key).set_quotas(scrapin::QuotasResponse::Refused);
+    scrapin.add_token(&key).set_quotas(scrapin::QuotasFormat::Refused);
     let _ = app.put(SCRAPIN, json!({"api_key": key})).await.ok();
 
-    scrapin.set_quotas(scrapin::QuotasResponse::Unpaid);
+    scrapin.set_quotas(scrapin::QuotasFormat::Unpaid);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["credits_left"], 0.0);
-    scrapin.set_quotas(scrapin::QuotasResponse::Refused).set_alerts(scrapin::AlertsApi::NoRoute);
+    scrapin.set_quotas(scrapin::QuotasFormat::Refused).set_alerts(scrapin::AlertsApi::NoRoute);
     assert_eq!(app.get(&format!("{SCRAPIN}/health")).await.ok()["code"], "needs_reauth");
 }

@@ -17,7 +17,7 @@ use self::{
     api_errors::{Quota, not_found},
     calendar::SharedCalendar,
     directory::UserDirectory,
-    key::ServiceAccountKey,
+    key::GoogleKey,
 };
 use crate::{
     clock::StandInClock,
@@ -59,7 +59,7 @@ pub type GoogleWorkspaceStandIn = ProviderStandIn<GoogleState>;
 #[derive(Debug)]
 pub struct GoogleState {
     time: StandInClock,
-    keys: Vec<ServiceAccountKey>,
+    keys: Vec<GoogleKey>,
     /// Google's error code for an unusable service account, and its description.
     dead: Option<(&'static str, &'static str)>,
     /// The scopes that are delegated to the service account.
@@ -99,7 +99,7 @@ impl GoogleWorkspaceStandIn {
 
     /// Creates a new key; earlier keys stay valid.
     pub fn new_key(&self) -> &Self {
-        let key = ServiceAccountKey::generate();
+        let key = GoogleKey::generate();
         self.update(|workspace| workspace.keys.push(key))
     }
 
@@ -199,7 +199,7 @@ impl Default for GoogleState {
         calendar.readers = [CLIENT_EMAIL, ADMIN].map(str::to_owned).to_vec();
         Self {
             time: StandInClock::default(),
-            keys: vec![ServiceAccountKey::first()],
+            keys: vec![GoogleKey::first()],
             dead: None,
             delegated: SCOPES.map(str::to_owned).to_vec(),
             tokens: HashMap::new(),

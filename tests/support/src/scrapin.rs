@@ -29,7 +29,7 @@ pub struct ScrapinState {
     /// Each key and whether it is valid.
     keys: HashMap<String, bool>,
     credits: f64,
-    quotas: QuotasResponse,
+    quotas: QuotasFormat,
     alerts: AlertsApi,
     alert: Option<Alert>,
     requests_left: u32,
@@ -37,7 +37,7 @@ pub struct ScrapinState {
 
 /// How the quotas route responds to a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuotasResponse {
+pub enum QuotasFormat {
     /// In the format since January 2026.
     New,
     /// In the format before 2026.
@@ -85,7 +85,7 @@ impl ScrapinStandIn {
     }
 
     /// Sets how the quotas route responds.
-    pub fn set_quotas(&self, quotas: QuotasResponse) -> &Self {
+    pub fn set_quotas(&self, quotas: QuotasFormat) -> &Self {
         self.update(|workspace| workspace.quotas = quotas)
     }
 
@@ -117,7 +117,7 @@ impl Default for ScrapinState {
         Self {
             keys: HashMap::new(),
             credits: CREDITS,
-            quotas: QuotasResponse::New,
+            quotas: QuotasFormat::New,
             alerts: AlertsApi::There,
             alert: None,
             requests_left: REQUESTS,
@@ -165,7 +165,7 @@ impl ScrapinState {
     fn quotas_left(&self) -> Result<StandInResponse, StandInResponse> {
         let left = f64::from(self.requests_left);
         match self.quotas {
-            QuotasResponse::New => Ok(StandInResponse::json(&json!({"status": "success", "data": {
+            QuotasFormat::New => Ok(StandInResponse::json(&json!({"status": "success", "data": {
                 "credits_left": self.credits, "rate_limit_left": left,
                 "credits": {"total": 10_000, "used": 10_000.0 - self.credits, "left": self.credits},
                 "daily_rate_limit": {"limit": 5000, "used": 150, "left": 4850, "next_reset": "2026-01-28T00:00:00.000Z"},
@@ -175,11 +175,11 @@ impl ScrapinState {
                 },
                 "auto_top_up": {"enabled": false, "threshold": 100, "amount": 1000},
             }}))),
-            QuotasResponse::Old => Ok(StandInResponse::json(&json!({"success": true, "data": {
+            QuotasFormat::Old => Ok(StandInResponse::json(&json!({"success": true, "data": {
                 "credits_left": self.credits, "rate_limit_left": left,
             }}))),
-            QuotasResponse::Refused => Err(error_response(401, TROUBLE, "Unauthorized")),
-            QuotasResponse::Unpaid => Err(error_response(
+            QuotasFormat::Refused => Err(error_response(401, TROUBLE, "Unauthorized")),
+            QuotasFormat::Unpaid => Err(error_response(
                 402,
                 "You don't have enough credits on your account 💰",
                 "You have to upgrade to continue",

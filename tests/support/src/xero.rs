@@ -16,7 +16,7 @@ pub use self::{
     tokens::RefreshAttempt,
 };
 use self::{
-    tenants::{Tenant, Tenants},
+    tenants::{StandInTenant, Tenants},
     token_endpoint::{AuthorizationCode, XeroApp},
     tokens::Tokens,
 };
@@ -72,12 +72,12 @@ impl XeroStandIn {
 
     /// Adds an organisation of an edition such as `UK` or `US`.
     pub fn add_organisation(&self, id: &str, name: &str, version: &str) -> &Self {
-        self.update(|office| office.tenants.add(Tenant::new(id, name, version)))
+        self.update(|office| office.tenants.add(StandInTenant::new(id, name, version)))
     }
 
     /// Adds an accountant's practice, which is a tenant but not an organisation.
     pub fn add_practice(&self, id: &str, name: &str) -> &Self {
-        self.update(|office| office.tenants.add(Tenant::practice(id, name)))
+        self.update(|office| office.tenants.add(StandInTenant::practice(id, name)))
     }
 
     /// Removes the payroll of an organisation.
@@ -212,7 +212,7 @@ impl Default for XeroState {
             apps: Vec::new(),
             codes: Vec::new(),
             tokens: Tokens::default(),
-            tenants: Tenants::of(Tenant::new(TENANT, COMPANY, "AU")),
+            tenants: Tenants::of(StandInTenant::new(TENANT, COMPANY, "AU")),
             withheld: Vec::new(),
             requests: 0,
         }

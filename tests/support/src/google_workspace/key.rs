@@ -16,13 +16,13 @@ const BITS: usize = 2_048;
 
 /// One key.
 #[derive(Debug)]
-pub(super) struct ServiceAccountKey {
+pub(super) struct GoogleKey {
     pub(super) id: String,
     pub(super) is_deleted: bool,
     key: PrivateKey,
 }
 
-impl ServiceAccountKey {
+impl GoogleKey {
     /// Returns the key that exists from the start. All stand-ins of a process share it, because generating one is slow.
     pub(super) fn first() -> Self {
         static FIRST: OnceLock<PrivateKey> = OnceLock::new();

@@ -41,12 +41,12 @@ async fn quotas_come_in_every_shape() {
     let scrapin = scrapin().await;
     let new = quotas(&scrapin, "good-key").await.json();
     assert_eq!((&new["status"], &new["data"]["credits"]["left"]), (&json!("success"), &json!(CREDITS)));
-    let old = quotas(scrapin.set_quotas(QuotasResponse::Old).set_credits(0.0), "good-key").await.json();
+    let old = quotas(scrapin.set_quotas(QuotasFormat::Old).set_credits(0.0), "good-key").await.json();
     assert_eq!((&old["success"], &old["data"]["credits_left"]), (&json!(true), &json!(0.0)));
     assert_eq!(old["data"]["credits"], Value::Null);
-    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::Refused), "good-key").await.status, 401);
-    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::Unpaid), "good-key").await.status, 402);
-    assert_eq!(quotas(scrapin.set_quotas(QuotasResponse::New).set_requests_left(0), "good-key").await.status, 429);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasFormat::Refused), "good-key").await.status, 401);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasFormat::Unpaid), "good-key").await.status, 402);
+    assert_eq!(quotas(scrapin.set_quotas(QuotasFormat::New).set_requests_left(0), "good-key").await.status, 429);
 }
 
 #[tokio::test]

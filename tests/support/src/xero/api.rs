@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{XeroState, not_found, rows, tenants::Tenant, tokens::TokenRejection};
+use super::{XeroState, not_found, rows, tenants::StandInTenant, tokens::TokenRejection};
 use crate::stand_in_server::{ReceivedRequest, StandInResponse};
 
 /// Maximum number of requests: per tenant in a minute and in a day, and per app in a minute.
@@ -77,7 +77,11 @@ impl XeroState {
         Err(problem(401, "Unauthorized", &detail))
     }
 
-    fn rows(&self, request: &ReceivedRequest, organisation: &Tenant) -> Result<StandInResponse, StandInResponse> {
+    fn rows(
+        &self,
+        request: &ReceivedRequest,
+        organisation: &StandInTenant,
+    ) -> Result<StandInResponse, StandInResponse> {
         let now = self.time.now();
         let older = |key: &str, rows: Value| {
             let date = rows::older_date(now);

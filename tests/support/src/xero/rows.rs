@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::tenants::Tenant;
+use super::tenants::StandInTenant;
 use crate::{
     clock::format_utc,
     people::{self, Employee},
@@ -21,7 +21,7 @@ pub(super) fn older_date(seconds: i64) -> String {
 }
 
 /// The row of an organisation, including keys and numbers that no client should read.
-pub(super) fn organisation(organisation: &Tenant) -> Value {
+pub(super) fn organisation(organisation: &StandInTenant) -> Value {
     let version = organisation.version.as_deref().unwrap_or_default();
     let country = match version.trim_end_matches("ONRAMP") {
         "UK" => "GB",

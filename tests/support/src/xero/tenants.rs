@@ -7,7 +7,7 @@ use crate::clock::format_utc;
 
 /// An organisation, or a practice.
 #[derive(Debug)]
-pub(super) struct Tenant {
+pub(super) struct StandInTenant {
     pub(super) id: String,
     pub(super) name: String,
     /// The edition, such as `AU`; `None` for a practice.
@@ -31,11 +31,11 @@ pub(super) struct TenantConnection {
 /// All tenants and connections.
 #[derive(Debug)]
 pub(super) struct Tenants {
-    pub(super) organisations: Vec<Tenant>,
+    pub(super) organisations: Vec<StandInTenant>,
     connections: Vec<TenantConnection>,
 }
 
-impl Tenant {
+impl StandInTenant {
     pub(super) fn new(id: &str, name: &str, version: &str) -> Self {
         // Other editions have no payroll.
         let has_payroll = ["AU", "UK", "NZ"].contains(&version.trim_end_matches("ONRAMP"));
@@ -48,15 +48,15 @@ impl Tenant {
 }
 
 impl Tenants {
-    pub(super) fn of(organisation: Tenant) -> Self {
+    pub(super) fn of(organisation: StandInTenant) -> Self {
         Self { organisations: vec![organisation], connections: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, organisation: Tenant) {
+    pub(super) fn add(&mut self, organisation: StandInTenant) {
         self.organisations.push(organisation);
     }
 
-    pub(super) fn of_id(&mut self, id: &str) -> &mut Tenant {
+    pub(super) fn of_id(&mut self, id: &str) -> &mut StandInTenant {
         let found = self.organisations.iter_mut().find(|organisation| organisation.id == id);
         found.expect("the organisation exists in the stand-in")
     }
@@ -82,7 +82,7 @@ impl Tenants {
     }
 
     /// Returns a tenant by id if the app is connected to it.
-    pub(super) fn find_connected(&self, client_id: &str, tenant: &str) -> Option<&Tenant> {
+    pub(super) fn find_connected(&self, client_id: &str, tenant: &str) -> Option<&StandInTenant> {
         self.of_app(client_id).find(|connection| connection.tenant == tenant)?;
         self.organisations.iter().find(|organisation| organisation.id == tenant)
     }
