@@ -114,6 +114,11 @@ pub(crate) fn used_fuel<T: 'static>(store: &Store<T>, limits: &Limits) -> Option
     store.get_fuel().ok().filter(|_| limits.counts_fuel).map(|left| u64::MAX - left)
 }
 
+/// The guest computed for longer than its limit allows.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest used up its computing time")]
+pub(crate) struct ComputingTimeExceeded;
+
 /// Lets a guest compute for a number of ticks. At each tick it yields its thread.
 pub(crate) fn set_time_limit<T: 'static>(store: &mut Store<T>, ticks: u64) {
     let mut left = ticks;
@@ -121,7 +126,7 @@ pub(crate) fn set_time_limit<T: 'static>(store: &mut Store<T>, ticks: u64) {
     store.epoch_deadline_callback(move |_| {
         left = left.saturating_sub(1);
         if left == 0 {
-            wasmtime::bail!("the guest used up its computing time");
+            return Err(ComputingTimeExceeded.into());
         }
         Ok(UpdateDeadline::Yield(1))
     });
