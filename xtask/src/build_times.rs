@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::{checkout::Checkout, components::write_if_changed, steps::format_duration};
+use crate::{atomic_write::write_if_changed, checkout::Checkout, steps::format_duration};
 
 /// How long a build took, and how much it compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

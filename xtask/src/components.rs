@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    atomic_write::write_if_changed,
     build_progress::Build,
     checkout::{Checkout, ComponentPackage, variable},
     tools::{WASM_TARGET, sysroot},
@@ -124,16 +125,6 @@ fn collect(checkout: &Checkout, packages: &[ComponentPackage], to: &Path) -> Res
         components.push((package.id.clone(), bytes));
     }
     Ok(components)
-}
-
-/// Replaces a file atomically, but only if its content changes, because a running service may watch it.
-pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(());
-    }
-    let unfinished = path.with_extension("part");
-    fs::write(&unfinished, bytes).with_context(|| format!("cannot write {}", unfinished.display()))?;
-    fs::rename(&unfinished, path).with_context(|| format!("cannot replace {}", path.display()))
 }
 
 fn build_folder(checkout: &Checkout) -> PathBuf {

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    atomic_write::write_if_changed,
     checkout::Checkout,
-    components::{to_hex, write_if_changed},
+    components::to_hex,
     process,
     tools::{self, ExampleLanguage},
 };

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the output is for the person who runs a command")]
 
+mod atomic_write;
 mod bench;
 mod browser;
 mod build_progress;

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    atomic_write::write_if_changed,
     checkout::{CONSOLE_WEB, Checkout},
-    components::{to_hex, write_if_changed},
+    components::to_hex,
     process, tools,
 };
 
