@@ -1,5 +1,6 @@
 //! What every route uses: callers, extractors, errors, middleware, streaming, and the server.
 
+pub(crate) mod access;
 pub(crate) mod callers;
 pub(crate) mod errors;
 pub(crate) mod extractors;

@@ -27,8 +27,9 @@ use jiff::Timestamp;
 
 use self::{
     http::{
+        access::Access,
         callers, errors, extractors, middleware,
-        route::{Access, Route, delete, get, patch, post, put},
+        route::{Route, delete, get, patch, post, put},
     },
     routes::{
         accounts, activity, alerts, audit, connections, console, docs, events, health, mappings, matching, oauth, oidc,

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 pub use self::pattern_example::example_of_pattern;
 use crate::{
     ApiState,
-    http::{errors::ProblemView, route::Access},
+    http::{access::Access, errors::ProblemView},
     operation::{DerivedSchema, Operation, Schemas},
     route_table,
 };

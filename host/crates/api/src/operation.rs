@@ -16,7 +16,7 @@ pub(crate) use self::{
     problems::code_schema,
     schemas::{AlwaysTrue, DerivedSchema, DoneView, ProviderIdView, Schemas, UtcTime, forbid_null},
 };
-use crate::http::route::Access;
+use crate::http::access::Access;
 
 const JSON: &str = "application/json";
 

@@ -31,9 +31,9 @@ pub(crate) use self::{
 use crate::{
     ApiState,
     http::{
+        access::Access,
         errors::ApiError,
         middleware::{RequestId, authority},
-        route::Access,
     },
     route_table,
 };

@@ -6,18 +6,8 @@ use axum::{
 };
 use http::Method;
 
+use super::access::Access;
 use crate::{ApiState, operation::Operation};
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Anybody.
-    Open,
-    /// Anybody with a session, at any level. A bearer token is not a session.
-    SignedIn,
-    /// Executives.
-    Executive,
-}
 
 /// One route of the API.
 pub(crate) struct Route {
