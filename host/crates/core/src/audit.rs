@@ -1,15 +1,15 @@
-//! The audit: who did what, to which connection, when, from where, and with what outcome.
+//! The audit log: who did what, to which connection, when, from where, and with what outcome.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// One row of the audit, as it is listed.
+/// One row of the audit log, as the API lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {
-    /// The number of the row: one more than that of the row before.
+    /// The number of the row. The first row is 1, and no number is skipped.
     pub seq: i64,
     pub at: Timestamp,
-    /// The name of who acted.
+    /// The name of the [`Actor`].
     pub actor: String,
     /// The stored name of an [`Action`], possibly one of another version.
     pub action: String,
@@ -22,7 +22,7 @@ pub struct AuditEntry {
     pub request_id: Option<String>,
 }
 
-/// What was done. Each action has a stable name, which is stored and part of the API.
+/// An audited action. Its name is stable, because it is stored and part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Stored a new connection.
@@ -41,9 +41,9 @@ pub enum Action {
     ProviderAdd,
     /// Approved a version of a plugin.
     ProviderApprove,
-    /// Took a plugin out of use.
+    /// Disabled a plugin.
     ProviderDisable,
-    /// Went back to the version that was approved before.
+    /// Approved the previous version of a plugin again.
     ProviderRollback,
     /// Removed a plugin and all decisions about it.
     ProviderRemove,
@@ -81,6 +81,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
+    #[cfg(feature = "testing")]
     pub const ALL: [Self; 26] = [
         Self::ConnectionConnect,
         Self::ConnectionUpdate,
@@ -163,10 +164,12 @@ impl Outcome {
     }
 }
 
-/// Who acts, from where, and in which request. Every audited use case takes one.
+/// Who acts, from where, and in which request.
+///
+/// Every audited operation takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// Identifies the caller: two callers with the same name have different ids.
+    /// Identifies the caller. Two callers with the same name have different ids.
     pub id: String,
     pub name: String,
     /// The IP address of the caller.

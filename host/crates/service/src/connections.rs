@@ -82,14 +82,14 @@ pub struct ConnectionsSetup {
     pub requests_per_call: u32,
     /// The URL at which browsers reach this service.
     pub public_url: Url,
-    /// The OAuth apps of the settings, by the provider's name in them.
+    /// The OAuth apps from the settings, by the provider's name in a setting: `ACME_HR`.
     pub oauth_apps: BTreeMap<String, OAuthApp>,
     /// The identity of this process in the journal of refreshes.
     pub run: ServiceRun,
 }
 
 impl Connections {
-    /// Creates the use cases.
+    /// Creates the use cases from their parts and settings.
     #[must_use]
     pub fn new(setup: ConnectionsSetup) -> Self {
         let redirect_uri = setup.public_url.join("oauth/callback").map_or_else(|_| String::new(), Into::into);
@@ -109,8 +109,7 @@ impl Connections {
     }
 
     /// Returns the id of each plugin with a valid manifest, in whatever state it is.
-    #[must_use]
-    pub fn provider_ids(&self) -> BTreeSet<String> {
+    pub(crate) fn provider_ids(&self) -> BTreeSet<String> {
         let entries = self.catalog.entries();
         entries.iter().filter(|entry| entry.manifest().is_some()).map(|entry| entry.id.clone()).collect()
     }
@@ -119,7 +118,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`] if there is none.
-    pub fn require_provider(&self, provider: &str) -> Result<ProviderId, Error> {
+    pub(crate) fn require_provider(&self, provider: &str) -> Result<ProviderId, Error> {
         let id = parse_provider_id(provider)?;
         match self.catalog.component(provider) {
             Err(error @ Error::UnknownProvider(_)) => Err(error),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, sealed_values::remove_sealed, time};
+use super::{Store, StoreError, sealed_values::remove_sealed, to_timestamp};
 
 const TABLE: &str = "oauth_flows";
 
@@ -42,7 +42,7 @@ pub struct OAuthFlow {
     pub expires_at: Timestamp,
 }
 
-/// The state of a flow.
+/// How far a flow has come, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthFlowOutcome {
     /// The person has not returned from the provider yet.
@@ -54,9 +54,8 @@ pub enum OAuthFlowOutcome {
 }
 
 impl OAuthFlowOutcome {
-    /// Returns the state as it is stored.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// Returns the outcome as it is stored.
+    fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Redeeming => "redeeming",
@@ -196,6 +195,6 @@ fn parse_row(row: &AnyRow) -> Result<OAuthFlow, StoreError> {
             _ => OAuthFlowOutcome::Failed,
         },
         reason: row.try_get("reason")?,
-        expires_at: time(row.try_get("expires_at")?)?,
+        expires_at: to_timestamp(row.try_get("expires_at")?)?,
     })
 }

@@ -96,7 +96,7 @@ impl Events {
     }
 
     /// Ends every stream, and rejects new ones.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.is_closed.store(true, Ordering::Release);
         self.broadcast(Message::CheckEnd);
         self.0.may_have_changed.notify_one();

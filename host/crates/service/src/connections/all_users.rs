@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::{Connections, parse_provider_id};
 
-/// How long reading all users may take.
+/// The time limit for reading all users.
 ///
-/// A provider that allows 20 pages of 200 a minute lists 40,000 users in it.
+/// This is enough for 40,000 users at a provider that allows 20 pages of 200 users a minute.
 pub const ALL_USERS_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Users to request in one page.
@@ -26,7 +26,11 @@ impl Connections {
     /// The errors of [`list_users`](Self::list_users), [`Error::ProviderTimeout`] after [`ALL_USERS_TIMEOUT`], and
     /// [`Error::Overloaded`] if the connection was changed to another account meanwhile, because some of the users
     /// then belong to the previous one.
-    pub async fn read_all_users(&self, provider: &str, mut for_page: impl FnMut(Vec<User>)) -> Result<(), Error> {
+    pub(crate) async fn read_all_users(
+        &self,
+        provider: &str,
+        mut for_page: impl FnMut(Vec<User>),
+    ) -> Result<(), Error> {
         let id = parse_provider_id(provider)?;
         let started = Instant::now();
         let before = self.store.connection(&id).await?;

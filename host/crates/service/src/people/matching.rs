@@ -33,12 +33,12 @@ pub struct MatchPlan {
     pub provider: String,
     /// The id by which the match can be undone; `None` for a dry run.
     pub id: Option<String>,
-    /// Accounts that the provider listed.
+    /// Number of accounts that the provider listed.
     pub accounts: usize,
-    /// Accounts that match nobody.
+    /// Number of accounts that match nobody.
     pub unclaimed: usize,
     pub counts: MatchCounts,
-    /// All people, also the inactive ones.
+    /// All people, including inactive ones.
     pub people: Vec<PlannedPerson>,
 }
 
@@ -115,7 +115,7 @@ pub struct Evidence {
 impl People {
     /// Reads all users of a provider and matches them to people.
     ///
-    /// In [`MatchMode::Apply`], links who is matched.
+    /// In [`MatchMode::Apply`], it links the people who are matched.
     ///
     /// # Errors
     /// Every error of the provider. [`Error::Conflict`] if people or mappings changed while its users were read;
@@ -213,22 +213,8 @@ impl MatchPlan {
     }
 }
 
-impl MatchStatus {
-    /// Returns the status as the API writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Matched => "matched",
-            Self::AlreadyLinked => "already_linked",
-            Self::Ambiguous => "ambiguous",
-            Self::Missing => "missing",
-            Self::Orphaned => "orphaned",
-        }
-    }
-}
-
 impl Evidence {
-    /// Whether the account has an email address of the person.
+    /// Returns whether the account has an email address of the person.
     pub(super) fn has_address(self) -> bool {
         self.email || self.alias
     }
@@ -238,7 +224,7 @@ impl Evidence {
     pub fn names(self) -> Vec<&'static str> {
         [("linked", self.linked), ("email", self.email), ("alias", self.alias), ("name", self.name)]
             .into_iter()
-            .filter_map(|(name, is_given)| is_given.then_some(name))
+            .filter_map(|(name, applies)| applies.then_some(name))
             .collect()
     }
 }

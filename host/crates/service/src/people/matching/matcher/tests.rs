@@ -39,7 +39,7 @@ fn lines(plan: &MatchPlan) -> Vec<String> {
     let line = |person: &PlannedPerson| {
         let accounts: Vec<String> = person.accounts.iter().map(account).collect();
         let id = person.external_id.as_deref().unwrap_or("-");
-        format!("{} {} {id} {}", person.name, person.status.as_str(), accounts.join(" "))
+        format!("{} {:?} {id} {}", person.name, person.status, accounts.join(" "))
     };
     plan.people.iter().map(|person| line(person).trim_end().to_owned()).collect()
 }
@@ -50,7 +50,7 @@ fn an_address_matches_in_any_case_and_encoding() {
         &[("Zoë", "ZOE\u{308}@Acme.example", None), ("Ada", "ada@acme.example", None)],
         vec![user("u1", "Z.", Some(" zoë@acme.EXAMPLE "), &[]), user("u2", "ADA", Some("x@y"), &["Ada@acme.example"])],
     );
-    assert_eq!(lines(&plan), ["Zoë matched u1 u1[email]", "Ada matched u2 u2[alias+name]"]);
+    assert_eq!(lines(&plan), ["Zoë Matched u1 u1[email]", "Ada Matched u2 u2[alias+name]"]);
     assert_eq!((plan.accounts, plan.unclaimed, plan.counts.matched), (2, 0, 2));
 }
 
@@ -60,7 +60,7 @@ fn a_name_alone_links_nobody() {
         &[("Ada Lovelace", "ada@acme.example", None), ("Kim Lee", "kim@acme.example", None)],
         vec![user("u1", "ada  LOVELACE", Some("al@home.example"), &[]), user("u2", "", None, &[])],
     );
-    assert_eq!(lines(&plan), ["Ada Lovelace ambiguous - u1[name]", "Kim Lee missing -"]);
+    assert_eq!(lines(&plan), ["Ada Lovelace Ambiguous - u1[name]", "Kim Lee Missing -"]);
     assert_eq!(plan.people[0].reason, Some(NAME_ALONE));
     assert_eq!(plan.unclaimed, 1);
 }
@@ -71,7 +71,7 @@ fn two_accounts_with_one_address_are_ambiguous() {
         &[("Ada", "ada@acme.example", None)],
         vec![user("u1", "Ada", Some("ada@acme.example"), &[]), user("u2", "Ada", None, &["ADA@acme.example"])],
     );
-    assert_eq!(lines(&plan), ["Ada ambiguous - u1[email+name] u2[alias+name]"]);
+    assert_eq!(lines(&plan), ["Ada Ambiguous - u1[email+name] u2[alias+name]"]);
     assert_eq!(plan.people[0].reason, Some(TWO_ACCOUNTS));
 }
 
@@ -79,7 +79,7 @@ fn two_accounts_with_one_address_are_ambiguous() {
 fn an_account_with_the_addresses_of_two_people_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
     let plan = plan(&people, vec![user("u1", "Ada", Some("ada@acme.example"), &["bob@acme.example"])]);
-    assert_eq!(lines(&plan), ["Ada ambiguous - u1[email+name]", "Bob ambiguous - u1[alias]"]);
+    assert_eq!(lines(&plan), ["Ada Ambiguous - u1[email+name]", "Bob Ambiguous - u1[alias]"]);
     assert_eq!(plan.people[0].accounts[0].others, [1]);
     assert_eq!(plan.people[1].accounts[0].others, [0]);
 }
@@ -89,7 +89,7 @@ fn an_account_that_is_listed_under_two_addresses_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
     let users = vec![user("u1", "", Some("ada@acme.example"), &[]), user("u1", "", Some("bob@acme.example"), &[])];
     let plan = plan(&people, users);
-    assert_eq!(lines(&plan), ["Ada ambiguous - u1[email]", "Bob ambiguous - u1[email]"]);
+    assert_eq!(lines(&plan), ["Ada Ambiguous - u1[email]", "Bob Ambiguous - u1[email]"]);
     assert_eq!((plan.people[0].accounts[0].others.as_slice(), plan.counts.matched), ([1].as_slice(), 0));
 }
 
@@ -97,7 +97,7 @@ fn an_account_that_is_listed_under_two_addresses_is_ambiguous() {
 fn an_account_that_is_linked_to_somebody_else_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Eve", "eve@acme.example", Some("u1"))];
     let plan = plan(&people, vec![user("u1", "Ada", Some("ada@acme.example"), &[])]);
-    assert_eq!(lines(&plan), ["Ada ambiguous - u1[email+name]", "Eve already_linked u1 u1[linked]"]);
+    assert_eq!(lines(&plan), ["Ada Ambiguous - u1[email+name]", "Eve AlreadyLinked u1 u1[linked]"]);
     assert_eq!(plan.people[0].accounts[0].others, [1]);
 }
 
@@ -110,7 +110,7 @@ fn a_link_is_kept_and_is_orphaned_if_its_account_is_not_listed() {
         user("u3", "", Some("bob@acme.example"), &[]),
     ];
     let plan = plan(&people, users);
-    assert_eq!(lines(&plan), ["Ada already_linked u1 u2[email+name] u1[linked]", "Bob orphaned u9 u3[email]"]);
+    assert_eq!(lines(&plan), ["Ada AlreadyLinked u1 u2[email+name] u1[linked]", "Bob Orphaned u9 u3[email]"]);
     assert_eq!(plan.people[1].reason, Some(NOT_LISTED));
 }
 
@@ -118,7 +118,7 @@ fn a_link_is_kept_and_is_orphaned_if_its_account_is_not_listed() {
 fn an_account_that_is_listed_twice_counts_once() {
     let ada = || user("u1", "Ada", Some("ada@acme.example"), &[]);
     let plan = plan(&[("Ada", "ada@acme.example", None)], vec![ada(), ada()]);
-    assert_eq!(lines(&plan), ["Ada matched u1 u1[email+name]"]);
+    assert_eq!(lines(&plan), ["Ada Matched u1 u1[email+name]"]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn accounts_with_an_address_replace_those_with_a_name_alone() {
 fn an_id_that_cannot_be_stored_matches_nobody() {
     let users = ["", " u1", "u\0", "\u{202e}u"].map(|id| user(id, "Ada", Some("ada@acme.example"), &[]));
     let plan = plan(&[("Ada", "ada@acme.example", None)], users.into());
-    assert_eq!(lines(&plan), ["Ada missing -"]);
+    assert_eq!(lines(&plan), ["Ada Missing -"]);
     assert_eq!((plan.accounts, plan.unclaimed), (4, 4));
 }
 
