@@ -181,7 +181,7 @@ async fn a_list_in_which_two_people_share_an_account_is_rejected_whole() {
     for (rows, expected) in [
         (
             vec![("ada@acme.example", "m-1"), ("Bob@acme.example", "m-1")],
-            "mappings[1].external_id is already given to ada@acme.example in mappings[0]",
+            "mappings[1].external_id is already assigned to ada@acme.example in mappings[0]",
         ),
         (
             vec![("ada@acme.example", "m-1"), ("bob@acme.example", "m-9")],
@@ -189,7 +189,7 @@ async fn a_list_in_which_two_people_share_an_account_is_rejected_whole() {
         ),
         (
             vec![("bob@acme.example", "m-9"), ("eve@acme.example", "m-9")],
-            "mappings[1].external_id is already given to bob@acme.example in mappings[0]",
+            "mappings[1].external_id is already assigned to bob@acme.example in mappings[0]",
         ),
         (
             vec![("ada@acme.example", "m-1"), ("ADA@acme.example", "m-2")],
@@ -247,7 +247,7 @@ async fn a_list_longer_than_one_statement_is_applied_as_one() {
     let problem = sync(&app, "made", &rows).await.problem(422, "invalid_request");
     assert_eq!(
         error_messages(&problem),
-        ["mappings[5999].external_id is already given to P0@acme.example in mappings[0]"]
+        ["mappings[5999].external_id is already assigned to P0@acme.example in mappings[0]"]
     );
     let listed = accounts(&app, "made").await;
     assert_eq!(listed.len(), 6_000);

@@ -87,7 +87,7 @@ async fn an_invalid_file_names_its_lines_and_changes_nothing() {
         ("email,external_id\nada@acme.example,\n\n,U2\n", vec!["2 external_id is empty", "4 email is empty"]),
         (
             "email,external_id\nada@acme.example,U1\n\nbob@acme.example,U1\n",
-            vec!["4 external_id is already given to ada@acme.example on line 2"],
+            vec!["4 external_id is already assigned to ada@acme.example on line 2"],
         ),
         (
             "email,external_id\nada@acme.example,U9\n",

@@ -33,10 +33,10 @@ pub use self::{
 };
 use crate::connections::Connections;
 
-/// Matches that may run at once. Each keeps an index of all people in memory.
+/// Maximum number of matches that run at once. Each keeps an index of all people in memory.
 const CONCURRENT_MATCHES: usize = 2;
 
-/// Longest piece of an unknown person's id that an error repeats, in characters.
+/// Maximum length in characters of an unknown person's id in an error.
 const UNKNOWN_ID: usize = 40;
 
 /// Reads and changes people and their mappings.
@@ -69,7 +69,7 @@ impl<T> Page<T> {
 }
 
 impl People {
-    /// Makes the use cases from what they work with.
+    /// Creates the use cases from the database and the connections.
     #[must_use]
     pub fn new(store: Store, connections: Connections) -> Self {
         Self { store, connections, matches: Arc::new(Semaphore::new(CONCURRENT_MATCHES)) }
@@ -163,9 +163,9 @@ pub async fn import(store: &Store, file: Bytes, actor: &Actor) -> Result<ImportC
     Ok(imported.await?)
 }
 
-/// Whether `text` has the form of a person's or a plan's id.
+/// Returns whether `text` has the form of a person's or a plan's id.
 ///
-/// Nothing else is looked up in the database.
+/// Other texts are not looked up in the database.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id.to_string() == text)

@@ -1,4 +1,4 @@
-//! The use cases about plugins: how they arrive, who approves them, and which version runs. No HTTP, no SQL.
+//! The use cases about plugins: how they are added, who approves them, and which version runs. No HTTP, no SQL.
 //!
 //! Decisions and components are stored in the database, so that all hosts of one database run the same versions. Each
 //! host derives its catalog from the database and from its plugins folder, whenever one of them may have changed.
@@ -51,7 +51,7 @@ pub struct PluginsSetup {
     pub trust: Trust,
     /// The plugins folder.
     pub folder: PathBuf,
-    /// The id of this host, which its data folder keeps.
+    /// The id of this host, from its data folder.
     pub host: String,
 }
 

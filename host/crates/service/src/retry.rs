@@ -42,7 +42,7 @@ impl From<Error> for ChangeError {
     }
 }
 
-/// [`StoreError::Conflict`] says that nothing was written, as the data had changed.
+/// [`StoreError::Conflict`] means that nothing was written, because the data had changed.
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         match error {

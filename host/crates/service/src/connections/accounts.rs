@@ -15,7 +15,7 @@ use crate::retry::{ChangeError, retry_overtaken};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accounts {
     pub accounts: Vec<Account>,
-    /// The account that the connection is for: the chosen or only one.
+    /// The account that the connection is for: the chosen one, or the only one.
     pub selected: Option<String>,
 }
 
@@ -33,11 +33,11 @@ impl Connections {
 
     /// Tries the connection with an account and then chooses it.
     ///
-    /// Returns the organization's name.
+    /// Returns the organisation's name.
     ///
     /// # Errors
-    /// The errors of [`list_accounts`](Self::list_accounts), or [`Error::InvalidFields`] if the credential does not give access
-    /// to the account.
+    /// The errors of [`list_accounts`](Self::list_accounts), or [`Error::InvalidFields`] if the credential does not
+    /// give access to the account.
     pub async fn choose_account(&self, provider: &str, account: &str, actor: &Actor) -> Result<Option<String>, Error> {
         retry_overtaken(|| async {
             let (component, connection) = self.require_accounts(provider).await?;
@@ -60,9 +60,9 @@ impl Connections {
     ) -> Result<Option<String>, ChangeError> {
         let with_account = Connection { account: Some(account.to_owned()), ..connection.clone() };
         let started = Instant::now();
-        let answer = self.call_stored(component, &with_account, Connect).await?;
-        let ConnectOutcome::Connected { org_name, account, learned } = answer else {
-            let fault = "it offers a choice of accounts although one is chosen".to_owned();
+        let outcome = self.call_stored(component, &with_account, Connect).await?;
+        let ConnectOutcome::Connected { org_name, account, learned } = outcome else {
+            let fault = "it offers a choice of accounts, although one was already chosen".to_owned();
             return Err(Error::PluginFault { provider: connection.provider.to_string(), fault }.into());
         };
         let mut fields = connection.fields.clone();

@@ -13,7 +13,7 @@ use super::{Connections, readiness::require_account};
 impl Connections {
     /// Returns the address to which the provider sends alerts.
     ///
-    /// There is none if alerts are off.
+    /// Returns `None` if alerts are off.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not declare the `alerts` capability, or the
@@ -28,8 +28,8 @@ impl Connections {
     /// Returns the address that the provider then reports.
     ///
     /// # Errors
-    /// The errors of [`read_alert_target`](Self::read_alert_target), or [`Error::InvalidFields`] if `url` is not a public HTTPS
-    /// address.
+    /// The errors of [`read_alert_target`](Self::read_alert_target), or [`Error::InvalidFields`] if `url` is not a
+    /// public HTTPS address.
     pub async fn set_alert_target(&self, provider: &str, url: &str, actor: &Actor) -> Result<Option<String>, Error> {
         policy::validate_url(url)
             .map_err(|why| Error::field("webhook_url", format!("is not a public https address: {why}")))?;

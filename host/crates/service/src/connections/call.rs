@@ -1,6 +1,6 @@
 //! Calls a plugin for a connection, with the connection's credentials.
 //!
-//! A call that the provider rejects for its access token is repeated once with a newer token.
+//! If the provider rejects a call's access token, the call is repeated once with a newer token.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,7 +33,7 @@ pub(super) struct CallSecrets<'a> {
 
 /// Which kind of token a call used.
 ///
-/// If the provider rejects it, a newer one of the same kind is used.
+/// If the provider rejects it, the call is repeated with a newer token of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UsedToken {
     /// None: the credential consists of fields.
@@ -99,7 +99,7 @@ impl Connections {
 
     /// Creates a call with the permissions of its plugin.
     ///
-    /// A credential that is only tried has no `connection` yet.
+    /// `connection` is `None` for a credential that is only tried and not stored yet.
     pub(super) fn new_call(
         &self,
         pool: String,

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::retry::{ChangeError, retry_overtaken};
 
-/// The result of a connect: the organization, or the accounts to choose from.
+/// The result of a connect: the organisation, or the accounts to choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectResult {
     pub org_name: Option<String>,

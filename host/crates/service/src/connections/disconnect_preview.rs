@@ -17,7 +17,7 @@ pub struct DisconnectPreview {
     pub mappings: u64,
     /// The number of mappings that would stay.
     pub mappings_kept: u64,
-    /// Whether change alerts are on; nothing if the provider did not answer.
+    /// Whether change alerts are on; `None` if the provider did not answer.
     pub alerts: Option<bool>,
     pub revocation: RevocationScope,
     /// The names of the service tokens that may use the connection.
@@ -75,7 +75,7 @@ impl Connections {
         })
     }
 
-    /// Returns whether the provider sends change alerts, if it answers.
+    /// Returns whether the provider sends change alerts; `None` if it does not answer.
     async fn are_alerts_on(&self, component: &Component, provider: &str) -> Option<bool> {
         if !component.manifest.capabilities.alerts {
             return Some(false);
@@ -90,9 +90,10 @@ impl Connections {
     }
 }
 
-/// Returns whether a plugin can revoke its credential.
+/// Returns where a disconnect ends the credential of a plugin.
 ///
-/// It can if it declares a revocation endpoint for its OAuth grant, or an endpoint with `revoke` in its path.
+/// A plugin can revoke it if it declares a revocation endpoint for its OAuth grant, or an endpoint with `revoke` in its
+/// path.
 fn find_revocation_scope(manifest: &Manifest) -> RevocationScope {
     let has_revocation_url = matches!(&manifest.auth, Auth::OAuth2(grant) if grant.revocation_url.is_some());
     let revokes = || manifest.endpoints.iter().any(|endpoint| endpoint.path.to_ascii_lowercase().contains("revoke"));

@@ -1,6 +1,6 @@
 //! Prepares one call for a command, from given fields and a given token, without a database.
 //!
-//! It asks no token endpoint and stores nothing.
+//! It sends no request to a token endpoint and stores nothing.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,7 +29,7 @@ pub struct DryRun {
 }
 
 impl DryRun {
-    /// Creates the call. `recorder` shows afterwards what it did.
+    /// Creates the call. `recorder` records what the call does.
     ///
     /// # Errors
     /// [`Error::InvalidFields`] for fields that break a rule, or [`Error::InvalidRequest`] if a token is missing.

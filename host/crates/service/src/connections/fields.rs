@@ -56,9 +56,9 @@ pub(super) struct StoredFields {
 pub(super) struct MergedFields {
     pub(super) fields: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, Secret<String>>,
-    /// Whether any value was stored before.
+    /// Whether any value comes from the stored connection.
     ///
-    /// The stored connection must then not change before these values are saved.
+    /// If so, the stored connection must not change before these values are saved.
     pub(super) uses_stored_values: bool,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn merge(
 
 /// Trims one value and checks it against the rules of its field.
 ///
-/// Pasting often leaves blanks at its ends.
+/// Pasted text often starts or ends with white space.
 fn validate(field: &Field, text: &Secret<String>) -> Result<Secret<String>, String> {
     let value = text.expose().trim();
     if value.is_empty() {

@@ -14,14 +14,14 @@ pub struct HealthResult {
     pub configured: bool,
     /// What the plugin reports; empty if the check failed.
     pub report: HealthFacts,
-    /// Nothing if there is no connection.
+    /// `None` if there is no connection.
     pub check: Option<Check>,
 }
 
 impl Connections {
     /// Asks the provider whether the connection works, and stores the result.
     ///
-    /// A provider that fails, or a plugin that cannot be used, is a failed check and not an error.
+    /// If the provider fails or the plugin cannot be used, the result is a failed check and not an error.
     ///
     /// # Errors
     /// [`Error::UnknownProvider`], [`Error::Sealed`], [`Error::Overloaded`], or the database fails.

@@ -16,18 +16,18 @@ use jiff::Timestamp;
 
 pub(super) use self::token_minter::TokenMinter;
 
-/// The number of tokens from which unused ones are removed to add another.
+/// When this many tokens are cached, unused ones are removed before another is added.
 const MAX_TOKENS: usize = 1_024;
 
 /// The minted tokens of this process.
 ///
-/// Other processes mint their own, because a key has no limit of tokens.
+/// Other processes mint their own, because a key can mint any number of tokens.
 #[derive(Clone, Default)]
 pub(super) struct MintedTokens(Arc<Mutex<HashMap<TokenPurpose, TokenSlot>>>);
 
 /// The cached token of one purpose.
 ///
-/// The call that has the lock mints it, and all others wait for that.
+/// The call that has locked it mints the token, and all others wait for the lock.
 type TokenSlot = Arc<tokio::sync::Mutex<Option<MintedToken>>>;
 
 /// What a token is minted for.
@@ -57,7 +57,7 @@ impl MintedTokens {
     fn slot(&self, purpose: TokenPurpose) -> TokenSlot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= MAX_TOKENS && !slots.contains_key(&purpose) {
-            // Slots that no call is using. Their tokens are minted again when they are needed.
+            // Keeps only the slots that a call is using. The other tokens are minted again when they are needed.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         Arc::clone(slots.entry(purpose).or_default())

@@ -1,6 +1,6 @@
 //! Tries a new credential at its provider, and stores it only if the provider accepts it.
 //!
-//! Submitted fields and new OAuth grants take this same path.
+//! Submitted fields and new OAuth grants are both tried and stored here.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -55,7 +55,7 @@ impl Connections {
             fields.entry(name).or_insert(value);
         }
         let must_choose = !accepted.choice.is_empty();
-        let draft = NewConnection {
+        let new_connection = NewConnection {
             provider: id.clone(),
             org_name: accepted.org_name.clone(),
             account: accepted.account,
@@ -69,7 +69,7 @@ impl Connections {
         };
         let action = if stored.is_some() { Action::ConnectionUpdate } else { Action::ConnectionConnect };
         let audit = NewAudit::done(actor, action).with_provider(id).with_detail(accepted.org_name.clone());
-        self.store.save_connection(draft, expected, audit).await?;
+        self.store.save_connection(new_connection, expected, audit).await?;
         if let Some(connection) = stored {
             self.egress.close_pool(&pool_name(component, connection));
             self.minted_tokens.remove(&connection.id);
@@ -79,7 +79,7 @@ impl Connections {
 
     /// Tries a credential with the account that was chosen before.
     ///
-    /// If the credential no longer gives access to it, the account has to be chosen again.
+    /// If the credential no longer gives access to that account, a person has to choose again.
     async fn try_with_stored_account(
         &self,
         component: &Component,

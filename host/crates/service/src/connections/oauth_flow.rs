@@ -31,7 +31,7 @@ const FLOW_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Maximum length in bytes of a code.
 ///
-/// Most have a few dozen; the longest known has 2 KiB.
+/// Most codes have a few dozen bytes; the longest known has 2 KiB.
 const MAX_CODE_LENGTH: usize = 4 << 10;
 
 /// Maximum length in characters of a provider's error text that is shown.
@@ -55,7 +55,7 @@ pub struct OAuthCallback {
     pub state: Option<Secret<String>>,
     /// The issuer that sent the redirect (RFC 9207).
     pub iss: Option<String>,
-    /// The error code, which replaces the authorization code.
+    /// The error code, sent instead of an authorization code.
     pub error: Option<String>,
     pub error_description: Option<String>,
 }
@@ -165,7 +165,7 @@ impl Connections {
 
     /// Finds the caller's open flow by its state.
     ///
-    /// If the callback has no state, it is the only open flow of the caller.
+    /// A callback without a state belongs to the only open flow of the caller.
     async fn find_own_flow(
         &self,
         id: &ProviderId,

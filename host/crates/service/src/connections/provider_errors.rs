@@ -1,6 +1,6 @@
 //! Turns the error of a plugin's call into an API error.
 //!
-//! The same answer of a provider means one thing for a credential that was just submitted, and another for a stored one.
+//! The same response means one thing for a credential that was just submitted, and another for a stored one.
 
 use jackfield_core::Error;
 use jackfield_egress::SendError;
@@ -8,7 +8,7 @@ use jackfield_sandbox::{CallError, ProviderError};
 
 use super::check_results::MAX_RATE_LIMIT_SECONDS;
 
-/// Seconds to wait if a provider asks to wait without saying for how long.
+/// Seconds to wait if a provider does not say for how long.
 const DEFAULT_RETRY_AFTER: u32 = 60;
 
 /// Seconds to wait if too many of our own calls are running.
@@ -56,9 +56,9 @@ fn from_provider_error(error: ProviderError, origin: CredentialOrigin) -> Error 
         (ProviderError::RateLimited(seconds), _) => to_rate_limit_error(seconds),
         (ProviderError::Unsupported(what), _) => Error::Unsupported(what),
         (ProviderError::Upstream { status, message }, _) if message.is_empty() => {
-            Error::ProviderError(format!("it failed with status {status}"))
+            Error::ProviderError(format!("it has status {status}"))
         }
-        (ProviderError::Upstream { message, .. }, _) => Error::ProviderError(format!("it failed: {message}")),
+        (ProviderError::Upstream { message, .. }, _) => Error::ProviderError(format!("the provider failed: {message}")),
         (ProviderError::Malformed(what), _) => Error::ProviderError(what),
         (ProviderError::Invalid(field), _) => Error::InvalidFields(vec![field]),
         (ProviderError::Http(error), origin) => from_send_error(error, origin),
@@ -70,7 +70,7 @@ fn from_send_error(error: SendError, origin: CredentialOrigin) -> Error {
         SendError::TimedOut => Error::ProviderTimeout,
         SendError::RateLimited(seconds) => to_rate_limit_error(Some(seconds)),
         SendError::TooLarge => Error::ProviderError("it is too large".to_owned()),
-        SendError::Unreachable(why) => Error::ProviderError(format!("it could not be reached: {why}")),
+        SendError::Unreachable(why) => Error::ProviderError(format!("the provider could not be reached: {why}")),
         SendError::Malformed(why) => Error::ProviderError(why),
         SendError::CredentialRefused(response) => {
             let code = response.error.unwrap_or_else(|| format!("status {}", response.status));

@@ -1,7 +1,7 @@
-//! Provides OAuth grants whose access token can be used now, and refreshes them once for all who wait.
+//! Loads OAuth grants with a usable access token, and refreshes each grant once for all calls that wait for it.
 //!
-//! Within a process, all calls that wait for a grant wait for one task, and run no instance meanwhile. The journal in
-//! the database makes sure that only one process refreshes a grant, and that a crash loses no token.
+//! Within a process, all calls that need the same grant wait for one task, and no instance of a plugin runs meanwhile.
+//! The journal in the database makes sure that only one process refreshes a grant, and that a crash loses no token.
 
 mod due;
 mod error;
@@ -28,7 +28,7 @@ use super::Connections;
 
 /// A token that expires within this time is refreshed before it is used.
 ///
-/// A call can take most of this time.
+/// Otherwise it could expire during a call.
 const MIN_REMAINING_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
 /// A token that expires within this time is refreshed in the background.
@@ -36,9 +36,9 @@ const MIN_REMAINING_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 /// Most tokens are valid for half an hour or longer.
 const BACKGROUND_REFRESH: SignedDuration = SignedDuration::from_mins(5);
 
-/// Maximum number of seconds by which one process starts earlier than another.
+/// Maximum number of seconds by which a process starts a background refresh earlier.
 ///
-/// It keeps all processes from starting at once.
+/// The number is random, so that the processes do not all start at once.
 const MAX_JITTER: i64 = 120;
 
 /// The refreshes of this process.
@@ -95,7 +95,7 @@ impl Connections {
 
     /// Returns a grant that is newer than generation `used`.
     ///
-    /// The first caller refreshes it, and all others wait for that.
+    /// The first caller starts the refresh, and all others wait for it.
     pub(super) async fn refresh_grant(
         &self,
         component: &Component,

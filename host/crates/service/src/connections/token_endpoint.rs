@@ -104,7 +104,7 @@ impl TokenEndpoint<'_> {
 
     /// Revokes a grant (RFC 7009).
     ///
-    /// It is named by its refresh token, or by its access token if it has no refresh token.
+    /// The request contains the refresh token, or the access token if there is no refresh token.
     pub(super) async fn revoke(&self, tokens: &OAuthTokens) -> Result<(), TokenEndpointError> {
         let Some(url) = &self.grant.revocation_url else {
             return Err(TokenEndpointError::NotSent(Error::Unsupported(
@@ -179,7 +179,7 @@ impl TokenEndpoint<'_> {
     }
 }
 
-/// Returns when a token expires that was issued now with a lifetime in seconds.
+/// Returns when a token that is issued now, with a lifetime in seconds, expires.
 pub(super) fn compute_expiry(now: Timestamp, seconds: i64) -> Timestamp {
     let lifetime = SignedDuration::from_secs(seconds.max(0)).min(MAX_TOKEN_LIFETIME);
     now.saturating_add(lifetime).unwrap_or(Timestamp::MAX)

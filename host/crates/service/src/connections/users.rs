@@ -10,7 +10,7 @@ use super::{Connections, check_results::is_about_connection, readiness::require_
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsersPage {
     pub users: Vec<User>,
-    /// The cursor of the next page; nothing after the last page.
+    /// The cursor of the next page; `None` after the last page.
     pub next_cursor: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The cursor of a list of users: the provider's own cursor, and what is needed to detect that its pages repeat.
+//! The cursor of a list of users: the provider's own cursor, and what is needed to detect repeated pages.
 //!
 //! A provider may return the same page twice, at once or in a longer cycle. Brent's algorithm detects every cycle with
 //! one remembered page, so the cursor stays small however long the list is. (R. P. Brent, An improved Monte Carlo
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 /// Maximum length in bytes.
 ///
-/// Our longest cursor is shorter: 2 KiB of the provider in JSON and Base64.
+/// Our longest cursor is shorter: a provider's cursor of 2 KiB, in JSON and Base64.
 const MAX_LENGTH: usize = 8 << 10;
 
 /// A position in a list of users: the page to request, and a remembered page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UsersCursor {
-    /// The provider's cursor; nothing for the first page.
+    /// The provider's cursor; `None` for the first page.
     #[serde(rename = "c")]
     provider_cursor: Option<String>,
     /// The hash of the remembered page's cursor.
@@ -51,14 +51,14 @@ impl UsersCursor {
         self.provider_cursor.as_deref()
     }
 
-    /// Returns the encoded cursor of the page that the provider calls next.
+    /// Returns the encoded cursor of the next page, from the provider's cursor.
     ///
     /// # Errors
     /// [`Error::ProviderError`] if the list already contained that page.
     pub(super) fn advance(&self, next: String) -> Result<String, Error> {
         let hash = hash(&next);
         if self.provider_cursor.as_deref() == Some(next.as_str()) || (self.steps > 0 && hash == self.remembered) {
-            return Err(Error::ProviderError("its list of users contains a page for the second time".to_owned()));
+            return Err(Error::ProviderError("its list of users contains the same page twice".to_owned()));
         }
         let cursor = if self.steps == 0 || self.steps == self.power {
             // `power` doubles before `steps` starts again, so that a cycle of any length is detected.

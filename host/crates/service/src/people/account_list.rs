@@ -34,7 +34,7 @@ impl AccountList {
     /// Validates every row.
     ///
     /// # Errors
-    /// The first hundred rows that are not valid, and the number of others.
+    /// Lists the first hundred rows that are not valid, and the number of others.
     pub(super) fn validate(&self) -> Result<Vec<SyncEntry>, Error> {
         let mut entries = Vec::with_capacity(self.rows.len());
         let (mut problems, mut more): (Vec<RowProblem>, usize) = (Vec::new(), 0);
@@ -65,7 +65,7 @@ impl AccountList {
             .map(|SyncConflict { line, reason }| match reason {
                 SyncConflictReason::AccountWithLine(first) => {
                     let other = self.rows.get(*first).map_or("", |row| row.email.trim());
-                    (*line, "external_id", format!("is already given to {other} {}", self.display_row(*first)))
+                    (*line, "external_id", format!("is already assigned to {other} {}", self.display_row(*first)))
                 }
                 SyncConflictReason::AccountWithPerson(person) => {
                     (*line, "external_id", format!("is already the account of {}", display_person(person)))
@@ -79,7 +79,7 @@ impl AccountList {
         self.to_error(problems, more.then(|| "may have more conflicts; only the first are listed".to_owned()))
     }
 
-    /// Makes an error from the problems of rows, and one about the whole list.
+    /// Makes an error from the problems of rows and a message about the whole list.
     fn to_error(&self, problems: Vec<RowProblem>, of_list: Option<String>) -> Error {
         if self.lines.is_some() {
             let line = |index| self.line(index).unwrap_or(1);

@@ -41,7 +41,7 @@ pub(super) fn validate_email(text: &str) -> Result<String, String> {
 
 /// Validates an email address to look somebody up by.
 ///
-/// It need not be an address: then it finds nobody.
+/// A text that is not an address is accepted, but finds nobody.
 pub(super) fn validate_lookup_email(text: &str) -> Result<&str, String> {
     let email = text.trim();
     if email.is_empty() {

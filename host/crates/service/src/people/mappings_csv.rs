@@ -13,7 +13,7 @@ use super::{
 
 /// The columns of a list to import.
 ///
-/// An exported table has a column named after the provider instead of the second.
+/// In an exported table, a column named after the provider replaces the second.
 const EMAIL: &str = "email";
 const ACCOUNT: &str = "external_id";
 
@@ -37,8 +37,8 @@ pub fn rows(people: &[PersonWithAccounts], providers: &[String]) -> Vec<u8> {
 
 /// Parses a list of accounts of a provider; the cells are validated later.
 ///
-/// The file has the columns `email` and `external_id`, or it is an exported table: then empty cells are skipped, and
-/// other columns are ignored.
+/// The file has the columns `email` and `external_id`, or is an exported table. In a table, empty cells are skipped.
+/// Other columns are ignored.
 ///
 /// # Errors
 /// [`Error::InvalidRows`] if the header or the form of a row is wrong.

@@ -16,7 +16,7 @@ use super::{
 /// The columns, in the order in which they are written.
 const COLUMNS: [&str; 4] = ["name", "email", "user_id", "active"];
 
-/// Most rows in one file: more people than a company has, and few enough to fit into memory.
+/// Maximum number of rows in one file: more people than a company has, and few enough to fit into memory.
 pub(super) const MAX_ROWS: usize = 250_000;
 
 /// Parses a whole file.
@@ -47,7 +47,7 @@ pub(super) fn too_many_rows(line: u64) -> Error {
     Error::InvalidRows(vec![row_error(line, "file", &message)])
 }
 
-/// Makes the error for a row with another number of cells than the header.
+/// Makes the message for a row that has a different number of cells than the header.
 pub(super) fn wrong_cell_count(cells: usize, columns: usize) -> String {
     format!("has {cells} cells, but the header has {columns}")
 }

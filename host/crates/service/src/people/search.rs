@@ -8,7 +8,7 @@ use super::{
     normalize::{to_email_key, to_search_text},
 };
 
-/// Longest search text, in characters.
+/// Maximum length of a search text in characters.
 const MAX_SEARCH_TEXT: usize = 200;
 
 /// People whose search names are written in one transaction.
@@ -26,7 +26,7 @@ pub struct PeopleSearch {
 }
 
 impl People {
-    /// Finds people, also inactive ones, in the order of their names.
+    /// Finds people, including inactive ones, in the order of their names.
     ///
     /// # Errors
     /// [`Error::InvalidFields`] if the text or the provider is not valid, or the database fails.

@@ -1,4 +1,5 @@
-//! Approves what needs no Executive: the plugins built with this program, and those that a trusted key signed.
+//! Approves the plugins that need no decision of an Executive: those built with this program, and those that a trusted
+//! key signed.
 
 use jackfield_core::{
     Error, ProviderId,
@@ -16,7 +17,7 @@ const THIS_PROGRAM: &str = "this program";
 impl Plugins {
     /// Returns who approves a version automatically: this program, or a key.
     ///
-    /// `None` if an Executive has to.
+    /// Returns `None` if an Executive has to approve it.
     pub(super) fn auto_approver(&self, inputs: &CatalogInputs, id: &str, digest: &str) -> Option<String> {
         let shipped = match &self.0.setup.trust {
             Trust::Shipped(shipped) | Trust::Signed { shipped, .. } => shipped.get(id),
@@ -69,7 +70,7 @@ impl Plugins {
 
     /// Approves the plugins that were built with this program, in the catalog only.
     ///
-    /// That is for a sealed service, which cannot read approvals.
+    /// A sealed service uses this, because it cannot read approvals.
     pub(super) fn approve_shipped(&self, inputs: &CatalogInputs, entries: &mut [PluginEntry]) {
         for entry in entries.iter_mut().filter(|entry| entry.state == PluginState::Pending) {
             if entry.digest.as_deref().is_some_and(|digest| self.auto_approver(inputs, &entry.id, digest).is_some()) {
@@ -79,7 +80,7 @@ impl Plugins {
     }
 }
 
-/// Whether `by` may approve an offer automatically.
+/// Returns whether `by` may approve an offer automatically.
 ///
 /// It may if nobody decided otherwise and the version can run.
 fn may_auto_approve(inputs: &CatalogInputs, offer: &Offer, by: &str) -> bool {

@@ -13,7 +13,7 @@ use semver::Version;
 
 use super::catalog_inputs::{CatalogInputs, FileContent, PluginFile};
 
-/// Derives entries from the inputs.
+/// Derives the entries from the inputs.
 pub(super) struct CatalogEntries<'a> {
     pub(super) inputs: &'a CatalogInputs,
     pub(super) trust: &'a Trust,
@@ -81,7 +81,7 @@ impl CatalogEntries<'_> {
         })
     }
 
-    /// Returns why the stored approvals of a plugin cannot be followed, if they cannot.
+    /// Returns why the stored approvals of a plugin are not valid, if they are not.
     fn approvals_problem(&self, id: &str) -> Option<String> {
         let database = &self.inputs.database;
         if let Some(approval) = database.approvals_of(id).find(|approval| approval.decision.is_none()) {
@@ -95,7 +95,7 @@ impl CatalogEntries<'_> {
         (approved.count() > 1).then(|| "the database was changed by hand: two versions are approved".to_owned())
     }
 
-    /// Makes the entry of a plugin with approvals that cannot be followed.
+    /// Makes the entry of a plugin whose stored approvals are not valid.
     ///
     /// No version runs, and every version can be approved.
     fn without_approvals(&self, id: &str, why: String) -> PluginEntry {
@@ -194,7 +194,7 @@ impl CatalogEntries<'_> {
     }
 }
 
-/// Whether the version of `to` is lower than that of `from`.
+/// Returns whether the version of `to` is lower than that of `from`.
 #[must_use]
 pub fn is_downgrade(from: &Manifest, to: &Manifest) -> bool {
     compare_versions(to, from) == Ordering::Less

@@ -1,4 +1,5 @@
-//! What the catalog is derived from: the files of the plugins folder, and the offers and approvals in the database. Pure.
+//! What the catalog is derived from: the files of the plugins folder, and the offers and approvals in the database.
+//! Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,13 +98,13 @@ impl DatabaseState {
             .max_by_key(|approval| approval.at)
     }
 
-    /// Whether somebody decided about this version of a plugin.
+    /// Returns whether somebody decided about this version of a plugin.
     pub(super) fn is_decided(&self, plugin: &str, digest: &str) -> bool {
         self.approvals_of(plugin).any(|approval| approval.digest == digest)
     }
 }
 
-/// Chooses the file that is used for each id, if several files have the same.
+/// Chooses the file that is used for each id, if several files have the same id.
 ///
 /// A file with a known digest comes first, then the file that was used before, then the first by name.
 pub(super) fn choose_owners(

@@ -12,7 +12,7 @@ use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, Offe
 use super::{Plugins, catalog_inputs::CatalogInputs};
 use crate::retry::retry_overtaken;
 
-/// Longest piece of an unknown plugin's id that an error repeats, in characters.
+/// Maximum length in characters of an unknown plugin's id in an error.
 const UNKNOWN_ID: usize = 40;
 
 /// A decision to write to the database, with the detail of its audit row.
@@ -47,7 +47,7 @@ impl Plugins {
                     "`{plugin}` has no version with this digest that can be approved{why}; review the plugin again"
                 )));
             };
-            let mut versions = with_decision(inputs, plugin, digest, Decision::Superseded);
+            let mut versions = decide_for_others(inputs, plugin, digest, Decision::Superseded);
             versions.push((digest.to_owned(), Decision::Approved));
             let detail = Some(format!("{} sha256 {digest}", component.manifest.version));
             Ok(Some(NewDecision { versions, earlier: EarlierDecisions::Keep, detail }))
@@ -56,9 +56,9 @@ impl Plugins {
         .ok_or_else(|| Error::UnknownProvider(plugin.to_owned()))
     }
 
-    /// Takes a plugin out of use and keeps its connection.
+    /// Disables a plugin and keeps its connection.
     ///
-    /// Approving a version brings it back.
+    /// Approving a version enables it again.
     ///
     /// # Errors
     /// [`Error::Conflict`] if no version is approved; [`Error::UnknownProvider`]; [`Error::Sealed`].
@@ -95,7 +95,7 @@ impl Plugins {
             let Some(previous) = inputs.database.latest(plugin, Decision::Superseded) else {
                 return Err(Error::Conflict(format!("no version of `{plugin}` was approved before")));
             };
-            let mut versions = with_decision(inputs, plugin, &previous.digest, Decision::Withdrawn);
+            let mut versions = decide_for_others(inputs, plugin, &previous.digest, Decision::Withdrawn);
             versions.push((previous.digest.clone(), Decision::Approved));
             let detail = Some(format!("{} sha256 {}", previous.version, previous.digest));
             Ok(Some(NewDecision { versions, earlier: EarlierDecisions::Keep, detail }))
@@ -124,7 +124,8 @@ impl Plugins {
 
     /// Makes a decision from up-to-date inputs, and writes it.
     ///
-    /// If the inputs change meanwhile, it starts again. `decide` returns `None` if there is nothing to change. If it fails, the refusal is written to the audit log.
+    /// If the inputs change meanwhile, this starts again. `decide` returns `None` if there is nothing to change. If it
+    /// fails, the refusal is written to the audit log.
     async fn decide(
         &self,
         plugin: &str,
@@ -159,8 +160,13 @@ impl Plugins {
     }
 }
 
-/// Gives a decision to every approved or disabled version, except to `digest`.
-fn with_decision(inputs: &CatalogInputs, plugin: &str, digest: &str, decision: Decision) -> Vec<(String, Decision)> {
+/// Returns the decision for every approved or disabled version except `digest`.
+fn decide_for_others(
+    inputs: &CatalogInputs,
+    plugin: &str,
+    digest: &str,
+    decision: Decision,
+) -> Vec<(String, Decision)> {
     let others = inputs.database.approvals_of(plugin).filter(|approval| approval.digest != digest);
     let others = others.filter(|approval| matches!(approval.decision, Some(Decision::Approved | Decision::Disabled)));
     others.map(|approval| (approval.digest.clone(), decision)).collect()

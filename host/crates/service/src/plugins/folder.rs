@@ -1,4 +1,4 @@
-//! Lists the files of the plugins folder, unless everybody may write to it.
+//! Lists the files of the plugins folder, but ignores a folder that everybody may write to.
 
 use std::{collections::BTreeMap, io, os::unix::fs::MetadataExt, path::Path};
 
@@ -7,7 +7,7 @@ use jackfield_sandbox::{FileStamp, signature_path};
 /// The files of the plugins folder by name.
 pub(super) type FolderListing = BTreeMap<String, PluginStamp>;
 
-/// Changes whenever a component or its signature is written, replaced or removed.
+/// Identifies the state of a component file and its signature. It changes when either is written, replaced or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PluginStamp {
     component: FileStamp,

@@ -1,4 +1,4 @@
-//! The parts of a manifest as texts that can be listed and compared, also parts that a later contract adds. Pure.
+//! The parts of a manifest as texts that can be listed and compared, including parts that a later contract adds. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub fn scopes(manifest: &Manifest) -> BTreeSet<String> {
     minted.flatten().chain(asked).collect()
 }
 
-/// Returns how it is authorized: the kind as `by`, and the settings but the scopes.
+/// Returns how it is authorized: the kind as `by`, and the settings except the scopes.
 #[must_use]
 pub fn grant(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();

@@ -13,7 +13,7 @@ use super::{
 impl Plugins {
     /// Stores an offer for each component of the folder.
     ///
-    /// The offers of files that are gone from this host's folder end.
+    /// Ends the offers of files that are no longer in this host's folder.
     pub(super) async fn store_folder_offers(&self, inputs: &mut CatalogInputs) -> Result<(), Error> {
         let store = &self.0.setup.store;
         let offers = store.offers().await?;
@@ -44,7 +44,7 @@ impl Plugins {
             }
         }
         for name in without_bytes {
-            // Another host ended its offer, and the bytes went with it. The next scan reads the file again.
+            // Another host ended its offer, and the bytes were deleted with it. The next scan reads the file again.
             inputs.files.remove(&name);
         }
         for offer in offers {

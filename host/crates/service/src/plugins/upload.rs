@@ -22,7 +22,8 @@ impl Plugins {
     pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         let (store, sandbox) = (&self.0.setup.store, &self.0.setup.sandbox);
         store.require_unsealed()?;
-        // Before the bytes are compiled, so that a component that was changed after signing is never looked into.
+        // The signature is checked before the bytes are compiled, so that a component that was changed after signing is
+        // never parsed.
         let signer = match &self.0.setup.trust {
             Trust::Signed { keys, .. } => keys.find_signer(&bytes, signature),
             Trust::Shipped(_) | Trust::All => Ok(Signer::Nobody),

@@ -15,7 +15,7 @@ use super::{
 
 /// How often the folder is scanned.
 ///
-/// A new file must look the same in two scans, so it shows up within half a second.
+/// A new file must look the same in two scans, so it is found within half a second.
 const SCAN_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Scans of the folder for each query for changes in the database.
@@ -53,7 +53,7 @@ impl Plugins {
 
     /// Reads files that are new or changed, and forgets files that are gone.
     ///
-    /// A file is read once it looks the same in two scans, so that one that is being written is left alone.
+    /// A file is read once it looks the same in two scans, so that a file that is still being written is not read.
     async fn scan_folder(&self, before: &mut FolderListing) -> Result<(), Error> {
         let now = self.list_folder().await;
         let (changed, has_removed) = {
@@ -70,7 +70,7 @@ impl Plugins {
         if changed.is_empty() && !has_removed {
             return Ok(());
         }
-        // Without the lock, because compiling is slow and must not delay somebody who approves a plugin.
+        // The lock is not held here, because compiling is slow and must not delay an approval.
         let mut loaded = LoadedComponents::new();
         let mut files = Vec::new();
         for (name, stamp) in changed {
@@ -81,7 +81,7 @@ impl Plugins {
         inputs.files.retain(|name, _| before.contains_key(name));
         inputs.files.extend(files);
         for (digest, component) in loaded {
-            // A component that is loaded already keeps its limits and its record of faults.
+            // A component that is already loaded keeps its count of running calls and its record of faults.
             if inputs.usable_component(&digest).is_none() {
                 inputs.loaded.insert(digest, component);
             }
@@ -135,7 +135,7 @@ impl Plugins {
         };
         let signer = match signer {
             Ok(signer) => signer,
-            // An invalid signature is not the same as none: somebody meant the file to be signed.
+            // An invalid signature is not treated like a missing one, because somebody meant the file to be signed.
             Err(why) => return FileContent::Broken { digest: Some(digest), why },
         };
         match self.0.setup.sandbox.load(bytes.clone()).await {

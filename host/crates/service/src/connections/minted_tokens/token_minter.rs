@@ -21,13 +21,13 @@ use crate::connections::{
 /// The requested lifetime in seconds: the maximum that token endpoints accept.
 const LIFETIME: i64 = 3_600;
 
-/// By how many seconds an assertion is backdated, as clocks differ a little.
+/// Seconds by which an assertion is backdated, because clocks differ a little.
 const BACKDATING: i64 = 30;
 
-/// A token that expires within this time is not used any more.
+/// A token that expires within this time is no longer used.
 const MIN_REMAINING_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a token is requested if the endpoint fails temporarily.
+/// Maximum number of requests for one token, if the endpoint fails temporarily.
 const ATTEMPTS: u32 = 2;
 
 /// Maximum length in characters of an `error` that is shown.
@@ -44,7 +44,7 @@ pub(in crate::connections) struct TokenMinter {
     grant: ServiceAccountGrant,
     key: ServiceAccountKey,
     fields: BTreeMap<String, String>,
-    /// Nothing while a key is only tried, because its tokens are not cached.
+    /// `None` for a key that is only tried, because its tokens are not cached.
     cache: Option<ConnectionCache>,
 }
 
@@ -158,7 +158,7 @@ impl TokenSource for TokenMinter {
     }
 }
 
-/// Returns whether the next attempt can succeed.
+/// Returns whether another attempt can succeed.
 ///
 /// One provider's token endpoint occasionally rejects valid signatures.
 fn is_temporary(response: &TokenErrorResponse) -> bool {

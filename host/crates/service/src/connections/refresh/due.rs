@@ -1,4 +1,4 @@
-//! Refreshes grants in the background: those that a crash or a lost response left unfinished, and those that would
+//! Refreshes grants in the background: those whose refresh a crash or a lost response interrupted, and those that would
 //! expire unused.
 
 use std::time::Duration;

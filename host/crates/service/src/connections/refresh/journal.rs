@@ -27,15 +27,15 @@ use crate::connections::{
 /// How often the process that refreshes a grant increments its heartbeat.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// How long a heartbeat may stay the same.
+/// How long a heartbeat may stay unchanged before another process takes over the claim.
 ///
-/// Six beats, in case the database hangs for a moment.
+/// It is six intervals long, in case the database hangs for a moment.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How often a process that waits for another one reads the journal again.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often storing new tokens is retried.
+/// How many times storing new tokens is retried.
 ///
 /// Losing them would end the grant.
 const MAX_STORE_RETRIES: u32 = 20;
@@ -82,7 +82,7 @@ impl Connections {
         }
     }
 
-    /// Waits until this process may refresh a grant, or another one has.
+    /// Waits until this process may refresh the grant, or another process has refreshed it.
     async fn claim_refresh(
         &self,
         provider: &str,
@@ -96,7 +96,7 @@ impl Connections {
             if grant.generation > used {
                 return Ok(RefreshClaim::AlreadyRefreshed(Box::new(grant)));
             }
-            match self.find_holder(provider, &grant, &mut last_seen) {
+            match self.check_holder(provider, &grant, &mut last_seen) {
                 ClaimHolder::Gone(holder) => {
                     if journal.begin_refresh(&grant, holder.as_ref(), run).await? {
                         return Ok(RefreshClaim::Ours(Box::new(grant)));
@@ -107,10 +107,10 @@ impl Connections {
         }
     }
 
-    /// Finds out whether the process that has the claim still runs.
+    /// Checks whether the process that has the claim still runs.
     ///
-    /// Its heartbeat has to change.
-    fn find_holder(
+    /// It does as long as its heartbeat changes.
+    fn check_holder(
         &self,
         provider: &str,
         grant: &OAuthGrant,
@@ -139,7 +139,7 @@ impl Connections {
 
     /// Requests new tokens and stores them.
     ///
-    /// Returns nothing if this process lost its claim meanwhile.
+    /// Returns `None` if this process lost its claim meanwhile.
     async fn exchange_refresh_token(
         &self,
         provider: &str,
@@ -189,7 +189,7 @@ impl Connections {
 
     /// Stores new tokens, and retries while the database fails.
     ///
-    /// Returns nothing if this process lost its claim.
+    /// Returns `None` if this process lost its claim.
     async fn store_tokens(&self, grant: &OAuthGrant, tokens: &OAuthTokens) -> Result<Option<OAuthGrant>, RefreshError> {
         let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut retries = 0;
@@ -237,7 +237,7 @@ impl Connections {
     }
 }
 
-/// Returns what the journal said before a request that was not sent.
+/// Returns what the journal says about the previous request, after a request that was not sent.
 fn last_response(grant: &OAuthGrant) -> RefreshResponse {
     if grant.refresh_requested_at.is_some() { RefreshResponse::Lost } else { RefreshResponse::Received }
 }

@@ -1,6 +1,7 @@
 //! Matches a provider's users to people, by account, email address and name. Pure.
 //!
-//! Memory grows with the people and not with the users: each person keeps the first few accounts, and counts the others.
+//! Memory grows with the number of people and not of users: each person keeps the first few accounts and counts the
+//! others.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -175,9 +176,9 @@ impl Matcher {
         self.by_name.positions(name).take(MAX_NAMESAKES).filter(is_unlinked)
     }
 
-    /// Makes people ambiguous who would share an account.
+    /// Marks people who would share an account as ambiguous.
     ///
-    /// That happens if a provider lists one account twice, under two email addresses.
+    /// They would if a provider lists one account twice, under two email addresses.
     fn separate_shared_accounts(&mut self) {
         let mut shared: Vec<(u32, u32)> = Vec::new();
         let mut first_by_account: HashMap<&str, u32> = HashMap::new();
@@ -206,7 +207,7 @@ impl Matcher {
 impl PlannedPerson {
     /// Keeps an account that matches, or counts it.
     ///
-    /// Accounts that match by name alone give way to the others.
+    /// Accounts that match by an address replace those that match by name alone.
     fn add_account(&mut self, account: MatchedAccount) {
         if let Some(known) = self.accounts.iter_mut().find(|known| known.external_id == account.external_id) {
             // The provider listed it twice, as happens when users change while the pages are read.
@@ -272,7 +273,7 @@ impl Evidence {
     }
 }
 
-/// Returns the evidence for the person at `position`, which it adds if there is none.
+/// Returns the evidence for the person at `position`, and adds it if there is none.
 fn evidence_for(matches: &mut Vec<(u32, Evidence)>, position: u32) -> &mut Evidence {
     let index = matches.iter().position(|(known, _)| *known == position).unwrap_or_else(|| {
         matches.push((position, Evidence::default()));
