@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{build_progress::Build, checkout::Checkout, components::Digests, process, tools};
 
-/// The maximum size of all screenshots in bytes: each version of them stays in the history of the repository.
+/// The maximum size of all screenshots in bytes. It is low because the repository keeps every version of them.
 const MAX_SCREENSHOTS: u64 = 1_500_000;
 
 /// The browser tests that the filters select.
@@ -104,8 +104,8 @@ pub(crate) fn take_screenshots(checkout: &Checkout, digests: &Digests) -> Result
     Ok(())
 }
 
-/// Reads the names of tests: a line starts with `flow(` or `check(`, followed by a sentence in quotes, which may be on the
-/// next line.
+/// Reads the names of tests: a line starts with `flow(` or `check(`, followed by a sentence in quotes, which may be on
+/// the next line.
 fn test_names(module: &str, text: &str) -> Vec<String> {
     let sentence = |call: &str| {
         let rest = call.strip_prefix("flow(").or_else(|| call.strip_prefix("check("))?;

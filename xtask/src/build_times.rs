@@ -1,4 +1,4 @@
-//! Remembers how long builds took, in `target/build-times.json`, to tell how long the next one may take.
+//! Remembers how long builds took, in `target/build-times.json`, to estimate how long the next one takes.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
@@ -15,7 +15,7 @@ pub(crate) struct BuildTime {
 }
 
 impl BuildTime {
-    /// Says it in words: `compiling 455 packages took 6 min 12 s last time`.
+    /// Formats the time as a phrase: `compiling 455 packages took 6 min 12 s last time`.
     pub(crate) fn describe(self) -> String {
         let duration = format_duration(Duration::from_secs(self.seconds));
         let plural = if self.packages == 1 { "" } else { "s" };

@@ -1,7 +1,7 @@
 //! Reads what Cargo prints to standard error: its progress bar, its statuses, and messages.
 //!
-//! Cargo prints the bar into a pipe if `CARGO_TERM_PROGRESS_WHEN` is `always`. A piece that is not recognized counts as a
-//! message, so that no error or warning is lost.
+//! Cargo prints the bar into a pipe if `CARGO_TERM_PROGRESS_WHEN` is `always`. A piece that is not recognized counts as
+//! a message, so that no error or warning is lost.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -42,7 +42,7 @@ fn read_piece(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 /// What one piece of Cargo's standard error says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CargoOutput<'a> {
-    /// The state of the progress bar: how far it is and what runs at the moment.
+    /// The state of the progress bar: how far the build is and what is being compiled.
     Progress(String),
     /// A package starts to be compiled.
     Compiling,

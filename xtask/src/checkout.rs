@@ -54,7 +54,7 @@ impl Checkout {
         cargo.current_dir(&self.root);
         for name in variable_names() {
             let foreign = ["CARGO_MANIFEST_", "CARGO_PKG_", "JACKFIELD_"].iter().any(|prefix| name.starts_with(prefix));
-            // The tests read a further file of egress cases from this variable.
+            // The tests read an additional file of egress cases from this variable.
             if foreign && name != "JACKFIELD_TEST_EGRESS_CASES" {
                 cargo.env_remove(name);
             }
@@ -80,12 +80,12 @@ impl Checkout {
         component_packages_in(&serde_json::from_str(&metadata)?, &self.root.join(parent))
     }
 
-    /// The folder with the built components, one `<id>.wasm` per package.
+    /// Returns the folder with the built components, one `<id>.wasm` per package.
     pub(crate) fn components(&self) -> PathBuf {
         self.target.join("components")
     }
 
-    /// The folder with what is installed: the program, and the components in `plugins/`.
+    /// Returns the folder with the files to install: the program, and the components in `plugins/`.
     pub(crate) fn dist(&self) -> PathBuf {
         self.target.join("dist")
     }

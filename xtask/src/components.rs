@@ -17,7 +17,7 @@ use crate::{
     tools::{WASM_TARGET, sysroot},
 };
 
-/// The build of the shipped plugins, by its name in the file of build times.
+/// The name of the build of the shipped plugins in the file of build times.
 pub(crate) const PLUGINS: &str = "components";
 
 /// The SHA-256 digests of the shipped plugins, in hex, by id.
@@ -73,7 +73,7 @@ pub(crate) fn copy_plugins(checkout: &Checkout, digests: &Digests, folder: &Path
     Ok(())
 }
 
-/// Builds packages one at a time: built together, they would share the features of their dependencies, so that a new
+/// Builds packages one at a time. Built together, they would share the features of their dependencies, so that a new
 /// plugin would change the digests of the others.
 fn build(checkout: &Checkout, name: &'static str, packages: &[ComponentPackage]) -> Result<()> {
     let flags = reproducible_flags(checkout)?;

@@ -29,14 +29,15 @@ pub(crate) fn build_dist(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     Ok(())
 }
 
-/// Splits a program into one without symbols and a `.debug` file, which backtraces and debuggers find in the same folder.
+/// Splits a program into one without symbols and a `.debug` file, which backtraces and debuggers find in the same
+/// folder.
 fn strip(built: &Path, to: &Path) -> Result<(PathBuf, PathBuf)> {
     let name = built.file_name().context("the program has no name")?;
     let program = to.join(name);
     let debug = program.with_extension("debug");
     replace(&debug, |part| objcopy(built, part, &["--only-keep-debug"]))?;
     fs::set_permissions(&debug, Permissions::from_mode(0o644))?;
-    // The link contains the checksum of the file, so the file comes first.
+    // The link contains the checksum of the debug file, so that file is written first.
     let link = format!("--add-gnu-debuglink={}", debug.display());
     replace(&program, |part| objcopy(built, part, &["--strip-all", &link]))?;
     Ok((program, debug))

@@ -88,7 +88,7 @@ impl fmt::Display for SkippedExample {
     }
 }
 
-/// Builds every example into `target/components/examples/`, and returns those that lack a build tool.
+/// Builds every example into `target/components/examples/`, and returns those whose build tools are missing.
 ///
 /// # Errors
 /// The tools are installed, but an example does not build.

@@ -12,21 +12,22 @@ const LOCAL_PROFILE: &str = "local";
 /// The profile of the host that is installed.
 const PRODUCTION_PROFILE: &str = "production";
 
-/// The build of [`build_local`], by its name in the file of build times.
+/// The name of the build of [`build_local`] in the file of build times.
 pub(crate) const LOCAL_PROGRAMS: &str = "host and stand-ins";
 
 /// The programs of `cargo xtask run`.
 #[derive(Debug)]
 pub(crate) struct LocalPrograms {
     pub(crate) host: PathBuf,
-    /// Answers in place of the providers.
+    /// The program that answers in place of the providers.
     pub(crate) stand_ins: PathBuf,
 }
 
-/// Builds the programs of `cargo xtask run`: faster to build than the host to install, and slower to run.
+/// Builds the programs of `cargo xtask run`. They are faster to build than the host that is installed, and slower to
+/// run.
 ///
-/// They are built together, with or without `--demo`: built separately, their common dependencies would have different
-/// features, and be compiled twice.
+/// They are built together, with or without `--demo`. Built separately, their common dependencies would have different
+/// features and be compiled twice.
 pub(crate) fn build_local(checkout: &Checkout, digests: &Digests) -> Result<LocalPrograms> {
     let packages = ["-p", "jackfield", "-p", "jackfield-test-support", "--bins"];
     build(checkout, digests, LOCAL_PROGRAMS, LOCAL_PROFILE, &packages)?;

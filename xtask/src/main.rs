@@ -45,7 +45,7 @@ enum Task {
     Run(RunArguments),
     /// Run every check and every test
     Test(TestArguments),
-    /// Build what is installed: target/dist/jackfield and target/dist/plugins/*.wasm
+    /// Build the files to install: target/dist/jackfield and target/dist/plugins/*.wasm
     Dist,
     /// Run the benchmarks and write their report under target/bench/
     Bench {

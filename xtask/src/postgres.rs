@@ -72,12 +72,12 @@ impl PostgresServer {
         Ok(server)
     }
 
-    /// The URL to connect as superuser.
+    /// Returns the URL to connect as superuser.
     pub(crate) fn url(&self) -> String {
         format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/postgres", self.password, self.port)
     }
 
-    /// The data folder, which contains the server's log too.
+    /// Returns the data folder, which also contains the server's log.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

@@ -21,7 +21,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The id of the running child process, or 0.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Whether that child has its own process group, which Ctrl-C in the terminal does not reach.
+/// Whether that child has its own process group, which does not receive Ctrl-C from the terminal.
 static OWN_GROUP: AtomicBool = AtomicBool::new(false);
 
 /// Forwards signals to the running child instead of ending this program, so that it can clean up afterwards.
@@ -76,7 +76,7 @@ pub(crate) fn copy_lines(output: impl Read, mut to: impl Write, mut on_line: imp
     Ok(())
 }
 
-/// Runs a command until it ends, or forwards to it the signal that asks this program to stop.
+/// Runs a command until it ends or a signal asks this program to stop, which is forwarded to the command.
 pub(crate) fn run_until_interrupted(command: &mut Command) -> Result<()> {
     OWN_GROUP.store(true, Ordering::SeqCst);
     let result = run(command.process_group(0));
@@ -84,7 +84,7 @@ pub(crate) fn run_until_interrupted(command: &mut Command) -> Result<()> {
     if is_interrupted() { Ok(()) } else { result }
 }
 
-/// Whether a command can be started and succeeds; its output is not shown.
+/// Returns whether a command can be started and succeeds; its output is not shown.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
@@ -109,7 +109,7 @@ pub(crate) fn to_shell(command: &Command) -> String {
         }
     }
     let program = command.get_program().to_string_lossy();
-    // `CARGO` contains an absolute path, which nobody types.
+    // `CARGO` contains an absolute path, but people type `cargo`.
     let program = if program.ends_with("/cargo") { "cargo".into() } else { program };
     words.push(quote_for_shell(&program));
     words.extend(command.get_args().map(|argument| quote_for_shell(&argument.to_string_lossy())));

@@ -44,7 +44,7 @@ pub(crate) fn run(checkout: &Checkout, steps: &mut Steps, arguments: RunArgument
     if arguments.demo { demo::run(checkout, &programs) } else { serve(checkout, &programs.host) }
 }
 
-/// Prints how long the build will take: as measured by the last complete one, or else a typical time.
+/// Prints how long the build will take: the time of the last complete build, or else a typical time.
 fn print_build_time(checkout: &Checkout) {
     match BuildTimes::load(checkout).total(&[components::PLUGINS, host::LOCAL_PROGRAMS]) {
         Some(time) => println!("Building Jackfield: {}; after a small change it takes less.", time.describe()),
@@ -53,7 +53,8 @@ fn print_build_time(checkout: &Checkout) {
 }
 
 /// Starts the service in the checkout with the settings that it would have if it were started there by hand:
-/// `./jackfield.toml`, the environment, and the defaults. So the printed commands find the same data without settings.
+/// `./jackfield.toml`, the environment, and the defaults. The printed commands then find the same data without further
+/// settings.
 fn serve(checkout: &Checkout, program: &Path) -> Result<()> {
     let typed = to_typed(checkout, program);
     println!("\nListening on http://{}. Press Ctrl-C to stop.", listen_address());
@@ -79,7 +80,7 @@ fn listen_address() -> String {
     variable("JACKFIELD_LISTEN").map_or_else(|| "127.0.0.1:7420".into(), |text| text.to_string_lossy().into_owned())
 }
 
-/// Formats the path of a program as one types it in the checkout.
+/// Formats the path of a program as a person types it in the checkout.
 fn to_typed(checkout: &Checkout, program: &Path) -> String {
     let path = checkout.display(program).to_string();
     if Path::new(&path).is_absolute() { quote_for_shell(&path) } else { quote_for_shell(&format!("./{path}")) }

@@ -38,7 +38,7 @@ pub(crate) struct Suite<'a> {
     /// The arguments that select the packages. They are the same in every run: a different selection would change the
     /// features of shared dependencies, and build them again.
     packages: Vec<String>,
-    /// Only tests whose name contains one of these run; all tests if there are none.
+    /// Parts of test names: only tests whose name contains one of them run. If it is empty, all tests run.
     filters: &'a [String],
 }
 

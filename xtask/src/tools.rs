@@ -194,7 +194,7 @@ fn has_rustup() -> bool {
     succeeds(Command::new("rustup").arg("--version"))
 }
 
-/// Whether this program may install packages: only root, and only on Debian and its derivatives.
+/// Returns whether this program may install packages: only as root, and only on Debian and its derivatives.
 fn can_install() -> bool {
     is_on_path("apt-get") && rustix::process::geteuid().is_root()
 }
@@ -209,7 +209,8 @@ fn install(packages: &[&str]) -> Result<()> {
     run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
-/// Looks in the PATH, in the folders of Debian's versions (newest first), and where `pg_config` points to.
+/// Looks for PostgreSQL in the PATH, in the folders of Debian's versions (newest first), and where `pg_config` points
+/// to.
 fn find_postgres() -> Option<PathBuf> {
     let is_complete = |folder: &PathBuf| POSTGRES_PROGRAMS.iter().all(|program| folder.join(program).is_file());
     path_folders().into_iter().chain(debian_postgres_folders()).find(is_complete).or_else(|| {

@@ -41,7 +41,7 @@ pub(crate) fn vendor(checkout: &Checkout) -> Result<()> {
     if manifest != before {
         write_if_changed(&file, format!("{manifest:#}\n").as_bytes())?;
         let folder = checkout.display(&folder);
-        println!("the manifest has changed: update the versions and licences in {folder}/README.md too");
+        println!("the manifest has changed: update the versions and licenses in {folder}/README.md too");
     }
     println!("{} is up to date with its manifest", checkout.display(&folder));
     Ok(())

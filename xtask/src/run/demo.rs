@@ -86,8 +86,8 @@ impl StandInProcess {
         let redirect_uri = format!("http://{}/oauth/callback", listen_address());
         let mut command = Command::new(program);
         command.arg("--people").arg(people).arg("--redirect-uri").arg(redirect_uri);
-        // In their own group they outlive Ctrl-C, so that the service ends first. They end when their input is closed,
-        // which happens however this program ends.
+        // In their own process group they do not receive Ctrl-C, so the service ends first. They end when their input
+        // is closed, which happens however this program ends.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut stand_ins = Self { child, description: Value::Null };
