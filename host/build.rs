@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("cargo::rerun-if-env-changed=JACKFIELD_BUILD_DIGESTS");
 
-    // Lists of `include_str!`, so that a file that is added to a folder is embedded without a change here.
+    // Every file of a folder is embedded, so that adding a file needs no change here.
     let host = env::var("CARGO_MANIFEST_DIR")?;
     let mut list = String::new();
     embed("SHARED", &SHARED.map(|(from, to)| (Path::new(&host).join(from), to)), &mut list)?;

@@ -1,4 +1,4 @@
-//! A running service: everything that its settings describe, wired together, served and stopped.
+//! A running service: creates its parts from the settings, connects them, serves and stops.
 
 mod data_folder;
 mod host_environment;
@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 pub use self::host_environment::HostEnvironment;
 use crate::{config::Config, prometheus};
 
-/// How often due OAuth grants are refreshed and ended sessions are removed.
+/// How often due OAuth grants are refreshed and expired sessions are removed.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A service that is ready to serve.
@@ -112,7 +112,7 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
         // The tasks end with this function, so that none of them uses the database after it is closed.
         let mut tasks = JoinSet::new();
-        tasks.spawn(keep_up(self.connections, self.store.clone()));
+        tasks.spawn(run_upkeep(self.connections, self.store.clone()));
         tasks.spawn(self.plugins.watch());
         let served = self.server.serve(listener, stop).await;
         tasks.shutdown().await;
@@ -136,14 +136,14 @@ impl App {
     }
 }
 
-/// Refreshes due OAuth grants and removes ended sessions, again and again.
-async fn keep_up(connections: Connections, store: Store) {
+/// Refreshes due OAuth grants and removes expired sessions, every [`UPKEEP_INTERVAL`].
+async fn run_upkeep(connections: Connections, store: Store) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         interval.tick().await;
         connections.refresh_due_grants().await;
         if let Err(error) = store.delete_expired_sessions().await {
-            tracing::warn!(%error, "ended sessions were not removed");
+            tracing::warn!(%error, "expired sessions were not removed");
         }
     }
 }
@@ -176,7 +176,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     Ok(store)
 }
 
-/// Opens the plugins as a service with these settings would, for a command.
+/// Opens the plugins for a command, as a service with these settings would.
 ///
 /// # Errors
 /// The data folder or the database cannot be used.
@@ -200,7 +200,7 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
 
 /// Returns the cache of compiled components.
 ///
-/// A sealed store has no key to authenticate it, so there is none then.
+/// A sealed store has no key to authenticate the cache, so compiled components are not cached.
 fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> Cache {
     match (store.require_unsealed(), compiled) {
         (Ok(_), Some(cache)) => cache,

@@ -125,7 +125,7 @@ impl Config {
             settings.text("DATABASE_URL", &format!("sqlite://{}", data_dir.join("jackfield.db").display()));
         let master_key_file =
             settings.optional("MASTER_KEY_FILE").map_or_else(|| data_dir.join("master.key"), PathBuf::from);
-        let (plugins_trust, trusted_keys) = plugins_trust::plugins_trust(&mut settings, dev);
+        let (plugins_trust, trusted_keys) = plugins_trust::read_plugins_trust(&mut settings, dev);
         let reroutes = settings.optional("EGRESS_REROUTE").unwrap_or_default();
         let config = Self {
             listen,
@@ -138,12 +138,12 @@ impl Config {
             master_key_file,
             master_key: settings.optional("MASTER_KEY").map(Secret::new),
             egress_reroute: settings.check("EGRESS_REROUTE", urls::parse_reroutes(&reroutes, dev)).unwrap_or_default(),
-            oauth_apps: oauth_apps::oauth_apps(&mut settings),
-            jwt: identity_providers::jwt_issuer(&mut settings),
-            oidc: identity_providers::sign_in_provider(&mut settings),
+            oauth_apps: oauth_apps::read_oauth_apps(&mut settings),
+            jwt: identity_providers::read_jwt_issuer(&mut settings),
+            oidc: identity_providers::read_sign_in_provider(&mut settings),
             log: settings.text("LOG", "info"),
             log_format: settings.parse("LOG_FORMAT", "`text` or `json`", "text"),
-            traces: traces::trace_export(&mut settings),
+            traces: traces::read_trace_export(&mut settings),
             limits: Limits::default(),
         };
         // Settings that are left are unknown, so this comes last.
@@ -151,7 +151,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns the URL at which browsers reach the service: the public URL, or else the address it listens on.
+    /// Returns the URL at which browsers reach the service: the public URL, or else the address that it listens on.
     #[must_use]
     pub fn base_url(&self) -> Url {
         let listened = || Url::parse(&format!("http://{}", self.listen));

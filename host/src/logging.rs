@@ -87,15 +87,15 @@ where
     Ok(traces)
 }
 
-/// Whether a span or an event is part of traces, whatever the log's filter says.
+/// Returns whether a span or an event is part of a trace, whatever the log's filter says.
 ///
-/// Those of Jackfield are, from `info` up.
+/// Those of Jackfield's crates are, from `info` up.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
     let crate_name = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() <= Level::INFO && (crate_name == "jackfield" || crate_name.starts_with("jackfield_"))
 }
 
-/// Whether a line is dropped.
+/// Returns whether a line is dropped.
 ///
 /// In `tracing`, `debug` and `trace` are greater than `info`.
 fn is_dropped(metadata: &Metadata<'_>) -> bool {

@@ -15,7 +15,7 @@ pub(crate) fn install() -> MetricsRenderer {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| {
         let installed = install_recorder();
-        installed.inspect_err(|error| tracing::error!(%error, "metrics are not recorded")).ok()
+        installed.inspect_err(|error| tracing::error!(%error, "metrics recorder not installed")).ok()
     });
     MetricsRenderer::new(move || handle.as_ref().map(render).unwrap_or_default())
 }

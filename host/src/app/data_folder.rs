@@ -1,4 +1,4 @@
-//! The data folder: created for this user alone, locked, and the place of the host's id.
+//! The data folder: creates it for this user only, locks it, and stores the host's id in it.
 
 use std::{
     fs::{DirBuilder, File},
@@ -11,7 +11,7 @@ use anyhow::Context;
 use jackfield_store::ServiceRun;
 use uuid::Uuid;
 
-/// Creates the folder if it does not exist, and closes it to other users.
+/// Creates the folder if it does not exist, and makes it inaccessible to other users.
 pub(super) fn create(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
     DirBuilder::new()
@@ -26,7 +26,8 @@ pub(super) fn create(folder: &Path) -> anyhow::Result<()> {
 
 /// Waits for the lock under which the database and the master key are created.
 ///
-/// It is held while the returned file is open. Without it, two first starts at once would each create a key.
+/// The lock is held while the returned file is open. Without it, two processes that start for the first time at once
+/// would each create a key.
 pub(super) fn lock_for_opening(folder: &Path) -> anyhow::Result<File> {
     let lock = || {
         let file = open_lock(&folder.join("starting.lock"))?;
@@ -38,7 +39,7 @@ pub(super) fn lock_for_opening(folder: &Path) -> anyhow::Result<File> {
 
 /// Identifies this run of the service, and the host.
 ///
-/// The returned file marks the folder as used. If another process uses it already, this run is a host of its own.
+/// The returned file marks the folder as used. If another process already uses it, this run counts as a separate host.
 pub(super) fn start_run(folder: &Path) -> io::Result<(ServiceRun, Option<File>)> {
     let run = Uuid::new_v4().simple().to_string();
     let file = open_lock(&folder.join("serving.lock"))?;

@@ -1,4 +1,4 @@
-//! `jackfield openapi`: prints the OpenAPI document of the API that a service with these settings has.
+//! `jackfield openapi`: prints the OpenAPI document of a service with these settings.
 
 use jackfield_api::openapi;
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{command_line, load_settings, print_line};
 
-/// Largest file in bytes, as in the API.
+/// Maximum size of a file in bytes, as in the API.
 const MAX_FILE: u64 = 32 << 20;
 
 #[derive(Debug, Subcommand)]

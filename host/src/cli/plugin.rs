@@ -43,7 +43,7 @@ pub(super) enum PluginCommand {
         #[arg(long)]
         digest: String,
     },
-    /// Take a plugin out of use, and keep its connection
+    /// Disable a plugin, and keep its connection
     Disable {
         /// Id of the plugin
         id: String,

@@ -6,7 +6,7 @@ use jackfield_egress::policy;
 use super::settings::Settings;
 
 /// Reads the identity provider that issues JWTs: all four settings, or none.
-pub(super) fn jwt_issuer(settings: &mut Settings) -> Option<IdentityProvider> {
+pub(super) fn read_jwt_issuer(settings: &mut Settings) -> Option<IdentityProvider> {
     let [issuer, audience, jwks_url, level_claim] =
         settings.all_or_none(["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL", "JWT_LEVEL_CLAIM"])?;
     settings.check("JWT_JWKS_URL", validate_url(&jwks_url))?;
@@ -14,7 +14,7 @@ pub(super) fn jwt_issuer(settings: &mut Settings) -> Option<IdentityProvider> {
 }
 
 /// Reads the identity provider through which people sign in: all four settings, or none.
-pub(super) fn sign_in_provider(settings: &mut Settings) -> Option<SignInProvider> {
+pub(super) fn read_sign_in_provider(settings: &mut Settings) -> Option<SignInProvider> {
     let [issuer, client_id, client_secret, level_claim] =
         settings.all_or_none(["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_LEVEL_CLAIM"])?;
     settings.check("OIDC_ISSUER", validate_url(&issuer))?;

@@ -18,7 +18,7 @@ const KEYS: &str = "PLUGINS_TRUSTED_KEYS";
 /// Reads both settings.
 ///
 /// The keys are always read, so that a problem shows before they are needed.
-pub(super) fn plugins_trust(settings: &mut Settings, dev: Dev) -> (Option<Trust>, Option<TrustedKeys>) {
+pub(super) fn read_plugins_trust(settings: &mut Settings, dev: Dev) -> (Option<Trust>, Option<TrustedKeys>) {
     let trust = settings.text("PLUGINS_TRUST", "approve");
     let file = settings.optional(KEYS);
     let keys = file.as_ref().and_then(|path| settings.check(KEYS, read_keys(Path::new(path))));

@@ -66,7 +66,7 @@ impl Settings {
         self.values.remove(name).filter(|value| !value.is_empty())
     }
 
-    /// Reads every setting named `start…end`, and returns what is between with the value.
+    /// Reads every setting named `start…end`. Returns the part between, and the value.
     pub(super) fn matching(&mut self, start: &str, end: &str) -> Vec<(String, String)> {
         let middle = |name: &str| name.strip_prefix(start)?.strip_suffix(end).map(str::to_owned);
         let names: Vec<(String, String)> =
@@ -74,7 +74,7 @@ impl Settings {
         names.into_iter().filter_map(|(name, middle)| Some((middle, self.optional(&name)?))).collect()
     }
 
-    /// Reads a setting, or takes its default.
+    /// Reads a setting, or returns its default.
     pub(super) fn text(&mut self, name: &str, default: &str) -> String {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
@@ -136,7 +136,7 @@ impl Settings {
     }
 }
 
-/// Names every value of a file like its variable.
+/// Adds every value of a file under the name of its variable.
 ///
 /// For example, `oauth.example.client_id` becomes `OAUTH_EXAMPLE_CLIENT_ID`.
 fn flatten(prefix: &str, table: &toml::Table, values: &mut BTreeMap<String, String>) {

@@ -22,7 +22,7 @@ pub struct TraceExport {
 }
 
 /// Reads where traces are sent, if an endpoint is set.
-pub(super) fn trace_export(settings: &mut Settings) -> Option<TraceExport> {
+pub(super) fn read_trace_export(settings: &mut Settings) -> Option<TraceExport> {
     let mut read = |name: &str| settings.standard(name);
     let (of_all, of_traces) = (read(ENDPOINT), read(TRACES_ENDPOINT));
     let (protocol, service_name, disabled) =

@@ -1,6 +1,6 @@
 //! Sends the spans of requests and calls to a trace collector: OTLP over HTTP, with OpenTelemetry's standard names.
 //!
-//! The spans are those of the log. Without a configured collector there are none.
+//! The spans are those of the log. Without a configured collector, nothing is exported.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 
 use crate::config::TraceExport;
 
-/// How long the stop of the service waits until the last spans are sent.
+/// How long the service waits for the last spans to be sent when it stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The export of spans, if it is configured.
@@ -41,7 +41,7 @@ impl Traces {
 
     /// Starts the export. It must be called in a Tokio runtime.
     pub(super) fn start(export: &TraceExport) -> anyhow::Result<Self> {
-        let client = Sending { collector: TraceCollectorClient::new()?, runtime: Handle::current() };
+        let client = CollectorHttpClient { collector: TraceCollectorClient::new()?, runtime: Handle::current() };
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(client)
@@ -55,7 +55,7 @@ impl Traces {
                 KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
             ])
             .build();
-        let exporter = StandardNames { inner: exporter, failing: AtomicBool::new(false) };
+        let exporter = StandardNames { inner: exporter, is_failing: AtomicBool::new(false) };
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
         Ok(Self(Some(provider)))
     }
@@ -79,13 +79,13 @@ impl Traces {
 ///
 /// The exporter's own thread has no runtime.
 #[derive(Debug)]
-struct Sending {
+struct CollectorHttpClient {
     collector: TraceCollectorClient,
     runtime: Handle,
 }
 
 #[async_trait]
-impl HttpClient for Sending {
+impl HttpClient for CollectorHttpClient {
     async fn send_bytes(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
         let collector = self.collector.clone();
         Ok(self.runtime.spawn(async move { collector.send(request).await }).await??)
@@ -98,7 +98,7 @@ impl HttpClient for Sending {
 #[derive(Debug)]
 struct StandardNames<E> {
     inner: E,
-    failing: AtomicBool,
+    is_failing: AtomicBool,
 }
 
 impl<E: SpanExporter> SpanExporter for StandardNames<E> {
@@ -107,7 +107,7 @@ impl<E: SpanExporter> SpanExporter for StandardNames<E> {
             set_standard_names(span);
         }
         let sent = self.inner.export(batch).await;
-        let failed_before = self.failing.swap(sent.is_err(), Ordering::Relaxed);
+        let failed_before = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
             Err(error) if !failed_before => {
                 tracing::warn!(%error, "spans were not sent to the trace collector; further failures are not logged")

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &SignArguments) -> anyhow::Result<()> {
 
 /// Asks for the password at the terminal.
 ///
-/// If standard input is no terminal, reads it from there.
+/// If standard input is not a terminal, reads the password from there.
 fn read_password() -> std::io::Result<String> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password("Password of the key: ");

@@ -26,7 +26,7 @@ use serde_json::Value;
 use self::output::TryReport;
 use super::{print_line, sandbox_with};
 
-/// Most bytes of a value that is read from a file. Key files are much smaller.
+/// Maximum size in bytes of a value that is read from a file. Key files are much smaller.
 const MAX_VALUE: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ enum Function {
     AlertTarget,
 }
 
-/// Why a function has no answer.
+/// Why a function returned no answer.
 struct TryError {
     message: String,
     /// The code with which the API would answer.
@@ -137,7 +137,7 @@ async fn run_operation<O: CallOperation>(
     match sandbox.run(component, call, operation).await {
         Ok(answer) => Ok(to_json(&answer)),
         Err(error) => {
-            // The text of a fault, which a service writes to its log only.
+            // For a fault, the message is the cause, which a service only writes to its log.
             let message = error.to_string();
             Err(TryError { message, code: dry_run::to_api_error(error, &component.manifest.id, O::NAME).code() })
         }
@@ -167,7 +167,7 @@ fn read_value(text: &str) -> anyhow::Result<Secret<String>> {
         std::fs::File::open(Path::new(file)).and_then(|file| file.take(MAX_VALUE).read_to_string(&mut value))
     };
     read.with_context(|| format!("cannot read {file}"))?;
-    // Editors end a file with a line end, which is not part of a token.
+    // Editors end a file with a newline, which is not part of a token.
     value.truncate(value.trim_end_matches(['\r', '\n']).len());
     Ok(Secret::new(value))
 }

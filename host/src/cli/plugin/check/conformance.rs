@@ -31,7 +31,7 @@ pub(super) struct ConformanceOptions {
     pub(super) json: bool,
 }
 
-/// Runs every case and prints the results. Returns whether none is broken.
+/// Runs every case and prints the results. Returns whether no case is broken.
 pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<bool> {
     let ConformanceOptions { file, fixtures, fields, account, json } = options;
     let fixture_set = match &fixtures {

@@ -1,4 +1,4 @@
-//! The cases of the conformance check: what the provider does, and what a plugin may make of it.
+//! The cases of the conformance check: what the provider does, and what a plugin may return.
 
 /// One case.
 pub(super) struct ConformanceCase {
@@ -10,17 +10,17 @@ pub(super) struct ConformanceCase {
 /// What the stand-in does with every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Behavior {
-    /// Answers with a status, further header fields and a body.
+    /// Answers with a status, additional header fields and a body.
     Answer { status: u16, fields: &'static str, body: &'static [u8] },
     /// Answers with ten megabytes: a recorded response after white space, or an object with a long text.
     AnswerHuge,
     /// Answers with the first half of a recorded response or of an object, as a complete HTTP response.
     AnswerTruncated,
-    /// Closes the connection during the body.
+    /// Closes the socket during the body.
     BreakOff,
-    /// Closes the connection without a response.
+    /// Closes the socket without a response.
     HangUp,
-    /// Sends nothing and keeps the connection open.
+    /// Sends nothing and keeps the socket open.
     StaySilent,
     /// Answers with the recorded response.
     Replay,
@@ -30,21 +30,21 @@ pub(super) enum Behavior {
     ReplayWithoutEmail,
 }
 
-/// What a plugin may make of a case.
+/// What a plugin may return in a case.
 ///
 /// An error that names the failure is always allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpectedResult {
     /// Only an error, and not one that says the credential is invalid.
     Failure,
-    /// The same, and it should say to wait, for these seconds if the provider named them.
+    /// The same, and preferably `rate-limited`, with these seconds if the provider sent them.
     RateLimit(Option<u32>),
     /// A success.
     Success,
 }
 
 impl Behavior {
-    /// Whether the behavior makes sense only with recorded responses.
+    /// Returns whether the behavior makes sense only with recorded responses.
     pub(super) fn needs_recordings(self) -> bool {
         matches!(self, Self::Replay | Self::ReplayWithoutEmail)
     }

@@ -1,4 +1,4 @@
-//! A stand-in for a provider on a socket of this machine, which behaves as the current case says.
+//! A stand-in for a provider, on a local socket. It behaves as the current case says.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use super::{
     fixtures::{FixtureResponse, FixtureSet, without_email},
 };
 
-/// Most bytes of a request's headers.
+/// Maximum size of a request's headers in bytes.
 ///
 /// The host permits 64 header fields of 8 KiB.
 const MAX_HEADERS: usize = 1 << 20;
@@ -41,14 +41,14 @@ impl FailingProvider {
         let behavior = Arc::new(Mutex::new(Behavior::HangUp));
         let (current, fixtures) = (Arc::clone(&behavior), Arc::new(fixtures));
         let accepting = tokio::spawn(async move {
-            // Dropped with this task, which closes every connection.
-            let mut connections = JoinSet::new();
+            // Dropped with this task, which closes every socket.
+            let mut sockets = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let behavior = *current.lock().unwrap_or_else(PoisonError::into_inner);
                 let fixtures = Arc::clone(&fixtures);
-                // In some cases the client closes the connection first, which is not an error here.
-                connections.spawn(async move { drop(serve(stream, behavior, &fixtures).await) });
-                while connections.try_join_next().is_some() {}
+                // In some cases the client closes the socket first, which is not an error here.
+                sockets.spawn(async move { drop(serve(stream, behavior, &fixtures).await) });
+                while sockets.try_join_next().is_some() {}
             }
         })
         .abort_handle();
@@ -71,7 +71,7 @@ impl Drop for FailingProvider {
     }
 }
 
-/// Reads one request, responds as the behavior says, and closes the connection.
+/// Reads one request, responds as the behavior says, and closes the socket.
 async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     behavior: Behavior,
@@ -118,7 +118,7 @@ async fn serve(
     }
 }
 
-/// Writes a response that announces a body of `content_length` bytes, and closes the connection.
+/// Writes a response that announces a body of `content_length` bytes, and closes the socket.
 async fn respond(
     stream: &mut (impl AsyncWrite + Unpin),
     status: u16,
@@ -141,7 +141,7 @@ struct RequestLine {
 
 /// Reads one request with its body.
 ///
-/// Closing a socket with unread bytes would reset the connection.
+/// The whole request is read, because closing a socket with unread bytes would discard the response.
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<RequestLine> {
     let mut bytes = Vec::new();
     let body_start = loop {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::cases::{ConformanceCase, ExpectedResult};
 
-/// Longest error in the report, in characters.
+/// Maximum length in characters of an error in the report.
 const MAX_ERROR: usize = 160;
 
 /// The name of the case that [`rate_pages`] reports.
@@ -32,7 +32,7 @@ pub(super) struct CaseResult {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Rating {
     Good,
-    /// It does no harm but could be better.
+    /// It works, but could be better.
     Note,
     Broken,
 }
@@ -41,7 +41,7 @@ const FAULT: &str = "the component failed; the API would answer `plugin_fault`";
 
 /// Rates what an operation returned.
 ///
-/// `is_harmless` means that no wrong result of it has consequences.
+/// `is_harmless` means that a wrong result has no consequences.
 pub(super) fn rate(
     case: &ConformanceCase,
     operation: &'static str,
@@ -89,7 +89,7 @@ pub(super) fn rate_pages(pages: usize, what: &'static str, rating: Rating) -> Ca
     CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: format!("pages: {pages}; {what}"), rating, why }
 }
 
-/// Reports that the operation ended such a list with an error.
+/// Reports that the operation ended an endless list of pages with an error.
 pub(super) fn rate_pages_error(error: &CallError) -> CaseResult {
     let is_fault = matches!(error, CallError::Fault(_));
     let rating = if is_fault { Rating::Broken } else { Rating::Good };

@@ -16,7 +16,7 @@ use super::{
     report::{self, CaseResult, Rating},
 };
 
-/// Pages after which a list of users counts as endless.
+/// The number of pages after which a list of users counts as endless.
 const MAX_PAGES: usize = 100;
 
 /// The plugin that is tested, with the values of its connection.
@@ -39,7 +39,7 @@ pub(super) enum TestedOperation {
 }
 
 impl TestedPlugin {
-    /// Makes up the fields, and the account, that are not given.
+    /// Makes up values for the fields that are missing, and for the account.
     ///
     /// # Errors
     /// No value can be made up for a field.
@@ -55,7 +55,7 @@ impl TestedPlugin {
         Ok(Self { sandbox, component, provider, fields, account })
     }
 
-    /// Whether the plugin can list users.
+    /// Returns whether the plugin can list users.
     pub(super) fn lists_users(&self) -> bool {
         self.component.manifest.capabilities.users
     }
@@ -107,7 +107,7 @@ impl TestedPlugin {
             if seen.len() == MAX_PAGES {
                 // With page numbers, a plugin cannot notice that the pages are the same.
                 let (what, rating) = if is_counting {
-                    ("the cursor counts pages, as long as there is another", Rating::Note)
+                    ("the cursor counts pages, so the plugin cannot notice the repetition", Rating::Note)
                 } else {
                     ("every page has a new cursor, although the provider returns the same page", Rating::Broken)
                 };
@@ -177,7 +177,7 @@ impl TestedOperation {
     }
 }
 
-/// Whether a cursor is the one before with a higher number in it.
+/// Returns whether `next` is the cursor `before` with a higher number in it.
 fn counts_up(before: &str, next: &str) -> bool {
     let is_digit = |character: char| character.is_ascii_digit();
     let words = |text: &str| -> Vec<String> {
