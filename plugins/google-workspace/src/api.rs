@@ -1,6 +1,6 @@
 //! The Google APIs that the plugin calls, and what each requires.
 
-/// One API of Google.
+/// An API of Google.
 pub(crate) struct Api {
     /// Its name in the Google Cloud console.
     pub(crate) name: &'static str,

@@ -29,7 +29,7 @@ pub(crate) fn find(id: &str, administrator: Option<&str>) -> Result<Calendar, Er
             let whom = administrator.unwrap_or("the service account's email address, `client_email` in its key file");
             Err(Error::invalid(
                 "calendar_id",
-                format!("Google shows no such calendar: the ID is wrong, or share the calendar with {whom}."),
+                format!("Google finds no such calendar: the ID is wrong, or share the calendar with {whom}."),
             ))
         }
         _ => Err(api_errors::to_error(&response, &CALENDAR)),

@@ -61,7 +61,7 @@ fn invalid_grant(refusal: &Refusal, administrator: Option<&str>) -> Error {
 
 /// Distinguishes a wrong clock from an invalid key.
 ///
-/// The assertion has the time of this machine, the response of the token endpoint has Google's.
+/// The assertion contains the time of this machine; the response of the token endpoint contains Google's.
 fn assertion_out_of_time(refusal: &Refusal) -> Error {
     let ahead = refusal.date.as_deref().and_then(|date| clock::ahead_of(date, clock::now()));
     match ahead {
@@ -73,7 +73,7 @@ fn assertion_out_of_time(refusal: &Refusal) -> Error {
             let seconds = seconds.unsigned_abs();
             Error::upstream(
                 refusal.status,
-                format!("the clock of this server is {seconds} seconds {side} Google's: set it right"),
+                format!("the clock of this server is {seconds} seconds {side} Google's: correct it"),
             )
         }
         None => Error::upstream(refusal.status, "the clock of this server may be wrong: check it"),

@@ -80,9 +80,9 @@ fn a_wrong_clock_is_distinguished_from_an_invalid_key() {
     let at = |seconds: i64| testkit::at(seconds, || error(400, "invalid_grant", description));
     assert!(matches!(at(DATE_SECONDS + 60), Error::Unauthorized(_)));
     assert!(matches!(at(DATE_SECONDS - 60), Error::Unauthorized(_)));
-    let ahead = Error::upstream(400, "the clock of this server is 7200 seconds ahead of Google's: set it right");
+    let ahead = Error::upstream(400, "the clock of this server is 7200 seconds ahead of Google's: correct it");
     assert_eq!(at(DATE_SECONDS + 7_200), ahead);
-    let behind = Error::upstream(400, "the clock of this server is 61 seconds behind Google's: set it right");
+    let behind = Error::upstream(400, "the clock of this server is 61 seconds behind Google's: correct it");
     assert_eq!(at(DATE_SECONDS - 61), behind);
 
     let undated = http::Refusal { date: None, ..refusal(400, "invalid_grant", description) };

@@ -149,7 +149,7 @@ pub(crate) fn list_organizations(id: Option<&str>) -> Result<Vec<Organization>, 
     Ok(organizations)
 }
 
-/// Requests one person of the organisation, which fails unless the token's owner is a member.
+/// Requests one person of the organisation. Productive rejects this unless the token's owner is a member.
 pub(crate) fn check_access(organization: &str) -> Result<(), Error> {
     get("people", Some(organization), &[("fields[people]", "is_user"), ("page[size]", "1")]).map(drop)
 }

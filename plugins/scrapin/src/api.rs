@@ -1,6 +1,6 @@
 //! Scrapin's API: the remaining credits of a workspace, the address of its change alerts, and the API's errors.
 //!
-//! Scrapin no longer documents the alerts, so each of their requests expects that the endpoint may not exist.
+//! Scrapin no longer documents the alerts, so their requests allow for an endpoint that no longer exists.
 
 use jackfield_sdk::http::{self, Response};
 use jackfield_sdk::{Error, Text, first_filled};

@@ -45,7 +45,7 @@ impl Heap {
                 if old * PAGE != self.end.get() {
                     self.next.set(old * PAGE);
                 }
-                // With all 4 GiB allocated the end would wrap to 0, so the last page stays unused.
+                // With all 4 GiB allocated, the end would wrap to 0, so the last page stays unused.
                 self.end.set((old + pages).min(usize::MAX / PAGE) * PAGE);
                 return true;
             }

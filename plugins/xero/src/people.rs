@@ -62,7 +62,7 @@ struct PersonRow<'a> {
     role: Option<Text<'a>>,
 }
 
-/// Lists one page of the people. Its cursor consists of the list's name and the number of the next page.
+/// Lists one page of the people. The cursor consists of the list's name and the number of the next page.
 pub(crate) fn list(tenant: &str, page: &PageRequest) -> Result<Page, Error> {
     if let Some(cursor) = &page.cursor {
         let (list, number) = cursor.split_once(':').unwrap_or((cursor, ""));

@@ -13,7 +13,7 @@ pub(crate) const SETTINGS_SCOPE: &str = "accounting.settings.read";
 /// The scope for the employees of all payrolls.
 pub(crate) const PAYROLL_SCOPE: &str = "payroll.employees.read";
 
-/// Something that a tenant has.
+/// A resource of a tenant.
 pub(crate) struct Resource {
     pub(crate) url: &'static str,
     /// The scope that it needs.

@@ -95,17 +95,17 @@ fn format_dummy_signature(format: &str) -> String {
 fn put_into_json(request: &mut Request, pointer: &str, secret: &str) -> Result<(), Denial> {
     let mut document: Value =
         serde_json::from_slice(request.body.as_deref().unwrap_or(b"{}")).map_err(|_| denial("the body is not JSON"))?;
-    let mut place = &mut document;
+    let mut target = &mut document;
     for key in pointer.split('/').skip(1) {
-        if place.is_null() {
-            *place = Value::Object(Map::new());
+        if target.is_null() {
+            *target = Value::Object(Map::new());
         }
-        let object = place
+        let object = target
             .as_object_mut()
             .ok_or_else(|| denial("the JSON pointer leads through a value that is not an object"))?;
-        place = object.entry(key.replace("~1", "/").replace("~0", "~")).or_insert(Value::Null);
+        target = object.entry(key.replace("~1", "/").replace("~0", "~")).or_insert(Value::Null);
     }
-    *place = secret.into();
+    *target = secret.into();
     request.body = Some(document.to_string().into_bytes());
     Ok(())
 }
@@ -123,9 +123,9 @@ fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let bits = chunk.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let sextet = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or_default();
-            text.push(if place <= chunk.len() { char::from(ALPHABET[sextet]) } else { '=' });
+        for index in 0..4 {
+            let sextet = usize::try_from(bits >> (18 - 6 * index) & 63).unwrap_or_default();
+            text.push(if index <= chunk.len() { char::from(ALPHABET[sextet]) } else { '=' });
         }
     }
     text
