@@ -59,7 +59,7 @@ create table people (
     id text not null primary key,
     name text not null,
     email text not null,
-    -- The email address for comparison: trimmed and in lower case.
+    -- The email address in the form in which addresses are compared: case and Unicode encoding do not matter.
     email_key text not null constraint people_email_key unique,
     -- The company's id of the person.
     user_id text,
