@@ -12,7 +12,7 @@ use sqlx::{Row, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, optional_time, random, time};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, generate_random, to_optional_timestamp, to_timestamp};
 
 /// The prefix of every token, so that people and secret scanners recognise one.
 pub const TOKEN_PREFIX: &str = "jf_";
@@ -33,7 +33,7 @@ pub struct NewToken {
 impl Store {
     /// Creates a token, and returns it together with its secret. Only the hash is stored.
     pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenSecret), StoreError> {
-        let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random()?)));
+        let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(generate_random()?)));
         let now = self.clock.now();
         let expires_at = new
             .lifetime
@@ -136,8 +136,8 @@ fn parse_row(row: &AnyRow) -> Result<ApiToken, StoreError> {
         name: row.try_get("name")?,
         level: Level::parse(&level).ok_or(StoreError::Corrupt("the access level of a token"))?,
         providers: serde_json::from_str(&providers).map_err(|_| StoreError::Corrupt("the providers of a token"))?,
-        created_at: time(row.try_get("created_at")?)?,
-        expires_at: optional_time(row.try_get("expires_at")?)?,
-        revoked_at: optional_time(row.try_get("revoked_at")?)?,
+        created_at: to_timestamp(row.try_get("created_at")?)?,
+        expires_at: to_optional_timestamp(row.try_get("expires_at")?)?,
+        revoked_at: to_optional_timestamp(row.try_get("revoked_at")?)?,
     })
 }

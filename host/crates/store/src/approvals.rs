@@ -47,10 +47,11 @@ pub struct Approval {
     pub provider: String,
     pub digest: String,
     pub version: String,
-    /// Absent if somebody edited the row.
+    /// Absent if the MAC is wrong, because somebody edited the row.
     pub decision: Option<Decision>,
+    /// The name of the actor who last approved the version.
     pub by: String,
-    /// In microseconds since 1970. It increases with each decision about a provider.
+    /// When it was last approved, in microseconds since 1970. Each approval for a provider has a later time.
     pub at: i64,
     /// The manifest of the component. Absent if it cannot be parsed.
     pub manifest: Option<Manifest>,

@@ -1,4 +1,4 @@
-//! The audit: one row per change. The rows are chained by hashes.
+//! The audit log: one row per change. The rows are chained by hashes.
 
 use jackfield_core::{
     AuditEntry, Outcome, ProviderId,
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, StoreError, time};
+use super::{Store, StoreError, to_timestamp};
 
 /// An audit row to be written.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Store {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        // An absent filter is an empty string, which the query planner removes.
+        // A filter that is an empty string matches every row, and the query planner removes it.
         let rows = sqlx::query(
             "select seq, at, actor, action, provider, outcome, detail, origin, request_id from audit \
              where seq < $1 and ($3 = '' or provider = $3) and ($4 = '' or actor = $4) \
@@ -157,7 +157,7 @@ impl Store {
                 let outcome: String = row.try_get("outcome")?;
                 Ok(AuditEntry {
                     seq: row.try_get("seq")?,
-                    at: time(row.try_get("at")?)?,
+                    at: to_timestamp(row.try_get("at")?)?,
                     actor: row.try_get("actor")?,
                     action: row.try_get("action")?,
                     provider: row.try_get("provider")?,

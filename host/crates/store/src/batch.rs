@@ -3,7 +3,7 @@
 //! PostgreSQL chooses a query plan from statistics, which do not include rows that were added a moment ago. With outdated
 //! statistics it may choose a nested loop that takes minutes. For this reason:
 //! - each row of a batch looks up other rows in a subquery, for which an index is the only plan;
-//! - prepared plans are not reused (`persistent(false)`), because they may be for much smaller tables;
+//! - prepared plans are not reused (`persistent(false)`), because they may have been made for much smaller tables;
 //! - a table is analyzed immediately after many rows were added to it.
 
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::{Dialect, Store, StoreError};
 
 /// Rows per statement.
 ///
-/// These are enough to make the round trip negligible, and few enough that a large batch is not in memory twice.
+/// Enough to make the round trip negligible, but few enough that a large batch is not in memory twice.
 pub(super) const ROWS: usize = 5_000;
 
 /// The number of new rows from which a table is analyzed. Fewer do not change a plan.

@@ -13,9 +13,8 @@ use super::{
     NewAudit, OAuthTokens, Store, StoreError,
     audit::lock_audit,
     oauth_grants::{self, remove_grant},
-    optional_time,
     sealed_values::remove_sealed,
-    time,
+    to_optional_timestamp, to_timestamp,
 };
 
 #[cfg(test)]
@@ -42,9 +41,9 @@ pub struct NewConnection {
 /// Which state a writer expects to replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Any state: the new connection contains nothing that was read from the stored one.
+    /// Any state, because the new connection contains nothing that was read from the stored one.
     Anything,
-    /// This generation of this connection, from which the new one has taken values.
+    /// This generation of this connection, because the new one contains values that were read from it.
     Generation { id: String, generation: i64 },
 }
 
@@ -314,13 +313,13 @@ fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
         fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("the fields of a connection"))?,
         secret_fields: Vec::new(),
         connected_by: row.try_get("connected_by")?,
-        connected_at: time(row.try_get("connected_at")?)?,
-        token_expires_at: optional_time(row.try_get("token_expires_at")?)?,
+        connected_at: to_timestamp(row.try_get("connected_at")?)?,
+        token_expires_at: to_optional_timestamp(row.try_get("token_expires_at")?)?,
         status: Status::from_stored(&status),
         reason: row.try_get("reason")?,
-        since: time(row.try_get("since")?)?,
-        retry_at: optional_time(row.try_get("retry_at")?)?,
-        held_until: optional_time(row.try_get("held_until")?)?,
+        since: to_timestamp(row.try_get("since")?)?,
+        retry_at: to_optional_timestamp(row.try_get("retry_at")?)?,
+        held_until: to_optional_timestamp(row.try_get("held_until")?)?,
         // A check that this version cannot parse is dropped, because the next check replaces it.
         last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
     })

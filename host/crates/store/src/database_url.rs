@@ -1,10 +1,10 @@
-//! The URL of the database: which kind of database it names, and how it is completed.
+//! Parses the URL of the database, and adds the defaults that it omits.
 
 use std::path::PathBuf;
 
 use super::{Dialect, StoreError};
 
-/// Determines the dialect, and completes the URL.
+/// Determines the dialect, and adds defaults to the URL.
 ///
 /// A SQLite file is created with mode 0600. A PostgreSQL server on another machine is reached over verified TLS unless
 /// the URL contains another `sslmode`.
@@ -20,7 +20,7 @@ pub(super) fn prepare(url: &str) -> Result<(Dialect, String), StoreError> {
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let mut parsed = url::Url::parse(url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
-        // A host in the query overrides the one of the URL. A path is a Unix socket.
+        // A host in the query overrides the one before the path. A value with a leading slash is a Unix socket.
         let local_by_query = parsed
             .query_pairs()
             .filter(|(key, _)| key == "host" || key == "hostaddr")

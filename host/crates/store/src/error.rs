@@ -1,4 +1,4 @@
-//! The errors of the store, and what callers of the API see of them.
+//! The errors of the store, and their conversion to errors of the API.
 
 use std::path::PathBuf;
 
@@ -28,8 +28,8 @@ pub enum StoreError {
     /// A migration failed.
     #[error("cannot migrate the database")]
     Migrate(#[from] MigrateError),
-    /// A stored value has a form that this version never writes.
-    #[error("cannot read a stored value: {0}")]
+    /// A stored value has a form that this version never writes, or a new value cannot be stored.
+    #[error("cannot read or store a value: {0}")]
     Corrupt(&'static str),
     /// The database failed.
     #[error("the database failed")]

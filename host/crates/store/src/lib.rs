@@ -1,7 +1,7 @@
 //! The database. Each family of tables has its own file.
 //!
-//! SQLite serves one machine, PostgreSQL several. The same SQL runs on both through sqlx's `Any` driver. All state that
-//! two hosts share is stored here. A change and its audit row are written in one transaction.
+//! With SQLite the service runs on one machine, with PostgreSQL on several. The same SQL runs on both through sqlx's
+//! `Any` driver. All state that hosts share is stored here. A change and its audit row are written in one transaction.
 //!
 //! Every method can also fail with [`StoreError::Database`].
 
@@ -67,7 +67,7 @@ const POOL_SIZE: u32 = 16;
 /// A refresh must be able to store its new tokens while all other connections are in use.
 const REFRESH_POOL_SIZE: u32 = 2;
 
-/// How long a writer waits for another one. Every transaction is much shorter.
+/// How long to wait for a free database connection. Every transaction is much shorter.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database and the master key of its secrets.
@@ -82,7 +82,7 @@ pub struct Store {
     pause: testing::PausePoint,
 }
 
-/// Which database is used.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
     Sqlite,
@@ -97,7 +97,7 @@ enum Keys {
     Sealed(String),
 }
 
-/// Where the database is.
+/// The options of [`Store::open`].
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
     /// `sqlite://PATH` or `postgres://…`.
@@ -117,7 +117,7 @@ impl Store {
         let (dialect, url) = database_url::prepare(&options.url)?;
         let connect =
             AnyConnectOptions::from_str(&url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
-        let pool = pool(dialect, POOL_SIZE).connect_with(connect.clone()).await?;
+        let pool = pool_options(dialect, POOL_SIZE).connect_with(connect.clone()).await?;
         match dialect {
             Dialect::Sqlite => migrations::migrator(dialect).run(&pool).await?,
             Dialect::Postgres => {
@@ -129,7 +129,7 @@ impl Store {
             }
         }
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
-        let refresh_pool = self::pool(dialect, REFRESH_POOL_SIZE).connect_lazy_with(connect);
+        let refresh_pool = pool_options(dialect, REFRESH_POOL_SIZE).connect_lazy_with(connect);
         Ok(Self {
             pool,
             refresh_pool,
@@ -170,7 +170,7 @@ impl Store {
         Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?)
     }
 
-    /// Returns why the store is sealed and what to do about it, or nothing if it is not.
+    /// Returns why the store is sealed and what to do about it, or nothing if it is unsealed.
     #[must_use]
     pub fn sealed_reason(&self) -> Option<&str> {
         match &self.keys {
@@ -212,14 +212,14 @@ impl Store {
     }
 }
 
-fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
+fn pool_options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
     let settings = match dialect {
-        // With WAL readers do not wait for the writer. With FULL a commit survives a power failure.
+        // In WAL mode, readers do not wait for the writer. With `synchronous = full`, a commit survives a power cut.
         Dialect::Sqlite => {
             "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma foreign_keys = on; pragma trusted_schema = off;"
         }
-        // A statement continues after its caller has gone, and would block every writer behind it.
+        // PostgreSQL continues a statement after its client has gone. Without a timeout, it could block all writers.
         Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
     };
     AnyPoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT).after_connect(
@@ -233,16 +233,16 @@ fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
 }
 
 /// Returns 256 random bits.
-fn random() -> Result<[u8; 32], StoreError> {
+fn generate_random() -> Result<[u8; 32], StoreError> {
     let mut random = [0_u8; 32];
     getrandom::fill(&mut random).map_err(|error| StoreError::Database(sqlx::Error::Io(error.into())))?;
     Ok(random)
 }
 
-fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
+fn to_timestamp(microseconds: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(microseconds).map_err(|_out_of_range| StoreError::Corrupt("a time out of range"))
 }
 
-fn optional_time(microseconds: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
-    microseconds.map(time).transpose()
+fn to_optional_timestamp(microseconds: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    microseconds.map(to_timestamp).transpose()
 }

@@ -15,7 +15,7 @@ use super::{
 /// The maximum number of conflicts that a rejected list reports.
 pub const MAX_SYNC_CONFLICTS: usize = 100;
 
-/// A line of the list.
+/// A line of the list to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncEntry {
     /// The email address in the form that is compared.
@@ -144,7 +144,7 @@ impl Store {
                     .push(SyncConflict { line: line.index, reason: SyncConflictReason::AccountWithLine(first.index) });
             }
         }
-        // An owner who is in the list gives the account up, or the loop above has found the conflict.
+        // An owner who is in the list gets another account, or the loop above has already found the conflict.
         let keeps = |owner: &&str, line: &MatchedLine| *owner != line.person_id && !by_person.contains_key(owner);
         for line in lines {
             let Some(owner) = line.account_owner.as_deref().filter(|owner| keeps(owner, line)) else { continue };
@@ -185,7 +185,7 @@ async fn find_people(
         .map(|row| {
             let index: i64 = row.try_get(0)?;
             Ok(MatchedLine {
-                index: usize::try_from(index).map_err(|_| StoreError::Corrupt("a position"))?,
+                index: usize::try_from(index).map_err(|_| StoreError::Corrupt("the index of a line"))?,
                 person_id: row.try_get(1)?,
                 current_account: row.try_get(2)?,
                 account_owner: row.try_get(3)?,

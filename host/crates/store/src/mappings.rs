@@ -79,7 +79,7 @@ impl Store {
         if people::by_id(&mut transaction, person_id).await?.is_none() {
             return Ok(SetMappingResult::UnknownPerson);
         }
-        let holder = sqlx::query(
+        let owner = sqlx::query(
             "select p.id, p.name, p.email, p.user_id, p.active from mappings m join people p on p.id = m.person_id \
              where m.provider = $1 and m.external_id = $2",
         )
@@ -87,8 +87,8 @@ impl Store {
         .bind(external_id.to_owned())
         .fetch_optional(&mut *transaction)
         .await?;
-        match holder.as_ref().map(people::parse_row).transpose()? {
-            Some(holder) if holder.id != person_id => return Ok(SetMappingResult::Taken(holder)),
+        match owner.as_ref().map(people::parse_row).transpose()? {
+            Some(owner) if owner.id != person_id => return Ok(SetMappingResult::Taken(owner)),
             Some(_) => return Ok(SetMappingResult::Done),
             None => {}
         }

@@ -1,4 +1,4 @@
-//! The master keys: how the right one is recognised, and how often it was used.
+//! Recognises the right master key, and counts how often it was used.
 
 use jackfield_vault::{Location, SealedValue, Vault};
 use sqlx::{Any, Row, Transaction};
@@ -11,7 +11,7 @@ const KNOWN_VALUE: &[u8] = b"jackfield";
 /// The maximum number of encryptions with one key and random nonces (NIST SP 800-38D §8.3).
 const MAX_WRAPS: i64 = 1 << 32;
 
-/// The number of encryptions from which the log warns.
+/// The number of encryptions above which each use logs a warning.
 const WARN_WRAPS: i64 = 1 << 31;
 
 impl Store {
@@ -24,8 +24,8 @@ impl Store {
 
     /// Unlocks the store with the master key that sealed its secrets.
     ///
-    /// On the first start any key is accepted. With a wrong key the store stays sealed, which is not an error: the service
-    /// starts and reports it.
+    /// On the first start, any key is accepted. With a wrong key, the store stays sealed. That is not an error, because
+    /// the service starts all the same and reports it.
     pub async fn unlock(&mut self, vault: Vault) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         // Locks out other hosts, so that two first starts at the same time do not store two keys.

@@ -1,4 +1,4 @@
-//! Match plans: the mappings that a match added, applied and undone as a whole.
+//! Match plans: the mappings that a match adds. A plan is applied and undone as a whole.
 
 use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Row, any::AnyRow};
@@ -11,7 +11,7 @@ use super::{
     people,
 };
 
-/// The maximum number of people that a rejected undo names. The others are counted.
+/// The maximum number of people that a rejected undo names. The others are only counted.
 const MAX_NAMED: i64 = 5;
 
 /// A person who may be matched to an account.
@@ -41,7 +41,7 @@ pub struct PlannedMapping {
 pub enum ApplyPlanResult {
     /// It was applied under this id.
     Done(String),
-    /// A person or mapping in it was changed after it was made; nothing was applied.
+    /// A person or mapping in it has changed since it was made, so nothing was applied.
     Overtaken,
 }
 
@@ -52,7 +52,7 @@ pub enum UndoPlanResult {
     Done(u64),
     /// The provider has no such plan.
     Unknown,
-    /// Mappings of these people were changed since; nothing was undone. `some` contains the first of them.
+    /// Mappings of `count` people have changed since, so nothing was undone. `some` contains the first of these people.
     Changed { some: Vec<Person>, count: u64 },
 }
 

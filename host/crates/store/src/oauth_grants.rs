@@ -8,7 +8,7 @@ use jackfield_core::Secret;
 use jiff::Timestamp;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{Store, StoreError, optional_time, time};
+use super::{Store, StoreError, to_optional_timestamp, to_timestamp};
 
 pub(super) const TABLE: &str = "grants";
 
@@ -48,7 +48,7 @@ pub struct RefreshHolder {
     pub heartbeat: i64,
 }
 
-/// A run of the program on a host.
+/// One run of the service on a host, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRun {
     pub host: String,
@@ -83,7 +83,7 @@ impl Store {
         let tokens = OAuthTokens {
             access,
             refresh: secrets.remove(REFRESH),
-            expires_at: optional_time(row.try_get("expires_at")?)?,
+            expires_at: to_optional_timestamp(row.try_get("expires_at")?)?,
         };
         parse_row(&row, tokens).map(Some)
     }
@@ -224,7 +224,7 @@ impl Store {
 
     /// Lists the providers whose last refresh was interrupted.
     ///
-    /// Its response was lost, or an earlier run of this host ended while it waited.
+    /// The response was lost, or an earlier run on this host ended while it waited for it.
     pub async fn interrupted_refreshes(&self, run: &ServiceRun) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "select c.provider from grants g join connections c on c.id = g.connection_id \
@@ -244,7 +244,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get("provider")?, time(row.try_get("given_at")?)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("provider")?, to_timestamp(row.try_get("given_at")?)?))).collect()
     }
 }
 
@@ -269,8 +269,8 @@ fn parse_row(row: &AnyRow, tokens: OAuthTokens) -> Result<OAuthGrant, StoreError
         connection_id: row.try_get("connection_id")?,
         generation: row.try_get("generation")?,
         tokens,
-        issued_at: time(row.try_get("given_at")?)?,
-        refresh_requested_at: optional_time(row.try_get("asked_at")?)?,
+        issued_at: to_timestamp(row.try_get("given_at")?)?,
+        refresh_requested_at: to_optional_timestamp(row.try_get("asked_at")?)?,
         holder: host.zip(run).map(|(host, run)| RefreshHolder { host, run, heartbeat }),
     })
 }

@@ -26,9 +26,9 @@ pub struct NewPerson {
 /// The changes to a person. An absent field is not changed.
 #[derive(Clone, Debug, Default)]
 pub struct PersonChange {
-    /// The name, and its form that searches compare.
+    /// The name as it is shown, and in the form that searches compare.
     pub name: Option<(String, String)>,
-    /// The email address, and its form that is compared.
+    /// The email address as it was entered, and in the form that is compared.
     pub email: Option<(String, String)>,
     pub user_id: Option<Option<String>>,
     pub active: Option<bool>,
@@ -67,7 +67,7 @@ pub enum SavePersonResult {
     EmailTaken(Person),
 }
 
-/// Which people to read.
+/// Which people to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeopleFilter {
     All,

@@ -7,11 +7,11 @@ use sqlx::Row;
 
 use super::{PeopleFilter, PersonWithAccounts, Store, StoreError, batch, people};
 
-/// A search for people.
+/// The conditions of a search for people.
 #[derive(Clone, Debug)]
 pub struct PeopleQuery {
     pub filter: PeopleFilter,
-    /// A part of the name in the form that searches compare. Empty to find everybody.
+    /// A part of the name, in the form that searches compare. An empty text finds everybody.
     pub name: String,
     /// The same text in the form in which email addresses are compared. Either of the two may match.
     pub email: String,
@@ -37,8 +37,9 @@ pub struct SearchPage<T> {
 
 /// The condition of a search.
 ///
-/// Its parameters 1 to 5 are the minimum of `active`, the patterns of name and email address, the [`MappingFilter`] as a
-/// number, and the provider. An absent filter is an empty string or 0, which the query planner removes.
+/// Its parameters 1 to 5 are the minimum of `active`, the patterns for the name and the email address, the
+/// [`MappingFilter`] as a number, and the provider. A filter that is an empty string or 0 matches everybody, and the
+/// query planner removes it.
 macro_rules! matching_people {
     () => {
         "from people s where s.sought_name is not null and s.active >= $1 \
@@ -133,7 +134,9 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Returns some people who were stored by a version without search: ids and names.
+    /// Returns the ids and names of some people without a search name.
+    ///
+    /// A version without search has stored them.
     pub async fn people_without_search_name(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query("select id, name from people where sought_name is null limit $1")
             .bind(i64::from(limit))
@@ -156,7 +159,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Returns the people who have some accounts of a provider, by account.
+    /// Returns the owners of accounts of a provider, by account.
     pub async fn people_by_account(
         &self,
         provider: &ProviderId,

@@ -32,7 +32,7 @@ pub struct Offer {
     pub manifest: Option<Manifest>,
 }
 
-/// The prefix of a stored source that is a host.
+/// The prefix of a stored source that names a host.
 const HOST_PREFIX: &str = "host:";
 
 impl OfferSource {
@@ -97,9 +97,9 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Ends the offer of a component from the folder of a host.
+    /// Ends the offer of a component that is no longer in the folder of a host.
     ///
-    /// Deletes its bytes unless there is a decision about it.
+    /// Deletes its bytes unless somebody has decided about it.
     pub async fn end_offer(&self, host: &str, digest: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let ended = sqlx::query(

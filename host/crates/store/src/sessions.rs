@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
-    random,
+    generate_random,
     signin_links::{SingleUseProof, use_up},
-    time,
+    to_timestamp,
 };
 
 /// The secret in the cookie of a session.
@@ -47,22 +47,22 @@ pub struct NewSession {
     pub level: Level,
     /// The id of the API token that starts the session.
     pub token: Option<String>,
-    /// What the session uses up.
+    /// The proof that creating the session uses up.
     pub proof: SingleUseProof,
-    /// The id of the session that it replaces.
+    /// The id of the session that this one replaces.
     pub replaces: Option<String>,
 }
 
 impl Store {
     /// Creates a session with a new random key, and deletes expired sessions.
     ///
-    /// Returns nothing if its proof has already been used.
+    /// Returns nothing if the proof has already been used or has expired.
     pub async fn create_session(
         &self,
         new: NewSession,
         audit: NewAudit,
     ) -> Result<Option<(Session, SessionKey)>, StoreError> {
-        let key = Secret::new(random()?);
+        let key = Secret::new(generate_random()?);
         let now = self.clock.now();
         let session = Session {
             id: Uuid::now_v7().to_string(),
@@ -143,7 +143,7 @@ impl Store {
         self.delete_where("delete from sessions where identity = $1", identity, audit).await
     }
 
-    /// Deletes expired sessions, sign-in links and used states.
+    /// Deletes expired sessions, sign-in links and states of OpenID Connect.
     pub async fn delete_expired_sessions(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         delete_expired(&mut transaction, self.clock.now()).await?;
@@ -199,7 +199,7 @@ fn parse_row(row: &AnyRow) -> Result<Session, StoreError> {
         identity: row.try_get("identity")?,
         name: row.try_get("name")?,
         level: Level::parse(&level).ok_or(StoreError::Corrupt("an access level"))?,
-        seen_at: time(row.try_get("seen_at")?)?,
-        ends_at: time(row.try_get("ends_at")?)?,
+        seen_at: to_timestamp(row.try_get("seen_at")?)?,
+        ends_at: to_timestamp(row.try_get("ends_at")?)?,
     })
 }

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, random};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, generate_random};
 
-/// How long a sign-in link is valid: enough to open it in a browser.
+/// How long a sign-in link is valid: long enough to open it in a browser.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// The fragment of a sign-in link: 256 random bits in base64url.
@@ -18,7 +18,7 @@ pub type SigninLinkSecret = Secret<String>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigninLink {
     hash: Vec<u8>,
-    /// The name that the audit shows for the person who signs in with it.
+    /// The name that the audit log shows for the person who signs in with it.
     pub name: String,
 }
 
@@ -27,14 +27,16 @@ pub struct SigninLink {
 pub enum SingleUseProof {
     NotNeeded,
     SigninLink(SigninLink),
-    /// The `state` of an OpenID Connect flow, and the time from which it is rejected anyway.
+    /// The `state` of an OpenID Connect flow, and when it expires.
+    ///
+    /// It is stored until then, so that it is not accepted twice.
     OidcState(Secret<String>, Timestamp),
 }
 
 impl Store {
     /// Creates a link for one sign-in, and returns its secret. Only the hash is stored.
     pub async fn create_signin_link(&self, name: &str, audit: NewAudit) -> Result<SigninLinkSecret, StoreError> {
-        let text = Secret::new(URL_SAFE_NO_PAD.encode(random()?));
+        let text = Secret::new(URL_SAFE_NO_PAD.encode(generate_random()?));
         let ends_at = self.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -64,7 +66,7 @@ impl Store {
 
     /// Returns whether nobody has had access so far.
     ///
-    /// No Executive token was ever created, and no session was ever started.
+    /// That is the case until somebody creates an Executive token or signs in.
     pub async fn was_never_used(&self) -> Result<bool, StoreError> {
         let token = sqlx::query("select 1 from tokens where level = 'executive' limit 1");
         if token.fetch_optional(&self.pool).await?.is_some() {

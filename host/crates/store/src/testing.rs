@@ -18,11 +18,11 @@ struct RequestedPause {
 }
 
 impl PausePoint {
-    /// Waits until the test resumes; returns at once if no test asked for a pause.
+    /// Waits until the test resumes the save. Returns at once if no test asked for a pause.
     pub(super) async fn wait(&self) {
         let requested = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(RequestedPause { committed, resumed }) = requested {
-            // A test that dropped its end does not wait.
+            // If the test has dropped its end, there is nothing to wait for.
             let _sent = committed.send(());
             let _resumed = resumed.await;
         }
