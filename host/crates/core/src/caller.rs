@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An access level. The first three are ordered; a service can only use connections.
+/// An access level.
+///
+/// Each of the first three includes the rights of those before it. A service can only use connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -43,7 +45,7 @@ impl Level {
 pub struct Caller {
     /// Identifies the caller: the id of the token or session, or the name of a caller with a JWT.
     pub id: String,
-    /// The name in the audit.
+    /// The name in the audit log.
     ///
     /// It is the name of the token or sign-in link, or [`JWT`](Self::JWT) followed by the subject of a JWT, or
     /// [`OIDC`](Self::OIDC) followed by the name at the identity provider.
@@ -58,7 +60,7 @@ impl From<ApiToken> for Caller {
     }
 }
 
-/// How a caller authenticates.
+/// How a request was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
     /// With the header `Authorization`, which a page of another site cannot send.

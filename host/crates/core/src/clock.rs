@@ -11,7 +11,7 @@ use jiff::Timestamp;
 #[cfg(feature = "testing")]
 use self::testing::SetTime;
 
-/// Returns the current time.
+/// The system clock, or a clock that a test sets.
 #[derive(Clone)]
 pub struct Clock(Source);
 
@@ -23,7 +23,7 @@ enum Source {
 }
 
 impl Clock {
-    /// Returns the clock of the machine.
+    /// Returns the system clock.
     #[must_use]
     pub fn system() -> Self {
         Self(Source::System)
@@ -31,7 +31,7 @@ impl Clock {
 
     /// Returns the current time, in microseconds.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock of the machine")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             // The databases store microseconds. A time must be the same before and after it was stored.
@@ -76,7 +76,7 @@ mod testing {
 
         /// Advances a clock that was [set](Self::set_to), together with its clones.
         ///
-        /// The clock of the machine is not changed.
+        /// Does nothing to a system clock.
         pub fn advance(&self, by: SignedDuration) {
             if let Source::Set(SetTime(time)) = &self.0 {
                 let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,13 +10,13 @@ use crate::{ProviderId, Secret};
 /// A stored connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
-    /// A connect after a disconnect gets a new id. Sealed values are bound to it.
+    /// Sealed values are bound to it. Connecting again after a disconnect assigns a new id.
     pub id: String,
     pub provider: ProviderId,
     /// Incremented with every change of the credential or the fields.
     pub generation: i64,
     pub org_name: Option<String>,
-    /// The provider's id of the account that was chosen or found.
+    /// The provider's id of the account that the component found or a person chose.
     pub account: Option<String>,
     /// The values of the fields that are not secret.
     pub fields: BTreeMap<String, String>,
@@ -28,9 +28,11 @@ pub struct Connection {
     pub status: Status,
     /// Why the status is not `connected`.
     pub reason: Option<String>,
+    /// When the status last changed.
     pub since: Timestamp,
+    /// When the host tries again after a failure.
     pub retry_at: Option<Timestamp>,
-    /// The end of the time that the provider asked to wait, from its `Retry-After`.
+    /// The time until which the provider asked to wait with `Retry-After`. Calls before it are rejected.
     pub held_until: Option<Timestamp>,
     pub last_check: Option<Check>,
 }

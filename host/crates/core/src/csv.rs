@@ -1,4 +1,4 @@
-//! CSV files: written without formulas, and read with the line number of each row.
+//! Writes CSV files with formulas escaped, and reads them with the line number of each row.
 
 pub use ::csv::ByteRecord;
 use ::csv::{Position, QuoteStyle, ReaderBuilder, WriterBuilder};
@@ -31,7 +31,7 @@ fn escape_formula(cell: &str) -> String {
     if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// Removes the apostrophe that [`write`] puts before a formula.
+/// Removes one apostrophe that [`write`] put before a formula.
 fn unescape_formula(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
@@ -144,7 +144,7 @@ impl RowErrors {
     }
 }
 
-/// Counts lines as an editor does.
+/// Counts lines as a text editor does.
 struct LineCounter<'a> {
     file: &'a [u8],
     byte: usize,
@@ -157,7 +157,7 @@ impl LineCounter<'_> {
     /// The line numbers of the CSV reader are wrong after CRLF and after empty lines.
     fn line_at(&mut self, byte: u64) -> u64 {
         let mut to = usize::try_from(byte).unwrap_or(usize::MAX).min(self.file.len());
-        // The position of the reader is before the line ends that it skipped. The row starts after them.
+        // The reader's position is before the line breaks that it skipped. The row starts after them.
         while matches!(self.file.get(to), Some(b'\r' | b'\n')) {
             to += 1;
         }

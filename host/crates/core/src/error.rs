@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Its `Display` is shown to callers, and contains neither secrets nor internal details.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Return `400 Bad Request`, `invalid_request`: not JSON, or of another structure.
+    /// Return `400 Bad Request`, `invalid_request`: the body is not JSON, or has the wrong structure.
     #[error("{0}")]
     InvalidRequest(String),
 
@@ -19,11 +19,11 @@ pub enum Error {
     #[error("{}", join_rows(.0))]
     InvalidRows(Vec<RowError>),
 
-    /// Return `413 Content Too Large`, `invalid_request`.
+    /// Return `413 Content Too Large`, `invalid_request`, with the limit in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
 
-    /// Return `401 Unauthorized`.
+    /// Return `401 Unauthorized`, `unauthenticated`.
     #[error("a valid bearer token is required")]
     Unauthenticated,
 
@@ -31,7 +31,7 @@ pub enum Error {
     #[error("{0}")]
     NotSignedIn(&'static str),
 
-    /// Return `403 Forbidden`.
+    /// Return `403 Forbidden`, `forbidden`.
     #[error("{0}")]
     Forbidden(String),
 
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("this path does not support that method")]
     MethodNotAllowed,
 
-    /// Return `421 Misdirected Request`, `misdirected`: sent to another host name.
+    /// Return `421 Misdirected Request`, `misdirected`: the request is for another host name.
     #[error("this service cannot be reached under that host name; JACKFIELD_PUBLIC_URL sets its name")]
     Misdirected,
 

@@ -1,6 +1,6 @@
 //! Data types, errors and small rules that every other crate uses.
 //!
-//! It does no I/O, and has no large dependency.
+//! This crate does no I/O and has no large dependencies.
 
 pub mod audit;
 pub mod caller;

@@ -13,7 +13,9 @@ pub fn compute(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     hmac_of(key, parts).finalize().into_bytes().into()
 }
 
-/// Returns whether a MAC of [`compute`] is valid. Takes the same time for every wrong MAC.
+/// Returns whether `expected` is the MAC of these parts.
+///
+/// The comparison takes the same time for every wrong MAC.
 #[must_use]
 pub fn verify(key: &Secret<[u8; 32]>, parts: &[&[u8]], expected: &[u8]) -> bool {
     hmac_of(key, parts).verify_slice(expected).is_ok()

@@ -1,7 +1,7 @@
 //! The manifest of a plugin, which its component returns from `describe`.
 //!
-//! `sandbox/manifest_review.rs` validates a manifest, and egress enforces it. The types mirror `wit/provider.wit`,
-//! where each is documented. Their JSON form is stored and shown.
+//! The sandbox reviews a manifest, and egress enforces it. The types mirror `wit/provider.wit`, which documents each of
+//! them. Their JSON form is stored and returned by the API.
 
 mod signing;
 
@@ -12,7 +12,7 @@ pub use self::signing::{
     SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
-/// Everything that an administrator approves about a plugin.
+/// Everything that an Executive approves about a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub id: String,
@@ -127,7 +127,7 @@ pub struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     pub method: Method,
-    /// A host name in lower case. A leading `*.` stands for exactly one label.
+    /// A host name in lower case. A leading `*.` matches exactly one label.
     pub host: String,
     /// A path.
     ///
@@ -149,7 +149,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Returns the method as it is written in a request.
+    /// Returns the method in upper case, as a request contains it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -218,7 +218,7 @@ pub enum BasicUser {
     Field(String),
 }
 
-/// The optional functions that a component provides.
+/// What a component supports in addition to connect, disconnect and health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     pub users: bool,

@@ -8,9 +8,9 @@ pub struct Person {
     /// Assigned by Jackfield. It never changes.
     pub id: String,
     pub name: String,
-    /// As it was entered.
+    /// The address as it was entered.
     ///
-    /// No two people have addresses that differ only in case or Unicode normalization.
+    /// It is unique, even if case and Unicode normalization are ignored.
     pub email: String,
     /// The id that the company uses for the person.
     pub user_id: Option<String>,

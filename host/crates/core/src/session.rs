@@ -32,7 +32,7 @@ pub struct Session {
     pub id: String,
     /// The identity of the person: the same in all of their sessions.
     pub identity: String,
-    /// The name of the person in the audit.
+    /// The name of the person in the audit log.
     pub name: String,
     pub level: Level,
     /// The time of the last request, with a precision of one minute.
