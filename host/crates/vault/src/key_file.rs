@@ -1,4 +1,4 @@
-//! The file of the master key: checked and read, or created on the first start.
+//! Reads and checks the file of the master key, or creates it on the first start.
 
 use std::{
     fs::OpenOptions,
@@ -43,7 +43,7 @@ pub enum KeyFileError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Reads the key file. Creates one with mode 0600 if there is none and that is allowed.
+/// Reads the key file, or creates one with mode 0600 if there is none and `may_create` allows it.
 ///
 /// # Errors
 /// See [`KeyFileError`].
@@ -60,7 +60,9 @@ pub fn load_or_create(path: &Path, may_create: MayCreate) -> Result<Secret<KeyBy
     }
 }
 
-/// Whether a missing key file may be created. It may only if nothing was ever sealed.
+/// Whether a missing key file may be created.
+///
+/// Pass `Yes` only if nothing was ever sealed, because a new key cannot open existing values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayCreate {
     Yes,

@@ -2,8 +2,8 @@
 //!
 //! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped)
 //! with the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data
-//! contains table, row, column, key id and format, so that a value cannot be opened after it was moved to another
-//! place.
+//! contains table, row, column, key id and format, so that a value cannot be opened after it was moved to another row
+//! or column.
 
 mod key_file;
 
@@ -35,9 +35,9 @@ pub struct Vault {
     key_id: String,
 }
 
-/// The place of a sealed value in the database.
+/// The location of a sealed value in the database.
 ///
-/// The value cannot be opened in another place.
+/// The value cannot be opened at another location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     pub table: &'a str,
@@ -60,10 +60,10 @@ pub struct SealedValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The value was sealed with another key, moved, changed, or truncated.
-    #[error("the sealed value cannot be opened with this key in this place")]
+    #[error("the sealed value cannot be opened with this key at this location")]
     CannotOpen,
     /// The value has the format of a later version.
-    #[error("the format of the sealed value is not known to this version")]
+    #[error("this version does not know the format of the sealed value")]
     UnknownFormat,
     /// The value is too large for the cipher.
     #[error("the value is too large to be sealed")]
@@ -85,7 +85,7 @@ impl Vault {
         &self.key_id
     }
 
-    /// Seals a value for a place.
+    /// Seals a value for a location.
     ///
     /// # Errors
     /// [`VaultError::TooLarge`].
@@ -103,7 +103,7 @@ impl Vault {
         })
     }
 
-    /// Opens a value that was sealed for this place.
+    /// Opens a value that was sealed for this location.
     ///
     /// # Errors
     /// [`VaultError::CannotOpen`] or [`VaultError::UnknownFormat`].
