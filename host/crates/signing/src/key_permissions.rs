@@ -6,10 +6,10 @@ use jackfield_core::manifest::{Auth, Manifest};
 use jackfield_egress::policy;
 use url::Url;
 
-/// Any provider, or any host.
+/// The pattern that covers every provider or every host.
 const ANY: &str = "*";
 
-/// What a key may approve. Everything that is not listed is beyond its permissions.
+/// What a key may approve. Everything else is beyond its permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyPermissions {
     /// Provider ids. `acme-*` covers every id with that prefix, `*` every id.
@@ -42,8 +42,8 @@ impl KeyPermissions {
         self.hosts.iter().try_for_each(validate_host)
     }
 
-    /// Returns what a manifest requests beyond these permissions, for people.
-    pub(crate) fn exceeded_by(&self, manifest: &Manifest) -> Vec<String> {
+    /// Finds what a manifest requests beyond these permissions, and returns it as phrases for people.
+    pub(crate) fn find_excess(&self, manifest: &Manifest) -> Vec<String> {
         let mut beyond = Vec::new();
         if !self.providers.iter().any(|pattern| id_matches(pattern, &manifest.id)) {
             beyond.push(format!("the provider id `{}`", manifest.id));
@@ -65,7 +65,7 @@ fn id_matches(pattern: &str, id: &str) -> bool {
 }
 
 fn host_matches(pattern: &str, host: &str) -> bool {
-    // A star in the manifest is covered by the same pattern alone, because it stands for every label.
+    // Only `*` or the same pattern covers a star in the manifest, because that star matches every label.
     pattern == ANY || pattern == host || (!host.starts_with('*') && policy::host_matches(pattern, host))
 }
 
@@ -79,7 +79,7 @@ fn requested_hosts(manifest: &Manifest) -> BTreeSet<String> {
         Auth::ServiceAccount(grant) => vec![&grant.token_url],
     };
     let host_of = |url: &&String| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    // The review of the manifest rejects an invalid URL. Until then it counts as a host that no pattern covers.
+    // The review of the manifest rejects an invalid URL. Until then it counts as a host that only `*` covers.
     let auth_hosts = urls.iter().map(|url| host_of(url).unwrap_or_else(|| (*url).clone()));
     manifest.endpoints.iter().map(|endpoint| endpoint.host.clone()).chain(auth_hosts).collect()
 }

@@ -1,7 +1,7 @@
 //! Verifies who signed a component, and whether that key may approve what the component requests. Does no I/O.
 //!
-//! Keys and signatures have the format of minisign (jedisct1.github.io/minisign), so that its own tool can create and
-//! verify them.
+//! Keys and signatures have the format of minisign (jedisct1.github.io/minisign), so that the `minisign` tool can
+//! create and verify them.
 
 mod key_permissions;
 mod signature;

@@ -1,4 +1,4 @@
-//! Who signed a component, and what the signature is worth for its manifest.
+//! Who signed a component, and whether the key may approve its manifest.
 
 use jackfield_core::manifest::Manifest;
 use minisign_verify::PublicKey;
@@ -25,7 +25,7 @@ pub enum Signer {
     Nobody,
 }
 
-/// What a signature is worth for a manifest.
+/// Whether a trusted key signed a component, and may approve its manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignatureStatus {
     /// A trusted key signed the component, and may approve everything that the manifest requests.
@@ -53,7 +53,7 @@ impl Signer {
             Self::UnknownKey => return SignatureStatus::UnknownKey,
             Self::Nobody => return SignatureStatus::Unsigned,
         };
-        let (key, beyond) = (signing_key.name.clone(), signing_key.permissions.exceeded_by(manifest));
+        let (key, beyond) = (signing_key.name.clone(), signing_key.permissions.find_excess(manifest));
         if beyond.is_empty() {
             SignatureStatus::WithinPermissions { key }
         } else {

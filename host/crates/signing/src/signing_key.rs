@@ -28,7 +28,7 @@ impl SigningKey {
     /// # Errors
     /// The system has no random numbers.
     pub fn sign(&self, bytes: &[u8], file_name: &str, seconds: i64) -> Result<String, String> {
-        // Minisign writes the same comment, and other tools may read the name and the time from it.
+        // The same comment that minisign writes, because other tools may read the name and the time from it.
         let trusted = format!("timestamp:{seconds}\tfile:{file_name}\thashed");
         let comment = Some("signature of a Jackfield component");
         let signature = minisign::sign(None, &self.0, bytes, Some(&trusted), comment).map_err(|why| why.to_string())?;

@@ -39,9 +39,9 @@ impl TrustedKeys {
         if keys.is_empty() { Err("contains no key".to_owned()) } else { Ok(Self(keys)) }
     }
 
-    /// Creates a set of one key without limits.
+    /// Creates a set with one key, whose permissions are unlimited.
     ///
-    /// It serves to find out whether that key signed a component.
+    /// With it, [`find_signer`](Self::find_signer) checks whether that key signed a component.
     ///
     /// # Errors
     /// The text is not a public key of minisign.
@@ -53,7 +53,7 @@ impl TrustedKeys {
     /// Finds the key that signed these bytes.
     ///
     /// # Errors
-    /// The signature is invalid, for the returned reason. That is never the same as no signature.
+    /// The signature is invalid, for the returned reason. An invalid signature never counts as a missing one.
     pub fn find_signer(&self, bytes: &[u8], signature: Option<&str>) -> Result<Signer, String> {
         let Some(text) = signature else { return Ok(Signer::Nobody) };
         let signature = Signature::decode(text).map_err(|why| format!("its signature cannot be read: {why}"))?;
@@ -71,9 +71,7 @@ impl TrustedKeys {
         Ok(Signer::UnknownKey)
     }
 
-    /// Finds out what a signature is worth for a manifest.
-    ///
-    /// Compares the permissions of the key that signed the bytes with what the manifest requests.
+    /// Returns whether a trusted key signed the bytes and may approve the manifest.
     #[must_use]
     pub fn signature_status(&self, bytes: &[u8], signature: Option<&str>, manifest: &Manifest) -> SignatureStatus {
         self.find_signer(bytes, signature).map_or_else(SignatureStatus::Invalid, |signer| signer.status(manifest))
