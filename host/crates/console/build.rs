@@ -22,7 +22,7 @@ use self::bundle::{BASE, VENDOR};
 /// The folder with the console's files.
 const FOLDER: &str = "web";
 
-/// The page that all paths of the console answer.
+/// The page that every path of the console returns.
 const PAGE: &str = "index.html";
 
 /// Files in the folder that are not served.
@@ -64,7 +64,7 @@ fn embed(folder: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     );
     writeln!(
         table,
-        "/// The page that all paths of the console answer.\npub static PAGE: ConsoleFile = {};",
+        "/// The page that every path of the console returns.\npub static PAGE: ConsoleFile = {};",
         output.write_entry(PAGE, page.as_bytes())?
     )?;
     writeln!(table, "/// All other files.\npub static FILES: &[ConsoleFile] = &[")?;
@@ -138,7 +138,7 @@ impl OutputFolder {
     ) -> Result<PathBuf, Box<dyn Error>> {
         let path = self.path.join(name);
         if !path.exists() {
-            // First under another name, so that an interrupted build leaves no incomplete file.
+            // Written under another name first, so that an interrupted build leaves no incomplete file.
             let partial = self.path.join(format!("{name}.new"));
             fs::write(&partial, make()?)?;
             fs::rename(partial, &path)?;

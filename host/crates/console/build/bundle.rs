@@ -1,8 +1,9 @@
 //! Bundles the modules of the console's first page into one script, so that a browser requests one file, not twenty.
 //!
 //! It supports only the import and export forms that our modules and the vendored ones use; any other form fails the
-//! build. In the bundle, each module is a function with its own scope that returns an object with its exports. The object
-//! is a constant from which other modules read their imports. Modules outside the bundle import that constant.
+//! build. In the bundle, each module is a function with its own scope, which returns an object with the module's
+//! exports. A constant contains this object, and other modules read their imports from it. Modules outside the bundle
+//! import that constant.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,11 +38,13 @@ struct Module {
     code: String,
 }
 
-/// Bundles into `app.js` what it and the preloaded modules import. The preloaded modules themselves stay separate files.
+/// Bundles `app.js` and all modules that it or a preloaded module imports into `app.js`.
+///
+/// The preloaded modules themselves stay separate files.
 ///
 /// # Errors
 ///
-/// Fails if a module is missing, if modules import each other in a circle, or if a module uses an unsupported form.
+/// A module is missing or uses an unsupported form, or modules import each other in a circle.
 pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     let mut modules = BTreeMap::new();
     for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".js")) {
