@@ -43,11 +43,9 @@ pub struct CallPermissions {
     pub recorder: CallRecorder,
 }
 
-/// Provides credentials that do not exist before the call.
-///
-/// An example is an access token that is minted from a key.
+/// Provides credentials that may not exist before the call, such as an access token that is minted with a key.
 pub trait TokenSource: fmt::Debug + Send + Sync {
-    /// Returns the token of a source, or nothing if the source is unknown.
+    /// Returns the token of a source, or nothing if it has none for this source.
     ///
     /// # Errors
     /// [`SendError::CredentialRefused`] with the error response of the token endpoint; the other variants if there

@@ -16,7 +16,7 @@ use crate::{
     scrub::Scrubber,
 };
 
-/// Shown instead of a credential that the scrubber does not find, such as a signature.
+/// Replaces a credential that the scrubber does not find, such as a signature.
 const CREDENTIAL: &str = "[credential]";
 
 /// Counts what one call does. Clones share their numbers.
@@ -53,7 +53,7 @@ pub struct CallStats {
     pub guest: Duration,
     /// The largest linear memory of the guest, in bytes.
     pub memory_bytes: usize,
-    /// About one for each instruction of the guest; nothing if fuel was not counted.
+    /// The fuel that the guest used, about one unit for each instruction; nothing if fuel was not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
 }
@@ -118,7 +118,7 @@ impl CallRecorder {
         time_polls(request, |time| self.record().host += time).await
     }
 
-    /// Tells whether requests are recorded.
+    /// Returns whether requests are recorded.
     pub(crate) fn is_tracing(&self) -> bool {
         self.record().trace.is_some()
     }
@@ -194,7 +194,7 @@ impl StartedRequest<'_> {
     }
 }
 
-/// Adds the time until it is dropped, also if the call is cancelled.
+/// Adds the time until it is dropped, even if the call is cancelled.
 struct UpstreamTimer<'a> {
     recorder: &'a CallRecorder,
     started: Instant,

@@ -1,4 +1,4 @@
-//! The HTTP clients, one for each connection pool, and the request as it goes onto the wire.
+//! The HTTP clients, one for each connection pool, and the conversion of requests to those of reqwest.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,9 +22,9 @@ use crate::{
     response_reader::{MAX_HEADER_BYTES, MAX_HEADER_FIELDS},
 };
 
-/// Maximum number of pools. A company has fewer connections, and an evicted pool only costs a new handshake.
+/// Maximum number of pools. A company has fewer stored connections, and an evicted pool only costs a new handshake.
 const MAX_POOLS: usize = 256;
-/// Maximum number of idle HTTP connections of a pool to one host: as many as a busy list uses. HTTP/2 needs one.
+/// Maximum number of idle HTTP connections of a pool to one host, enough for many concurrent calls. HTTP/2 needs one.
 const MAX_IDLE_CONNECTIONS: usize = 32;
 /// How long an idle HTTP connection is kept: less than the minute after which many servers close it.
 const IDLE_TIME: Duration = Duration::from_secs(50);

@@ -26,7 +26,7 @@ impl Default for EgressConfig {
 /// How long a request may take and how large its response may be.
 #[derive(Clone, Debug)]
 pub struct EgressLimits {
-    /// Name lookup, TCP and TLS together. A healthy host needs less than one second from anywhere.
+    /// Name lookup, TCP and TLS together. For a healthy host this takes less than a second from anywhere.
     pub connect: Duration,
     /// From sending the request to the response header. Slow reports of large accounts take some seconds.
     pub first_byte: Duration,

@@ -1,4 +1,4 @@
-//! Looks up a host and drops every address that is not public, before the HTTP client connects to the rest.
+//! Looks up a host and drops every address that is not public, before the HTTP client connects to any.
 
 use std::{
     error::Error,
@@ -15,7 +15,7 @@ use crate::addresses;
 
 /// The resolver, the choice of sockets, and the trust anchors.
 ///
-/// The default uses the system's resolver, the addresses that it returns, and the public trust anchors alone. Only
+/// The default uses the system's resolver, the public addresses that it returns, and the public trust anchors. Only
 /// tests use anything else.
 pub(crate) struct NetworkAccess {
     pub(crate) names: Arc<dyn NameLookup>,
@@ -40,7 +40,7 @@ pub(crate) trait NameLookup: Send + Sync {
 pub(crate) trait SocketSelection: Send + Sync {
     /// Returns the sockets for a host's public addresses, in the order in which to try them.
     ///
-    /// Port 0 stands for the port of the URL.
+    /// Port 0 means the port of the URL.
     fn select(&self, addresses: &[IpAddr]) -> io::Result<Vec<SocketAddr>>;
 }
 
@@ -82,7 +82,7 @@ pub(crate) enum ResolveError {
 
 /// The resolver of the HTTP clients.
 ///
-/// It looks a name up once, and checks the addresses before they are used.
+/// It looks up a name once for each HTTP connection, and checks the addresses before they are used.
 #[derive(Clone)]
 pub(crate) struct CheckedResolver {
     pub(crate) names: Arc<dyn NameLookup>,
@@ -101,7 +101,7 @@ impl CheckedResolver {
         let public: Vec<IpAddr> =
             found.iter().copied().filter(|address| addresses::require_public(*address).is_ok()).collect();
         if public.len() < found.len() {
-            tracing::debug!(host, dropped = found.len() - public.len(), "addresses dropped that are not public");
+            tracing::debug!(host, dropped = found.len() - public.len(), "dropped addresses that are not public");
         }
         if public.is_empty() {
             return Err(ResolveError::NoPublicAddress);

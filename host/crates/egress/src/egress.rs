@@ -1,4 +1,4 @@
-//! Sends a component's requests and the host's own, one redirect after the other.
+//! Sends a component's requests and follows their redirects, and sends the host's own requests.
 
 use std::{
     fmt,
@@ -51,7 +51,7 @@ impl Egress {
     /// Creates the clients.
     ///
     /// # Errors
-    /// A reroute leads off this machine, or the HTTP client cannot be created.
+    /// The target of a reroute is not on this machine, or the HTTP client cannot be created.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
         Self::with_network(config, NetworkAccess::default())
     }
@@ -97,7 +97,7 @@ impl Egress {
                 }
             }
         };
-        let deadline = self.bounded(deadline);
+        let deadline = self.limit_deadline(deadline);
         let result = recorder.time_request(timeout_at(deadline, send)).await.map_err(|_| SendError::TimedOut).flatten();
         if let Err(SendError::Denied(denial)) = &result {
             recorder.record_denial(traced, denial);
@@ -108,8 +108,8 @@ impl Egress {
     /// Sends one of the host's own requests, without following redirects.
     ///
     /// The URL comes from a setting or an approved manifest, so it needs no endpoint. The other rules, the limits and
-    /// the reroutes are the same as in [`send`](Self::send). `authorization` is the whole value of that header. The
-    /// response is not scrubbed.
+    /// the reroutes are the same as in [`send`](Self::send). `authorization` is the whole value of the `Authorization`
+    /// header. The response is not scrubbed.
     ///
     /// # Errors
     /// Like [`send`](Self::send). A redirect is [`SendError::Denied`].
@@ -129,7 +129,7 @@ impl Egress {
         }
         let no_secrets = Scrubber::new([]);
         let send = self.send_once(pool, &no_secrets, outgoing);
-        match timeout_at(self.bounded(deadline), send).await.map_err(|_| SendError::TimedOut)?? {
+        match timeout_at(self.limit_deadline(deadline), send).await.map_err(|_| SendError::TimedOut)?? {
             ResponseOrRedirect::Response(response) => Ok(response),
             ResponseOrRedirect::Redirect(_) => {
                 Err(Denial::new("redirect", "redirects of the host's own requests are not followed").into())
@@ -148,7 +148,8 @@ impl Egress {
         self.0.clients.close_pool(pool);
     }
 
-    fn bounded(&self, deadline: Instant) -> Instant {
+    /// Returns the deadline, or the end of the time for one request if that is earlier.
+    fn limit_deadline(&self, deadline: Instant) -> Instant {
         deadline.min(Instant::now() + self.0.limits.total)
     }
 

@@ -8,7 +8,8 @@ use url::Url;
 pub struct Denial {
     /// The rule that denied the request.
     ///
-    /// One of `url`, `path`, `endpoint`, `header`, `place`, `address`, `redirect`, `size` and `budget`.
+    /// One of `url`, `path`, `endpoint`, `header`, `place`, `address`, `redirect`, `size` and `budget`. The sandbox
+    /// also uses `closed` and `denied`.
     pub rule: &'static str,
     /// What is wrong or missing. It contains no secret.
     pub message: String,

@@ -27,7 +27,7 @@ const FORBIDDEN: &[&str] = &[
     "transfer-encoding",
     "upgrade",
     "via",
-    // Encodings, charsets and ranges that the host could not limit or scrub.
+    // Requests for encodings, charsets and ranges that the host could not limit or scrub.
     "a-im",
     "accept-charset",
     "accept-encoding",
@@ -52,7 +52,7 @@ const FORBIDDEN: &[&str] = &[
     "x-client-ip",
     "x-cluster-client-ip",
     "x-real-ip",
-    // Fields that unlock a cloud's metadata service.
+    // Fields that a cloud's metadata service requires.
     "metadata",
     "x-google-metadata-request",
 ];
@@ -69,7 +69,8 @@ const FORBIDDEN_PREFIXES: &[&str] = &[
     "x-rewrite-",
 ];
 
-/// Response fields that a component does not see: framing, single hop, cookies, and the encoding that was decoded.
+/// Response fields that a component does not see: framing, fields for a single hop, cookies, and the encoding that the
+/// host has decoded.
 const WITHHELD: &[&str] = &[
     "alt-svc",
     "connection",
@@ -101,7 +102,7 @@ pub(crate) fn normalize_name(name: &str) -> String {
 /// A denial by rule `header` that names the field.
 pub(crate) fn validate_all(fields: &[(String, String)]) -> Result<(), Denial> {
     if fields.len() > MAX_REQUEST_FIELDS {
-        return Err(Denial::new("header", format!("a request has at most {MAX_REQUEST_FIELDS} header fields")));
+        return Err(Denial::new("header", format!("a request can have at most {MAX_REQUEST_FIELDS} header fields")));
     }
     fields.iter().try_for_each(|(name, value)| validate(name, value))
 }
@@ -112,7 +113,7 @@ pub(crate) fn validate_all(fields: &[(String, String)]) -> Result<(), Denial> {
 /// A denial by rule `header` that names the field.
 pub(crate) fn validate(name: &str, value: &str) -> Result<(), Denial> {
     if !is_token(name) || name.len() > MAX_NAME {
-        return Err(Denial::new("header", format!("a header name is a token of at most {MAX_NAME} characters")));
+        return Err(Denial::new("header", format!("a header name must be a token of at most {MAX_NAME} characters")));
     }
     if is_forbidden(name) {
         return Err(Denial::new("header", format!("a component cannot set the header `{name}`")));
@@ -126,24 +127,24 @@ pub(crate) fn validate(name: &str, value: &str) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Tells whether a credential can be placed in a header.
+/// Returns whether a credential can be placed in a header.
 ///
 /// It can be `Authorization` or any header that a component may set.
 pub(crate) fn can_contain_credential(name: &str) -> bool {
     is_token(name) && name.len() <= MAX_NAME && (!is_forbidden(name) || name.eq_ignore_ascii_case("authorization"))
 }
 
-/// Tells whether a component does not see a response field.
+/// Returns whether a component does not see a response field.
 pub(crate) fn is_withheld(name: &str) -> bool {
     WITHHELD.contains(&name)
 }
 
-/// Tells whether the text is printable ASCII, spaces and tabs.
+/// Returns whether the text is printable ASCII, spaces and tabs.
 pub(crate) fn is_value(value: &str) -> bool {
     value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
-/// Tells whether the text is a token (RFC 9110 §5.6.2).
+/// Returns whether the text is a token (RFC 9110 §5.6.2).
 pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! What a host name is (rule R4), and which hosts an endpoint may name (rule R9).
+//! Validates host names (rule R4), and the host patterns of endpoints (rule R9).
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
@@ -34,7 +34,7 @@ const METADATA: &[&str] =
 
 /// Checks the host pattern of an endpoint.
 ///
-/// It is one exact host, or `*.` before a registrable name. A star over a name of the Public Suffix List is rejected,
+/// It is one exact host, or `*.` before a registrable name. A star before a name of the Public Suffix List is rejected,
 /// including the list's private part, because anybody can have a host below `github.io` or `googleapis.com`.
 ///
 /// # Errors
@@ -54,9 +54,9 @@ pub fn validate_host_pattern(pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells whether a host matches a pattern.
+/// Returns whether a host matches a pattern.
 ///
-/// A leading `*.` stands for exactly one label.
+/// A leading `*.` matches exactly one label.
 #[must_use]
 pub fn host_matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
@@ -65,7 +65,7 @@ pub fn host_matches(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Tells whether a name is never public, or belongs to a cloud's metadata service.
+/// Returns whether a name is never public, or belongs to a cloud's metadata service.
 pub(crate) fn is_special_use(host: &str) -> bool {
     SPECIAL_USE
         .iter()

@@ -46,8 +46,8 @@ fn unescape_key(escaped: &str) -> Option<String> {
 
 /// Inserts a string at a JSON pointer.
 ///
-/// Objects on the way that are missing are created. A key that differs only in case counts as the same key, because
-/// some servers compare keys that way.
+/// Missing objects on the path are created. A key that differs only in case counts as the same key, because some
+/// servers ignore case.
 pub(crate) fn insert(body: &[u8], pointer: &str, value: &str) -> Result<Vec<u8>, JsonInsertError> {
     let keys = parse_pointer(pointer)?;
     let text = str::from_utf8(body).map_err(|_| JsonInsertError::InvalidDocument)?;

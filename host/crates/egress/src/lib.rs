@@ -1,7 +1,7 @@
 //! Sends the HTTP requests of this process: checks requests, attaches credentials, limits and scrubs responses.
 //!
-//! No other crate opens a connection on behalf of a component. Nothing here knows a component, a provider or the
-//! database.
+//! No other crate opens a connection on behalf of a component. This crate is independent of components, providers and
+//! the database.
 
 mod egress;
 

@@ -1,4 +1,4 @@
-//! Places a credential in a request (rule R12), and denies a request that already has something there.
+//! Places a credential in a request (rule R12), and denies a request that already sets something at the placement.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_core::{
@@ -17,8 +17,8 @@ use crate::{
 
 /// Percent-encodes everything in a query or a form but the unreserved characters of RFC 3986 §2.3.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// How often a key is percent-decoded when it is compared with the placement: once by a correct server, twice more by
-/// proxies and careless code.
+/// How often a key is percent-decoded before it is compared with the placement. A correct server decodes it once;
+/// proxies and careless code may do so twice more.
 const MAX_DECODINGS: usize = 3;
 
 /// Checks that a manifest can declare this placement.

@@ -28,7 +28,7 @@ pub(crate) struct AuthorizedRequest<'a> {
 /// star comes last.
 ///
 /// # Errors
-/// A denial by rule `url`, `path` or `endpoint`. The last one contains the line that would allow the request.
+/// A denial by rule `url`, `path` or `endpoint`. For `endpoint` it contains the line that would allow the request.
 pub(crate) fn authorize<'a>(
     endpoints: &'a [Endpoint],
     method: Method,
@@ -56,14 +56,14 @@ pub(crate) fn authorize<'a>(
 
 /// Checks the path pattern of an endpoint.
 ///
-/// It is canonical, has no query, and contains `*` only as a whole segment.
+/// It must be canonical, have no query, and contain `*` only as a whole segment.
 ///
 /// # Errors
 /// The reason, for people.
 pub fn validate_path_pattern(pattern: &str) -> Result<(), String> {
     let shown = pattern.escape_default();
     if pattern.len() > MAX_PATTERN {
-        return Err(format!("a path has at most {MAX_PATTERN} characters"));
+        return Err(format!("a path can have at most {MAX_PATTERN} characters"));
     }
     if !pattern.starts_with('/') {
         return Err(format!("`{shown}` does not start with a slash"));
@@ -106,7 +106,7 @@ pub(crate) struct CanonicalUrl<'a> {
 /// Applies R1 to R4, and the character rules of R11.
 pub(crate) fn parse(raw: &str) -> Result<CanonicalUrl<'_>, Denial> {
     if raw.len() > MAX_URL {
-        return Err(Denial::new("url", format!("a URL has at most {MAX_URL} bytes")));
+        return Err(Denial::new("url", format!("a URL can have at most {MAX_URL} bytes")));
     }
     require_visible_ascii(raw)?;
     let rest = raw
@@ -142,7 +142,7 @@ pub(crate) fn require_visible_ascii(raw: &str) -> Result<(), Denial> {
     if raw.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'\\') {
         return Ok(());
     }
-    Err(Denial::new("url", "a URL is visible ASCII without spaces and backslashes"))
+    Err(Denial::new("url", "a URL must be visible ASCII without spaces or backslashes"))
 }
 
 /// Rejects what two servers could read differently in a path (rule R11).

@@ -1,4 +1,4 @@
-//! Which redirects are followed, where they lead, and what of the request is sent there (rule R8).
+//! Which redirects are followed, where they lead, and which parts of the request are sent there (rule R8).
 //!
 //! Each redirect is then checked against the endpoints like a first request.
 
@@ -65,7 +65,7 @@ impl RedirectChain {
         let Request { method, url, headers, body } = request;
         headers::validate_all(&headers)?;
         if body.as_ref().is_some_and(|body| body.len() > MAX_REQUEST_BODY) {
-            return Err(Denial::new("size", format!("a request body has at most {MAX_REQUEST_BODY} bytes")));
+            return Err(Denial::new("size", format!("a request body can have at most {MAX_REQUEST_BODY} bytes")));
         }
         Ok(Self {
             method,
@@ -99,9 +99,9 @@ impl RedirectChain {
         Ok((endpoint, OutgoingRequest { method: self.method, url, headers, body, credential: None }))
     }
 
-    /// Tells whether any request went to another origin.
+    /// Returns whether any request went to another origin.
     ///
-    /// From then on no credential may be attached.
+    /// If so, no credential may be attached any more.
     pub(crate) fn has_left_origin(&self) -> bool {
         self.has_left_origin
     }
@@ -132,9 +132,9 @@ impl RedirectChain {
 
 /// Joins a Location to the current URL (RFC 3986 §5), without its fragment.
 ///
-/// The result has yet to be checked against the endpoints. The text must pass R1, and a relative path the character
-/// rules of R11. Dot segments that are not encoded are resolved, but only in a relative path, because in an absolute
-/// URL they are denied later.
+/// The text must pass R1, and a relative path must also pass the character rules of R11. Plain dot segments of a
+/// relative path are resolved; those of an absolute URL are denied later. The result is not yet checked against the
+/// endpoints.
 ///
 /// # Errors
 /// A denial by rule `redirect`, `url` or `path`.

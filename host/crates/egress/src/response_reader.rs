@@ -1,4 +1,4 @@
-//! Reads a response: limits and decompresses it, masks secrets, and drops the headers that are meant for the host.
+//! Reads a response: limits and decompresses it, masks secrets, and drops the headers that only concern the host.
 
 use std::{
     io::{self, Write},
@@ -18,7 +18,8 @@ use crate::{error::SendError, headers, message::Response, scrub::Scrubber};
 pub(crate) const MAX_HEADER_FIELDS: usize = 128;
 /// Maximum number of bytes of a response header, as `wit/host.wit` documents.
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// Bytes from which a body is scrubbed on a blocking thread. Below, switching threads takes longer than the search.
+/// Minimum size of a body that is scrubbed on a blocking thread. For a smaller one, switching threads takes longer than
+/// the search.
 const LARGE_BODY: usize = 1024 * 1024;
 /// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
@@ -78,7 +79,9 @@ pub(crate) fn check_header_size(fields: &HeaderMap) -> Result<(), SendError> {
     if fields.len() > MAX_HEADER_FIELDS || size > MAX_HEADER_BYTES { Err(SendError::TooLarge) } else { Ok(()) }
 }
 
-/// Returns the content encoding. One that the host did not ask for could not be limited and searched.
+/// Returns the content encoding.
+///
+/// One that the host did not request is an error, because the body could not be limited and searched.
 fn content_encoding(fields: &HeaderMap) -> Result<Encoding, SendError> {
     let list = |name| -> Vec<String> {
         let values = fields.get_all(name).iter();
@@ -187,7 +190,7 @@ fn write_error(is_full: bool) -> SendError {
     if is_full { SendError::TooLarge } else { SendError::Malformed("the gzip data is not valid".to_owned()) }
 }
 
-/// A buffer that refuses to grow beyond its limit.
+/// A buffer that returns an error instead of growing beyond its limit.
 struct LimitedBuffer {
     bytes: Vec<u8>,
     max_bytes: usize,

@@ -1,6 +1,6 @@
 //! Masks secrets in a provider's response, in every encoding that a server plausibly uses.
 //!
-//! Compression, encryption and base64 within base64 are not undone.
+//! Secrets inside compressed or encrypted data, or inside base64 within base64, are not found.
 
 mod search;
 mod unescape;
@@ -38,7 +38,7 @@ struct Secrets {
 }
 
 impl Scrubber {
-    /// Creates a scrubber of secrets as they are sent. Empty ones are ignored.
+    /// Creates a scrubber for secrets in the form in which they are sent. Empty ones are ignored.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let plain =
             secrets.into_iter().filter(|secret| !secret.is_empty()).map(|secret| secret.to_owned().into()).collect();
@@ -74,12 +74,12 @@ impl Scrubber {
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
     }
 
-    /// Tells whether the bytes contain a secret, in any encoding.
+    /// Returns whether the bytes contain a secret, in any encoding.
     pub(crate) fn contains_secret(&self, source: &[u8]) -> bool {
         !self.find(source).is_empty()
     }
 
-    /// Tells whether a header name contains a secret.
+    /// Returns whether a header name contains a secret.
     ///
     /// Case is ignored, because HTTP implementations change the case of header names.
     pub(crate) fn header_name_contains_secret(&self, name: &str) -> bool {
@@ -107,7 +107,7 @@ impl Scrubber {
             levels.push(level);
         }
         // What was decoded as an escape can be an unrelated mark followed by the first characters of a secret that is
-        // escaped in another way. So each kind of escape is also decoded alone.
+        // escaped in another way. Therefore each kind of escape is also decoded alone.
         let single_kinds = if escape_may_hide_start { EscapeMarks::single_kinds_in(source) } else { Vec::new() };
         for marks in single_kinds {
             if let Some(level) = unescape::decode(source, marks, |_| ()) {
@@ -140,7 +140,7 @@ fn encoded_forms(secret: &str) -> Vec<Vec<u8>> {
     let mut encoded = vec![utf16, hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
     for offset in 0..3 {
         let shifted = [vec![0; offset], bytes.to_vec()].concat();
-        // The base64 characters that depend on the secret alone, and not on the bytes around it.
+        // The base64 characters that depend only on the secret, and not on the bytes around it.
         let start = (8 * offset).div_ceil(6);
         let end = 8 * shifted.len() / 6;
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
@@ -149,7 +149,7 @@ fn encoded_forms(secret: &str) -> Vec<Vec<u8>> {
     }
     encoded.retain(|form| form.len() >= MIN_ENCODED);
 
-    // A secret that looks escaped itself is different after unescaping, so the unescaped forms are included.
+    // Unescaping changes a secret that itself looks escaped, so its unescaped forms are included.
     let mut plain = vec![bytes.to_vec(), secret.replace(' ', "+").into_bytes()];
     let mut level = bytes.to_vec();
     for _ in 0..MAX_LEVELS {

@@ -32,8 +32,9 @@ impl<'a> SigningContext<'a> {
         self.fields.get(name).map(String::as_str).ok_or_else(|| denial(format!("the field `{name}` has no value")))
     }
 
-    fn resolve(&self, given: &'a LiteralOrField) -> Result<&'a str, Denial> {
-        match given {
+    /// Returns the literal text, or the value of the field.
+    fn resolve(&self, value: &'a LiteralOrField) -> Result<&'a str, Denial> {
+        match value {
             LiteralOrField::Literal(text) => Ok(text),
             LiteralOrField::Field(name) => self.field(name),
         }

@@ -37,7 +37,7 @@ const APPROVED_HOSTS: [&str; 2] = ["api.example.com", "*.example.org"];
 
 const METHODS: [Method; 6] = [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete];
 
-/// Answers each lookup with the next of its lists, and records the hosts.
+/// Answers each lookup with its next list of addresses, and records the hosts.
 #[derive(Default)]
 struct FakeNames {
     lists: Mutex<Vec<Vec<IpAddr>>>,

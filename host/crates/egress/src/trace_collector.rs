@@ -8,7 +8,7 @@ use crate::{
     error::{EgressError, SendError},
 };
 
-/// Maximum number of bytes that are read of a response. Collectors answer with a few.
+/// Maximum number of bytes to read of a response. The responses of collectors are much smaller.
 const MAX_RESPONSE: usize = 64 * 1024;
 
 /// An HTTP client for one trace collector.

@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, ops::Range};
 
 use zeroize::Zeroizing;
 
-/// Number of bytes at the end of a window that decide how far to skip. Two occur too often; four skip no further.
+/// Number of bytes at the end of a window that decide how far to skip. Any two bytes occur too often; four would not
+/// skip further.
 const BLOCK: usize = 3;
 /// Minimum length of a needle, because a shorter one matches everywhere. Accepted secrets are at least twice as long.
 const MIN_NEEDLE: usize = 4;
@@ -53,7 +54,7 @@ impl Search {
         Some(Self { needles, window, skips, last_blocks, first_pairs })
     }
 
-    /// Finds every needle, even one that starts within another. Ranges that touch are merged.
+    /// Finds every needle, even one that starts inside another. Ranges that touch are merged.
     pub(super) fn find_all(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let mut end = self.window;
@@ -76,7 +77,7 @@ impl Search {
         found
     }
 
-    /// Tells whether a needle may start here, even if its second byte is escaped.
+    /// Returns whether a needle may start here, even if its second byte is escaped.
     pub(super) fn may_start(&self, text: &[u8]) -> bool {
         match text {
             [first, b'%' | b'\\' | b'&', ..] => self.needles.iter().any(|needle| needle.first() == Some(first)),

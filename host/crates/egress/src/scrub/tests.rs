@@ -63,7 +63,7 @@ const ENCODINGS: [NamedEncoding; 9] = [
     ("url-safe base64 after two", |bytes| URL_SAFE_NO_PAD.encode([b"\xff\xfe", bytes].concat()).into_bytes()),
 ];
 
-/// Tells whether only base64 characters remain that also depend on the neighbouring bytes.
+/// Returns whether only base64 characters remain that also depend on the neighbouring bytes.
 fn is_clean(scrubbed: &[u8], encoded: &[u8], encoding: &str) -> bool {
     let most = if encoding.contains("base64") { 16 } else { 0 };
     let text = String::from_utf8_lossy(scrubbed);

@@ -16,9 +16,9 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Percent-encodes everything but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Tells whether a manifest can declare this placement.
+/// Returns whether a manifest can declare this placement.
 pub(crate) fn is_valid(placement: &AwsPlacement) -> bool {
-    let is_valid = |given: &LiteralOrField| match given {
+    let is_valid = |value: &LiteralOrField| match value {
         LiteralOrField::Literal(text) => is_word(text),
         LiteralOrField::Field(name) => !name.is_empty(),
     };
@@ -83,7 +83,7 @@ pub(crate) fn sign(
     Ok(format!("{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"))
 }
 
-/// Percent-encodes each segment again.
+/// Percent-encodes each segment once more, as AWS requires for every service but S3.
 fn encode_path(path: &str) -> String {
     path.split('/').map(|segment| utf8_percent_encode(segment, ENCODED).to_string()).collect::<Vec<_>>().join("/")
 }

@@ -13,7 +13,7 @@ use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
 /// Maximum number of signed parts. Known providers need up to nine.
 const MAX_PARTS: usize = 32;
 
-/// Tells whether a manifest can declare this placement.
+/// Returns whether a manifest can declare this placement.
 pub(crate) fn is_valid(placement: &HmacPlacement) -> bool {
     let signs_time = placement.parts.contains(&SignedPart::Time);
     let parts_are_valid = placement.parts.iter().all(|part| match part {

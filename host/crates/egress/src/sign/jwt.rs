@@ -25,13 +25,13 @@ const MAX_CLAIMS: usize = 16;
 /// Maximum lifetime in seconds. Identity providers accept at most an hour, and no call takes that long.
 const MAX_LIFETIME: u32 = 3_600;
 
-/// Minimum lifetime in seconds, so that a provider whose clock is ahead still accepts the token.
+/// Minimum lifetime in seconds, so that a provider with a fast clock still accepts the token.
 const MIN_LIFETIME: u32 = 60;
 
-/// Seconds that are subtracted from `iat`, so that a provider whose clock is behind accepts the token.
+/// Seconds that are subtracted from `iat`, so that a provider with a slow clock accepts the token.
 const CLOCK_SKEW: i64 = 30;
 
-/// Tells whether a manifest can declare this placement.
+/// Returns whether a manifest can declare this placement.
 pub(crate) fn is_valid(placement: &JwtPlacement) -> bool {
     let is_short_text = |text: &str| text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let names_are_valid = placement.claims.iter().enumerate().all(|(index, claim)| {
@@ -118,7 +118,9 @@ fn sign_bytes(algorithm: JwtAlgorithm, encoding: KeyEncoding, key: &str, bytes: 
     }
 }
 
-/// Decodes a private key in PEM and returns its label. The line breaks may be missing, as after a form with one line.
+/// Decodes a private key in PEM and returns its label.
+///
+/// Its line breaks may be missing, because a form field of one line removes them.
 fn decode_pem(text: &str) -> Result<(&str, Zeroizing<Vec<u8>>), Denial> {
     let decode = || {
         let (label, rest) = text.split_once("-----BEGIN ")?.1.split_once("-----")?;

@@ -1,4 +1,4 @@
-//! Runs every egress case of `tests/data/egress-cases.txt`, whose head explains the format.
+//! Runs every egress case of `tests/data/egress-cases.txt`. The head of that file explains the format.
 //!
 //! `JACKFIELD_TEST_EGRESS_CASES` can name an additional file of the same format.
 
