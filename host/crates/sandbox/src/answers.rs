@@ -1,7 +1,7 @@
-//! Checks every value that a component returns, and limits its length.
+//! Checks the values that a component returns, and limits their length.
 //!
-//! Text for people is sanitized and cut. An id, a cursor or an address is never changed: if it is too long, the answer
-//! violates the contract, which is a fault of the component.
+//! Text for people is sanitized and cut. An id, a cursor or an address is never changed. If it is too long, the
+//! component has violated the contract, and the call ends as a fault of the component.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,29 @@ use crate::{
     types::{ConnectOutcome, DisconnectOutcome, Fact, FactValue, GuestPage, GuestUser, HealthFacts, ProviderUsers},
 };
 
-/// Characters of a reason, a message or a fact.
+/// Maximum number of characters of a reason, a message or a fact.
 const MESSAGE_CHARS: usize = 500;
-/// Characters of a person's name.
+/// Maximum number of characters of a person's name.
 const NAME_CHARS: usize = 500;
-/// Characters of the name of an organisation or an account.
+/// Maximum number of characters of the name of an organisation or an account.
 const ORG_NAME_CHARS: usize = 200;
-/// Bytes of an id at the provider.
+/// Maximum number of bytes of an id at the provider.
 const ID_BYTES: usize = 256;
-/// Bytes of an email address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
+/// Maximum number of bytes of an email address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
 const EMAIL_BYTES: usize = 320;
-/// Additional addresses of one user.
+/// Maximum number of additional addresses of one user.
 const ALIASES: usize = 16;
-/// Bytes of a cursor.
+/// Maximum number of bytes of a cursor.
 const CURSOR_BYTES: usize = 2 << 10;
-/// Users of one page.
+/// Maximum number of users of one page.
 const USERS: usize = 1_000;
-/// Accounts of one credential.
+/// Maximum number of accounts of one credential.
 const ACCOUNTS: usize = 1_000;
-/// Facts of a health check, and texts of one fact.
+/// Maximum number of facts of a health check, and of texts of one fact.
 const FACTS: usize = 64;
-/// Bytes of the value of a field.
+/// Maximum number of bytes of the value of a field.
 const FIELD_BYTES: usize = 8 << 10;
-/// Bytes of the URL that receives change alerts.
+/// Maximum number of bytes of the URL that receives change alerts.
 const WEBHOOK_BYTES: usize = 2 << 10;
 
 pub(crate) fn check_connect(outcome: ConnectOutcome, manifest: &Manifest) -> Result<ConnectOutcome, CallError> {

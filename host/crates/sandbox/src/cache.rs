@@ -1,7 +1,7 @@
 //! Stores compiled components on disk, by digest and engine. Each file has a MAC; a damaged or foreign file is ignored.
 //!
-//! Compiled code runs natively, so a file is loaded only if this service wrote it: the folder belongs to its user
-//! alone, and the key of the MAC is derived from the master key.
+//! Compiled code runs natively, so a file is loaded only if this service wrote it: the folder is accessible
+//! only to its user, and the key of the MAC is derived from the master key.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -15,7 +15,7 @@ use wasmtime::{Engine, component::Component as Code};
 
 use crate::compile::deserialize;
 
-/// Bytes of a MAC.
+/// The length of a MAC in bytes.
 const MAC: usize = 32;
 
 /// The context of the MAC, so that no other MAC of the same key is accepted.
@@ -102,7 +102,7 @@ impl<'a> CacheFile<'a> {
     }
 }
 
-/// The name of a component's file, which depends on wasmtime's version, the target and the engine's settings.
+/// Returns the name of a component's file, which depends on wasmtime's version, the target and the engine's settings.
 fn file_name(engine: &Engine, digest: &str) -> String {
     // A different hash in another release of the compiler only means that components are compiled again.
     let mut hasher = DefaultHasher::new();

@@ -1,7 +1,7 @@
 //! The plugins of this host: for each provider the version that serves calls, and the versions that wait for approval.
 //!
-//! The catalog decides nothing; `service` puts in what it decided. A call takes its component from here and keeps it,
-//! even if the catalog changes meanwhile.
+//! The catalog makes no decisions; `service` makes them and stores the result here. A call keeps the component that it
+//! got from the catalog until its end, even if the catalog changes meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -82,7 +82,7 @@ impl PluginEntry {
         Self { id, file, digest, state, signature: None, waiting: Vec::new(), previous: None, component: None }
     }
 
-    /// The component's manifest, if there is a component.
+    /// Returns the manifest of the component, if there is a component.
     #[must_use]
     pub fn manifest(&self) -> Option<&Manifest> {
         self.component.as_ref().map(|component| component.manifest.as_ref())
@@ -105,7 +105,7 @@ impl Catalog {
     /// Returns the component that serves a provider's calls.
     ///
     /// # Errors
-    /// There is no plugin for the provider, or it is not approved, disabled or broken.
+    /// There is no plugin for the provider, or it is pending, disabled or broken.
     pub fn component(&self, provider: &str) -> Result<Component, Error> {
         let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
         let plugin = plugins.get(provider).ok_or_else(|| Error::UnknownProvider(provider.to_owned()))?;

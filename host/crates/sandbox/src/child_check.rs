@@ -29,10 +29,10 @@ pub const CHECK_COMMAND: &str = "check-component";
 /// low priority, so a busy machine takes several times as long.
 pub const CHECK_TIME: Duration = Duration::from_secs(90);
 
-/// Bytes of compiled code that are read: several times that of the largest component that can be uploaded.
+/// Maximum number of bytes of compiled code: several times what the largest allowed component compiles to.
 const MAX_CODE: u64 = 512 << 20;
 
-/// Bytes of a manifest or an error that are read. `describe` returns at most 4 MiB.
+/// Maximum number of bytes of a manifest or an error. `describe` returns at most 4 MiB.
 const MAX_RESULT: u64 = 32 << 20;
 
 /// What a child writes after the compiled code.

@@ -7,13 +7,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Faults within [`WINDOW`] that pause a component, if they are more than half of its calls in that time.
+/// Number of faults within [`WINDOW`] that pause a component, if more than half of its calls in that time are faults.
 const FAULTS: usize = 5;
 
-/// The time for which calls count.
+/// How long a call counts.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
-/// The number of latest calls that count, which is enough for a majority and costs little memory.
+/// The maximum number of calls that count. It is enough to see a majority, and costs little memory.
 const REMEMBERED_CALLS: usize = 64;
 
 /// The first pause. Each fault after a pause doubles it.
@@ -22,7 +22,7 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// The longest pause.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The latest calls of one component, and its pause. A new version of a plugin starts with a new one.
+/// The latest calls of one component, and its pause. Each version of a plugin has its own.
 #[derive(Debug, Default)]
 pub struct CircuitBreaker(Mutex<BreakerState>);
 

@@ -38,14 +38,14 @@ pub(crate) fn deserialize_from_child(engine: &Engine, code: &[u8]) -> Result<Cod
     })
 }
 
-/// Loads compiled code. The caller guarantees that this program compiled these very bytes; see below.
+/// Loads compiled code. The caller guarantees that this program compiled exactly these bytes; see below.
 #[expect(
     unsafe_code,
     reason = "there is no safe way to load compiled code; the comment says where the bytes come from"
 )]
 pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Code> {
-    // SAFETY: The bytes are the output of `Component::serialize` of this program. Either `cache` verified a MAC over these
-    // very bytes and the engine's compatibility hash, and did not read the file again. Or they came through a pipe from
-    // a child process of this program, which wrote them before it ran any code of the component.
+    // SAFETY: The bytes are the output of `Component::serialize` of this program. Either `cache` verified a MAC over
+    // exactly these bytes and the engine's compatibility hash, and did not read the file again. Or they came through a
+    // pipe from a child process of this program, which wrote them before it ran any code of the component.
     unsafe { Code::deserialize(engine, code) }
 }

@@ -1,4 +1,4 @@
-//! Reads the file of a component, which must be a regular file, not a link, not too large, and not change meanwhile.
+//! Reads the file of a component. It must be a regular file of limited size, not a link, and must not change meanwhile.
 
 use std::{
     fs::{File, Metadata, OpenOptions},

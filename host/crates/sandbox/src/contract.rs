@@ -1,8 +1,8 @@
 //! The exports of a component, whichever published version of the contract it uses.
 //!
 //! There is one adapter for each version. An adapter converts between the generated types of its version and the types
-//! of this crate, so a newer version can express more than an older one. The adapters repeat each other on purpose: a
-//! published version never changes, so its adapter does not have to change when another one does.
+//! of this crate, so a newer version can express more than an older one. The adapters repeat each other on purpose,
+//! because a published version never changes: its adapter does not have to change when another one does.
 
 mod alerts;
 mod call_types;
@@ -73,7 +73,7 @@ impl Exports {
         Ok(Self { provider, alerts })
     }
 
-    /// Whether the component exports the interface `alerts`.
+    /// Returns whether the component exports the interface `alerts`.
     pub(crate) fn has_alerts(&self) -> bool {
         self.alerts.is_some()
     }

@@ -1,4 +1,4 @@
-//! Runs a component's `describe` to get its manifest, once for each digest and without access to anything that varies.
+//! Runs a component's `describe` to get its manifest, without access to anything that varies.
 
 use std::panic::AssertUnwindSafe;
 

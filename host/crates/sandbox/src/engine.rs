@@ -26,7 +26,7 @@ const CALL_STACK: usize = 2 << 20;
 pub(crate) fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
     let mut config = language_config();
     config
-        // Not Winch, which had four escapes and leaks in one month (GHSA-xx5w-cvp6-jv83 and others).
+        // Not Winch, which had four sandbox escapes or leaks in one month (GHSA-xx5w-cvp6-jv83 and others).
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
         // Yields to the executor at every tick; two to three times cheaper than fuel.
@@ -83,7 +83,8 @@ fn pool_config(limits: &Limits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_stacks(slots)
-        // A Rust guest has three core instances, two tables and one memory; a rare larger one uses the share of others.
+        // A Rust guest has three core instances, two tables and one memory. A larger guest is rare, and uses the share
+        // of others.
         .total_core_instances(slots * 4)
         .total_tables(slots * 2)
         .total_memories(slots)
@@ -100,7 +101,7 @@ fn pool_config(limits: &Limits) -> PoolingAllocationConfig {
     pool
 }
 
-/// Gives a guest all the fuel there is, if fuel is counted. Its time is limited by [`set_time_limit`] instead.
+/// Gives a guest the maximum fuel, if fuel is counted. [`set_time_limit`] limits its time instead.
 pub(crate) fn fill_fuel<T: 'static>(store: &mut Store<T>, limits: &Limits) {
     if limits.counts_fuel
         && let Err(error) = store.set_fuel(u64::MAX)

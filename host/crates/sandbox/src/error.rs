@@ -12,7 +12,7 @@ pub enum CallError {
     /// The component trapped, used up its time or memory, or violated the contract.
     #[error("the component failed: {0}")]
     Fault(String),
-    /// The time of the call ended while it waited for the provider.
+    /// The call ran out of time while it waited for the provider.
     #[error("the provider did not answer in time")]
     ProviderTimeout,
     /// Too many calls are running, of this component or of all.
@@ -35,7 +35,7 @@ pub enum ProviderError {
     /// The provider does not support the operation for this connection.
     #[error("unsupported: {0}")]
     Unsupported(String),
-    /// The provider answered with a status that means a failure.
+    /// The provider answered with an error status.
     #[error("the provider answered with status {status}: {message}")]
     Upstream {
         /// The HTTP status.

@@ -20,13 +20,13 @@ use crate::{
     wasi_http::{self, OutgoingHandler},
 };
 
-/// Lines that one call may write to the log; further lines are dropped.
+/// Maximum number of lines that one call may write to the log. Further lines are dropped.
 const LOG_LINES: u32 = 64;
 
 /// Maximum length of a log line in characters.
 const LOG_LINE: usize = 1 << 10;
 
-/// Bytes that a guest may request from a random generator at once; wasmtime's default is 64 MiB.
+/// Maximum number of random bytes that a guest may request at once. The default of wasmtime is 64 MiB.
 const RANDOM_BYTES: u64 = 64 << 10;
 
 /// The host's state of one call.

@@ -23,7 +23,7 @@ pub(crate) fn review_import(import: &str) -> Option<Finding> {
             _ => "import only `outgoing-handler`; a component can send requests, but not receive any".to_owned(),
         },
         package if package.starts_with("wasi:") => {
-            "build it for WASI 0.2, of which clocks, random numbers and HTTP requests are available".to_owned()
+            "build it for WASI 0.2; a component can use its clocks, random numbers and HTTP requests".to_owned()
         }
         "env" | "wasi_snapshot_preview1" => "build it for wasm32-wasip2".to_owned(),
         _ => "remove the library that needs it; a component can only use `jackfield:provider/http`".to_owned(),

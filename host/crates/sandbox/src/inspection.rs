@@ -23,7 +23,7 @@ use crate::{
 /// The result of an inspection.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Inspection {
-    /// SHA-256 of its bytes, which an approval refers to.
+    /// The SHA-256 of its bytes. An approval refers to it.
     pub digest: Option<String>,
     /// The size of the file.
     pub bytes: usize,
@@ -35,7 +35,7 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// What `describe` returned.
     pub manifest: Option<Manifest>,
-    /// The reasons why it cannot be approved; none if it can.
+    /// The reasons why it cannot be approved. Empty if it can be approved.
     pub findings: Vec<Finding>,
 }
 

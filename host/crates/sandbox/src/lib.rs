@@ -1,7 +1,8 @@
 //! Runs one operation of one component in a fresh WebAssembly instance, within its limits and its permissions.
 //!
-//! Knows wasmtime and the contract. Passes every request of a guest to `egress`. Has no access to the database, and to
-//! no secret except for the call permissions that it passes to `egress`.
+//! Only this crate of the host uses wasmtime and the types that it generates from the WIT. It passes every request of a
+//! guest to `egress`. It has no access to the database, and the only secrets that it has are in the call permissions,
+//! which it passes to `egress`.
 
 // What the sandbox runs, and the limits.
 mod error;

@@ -6,16 +6,17 @@ use std::time::Duration;
 /// cost nothing.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
-/// Table elements of one call, all tables together; a Rust guest has about a hundred, a Python guest 12,000.
+/// Maximum number of table elements of one call, all tables together. A Rust guest has about a hundred, a Python guest
+/// 12,000.
 pub(crate) const TABLE_ELEMENTS: usize = 40_000;
 
-/// Core instances of one component: a Rust guest has three, JavaScript and Python up to a dozen.
+/// Maximum number of core instances of one component. A Rust guest has three, JavaScript and Python up to a dozen.
 pub(crate) const CORE_INSTANCES: u32 = 20;
 
-/// Tables of one component.
+/// Maximum number of tables of one component.
 pub(crate) const TABLES: u32 = 10;
 
-/// Memories of one component: its own and an adapter's.
+/// Maximum number of memories of one component: its own, and those of adapters.
 pub(crate) const MEMORIES: u32 = 4;
 
 /// The limits of a sandbox; the default is what a service uses.
@@ -61,7 +62,7 @@ impl Default for Limits {
         Self {
             // Enough for a thousand calls a second to a provider that answers within a second.
             calls_per_component: 1_024,
-            // Twice that, so that one component at its limit leaves as much again to all others.
+            // Twice that, so that one component at its limit leaves the same number of calls to all others.
             calls: 2_048,
             // A JavaScript or Python guest starts at about 20 MiB, and a page of 16 MiB must fit twice.
             memory: 128 << 20,
@@ -72,12 +73,12 @@ impl Default for Limits {
             guest_time: Duration::from_secs(10),
             // `describe` only builds a record; an interpreted guest starts within a second.
             describe_time: Duration::from_secs(5),
-            // The six providers need three; Fastly allows 32.
+            // The plugins of this repository need three; Fastly allows 32.
             requests: 32,
             // wasmtime's default is 128 MiB. The largest legitimate values are a page of 1,000 users, below 1 MiB, and
             // a request body of 1 MiB.
             hostcall_bytes: 4 << 20,
-            // A guest's WASI handles; wasmtime's default is 100,000.
+            // Far more than a guest needs for WASI; wasmtime's default is 100,000.
             handles: 1_000,
             // componentize-py builds components of 18 MB.
             component_bytes: 32 << 20,

@@ -1,4 +1,4 @@
-//! Loads a component: takes it from the cache, or compiles it, gets its manifest and reviews it.
+//! Loads a component from the cache; if it is not there, compiles it, gets its manifest and reviews that.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Sandbox {
-    /// Loads a component from its bytes. An already compiled one comes from the cache.
+    /// Loads a component from its bytes. If the cache contains it, it is not compiled again.
     ///
     /// # Errors
     /// The bytes are not a component, it imports something that is not allowed, or its manifest cannot be approved.

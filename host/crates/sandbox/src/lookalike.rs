@@ -7,12 +7,12 @@ pub(crate) fn find_deception(text: &str) -> Option<&'static str> {
     if text.chars().any(is_invisible) {
         return Some("contains an invisible character");
     }
-    // Each word alone: `Яндекс Directory` is legitimate, a Cyrillic character in a Latin word is not.
+    // Each word is checked alone: `Яндекс Directory` is legitimate, a Cyrillic character in a Latin word is not.
     let is_mixed = text.split(|character: char| !character.is_alphanumeric()).any(|word| !word.is_single_script());
     is_mixed.then_some("mixes characters of several scripts in one word")
 }
 
-/// Whether two names look alike to a person.
+/// Returns whether two names look alike to a person.
 pub fn looks_like(one: &str, other: &str) -> bool {
     to_skeleton(one) == to_skeleton(other)
 }
@@ -25,7 +25,7 @@ fn to_skeleton(name: &str) -> String {
     skeleton.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a character has no glyph and is neither a space nor bidirectional (see `text`).
+/// Returns whether a character has no glyph and is neither a space nor bidirectional (see `text`).
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

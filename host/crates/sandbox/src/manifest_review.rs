@@ -1,4 +1,4 @@
-//! Reviews a manifest before anybody can approve it: finds everything that is wrong, and says how to fix it.
+//! Reviews a manifest before anybody can approve it. Each finding says what is wrong and how to fix it.
 
 mod auth;
 mod endpoints;
@@ -29,7 +29,7 @@ impl Finding {
     }
 }
 
-/// Returns all findings of a manifest; none if it can be approved.
+/// Returns all findings of a manifest. The list is empty if the manifest can be approved.
 pub(crate) fn review(manifest: &Manifest, exports_alerts: bool) -> Vec<Finding> {
     let mut review = Review { manifest, findings: Vec::new() };
     if manifest.capabilities.alerts && !exports_alerts {
@@ -46,7 +46,7 @@ pub(crate) fn review(manifest: &Manifest, exports_alerts: bool) -> Vec<Finding> 
     review.findings
 }
 
-/// Returns an endpoint as a line for people: `POST api.example.com/v1/users`.
+/// Formats an endpoint as a line for people: `POST api.example.com/v1/users`.
 fn to_line(endpoint: &Endpoint) -> String {
     format!("{} {}{}", endpoint.method.as_str(), endpoint.host, endpoint.path)
 }
@@ -57,7 +57,7 @@ pub fn endpoint_lines(manifest: &Manifest) -> Vec<String> {
     manifest.endpoints.iter().map(to_line).collect()
 }
 
-/// A review that is under way.
+/// A review in progress.
 struct Review<'a> {
     manifest: &'a Manifest,
     findings: Vec<Finding>,

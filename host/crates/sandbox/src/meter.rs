@@ -17,7 +17,7 @@ impl Meter {
         Self { memory, memory_left: memory, table_elements_left: TABLE_ELEMENTS }
     }
 
-    /// The linear memory in use, in bytes. It is also the peak, because linear memory never shrinks.
+    /// Returns the linear memory in use, in bytes. It is also the peak, because linear memory never shrinks.
     pub(crate) fn used_memory(&self) -> usize {
         self.memory - self.memory_left
     }

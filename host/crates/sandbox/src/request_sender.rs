@@ -59,7 +59,7 @@ impl RequestSender {
 }
 
 impl PendingRequests {
-    /// Whether a request waits for the provider, or did so when the call's time ended.
+    /// Returns whether a request is waiting for the provider, or was when the call's time ended.
     pub(crate) fn is_any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
@@ -69,7 +69,7 @@ impl PendingRequests {
         PendingRequest(self)
     }
 
-    /// Counts one more request as pending for ever.
+    /// Counts one more request as pending until the call ends.
     fn keep(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The engine with everything that all calls share, and the components that it has loaded.
+//! The sandbox: the engine and everything else that all calls share. Also a loaded component.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -51,7 +51,7 @@ pub enum Checker {
 }
 
 impl Checker {
-    /// A child process of the running program, even if its file has been replaced since.
+    /// Checks components in a child process of the running program, even if its file has been replaced since.
     #[must_use]
     pub fn this_program() -> Self {
         Self::Child(PathBuf::from("/proc/self/exe"))
@@ -61,7 +61,7 @@ impl Checker {
 /// A component that was compiled and has described itself.
 #[derive(Clone)]
 pub struct Component {
-    /// SHA-256 of its bytes in hexadecimal digits.
+    /// The SHA-256 of its bytes in lower-case hexadecimal digits.
     pub digest: String,
     /// What `describe` returned, after the review.
     pub manifest: Arc<Manifest>,
@@ -103,7 +103,7 @@ impl Sandbox {
         })))
     }
 
-    /// The maximum size of a component's file in bytes.
+    /// Returns the maximum size of a component's file in bytes.
     pub fn component_bytes(&self) -> u64 {
         self.0.limits.component_bytes
     }
@@ -128,12 +128,12 @@ impl Sandbox {
         &self.0.checker
     }
 
-    /// The permits of the calls of all components.
+    /// Returns the permits for the calls of all components.
     pub(crate) fn calls(&self) -> &Semaphore {
         &self.0.calls
     }
 
-    /// The permit for compiling.
+    /// Returns the permit for compiling.
     pub(crate) fn compiling(&self) -> &Semaphore {
         &self.0.compiling
     }

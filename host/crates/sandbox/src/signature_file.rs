@@ -9,7 +9,7 @@ use jackfield_signing::Signer;
 
 use crate::{component_file, trust::Trust};
 
-/// Bytes of a signature file. Those of minisign have 300, including a long comment.
+/// Maximum number of bytes of a signature file. Those of minisign have 300, including a long comment.
 const MAX_BYTES: u64 = 4 << 10;
 
 /// Returns the path of a component's signature file: `acme.wasm.minisig` for `acme.wasm`.
@@ -27,7 +27,7 @@ pub fn signature_path(component: &Path) -> PathBuf {
 pub fn find_signer(component: &Path, bytes: &[u8], trust: &Trust) -> Result<Signer, String> {
     let Trust::Signed { keys, .. } = trust else { return Ok(Signer::Nobody) };
     let path = signature_path(component);
-    // Only a missing file means unsigned. A link or a folder of that name is an invalid signature.
+    // Only a missing file means unsigned. A link or a folder of that name counts as an invalid signature.
     if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(Signer::Nobody);
     }

@@ -1,6 +1,8 @@
 //! Sanitizes text from a guest before it is logged, returned or displayed.
 
-/// Cuts a text to `max_chars` characters and replaces control and bidirectional characters by U+FFFD.
+/// Cuts a text to `max_chars` characters, and replaces control and bidirectional characters with U+FFFD.
+///
+/// An ellipsis follows a text that was cut.
 pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     let mut sanitized: String = text
         .chars()
@@ -13,7 +15,9 @@ pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     sanitized
 }
 
-/// Like [`sanitize`], but returns the same string if nothing needs to change, as for most names on most pages.
+/// Sanitizes a text like [`sanitize`], but returns the same string if nothing needs to change.
+///
+/// That is the case for most names on most pages.
 pub(crate) fn sanitize_owned(text: String, max_chars: usize) -> String {
     if text.len() <= max_chars && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text;
@@ -21,7 +25,7 @@ pub(crate) fn sanitize_owned(text: String, max_chars: usize) -> String {
     sanitize(&text, max_chars)
 }
 
-/// Whether a character changes the direction of text, which can make one name look like another.
+/// Returns whether a character changes the direction of text, which can make one name look like another.
 pub(crate) fn is_bidirectional(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -9,7 +9,7 @@ use jackfield_signing::TrustedKeys;
 pub enum Trust {
     /// Those that are part of this program: the digest of each, by provider.
     Shipped(BTreeMap<String, String>),
-    /// Those, and every plugin that a trusted key signed, if the manifest stays within the permissions of the key.
+    /// Those of this program, and every plugin that a trusted key signed and may approve.
     Signed {
         /// The digest of each plugin that is part of this program, by provider.
         shipped: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! The operations that the sandbox can run, their arguments and their answers, in no version of the contract.
+//! The operations that the sandbox can run, their arguments and their answers, independent of the contract's version.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct Call {
     pub permissions: CallPermissions,
     /// The connection's fields that are not secret, by name.
     pub fields: BTreeMap<String, String>,
-    /// The id of the selected account, if one credential belongs to several.
+    /// The id of the chosen account, if the credential belongs to several.
     pub account: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub struct CheckHealth;
 pub struct ListUsers {
     /// The `next_cursor` of the previous page; `None` for the first page.
     pub cursor: Option<String>,
-    /// Maximum number of users to return.
+    /// The preferred number of users. A page may contain fewer or more.
     pub limit: u32,
 }
 
@@ -57,7 +57,7 @@ pub enum ConnectOutcome {
         /// Values of fields that were left empty and that the provider knows, by field name.
         learned: BTreeMap<String, String>,
     },
-    /// The credential works for several accounts, one of which must be selected.
+    /// The credential works for several accounts. A person must choose one of them.
     Choose(Vec<Account>),
 }
 
@@ -73,11 +73,11 @@ pub struct DisconnectOutcome {
 /// What happened to a credential at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamFate {
-    /// The component revoked it.
+    /// It is revoked, now or earlier.
     Revoked,
     /// The host must revoke the OAuth grant.
     RevokeGrant,
-    /// It is still valid, because the provider cannot revoke it.
+    /// It is still valid, because the provider has no API to revoke it or something else still uses it.
     Kept,
 }
 

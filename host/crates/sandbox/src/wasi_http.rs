@@ -25,16 +25,19 @@ use crate::{request_sender::RequestSender, text::sanitize};
 const REMOVED_HEADERS: [&str; 7] =
     ["accept-encoding", "connection", "content-length", "host", "keep-alive", "te", "transfer-encoding"];
 
-/// Bytes of one write to a request body. The default of 1 MiB would let a thousand open bodies use 1 GiB.
+/// Maximum number of bytes of one write to a request body. With the default of 1 MiB, a thousand open bodies could use
+/// 1 GiB.
 const BODY_CHUNK: usize = 64 << 10;
 
-/// Requests of one call that are read and sent at the same time; further requests wait, as in a browser.
+/// Maximum number of requests of one call that are read and sent at the same time. Further ones wait, as in a browser.
 const CONCURRENT_REQUESTS: usize = 4;
 
-/// Bytes of memory for a set of header fields: the 64 KiB of a response, and as much again for the representation.
+/// Maximum number of bytes of memory for a set of header fields: the 64 KiB of a response, and the same again for their
+/// representation.
 const HEADER_BYTES: usize = 128 << 10;
 
-/// Failed requests of one call that are logged, because the error codes of `wasi:http` do not tell an author enough.
+/// Maximum number of failed requests of one call that are logged. The log is needed because the error codes of
+/// `wasi:http` say too little.
 const LOGGED_ERRORS: u32 = 8;
 
 /// The host's state of `wasi:http` for one call.
@@ -65,7 +68,7 @@ pub(crate) fn new_context() -> WasiHttpCtx {
     context
 }
 
-/// Work that continues after a response, or until a request ends. Here there is none.
+/// Work that continues after a response, or until a request ends. This implementation has none.
 type BackgroundWork = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for OutgoingHandler {
@@ -87,8 +90,8 @@ impl WasiHttpHooks for OutgoingHandler {
         BODY_CHUNK
     }
 
-    // The options are the library's own timeouts. They are ignored, because the time of a call is shorter than the
-    // defaults of libraries.
+    // The options are the timeouts that the guest's library sets. They are ignored, because their defaults are longer
+    // than the time of a call.
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,

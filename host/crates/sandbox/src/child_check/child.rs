@@ -16,17 +16,18 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// Bytes of writable memory. A component of 18 MB built from Python takes 0.4 GiB. The address space is not limited,
-/// because the engine reserves gigabytes that it never uses.
+/// Maximum number of bytes of writable memory. A component of 18 MB built from Python takes 0.4 GiB. The address space is
+/// not limited, because the engine reserves gigabytes that it never uses.
 const DATA: u64 = 1_536 << 20;
 
-/// Seconds of CPU time of all threads together. A component of 12 MB built from JavaScript takes 15.
+/// Maximum seconds of CPU time of all threads together. A component of 12 MB built from JavaScript takes 15.
 const CPU_SECONDS: u64 = 60;
 
-/// Open files: the pipes, and what the runtime needs.
+/// Maximum number of open files: the pipes, and what the runtime needs.
 const OPEN_FILES: u64 = 64;
 
-/// Bytes of one file. The check writes none, but the engine stores the initial memory of a guest in an anonymous file.
+/// Maximum number of bytes of one file. The check writes none, but the engine stores the initial memory of a guest in an
+/// anonymous file.
 const FILE_BYTES: u64 = 256 << 20;
 
 /// Added to the nice value, so that requests come first. Not 19, or a busy machine might never finish a check.

@@ -64,7 +64,7 @@ impl Review<'_> {
     }
 }
 
-/// Whether a text is a `scope-token` = 1*( %x21 / %x23-5B / %x5D-7E ) of RFC 6749 §3.3.
+/// Returns whether a text is a `scope-token` = 1*( %x21 / %x23-5B / %x5D-7E ) of RFC 6749 §3.3.
 fn is_scope(scope: &str) -> bool {
     !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::Review;
 
-/// Bytes of a compiled pattern. A pattern that needs more is rejected.
+/// Maximum number of bytes of a compiled pattern. A pattern that needs more is rejected.
 const PATTERN_BYTES: usize = 64 << 10;
 
 /// Keys of the API's own responses, which a field of that name would hide.

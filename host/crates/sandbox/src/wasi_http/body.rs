@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Bytes of a request body, as in `wit/host.wit`.
+/// Maximum number of bytes of a request body, as `wit/host.wit` documents.
 const MAX_REQUEST_BODY: usize = 1 << 20;
 
-/// Bytes of responses that the host keeps until the guest has read them: two of the maximum size.
+/// Maximum number of response bytes that the host keeps until the guest has read them: two responses of maximum size.
 const MAX_UNREAD: usize = 32 << 20;
 
 /// Counts the response bytes of one call that the guest has not read; clones share the counter.
