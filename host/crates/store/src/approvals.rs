@@ -49,9 +49,9 @@ pub struct Approval {
     pub version: String,
     /// Absent if the MAC is wrong, because somebody edited the row.
     pub decision: Option<Decision>,
-    /// The name of the actor who last approved the version.
+    /// The name of the actor who last approved the version, or who removed its plugin.
     pub by: String,
-    /// When it was last approved, in microseconds since 1970. Each approval for a provider has a later time.
+    /// When that happened, in microseconds since 1970. Each approval for a provider has a later time.
     pub at: i64,
     /// The manifest of the component. Absent if it cannot be parsed.
     pub manifest: Option<Manifest>,

@@ -151,7 +151,7 @@ impl Store {
             if conflicts.len() >= MAX_SYNC_CONFLICTS {
                 break;
             }
-            if let Some(person) = people::by_id(transaction, owner).await? {
+            if let Some(person) = people::find_by_id(transaction, owner).await? {
                 conflicts
                     .push(SyncConflict { line: line.index, reason: SyncConflictReason::AccountWithPerson(person) });
             }

@@ -76,7 +76,7 @@ impl Store {
     ) -> Result<SetMappingResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        if people::by_id(&mut transaction, person_id).await?.is_none() {
+        if people::find_by_id(&mut transaction, person_id).await?.is_none() {
             return Ok(SetMappingResult::UnknownPerson);
         }
         let owner = sqlx::query(
@@ -121,7 +121,7 @@ impl Store {
     ) -> Result<RemoveMappingResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        if people::by_id(&mut transaction, person_id).await?.is_none() {
+        if people::find_by_id(&mut transaction, person_id).await?.is_none() {
             return Ok(RemoveMappingResult::UnknownPerson);
         }
         let Some(before) = mapped_account(&mut transaction, person_id, provider).await? else {

@@ -111,7 +111,7 @@ impl Store {
     ) -> Result<SavePersonResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        if let Some(other) = by_email(&mut transaction, &new.email_key).await? {
+        if let Some(other) = find_by_email(&mut transaction, &new.email_key).await? {
             return Ok(SavePersonResult::EmailTaken(other));
         }
         let person = Person {
@@ -151,11 +151,11 @@ impl Store {
     ) -> Result<SavePersonResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let Some(stored) = by_id(&mut transaction, id).await? else { return Ok(SavePersonResult::Unknown) };
+        let Some(stored) = find_by_id(&mut transaction, id).await? else { return Ok(SavePersonResult::Unknown) };
         let mut person = stored.clone();
         let mut email_key = None;
         if let Some((email, key)) = change.email {
-            match by_email(&mut transaction, &key).await? {
+            match find_by_email(&mut transaction, &key).await? {
                 Some(other) if other.id != id => return Ok(SavePersonResult::EmailTaken(other)),
                 _ => (person.email, email_key) = (email, Some(key)),
             }
@@ -216,7 +216,7 @@ impl Store {
         let head = lock_audit(&mut transaction).await?;
         let mut imported = ImportCounts::default();
         for part in rows.chunks(batch::ROWS) {
-            let stored = by_emails(&mut transaction, part).await?;
+            let stored = find_by_emails(&mut transaction, part).await?;
             let (mut created, mut updated) = (Vec::new(), Vec::new());
             for (row, stored) in part.iter().zip(stored) {
                 match stored {
@@ -306,7 +306,10 @@ impl Store {
 }
 
 /// Finds a person by id.
-pub(super) async fn by_id(transaction: &mut Transaction<'static, Any>, id: &str) -> Result<Option<Person>, StoreError> {
+pub(super) async fn find_by_id(
+    transaction: &mut Transaction<'static, Any>,
+    id: &str,
+) -> Result<Option<Person>, StoreError> {
     let row = sqlx::query("select id, name, email, user_id, active from people where id = $1")
         .bind(id.to_owned())
         .fetch_optional(&mut **transaction)
@@ -314,7 +317,7 @@ pub(super) async fn by_id(transaction: &mut Transaction<'static, Any>, id: &str)
     row.as_ref().map(parse_row).transpose()
 }
 
-async fn by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Result<Option<Person>, StoreError> {
+async fn find_by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Result<Option<Person>, StoreError> {
     let row = sqlx::query("select id, name, email, user_id, active from people where email_key = $1")
         .bind(key.to_owned())
         .fetch_optional(&mut **transaction)
@@ -323,7 +326,7 @@ async fn by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Res
 }
 
 /// Finds the person with the email address of each row, in the order of the rows.
-async fn by_emails(
+async fn find_by_emails(
     transaction: &mut Transaction<'static, Any>,
     rows: &[ImportRow],
 ) -> Result<Vec<Option<Person>>, StoreError> {

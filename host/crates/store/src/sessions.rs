@@ -103,7 +103,7 @@ impl Store {
     /// Finds the active session of a cookie.
     pub async fn find_session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
         let hash = hash_key(key);
-        let (now, idle_since) = bounds(self.clock.now());
+        let (now, idle_since) = expiry_bounds(self.clock.now());
         let found = sqlx::query(select_active!(" and s.hash = $3"))
             .bind(now)
             .bind(idle_since)
@@ -163,14 +163,14 @@ impl Store {
 impl Store {
     /// Lists the ids of all active sessions.
     pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
-        let (now, idle_since) = bounds(self.clock.now());
+        let (now, idle_since) = expiry_bounds(self.clock.now());
         let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 }
 
 async fn delete_expired(transaction: &mut Transaction<'static, Any>, now: Timestamp) -> Result<(), StoreError> {
-    let (now, idle_since) = bounds(now);
+    let (now, idle_since) = expiry_bounds(now);
     sqlx::query("delete from sessions where ends_at <= $1 or seen_at <= $2")
         .bind(now)
         .bind(idle_since)
@@ -183,7 +183,7 @@ async fn delete_expired(transaction: &mut Transaction<'static, Any>, now: Timest
 }
 
 /// Returns the current time, and the `seen_at` up to which an idle session has expired.
-fn bounds(now: Timestamp) -> (i64, i64) {
+fn expiry_bounds(now: Timestamp) -> (i64, i64) {
     let idle_since = now.saturating_sub(IDLE_TIMEOUT).unwrap_or(Timestamp::MIN);
     (now.as_microsecond(), idle_since.as_microsecond())
 }
