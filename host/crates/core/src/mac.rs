@@ -10,7 +10,7 @@ use crate::Secret;
 /// Each part is preceded by its length, so that different lists have different MACs.
 #[must_use]
 pub fn compute(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
-    hmac_of(key, parts).finalize().into_bytes().into()
+    start_hmac(key, parts).finalize().into_bytes().into()
 }
 
 /// Returns whether `expected` is the MAC of these parts.
@@ -18,7 +18,7 @@ pub fn compute(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
 /// The comparison takes the same time for every wrong MAC.
 #[must_use]
 pub fn verify(key: &Secret<[u8; 32]>, parts: &[&[u8]], expected: &[u8]) -> bool {
-    hmac_of(key, parts).verify_slice(expected).is_ok()
+    start_hmac(key, parts).verify_slice(expected).is_ok()
 }
 
 /// Pads the key to the block size of the hash with zeros, as HMAC does (RFC 2104 §2).
@@ -28,7 +28,8 @@ fn to_block(key: &Secret<[u8; 32]>) -> [u8; 64] {
     block
 }
 
-fn hmac_of(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> Hmac<Sha256> {
+/// Starts an HMAC and adds each part, preceded by its length.
+fn start_hmac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&to_block(key).into());
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
