@@ -1,4 +1,4 @@
-//! Signatures of minisign's documentation, and signatures that the tests create.
+//! Verifies signatures from the documentation of minisign, and signatures that the tests create.
 
 use jackfield_core::manifest::{Auth, Capabilities, Endpoint, Manifest, MappingFate, Method, ServiceAccountGrant};
 

@@ -100,7 +100,7 @@ struct KeyTable {
     service_accounts: bool,
 }
 
-/// Parses a public key: the line alone, or the whole file that minisign wrote.
+/// Parses a public key: either its line, or the whole file that minisign wrote.
 fn parse_public_key(text: &str) -> Result<PublicKey, String> {
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     PublicKey::from_base64(line).map_err(|why| why.to_string())
