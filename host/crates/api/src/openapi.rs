@@ -1,6 +1,6 @@
-//! The OpenAPI 3.1 document, made of the route table and of what each approved plugin declares.
+//! The OpenAPI 3.1 document, generated from the route table and from what each approved plugin declares.
 //!
-//! Each operation is described beside its handler in `routes/`. The tests check every response against the document.
+//! Each operation is described next to its handler in `routes/`. The tests check every response against the document.
 
 mod pattern_example;
 mod provider_fields;
@@ -18,7 +18,7 @@ use crate::{
     ApiState,
     http::{access::Access, errors::ProblemView},
     operation::{DerivedSchema, Operation, Schemas},
-    route_table,
+    route_table::route_table,
 };
 
 const ABOUT: &str = "Connections of a company to outside services. Requests and responses are JSON, and times are RFC \

@@ -1,4 +1,5 @@
-//! The OpenAPI description of one operation: parameters, bodies, responses and problems. Knows no route in particular.
+//! The OpenAPI description of one operation: parameters, bodies, responses and problems. It does not depend on any
+//! route.
 
 mod problems;
 mod schemas;
@@ -230,7 +231,8 @@ impl Operation {
         (operation, shared)
     }
 
-    /// Renders the responses; problems that no response of the operation itself includes are shared by name.
+    /// Renders the responses. A problem is added to the operation's own response with the same status if there is one.
+    /// Otherwise it becomes a shared response, which the operation refers to by name.
     fn responses(
         &self,
         problems: &BTreeSet<(u16, &'static str)>,
@@ -292,7 +294,7 @@ fn content(content: &[(&'static str, Media)], schemas: &mut Schemas) -> Map<Stri
     content.iter().map(media).collect()
 }
 
-/// The value of `x-level` and the security requirements of a route.
+/// Returns the value of `x-level` and the security requirements of a route.
 fn security(method: &Method, access: Access) -> (&'static str, Value) {
     let session = if method == Method::GET { json!({ "session": [] }) } else { json!({ "session": [], "csrf": [] }) };
     match access {
@@ -302,7 +304,7 @@ fn security(method: &Method, access: Access) -> (&'static str, Value) {
     }
 }
 
-/// The parameters of a path. A parameter name has the same meaning in every path.
+/// Returns the parameters of a path. A parameter name has the same meaning in every path.
 fn path_parameters(path: &str, schemas: &mut Schemas) -> Vec<Value> {
     let names = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     names

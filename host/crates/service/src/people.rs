@@ -24,7 +24,7 @@ use uuid::Uuid;
 use self::person_input::RequiredFields;
 pub use self::{
     account_list::SyncRow,
-    mappings::Synced,
+    mappings::SyncResult,
     mappings_csv::{header as mappings_csv_header, rows as mappings_csv_rows},
     matching::{Evidence, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson},
     people_csv::{header as people_csv_header, rows as people_csv_rows},
@@ -79,7 +79,7 @@ impl People {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn page(&self, after: Option<&str>, limit: u32) -> Result<Page<Person>, Error> {
+    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page<Person>, Error> {
         let items = self.store.people(after, PeopleFilter::All, limit.saturating_add(1)).await?;
         Ok(Page::from_items(items, limit, |person| &person.id))
     }

@@ -35,11 +35,11 @@ use crate::{
         errors::ApiError,
         middleware::{RequestId, authority},
     },
-    route_table,
+    route_table::route_table,
 };
 
-/// Failed attempts that one address has; one comes back every three seconds. A person who mistypes does not notice the
-/// limit. It need not stop guesses, because tokens have 256 bits.
+/// Maximum number of failed attempts of one address; another one is allowed every three seconds. A person who mistypes
+/// stays below the limit. It does not have to stop guesses, because tokens have 256 bits.
 const FAILED_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
 
 /// The failed attempts to authenticate that each address has left.
@@ -56,7 +56,7 @@ impl FailedAttempts {
     /// Counts a failed attempt.
     ///
     /// # Errors
-    /// There were too many; says how long to wait.
+    /// [`Error::RateLimited`] if there were too many.
     pub(crate) fn count(&self, address: IpAddr) -> Result<(), Error> {
         self.0.check_key(&network_of(address)).map_err(|early| {
             // Forget idle addresses now, so that the map cannot grow without limit.
@@ -76,7 +76,7 @@ impl std::fmt::Debug for FailedAttempts {
     }
 }
 
-/// The network of one customer: an IPv4 address, or an IPv6 /64.
+/// Returns the network of one customer: an IPv4 address, or an IPv6 /64.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -94,7 +94,7 @@ pub(crate) async fn require_access(
     let (mut parts, body) = request.into_parts();
     let access = access_of(&parts);
     if access == Access::Open {
-        // Another site must not sign a browser in either, as a person whom that site chose.
+        // Another site must not be able to sign a browser in as a person of its choice.
         if !same_origin::is_safe(&parts.method) {
             require_same_origin(&state, &parts)?;
         }
@@ -126,7 +126,7 @@ fn require_same_origin(state: &ApiState, parts: &Parts) -> Result<(), Error> {
 static ACCESS: LazyLock<HashMap<(&str, Method), Access>> =
     LazyLock::new(|| route_table().into_iter().map(|route| ((route.path, route.method), route.access)).collect());
 
-/// The access that a request requires: that of its route, and Executive for unknown routes.
+/// Returns the access level that a request requires: that of its route, or Executive for an unknown route.
 fn access_of(parts: &Parts) -> Access {
     let Some(path) = parts.extensions.get::<MatchedPath>() else { return Access::Executive };
     // The GET handler of a path also answers HEAD.
@@ -144,7 +144,7 @@ async fn authenticate_bearer(state: &ApiState, header: &HeaderValue, address: Ip
     }
 }
 
-/// Finds the caller of a bearer token; none if the token is not valid.
+/// Finds the caller of a bearer token; `None` if the token is not valid.
 async fn find_bearer(state: &ApiState, header: &HeaderValue) -> Result<Option<Caller>, Error> {
     let token = header.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
@@ -157,9 +157,9 @@ async fn find_bearer(state: &ApiState, header: &HeaderValue) -> Result<Option<Ca
     }
 }
 
-/// Whether the sender of these headers is still an Executive, for responses that do not end.
+/// Returns whether the sender of these headers is still an Executive, for responses that do not end.
 ///
-/// Neither counts a failed attempt nor extends a session.
+/// It neither counts a failed attempt nor extends a session.
 pub(crate) async fn is_still_executive(state: &ApiState, headers: &HeaderMap) -> Result<bool, Error> {
     let level = match headers.get(AUTHORIZATION) {
         Some(header) => find_bearer(state, header).await?.map(|caller| caller.level),
@@ -171,7 +171,7 @@ pub(crate) async fn is_still_executive(state: &ApiState, headers: &HeaderMap) ->
 /// Finds the caller of a JWT.
 ///
 /// # Errors
-/// The JWT cannot be checked, so it does not count as a failed attempt.
+/// The JWT cannot be checked. That does not count as a failed attempt.
 async fn find_jwt_caller(jwt: &JwtCallers, token: &str) -> Result<Option<Caller>, Error> {
     match jwt.validate(token).await {
         Ok(caller) => Ok(Some(caller)),
@@ -228,7 +228,8 @@ impl RequestOrigin {
         Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), request_id }
     }
 
-    /// Makes the actor for the audit log, for somebody who signs in and is not a caller yet.
+    /// Makes the actor for the audit log. Somebody who is signing in is not a caller yet, so the id and the name are
+    /// arguments.
     pub(crate) fn into_actor(self, id: String, name: String) -> Actor {
         Actor { id, name, origin: Some(self.address.to_string()), request_id: self.request_id }
     }

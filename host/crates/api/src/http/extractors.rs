@@ -15,19 +15,20 @@ use tokio::sync::Semaphore;
 
 use crate::{ApiState, http::errors::ApiError};
 
-/// The largest ordinary body, in bytes.
+/// Maximum size of an ordinary body in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// The largest body that may list all people of a company, in bytes.
+/// Maximum size in bytes of a body that may list all people of a company.
 pub(crate) const MAX_LARGE_BODY: usize = 32 << 20;
 
-/// Bodies above [`MAX_BODY`] that are read at once: each needs several times its size in memory until it is answered.
+/// Maximum number of bodies above [`MAX_BODY`] at once. Each needs several times its size in memory until its request
+/// is answered.
 const LARGE_BODIES_AT_ONCE: usize = 4;
 
-/// The longest time in which a body must arrive.
+/// The time in which a body must arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// The longest field name that an error repeats, in characters.
+/// Maximum length in characters of a field name in an error.
 pub(crate) const MAX_SHOWN_NAME: usize = 40;
 
 /// A JSON body of at most `MAX` bytes.
@@ -73,7 +74,7 @@ pub(crate) async fn limit_large_bodies(
     Ok(next.run(request).await)
 }
 
-/// The media type of a request's body, without parameters.
+/// Returns the media type of a request's body, without parameters.
 pub(crate) fn media_type(request: &Request) -> &str {
     let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::extractors::MAX_SHOWN_NAME;
 
-/// The most unknown fields that an error lists.
+/// Maximum number of unknown fields that an error lists.
 const MAX_UNKNOWN: usize = 20;
 
 /// The fields of a body that are not read yet, and the errors so far.
@@ -73,7 +73,7 @@ impl JsonFields {
         }
     }
 
-    /// Ends the reading.
+    /// Rejects the fields that were not read, and returns every error.
     ///
     /// # Errors
     /// Every field that is missing, of a wrong type, or unknown.

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     ApiState,
     http::errors::{self, ApiError, ResponseError},
-    request_time,
+    route_table::request_time,
 };
 
 /// Tells browsers to use only HTTPS for two years, the time that browsers' preload lists require.
@@ -83,7 +83,8 @@ fn add_headers(headers: &mut HeaderMap, id: &RequestId, state: &ApiState) {
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// The metric label of a method. Unknown methods share one label, otherwise callers could create any number of them.
+/// Returns the metric label of a method. Unknown methods share one label, otherwise callers could create any number of
+/// them.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -115,7 +116,7 @@ pub(crate) async fn check_host(State(state): State<ApiState>, request: Request, 
     ApiError::from(Error::Misdirected).into_response()
 }
 
-/// The host and port that a request was sent to.
+/// Returns the host and port that a request was sent to.
 pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     uri.authority().cloned().or_else(|| headers.get(HOST)?.to_str().ok()?.parse().ok())
 }

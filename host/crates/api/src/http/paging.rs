@@ -1,4 +1,4 @@
-//! Which part of a list a request asks for, and the cursors between pages.
+//! The part of a list that a request asks for, and the cursors between pages.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_core::Error;
@@ -84,7 +84,7 @@ impl PageQuery {
         Ok(ListPart::Page { after: self.cursor.as_deref().map(decode_cursor).transpose()?, limit })
     }
 
-    /// Whether the query has a filter that only lists of mappings support.
+    /// Returns whether the query has a filter that only lists of mappings support.
     pub(crate) fn filters_mappings(&self) -> bool {
         self.provider.is_some() || self.state.is_some()
     }

@@ -13,16 +13,17 @@ use tower::Service;
 
 use crate::{ApiState, Events, router};
 
-/// The longest time in which the headers must arrive; also the longest time that an idle connection stays open.
+/// The time in which the headers must arrive. An idle HTTP connection is closed after the same time.
 const HEADER_TIME: Duration = Duration::from_secs(15);
 
-/// The largest size of all headers, in bytes.
+/// Maximum size of all headers in bytes.
 const HEADER_BYTES: usize = 64 << 10;
 
-/// HTTP connections at once: below the usual limit of file descriptors, with room for the database and egress.
+/// Maximum number of HTTP connections at once: below the usual limit of file descriptors, with room for the database
+/// and egress.
 const CONNECTIONS: usize = 4_096;
 
-/// The longest time that running requests may take after the stop.
+/// How long running requests may still take after the stop.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// The API, ready to serve.
@@ -64,7 +65,7 @@ async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output =
     let permits = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
     loop {
-        // The permit comes before the connection, so that connections above the limit wait in the kernel's queue.
+        // The permit is acquired first, so that connections above the limit wait in the kernel's queue.
         let accepted = tokio::select! {
             accepted = async {
                 let permit = std::sync::Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
@@ -104,7 +105,7 @@ async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output =
     Ok(())
 }
 
-/// Whether accepting may succeed later: the peer disconnected, or the process is short of a resource.
+/// Returns whether accepting may succeed later: the peer disconnected, or the process is short of a resource.
 fn is_temporary(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported)
 }

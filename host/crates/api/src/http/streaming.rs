@@ -17,10 +17,10 @@ use crate::http::errors::ApiError;
 /// The media type of a CSV file with column names in its first line (RFC 7111 §5).
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 
-/// The items that are read at a time for a list that is sent whole.
+/// The number of items to read at a time for a list that is sent as a whole.
 pub(crate) const BATCH: u32 = 1_000;
 
-/// Whether `Accept` prefers `text/csv` over JSON (RFC 9110 §12.5.1).
+/// Returns whether `Accept` prefers `text/csv` over JSON (RFC 9110 §12.5.1).
 ///
 /// The type that is listed first wins; weights are ignored.
 pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {

@@ -3,13 +3,13 @@
 use jackfield_sandbox::compile_pattern;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// How often a repetition without an upper bound is repeated: 8 characters, the shortest length of a secret.
+/// How often a repetition without an upper bound is repeated: 8 times, because a secret has at least 8 characters.
 const OPEN_REPETITIONS: u32 = 8;
 
-/// The longest example, in bytes, whatever a pattern requires.
+/// Maximum length of an example in bytes, whatever a pattern requires.
 const MAX_LENGTH: usize = 200;
 
-/// Makes a value that matches the whole pattern; none for patterns that printable ASCII cannot match.
+/// Makes a value that matches the whole pattern; `None` for patterns that printable ASCII cannot match.
 #[must_use]
 pub fn example_of_pattern(pattern: &str) -> Option<String> {
     let hir = regex_syntax::parse(pattern).ok()?;

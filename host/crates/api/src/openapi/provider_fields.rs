@@ -11,7 +11,7 @@ const GROUP: &str = "This service's providers";
 
 /// Describes the operations with a path of one provider: method, path, operation.
 ///
-/// A client finds such a path before the path with `{provider}`, so all methods of the path are described.
+/// A client matches such a path before the path with `{provider}`, so all of its methods are described.
 pub(super) fn operations(manifest: &Manifest) -> Vec<(Method, String, Operation)> {
     let Manifest { id, title, .. } = manifest;
     let path = format!("/api/admin/connections/{id}");
@@ -40,12 +40,12 @@ pub(super) fn operations(manifest: &Manifest) -> Vec<(Method, String, Operation)
     operations
 }
 
-/// The name of the schema of a provider's connect body.
+/// Returns the name of the schema of a provider's connect body.
 pub(super) fn body_name(manifest: &Manifest) -> String {
     format!("Fields.{}", manifest.id)
 }
 
-/// The schema of a provider's connect body.
+/// Returns the schema of a provider's connect body.
 pub(super) fn body_schema(manifest: &Manifest) -> Value {
     let properties: Map<String, Value> =
         manifest.fields.iter().map(|field| (field.name.clone(), field_schema(field))).collect();
@@ -157,7 +157,7 @@ fn status_example(manifest: &Manifest) -> Value {
     std::iter::once(("configured".to_owned(), json!(true))).chain(fields).collect::<Map<_, _>>().into()
 }
 
-/// A body that connects; none if no example value of a required field is known.
+/// Returns a body that connects; `None` if no example value of a required field is known.
 fn body_example(manifest: &Manifest) -> Option<Value> {
     let required = manifest.fields.iter().filter(|field| field.required);
     let fields: Option<Map<String, Value>> =

@@ -1,4 +1,4 @@
-//! Every problem code with its status and meaning, and the OpenAPI responses made of them.
+//! Every problem code with its status and meaning, and the OpenAPI responses that are generated from them.
 
 use std::collections::BTreeSet;
 
@@ -46,13 +46,13 @@ pub(super) fn with_code(code: &str) -> impl Iterator<Item = (u16, &'static str)>
     PROBLEMS.iter().filter(move |(listed, _, _)| *listed == code).map(|(code, status, _)| (*status, *code))
 }
 
-/// The schema of the `code` of a problem.
+/// Returns the schema of the `code` of a problem.
 pub(crate) fn code_schema(_: &mut SchemaGenerator) -> Schema {
     let codes: BTreeSet<&str> = PROBLEMS.iter().map(|(code, _, _)| *code).collect();
     json_schema!({ "type": "string", "enum": codes })
 }
 
-/// The name under which the document lists a response with these codes.
+/// Returns the name under which the document lists a response with these codes.
 pub(super) fn response_name(status: u16, codes: &BTreeSet<&str>) -> String {
     let codes: Vec<&str> = codes.iter().copied().collect();
     format!("{status}.{}", codes.join("."))

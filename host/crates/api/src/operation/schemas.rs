@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 const DEFINITIONS: &str = "/components/schemas";
 
-/// A type's schema, generated when the document is made.
+/// A type's schema, generated with the document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DerivedSchema {
     generate: fn(&mut SchemaGenerator) -> Schema,
@@ -17,12 +17,12 @@ pub(crate) struct DerivedSchema {
 }
 
 impl DerivedSchema {
-    /// The schema of what a request may contain.
+    /// Describes what a request may contain.
     pub(crate) fn for_request<T: JsonSchema>() -> Self {
         Self { generate: SchemaGenerator::subschema_for::<T>, is_request: true }
     }
 
-    /// The schema of what a response contains.
+    /// Describes what a response contains.
     pub(crate) fn for_response<T: JsonSchema>() -> Self {
         Self { generate: SchemaGenerator::subschema_for::<T>, is_request: false }
     }
@@ -130,7 +130,7 @@ pub(crate) fn forbid_null(schema: &mut Schema) {
     }
 }
 
-/// The name of a type without what marks it as part of a request or a response.
+/// Returns the name of a type without the suffix that marks it as part of a request or a response.
 fn component_name(type_name: &str) -> &str {
     type_name.strip_suffix("View").or_else(|| type_name.strip_suffix("Body")).unwrap_or(type_name)
 }

@@ -183,7 +183,7 @@ impl AuditQuery {
     }
 }
 
-/// The `before` of the next page; none after a page that is not full.
+/// Returns the `before` of the next page; `None` after a page that is not full.
 fn next_before(entries: &[AuditEntry], limit: i64) -> Option<i64> {
     let is_full = i64::try_from(entries.len()).is_ok_and(|count| count == limit);
     entries.last().map(|entry| entry.seq).filter(|seq| is_full && *seq > 1)

@@ -260,8 +260,9 @@ pub(crate) fn describe_health() -> Operation {
     });
     Operation::new("connection_health", GROUP, "Checks with the provider whether the connection works")
         .description(
-            "A failure of the provider is status 200 with `healthy` false, `code` and `reason`; so is a provider that \
-             is not connected. The provider is not called before the end of its own `Retry-After`.",
+            "If the provider fails, the response has status 200 with `healthy` false, `code` and `reason`. If it is \
+             not connected, `configured` and `healthy` are false. The provider is not called before its own \
+             `Retry-After` has passed.",
         )
         .json::<ConnectionHealthView>(200, "The health of the connection.", example)
         .problems(&["unknown_provider", "sealed"])

@@ -38,7 +38,7 @@ const REVALIDATE: &str = "no-cache";
 /// A file with other content has another path.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Every path of the console's page. The page's script decides by the path what to show.
+/// Answers every path of the console with the same page. Its script decides by the path what to show.
 pub(crate) async fn page(headers: HeaderMap) -> Response {
     respond(&PAGE, REVALIDATE, &headers)
 }
@@ -146,7 +146,7 @@ fn header_values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
 }
 
-/// Whether `If-None-Match` contains a tag, by weak comparison (RFC 9110 §13.1.2). Our tags contain no commas.
+/// Returns whether `If-None-Match` contains a tag, by weak comparison (RFC 9110 §13.1.2). Our tags contain no commas.
 fn contains_tag(list: &str, tag: &str) -> bool {
     list.split(',').map(str::trim).any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
 }

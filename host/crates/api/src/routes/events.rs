@@ -1,7 +1,8 @@
 //! `/api/admin/events`: changes as they happen, as server-sent events.
 //!
 //! While anybody listens, one task of this process reads the lists every second and broadcasts changes to every
-//! listener, whichever host made them. Slow listeners are not buffered: they receive `reload` and fetch the lists again.
+//! listener, whichever host made them. A listener that falls too far behind receives `reload` and fetches the lists
+//! again.
 
 mod event_stream;
 mod watcher;
@@ -38,10 +39,11 @@ use crate::{
     operation::Operation,
 };
 
-/// Event streams at once. Each uses an HTTP connection, and the service accepts twice as many of those.
+/// Maximum number of event streams at once. Each uses an HTTP connection, and the service accepts twice as many of
+/// those.
 const MAX_LISTENERS: usize = 2_000;
 
-/// The messages that are kept for slow listeners.
+/// The number of messages that are kept for slow listeners.
 const BUFFERED_MESSAGES: usize = 64;
 
 /// Broadcasts changes to the event streams of this process. Clones share their state.
@@ -107,7 +109,7 @@ impl Events {
     }
 
     fn broadcast(&self, message: Message) {
-        // Fails if nobody listens.
+        // Sending fails if nobody listens.
         let _receivers = self.0.messages.send(message);
     }
 
@@ -129,7 +131,7 @@ impl Events {
         Ok(stream)
     }
 
-    /// Whether nobody listens. Then the watcher must end.
+    /// Returns whether nobody listens. If so, the watcher must end.
     async fn is_idle(&self) -> bool {
         let mut watcher = self.0.watcher.lock().await;
         let is_idle = self.is_closed() || self.0.messages.receiver_count() == 0;

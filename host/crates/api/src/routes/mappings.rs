@@ -105,7 +105,7 @@ pub(crate) async fn list(
     match query.into_part()? {
         ListPart::Page { .. } | ListPart::Search(_) if is_csv => Err(csv_is_whole().into()),
         ListPart::Page { after, limit } => {
-            let page = people.mapped(after.as_deref(), limit).await?;
+            let page = people.list_mapped(after.as_deref(), limit).await?;
             let next_cursor = Some(page.next.as_deref().map(encode_cursor));
             let users = page.items.iter().map(MappingView::from).collect();
             Ok(Json(MappingListView { users, next_cursor, total: None }).into_response())
@@ -119,7 +119,7 @@ pub(crate) async fn list(
             let providers = if is_csv { people.mapped_providers().await? } else { Vec::new() };
             let read = move |after: Option<String>| {
                 let people = people.clone();
-                async move { people.mapped(after.as_deref(), streaming::BATCH).await }
+                async move { people.list_mapped(after.as_deref(), streaming::BATCH).await }
             };
             if is_csv {
                 let header = mappings_csv_header(&providers);

@@ -24,7 +24,7 @@ use crate::{
 
 const GROUP: &str = "Mappings";
 
-/// The people that are written into one chunk of the response.
+/// The number of people in one chunk of the response.
 const BATCH: usize = 1_000;
 
 /// A provider's accounts, matched to people.

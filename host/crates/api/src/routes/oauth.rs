@@ -227,8 +227,8 @@ pub(crate) fn describe_page_style() -> Operation {
     Operation::new("landing_style", GROUP, "The page's style sheet").text("The file.", "text/css", "…")
 }
 
-/// The page's address contains a code, so the page cannot be framed, loads nothing from other hosts, and sends no
-/// referrer.
+/// Responds with a file of the page. The page's address contains a code, so the page cannot be framed, loads nothing
+/// from other hosts, and sends no referrer.
 fn respond_with_file(content_type: &'static str, text: &'static str) -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                   form-action 'none'; frame-ancestors 'none'";

@@ -122,7 +122,7 @@ pub(crate) fn describe_finish() -> Operation {
         .problems(&["not_found", "overloaded"])
 }
 
-/// Identifies the person who comes back from the provider.
+/// Identifies the person whom the provider redirected back.
 async fn identify(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> Result<IdentifiedPerson, SignInError> {
     if !query.state.is_some_and(|state| flow.is_state(&state)) {
         return Err(SignInError::Expired);
@@ -133,7 +133,7 @@ async fn identify(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> R
     }
     match (query.code, query.error.as_deref()) {
         (_, Some("server_error" | "temporarily_unavailable")) => {
-            Err(SignInError::Unavailable("it reports an error of its own".to_owned()))
+            Err(SignInError::Unavailable("it reports an internal error".to_owned()))
         }
         (_, Some(_)) => Err(SignInError::Declined),
         (Some(code), None) => oidc.identify(flow, Secret::new(code)).await,

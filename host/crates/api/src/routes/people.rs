@@ -75,7 +75,7 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let people = state.people;
     if query.filters_mappings() {
-        return Err(Error::field("provider", "and `state` are only for user-mappings").into());
+        return Err(Error::field("provider", "is only for user-mappings, like `state`").into());
     }
     match query.into_part()? {
         ListPart::Whole if prefers_csv(&headers) => {
@@ -84,7 +84,7 @@ pub(crate) async fn list(
         }
         _ if prefers_csv(&headers) => Err(csv_is_whole().into()),
         ListPart::Page { after, limit } => {
-            let page = people.page(after.as_deref(), limit).await?;
+            let page = people.list(after.as_deref(), limit).await?;
             let next_cursor = Some(page.next.as_deref().map(encode_cursor));
             let people = page.items.iter().map(PersonView::from).collect();
             Ok(Json(PersonListView { people, next_cursor, total: None }).into_response())
@@ -123,7 +123,7 @@ fn person_example() -> Value {
     })
 }
 
-/// The error for a request for one page of CSV.
+/// Returns the error for a request for one page of CSV.
 pub(crate) fn csv_is_whole() -> Error {
     Error::field("limit", "is only for JSON; CSV contains the whole list")
 }
@@ -132,7 +132,7 @@ pub(crate) fn csv_is_whole() -> Error {
 fn batches(people: People) -> impl Fn(Option<String>) -> BoxFuture<'static, Result<Page<Person>, Error>> {
     move |after| {
         let people = people.clone();
-        async move { people.page(after.as_deref(), streaming::BATCH).await }.boxed()
+        async move { people.list(after.as_deref(), streaming::BATCH).await }.boxed()
     }
 }
 

@@ -191,7 +191,11 @@ pub(crate) fn describe_remove() -> Operation {
             "Deletes its approvals and uploaded versions; its connection is kept. A version that is still in the \
              plugins folder waits for approval again, and is in the response.",
         )
-        .json::<ProviderDecisionView>(200, "The plugin is removed, or what is left of it waits.", decision_example())
+        .json::<ProviderDecisionView>(
+            200,
+            "The plugin is removed. A version in the plugins folder waits for approval.",
+            decision_example(),
+        )
         .problems(&["unknown_provider", "sealed"])
 }
 

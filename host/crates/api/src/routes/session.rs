@@ -93,7 +93,7 @@ pub(crate) fn describe_show() -> Operation {
         .problems(&["overloaded"])
 }
 
-/// What a person signs in with: either one.
+/// What a person signs in with: either a token or a link.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
@@ -183,7 +183,7 @@ async fn check_link(state: &ApiState, secret: &Secret<String>) -> Result<(NewSes
     Ok((new, "by a sign-in link".to_owned()))
 }
 
-/// Creates a session that replaces the browser's previous one; none if its single-use proof was used meanwhile.
+/// Creates a session that replaces the browser's previous one; `None` if its single-use proof was used meanwhile.
 pub(crate) async fn begin(
     state: &ApiState,
     origin: RequestOrigin,
@@ -232,7 +232,7 @@ pub(crate) async fn sign_out_everywhere(
 
 pub(crate) fn describe_sign_out_everywhere() -> Operation {
     Operation::new("sign_out_everywhere", GROUP, "Signs out of all sessions")
-        .description("Ends every session of the person who asks, on every host.")
+        .description("Ends every session of the caller, on every host.")
         .json::<DoneView>(200, "The sessions have ended.", json!({ "ok": true }))
 }
 

@@ -21,7 +21,7 @@ use super::{
 
 /// The result of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Synced {
+pub struct SyncResult {
     /// Rows with the email address of a person.
     pub matched: usize,
     /// All rows.
@@ -39,7 +39,7 @@ impl People {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn mapped(&self, after: Option<&str>, limit: u32) -> Result<Page<PersonWithAccounts>, Error> {
+    pub async fn list_mapped(&self, after: Option<&str>, limit: u32) -> Result<Page<PersonWithAccounts>, Error> {
         let items = self.store.people_with_accounts(after, PeopleFilter::Active, limit.saturating_add(1)).await?;
         Ok(Page::from_items(items, limit, |mapped| &mapped.person.id))
     }
@@ -105,7 +105,7 @@ impl People {
     /// # Errors
     /// [`Error::UnknownProvider`]; [`Error::InvalidFields`] if rows are not valid, or if two people would share an
     /// account or one person would have two.
-    pub async fn sync(&self, provider: &str, rows: Vec<SyncRow>, actor: &Actor) -> Result<Synced, Error> {
+    pub async fn sync(&self, provider: &str, rows: Vec<SyncRow>, actor: &Actor) -> Result<SyncResult, Error> {
         if rows.len() > MAX_ROWS {
             let message = format!("has more than {MAX_ROWS} rows; split it into several requests");
             return Err(Error::field("mappings", message));
@@ -117,14 +117,14 @@ impl People {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`]; [`Error::InvalidRows`] with the line of each problem.
-    pub async fn sync_file(&self, provider: &str, file: Bytes, actor: &Actor) -> Result<Synced, Error> {
+    pub async fn sync_file(&self, provider: &str, file: Bytes, actor: &Actor) -> Result<SyncResult, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
         let parsed = tokio::task::spawn_blocking(move || mappings_csv::parse(&file, id.as_str()));
         self.sync_list(provider, parsed.await.map_err(Error::internal)??, actor).await
     }
 
-    async fn sync_list(&self, provider: &str, list: AccountList, actor: &Actor) -> Result<Synced, Error> {
+    async fn sync_list(&self, provider: &str, list: AccountList, actor: &Actor) -> Result<SyncResult, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
         let entries = list.validate()?;
@@ -139,7 +139,7 @@ impl People {
             SyncOutcome::Done { found, changed } => {
                 let rows = list.rows.into_iter().zip(found);
                 let unmatched: Vec<String> = rows.filter_map(|(row, found)| (!found).then_some(row.email)).collect();
-                Ok(Synced { matched: total - unmatched.len(), total, changed, unmatched })
+                Ok(SyncResult { matched: total - unmatched.len(), total, changed, unmatched })
             }
         }
     }

@@ -25,16 +25,16 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// Older keys are not used: a provider that could not be reached for a day may have withdrawn any of them.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The longest time of a fetch; callers wait for it.
+/// The time limit of a fetch. Callers wait for it.
 const FETCH_TIME: Duration = Duration::from_secs(5);
 
-/// The largest key set, in bytes. Large ones, with certificates, have some tens of KiB.
+/// Maximum size of a key set in bytes. Large ones, with certificates, have some tens of KiB.
 const MAX_SET: usize = 256 << 10;
 
-/// The most keys of a set that are read. A provider has two or three, and a few more for each tenant.
+/// Maximum number of keys that are read from a set. A provider has two or three, and a few more for each tenant.
 const MAX_KEYS: usize = 100;
 
-/// The name under which the network connections to the key set's host are kept.
+/// The name of the pool of HTTP connections to the key set's host.
 const POOL: &str = "host/jwks";
 
 /// The cached keys of one identity provider. Clones share the cache.
@@ -47,7 +47,7 @@ struct KeySetInner {
     egress: Egress,
     clock: Clock,
     cache: Mutex<KeyCache>,
-    /// Held during a fetch.
+    /// Locked during a fetch.
     fetch_lock: tokio::sync::Mutex<()>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum KeyError {
 enum FetchError {
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("it answered {0}")]
+    #[error("the response has status {0}")]
     Status(u16),
     #[error("the key set is larger than {MAX_SET} bytes")]
     TooLarge,
@@ -107,7 +107,7 @@ impl KeySet {
         }))
     }
 
-    /// Finds a key by its id. Fetches the keys first if it is unknown and the last fetch is long enough ago.
+    /// Finds a key by its id. If the key is unknown and the last fetch is long enough ago, the keys are fetched first.
     pub(crate) async fn find(&self, id: &str) -> Result<Key, KeyError> {
         let now = self.0.clock.now();
         let cache = self.cache();
@@ -153,14 +153,14 @@ impl KeySet {
     async fn fetch(&self) -> Result<Arc<[Key]>, FetchError> {
         let headers = vec![("Accept".to_owned(), "application/jwk-set+json, application/json".to_owned())];
         let request = Request { method: Method::Get, url: self.0.url.clone(), headers, body: None };
-        let answer = self.0.egress.fetch(POOL, Instant::now() + FETCH_TIME, request, None).await?;
-        if answer.status != 200 {
-            return Err(FetchError::Status(answer.status));
+        let response = self.0.egress.fetch(POOL, Instant::now() + FETCH_TIME, request, None).await?;
+        if response.status != 200 {
+            return Err(FetchError::Status(response.status));
         }
-        if answer.body.len() > MAX_SET {
+        if response.body.len() > MAX_SET {
             return Err(FetchError::TooLarge);
         }
-        let keys = parse(&answer.body)?;
+        let keys = parse(&response.body)?;
         if keys.is_empty() { Err(FetchError::NoUsableKey) } else { Ok(keys.into()) }
     }
 
@@ -192,7 +192,7 @@ impl KeyCache {
     }
 }
 
-/// The time between two moments in either order, so that a clock that is set back does not make keys younger.
+/// Returns the time between two moments in either order, so that a clock that is set back does not make keys younger.
 fn between(one: Timestamp, other: Timestamp) -> SignedDuration {
     one.duration_until(other).abs()
 }

@@ -14,7 +14,7 @@ use super::{
     jwt_signatures,
 };
 
-/// The largest token, in bytes: larger than tokens that list many groups, and cheap to decode.
+/// Maximum size of a token in bytes: more than a token that lists many groups, and still cheap to decode.
 const MAX_TOKEN: usize = 16 << 10;
 
 /// The largest difference between the provider's clock and ours, in seconds.
@@ -114,8 +114,8 @@ impl JwtCallers {
         self.validate_claims(&claims)
     }
 
-    /// What the crate validates: the signature with this algorithm only, issuer and audience. Times are checked by our
-    /// own clock.
+    /// Returns what the crate validates: the signature with this algorithm only, the issuer and the audience. Times are
+    /// checked with our own clock.
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);

@@ -1,7 +1,7 @@
 //! The service's cookies, and the checks that a request comes from its own pages: origin and CSRF token. Pure.
 //!
-//! Another site can make a browser send requests, possibly with our cookie. Such a request cannot have our `Origin` or a
-//! custom header (OWASP CSRF Prevention Cheat Sheet; threats T39, T46).
+//! Another site can make a browser send requests, possibly with our cookie. Such a request cannot have our `Origin` or
+//! a custom header (OWASP CSRF Prevention Cheat Sheet; threats T39, T46).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};
@@ -46,7 +46,7 @@ impl Site {
         }
     }
 
-    /// Whether browsers use HTTPS.
+    /// Returns whether browsers use HTTPS.
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
@@ -74,7 +74,7 @@ impl Site {
         Ok(())
     }
 
-    /// Whether an origin is ours: the public one, or the address that the request was sent to.
+    /// Returns whether an origin is ours: the public one, or the address that the request was sent to.
     fn is_ours(&self, origin: &str, authority: Option<&Authority>) -> bool {
         if origin == self.origin {
             return true;
@@ -85,8 +85,8 @@ impl Site {
         !is_forged && authority.as_str().eq_ignore_ascii_case(origin)
     }
 
-    /// The name of a cookie. With HTTPS its prefix `__Host-` keeps other hosts and plain HTTP from setting it (RFC
-    /// 6265bis §4.1.3.2).
+    /// Returns the name of a cookie. With HTTPS, its prefix `__Host-` keeps other hosts and plain HTTP from setting it
+    /// (RFC 6265bis §4.1.3.2).
     pub(crate) fn cookie_name(&self, cookie: Cookie) -> &'static str {
         match (cookie, self.is_https) {
             (Cookie::Session, true) => "__Host-jackfield",
@@ -96,7 +96,8 @@ impl Site {
         }
     }
 
-    /// The value of a cookie; none if it is there twice, because somebody else must have set the other.
+    /// Returns the value of a cookie; `None` if the request contains two, because somebody else must have set one of
+    /// them.
     pub(crate) fn cookie<'a>(&self, cookie: Cookie, headers: &'a HeaderMap) -> Option<&'a str> {
         let name = self.cookie_name(cookie);
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -129,7 +130,7 @@ impl Site {
     }
 }
 
-/// Whether a method is safe (RFC 9110 §9.2.1).
+/// Returns whether a method is safe (RFC 9110 §9.2.1).
 pub(super) fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }

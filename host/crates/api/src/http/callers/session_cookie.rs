@@ -17,12 +17,12 @@ const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
 /// Browsers reconnect to this route on their own, and cannot add a header to the request.
 const EVENTS: &str = "/api/admin/events";
 
-/// The session key in the request's cookie.
+/// Returns the session key in the request's cookie.
 pub(crate) fn session_key(state: &ApiState, headers: &HeaderMap) -> Option<SessionKey> {
     session_key_from_cookie(state.site.cookie(Cookie::Session, headers)?)
 }
 
-/// Finds the session of the request's cookie, unless it has ended, and its key.
+/// Finds the session of the request's cookie and its key; `None` if the session has ended.
 pub(crate) async fn find_session(
     state: &ApiState,
     headers: &HeaderMap,

@@ -73,7 +73,7 @@ pub(crate) fn describe_disconnect_responses(operation: Operation) -> Operation {
     operation
         .json::<DisconnectedView>(
             200,
-            "The provider is not connected any more.",
+            "The provider is no longer connected.",
             json!({ "ok": true, "upstream": "revoked", "note": null }),
         )
         .problems(&["unknown_provider", "sealed"])

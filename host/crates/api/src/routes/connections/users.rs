@@ -55,7 +55,7 @@ pub(crate) struct UserView {
     name: String,
     email: Option<String>,
     active: bool,
-    /// With `with=person`: the person who has the account; null if nobody has.
+    /// With `with=person`: the person who has the account; null if nobody has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     person: Option<Option<AccountHolderView>>,
 }

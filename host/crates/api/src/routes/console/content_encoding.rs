@@ -9,7 +9,7 @@ pub(crate) enum ContentEncoding {
 }
 
 impl ContentEncoding {
-    /// Its name in `Content-Encoding`; unencoded files have none.
+    /// Returns its name in `Content-Encoding`; `None` for unencoded files.
     pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -19,8 +19,8 @@ impl ContentEncoding {
     }
 }
 
-/// Chooses among the offered encodings, the best first. Without an acceptable one, or without the header, the file is
-/// sent unencoded, because every client can read that.
+/// Chooses one of the offered encodings, which are listed best first. Without an acceptable one, or without the header,
+/// the file is sent unencoded, because every client can read that.
 pub(crate) fn choose(accepted: &[&str], offered: impl Iterator<Item = ContentEncoding>) -> ContentEncoding {
     let mut best = (ContentEncoding::Identity, 0);
     for encoding in offered {
@@ -32,7 +32,8 @@ pub(crate) fn choose(accepted: &[&str], offered: impl Iterator<Item = ContentEnc
     best.0
 }
 
-/// The weight of an encoding in thousandths. Its name takes precedence over `*`. Unencoded is accepted unless excluded.
+/// Returns the weight of an encoding in thousandths. Its name takes precedence over `*`. Unencoded is accepted unless
+/// excluded.
 fn weight(accepted: &[&str], encoding: ContentEncoding) -> u16 {
     let name = encoding.name().unwrap_or("identity");
     let weight_of = |name: &str| {

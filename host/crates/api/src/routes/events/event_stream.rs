@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{Events, ListeningCaller, Message};
 
-/// The interval of keep-alive comments. Proxies close connections that are idle for a minute or so.
+/// The interval of keep-alive comments. Proxies close HTTP connections that are idle for a minute or so.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The first bytes. `retry` is how long a browser waits before it reconnects, in milliseconds.
@@ -76,7 +76,7 @@ impl EventStream {
         Self { events, caller, messages, keep_alive, stage: Stage::Opening, _permit: ListenerPermit::new(permit) }
     }
 
-    /// Returns the next bytes and the stream after them; none at the end.
+    /// Returns the next bytes and the stream after them; `None` at the end.
     pub(super) async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         let bytes = self.next_bytes().await?;
         Some((Ok(bytes), self))

@@ -29,7 +29,7 @@ use super::{
     sign_in_flow::SignInFlow,
 };
 
-/// The longest time that metadata is used, and so the longest time that a withdrawn key is accepted.
+/// How long metadata is used at most, and so how long a withdrawn key is accepted at most.
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// After metadata could not be fetched, it is not fetched again for this long.
@@ -38,10 +38,10 @@ const RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// The largest difference between the provider's clock and ours.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Codes that are exchanged at once. More are not from people who sign in.
+/// Maximum number of codes that are exchanged at once. More would not come from people who sign in.
 const MAX_EXCHANGES: usize = 16;
 
-/// The longest code, in bytes.
+/// Maximum length of a code in bytes.
 const MAX_CODE: usize = 4 << 10;
 
 /// The longest subject (OpenID Connect Core 1.0 §2) or email address, in characters.
@@ -77,7 +77,7 @@ struct OidcInner {
 
 #[derive(Debug, Default)]
 struct MetadataCache {
-    /// With the time of its fetch.
+    /// The metadata, and when it was fetched.
     metadata: Option<(Arc<CoreProviderMetadata>, Timestamp)>,
     /// Why the last fetch failed, and when.
     failure: Option<(String, Timestamp)>,
@@ -99,7 +99,7 @@ pub(super) struct IdentifiedPerson {
     pub(super) subject: String,
     /// The email address if the provider has verified it, otherwise the subject.
     pub(super) name: String,
-    /// None if the claim is missing or is not a level.
+    /// `None` if the claim is missing or is not a level.
     pub(super) level: Option<Level>,
 }
 
@@ -119,7 +119,7 @@ pub(super) enum SignInError {
 }
 
 impl SignInError {
-    /// The code for the sign-in page.
+    /// Returns the code for the sign-in page.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Declined => "declined",
@@ -168,7 +168,8 @@ type OidcClient = Client<
 >;
 
 impl Oidc {
-    /// Uses a provider that redirects browsers to `callback`. Nothing is fetched before somebody signs in.
+    /// Creates the client of a provider that redirects browsers to `callback`. Nothing is fetched before somebody signs
+    /// in.
     ///
     /// # Errors
     /// `callback` is not a valid URL.
@@ -369,7 +370,7 @@ impl From<&DiscoveryError<OidcHttpError>> for SignInError {
         match error {
             DiscoveryError::Request(error) => Self::from(error),
             DiscoveryError::Response(status, _, _) => {
-                Self::Unavailable(format!("its metadata request is answered with {status}"))
+                Self::Unavailable(format!("its metadata response has status {status}"))
             }
             // The messages of these errors may repeat the response.
             DiscoveryError::Parse(_) => Self::Unavailable("its metadata cannot be parsed".to_owned()),

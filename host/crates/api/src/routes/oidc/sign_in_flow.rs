@@ -7,7 +7,7 @@ use jackfield_core::{Secret, mac};
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
-/// The time that a person has on the provider's pages.
+/// How long a person may stay on the provider's pages.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// A sign-in that was started.
@@ -29,7 +29,7 @@ impl SignInFlow {
         Secret::new(format!("{}.{key}", self.started_at.as_microsecond()))
     }
 
-    /// Decodes a cookie; none if it is not valid or the flow has expired.
+    /// Decodes a cookie; `None` if it is not valid or the flow has expired.
     pub(super) fn from_cookie_value(cookie: &str, now: Timestamp) -> Option<Self> {
         let (started_at, key) = cookie.split_once('.')?;
         let started_at = Timestamp::from_microsecond(started_at.parse().ok()?).ok()?;
@@ -54,7 +54,7 @@ impl SignInFlow {
         self.derive("nonce")
     }
 
-    /// The PKCE verifier: 43 characters, the minimum of RFC 7636 §4.1, with 256 bits.
+    /// Returns the PKCE verifier: 43 characters, the minimum of RFC 7636 §4.1, with 256 bits.
     pub(super) fn pkce_verifier(&self) -> Secret<String> {
         self.derive("verifier")
     }
