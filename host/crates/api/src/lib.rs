@@ -19,11 +19,7 @@ use axum::{
 };
 use jackfield_core::{Clock, metrics::MetricsRenderer};
 use jackfield_sandbox::Catalog;
-use jackfield_service::{
-    connections::Connections,
-    people::People,
-    plugins::Plugins,
-};
+use jackfield_service::{connections::Connections, people::People, plugins::Plugins};
 use jackfield_store::Store;
 use jiff::Timestamp;
 

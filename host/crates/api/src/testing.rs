@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::{http::access::Access, openapi, route_table};
+use crate::{http::access::Access, openapi, route_table::route_table};
 
 /// One route of the API.
 #[derive(Clone, Debug)]

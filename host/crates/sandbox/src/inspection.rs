@@ -14,9 +14,9 @@ use crate::{
     contract::{CONTRACT_VERSIONS, EXPORT},
     describe::describe,
     error::LoadError,
-    imports::review_import,
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
     manifest_review::{Finding, review},
+    rejected_imports::review_import,
     sandbox::Sandbox,
 };
 

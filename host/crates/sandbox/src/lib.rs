@@ -38,11 +38,11 @@ mod child_check;
 mod compile;
 mod component_file;
 mod describe;
-mod imports;
 mod inspection;
 mod load;
 mod lookalike;
 mod manifest_review;
+mod rejected_imports;
 mod signature_file;
 mod trust;
 

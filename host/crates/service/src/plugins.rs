@@ -9,10 +9,10 @@ pub mod manifest_parts;
 mod auto_approval;
 mod catalog_entries;
 mod catalog_inputs;
+mod catalog_refresh;
 mod decisions;
 mod folder;
 mod offers;
-mod refresh;
 mod upload;
 mod watch;
 
