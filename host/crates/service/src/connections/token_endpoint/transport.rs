@@ -3,12 +3,9 @@
 use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
-use jackfield_core::{Error, Secret, manifest::Method};
+use jackfield_core::{Error, Secret};
 use jackfield_egress::{Egress, Request, Scrubber, SendError, TokenErrorResponse};
-use oauth2::{
-    AsyncHttpClient, HttpRequest, HttpResponse,
-    http::{StatusCode, header::AUTHORIZATION},
-};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
 use super::{TOKEN_REQUEST_TIMEOUT, TokenEndpointError, find_header};
@@ -61,28 +58,15 @@ impl<'a> TokenTransport<'a> {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let (parts, body) = request.into_parts();
-        let mut headers = Vec::new();
-        let mut authorization = None;
-        for (name, value) in &parts.headers {
-            let value = value.to_str().unwrap_or_default().to_owned();
-            if name == AUTHORIZATION {
-                authorization = Some(Secret::new(value));
-            } else {
-                headers.push((name.as_str().to_owned(), value));
-            }
-        }
-        let request = Request { method: Method::Post, url: self.url.to_owned(), headers, body: Some(body) };
+        let (request, authorization) = Request::from_http(request);
+        let request = Request { url: self.url.to_owned(), ..request };
         let deadline = Instant::now() + TOKEN_REQUEST_TIMEOUT;
         let response =
             self.egress.fetch(&self.pool, deadline, request, authorization.as_ref()).await.map_err(TransportError)?;
         if let Ok(mut head) = self.response.lock() {
             *head = ResponseHead { status: response.status, date: find_header(&response.headers, "date") };
         }
-        // The headers are left out because some providers label their JSON `text/plain`, which the client rejects.
-        let mut answer = HttpResponse::new(response.body);
-        *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        Ok(answer)
+        Ok(response.into_http())
     }
 
     /// Returns the error for a response with the fields of RFC 6749 §5.2.
