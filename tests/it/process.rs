@@ -9,3 +9,4 @@ pub(crate) mod program;
 mod refresh_kill;
 mod signin;
 mod traces;
+mod xorshift;

@@ -12,24 +12,15 @@ use jackfield_test_support::{
 };
 use serde_json::{Value, json};
 
-use super::program::{Installation, Service, copy_to_sinks};
+use super::{
+    program::{Installation, Service, copy_to_sinks},
+    xorshift::Xorshift,
+};
 
 const CLIENT_ID: &str = "jackfield-client";
 
 /// Access tokens expire immediately, so that every call refreshes.
 const LIFE: i64 = 10;
-
-/// A fixed sequence of numbers, so that a failure can be reproduced (Marsaglia's xorshift).
-struct Xorshift(u64);
-
-impl Xorshift {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// A connected service that is started and killed repeatedly.
 struct KillRig {
