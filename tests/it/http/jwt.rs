@@ -43,14 +43,19 @@ pub(super) fn claims(app: &TestApp, changes: &Value) -> Value {
         "exp": now + 300,
         "level": "executive",
     });
+    apply_changes(&mut claims, changes);
+    claims
+}
+
+/// Applies changes to the claims of a token; null removes a claim.
+pub(super) fn apply_changes(claims: &mut Value, changes: &Value) {
+    let claims = claims.as_object_mut().expect("an object of claims");
     for (name, value) in changes.as_object().expect("an object of changes") {
-        let all = claims.as_object_mut().expect("an object");
         match value {
-            Value::Null => all.remove(name),
-            value => all.insert(name.clone(), value.clone()),
+            Value::Null => claims.remove(name),
+            value => claims.insert(name.clone(), value.clone()),
         };
     }
-    claims
 }
 
 async fn ask(app: &TestApp, token: &str) -> TestResponse {

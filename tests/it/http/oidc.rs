@@ -12,7 +12,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use self::stand_in::{AuthorizationQuery, CLIENT, DESCRIPTION, OidcStandIn, TOKEN};
-use super::jwt::issuer::{ISSUER, SigningKey, base64url, mac_token};
+use super::jwt::{
+    apply_changes,
+    issuer::{ISSUER, SigningKey, base64url, mac_token},
+};
 
 const SIGN_IN: &str = "/signin/oidc";
 const CALLBACK: &str = "/signin/oidc/callback";
@@ -47,13 +50,7 @@ fn claims(app: &TestApp, away: &SignInAttempt, changes: &Value) -> Value {
         "email_verified": true,
         "level": "executive",
     });
-    for (name, value) in changes.as_object().expect("an object of changes") {
-        let all = claims.as_object_mut().expect("an object");
-        match value {
-            Value::Null => all.remove(name),
-            value => all.insert(name.clone(), value.clone()),
-        };
-    }
+    apply_changes(&mut claims, changes);
     claims
 }
 
