@@ -22,6 +22,16 @@ fn with_providers() -> TestAppBuilder {
     })
 }
 
+/// A service with two plugins whose accounts can be mapped.
+pub(super) async fn start_with_two_plugins() -> TestApp {
+    let made = |id: &str| {
+        let mut manifest = guests::manifest();
+        manifest["id"] = json!(id);
+        guests::with_manifest(&manifest)
+    };
+    TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
+}
+
 async fn set(app: &TestApp, person: &str, provider: &str, external_id: &str) {
     let body = json!({ "provider": provider, "external_id": external_id });
     assert_eq!(app.put(&format!("{MAPPINGS}/{person}"), body).await.ok(), json!({ "ok": true }));

@@ -1,24 +1,15 @@
 //! Mappings as CSV: export of all mappings, import of a list whole or not at all, and no formulas in either.
 
 use http::Method;
-use jackfield_test_support::{
-    app::{TestApp, TestCaller, TestResponse},
-    guests,
-};
+use jackfield_test_support::app::{TestApp, TestCaller, TestResponse};
 use serde_json::{Value, json};
 
-use super::people::{import, person};
+use super::{
+    mappings::start_with_two_plugins,
+    people::{import, person},
+};
 
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
-
-async fn start() -> TestApp {
-    let made = |id: &str| {
-        let mut manifest = guests::manifest();
-        manifest["id"] = json!(id);
-        guests::with_manifest(&manifest)
-    };
-    TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
-}
 
 async fn sync(app: &TestApp, query: &str, file: &str) -> TestResponse {
     let file = file.to_owned();
@@ -46,7 +37,7 @@ fn error_lines(problem: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_mappings_file_is_imported_exported_and_imported_again() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let _ = import(&app, "name,email\nAda,ada@acme.example\nBob,bob@acme.example\n=Eve,eve@acme.example\n").await.ok();
     let list = "email,external_id\nADA@acme.example,U1\n\nbob@acme.example,'=2\nnobody@acme.example,U3\n";
     let done = sync(&app, "?provider=made", list).await.ok();
@@ -72,7 +63,7 @@ async fn a_mappings_file_is_imported_exported_and_imported_again() {
 
 #[tokio::test]
 async fn an_invalid_file_names_its_lines_and_changes_nothing() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let _ = import(&app, "name,email\nAda,ada@acme.example\nBob,bob@acme.example\n").await.ok();
     let eve = person(&app, "Eve", "eve@acme.example").await;
     let held = json!({ "provider": "made", "external_id": "U9" });
@@ -112,7 +103,7 @@ async fn an_invalid_file_names_its_lines_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_file_of_five_thousand_rows_is_applied_as_one() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let people = (0..5_000).fold("name,email\n".to_owned(), |file, n| file + &format!("P{n},p{n}@acme.example\n"));
     let _ = import(&app, people).await.ok();
     let list = (0..5_000).fold("email,external_id\n".to_owned(), |file, n| file + &format!("P{n}@acme.example,{n}\n"));

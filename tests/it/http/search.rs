@@ -2,24 +2,16 @@
 
 use jackfield_test_support::{
     app::TestApp,
-    guests,
     people::{PEOPLE as COUNT, people},
 };
 use serde_json::{Value, json};
 
-use super::people::{PEOPLE, error_messages, import, person};
+use super::{
+    mappings::start_with_two_plugins,
+    people::{PEOPLE, error_messages, import, person},
+};
 
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
-
-/// A service with two plugins whose accounts can be mapped.
-async fn start() -> TestApp {
-    let made = |id: &str| {
-        let mut manifest = guests::manifest();
-        manifest["id"] = json!(id);
-        guests::with_manifest(&manifest)
-    };
-    TestApp::builder().file("made.wasm", made("made")).file("other.wasm", made("other")).start().await
-}
 
 /// Returns the names of a page and the total number of results.
 async fn search_names(app: &TestApp, query: &str) -> (Vec<String>, u64) {
@@ -45,7 +37,7 @@ async fn link(app: &TestApp, person: &str, provider: &str, account: &str) {
 
 #[tokio::test]
 async fn people_are_found_by_part_of_their_name_or_email_however_it_is_typed() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let file = "name,email,active\nZoë Lee,zl@acme.example,1\nada Øster,ada@acme.example,1\nBjørn O'Brien,bj@acme.example,1\n\
                 100%_sure!,x@acme.example,1\nВладимир,v@acme.example,1\nGone Zoe,gone@acme.example,0\n山田 太郎,taro@acme.example,1\n";
     let _ = import(&app, file).await.ok();
@@ -75,7 +67,7 @@ async fn people_are_found_by_part_of_their_name_or_email_however_it_is_typed() {
 
 #[tokio::test]
 async fn a_changed_name_is_found_by_the_new_one() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let ada = person(&app, "Ada Byron", "ada@acme.example").await;
     let change = json!({ "name": "Ada Lovelace" });
     let _ = app.send(http::Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(change)).await.ok();
@@ -88,7 +80,7 @@ async fn a_changed_name_is_found_by_the_new_one() {
 
 #[tokio::test]
 async fn people_with_and_without_an_account_are_filtered() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let ada = person(&app, "Ada", "ada@acme.example").await;
     let bob = person(&app, "Bob", "bob@acme.example").await;
     let _eve = person(&app, "Eve", "eve@acme.example").await;
@@ -113,7 +105,7 @@ async fn people_with_and_without_an_account_are_filtered() {
 
 #[tokio::test]
 async fn pages_by_offset_list_everybody_once_and_in_order() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let file =
         people().iter().fold("name,email\n".to_owned(), |file, one| file + &format!("{},{}\n", one.name(), one.email));
     let _ = import(&app, file).await.ok();
@@ -132,7 +124,7 @@ async fn pages_by_offset_list_everybody_once_and_in_order() {
 
 #[tokio::test]
 async fn an_invalid_search_is_explained() {
-    let app = start().await;
+    let app = start_with_two_plugins().await;
     let long = format!("q={}", "x".repeat(201));
     for (query, expected) in [
         ("offset=0&limit=0", "limit must be 1 to 1000"),
@@ -156,7 +148,7 @@ async fn an_invalid_search_is_explained() {
 
 #[tokio::test]
 async fn people_stored_by_an_older_version_are_found_after_the_next_start() {
-    let mut app = start().await;
+    let mut app = start_with_two_plugins().await;
     let _zoe = person(&app, "Zoë", "zoe@acme.example").await;
     app.stop().await;
     app.tamper("update people set sought_name = null").await;
