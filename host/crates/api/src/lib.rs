@@ -4,7 +4,7 @@
 //! Executive.
 
 mod http;
-pub mod openapi;
+mod openapi;
 mod operation;
 mod route_table;
 mod routes;
@@ -13,19 +13,22 @@ pub mod testing;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    middleware::{from_fn, from_fn_with_state},
-};
+use axum::{Extension, Router, middleware::from_fn_with_state};
 use jackfield_core::{Clock, metrics::MetricsRenderer};
 use jackfield_sandbox::Catalog;
 use jackfield_service::{connections::Connections, people::People, plugins::Plugins};
 use jackfield_store::Store;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use self::{
-    http::{callers, errors, extractors, middleware},
-    route_table::route_table,
+    http::{
+        access::AccessLevels,
+        callers, errors, extractors,
+        middleware::{self, TimeLimit},
+        route::Route,
+    },
+    route_table::{request_time, route_table},
     routes::events,
 };
 pub use self::{
@@ -78,19 +81,29 @@ pub struct ApiState {
     pub oidc: Option<Oidc>,
 }
 
+/// Returns the OpenAPI 3.1 document of a service with these plugins.
+#[must_use]
+pub fn openapi_document(catalog: &Catalog) -> Value {
+    openapi::of_catalog(&route_table(), catalog)
+}
+
 /// Builds the router: the routes, and the middleware around all of them, the outermost last.
 fn router(state: ApiState) -> Router {
+    let routes: Arc<[Route]> = route_table().into();
+    let levels = AccessLevels::new(routes.iter().map(|route| ((route.path, route.method.clone()), route.access)));
+    let time_limit: TimeLimit = request_time;
     let mut router = Router::new();
-    for route in route_table() {
-        router = router.route(route.path, route.handler);
+    for route in routes.iter() {
+        router = router.route(route.path, route.handler.clone());
     }
     router
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::method_not_allowed)
         .layer(from_fn_with_state(state.clone(), events::notice_changes))
         .layer(from_fn_with_state(state.clone(), extractors::limit_large_bodies))
-        .layer(from_fn_with_state(state.clone(), callers::require_access))
-        .layer(from_fn(middleware::limit_time))
+        .layer(Extension(routes))
+        .layer(from_fn_with_state((state.clone(), levels), callers::require_access))
+        .layer(from_fn_with_state(time_limit, middleware::limit_time))
         .layer(from_fn_with_state(state.clone(), middleware::check_host))
         .layer(from_fn_with_state(state.clone(), middleware::identify))
         .with_state(state)

@@ -7,7 +7,6 @@ mod provider_fields;
 
 use std::collections::BTreeSet;
 
-use axum::{Json, extract::State};
 use http::Method;
 use jackfield_core::manifest::Manifest;
 use jackfield_sandbox::{Catalog, PluginState};
@@ -15,10 +14,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::pattern_example::example_of_pattern;
 use crate::{
-    ApiState,
-    http::{access::Access, errors::ProblemView},
+    http::{access::Access, errors::ProblemView, route::Route},
     operation::{DerivedSchema, Operation, Schemas},
-    route_table::route_table,
 };
 
 const ABOUT: &str = "Connections of a company to outside services. Requests and responses are JSON, and times are RFC \
@@ -43,48 +40,17 @@ const GROUPS: [(&str, &str); 12] = [
     ("Service", "The service itself, for its operator. No names, hosts or addresses."),
 ];
 
-/// `GET /api/openapi.json`: with the fields of each approved provider.
-pub(crate) async fn show_whole(State(state): State<ApiState>) -> Json<Value> {
-    Json(of_catalog(&state.catalog))
-}
-
-pub(crate) fn describe_show_whole() -> Operation {
-    Operation::new("describe", "Description", "This document, with the fields of each provider")
-        .description("Generated on each request from the plugins that are approved at that moment.")
-        .json_with_schema(200, "The OpenAPI document.", document_schema(), document_example())
-}
-
-/// `GET /docs/openapi.json`: the same on every service of this version, so that it reveals nothing about this one.
-pub(crate) async fn show_general() -> Json<Value> {
-    Json(document([]))
-}
-
-pub(crate) fn describe_show_general() -> Operation {
-    Operation::new("describe_in_general", "Description", "This document, without any provider")
-        .description("The same on every service of this version, so that it reveals nothing about this one.")
-        .json_with_schema(200, "The OpenAPI document.", document_schema(), document_example())
-}
-
-fn document_schema() -> Value {
-    json!({ "type": "object", "description": "An OpenAPI 3.1 document." })
-}
-
-fn document_example() -> Value {
-    json!({ "openapi": "3.1.1", "info": { "title": "Jackfield", "version": "0.1.0" }, "paths": {} })
-}
-
 /// Returns the document with the fields of each approved plugin.
-#[must_use]
-pub fn of_catalog(catalog: &Catalog) -> Value {
+pub(crate) fn of_catalog(routes: &[Route], catalog: &Catalog) -> Value {
     let entries = catalog.entries();
     let approved = entries.iter().filter(|entry| entry.state == PluginState::Approved);
-    document(approved.filter_map(|entry| entry.manifest()))
+    document(routes, approved.filter_map(|entry| entry.manifest()))
 }
 
 /// Returns the document with the fields of these plugins.
-pub(crate) fn document<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Value {
+pub(crate) fn document<'a>(routes: &[Route], manifests: impl IntoIterator<Item = &'a Manifest>) -> Value {
     let mut document = Document::default();
-    for route in route_table() {
+    for route in routes {
         document.add(&(route.describe)(), &route.method, route.path, route.access);
     }
     for manifest in manifests {
@@ -180,6 +146,7 @@ fn security_schemes() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route_table::route_table;
 
     #[test]
     fn no_two_operations_share_an_id() {
@@ -198,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_general_document_names_no_provider_of_this_service() {
-        let general = document([]);
+        let general = document(&route_table(), []);
         assert!(general["paths"]["/api/admin/connections/{provider}"]["put"].is_object());
         assert_eq!(general["paths"]["/api/admin/connections"]["get"]["x-level"], "executive");
         assert_eq!(general["paths"]["/healthz"]["get"]["x-level"], "anybody");

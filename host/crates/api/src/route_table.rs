@@ -10,11 +10,10 @@ use crate::{
         access::Access,
         route::{Route, delete, get, patch, post, put},
     },
-    openapi,
     routes::{
         accounts, activity, alerts, audit, connections, console, docs, events, health, mappings, matching, oauth,
         oidc::{self, CALLBACK_PATH as OIDC_CALLBACK_PATH},
-        people, providers, service, session,
+        openapi, people, providers, service, session,
     },
 };
 

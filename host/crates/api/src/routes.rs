@@ -13,6 +13,7 @@ pub(crate) mod mappings;
 pub(crate) mod matching;
 pub(crate) mod oauth;
 pub(crate) mod oidc;
+pub(crate) mod openapi;
 pub(crate) mod people;
 pub(crate) mod provider_calls;
 pub(crate) mod providers;

@@ -27,5 +27,5 @@ pub fn routes() -> Vec<ListedRoute> {
 /// Returns the OpenAPI document that is the same on every service of this version.
 #[must_use]
 pub fn general_document() -> Value {
-    openapi::document([])
+    openapi::document(&route_table(), [])
 }

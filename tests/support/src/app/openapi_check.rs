@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use jackfield_api::openapi;
+use jackfield_api::openapi_document;
 use jackfield_sandbox::Catalog;
 use jsonschema::Validator;
 use reqwest::{Method, Request, header::CONTENT_TYPE};
@@ -51,7 +51,7 @@ pub(super) struct OpenApiCheck {
 
 impl OpenApiCheck {
     pub(super) fn of(catalog: &Catalog) -> Self {
-        Self::by(openapi::of_catalog(catalog))
+        Self::by(openapi_document(catalog))
     }
 
     fn by(document: Value) -> Self {

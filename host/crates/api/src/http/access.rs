@@ -1,5 +1,9 @@
 //! The access levels of routes.
 
+use std::{collections::HashMap, sync::Arc};
+
+use http::Method;
+
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -9,4 +13,37 @@ pub(crate) enum Access {
     SignedIn,
     /// Executives.
     Executive,
+}
+
+/// The access level of every route, by path and method.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessLevels(Arc<HashMap<(&'static str, Method), Access>>);
+
+impl AccessLevels {
+    pub(crate) fn new(levels: impl IntoIterator<Item = ((&'static str, Method), Access)>) -> Self {
+        Self(Arc::new(levels.into_iter().collect()))
+    }
+
+    /// Returns the access level that a request requires: that of its route, or Executive for an unknown route.
+    pub(crate) fn required(&self, route: Option<&str>, method: &Method) -> Access {
+        let Some(route) = route else { return Access::Executive };
+        // The GET handler of a path also answers HEAD.
+        let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
+        self.0.get(&(route, method)).copied().unwrap_or(Access::Executive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_route_requires_an_executive() {
+        let levels = AccessLevels::new([(("/open", Method::GET), Access::Open)]);
+        assert_eq!(levels.required(Some("/open"), &Method::GET), Access::Open);
+        assert_eq!(levels.required(Some("/open"), &Method::HEAD), Access::Open);
+        for (route, method) in [(Some("/open"), Method::POST), (Some("/other"), Method::GET), (None, Method::GET)] {
+            assert_eq!(levels.required(route, &method), Access::Executive, "{route:?} {method}");
+        }
+    }
 }

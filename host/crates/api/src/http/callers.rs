@@ -7,10 +7,9 @@ mod same_origin;
 mod session_cookie;
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use axum::{
@@ -19,7 +18,7 @@ use axum::{
     response::Response,
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
-use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 use jackfield_core::{Caller, Error, Level, Session, audit::Actor};
 use jackfield_store::TOKEN_PREFIX;
 
@@ -31,11 +30,10 @@ pub(crate) use self::{
 use crate::{
     ApiState,
     http::{
-        access::Access,
+        access::{Access, AccessLevels},
         errors::ApiError,
         middleware::{RequestId, authority},
     },
-    route_table::route_table,
 };
 
 /// Maximum number of failed attempts of one address; another one is allowed every three seconds. A person who mistypes
@@ -86,13 +84,13 @@ fn network_of(address: IpAddr) -> IpAddr {
 
 /// Middleware that rejects a request unless its route is open or its caller has the level that the route requires.
 pub(crate) async fn require_access(
-    State(state): State<ApiState>,
+    State((state, levels)): State<(ApiState, AccessLevels)>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let access = access_of(&parts);
+    let access = levels.required(parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str), &parts.method);
     if access == Access::Open {
         // Another site must not be able to sign a browser in as a person of its choice.
         if !same_origin::is_safe(&parts.method) {
@@ -120,18 +118,6 @@ pub(crate) async fn require_access(
 /// Rejects a request that a page of another site may have sent.
 fn require_same_origin(state: &ApiState, parts: &Parts) -> Result<(), Error> {
     state.site.require_same_origin(&parts.method, &parts.headers, authority(&parts.uri, &parts.headers).as_ref())
-}
-
-/// The access level of each route, collected once because every request needs it.
-static ACCESS: LazyLock<HashMap<(&str, Method), Access>> =
-    LazyLock::new(|| route_table().into_iter().map(|route| ((route.path, route.method), route.access)).collect());
-
-/// Returns the access level that a request requires: that of its route, or Executive for an unknown route.
-fn access_of(parts: &Parts) -> Access {
-    let Some(path) = parts.extensions.get::<MatchedPath>() else { return Access::Executive };
-    // The GET handler of a path also answers HEAD.
-    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
-    ACCESS.get(&(path.as_str(), method)).copied().unwrap_or(Access::Executive)
 }
 
 async fn authenticate_bearer(state: &ApiState, header: &HeaderValue, address: IpAddr) -> Result<Caller, Error> {

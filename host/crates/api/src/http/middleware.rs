@@ -1,6 +1,9 @@
 //! Middleware for every request: an id, a log line, a check of the host name, a time limit.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::HttpBody,
@@ -23,7 +26,6 @@ use uuid::Uuid;
 use crate::{
     ApiState,
     http::errors::{self, ApiError, ResponseError},
-    route_table::request_time,
 };
 
 /// Tells browsers to use only HTTPS for two years, the time that browsers' preload lists require.
@@ -121,9 +123,12 @@ pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     uri.authority().cloned().or_else(|| headers.get(HOST)?.to_str().ok()?.parse().ok())
 }
 
+/// Returns the time limit of a route, or of a request that matches none.
+pub(crate) type TimeLimit = fn(Option<&str>) -> Duration;
+
 /// Ends a request that takes longer than its route allows.
-pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
-    let time = request_time(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+pub(crate) async fn limit_time(State(time_limit): State<TimeLimit>, request: Request, next: Next) -> Response {
+    let time = time_limit(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_elapsed) => ApiError::from(Error::ProviderTimeout).into_response(),

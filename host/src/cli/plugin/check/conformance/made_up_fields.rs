@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use jackfield_api::openapi::example_of_pattern;
+use jackfield_api::example_of_pattern;
 use jackfield_core::{
     Secret,
     manifest::{Field, FieldKind, Manifest},
