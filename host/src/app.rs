@@ -3,7 +3,7 @@
 mod data_folder;
 mod host_environment;
 
-use std::{collections::BTreeMap, fs::File, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs::File, io, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use jackfield_api::{self as api};
@@ -18,6 +18,7 @@ use jackfield_service::{
 use jackfield_store::{Store, StoreOptions};
 use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
+use url::Url;
 
 pub use self::host_environment::HostEnvironment;
 use crate::{config::Config, prometheus};
@@ -45,7 +46,10 @@ impl App {
     /// # Errors
     /// The data folder or the database cannot be used.
     pub async fn start(config: &Config, environment: HostEnvironment) -> anyhow::Result<Self> {
-        let HostEnvironment { clock, egress_limits, checker, compiled } = environment;
+        let HostEnvironment { clock, egress_limits, checker, compiled, serving } = environment;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
         let metrics = prometheus::install();
         let store = open_store(config, clock.clone()).await?;
         if store.sealed_reason().is_none() {
@@ -84,7 +88,9 @@ impl App {
             connections: connections.clone(),
             metrics,
             events: api::Events::default(),
-            hosts: config.public_url.iter().filter_map(|url| url.host_str()).map(str::to_owned).collect(),
+            host_names: host_names(config),
+            trusted_proxies: config.serving.trusted_proxies.clone(),
+            lifecycle: api::Lifecycle::default(),
             site: api::Site::new(&config.base_url()),
             started_at: clock.now(),
             public_url: config.base_url().as_str().into(),
@@ -94,7 +100,13 @@ impl App {
             oidc: sign_in_provider(config, &egress, &clock)
                 .context("JACKFIELD_PUBLIC_URL cannot be used for sign-in")?,
         };
-        Ok(Self { store, connections, plugins, server: api::Server::new(state), _run_lock: run_lock })
+        Ok(Self {
+            store,
+            connections,
+            plugins,
+            server: api::Server::new(state, serving_limits(config, &serving)),
+            _run_lock: run_lock,
+        })
     }
 
     /// Returns the database.
@@ -105,18 +117,38 @@ impl App {
 
     /// Serves until `stop` resolves.
     ///
-    /// Then it finishes the running requests and closes the database.
+    /// Then it serves for the delay that load balancers need, finishes the running requests and closes the database.
+    /// When `stop_at_once` resolves, it waits for none of this.
     ///
     /// # Errors
     /// The listener fails permanently.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        stop_at_once: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         // The tasks end with this function, so that none of them uses the database after it is closed.
         let mut tasks = JoinSet::new();
         tasks.spawn(run_upkeep(self.connections, self.store.clone()));
         tasks.spawn(self.plugins.watch());
-        let served = self.server.serve(listener, stop).await;
-        tasks.shutdown().await;
-        self.store.close().await;
+        let mut stop_at_once = pin!(stop_at_once);
+        let mut is_at_once = false;
+        let first = async {
+            stop_at_once.as_mut().await;
+            is_at_once = true;
+        };
+        let served = self.server.serve(listener, stop, first).await;
+        if !is_at_once {
+            tokio::select! {
+                () = async {
+                    tasks.shutdown().await;
+                    self.store.close().await;
+                } => {}
+                // A call may still use the database.
+                () = stop_at_once => {}
+            }
+        }
         served
     }
 }
@@ -207,6 +239,24 @@ fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> C
         (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive_key("compiled components")),
         (Err(_sealed), _) => Cache::none(),
     }
+}
+
+/// Returns the limits of HTTP connections: those of the machine, and those that settings replace.
+fn serving_limits(config: &Config, machine: &api::ServingLimits) -> api::ServingLimits {
+    let settings = &config.serving;
+    let stop = api::StopTimes { delay: settings.stop_delay, ..machine.stop };
+    api::ServingLimits {
+        keep_alive: settings.keep_alive,
+        connections_per_address: settings.connections_per_address,
+        stop,
+        ..machine.clone()
+    }
+}
+
+/// Returns the host names that requests may be sent to.
+fn host_names(config: &Config) -> api::HostNames {
+    let names = &config.serving.host_names;
+    config.public_url.as_ref().and_then(Url::host_str).map_or_else(|| names.clone(), |name| names.with(name))
 }
 
 /// Returns the identity provider through which people sign in, if one is configured.

@@ -14,12 +14,12 @@ use jackfield::{
     app::{App, HostEnvironment},
     config::{Config, ConfigError, Dev},
     logging,
+    stop_signals::StopSignals,
 };
 use jackfield_core::audit::{Action, Actor};
 use jackfield_sandbox::{CHECK_COMMAND, check_as_child};
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
-use url::Url;
 
 /// Connect a company's outside services and keep their credentials encrypted
 #[derive(Debug, Parser)]
@@ -80,31 +80,19 @@ pub(crate) fn print_error(error: &anyhow::Error) -> ExitCode {
 async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let config = Config::load(file.as_deref(), if dev { Dev::Yes } else { Dev::No })?;
     let traces = logging::start(&config)?;
+    let signals = StopSignals::install().context("cannot handle signals")?;
     let app = App::start(&config, HostEnvironment::default()).await?;
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let base_url = config.public_url.clone().map_or_else(|| Url::parse(&format!("http://{address}")), Ok)?;
-    signin_link::print_first(app.store(), &base_url).await?;
+    signin_link::print_first(app.store(), &config.base_url_at(address)).await?;
     tracing::info!(%address, dev, "service started");
-    let served = app.serve(listener, stop_signal()).await.context("the service failed");
-    traces.end().await;
-    served
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn stop_signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        // SIGINT still stops the service.
-        Err(_) => drop(interrupted.await),
+    let served = app.serve(listener, signals.nth(1), signals.nth(2)).await.context("the service failed");
+    tokio::select! {
+        () = traces.end() => {}
+        () = signals.nth(2) => {}
     }
+    served
 }
 
 /// Reads the settings for a command that has no `--dev`.

@@ -5,6 +5,7 @@
 mod identity_providers;
 mod oauth_apps;
 mod plugins_trust;
+mod serving;
 mod settings;
 mod traces;
 mod urls;
@@ -19,10 +20,10 @@ use std::{
 use jackfield_core::{OAuthApp, Secret, caller::IdentityProvider, session::SignInProvider};
 use jackfield_sandbox::{Limits, Trust};
 use jackfield_signing::TrustedKeys;
-use url::Url;
+use url::{Host, Url};
 
 use self::settings::Settings;
-pub use self::{settings::ConfigError, traces::TraceExport};
+pub use self::{serving::ServingConfig, settings::ConfigError, traces::TraceExport};
 
 /// The settings file that is read if none is named.
 const DEFAULT_FILE: &str = "jackfield.toml";
@@ -34,6 +35,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `JACKFIELD_PUBLIC_URL`: where browsers reach the service. See [`base_url`](Self::base_url).
     pub public_url: Option<Url>,
+    /// Host names, trusted proxies and the limits of HTTP connections.
+    pub serving: ServingConfig,
     /// `JACKFIELD_DATA_DIR`: the folder of the SQLite database, the master key and compiled components.
     pub data_dir: PathBuf,
     /// `JACKFIELD_DATABASE_URL`. Secret, because it can contain a password.
@@ -130,6 +133,7 @@ impl Config {
         let config = Self {
             listen,
             public_url,
+            serving: serving::read(&mut settings),
             data_dir,
             database_url: Secret::new(database_url),
             plugins_dir: settings.optional("PLUGINS_DIR").map_or_else(default_plugins_dir, PathBuf::from),
@@ -154,8 +158,45 @@ impl Config {
     /// Returns the URL at which browsers reach the service: the public URL, or else the address that it listens on.
     #[must_use]
     pub fn base_url(&self) -> Url {
-        let listened = || Url::parse(&format!("http://{}", self.listen));
+        self.base_url_at(self.listen)
+    }
+
+    /// Returns the URL at which browsers reach the service if it listens on an address.
+    ///
+    /// Nobody can open `http://0.0.0.0`, so a service that listens on every address is `localhost` for browsers.
+    ///
+    /// # Panics
+    /// Never: an address and a port make a URL.
+    #[must_use]
+    pub fn base_url_at(&self, listen: SocketAddr) -> Url {
+        let listened = || match listen.ip().is_unspecified() {
+            true => Url::parse(&format!("http://localhost:{}", listen.port())),
+            false => Url::parse(&format!("http://{listen}")),
+        };
         self.public_url.clone().map_or_else(listened, Ok).expect("an address and a port make a URL")
+    }
+
+    /// Returns what is allowed, but leaves the service open or hard to reach.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let is_local = |url: &Url| match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        match &self.public_url {
+            Some(url) if url.scheme() == "http" && !is_local(url) => vec![
+                "JACKFIELD_PUBLIC_URL is http://: tokens and session cookies cross the network unencrypted; put a proxy \
+                 with TLS in front and set JACKFIELD_PUBLIC_URL to its https:// address",
+            ],
+            None if !self.listen.ip().is_loopback() => vec![
+                "JACKFIELD_LISTEN is reachable from the network and JACKFIELD_PUBLIC_URL is not set: links and OAuth \
+                 redirects use the listen address over http://; set JACKFIELD_PUBLIC_URL to the address that browsers \
+                 use",
+            ],
+            Some(_) | None => Vec::new(),
+        }
     }
 }
 

@@ -5,5 +5,7 @@
 pub mod app;
 pub mod config;
 pub mod logging;
+pub mod open_files;
+pub mod stop_signals;
 
 mod prometheus;

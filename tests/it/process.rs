@@ -8,5 +8,6 @@ mod plugin_lifecycle;
 pub(crate) mod program;
 mod refresh_kill;
 mod signin;
+mod stop;
 mod traces;
 mod xorshift;

@@ -1,8 +1,11 @@
 //! What a service takes from its machine instead of its settings. Tests replace parts of it.
 
+use jackfield_api::ServingLimits;
 use jackfield_core::Clock;
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Cache, Checker};
+
+use crate::open_files;
 
 /// What a service takes from its machine.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct HostEnvironment {
     pub(super) checker: Checker,
     /// The cache of compiled components; `None` for one in the data folder.
     pub(super) compiled: Option<Cache>,
+    /// The limits of HTTP connections, where no setting replaces them.
+    pub(super) serving: ServingLimits,
 }
 
 impl Default for HostEnvironment {
@@ -22,6 +27,7 @@ impl Default for HostEnvironment {
             egress_limits: EgressLimits::default(),
             checker: Checker::this_program(),
             compiled: None,
+            serving: ServingLimits { connections: open_files::http_connections(), ..ServingLimits::default() },
         }
     }
 }
@@ -50,5 +56,12 @@ impl HostEnvironment {
     #[must_use]
     pub fn with_compiled(self, compiled: Option<Cache>) -> Self {
         Self { compiled, ..self }
+    }
+
+    /// Changes the limits of HTTP connections.
+    #[must_use]
+    pub fn with_serving(mut self, change: impl FnOnce(&mut ServingLimits)) -> Self {
+        change(&mut self.serving);
+        self
     }
 }

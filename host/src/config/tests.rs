@@ -121,3 +121,65 @@ fn a_secret_setting_is_not_printed() {
     let shown = format!("{:?}", config.expect("parses"));
     assert!(!shown.contains("c2VjcmV0") && !shown.contains("pw@") && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn the_settings_of_the_listener_have_bounds() {
+    let serving = parse("", &[], Dev::No).expect("parses").serving;
+    assert!(serving.keep_alive.as_secs() > 60, "longer than load balancers reuse an idle connection");
+    assert_eq!((serving.stop_delay.as_secs(), serving.connections_per_address), (5, 1_024));
+    let set = [
+        ("JACKFIELD_KEEP_ALIVE", "620"),
+        ("JACKFIELD_STOP_DELAY", "0"),
+        ("JACKFIELD_CONNECTIONS_PER_ADDRESS", "8"),
+        ("JACKFIELD_HOSTS", "jackfield.internal, jf:7420"),
+        ("JACKFIELD_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
+    ];
+    let serving = parse("", &set, Dev::No).expect("parses").serving;
+    assert_eq!((serving.keep_alive.as_secs(), serving.stop_delay.as_secs()), (620, 0));
+    for (name, value) in [
+        ("JACKFIELD_KEEP_ALIVE", "0"),
+        ("JACKFIELD_KEEP_ALIVE", "75s"),
+        ("JACKFIELD_STOP_DELAY", "-1"),
+        ("JACKFIELD_STOP_DELAY", "601"),
+        ("JACKFIELD_CONNECTIONS_PER_ADDRESS", "0"),
+        ("JACKFIELD_HOSTS", "https://jackfield.example"),
+        ("JACKFIELD_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("JACKFIELD_TRUSTED_PROXIES", "0.0.0.0/0"),
+    ] {
+        let message = parse("", &[(name, value)], Dev::No).expect_err("is rejected").to_string();
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn a_service_on_every_address_has_links_that_a_browser_can_open() {
+    for (listen, public, link) in [
+        ("127.0.0.1:7420", "", "http://127.0.0.1:7420/"),
+        ("0.0.0.0:7420", "", "http://localhost:7420/"),
+        ("[::]:7420", "", "http://localhost:7420/"),
+        ("192.0.2.7:7420", "", "http://192.0.2.7:7420/"),
+        ("0.0.0.0:7420", "https://jackfield.example", "https://jackfield.example/"),
+    ] {
+        let settings = [("JACKFIELD_LISTEN", listen), ("JACKFIELD_PUBLIC_URL", public)];
+        assert_eq!(parse("", &settings, Dev::No).expect("parses").base_url().as_str(), link);
+    }
+}
+
+#[test]
+fn settings_that_leave_the_service_open_cause_a_warning() {
+    for (listen, public, named) in [
+        ("127.0.0.1:7420", "", None),
+        ("127.0.0.1:7420", "http://localhost:7420", None),
+        ("127.0.0.1:7420", "http://[::1]:7420", None),
+        ("0.0.0.0:7420", "https://jackfield.example", None),
+        ("127.0.0.1:7420", "http://jackfield.example", Some("JACKFIELD_PUBLIC_URL is http://")),
+        ("0.0.0.0:7420", "http://192.0.2.7:7420", Some("JACKFIELD_PUBLIC_URL is http://")),
+        ("0.0.0.0:7420", "", Some("JACKFIELD_PUBLIC_URL is not set")),
+        ("[::]:7420", "", Some("JACKFIELD_PUBLIC_URL is not set")),
+    ] {
+        let settings = [("JACKFIELD_LISTEN", listen), ("JACKFIELD_PUBLIC_URL", public)];
+        let warnings = parse("", &settings, Dev::No).expect("parses").warnings();
+        assert_eq!(warnings.len(), usize::from(named.is_some()), "{listen} {public}");
+        assert!(named.is_none_or(|named| warnings[0].contains(named)), "{warnings:?}");
+    }
+}

@@ -17,7 +17,9 @@ async fn is_sealed(app: &TestApp, words: &str) {
     assert_eq!(app.get("/healthz").await.status, 200);
     let ready = app.get("/readyz").await;
     assert_eq!(ready.status, 503);
-    assert!(ready.text.contains(words), "{}", ready.text);
+    assert_eq!(ready.json()["key"], "sealed", "anybody can read this, so it says no more");
+    let service = app.get("/api/admin/service").await.ok();
+    assert!(service["key"]["reason"].as_str().is_some_and(|reason| reason.contains(words)), "{service}");
     for path in ["health", "users"] {
         let problem = app.get(&format!("{SLACK}/{path}")).await.problem(503, "sealed");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{problem}");

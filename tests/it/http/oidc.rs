@@ -211,21 +211,26 @@ async fn an_untrusted_id_token_signs_nobody_in() {
             "{changes}"
         );
     }
-    let away = start_sign_in(&app).await;
-    let good = claims(&app, &away, &json!({}));
+    // Another service, with all of its failed attempts.
+    let app = provider.app().await;
     let header = |algorithm: &str| json!({ "alg": algorithm, "kid": "one", "typ": "JWT" });
-    let unsigned =
-        format!("{}.{}.", base64url(header("none").to_string().as_bytes()), base64url(good.to_string().as_bytes()));
-    for token in [
-        foreign.token("ES256", &good),
-        unsigned,
+    let unsigned = |good: &Value| {
+        format!("{}.{}.", base64url(header("none").to_string().as_bytes()), base64url(good.to_string().as_bytes()))
+    };
+    let make: [&dyn Fn(&Value) -> String; 4] = [
+        &|good| foreign.token("ES256", good),
+        &unsigned,
         // The client secret is not a signing key, whatever the discovery document offers.
-        mac_token(&header("HS256"), &good, provider.secret.as_bytes()),
-        "no.token.at-all".to_owned(),
-    ] {
+        &|good| mac_token(&header("HS256"), good, provider.secret.as_bytes()),
+        &|_| "no.token.at-all".to_owned(),
+    ];
+    for make in make {
+        let away = start_sign_in(&app).await;
+        let token = make(&claims(&app, &away, &json!({})));
         let answer = come_back(&app, &provider, &away, token).await;
         assert_eq!(redirect_target(&answer), "/signin?refused=invalid");
     }
+    let away = start_sign_in(&app).await;
     let code = provider.consent(&away.asked, None);
     let without =
         return_from_provider(&app, &away.cookie, &[("code", &code), ("state", away.asked.get("state"))]).await;
@@ -320,8 +325,8 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
         provider.upstream.recover();
         app.clock.advance(SignedDuration::from_secs(5));
     }
-    let away = start_sign_in(&app).await;
     for fail in [Failure::Status(500), Failure::TooManyRequests { retry_after: None }, Failure::Reset] {
+        let away = start_sign_in(&app).await;
         provider.upstream.fail(fail);
         let token = key.token("ES256", &claims(&app, &away, &json!({})));
         unavailable(&come_back(&app, &provider, &away, token).await);
@@ -329,8 +334,7 @@ async fn while_the_identity_provider_is_down_the_page_says_so_and_tokens_work() 
     }
     let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(app.send_in(&session, Method::GET, "/api/session", None).await.ok()["signed_in"], true);
-    let token = key.token("ES256", &claims(&app, &away, &json!({})));
-    let _session = self::session(&app, &come_back(&app, &provider, &away, token).await).await;
+    sign_in(&app, &provider, &key, "ES256", &json!({})).await;
 }
 
 #[tokio::test]
@@ -413,4 +417,46 @@ async fn without_an_identity_provider_there_is_no_oidc_sign_in() {
     for path in [SIGN_IN, CALLBACK] {
         let _ = app.send_as(TestCaller::Anonymous, Method::GET, path, None).await.problem(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn a_made_up_code_is_tried_once_and_counts_as_a_failed_attempt() {
+    let key = SigningKey::p256("one");
+    let provider = OidcStandIn::start(&[&key]).await;
+    let app = provider.served(TestApp::builder()).setting("JACKFIELD_TRUSTED_PROXIES", "127.0.0.1").start().await;
+    let made_up = async |away: &SignInAttempt, from: &'static str| {
+        let path = format!("{CALLBACK}?code=made-up&state={}", away.asked.get("state"));
+        app.send_request_as(TestCaller::Anonymous, Method::GET, &path, |request| {
+            request.header("cookie", &away.cookie).header("x-forwarded-for", from)
+        })
+        .await
+    };
+    let away = start_sign_in(&app).await;
+    for _ in 0..3 {
+        assert_eq!(redirect_target(&made_up(&away, "198.51.100.1").await), "/signin?refused=expired");
+    }
+    assert_eq!(provider.upstream.requests_to(TOKEN).len(), 1, "one sign-in tries one code");
+    let mut throttled = 0;
+    for _ in 0..40 {
+        let away = start_sign_in(&app).await;
+        let answer = made_up(&away, "198.51.100.1").await;
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").is_some());
+            throttled += 1;
+        }
+    }
+    let tried = provider.upstream.requests_to(TOKEN).len();
+    assert!(throttled > 0 && tried + throttled <= 42, "{throttled} {tried}");
+    let mut unknown = 401;
+    for _ in 0..10 {
+        let path = "/api/admin/connections";
+        let from = |request: reqwest::RequestBuilder| request.header("x-forwarded-for", "198.51.100.1");
+        unknown = app.send_request_as(TestCaller::UnknownToken, Method::GET, path, from).await.status;
+        if unknown == 429 {
+            break;
+        }
+    }
+    assert_eq!(unknown, 429, "the address has few failed attempts left");
+    // From another address, a person still signs in.
+    sign_in(&app, &provider, &key, "ES256", &json!({})).await;
 }

@@ -64,6 +64,7 @@ impl Installation {
             ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
             ("JACKFIELD_EGRESS_REROUTE", reroutes.join(",")),
             ("JACKFIELD_LOG", "debug".to_owned()),
+            ("JACKFIELD_STOP_DELAY", "0".to_owned()),
         ];
         let all = own.into_iter().chain(settings.iter().cloned());
         place.settings = all.map(|(name, value)| (name.to_owned(), value)).collect();
@@ -180,6 +181,11 @@ impl Service {
             self.kill();
         });
         killed.await.expect("the process is killed");
+    }
+
+    /// Waits until it exits.
+    pub(crate) fn wait(mut self) -> std::process::ExitStatus {
+        self.0.wait().expect("the process ended")
     }
 
     /// Sends SIGTERM and waits until it exits.

@@ -200,6 +200,12 @@ impl TestApp {
         fs::metadata(log).expect("the log").len()
     }
 
+    /// Reads this process's log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(LOG.get().expect("the log was started")).expect("the log")
+    }
+
     /// Reads everything in the database: the files of SQLite, or every row of every PostgreSQL table as text.
     pub async fn database_bytes(&self) -> Vec<u8> {
         self.database.bytes(&self.data()).await

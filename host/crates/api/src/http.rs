@@ -2,8 +2,10 @@
 
 pub(crate) mod access;
 pub(crate) mod callers;
+pub(crate) mod client_address;
 pub(crate) mod errors;
 pub(crate) mod extractors;
+pub(crate) mod host_names;
 pub(crate) mod json_fields;
 pub(crate) mod middleware;
 pub(crate) mod paging;

@@ -13,7 +13,10 @@ pub mod testing;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, middleware::from_fn_with_state};
+use axum::{
+    Extension, Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use jackfield_core::{Clock, metrics::MetricsRenderer};
 use jackfield_sandbox::Catalog;
 use jackfield_service::{connections::Connections, people::People, plugins::Plugins};
@@ -34,8 +37,10 @@ use self::{
 pub use self::{
     http::{
         callers::{FailedAttempts, JwtCallers, Site},
+        client_address::TrustedProxies,
         extractors::LargeBodies,
-        serving::Server,
+        host_names::HostNames,
+        serving::{Lifecycle, Server, ServingLimits, StopTimes},
     },
     openapi::example_of_pattern,
     routes::{
@@ -68,7 +73,11 @@ pub struct ApiState {
     /// The service's address for browsers, to show it.
     pub public_url: Arc<str>,
     /// The host names that requests may be sent to, besides `localhost` and IP addresses.
-    pub hosts: Arc<[String]>,
+    pub host_names: HostNames,
+    /// The proxies that say truthfully where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// How far a stop has come.
+    pub lifecycle: Lifecycle,
     /// The service's address for browsers, for cookies and for the check of a request's origin.
     pub site: Site,
     /// Limits failed attempts to authenticate.
@@ -104,6 +113,7 @@ fn router(state: ApiState) -> Router {
         .layer(Extension(routes))
         .layer(from_fn_with_state((state.clone(), levels), callers::require_access))
         .layer(from_fn_with_state(time_limit, middleware::limit_time))
+        .layer(from_fn(middleware::keep_reserve))
         .layer(from_fn_with_state(state.clone(), middleware::check_host))
         .layer(from_fn_with_state(state.clone(), middleware::identify))
         .with_state(state)

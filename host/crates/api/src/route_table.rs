@@ -26,6 +26,9 @@ const MATCH: &str = "/api/admin/connections/{provider}/match";
 /// This route may take longer, because it checks a component.
 const PROVIDERS: &str = "/api/admin/providers";
 
+/// The routes that load balancers and Prometheus call. Their answers contain no names, hosts or addresses.
+pub(crate) const HEALTH_CHECKS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Returns every route of the API.
 pub(crate) fn route_table() -> Vec<Route> {
     use Access::{Executive, Open, SignedIn};

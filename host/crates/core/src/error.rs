@@ -52,7 +52,10 @@ pub enum Error {
     MethodNotAllowed,
 
     /// Return `421 Misdirected Request`, `misdirected`: the request is for another host name.
-    #[error("this service cannot be reached under that host name; JACKFIELD_PUBLIC_URL sets its name")]
+    #[error(
+        "this service does not answer under that host name; add it to JACKFIELD_HOSTS, or set JACKFIELD_PUBLIC_URL to the \
+             address that browsers use"
+    )]
     Misdirected,
 
     /// Return `409 Conflict`, `conflict`: the data has changed; nothing was done.

@@ -100,6 +100,17 @@ impl Store {
         Ok(Some((session, key)))
     }
 
+    /// Uses up the `state` of a sign-in through an identity provider. Returns `false` if it was used before.
+    pub async fn use_up_oidc_state(&self, state: &Secret<String>, ends_at: Timestamp) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let mut transaction = self.begin().await?;
+        let proof = SingleUseProof::OidcState(Secret::new(state.expose().clone()), ends_at);
+        let is_first = use_up(&mut transaction, &proof, now).await?;
+        delete_expired(&mut transaction, now).await?;
+        transaction.commit().await?;
+        Ok(is_first)
+    }
+
     /// Finds the active session of a cookie.
     pub async fn find_session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
         let hash = hash_key(key);

@@ -6,6 +6,7 @@ use jackfield::{
     app::HostEnvironment,
     config::{Config, Dev},
 };
+use jackfield_api::ServingLimits;
 use jackfield_core::Clock;
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Cache, Checker, Limits, Pooling, Trust};
@@ -29,6 +30,7 @@ pub struct TestAppBuilder {
     settings: Vec<(String, String)>,
     checker: Checker,
     compiled: Option<Cache>,
+    serving: ServingLimits,
 }
 
 impl TestAppBuilder {
@@ -55,6 +57,7 @@ impl TestAppBuilder {
             settings: Vec::new(),
             checker: Checker::InProcess,
             compiled: shared_cache(),
+            serving: ServingLimits::default(),
         }
     }
 
@@ -90,6 +93,13 @@ impl TestAppBuilder {
     #[must_use]
     pub fn egress(mut self, change: impl FnOnce(&mut EgressLimits)) -> Self {
         change(&mut self.egress);
+        self
+    }
+
+    /// Changes the limits of HTTP connections that no setting changes.
+    #[must_use]
+    pub fn serving(mut self, change: impl FnOnce(&mut ServingLimits)) -> Self {
+        change(&mut self.serving);
         self
     }
 
@@ -143,6 +153,7 @@ impl TestAppBuilder {
             ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
             ("JACKFIELD_DATABASE_URL", database.url()),
             ("JACKFIELD_EGRESS_REROUTE", reroute.join(",")),
+            ("JACKFIELD_STOP_DELAY", "0".to_owned()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.settings);
         let mut config = Config::from_settings(settings, Dev::Yes).expect("the settings of a test");
@@ -153,7 +164,8 @@ impl TestAppBuilder {
             .with_clock(clock.clone())
             .with_egress_limits(self.egress)
             .with_checker(self.checker)
-            .with_compiled(self.compiled);
+            .with_compiled(self.compiled)
+            .with_serving(|limits| *limits = self.serving);
         let running = RunningService::start(&config, &environment).await;
         let tokens = tokens(&running.store, &clock).await;
         TestApp {

@@ -43,7 +43,7 @@ impl RunningService {
                 // A dropped sender stops it as well.
                 let _dropped = stopped.await;
             };
-            app.serve(listener, stopped).await.expect("the service ends without an error");
+            app.serve(listener, stopped, std::future::pending()).await.expect("the service ends without an error");
         });
         Self { store, connections, base, openapi, stop, served }
     }

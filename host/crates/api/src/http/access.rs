@@ -25,11 +25,18 @@ impl AccessLevels {
     }
 
     /// Returns the access level that a request requires: that of its route, or Executive for an unknown route.
+    ///
+    /// An unknown method of a path that has an open route is open as well. Its answer, 405, reveals nothing.
     pub(crate) fn required(&self, route: Option<&str>, method: &Method) -> Access {
         let Some(route) = route else { return Access::Executive };
         // The GET handler of a path also answers HEAD.
         let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
-        self.0.get(&(route, method)).copied().unwrap_or(Access::Executive)
+        let level = self.0.get(&(route, method)).copied();
+        level.unwrap_or_else(|| if self.has_open_method(route) { Access::Open } else { Access::Executive })
+    }
+
+    fn has_open_method(&self, route: &str) -> bool {
+        self.0.iter().any(|((path, _), access)| *path == route && *access == Access::Open)
     }
 }
 
@@ -39,10 +46,12 @@ mod tests {
 
     #[test]
     fn an_unknown_route_requires_an_executive() {
-        let levels = AccessLevels::new([(("/open", Method::GET), Access::Open)]);
+        let levels =
+            AccessLevels::new([(("/open", Method::GET), Access::Open), (("/closed", Method::GET), Access::Executive)]);
         assert_eq!(levels.required(Some("/open"), &Method::GET), Access::Open);
         assert_eq!(levels.required(Some("/open"), &Method::HEAD), Access::Open);
-        for (route, method) in [(Some("/open"), Method::POST), (Some("/other"), Method::GET), (None, Method::GET)] {
+        assert_eq!(levels.required(Some("/open"), &Method::POST), Access::Open, "answers 405");
+        for (route, method) in [(Some("/closed"), Method::POST), (Some("/other"), Method::GET), (None, Method::GET)] {
             assert_eq!(levels.required(route, &method), Access::Executive, "{route:?} {method}");
         }
     }

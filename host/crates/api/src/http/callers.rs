@@ -7,13 +7,14 @@ mod same_origin;
 mod session_cookie;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::NonZeroU32,
     sync::Arc,
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
+    Extension,
+    extract::{FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
@@ -31,8 +32,10 @@ use crate::{
     ApiState,
     http::{
         access::{Access, AccessLevels},
+        client_address::ClientAddress,
         errors::ApiError,
-        middleware::{RequestId, authority},
+        host_names::authority,
+        middleware::RequestId,
     },
 };
 
@@ -75,7 +78,7 @@ impl std::fmt::Debug for FailedAttempts {
 }
 
 /// Returns the network of one customer: an IPv4 address, or an IPv6 /64.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -85,7 +88,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 /// Middleware that rejects a request unless its route is open or its caller has the level that the route requires.
 pub(crate) async fn require_access(
     State((state, levels)): State<(ApiState, AccessLevels)>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -99,7 +102,7 @@ pub(crate) async fn require_access(
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let caller = match parts.headers.get(AUTHORIZATION) {
-        Some(header) if access != Access::SignedIn => authenticate_bearer(&state, header, address.ip()).await?,
+        Some(header) if access != Access::SignedIn => authenticate_bearer(&state, header, address).await?,
         _ => {
             let session = session_cookie::authenticate(&state, &parts).await?;
             let caller = Caller::from(&session);
@@ -209,7 +212,7 @@ pub(crate) struct RequestOrigin {
 
 impl RequestOrigin {
     fn from_parts(parts: &Parts) -> Self {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = parts.extensions.get::<ClientAddress>().map(|client| client.0);
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), request_id }
     }

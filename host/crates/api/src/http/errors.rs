@@ -51,6 +51,21 @@ pub(crate) struct ProblemView<'a> {
     errors: Option<Vec<FieldErrorView<'a>>>,
 }
 
+impl<'a> ProblemView<'a> {
+    /// Describes a request that could not be parsed as HTTP, so that no route has seen it.
+    pub(super) fn of_parser(status: StatusCode, detail: &str, request_id: &'a str) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: detail.to_owned(),
+            code: "invalid_request",
+            request_id,
+            errors: None,
+        }
+    }
+}
+
 /// One field and what is wrong with it.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FieldErrorView<'a> {

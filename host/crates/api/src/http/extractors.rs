@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::{Bytes, HttpBody, to_bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, State},
     middleware::Next,
     response::Response,
 };
+use futures_util::StreamExt;
 use http::{header::CONTENT_TYPE, request::Parts};
-use jackfield_core::Error;
+use jackfield_core::{Caller, Error};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -25,8 +26,14 @@ pub(crate) const MAX_LARGE_BODY: usize = 32 << 20;
 /// is answered.
 const LARGE_BODIES_AT_ONCE: usize = 4;
 
+/// Maximum size in bytes of a body that anybody may send, such as a token to sign in with.
+pub(crate) const MAX_OPEN_BODY: usize = 4 << 10;
+
 /// The time in which a body must arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// The time in which a body that anybody may send must arrive.
+const OPEN_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Maximum length in characters of a field name in an error.
 pub(crate) const MAX_SHOWN_NAME: usize = 40;
@@ -58,13 +65,15 @@ impl Default for LargeBodies {
 }
 
 /// Middleware that holds a permit for a body that is large, or of unknown size, until its request is answered.
+///
+/// Only callers whose access level was required get a permit, otherwise anybody could hold all of them.
 pub(crate) async fn limit_large_bodies(
     State(state): State<ApiState>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= MAX_BODY as u64);
-    if is_small {
+    if is_small || request.extensions().get::<Caller>().is_none() {
         return Ok(next.run(request).await);
     }
     let _permit = state.large_bodies.0.try_acquire().map_err(|_full| Error::Overloaded {
@@ -83,15 +92,34 @@ pub(crate) fn media_type(request: &Request) -> &str {
 /// Reads a whole body.
 ///
 /// # Errors
-/// The body is larger than `max` bytes or does not arrive in time.
+/// The body is larger than `max` bytes, is cut off, or does not arrive in time. Without an authenticated caller, the
+/// limits are [`MAX_OPEN_BODY`] and [`OPEN_BODY_TIME`].
 pub(crate) async fn read_body(request: Request, max: usize) -> Result<Bytes, Error> {
+    let is_open = request.extensions().get::<Caller>().is_none();
+    let (max, time) = if is_open { (max.min(MAX_OPEN_BODY), OPEN_BODY_TIME) } else { (max, BODY_TIME) };
     if request.body().size_hint().lower() > max as u64 {
         return Err(Error::TooLarge(max));
     }
-    tokio::time::timeout(BODY_TIME, to_bytes(request.into_body(), max))
+    tokio::time::timeout(time, collect(request.into_body(), max))
         .await
-        .map_err(|_elapsed| Error::InvalidRequest("the body did not arrive in time".to_owned()))?
-        .map_err(|_too_large_or_cut| Error::TooLarge(max))
+        .map_err(|_elapsed| Error::InvalidRequest(format!("the body did not arrive in {} s", time.as_secs())))?
+}
+
+async fn collect(body: Body, max: usize) -> Result<Bytes, Error> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(%error, "request body cannot be read");
+            let why = "the body is not complete: it ended before its Content-Length, or a chunk is not valid";
+            Error::InvalidRequest(why.to_owned())
+        })?;
+        if bytes.len() + chunk.len() > max {
+            return Err(Error::TooLarge(max));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.into())
 }
 
 /// Parses JSON.

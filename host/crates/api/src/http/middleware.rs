@@ -1,20 +1,19 @@
-//! Middleware for every request: an id, a log line, a check of the host name, a time limit.
+//! Middleware for every request: an id, a log line, checks of host name and framing, a time limit.
 
 use std::{
-    net::IpAddr,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use axum::{
     body::HttpBody,
-    extract::{MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-    header::{CACHE_CONTROL, HOST, STRICT_TRANSPORT_SECURITY},
-    uri::Authority,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HOST, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING},
 };
 use jackfield_core::{
     Error,
@@ -25,7 +24,12 @@ use uuid::Uuid;
 
 use crate::{
     ApiState,
-    http::errors::{self, ApiError, ResponseError},
+    http::{
+        errors::{self, ApiError, ResponseError},
+        host_names::authority,
+        serving::InReserve,
+    },
+    route_table::HEALTH_CHECKS,
 };
 
 /// Tells browsers to use only HTTPS for two years, the time that browsers' preload lists require.
@@ -43,6 +47,11 @@ pub(crate) async fn identify(State(state): State<ApiState>, mut request: Request
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
+    let version = request.version();
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let client = state.trusted_proxies.client_of(peer.ip(), request.headers());
+        request.extensions_mut().insert(client);
+    }
     let span = tracing::info_span!("request", id = %id.0, %method, route, status = Empty);
     async {
         let started = Instant::now();
@@ -52,7 +61,16 @@ pub(crate) async fn identify(State(state): State<ApiState>, mut request: Request
             response = ApiError::from(Error::InvalidRequest("the path is not valid UTF-8".to_owned())).into_response();
         }
         if let Some(error) = response.extensions_mut().remove::<ResponseError>() {
-            response = errors::to_response(&error, &id.0);
+            let problem = errors::to_response(&error, &id.0);
+            let allow = response.headers_mut().remove(ALLOW);
+            let ends_connection = response.extensions_mut().remove::<EndsConnection>().is_some();
+            response = problem;
+            if let Some(allow) = allow {
+                response.headers_mut().insert(ALLOW, allow);
+            }
+            if ends_connection && version < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
         }
         record(&method, &route, &response, started);
         Span::current().record("status", i64::from(response.status().as_u16()));
@@ -100,27 +118,57 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// Rejects a request that was sent to an unknown host name.
+/// Rejects a request that was sent to an unknown host name, or to two, or whose end is ambiguous.
 ///
-/// This stops DNS rebinding: a page that points its own host name at this address could otherwise call the API from a
-/// browser behind the firewall. An IP address cannot be rebound, so every IP address is accepted.
+/// A check of the host name stops DNS rebinding: a page that points its own host name at this address could otherwise
+/// call the API from a browser behind the firewall. Load balancers send health checks to any host name or to none
+/// (HTTP/1.0), and their answers contain no names, so they are exempt.
 pub(crate) async fn check_host(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    let is_ours = authority(request.uri(), request.headers()).is_some_and(|authority| {
-        let host = authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        host.eq_ignore_ascii_case("localhost")
-            || address.parse::<IpAddr>().is_ok()
-            || state.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))
-    });
-    if is_ours {
-        return next.run(request).await;
+    if let Err(why) = check_framing(request.headers()) {
+        // What follows may be a part of this request's body.
+        let mut response = ApiError::from(Error::InvalidRequest(why.to_owned())).into_response();
+        response.extensions_mut().insert(EndsConnection);
+        return response;
     }
-    ApiError::from(Error::Misdirected).into_response()
+    let is_ours = is_health_check(&request)
+        || authority(request.uri(), request.headers()).is_some_and(|authority| state.host_names.accept(&authority));
+    if is_ours { next.run(request).await } else { ApiError::from(Error::Misdirected).into_response() }
 }
 
-/// Returns the host and port that a request was sent to.
-pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
-    uri.authority().cloned().or_else(|| headers.get(HOST)?.to_str().ok()?.parse().ok())
+/// Marks a response after which the HTTP connection must end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndsConnection;
+
+/// Requires at most one `Host` (RFC 9112 §3.2), and one way to find the end of the body (RFC 9112 §6.1).
+fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err("the request has more than one Host field");
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), None) if headers.contains_key(CONTENT_LENGTH) => {
+            Err("the request has both Content-Length and Transfer-Encoding")
+        }
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err("the only supported Transfer-Encoding is `chunked`"),
+    }
+}
+
+/// Answers only health checks and metrics on an HTTP connection above the limit.
+pub(crate) async fn keep_reserve(request: Request, next: Next) -> Response {
+    if request.extensions().get::<InReserve>().is_none() || is_health_check(&request) {
+        return next.run(request).await;
+    }
+    let busy = Error::Overloaded { what: "there are too many HTTP connections".to_owned(), retry_after: 5 };
+    let mut response = ApiError::from(busy).into_response();
+    response.extensions_mut().insert(EndsConnection);
+    response
+}
+
+fn is_health_check(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    route.is_some_and(|route| HEALTH_CHECKS.contains(&route))
 }
 
 /// Returns the time limit of a route, or of a request that matches none.

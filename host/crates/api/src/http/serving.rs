@@ -1,108 +1,227 @@
-//! Serves HTTP with limits on connections and headers until it is stopped, then finishes the running requests.
+//! Serves HTTP with limits on HTTP connections and on their times until it is stopped, then finishes the running
+//! requests.
 
-use std::{io, net::SocketAddr, time::Duration};
+mod activity;
+mod counted;
+mod lifecycle;
+mod limits;
+mod parser_answers;
+mod registry;
+mod socket;
 
-use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
-use tower::Service;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
-use crate::{ApiState, Events, router};
-
-/// The time in which the headers must arrive. An idle HTTP connection is closed after the same time.
-const HEADER_TIME: Duration = Duration::from_secs(15);
+pub(crate) use self::counted::InReserve;
+use self::{
+    activity::{Activity, Overdue},
+    counted::CountedRouter,
+    registry::{Admission, Registry},
+    socket::Socket,
+};
+pub use self::{
+    lifecycle::Lifecycle,
+    limits::{ServingLimits, StopTimes},
+};
+use crate::{ApiState, Events, http::client_address::TrustedProxies, router};
 
 /// Maximum size of all headers in bytes.
 const HEADER_BYTES: usize = 64 << 10;
 
-/// Maximum number of HTTP connections at once: below the usual limit of file descriptors, with room for the database
-/// and egress.
-const CONNECTIONS: usize = 4_096;
+/// HTTP connections above the limit that only get health checks and metrics, so that a full service still answers
+/// them.
+const RESERVE: usize = 64;
 
-/// How long running requests may still take after the stop.
-const GRACE: Duration = Duration::from_secs(60);
+/// The HTTP/2 flow control windows of a stream and of a whole HTTP connection, in bytes: what a client can make the
+/// service keep in memory before a handler reads it.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// The API, ready to serve.
 #[derive(Debug)]
 pub struct Server {
     router: Router,
     events: Events,
+    lifecycle: Lifecycle,
+    trusted: TrustedProxies,
+    limits: ServingLimits,
 }
 
 impl Server {
     /// Builds the API's router.
     #[must_use]
-    pub fn new(state: ApiState) -> Self {
-        let events = state.events.clone();
-        Self { router: router(state), events }
+    pub fn new(state: ApiState, limits: ServingLimits) -> Self {
+        let (events, lifecycle) = (state.events.clone(), state.lifecycle.clone());
+        let trusted = state.trusted_proxies.clone();
+        Self { router: router(state), events, lifecycle, trusted, limits }
     }
 
-    /// Serves until `stop` resolves, then finishes the running requests.
+    /// Serves until `stop` resolves, then for the time that load balancers need to notice, and finishes the running
+    /// requests. When `stop_at_once` resolves, it ends without waiting for anything.
     ///
     /// # Errors
     /// The listener fails permanently.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let events = self.events;
-        let stop = async move {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        stop_at_once: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let lifecycle = self.lifecycle.clone();
+        tokio::select! {
+            served = self.serve_until(listener, stop) => served,
+            () = stop_at_once => {
+                lifecycle.end_at_once();
+                tracing::warn!("stopped at once: running requests were not finished");
+                Ok(())
+            }
+        }
+    }
+
+    async fn serve_until(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { router, events, lifecycle, trusted, limits } = self;
+        let StopTimes { delay, grace } = limits.stop;
+        let stop = async {
             stop.await;
-            // An event stream never ends by itself, so the stop would otherwise wait for the whole grace period.
-            events.close();
+            lifecycle.begin_leaving();
+            tracing::info!(seconds = delay.as_secs(), "stopping: /readyz answers 503, requests are still served");
+            tokio::time::sleep(delay).await;
         };
-        serve(listener, self.router, stop).await
+        let permits = Arc::new(Semaphore::new(limits.connections + RESERVE));
+        let connections = Connections {
+            server: server(&limits),
+            router,
+            registry: Registry::new(&limits, trusted),
+            lifecycle: lifecycle.clone(),
+            permits: Arc::clone(&permits),
+            limits: limits.clone(),
+        };
+        connections.accept_until(&listener, stop).await?;
+        drop(listener);
+        // An event stream never ends by itself, so the stop would otherwise wait for the whole grace period.
+        events.close();
+        lifecycle.begin_closing();
+        tracing::info!("stopping: no new HTTP connections, finishing running requests");
+        let all = u32::try_from(limits.connections + RESERVE).unwrap_or(u32::MAX);
+        if tokio::time::timeout(grace, permits.acquire_many(all)).await.is_err() {
+            tracing::warn!("requests still running after the grace period");
+        }
+        Ok(())
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let mut make: IntoMakeServiceWithConnectInfo<Router, SocketAddr> = router.into_make_service_with_connect_info();
+fn server(limits: &ServingLimits) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(HEADER_BYTES);
-    server.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES as u32).max_concurrent_streams(256);
-    let connections = GracefulShutdown::new();
-    let permits = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        // The permit is acquired first, so that connections above the limit wait in the kernel's queue.
-        let accepted = tokio::select! {
-            accepted = async {
-                let permit = std::sync::Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
-                listener.accept().await.map(|(stream, address)| (permit, stream, address))
-            } => accepted,
-            () = &mut stop => break,
-        };
-        let (permit, stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) if is_temporary(&error) => {
-                tracing::warn!(%error, "HTTP connection not accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+    // `Activity` limits the time of headers and of idle HTTP connections, before the first byte as well.
+    server.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEADER_BYTES);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES as u32)
+        .max_concurrent_streams(256)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(limits.ping_interval)
+        .keep_alive_timeout(limits.ping_time);
+    server
+}
+
+/// Accepts HTTP connections and serves each of them.
+struct Connections {
+    server: auto::Builder<TokioExecutor>,
+    router: Router,
+    registry: Registry,
+    lifecycle: Lifecycle,
+    permits: Arc<Semaphore>,
+    limits: ServingLimits,
+}
+
+impl Connections {
+    async fn accept_until(&self, listener: &TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept(listener) => accepted,
+                () = &mut stop => return Ok(()),
+            };
+            match accepted {
+                Ok((permit, stream, peer)) => self.serve_connection(permit, stream, peer),
+                Err(error) if is_temporary(&error) => {
+                    // The process may have too many files open.
+                    self.registry.make_room();
+                    self.registry.log_not_accepted(&error);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-        };
+        }
+    }
+
+    /// Accepts one HTTP connection. The permit is acquired first, so that HTTP connections above the limit wait in the
+    /// kernel's queue.
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+        if self.permits.available_permits() == 0 {
+            self.registry.make_room();
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
+        listener.accept().await.map(|(stream, peer)| (permit, stream, peer))
+    }
+
+    fn serve_connection(&self, permit: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
+        let activity = Activity::new(&self.limits);
+        let Some((entry, admission)) = self.registry.admit(peer.ip(), &activity) else { return };
         // Responses are small, and clients wait for them.
         let _best_effort = stream.set_nodelay(true);
-        let service = match make.call(address).await {
-            Ok(service) => TowerToHyperService::new(service),
-            Err(never) => match never {},
-        };
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = connections.watch(connection);
+        let service = TowerToHyperService::new(CountedRouter {
+            router: self.router.clone(),
+            peer,
+            activity: Arc::clone(&activity),
+            entry: entry.clone(),
+            lifecycle: self.lifecycle.clone(),
+            in_reserve: admission == Admission::Reserve,
+        });
+        let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
+        let connection = self.server.serve_connection(socket, service).into_owned();
+        let lifecycle = self.lifecycle.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "HTTP connection failed");
+            let mut connection = pin!(connection);
+            let mut is_ending = false;
+            loop {
+                let end_gracefully = tokio::select! {
+                    // What has arrived in time counts, even if this task is late.
+                    biased;
+                    ended = connection.as_mut() => {
+                        if let Err(error) = ended {
+                            tracing::debug!(%error, "HTTP connection failed");
+                        }
+                        break;
+                    }
+                    overdue = activity.overdue() => overdue == Overdue::Idle,
+                    () = lifecycle.closing(), if !is_ending => true,
+                    () = lifecycle.ended_at_once() => false,
+                };
+                if !end_gracefully {
+                    break;
+                }
+                // Closes an idle HTTP connection, and announces the end on a busy one.
+                is_ending = true;
+                activity.expect_end();
+                connection.as_mut().graceful_shutdown();
             }
+            drop(entry);
             drop(permit);
         });
     }
-    drop(listener);
-    tracing::info!("stopping: no new connections, finishing running requests");
-    if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests still running after the grace period");
-    }
-    Ok(())
 }
 
 /// Returns whether accepting may succeed later: the peer disconnected, or the process is short of a resource.

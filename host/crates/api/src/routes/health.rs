@@ -27,22 +27,28 @@ pub(crate) fn describe_alive() -> Operation {
 pub(crate) struct ReadinessView {
     ready: bool,
     database: &'static str,
-    /// `open`, or why the key is not available and what to do.
-    key: String,
+    /// `open` or `sealed`. The reason is in the log and in `GET /api/admin/service`, because anybody can read this.
+    key: &'static str,
     catalog: &'static str,
+    /// Present if the service is stopping: requests are still served, but new ones should go to another host.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("const" = true))]
+    stopping: bool,
 }
 
 /// `GET /readyz`: database, key and catalog are ready.
 pub(crate) async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
     let database = state.store.ping().await.is_ok();
     let sealed = state.store.sealed_reason();
-    let ready = database && sealed.is_none();
+    let stopping = state.lifecycle.is_stopping();
+    let ready = database && sealed.is_none() && !stopping;
     let view = ReadinessView {
         ready,
         database: if database { "ok" } else { "does not answer" },
-        key: sealed.unwrap_or("open").to_owned(),
+        key: if sealed.is_some() { "sealed" } else { "open" },
         // The service only listens after it has read the catalog.
         catalog: "ok",
+        stopping,
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(view))
 }

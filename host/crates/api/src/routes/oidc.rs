@@ -2,9 +2,12 @@
 //!
 //! Error texts of the provider are only logged. The sign-in page gets one of our own error codes.
 
+mod exchange_limits;
 mod http_client;
 mod identity_provider;
 mod sign_in_flow;
+
+use std::net::IpAddr;
 
 use axum::{
     extract::State,
@@ -34,6 +37,9 @@ use crate::{
 };
 
 const GROUP: &str = "Session";
+
+/// Maximum length of a code in bytes.
+const MAX_CODE: usize = 4 << 10;
 
 /// The path that the identity provider redirects the browser to.
 pub const CALLBACK_PATH: &str = "/signin/oidc/callback";
@@ -83,11 +89,12 @@ pub(crate) async fn finish(
     let identified = match (flow, query) {
         (_, Err(_)) => Err(SignInError::Invalid("the query is not valid".to_owned())),
         (None, Ok(_)) => Err(SignInError::Expired),
-        (Some(flow), Ok(axum::extract::Query(query))) => {
-            identify(&oidc, &flow, query).await.map(|person| (flow, person))
-        }
+        (Some(flow), Ok(axum::extract::Query(query))) => match parse_code(&oidc, &flow, query) {
+            Ok(code) => exchange(&state, &oidc, &flow, code, origin.address).await?,
+            Err(error) => Err(error),
+        },
     };
-    let (flow, person) = match identified {
+    let person = match identified {
         Ok(identified) => identified,
         Err(error) => return Ok(redirect_with_error(&state, &error)),
     };
@@ -99,8 +106,7 @@ pub(crate) async fn finish(
         state.store.audit(audit).await?;
         return Ok(redirect_with_error(&state, &SignInError::NoLevel));
     };
-    let proof = SingleUseProof::OidcState(flow.state(), flow.expires_at());
-    let new = NewSession { identity, name, level, token: None, proof, replaces: None };
+    let new = NewSession { identity, name, level, token: None, proof: SingleUseProof::NotNeeded, replaces: None };
     let method = format!("by the identity provider as {}", person.subject);
     match session::begin(&state, origin, &headers, new, &method).await? {
         Some((_, key)) => {
@@ -119,11 +125,11 @@ pub(crate) fn describe_finish() -> Operation {
              `unavailable`, `invalid`, `no_level`.",
         )
         .redirect("The console, or the sign-in page with an error.")
-        .problems(&["not_found", "overloaded"])
+        .problems(&["not_found", "rate_limited", "overloaded"])
 }
 
-/// Identifies the person whom the provider redirected back.
-async fn identify(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> Result<IdentifiedPerson, SignInError> {
+/// Returns the code with which the provider redirected the person back.
+fn parse_code(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> Result<Secret<String>, SignInError> {
     if !query.state.is_some_and(|state| flow.is_state(&state)) {
         return Err(SignInError::Expired);
     }
@@ -136,9 +142,33 @@ async fn identify(oidc: &Oidc, flow: &SignInFlow, query: OidcCallbackQuery) -> R
             Err(SignInError::Unavailable("it reports an internal error".to_owned()))
         }
         (_, Some(_)) => Err(SignInError::Declined),
-        (Some(code), None) => oidc.identify(flow, Secret::new(code)).await,
+        (Some(code), None) if (1..=MAX_CODE).contains(&code.len()) => Ok(Secret::new(code)),
+        (Some(_), None) => Err(SignInError::Invalid("the code is empty or too long".to_owned())),
         (None, None) => Err(SignInError::Invalid("the response has neither a code nor an error".to_owned())),
     }
+}
+
+/// Identifies the person of a code, once for each sign-in. A code that the provider rejects counts as a failed attempt.
+///
+/// # Errors
+/// There were too many exchanges or failed attempts, or the database does not answer.
+async fn exchange(
+    state: &ApiState,
+    oidc: &Oidc,
+    flow: &SignInFlow,
+    code: Secret<String>,
+    address: IpAddr,
+) -> Result<Result<IdentifiedPerson, SignInError>, Error> {
+    let permit = oidc.begin_exchange(address)?;
+    // Used up before the exchange, so that one sign-in cannot try many codes.
+    if !state.store.use_up_oidc_state(&flow.state(), flow.expires_at()).await? {
+        return Ok(Err(SignInError::Expired));
+    }
+    let identified = oidc.identify(&permit, flow, code).await;
+    if matches!(identified, Err(SignInError::Expired | SignInError::Invalid(_))) {
+        state.failed_attempts.count(address)?;
+    }
+    Ok(identified)
 }
 
 fn require_oidc(state: &ApiState) -> Result<Oidc, Error> {

@@ -20,7 +20,7 @@ use crate::{
     http::{
         callers::{Cookie, RequestOrigin, csrf_token, find_session, session_key, session_key_to_cookie},
         errors::ApiError,
-        extractors::JsonBody,
+        extractors::{JsonBody, MAX_OPEN_BODY},
     },
     operation::{DoneView, Operation, UtcTime, forbid_null},
 };
@@ -111,7 +111,7 @@ pub(crate) async fn sign_in(
     State(state): State<ApiState>,
     origin: RequestOrigin,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<SignInBody>,
+    JsonBody(body): JsonBody<SignInBody, MAX_OPEN_BODY>,
 ) -> Result<Response, ApiError> {
     let checked = match (body.token.map(Secret::new), body.link.map(Secret::new)) {
         (Some(token), None) => check_token(&state, &token).await,

@@ -18,6 +18,11 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a browser keeps the cookie of a sign-in through an identity provider, in seconds.
 const SIGN_IN_FLOW_SECONDS: u32 = 10 * 60;
 
+/// Why a request of another origin is rejected. A proxy that sends its own `Host` makes the service's own pages look
+/// like another site's.
+const FOREIGN: &str = "this request comes from a page of another site; if it comes from this service's own page, set \
+                       JACKFIELD_PUBLIC_URL to the address that the browser shows";
+
 /// The service's address for browsers.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -58,7 +63,7 @@ impl Site {
         headers: &HeaderMap,
         authority: Option<&Authority>,
     ) -> Result<(), Error> {
-        let foreign = || Err(Error::Forbidden("this request comes from a page of another site".to_owned()));
+        let foreign = || Err(Error::Forbidden(FOREIGN.to_owned()));
         if let Some(from) = headers.get(SEC_FETCH_SITE) {
             // A URL from the address bar or a bookmark comes from no site.
             let is_typed = is_safe(method) && from == "none";

@@ -2,7 +2,7 @@
 //!
 //! OpenID Connect Core 1.0 §3.1 and Discovery 1.0, always with PKCE S256 (RFC 9700 §2.1.1). No cookies, no sessions.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use jackfield_core::{Clock, Level, Secret, session::SignInProvider};
@@ -21,10 +21,11 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
+    exchange_limits::{ExchangeLimits, ExchangePermit},
     http_client::{OidcHttpClient, OidcHttpError},
     sign_in_flow::SignInFlow,
 };
@@ -37,12 +38,6 @@ const RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// The largest difference between the provider's clock and ours.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
-
-/// Maximum number of codes that are exchanged at once. More would not come from people who sign in.
-const MAX_EXCHANGES: usize = 16;
-
-/// Maximum length of a code in bytes.
-const MAX_CODE: usize = 4 << 10;
 
 /// The longest subject (OpenID Connect Core 1.0 §2) or email address, in characters.
 const MAX_NAME: usize = 255;
@@ -72,7 +67,7 @@ struct OidcInner {
     clock: Clock,
     /// Locked during a fetch, so that concurrent sign-ins fetch once.
     metadata: Mutex<MetadataCache>,
-    exchanges: Semaphore,
+    exchanges: ExchangeLimits,
 }
 
 #[derive(Debug, Default)]
@@ -180,12 +175,20 @@ impl Oidc {
         clock: Clock,
     ) -> Result<Self, url::ParseError> {
         let redirect = RedirectUrl::new(callback.to_string())?;
-        let (metadata, exchanges) = (Mutex::default(), Semaphore::new(MAX_EXCHANGES));
+        let (metadata, exchanges) = (Mutex::default(), ExchangeLimits::default());
         Ok(Self(Arc::new(OidcInner { settings, redirect, egress, clock, metadata, exchanges })))
     }
 
     pub(super) fn issuer(&self) -> &str {
         &self.0.settings.issuer
+    }
+
+    /// Begins the exchange of a code for an address.
+    ///
+    /// # Errors
+    /// See [`ExchangeLimits::begin`].
+    pub(super) fn begin_exchange(&self, address: IpAddr) -> Result<ExchangePermit<'_>, jackfield_core::Error> {
+        self.0.exchanges.begin(address)
     }
 
     /// Returns the address of the provider's sign-in page for a flow.
@@ -213,14 +216,10 @@ impl Oidc {
     /// Exchanges a code, and validates the ID token that identifies the person.
     pub(super) async fn identify(
         &self,
+        _permit: &ExchangePermit<'_>,
         flow: &SignInFlow,
         code: Secret<String>,
     ) -> Result<IdentifiedPerson, SignInError> {
-        if !(1..=MAX_CODE).contains(&code.expose().len()) {
-            return Err(SignInError::Invalid("the code is empty or too long".to_owned()));
-        }
-        let busy = |_full| SignInError::Unavailable("too many sign-ins at once".to_owned());
-        let _permit = self.0.exchanges.try_acquire().map_err(busy)?;
         let (metadata, fetched) = self.metadata(Freshness::Recent).await?;
         let tokens = self.exchange(&metadata, flow, &code).await?;
         match self.validate(&metadata, &tokens, flow) {

@@ -1,0 +1,62 @@
+//! Whether the service is running, leaving its load balancer, or closing its HTTP connections.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How far a stop has come. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Lifecycle(Arc<watch::Sender<Phase>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Requests are served.
+    Running,
+    /// Requests are served, `/readyz` answers 503, and responses end their HTTP connections.
+    Leaving,
+    /// Running requests are finished.
+    Closing,
+    /// Nothing is finished.
+    EndedAtOnce,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Phase::Running)))
+    }
+}
+
+impl Lifecycle {
+    /// Returns whether a stop has begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.0.borrow() > Phase::Running
+    }
+
+    pub(super) fn begin_leaving(&self) {
+        self.0.send_replace(Phase::Leaving);
+    }
+
+    pub(super) fn begin_closing(&self) {
+        self.0.send_replace(Phase::Closing);
+    }
+
+    pub(super) fn end_at_once(&self) {
+        self.0.send_replace(Phase::EndedAtOnce);
+    }
+
+    /// Waits until only running requests are finished.
+    pub(super) async fn closing(&self) {
+        self.wait_for(Phase::Closing).await;
+    }
+
+    /// Waits until not even those are.
+    pub(super) async fn ended_at_once(&self) {
+        self.wait_for(Phase::EndedAtOnce).await;
+    }
+
+    async fn wait_for(&self, phase: Phase) {
+        let mut phases = self.0.subscribe();
+        // The sender is alive as long as `self`, so this does not fail.
+        let _reached = phases.wait_for(|now| *now >= phase).await.is_ok();
+    }
+}
