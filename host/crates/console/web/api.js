@@ -76,15 +76,23 @@ async function parseAnswer(response) {
   }
 }
 
+/** Describes a response of a proxy in front of the service as a Problem. */
+function describeProxyAnswer(status) {
+  const codes = { 413: "proxy_too_large", 502: "proxy_unreachable", 503: "proxy_unreachable", 504: "proxy_timeout" };
+  return { code: codes[status] ?? "proxy", detail: `The proxy in front of Jackfield answered ${status}.` };
+}
+
 async function parseProblem(response) {
   let body = {};
   try {
-    body = await response.json();
+    body = (await response.json()) ?? {};
   } catch {
     // A proxy in between may answer with a page of its own. Only the status is known then.
   }
   const seconds = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   body.request_id ??= response.headers.get("x-request-id");
+  // Every answer of the service has a request id.
+  if (body.code === undefined && !response.headers.has("x-request-id")) body = describeProxyAnswer(response.status);
   return new Problem(response.status, body, Number.isFinite(seconds) ? seconds : null);
 }
 

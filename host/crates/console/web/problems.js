@@ -77,6 +77,34 @@ const EXPLANATIONS = {
     "Its master key is missing or wrong, so stored credentials cannot be decrypted. No work runs, but nothing is lost.",
     "Start the service with the right key. The Service page says what is wrong with it.",
   ],
+  // These are answers of a proxy in front of the service; `api.js` describes them.
+  proxy: [
+    "The proxy in front of Jackfield rejected the request",
+    "The request did not reach Jackfield.",
+    "Ask whoever runs the proxy. Its log says why.",
+  ],
+  proxy_too_large: [
+    "The proxy in front of Jackfield does not accept a file of this size",
+    "The request did not reach Jackfield, so nothing was changed. Jackfield itself accepts files of up to 32 MiB.",
+    "Send a smaller file, or have the proxy accept 32 MiB.",
+  ],
+  proxy_unreachable: [
+    "The proxy in front of Jackfield cannot reach it",
+    "Your request may not have been carried out. Stored connections are not affected.",
+    "Check that Jackfield is running and that the proxy has its address, then reload the page.",
+  ],
+  proxy_timeout: [
+    "The proxy in front of Jackfield did not wait for the answer",
+    "Jackfield may still be working on the request, or may have stopped when the proxy gave up.",
+    "Reload the page to see the current state. The proxy should wait at least 120 s.",
+  ],
+  // The code of this one is `forbidden`.
+  other_site: [
+    "Jackfield does not know this page's address",
+    NOTHING_CHANGED,
+    "If you opened this page at Jackfield's own address, its operator must set JACKFIELD_PUBLIC_URL to that address, as " +
+      "the browser shows it.",
+  ],
   internal: [
     "Something went wrong inside Jackfield",
     "Your request may not have been carried out. Stored connections are not affected.",
@@ -86,7 +114,9 @@ const EXPLANATIONS = {
 
 /** Returns `{title, means, todo}` for a Problem or any other error. */
 export function explainProblem(problem) {
-  const [title, means, todo] = EXPLANATIONS[problem?.code] ?? EXPLANATIONS.internal;
+  // The service says so if the origin of a page is not its own, such as behind a proxy that sends another host name.
+  const isOtherSite = problem?.code === "forbidden" && problem.detail?.includes("JACKFIELD_PUBLIC_URL");
+  const [title, means, todo] = EXPLANATIONS[isOtherSite ? "other_site" : problem?.code] ?? EXPLANATIONS.internal;
   const wait = problem?.retryAfter;
   return { title, means, todo: wait ? `${todo} Wait ${wait} s.` : todo };
 }
