@@ -154,6 +154,8 @@ export class Service {
         .map((pair) => pair.join("="))
         .join(","),
       JACKFIELD_LOG: "debug",
+      // No load balancer has to notice that it stops.
+      JACKFIELD_STOP_DELAY: "0",
       ...this.identityProvider?.settings,
       ...settings,
     };

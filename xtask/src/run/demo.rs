@@ -40,6 +40,8 @@ pub(super) fn run(checkout: &Checkout, programs: &LocalPrograms) -> Result<()> {
     print_instructions(checkout, program, &data, &stand_ins.description)?;
     let mut serve = Command::new(program);
     serve.args(["serve", "--dev"]).current_dir(&folder).envs(settings);
+    // Ctrl-C ends a demo soon: no load balancer has to notice.
+    serve.env("JACKFIELD_STOP_DELAY", "0");
     serve.env("JACKFIELD_DATA_DIR", &data).env("JACKFIELD_PLUGINS_DIR", program.with_file_name("plugins"));
     process::run_until_interrupted(&mut serve)
 }
