@@ -65,7 +65,7 @@ impl Plugins {
     pub async fn start(setup: PluginsSetup) -> Result<Self, Error> {
         let plugins =
             Self(Arc::new(PluginsInner { setup, folder_problem: RwLock::default(), inputs: Mutex::default() }));
-        let listing = plugins.list_folder().await;
+        let listing = plugins.list_folder().await.unwrap_or_default();
         let mut inputs = plugins.0.inputs.lock().await;
         for (name, stamp) in listing {
             let content = plugins.read_file(&name, &mut inputs.loaded).await;

@@ -14,6 +14,14 @@ pub(super) struct PluginStamp {
     signature: Option<FileStamp>,
 }
 
+/// Why a folder has no list of files.
+#[derive(Debug)]
+pub(super) struct ListingError {
+    pub(super) why: String,
+    /// The system lacked a resource, such as open files. The folder itself may be as it was.
+    pub(super) is_temporary: bool,
+}
+
 /// The permission bit that lets everybody write.
 const OTHERS_WRITE: u32 = 0o002;
 
@@ -21,7 +29,7 @@ const OTHERS_WRITE: u32 = 0o002;
 ///
 /// # Errors
 /// The folder cannot be read, or everybody may write to it.
-pub(super) fn list(folder: &Path) -> Result<FolderListing, String> {
+pub(super) fn list(folder: &Path) -> Result<FolderListing, ListingError> {
     let read = || -> io::Result<Result<FolderListing, String>> {
         if std::fs::metadata(folder)?.mode() & OTHERS_WRITE != 0 {
             return Ok(Err("everybody may write to the folder; run `chmod o-w` on it".to_owned()));
@@ -41,7 +49,16 @@ pub(super) fn list(folder: &Path) -> Result<FolderListing, String> {
         }
         Ok(Ok(listing))
     };
-    read().unwrap_or_else(|error| Err(format!("cannot read the folder: {error}")))
+    match read() {
+        Ok(listed) => listed.map_err(|why| ListingError { why, is_temporary: false }),
+        Err(error) => Err(ListingError {
+            why: format!("cannot read the folder: {error}"),
+            is_temporary: !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+            ),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -60,10 +77,14 @@ mod tests {
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("its mode is set");
         };
         set(0o755);
-        assert_eq!(list(folder.path()).map(|listing| listing.into_keys().collect()), Ok(vec!["a.wasm".to_owned()]));
+        let names: Vec<String> = list(folder.path()).expect("a list").into_keys().collect();
+        assert_eq!(names, ["a.wasm"]);
         set(0o777);
-        assert!(list(folder.path()).is_err_and(|why| why.contains("everybody")));
-        assert!(list(&folder.path().join("none")).is_err_and(|why| why.contains("cannot read")));
+        assert!(list(folder.path()).is_err_and(|error| error.why.contains("everybody") && !error.is_temporary));
+        assert!(
+            list(&folder.path().join("none"))
+                .is_err_and(|error| error.why.contains("cannot read") && !error.is_temporary)
+        );
     }
 
     #[test]
@@ -71,12 +92,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.wasm");
         std::fs::write(&file, b"one").expect("written");
-        let before = list(folder.path());
-        assert_eq!(before, list(folder.path()));
+        let listed = || list(folder.path()).expect("a list");
+        let before = listed();
+        assert_eq!(before, listed());
         std::fs::write(&file, b"three").expect("written");
-        let unsigned = list(folder.path());
+        let unsigned = listed();
         assert_ne!(before, unsigned);
         std::fs::write(signature_path(&file), b"signature").expect("written");
-        assert_ne!(unsigned, list(folder.path()), "a signature that is added later is noticed");
+        assert_ne!(unsigned, listed(), "a signature that is added later is noticed");
     }
 }

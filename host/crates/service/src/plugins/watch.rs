@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::{
     Plugins,
     catalog_inputs::{CatalogInputs, FileContent, LoadedComponents, PluginFile},
-    folder::{self, FolderListing},
+    folder::{self, FolderListing, ListingError},
 };
 
 /// How often the folder is scanned.
@@ -26,7 +26,7 @@ impl Plugins {
     pub async fn watch(self) {
         let mut interval = tokio::time::interval(SCAN_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut before = self.list_folder().await;
+        let mut before = self.list_folder().await.unwrap_or_default();
         let (mut since_query, mut is_failing) = (0, false);
         loop {
             interval.tick().await;
@@ -55,7 +55,7 @@ impl Plugins {
     ///
     /// A file is read once it looks the same in two scans, so that a file that is still being written is not read.
     async fn scan_folder(&self, before: &mut FolderListing) -> Result<(), Error> {
-        let now = self.list_folder().await;
+        let Some(now) = self.list_folder().await else { return Ok(()) };
         let (changed, has_removed) = {
             let inputs = self.0.inputs.lock().await;
             let is_changed = |name: &str, stamp| inputs.files.get(name).is_none_or(|file| file.stamp != stamp);
@@ -104,20 +104,24 @@ impl Plugins {
 
     /// Lists the folder.
     ///
-    /// If that fails, the list is empty, and the problem is logged once and kept.
-    pub(super) async fn list_folder(&self) -> FolderListing {
+    /// If the folder cannot be used, the list is empty, and the problem is logged once and kept. `None` if only the
+    /// system lacks a resource: the plugins of the folder must not disappear because too many files are open.
+    pub(super) async fn list_folder(&self) -> Option<FolderListing> {
         let folder = self.0.setup.folder.clone();
         let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
-        let listed = listed.unwrap_or_else(|panic| Err(panic.to_string()));
+        let listed = listed.unwrap_or_else(|panic| Err(ListingError { why: panic.to_string(), is_temporary: true }));
         let mut problem = self.0.folder_problem.write().unwrap_or_else(PoisonError::into_inner);
-        let why = listed.as_ref().err().cloned();
+        let why = listed.as_ref().err().map(|error| error.why.clone());
         if *problem != why {
             if let Some(why) = &why {
                 tracing::error!(folder = %self.0.setup.folder.display(), why, "plugins folder was ignored");
             }
             *problem = why;
         }
-        listed.unwrap_or_default()
+        match listed {
+            Err(error) if error.is_temporary => None,
+            listed => Some(listed.unwrap_or_default()),
+        }
     }
 
     /// Reads a file and its signature, and loads the component from those bytes.
