@@ -7,6 +7,7 @@ mod catalog;
 mod connect;
 mod console;
 mod contract_versions;
+mod database;
 mod disconnect_preview;
 mod events;
 mod failures;

@@ -37,7 +37,11 @@ use uuid::Uuid;
 
 use self::openapi_check::{OpenApiCheck, SentRequest};
 pub use self::{
-    builder::TestAppBuilder, caller::TestCaller, database::Database, openapi_check::validator, response::TestResponse,
+    builder::TestAppBuilder,
+    caller::TestCaller,
+    database::{Database, WriteLock},
+    openapi_check::validator,
+    response::TestResponse,
     session::TestSession,
 };
 use crate::marked;
@@ -214,6 +218,11 @@ impl TestApp {
     /// Changes the database directly, as someone with access to it could.
     pub async fn tamper(&self, sql: &'static str) {
         self.database.execute(&self.data(), sql).await;
+    }
+
+    /// Takes the lock that every change needs, as another program could.
+    pub async fn hold_write_lock(&self) -> WriteLock {
+        self.database.hold_write_lock().await
     }
 
     /// Stops the service as a signal would, and waits until it has ended.

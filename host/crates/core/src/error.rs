@@ -95,6 +95,17 @@ pub enum Error {
     #[error("{what}; try again in {retry_after} s")]
     Overloaded { what: String, retry_after: u32 },
 
+    /// Return `503 Service Unavailable`, `overloaded`, with `Retry-After`: the database cannot do this at the moment.
+    ///
+    /// The caller does not see the source; it is logged.
+    #[error("{what}; try again in {retry_after} s")]
+    Unavailable {
+        what: String,
+        retry_after: u32,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// Return `409 Conflict`, `unsupported`.
     #[error("{0}")]
     Unsupported(String),
@@ -169,7 +180,7 @@ impl Error {
             Self::NeedsReauth(_) => "needs_reauth",
             Self::PermissionMissing(_) => "permission_missing",
             Self::Sealed(_) => "sealed",
-            Self::Overloaded { .. } => "overloaded",
+            Self::Overloaded { .. } | Self::Unavailable { .. } => "overloaded",
             Self::Unsupported(_) => "unsupported",
             Self::RateLimited { .. } => "rate_limited",
             Self::ProviderError(_) => "provider_error",

@@ -4,11 +4,12 @@
 //! was shown. Its key is derived from the master key. A deleted row, or an old row that was restored, is not detected.
 
 use jackfield_core::{ProviderId, Secret, mac, manifest::Manifest};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
+    database::transaction::WriteTransaction,
     plugin_components::{delete_unused_bytes, increment_revision},
 };
 
@@ -164,13 +165,13 @@ impl Store {
             increment_revision(&mut transaction).await?;
         }
         self.append_audit(&mut transaction, head, audit).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Returns the rows of a provider with their MACs.
     async fn rows_of(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         provider: &ProviderId,
     ) -> Result<Vec<(AuthenticatedColumns, Vec<u8>)>, StoreError> {
         let rows = sqlx::query(
@@ -231,7 +232,7 @@ impl AuthenticatedColumns {
 
 /// Stores one decision. Only an approval replaces who approved the version, and when.
 async fn store_decision(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     key: &Secret<[u8; 32]>,
     provider: &ProviderId,
     digest: &str,
@@ -277,7 +278,7 @@ async fn store_decision(
 }
 
 /// Returns the stored manifest of a component, as JSON.
-async fn manifest_of(transaction: &mut Transaction<'static, Any>, digest: &str) -> Result<Option<String>, StoreError> {
+async fn manifest_of(transaction: &mut WriteTransaction, digest: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select manifest from components where digest = $1")
         .bind(digest.to_owned())
         .fetch_optional(&mut **transaction)

@@ -6,9 +6,9 @@ use jackfield_core::{
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{Store, StoreError, to_timestamp};
+use super::{Store, StoreError, database::transaction::WriteTransaction, to_timestamp};
 
 /// An audit row to be written.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub(super) struct AuditHead {
 ///
 /// It must be the first statement of every audited transaction, so that no other writer changes what the following
 /// statements read.
-pub(super) async fn lock_audit(transaction: &mut Transaction<'static, Any>) -> Result<AuditHead, StoreError> {
+pub(super) async fn lock_audit(transaction: &mut WriteTransaction) -> Result<AuditHead, StoreError> {
     let row = sqlx::query("update audit_head set seq = seq + 1 where id = 1 returning seq, hash")
         .fetch_one(&mut **transaction)
         .await?;
@@ -85,13 +85,13 @@ impl Store {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         self.append_audit(&mut transaction, head, entry).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Appends a row to the chain.
     pub(super) async fn append_audit(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         head: AuditHead,
         entry: NewAudit,
     ) -> Result<(), StoreError> {
@@ -190,7 +190,7 @@ impl Store {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 impl Store {
     /// Returns the number of the first row with a wrong hash, or nothing if there is none.
     pub async fn first_broken_audit_row(&self) -> Result<Option<i64>, StoreError> {

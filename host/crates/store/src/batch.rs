@@ -7,9 +7,8 @@
 //! - a table is analyzed immediately after many rows were added to it.
 
 use serde::Serialize;
-use sqlx::{Any, Transaction};
 
-use super::{Dialect, Store, StoreError};
+use super::{Dialect, Store, StoreError, database::transaction::WriteTransaction};
 
 /// Rows per statement.
 ///
@@ -36,7 +35,7 @@ impl Store {
     /// Updates the statistics of a table in PostgreSQL if many rows were added.
     pub(super) async fn analyze_if_large(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         table: Table,
         rows: usize,
     ) -> Result<(), StoreError> {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use jackfield_core::{Check, Connection, ProviderId, Secret, Status, manifest::MappingFate};
 use jiff::Timestamp;
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{
     NewAudit, OAuthTokens, Store, StoreError,
     audit::lock_audit,
+    database::transaction::WriteTransaction,
     oauth_grants::{self, remove_grant},
     sealed_values::remove_sealed,
     to_optional_timestamp, to_timestamp,
@@ -230,7 +231,7 @@ impl Store {
                 .await?;
         }
         self.append_audit(&mut transaction, head, audit).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Stores the account that was chosen for a connection.
@@ -264,11 +265,12 @@ impl Store {
             return Err(StoreError::Conflict);
         }
         self.append_audit(&mut transaction, head, audit).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Stores the result of a check, unless the connection has changed since then.
     pub async fn record_check(&self, checked: &Connection, update: ConnectionCheckUpdate) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "update connections set since = case when status = $1 then since else $2 end, status = $1, reason = $3, \
              retry_at = $4, held_until = $5, last_check = $6 where id = $7 and generation = $8",
@@ -281,15 +283,15 @@ impl Store {
         .bind(to_json(&update.check)?)
         .bind(checked.id.clone())
         .bind(checked.generation)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
     }
 }
 
 /// Returns the id and generation of the stored connection of a provider.
 async fn stored_generation(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     provider: &ProviderId,
 ) -> Result<Option<(String, i64)>, StoreError> {
     let row = sqlx::query("select id, generation from connections where provider = $1")

@@ -1,8 +1,10 @@
 //! The errors of the store, and their conversion to errors of the API.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use sqlx::migrate::MigrateError;
+
+use super::database::failure::DatabaseFailure;
 
 /// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,18 +21,30 @@ pub enum StoreError {
     /// The master key has sealed the maximum number of values.
     #[error("the master key has sealed the maximum number of values; no secret can be stored until it is rotated")]
     KeyExhausted,
-    /// The URL of the database is not valid.
+    /// The URL of the database is not valid. The reason does not repeat it, because it contains a password.
     #[error("the database URL {0}")]
-    BadUrl(&'static str),
+    BadUrl(Cow<'static, str>),
     /// The file of a SQLite database cannot be created.
     #[error("cannot create the database file {path}", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// The database cannot be reached or rejects the connection, at the start.
+    #[error("{0}")]
+    Connect(String),
     /// A migration failed.
     #[error("cannot migrate the database")]
     Migrate(#[from] MigrateError),
+    /// The database user lacks a permission, at the start.
+    #[error(
+        "the database user may not create or change the tables: {0}; make it the owner of the database or of the schema, \
+         or run `grant usage, create on schema SCHEMA to USER`"
+    )]
+    MissingGrant(String),
     /// A stored value has a form that this version never writes, or a new value cannot be stored.
     #[error("cannot read or store a value: {0}")]
     Corrupt(&'static str),
+    /// The connection was lost during the commit, so that the change may be stored or not.
+    #[error("the database did not confirm a commit")]
+    OutcomeUnknown(#[source] sqlx::Error),
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -46,17 +60,30 @@ impl From<StoreError> for jackfield_core::Error {
                  or connect again"
                     .to_owned(),
             ),
-            StoreError::Database(sqlx::Error::PoolTimedOut) => {
-                Self::Overloaded { what: "the database is overloaded".to_owned(), retry_after: 1 }
-            }
             StoreError::Conflict => {
                 Self::Overloaded { what: "somebody else is changing the same data".to_owned(), retry_after: 1 }
             }
+            StoreError::OutcomeUnknown(source) => Self::Unavailable {
+                what: "the connection to the database was lost before it confirmed the change, which may be stored or \
+                       not; read it before you repeat it"
+                    .to_owned(),
+                retry_after: 1,
+                source: Box::new(source),
+            },
+            StoreError::Database(source) => match DatabaseFailure::classify(&source) {
+                Some(failure) => Self::Unavailable {
+                    what: failure.describe().to_owned(),
+                    retry_after: failure.retry_after(),
+                    source: Box::new(source),
+                },
+                None => Self::internal(StoreError::Database(source)),
+            },
             other @ (StoreError::BadUrl(_)
             | StoreError::File { .. }
+            | StoreError::Connect(_)
             | StoreError::Migrate(_)
-            | StoreError::Corrupt(_)
-            | StoreError::Database(_)) => Self::internal(other),
+            | StoreError::MissingGrant(_)
+            | StoreError::Corrupt(_)) => Self::internal(other),
         }
     }
 }

@@ -10,6 +10,7 @@ mod approvals;
 mod audit;
 mod batch;
 mod connections;
+mod database;
 mod database_url;
 mod error;
 mod mapping_sync;
@@ -23,20 +24,23 @@ mod oauth_grants;
 mod people;
 mod people_search;
 mod plugin_components;
+mod readiness;
 mod sealed_values;
 mod sessions;
 mod signin_links;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-use std::{str::FromStr, time::Duration};
+use std::sync::Arc;
 
 use jackfield_core::Clock;
 use jackfield_vault::Vault;
 use jiff::Timestamp;
-use sqlx::{
-    Any, AnyPool, Executor,
-    any::{AnyConnectOptions, AnyPoolOptions},
+
+use self::{
+    database::{DatabasePool, transaction::WriteTransaction},
+    database_url::DatabaseAddress,
+    readiness::WriteProof,
 };
 
 pub use self::{
@@ -67,17 +71,15 @@ const POOL_SIZE: u32 = 16;
 /// A refresh must be able to store its new tokens while all other connections are in use.
 const REFRESH_POOL_SIZE: u32 = 2;
 
-/// How long to wait for a free database connection. Every transaction is much shorter.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The database and the master key of its secrets.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: AnyPool,
-    refresh_pool: AnyPool,
+    pool: DatabasePool,
+    refresh_pool: DatabasePool,
     dialect: Dialect,
     clock: Clock,
     keys: Keys,
+    proof: Arc<WriteProof>,
     #[cfg(any(test, feature = "testing"))]
     pause: testing::PausePoint,
 }
@@ -113,29 +115,27 @@ impl Store {
     /// # Errors
     /// The URL is not valid, the database does not respond, or a migration fails.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
-        let (dialect, url) = database_url::prepare(&options.url)?;
-        let connect =
-            AnyConnectOptions::from_str(&url).map_err(|_contains_the_url| StoreError::BadUrl("is malformed"))?;
-        let pool = pool_options(dialect, POOL_SIZE).connect_with(connect.clone()).await?;
-        match dialect {
-            Dialect::Sqlite => migrations::migrator(dialect).run(&pool).await?,
-            Dialect::Postgres => {
-                // The migration of a large table may take long, and another host that starts waits for it.
-                let mut connection = pool.acquire().await?;
-                connection.execute("set lock_timeout = 0; set statement_timeout = 0;").await?;
-                migrations::migrator(dialect).run(&mut *connection).await?;
-                connection.close().await?;
+        let (pool, refresh_pool) = match database_url::prepare(&options.url)? {
+            DatabaseAddress::Sqlite(connect) => {
+                let pool = DatabasePool::sqlite((*connect).clone(), POOL_SIZE);
+                (pool, DatabasePool::sqlite(*connect, REFRESH_POOL_SIZE))
             }
-        }
+            DatabaseAddress::Postgres(server) => {
+                let server = Arc::new(server.detect_pooling().await?);
+                let pool = DatabasePool::postgres(server.clone(), POOL_SIZE);
+                (pool, DatabasePool::postgres(server, REFRESH_POOL_SIZE))
+            }
+        };
+        pool.migrate().await?;
+        let dialect = pool.dialect();
         let keys = Keys::Sealed("the master key was not loaded".to_owned());
-        let refresh_pool = pool_options(dialect, REFRESH_POOL_SIZE).connect_lazy_with(connect);
         Ok(Self {
             pool,
             refresh_pool,
             dialect,
             clock: options.clock,
             keys,
+            proof: Arc::default(),
             #[cfg(any(test, feature = "testing"))]
             pause: testing::PausePoint::default(),
         })
@@ -145,15 +145,6 @@ impl Store {
     #[must_use]
     pub fn with_refresh_pool(&self) -> Self {
         Self { pool: self.refresh_pool.clone(), ..self.clone() }
-    }
-
-    /// Checks that the database responds.
-    ///
-    /// # Errors
-    /// The database does not respond.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.pool).await?;
-        Ok(())
     }
 
     /// Returns the kind of database: `sqlite` or `postgres`.
@@ -201,35 +192,9 @@ impl Store {
     }
 
     /// Begins a transaction that writes.
-    ///
-    /// On SQLite it takes the write lock at once, because a transaction that first reads and then writes fails if
-    /// another one wrote in between.
-    async fn begin(&self) -> Result<sqlx::Transaction<'static, Any>, StoreError> {
-        Ok(match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("begin immediate").await?,
-            Dialect::Postgres => self.pool.begin().await?,
-        })
+    async fn begin(&self) -> Result<WriteTransaction, StoreError> {
+        Ok(self.pool.begin().await?)
     }
-}
-
-fn pool_options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
-    let settings = match dialect {
-        // In WAL mode, readers do not wait for the writer. With `synchronous = full`, a commit survives a power cut.
-        Dialect::Sqlite => {
-            "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma foreign_keys = on; pragma trusted_schema = off;"
-        }
-        // PostgreSQL continues a statement after its client has gone. Without a timeout, it could block all writers.
-        Dialect::Postgres => "set lock_timeout = '10s'; set statement_timeout = '60s';",
-    };
-    AnyPoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT).after_connect(
-        move |connection, _| {
-            Box::pin(async move {
-                connection.execute(settings).await?;
-                Ok(())
-            })
-        },
-    )
 }
 
 /// Returns 256 random bits.

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use jackfield_core::{MappingSource, Person, ProviderId};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     batch::{self, Table},
+    database::transaction::WriteTransaction,
     people,
 };
 
@@ -121,7 +122,7 @@ impl Store {
     /// Returns the conflicts of a list.
     async fn conflicts(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         entries: &[SyncEntry],
         lines: &[MatchedLine],
     ) -> Result<Vec<SyncConflict>, StoreError> {
@@ -163,7 +164,7 @@ impl Store {
 
 /// Finds the person of each line, their current account, and the owner of the new one.
 async fn find_people(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     provider: &ProviderId,
     entries: &[SyncEntry],
     offset: usize,

@@ -1,9 +1,11 @@
 //! Mappings: which person has which account at a provider.
 
 use jackfield_core::{MappingSource, Person, ProviderId};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{NewAudit, PeopleFilter, Store, StoreError, audit::lock_audit, people};
+use super::{
+    NewAudit, PeopleFilter, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction, people,
+};
 
 /// A person and their accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +142,7 @@ impl Store {
     /// Inserts mappings from a JSON array of rows, which start with the person and the account.
     pub(super) async fn insert_mappings(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         provider: &ProviderId,
         rows: String,
         source: MappingSource,
@@ -162,7 +164,7 @@ impl Store {
 
 /// Returns the account of a person at a provider.
 async fn mapped_account(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     person_id: &str,
     provider: &ProviderId,
 ) -> Result<Option<String>, StoreError> {

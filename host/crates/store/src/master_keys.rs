@@ -1,9 +1,9 @@
 //! Recognises the right master key, and counts how often it was used.
 
 use jackfield_vault::{Location, SealedValue, Vault};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{Keys, Store, StoreError};
+use super::{Keys, Store, StoreError, database::transaction::WriteTransaction};
 
 /// Every master key seals this value, so that the right key can be recognised.
 const KNOWN_VALUE: &[u8] = b"jackfield";
@@ -85,11 +85,7 @@ impl Store {
     }
 
     /// Adds to the number of data keys that the master key has wrapped.
-    pub(super) async fn count_wraps(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        wraps: i64,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn count_wraps(&self, transaction: &mut WriteTransaction, wraps: i64) -> Result<(), StoreError> {
         let key_id = self.require_unsealed()?.key_id();
         let total: i64 = sqlx::query_scalar("update keyring set wraps = wraps + $1 where key_id = $2 returning wraps")
             .bind(wraps)

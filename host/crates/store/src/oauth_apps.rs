@@ -43,7 +43,7 @@ impl Store {
             app.client_secret.iter().map(|secret| (SECRET.to_owned(), secret.clone())).collect();
         self.replace_sealed(&mut transaction, TABLE, provider.as_str(), &secrets).await?;
         self.append_audit(&mut transaction, head, audit).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Returns the OAuth app of a provider, and the token endpoint that it was set for.

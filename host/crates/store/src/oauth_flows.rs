@@ -99,7 +99,7 @@ impl Store {
         .await?;
         let secrets = BTreeMap::from([(VERIFIER.to_owned(), flow.verifier)]);
         self.replace_sealed(&mut transaction, TABLE, &flow.id, &secrets).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Finds a flow by its id.
@@ -140,17 +140,20 @@ impl Store {
     /// # Errors
     /// The store is sealed, the verifier cannot be opened, or the database fails.
     pub async fn claim_flow(&self, flow: &OAuthFlow) -> Result<Option<Secret<String>>, StoreError> {
+        // The verifier is read first, so that a failure leaves the flow as it was.
+        let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
+        let mut transaction = self.begin().await?;
         let claimed = sqlx::query(
             "update oauth_flows set outcome = 'redeeming' where id = $1 and outcome = 'pending' and expires_at > $2",
         )
         .bind(flow.id.clone())
         .bind(self.now())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         if claimed.rows_affected() == 0 {
             return Ok(None);
         }
-        let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
         verifier.map(Some).ok_or(StoreError::Unreadable)
     }
 
@@ -173,7 +176,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         remove_sealed(&mut transaction, TABLE, id).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 }
 

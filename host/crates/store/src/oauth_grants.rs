@@ -6,9 +6,9 @@
 
 use jackfield_core::Secret;
 use jiff::Timestamp;
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, to_optional_timestamp, to_timestamp};
+use super::{Store, StoreError, database::transaction::WriteTransaction, to_optional_timestamp, to_timestamp};
 
 pub(super) const TABLE: &str = "grants";
 
@@ -101,6 +101,7 @@ impl Store {
             Some(dead) => (Some(dead.host.clone()), Some(dead.run.clone()), dead.heartbeat),
             None => (None, None, 0),
         };
+        let mut transaction = self.begin().await?;
         let claimed = sqlx::query(
             "update grants set holder_host = $1, holder_run = $2, beat = beat + 1, asked_at = coalesce(asked_at, $3) \
              where connection_id = $4 and generation = $5 \
@@ -114,22 +115,24 @@ impl Store {
         .bind(host)
         .bind(dead_run)
         .bind(heartbeat)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(claimed.rows_affected() == 1)
     }
 
     /// Increments the heartbeat of the holder.
     pub async fn record_refresh_heartbeat(&self, grant: &OAuthGrant, run: &ServiceRun) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "update grants set beat = beat + 1 where connection_id = $1 and generation = $2 and holder_run = $3",
         )
         .bind(grant.connection_id.clone())
         .bind(grant.generation)
         .bind(run.run.clone())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
     }
 
     /// Replaces the tokens with new ones.
@@ -176,6 +179,7 @@ impl Store {
         response: RefreshResponse,
         run: &ServiceRun,
     ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "update grants set holder_host = null, holder_run = null, \
              asked_at = case when $1 = 1 then null else asked_at end \
@@ -185,15 +189,15 @@ impl Store {
         .bind(grant.connection_id.clone())
         .bind(grant.generation)
         .bind(run.run.clone())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
     }
 
     /// Stores the grant of a new authorization. A refresh of the previous grant cannot replace it.
     pub(super) async fn save_grant(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         connection_id: &str,
         tokens: &OAuthTokens,
     ) -> Result<(), StoreError> {
@@ -213,7 +217,7 @@ impl Store {
 
     async fn seal_tokens(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         connection_id: &str,
         tokens: &OAuthTokens,
     ) -> Result<(), StoreError> {
@@ -249,10 +253,7 @@ impl Store {
 }
 
 /// Deletes the grant of a connection, if there is one.
-pub(super) async fn remove_grant(
-    transaction: &mut Transaction<'static, Any>,
-    connection: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn remove_grant(transaction: &mut WriteTransaction, connection: &str) -> Result<(), StoreError> {
     super::sealed_values::remove_sealed(transaction, TABLE, connection).await?;
     sqlx::query("delete from grants where connection_id = $1")
         .bind(connection.to_owned())

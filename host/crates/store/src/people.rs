@@ -1,13 +1,14 @@
 //! The people of the company: list, create, change, delete, import.
 
 use jackfield_core::Person;
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     batch::{self, Table},
+    database::transaction::WriteTransaction,
 };
 
 /// A person to be created.
@@ -268,11 +269,7 @@ impl Store {
         Ok(imported)
     }
 
-    async fn insert_people(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        created: String,
-    ) -> Result<(), StoreError> {
+    async fn insert_people(&self, transaction: &mut WriteTransaction, created: String) -> Result<(), StoreError> {
         sqlx::query(
             "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
              select e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, \
@@ -286,11 +283,7 @@ impl Store {
         Ok(())
     }
 
-    async fn update_people(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        updated: String,
-    ) -> Result<(), StoreError> {
+    async fn update_people(&self, transaction: &mut WriteTransaction, updated: String) -> Result<(), StoreError> {
         sqlx::query(
             "update people set name = e.value ->> 1, email = e.value ->> 2, user_id = e.value ->> 3, \
              active = cast(e.value ->> 4 as bigint), updated_at = $2, sought_name = e.value ->> 5 from json_each($1) as e \
@@ -306,10 +299,7 @@ impl Store {
 }
 
 /// Finds a person by id.
-pub(super) async fn find_by_id(
-    transaction: &mut Transaction<'static, Any>,
-    id: &str,
-) -> Result<Option<Person>, StoreError> {
+pub(super) async fn find_by_id(transaction: &mut WriteTransaction, id: &str) -> Result<Option<Person>, StoreError> {
     let row = sqlx::query("select id, name, email, user_id, active from people where id = $1")
         .bind(id.to_owned())
         .fetch_optional(&mut **transaction)
@@ -317,7 +307,7 @@ pub(super) async fn find_by_id(
     row.as_ref().map(parse_row).transpose()
 }
 
-async fn find_by_email(transaction: &mut Transaction<'static, Any>, key: &str) -> Result<Option<Person>, StoreError> {
+async fn find_by_email(transaction: &mut WriteTransaction, key: &str) -> Result<Option<Person>, StoreError> {
     let row = sqlx::query("select id, name, email, user_id, active from people where email_key = $1")
         .bind(key.to_owned())
         .fetch_optional(&mut **transaction)
@@ -327,7 +317,7 @@ async fn find_by_email(transaction: &mut Transaction<'static, Any>, key: &str) -
 
 /// Finds the person with the email address of each row, in the order of the rows.
 async fn find_by_emails(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     rows: &[ImportRow],
 ) -> Result<Vec<Option<Person>>, StoreError> {
     let keys: Vec<(&str, usize)> = rows.iter().enumerate().map(|(at, row)| (row.email_key.as_str(), at)).collect();

@@ -156,7 +156,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         self.analyze_if_large(&mut transaction, batch::Table::People, names.len()).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Returns the owners of accounts of a provider, by account.

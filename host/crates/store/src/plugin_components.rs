@@ -1,9 +1,9 @@
 //! The components of plugins by digest, and which of them are offered for approval.
 
 use jackfield_core::manifest::Manifest;
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction};
 
 /// A component to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl Store {
         if let Some((head, audit)) = audited {
             self.append_audit(&mut transaction, head, audit).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Ends the offer of a component that is no longer in the folder of a host.
@@ -113,7 +113,7 @@ impl Store {
             delete_unused_bytes(&mut transaction).await?;
             increment_revision(&mut transaction).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Lists all offered components.
@@ -155,13 +155,13 @@ impl Store {
 }
 
 /// Increments the revision of the catalog, so that every host reads it again.
-pub(super) async fn increment_revision(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+pub(super) async fn increment_revision(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
     sqlx::query("update catalog_changes set revision = revision + 1 where id = 1").execute(&mut **transaction).await?;
     Ok(())
 }
 
 /// Deletes the bytes of components that are not offered and that nobody has decided about.
-pub(super) async fn delete_unused_bytes(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+pub(super) async fn delete_unused_bytes(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
     sqlx::query(
         "update components set bytes = null where bytes is not null and offered_from is null and not exists \
          (select 1 from plugin_approvals where plugin_approvals.digest = components.digest)",

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use jackfield_core::Secret;
 use jackfield_vault::{Location, SealedValue};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, database::transaction::WriteTransaction};
 
 impl Store {
     /// Replaces all secrets of a row.
     pub(super) async fn replace_sealed(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut WriteTransaction,
         table: &'static str,
         row: &str,
         secrets: &BTreeMap<String, Secret<String>>,
@@ -80,7 +80,7 @@ impl Store {
 
 /// Deletes all secrets of a row.
 pub(super) async fn remove_sealed(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     table: &'static str,
     row: &str,
 ) -> Result<(), StoreError> {

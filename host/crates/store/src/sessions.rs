@@ -8,13 +8,14 @@ use jackfield_core::{
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
+    database::transaction::WriteTransaction,
     generate_random,
     signin_links::{SingleUseProof, use_up},
     to_timestamp,
@@ -135,11 +136,13 @@ impl Store {
         if now.as_microsecond() - session.seen_at.as_microsecond() < SEEN_INTERVAL {
             return Ok(());
         }
+        let mut transaction = self.begin().await?;
         sqlx::query("update sessions set seen_at = $1 where id = $2 and seen_at < $1")
             .bind(now.as_microsecond())
             .bind(session.id.clone())
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         session.seen_at = now;
         Ok(())
     }
@@ -158,7 +161,7 @@ impl Store {
     pub async fn delete_expired_sessions(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         delete_expired(&mut transaction, self.clock.now()).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     async fn delete_where(&self, statement: &'static str, value: &str, audit: NewAudit) -> Result<(), StoreError> {
@@ -166,7 +169,7 @@ impl Store {
         let head = lock_audit(&mut transaction).await?;
         sqlx::query(statement).bind(value.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 }
 
@@ -180,7 +183,7 @@ impl Store {
     }
 }
 
-async fn delete_expired(transaction: &mut Transaction<'static, Any>, now: Timestamp) -> Result<(), StoreError> {
+async fn delete_expired(transaction: &mut WriteTransaction, now: Timestamp) -> Result<(), StoreError> {
     let (now, idle_since) = expiry_bounds(now);
     sqlx::query("delete from sessions where ends_at <= $1 or seen_at <= $2")
         .bind(now)

@@ -4,9 +4,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_core::{Secret, audit::Action};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, generate_random};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction, generate_random};
 
 /// How long a sign-in link is valid: long enough to open it in a browser.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -80,7 +80,7 @@ impl Store {
 
 /// Uses up a proof. Returns `false` if it was already used or has expired.
 pub(super) async fn use_up(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut WriteTransaction,
     proof: &SingleUseProof,
     now: Timestamp,
 ) -> Result<bool, StoreError> {

@@ -63,3 +63,63 @@ impl Store {
         PausedSave { committed: wait_for_commit, resume }
     }
 }
+
+/// A failure that a test has asked for, shared by all connections of a pool.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InjectedFaults(Arc<Mutex<FaultPlan>>);
+
+#[derive(Debug, Default)]
+struct FaultPlan {
+    /// The number of statements after which one fails.
+    countdown: Option<u32>,
+    /// The statement that failed.
+    failed: Option<String>,
+}
+
+impl InjectedFaults {
+    /// Fails if it is the statement that the test has chosen.
+    pub(super) fn check(&self, statement: &str) -> Result<(), sqlx::Error> {
+        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match plan.countdown {
+            Some(0) => {
+                plan.countdown = None;
+                plan.failed = Some(statement.to_owned());
+                Err(sqlx::Error::Io(std::io::Error::other("a test made this statement fail")))
+            }
+            Some(remaining) => {
+                plan.countdown = Some(remaining - 1);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    /// Makes one statement fail, `after` statements from now. A begin and a commit are statements, too.
+    ///
+    /// Clones of a store share this, except for the connections that are reserved for token refreshes.
+    pub fn fail_statement(&self, after: u32) {
+        let mut plan = self.pool.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *plan = FaultPlan { countdown: Some(after), failed: None };
+    }
+
+    /// Makes the next readiness check write again.
+    pub async fn forget_write_proof(&self) {
+        self.proof.forget().await;
+    }
+
+    /// Returns a setting of a session of PostgreSQL.
+    pub async fn session_setting(&self, name: &str) -> Result<String, crate::StoreError> {
+        let statement = sqlx::query_scalar("select current_setting($1)").bind(name.to_owned());
+        Ok(statement.fetch_one(&self.pool).await?)
+    }
+
+    /// Returns the statement that failed, and cancels the failure if none did.
+    #[must_use]
+    pub fn failed_statement(&self) -> Option<String> {
+        let mut plan = self.pool.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.countdown = None;
+        plan.failed.take()
+    }
+}

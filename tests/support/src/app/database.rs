@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
+use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
 use uuid::Uuid;
 
 /// A test's database.
@@ -35,6 +35,11 @@ impl Database {
         Self::Postgres(url.into())
     }
 
+    /// Runs statements on it.
+    pub async fn run(&self, sql: String) {
+        execute(&self.url(), sql).await;
+    }
+
     /// Returns its URL, as in the settings.
     #[must_use]
     pub fn url(&self) -> String {
@@ -47,6 +52,18 @@ impl Database {
         execute(&self.url(), sql.to_owned()).await;
     }
 
+    /// Takes the lock that every change of the service needs.
+    pub(super) async fn hold_write_lock(&self) -> WriteLock {
+        let options: AnyConnectOptions = self.url().parse().expect("a database URL");
+        let mut connection = options.connect().await.expect("the database answers");
+        let begin = match self {
+            Self::Sqlite(_) => "begin immediate",
+            Self::Postgres(_) => "begin; update audit_head set seq = seq where id = 1",
+        };
+        sqlx::raw_sql(begin).execute(&mut connection).await.expect("the lock is free");
+        WriteLock(connection)
+    }
+
     pub(super) async fn bytes(&self, data: &Path) -> Vec<u8> {
         match self {
             Self::Sqlite(_) => ["jackfield.db", "jackfield.db-wal", "jackfield.db-shm"]
@@ -56,6 +73,18 @@ impl Database {
                 .collect(),
             Self::Postgres(url) => dump(url).await.into_bytes(),
         }
+    }
+}
+
+/// A lock that a test holds, as another program could.
+#[derive(Debug)]
+pub struct WriteLock(AnyConnection);
+
+impl WriteLock {
+    /// Releases the lock.
+    pub async fn release(mut self) {
+        sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the transaction ends");
+        self.0.close().await.expect("the database connection closes");
     }
 }
 

@@ -103,6 +103,9 @@ pub(crate) fn to_response(ResponseError(error): &ResponseError, request_id: &str
     let status = status(error);
     match error.as_ref() {
         Error::Internal(source) => tracing::error!(error = format_chain(source.as_ref()), "request failed"),
+        Error::Unavailable { what, source, .. } => {
+            tracing::error!(error = format_chain(source.as_ref()), "request failed: {what}");
+        }
         Error::PluginFault { provider, fault } => tracing::error!(provider, fault, "plugin failed"),
         other => tracing::debug!(code = other.code(), detail = %other, "request rejected"),
     }
@@ -125,6 +128,7 @@ pub(crate) fn to_response(ResponseError(error): &ResponseError, request_id: &str
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     match error.as_ref() {
         Error::Overloaded { retry_after, .. }
+        | Error::Unavailable { retry_after, .. }
         | Error::RateLimited { retry_after, .. }
         | Error::PluginPaused { retry_after, .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
@@ -158,7 +162,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::Unsupported(_)
         | Error::PluginNotApproved(_)
         | Error::PluginDisabled(_) => StatusCode::CONFLICT,
-        Error::Sealed(_) | Error::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Sealed(_) | Error::Overloaded { .. } | Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::ProviderError(_) | Error::PluginFault { .. } | Error::PluginPaused { .. } => StatusCode::BAD_GATEWAY,
         Error::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -217,6 +221,7 @@ mod tests {
             Error::PermissionMissing(text()),
             Error::Sealed(text()),
             Error::Overloaded { what: text(), retry_after: 1 },
+            Error::Unavailable { what: text(), retry_after: 1, source: "x".into() },
             Error::Unsupported(text()),
             Error::RateLimited { what: text(), retry_after: 1 },
             Error::ProviderError(text()),

@@ -26,6 +26,7 @@ pub(crate) fn describe_alive() -> Operation {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ReadinessView {
     ready: bool,
+    /// `ok`: a change was written in the last five seconds. Otherwise what is wrong.
     database: &'static str,
     /// `open` or `sealed`. The reason is in the log and in `GET /api/admin/service`, because anybody can read this.
     key: &'static str,
@@ -38,13 +39,13 @@ pub(crate) struct ReadinessView {
 
 /// `GET /readyz`: database, key and catalog are ready.
 pub(crate) async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
-    let database = state.store.ping().await.is_ok();
+    let database = state.store.prove_write().await;
     let sealed = state.store.sealed_reason();
     let stopping = state.lifecycle.is_stopping();
-    let ready = database && sealed.is_none() && !stopping;
+    let ready = database.is_ok() && sealed.is_none() && !stopping;
     let view = ReadinessView {
         ready,
-        database: if database { "ok" } else { "does not answer" },
+        database: database.err().unwrap_or("ok"),
         key: if sealed.is_some() { "sealed" } else { "open" },
         // The service only listens after it has read the catalog.
         catalog: "ok",
@@ -55,7 +56,7 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
 
 pub(crate) fn describe_ready() -> Operation {
     let example = |ready: bool| {
-        let database = if ready { "ok" } else { "does not answer" };
+        let database = if ready { "ok" } else { "the database cannot store anything: its disk is full" };
         json!({ "ready": ready, "database": database, "key": "open", "catalog": "ok" })
     };
     Operation::new("ready", GROUP, "Checks whether database, key and catalog are ready")

@@ -61,7 +61,7 @@ impl Connections {
         }
         if let Some(connection) = after.filter(|_| has_waited) {
             // The rate limit was recorded as a failed check, and it is over.
-            self.record_check(&connection, None, self.new_passed_check(started.elapsed())).await?;
+            self.try_record_check(&connection, None, self.new_passed_check(started.elapsed())).await;
         }
         Ok(())
     }

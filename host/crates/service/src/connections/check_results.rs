@@ -21,6 +21,9 @@ const MAX_RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
 /// A daily limit can ask for most of a day.
 pub(super) const MAX_RATE_LIMIT_SECONDS: u32 = 24 * 60 * 60;
 
+/// How long a caller who only reads waits until a result is stored.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+
 impl Connections {
     /// Creates a check that the provider passed in this time.
     pub(super) fn new_passed_check(&self, latency: Duration) -> Check {
@@ -60,6 +63,22 @@ impl Connections {
         let reason = failure.map(ToString::to_string);
         let update = ConnectionCheckUpdate { status, reason, retry_at, held_until, check };
         Ok(self.store.record_check(checked, update).await?)
+    }
+}
+
+impl Connections {
+    /// Stores the result of a check that a caller waits for.
+    ///
+    /// The caller gets the result even if it cannot be stored, because it is true all the same. A later check stores
+    /// its own.
+    pub(super) async fn try_record_check(&self, checked: &Connection, failure: Option<&Error>, check: Check) {
+        let recorded = tokio::time::timeout(RECORD_TIMEOUT, self.record_check(checked, failure, check)).await;
+        let error = match recorded {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => "the database does not complete a change in time".to_owned(),
+        };
+        tracing::warn!(provider = %checked.provider, error, "result of a check not stored");
     }
 }
 

@@ -44,26 +44,23 @@ impl Connections {
         match self.call_stored(&component, &connection, CheckHealth).await {
             Ok(report) => {
                 let check = self.new_passed_check(started.elapsed());
-                self.record_check(&connection, None, check.clone()).await?;
+                self.try_record_check(&connection, None, check.clone()).await;
                 Ok(HealthResult { configured: true, report, check: Some(check) })
             }
-            Err(error @ (Error::Overloaded { .. } | Error::Internal(_) | Error::Sealed(_))) => Err(error),
-            Err(error) => self.record_failed_check(&connection, &error, started.elapsed()).await,
+            Err(
+                error @ (Error::Overloaded { .. } | Error::Unavailable { .. } | Error::Internal(_) | Error::Sealed(_)),
+            ) => Err(error),
+            Err(error) => Ok(self.record_failed_check(&connection, &error, started.elapsed()).await),
         }
     }
 
-    async fn record_failed_check(
-        &self,
-        connection: &Connection,
-        error: &Error,
-        latency: Duration,
-    ) -> Result<HealthResult, Error> {
+    async fn record_failed_check(&self, connection: &Connection, error: &Error, latency: Duration) -> HealthResult {
         if let Error::PluginFault { provider, fault } = error {
             tracing::warn!(provider, fault, "plugin failed");
         }
         let check = self.new_failed_check(error, latency);
-        self.record_check(connection, Some(error), check.clone()).await?;
-        Ok(HealthResult::failed(check))
+        self.try_record_check(connection, Some(error), check.clone()).await;
+        HealthResult::failed(check)
     }
 }
 

@@ -70,6 +70,18 @@ impl Refreshes {
     }
 }
 
+/// Removes a refresh from those that are under way when its task ends.
+struct RunningRefresh {
+    refreshes: Refreshes,
+    key: (String, i64),
+}
+
+impl Drop for RunningRefresh {
+    fn drop(&mut self) {
+        self.refreshes.0.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
 impl Connections {
     /// Returns the grant of a connection with an access token that can be used now.
     ///
@@ -126,10 +138,9 @@ impl Connections {
         let (connection_id, task_key) = (connection.id.clone(), key.clone());
         // A separate task, so that the refresh is completed even if all callers disconnect.
         let task = tokio::spawn(async move {
-            let result = connections.refresh_across_processes(&component, &connection_id, used).await;
-            let mut running = connections.refreshes.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.remove(&task_key);
-            result.map(Arc::new)
+            // Also after a panic, so that the next call starts another refresh.
+            let _running = RunningRefresh { refreshes: connections.refreshes.clone(), key: task_key };
+            connections.refresh_across_processes(&component, &connection_id, used).await.map(Arc::new)
         });
         let refresh = task
             .map(|joined| joined.unwrap_or_else(|panic| Err(RefreshError::Internal(panic.to_string()))))

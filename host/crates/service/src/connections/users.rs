@@ -51,7 +51,7 @@ impl Connections {
             && is_about_connection(error)
         {
             let check = self.new_failed_check(error, started.elapsed());
-            self.record_check(&connection, Some(error), check).await?;
+            self.try_record_check(&connection, Some(error), check).await;
         }
         page
     }

@@ -19,6 +19,12 @@ pub(super) enum RefreshError {
     /// The connection was deleted meanwhile.
     NotConnected,
     Sealed(String),
+    /// The database cannot be used at the moment. Contains what is wrong, for callers, and the cause, for the log.
+    DatabaseUnavailable {
+        what: String,
+        retry_after: u32,
+        cause: String,
+    },
     Internal(String),
 }
 
@@ -32,6 +38,9 @@ impl RefreshError {
             Self::ProviderFailed(why) => Error::ProviderError(why),
             Self::NotConnected => Error::NotConnected(provider.to_string()),
             Self::Sealed(why) => Error::Sealed(why),
+            Self::DatabaseUnavailable { what, retry_after, cause } => {
+                Error::Unavailable { what, retry_after, source: cause.into() }
+            }
             Self::Internal(why) => Error::internal(why),
         }
     }
@@ -41,6 +50,9 @@ impl From<StoreError> for RefreshError {
     fn from(error: StoreError) -> Self {
         match Error::from(error) {
             Error::Sealed(why) => Self::Sealed(why),
+            Error::Unavailable { what, retry_after, source } => {
+                Self::DatabaseUnavailable { what, retry_after, cause: source.to_string() }
+            }
             Error::Internal(source) => Self::Internal(source.to_string()),
             other => Self::ProviderFailed(other.to_string()),
         }

@@ -1,0 +1,68 @@
+//! Proves that the database accepts a change, for `/readyz`.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::{Store, StoreError, database::failure::DatabaseFailure};
+
+/// How long a result is valid. All callers share it, so that nobody can cause load with `/readyz`.
+const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// How long a proof may take. Load balancers wait about as long.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The last proof. The lock makes concurrent callers wait for one proof.
+#[derive(Debug, Default)]
+pub(super) struct WriteProof(Mutex<Option<(Instant, Result<(), &'static str>)>>);
+
+#[cfg(any(test, feature = "testing"))]
+impl WriteProof {
+    pub(super) async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}
+
+impl Store {
+    /// Checks that the database accepts changes, at most once in five seconds.
+    ///
+    /// It writes a row that exists, with the same value, and takes the lock that every change takes. The database does
+    /// not grow.
+    ///
+    /// # Errors
+    /// What is wrong with the database, without names and addresses.
+    pub async fn prove_write(&self) -> Result<(), &'static str> {
+        let mut last = self.proof.0.lock().await;
+        if let Some((at, result)) = *last
+            && at.elapsed() < MAX_AGE
+        {
+            return result;
+        }
+        let result = match tokio::time::timeout(TIMEOUT, self.write_unchanged_row()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                let reason = describe(&error);
+                tracing::warn!(error = %error, source = ?std::error::Error::source(&error), "not ready: {reason}");
+                Err(reason)
+            }
+            Err(_elapsed) => Err("the database does not complete a change in time"),
+        };
+        *last = Some((Instant::now(), result));
+        result
+    }
+
+    async fn write_unchanged_row(&self) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+}
+
+fn describe(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Database(error) | StoreError::OutcomeUnknown(error) => {
+            DatabaseFailure::classify(error).map_or("the database fails", DatabaseFailure::describe)
+        }
+        _ => "the database fails",
+    }
+}
