@@ -1,9 +1,10 @@
 //! All integration tests. `http` sends requests to a service over a socket and `process` starts the program, both with
-//! each database; the others need no database.
+//! each database; `postgres` needs a PostgreSQL server, and the others need no database.
 
 mod author;
 mod examples;
 mod http;
+mod postgres;
 mod process;
 mod pure;
 mod sinks;

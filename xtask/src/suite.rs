@@ -18,12 +18,19 @@ const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 const WITHOUT_DATABASE: [&str; 6] =
     ["author", "examples", "http::catalog::check_process", "http::hostile", "pure", "tidy"];
 
+/// The module of the binary `it` that needs a PostgreSQL server.
+const POSTGRES_ONLY: &str = "postgres";
+
+/// Its part that also needs PgBouncer, and the variable that names the program.
+const PGBOUNCER_ONLY: &str = "postgres::pgbouncer";
+pub(crate) const PGBOUNCER_VARIABLE: &str = "JACKFIELD_TEST_PGBOUNCER";
+
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// Every test of every package.
+    /// Every test of every package, except those that need a PostgreSQL server.
     All,
-    /// The integration tests that use a database.
+    /// The integration tests that use a database, on a PostgreSQL server.
     Database,
     /// The search for secrets in what a run has written, with the variables of that run.
     Scan,
@@ -73,7 +80,7 @@ impl<'a> Suite<'a> {
         }
         match self.runner {
             TestRunner::Nextest => {
-                self.add_nextest_arguments(&mut cargo, selection);
+                self.add_nextest_arguments(&mut cargo, selection, environment);
                 let mut passed = 0;
                 process::run_with_output(
                     cargo.stderr(Stdio::piped()),
@@ -88,7 +95,7 @@ impl<'a> Suite<'a> {
                 Ok(passed + doctests)
             }
             TestRunner::Cargo => {
-                self.add_libtest_arguments(&mut cargo, selection);
+                self.add_libtest_arguments(&mut cargo, selection, environment);
                 let passed = run_libtest(&mut cargo)?;
                 if selection == Selection::Scan && passed != 1 {
                     bail!("the test {SCAN} does not exist: update its name in xtask/src/suite.rs");
@@ -98,16 +105,15 @@ impl<'a> Suite<'a> {
         }
     }
 
-    fn add_nextest_arguments(&self, cargo: &mut Command, selection: Selection) {
+    fn add_nextest_arguments(&self, cargo: &mut Command, selection: Selection, environment: &[(&str, String)]) {
+        let excluded = excluded_modules(selection, environment).join("|");
+        let selected = format!("not test(/^({excluded})::/) - test(={SCAN})");
         cargo.args(["nextest", "run", "--no-fail-fast"]).args(&self.packages);
         terminal::keep_colors(cargo);
         match selection {
-            Selection::All => {
-                cargo.args(["-E", &format!("not test(={SCAN})"), &self.no_tests_argument()]).args(self.filters)
-            }
+            Selection::All => cargo.args(["-E", &selected, &self.no_tests_argument()]).args(self.filters),
             Selection::Database => {
-                let excluded = WITHOUT_DATABASE.join("|");
-                cargo.args(["--test", "it", "-E", &format!("not test(/^({excluded})::/) - test(={SCAN})")]);
+                cargo.args(["--test", "it", "-E", &selected]);
                 cargo.arg(self.no_tests_argument()).args(self.filters)
             }
             Selection::Scan => cargo.args(["--test", "it", "-E", &format!("test(={SCAN})")]),
@@ -119,19 +125,16 @@ impl<'a> Suite<'a> {
         format!("--no-tests={}", if self.filters.is_empty() { "fail" } else { "pass" })
     }
 
-    fn add_libtest_arguments(&self, cargo: &mut Command, selection: Selection) {
+    fn add_libtest_arguments(&self, cargo: &mut Command, selection: Selection, environment: &[(&str, String)]) {
         cargo.args(["test", "--no-fail-fast"]).args(&self.packages);
         match selection {
             Selection::All => cargo.args(["--", "--skip", SCAN]).args(self.filters),
-            Selection::Database => {
-                cargo.args(["--test", "it", "--", "--skip", SCAN]);
-                for module in WITHOUT_DATABASE {
-                    cargo.args(["--skip", &format!("{module}::")]);
-                }
-                cargo.args(self.filters)
-            }
+            Selection::Database => cargo.args(["--test", "it", "--", "--skip", SCAN]).args(self.filters),
             Selection::Scan => cargo.args(["--test", "it", "--", "--exact", SCAN]),
         };
+        for module in excluded_modules(selection, environment) {
+            cargo.args(["--skip", &format!("{module}::")]);
+        }
     }
 
     /// Runs the examples in doc comments, which nextest does not support.
@@ -139,6 +142,18 @@ impl<'a> Suite<'a> {
         let mut cargo = self.digests.cargo(self.checkout);
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
         run_libtest(cargo.args(["test", "--doc"]).args(&self.packages).arg("--").args(self.filters))
+    }
+}
+
+/// Returns the modules of the binary `it` that a run leaves out.
+fn excluded_modules(selection: Selection, environment: &[(&str, String)]) -> Vec<&'static str> {
+    match selection {
+        Selection::All => vec![POSTGRES_ONLY],
+        Selection::Database if environment.iter().any(|(name, _)| *name == PGBOUNCER_VARIABLE) => {
+            WITHOUT_DATABASE.to_vec()
+        }
+        Selection::Database => WITHOUT_DATABASE.into_iter().chain([PGBOUNCER_ONLY]).collect(),
+        Selection::Scan => Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     postgres::PostgresServer,
     process,
     steps::Steps,
-    suite::{Selection, Suite, select_native_packages},
+    suite::{self, Selection, Suite, select_native_packages},
     tools,
 };
 
@@ -122,6 +122,8 @@ impl TestRun<'_> {
         let mut environment = self.environment("postgres")?;
         environment.push(("JACKFIELD_TEST_POSTGRES_URL", server.url()));
         environment.push(("JACKFIELD_TEST_POSTGRES_DATA", server.data().display().to_string()));
+        environment
+            .extend(tools::find_pgbouncer().map(|program| (suite::PGBOUNCER_VARIABLE, program.display().to_string())));
         let run = || {
             let hint = "tests on PostgreSQL failed; the server has stopped, so repeat one with `cargo xtask test NAME`";
             suite.run(Selection::Database, &environment).context(hint)
@@ -154,14 +156,20 @@ impl TestRun<'_> {
     fn summary(&self) -> String {
         let total: usize = self.passed.iter().map(|(_, passed)| passed).sum();
         let groups: String = self.passed.iter().map(|(group, passed)| format!(", {group} {passed}")).collect();
-        format!("{total} tests{groups}; {}{}", self.steps.summary(), describe_skipped(self.arguments, &self.skipped))
+        format!(
+            "{total} tests{groups}; {}{}",
+            self.steps.summary(),
+            describe_skipped(self.arguments, &self.skipped, tools::find_pgbouncer().is_some())
+        )
     }
 }
 
-fn describe_skipped(arguments: &TestArguments, examples: &[SkippedExample]) -> String {
+fn describe_skipped(arguments: &TestArguments, examples: &[SkippedExample], has_pgbouncer: bool) -> String {
     let mut skipped = Vec::new();
     if arguments.no_postgres {
         skipped.push("PostgreSQL (--no-postgres)".to_owned());
+    } else if !has_pgbouncer {
+        skipped.push("PgBouncer (not installed: `sudo apt-get install pgbouncer`)".to_owned());
     }
     if arguments.no_browser {
         skipped.push("the browser (--no-browser)".to_owned());
@@ -201,10 +209,11 @@ mod tests {
 
     #[test]
     fn the_summary_lists_what_was_skipped() {
-        assert_eq!(describe_skipped(&TestArguments::default(), &[]), "");
+        assert_eq!(describe_skipped(&TestArguments::default(), &[], true), "");
+        assert!(describe_skipped(&TestArguments::default(), &[], false).starts_with("; SKIPPED: PgBouncer"));
         let arguments = TestArguments { no_postgres: true, no_browser: true, filters: vec!["slack".to_owned()] };
         assert_eq!(
-            describe_skipped(&arguments, &[]),
+            describe_skipped(&arguments, &[], false),
             "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \
              SKIPPED: the checks, the scan and the tests that the filter does not match"
         );

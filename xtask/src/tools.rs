@@ -219,6 +219,12 @@ fn find_postgres() -> Option<PathBuf> {
     })
 }
 
+/// Finds PgBouncer, which Debian installs into a folder that only root has on the PATH.
+pub(crate) fn find_pgbouncer() -> Option<PathBuf> {
+    let folders = path_folders().into_iter().chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join("pgbouncer")).find(|program| program.is_file())
+}
+
 fn debian_postgres_folders() -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir("/usr/lib/postgresql") else { return Vec::new() };
     let mut versions: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
