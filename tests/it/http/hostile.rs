@@ -1,5 +1,6 @@
 //! Components that attack the host. Each call ends with an error within its limits, and other components still work.
 
+mod secrets;
 mod wasi_http;
 
 use std::time::{Duration, Instant};

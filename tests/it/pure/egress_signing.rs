@@ -1,6 +1,10 @@
 //! Credentials that sign requests: the signature is sent, the key is not, and the component cannot set its headers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jackfield_core::{
     Clock, Secret,
@@ -10,11 +14,13 @@ use jackfield_core::{
         TimePlacement,
     },
 };
-use jackfield_egress::{CallPermissions, Egress, EgressConfig, Request, RequestBudget, Response, SendError};
+use jackfield_egress::{
+    CallPermissions, Egress, EgressConfig, Request, RequestBudget, Response, SendError, SentTokens,
+};
 use jackfield_sandbox::{Cache, Limits, Pooling, Sandbox};
 use jackfield_test_support::{
     guests, marked,
-    stand_in_server::{ReceivedRequest, StandInServer, echo_request},
+    stand_in_server::{ReceivedRequest, StandInResponse, StandInServer, echo_request},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -195,5 +201,67 @@ async fn a_signing_placement_may_only_use_declared_fields() {
             other => panic!("{other:?}"),
         };
         assert_eq!(said, words);
+    }
+}
+
+/// Sends requests to a server that remembers the credential of `/v1/first` and returns it at `/v1/second`, where the
+/// manifest declares none. Returns what each request to `/v1/second` received.
+async fn stored_credentials(placement: Placement, source: CredentialSource, same_call: bool) -> Vec<String> {
+    let stored = Arc::new(Mutex::new(String::new()));
+    let upstream = StandInServer::start(move |request| {
+        let mut stored = stored.lock().expect("no panic");
+        if let Some(credential) = request.header("authorization") {
+            *stored = credential.to_owned();
+        }
+        StandInResponse::json(&json!({ "last": *stored }))
+    })
+    .await;
+    let egress = Egress::new(EgressConfig {
+        reroutes: BTreeMap::from([(HOST.to_owned(), upstream.url().parse().expect("a URL"))]),
+        ..EgressConfig::default()
+    })
+    .expect("an egress");
+    let endpoint = |path: &str, credential| Endpoint {
+        method: Method::Get,
+        host: HOST.to_owned(),
+        path: path.to_owned(),
+        credential,
+    };
+    let attachment = Attachment { source: source.clone(), placement };
+    let endpoints: Arc<[Endpoint]> = vec![endpoint("/v1/first", Some(attachment)), endpoint("/v1/second", None)].into();
+    let tokens = SentTokens::default();
+    let new_call = |secret: &str| {
+        let credentials = vec![(source.clone(), Secret::new(secret.to_owned()))];
+        let fields = BTreeMap::from([("key_id".to_owned(), "KEYID".to_owned())]);
+        let permissions =
+            CallPermissions::new("pool".to_owned(), Arc::clone(&endpoints), credentials, fields, RequestBudget::new(2));
+        permissions.share_tokens(tokens.clone());
+        permissions
+    };
+    let get = async |permissions: &CallPermissions, path: &str| {
+        let request =
+            Request { method: Method::Get, url: format!("https://{HOST}/v1/{path}"), headers: vec![], body: None };
+        let response = egress.send(permissions, Instant::now() + Duration::from_secs(10), request).await;
+        String::from_utf8(response.expect("a response").body).expect("text")
+    };
+    let first = new_call("0123456789abcdef0123456789abcdef");
+    let mut received = vec![get(&first, "first").await];
+    // A later call may have another credential, such as a token that was refreshed.
+    let second = if same_call { first } else { new_call("fedcba9876543210fedcba9876543210") };
+    received.push(get(&second, "second").await);
+    received
+}
+
+#[tokio::test]
+async fn a_made_token_is_masked_in_later_responses_and_later_calls() {
+    let bearer = Placement::Header { name: "Authorization".to_owned(), format: "Bearer {}".to_owned() };
+    for (placement, source) in
+        [(jwt(), CredentialSource::Field("token".to_owned())), (bearer, CredentialSource::OAuthToken)]
+    {
+        for same_call in [true, false] {
+            for received in stored_credentials(placement.clone(), source.clone(), same_call).await {
+                assert_eq!(received, r#"{"last":"Bearer [secret]"}"#, "{source:?}, same call: {same_call}");
+            }
+        }
     }
 }

@@ -21,6 +21,7 @@ const ACTIONS = {
   "provider.disable": "Paused the plugin",
   "provider.rollback": "Went back to the previous version",
   "provider.remove": "Removed the plugin",
+  "provider.secret_guess": "Sent a secret and was stopped",
   "person.create": "Added a person",
   "person.update": "Changed a person",
   "person.delete": "Removed a person",

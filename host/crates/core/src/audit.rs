@@ -47,6 +47,8 @@ pub enum Action {
     ProviderRollback,
     /// Removed a plugin and all decisions about it.
     ProviderRemove,
+    /// A plugin sent a secret of its connection, or had one sent to it, and its call was ended.
+    ProviderSecretGuess,
     /// Added a person.
     PersonCreate,
     /// Changed a person.
@@ -82,7 +84,7 @@ pub enum Action {
 impl Action {
     /// Every action.
     #[cfg(feature = "testing")]
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ConnectionConnect,
         Self::ConnectionUpdate,
         Self::ConnectionAccount,
@@ -94,6 +96,7 @@ impl Action {
         Self::ProviderDisable,
         Self::ProviderRollback,
         Self::ProviderRemove,
+        Self::ProviderSecretGuess,
         Self::PersonCreate,
         Self::PersonUpdate,
         Self::PersonDelete,
@@ -126,6 +129,7 @@ impl Action {
             Self::ProviderDisable => "provider.disable",
             Self::ProviderRollback => "provider.rollback",
             Self::ProviderRemove => "provider.remove",
+            Self::ProviderSecretGuess => "provider.secret_guess",
             Self::PersonCreate => "person.create",
             Self::PersonUpdate => "person.update",
             Self::PersonDelete => "person.delete",

@@ -17,6 +17,7 @@ use jackfield_core::{
 
 use crate::{
     call_stats::CallRecorder,
+    disclosure::{Disclosure, SentTokens},
     error::{Denial, SendError},
     scrub::Scrubber,
 };
@@ -35,8 +36,8 @@ pub struct CallPermissions {
     /// The fields of the connection that are not secret, by name.
     pub(crate) fields: BTreeMap<String, String>,
     pub(crate) budget: RequestBudget,
-    /// Masks `credentials` in responses.
-    pub(crate) scrubber: Scrubber,
+    /// The secrets to mask, and where they may be echoed.
+    pub(crate) disclosure: Arc<Disclosure>,
     /// Provides the credentials that `credentials` does not contain.
     pub tokens: Option<Arc<dyn TokenSource>>,
     /// Counts what the call does.
@@ -53,13 +54,6 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
     fn token<'a>(&'a self, source: &'a CredentialSource) -> BoxFuture<'a, Result<Option<Secret<String>>, SendError>>;
 }
 
-/// A credential, and a scrubber that masks it in the response.
-#[derive(Debug)]
-pub(crate) struct ScrubbedCredential {
-    pub(crate) secret: Secret<String>,
-    pub(crate) scrubber: Scrubber,
-}
-
 impl CallPermissions {
     /// Creates permissions that mask each of `credentials` in responses.
     ///
@@ -73,23 +67,34 @@ impl CallPermissions {
         fields: BTreeMap<String, String>,
         budget: RequestBudget,
     ) -> Self {
-        let scrubber = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
-        Self { pool, endpoints, credentials, fields, budget, scrubber, tokens: None, recorder: CallRecorder::default() }
+        let secrets = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
+        let disclosure = Arc::new(Disclosure::new(secrets));
+        let recorder = CallRecorder::default();
+        Self { pool, endpoints, credentials, fields, budget, disclosure, tokens: None, recorder }
+    }
+
+    /// Also masks the tokens that earlier calls of the connection sent, and adds those of this call to them.
+    pub fn share_tokens(&self, tokens: SentTokens) {
+        self.disclosure.share_tokens(tokens);
     }
 
     /// Returns the secret of a source, from the token source if it is not known yet.
     ///
     /// # Errors
     /// The token source fails.
-    pub(crate) async fn credential(&self, source: &CredentialSource) -> Result<Option<ScrubbedCredential>, SendError> {
+    pub(crate) async fn credential(&self, source: &CredentialSource) -> Result<Option<Secret<String>>, SendError> {
         if let Some((_, secret)) = self.credentials.iter().find(|(known, _)| known == source) {
-            return Ok(Some(ScrubbedCredential { secret: secret.clone(), scrubber: self.scrubber.clone() }));
+            if *source == CredentialSource::OAuthToken {
+                self.disclosure.add_token(secret.expose(), None);
+            }
+            return Ok(Some(secret.clone()));
         }
         let Some(tokens) = &self.tokens else { return Ok(None) };
-        let Some(secret) = tokens.token(source).await? else { return Ok(None) };
-        let known = self.credentials.iter().map(|(_, known)| known).chain([&secret]);
-        let scrubber = Scrubber::new(known.map(|secret| secret.expose().as_str()));
-        Ok(Some(ScrubbedCredential { secret, scrubber }))
+        let token = tokens.token(source).await?;
+        if let Some(token) = &token {
+            self.disclosure.add_token(token.expose(), None);
+        }
+        Ok(token)
     }
 }
 

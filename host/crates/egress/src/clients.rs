@@ -8,7 +8,7 @@ use std::{
 
 use http::{
     HeaderValue,
-    header::{ACCEPT_ENCODING, HOST, USER_AGENT},
+    header::{ACCEPT_ENCODING, CONNECTION, HOST, USER_AGENT},
 };
 use jackfield_core::manifest::Method;
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_types::CertificateDer};
@@ -86,6 +86,7 @@ impl HttpClients {
     ) -> Result<(reqwest::Client, reqwest::Request), SendError> {
         let OutgoingRequest { method, url, headers, body, credential } = outgoing;
         let invalid = || Denial::new("header", "a header cannot be sent");
+        let method_may_ignore_body = method == Method::Delete;
         let method = match method {
             Method::Get => http::Method::GET,
             Method::Head => http::Method::HEAD,
@@ -112,6 +113,10 @@ impl HttpClients {
         fields.entry(USER_AGENT).or_insert(HeaderValue::from_static(DEFAULT_USER_AGENT));
         if let Some((name, value)) = credential {
             fields.insert(name, value);
+        }
+        if method_may_ignore_body && body.is_some() {
+            // A server that ignores the body would read it as the next request on the connection.
+            fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         *request.body_mut() = body.map(Into::into);
         Ok((client, request))

@@ -17,14 +17,15 @@ use crate::{
     clients::HttpClients,
     config::{EgressConfig, EgressLimits},
     connect::NetworkAccess,
+    disclosure::{EchoRisk, Masking},
     error::{Denial, EgressError, SendError},
-    headers,
+    headers, merged_parameters,
     message::{Request, Response},
     outgoing_request::OutgoingRequest,
-    placement, policy,
+    placement::{self, SignedToken},
+    policy,
     redirect::{Redirect, RedirectChain},
     response_reader,
-    scrub::Scrubber,
     sign::SigningContext,
 };
 
@@ -65,13 +66,13 @@ impl Egress {
 
     /// Sends a component's request and follows its redirects.
     ///
-    /// Secrets in the response are masked. The request and each redirect must match an endpoint of `permissions` and
-    /// use up one request of its budget. Gives up at `deadline` or after [`EgressLimits::total`], whichever comes
+    /// Secrets in the response are masked, if its host may know them. The request and each redirect must match an
+    /// endpoint of `permissions` and use up one request of its budget. Gives up at `deadline` or after [`EgressLimits::total`], whichever comes
     /// first.
     ///
     /// # Errors
     /// [`SendError::Denied`] if a rule denies the request or a redirect; the other variants if there is no complete
-    /// response.
+    /// response. If the error is a [guess](SendError::as_guess), the whole call must end.
     pub async fn send(
         &self,
         permissions: &CallPermissions,
@@ -79,21 +80,28 @@ impl Egress {
         request: Request,
     ) -> Result<Response, SendError> {
         let recorder = &permissions.recorder;
-        let traced_url = recorder.is_tracing().then(|| permissions.scrubber.scrub_text(request.url.clone()));
+        let traced_url =
+            recorder.is_tracing().then(|| permissions.disclosure.scrubber().scrub_text(request.url.clone()));
         let traced = traced_url.map(|url| (request.method, url));
         let send = async {
+            let disclosure = &permissions.disclosure;
+            disclosure.require_no_secret(&request)?;
             let mut chain = RedirectChain::start(request)?;
+            let mut follows_secret = false;
             loop {
                 permissions.budget.take()?;
                 let (endpoint, outgoing) = chain.next_request(&permissions.endpoints)?;
+                let risk = disclosure.echo_risk(&permissions.endpoints, &outgoing.url, follows_secret);
+                follows_secret |= risk != EchoRisk::None;
+                let masking = Masking::new(risk, disclosure);
                 let with_credential = !chain.has_left_origin();
-                let (outgoing, scrubber) = self.prepare(permissions, endpoint, outgoing, with_credential).await?;
-                let pending = recorder.start_request(&outgoing, &scrubber);
-                let result = self.send_once(&permissions.pool, &scrubber, outgoing).await;
+                let outgoing = self.prepare(permissions, endpoint, outgoing, with_credential).await?;
+                let pending = recorder.start_request(&outgoing, &disclosure.scrubber());
+                let result = self.send_once(&permissions.pool, &masking, outgoing).await;
                 pending.finish(result.as_ref().map(ResponseOrRedirect::summary));
                 match result? {
                     ResponseOrRedirect::Response(response) => return Ok(response),
-                    ResponseOrRedirect::Redirect(redirect) => chain.follow(&redirect, &scrubber)?,
+                    ResponseOrRedirect::Redirect(redirect) => chain.follow(&redirect, &masking.scrubber())?,
                 }
             }
         };
@@ -127,8 +135,7 @@ impl Egress {
         if let Some(authorization) = authorization {
             outgoing.set_credential("authorization", authorization.expose())?;
         }
-        let no_secrets = Scrubber::new([]);
-        let send = self.send_once(pool, &no_secrets, outgoing);
+        let send = self.send_once(pool, &Masking::Off, outgoing);
         match timeout_at(self.limit_deadline(deadline), send).await.map_err(|_| SendError::TimedOut)?? {
             ResponseOrRedirect::Response(response) => Ok(response),
             ResponseOrRedirect::Redirect(_) => {
@@ -153,7 +160,7 @@ impl Egress {
         deadline.min(Instant::now() + self.0.limits.total)
     }
 
-    /// Attaches the endpoint's credential, and returns the scrubber that masks it in the response.
+    /// Attaches the endpoint's credential.
     ///
     /// Without `with_credential` it only checks that the request leaves the placement free.
     async fn prepare(
@@ -162,29 +169,27 @@ impl Egress {
         endpoint: &Endpoint,
         mut outgoing: OutgoingRequest,
         with_credential: bool,
-    ) -> Result<(OutgoingRequest, Scrubber), SendError> {
-        let mut scrubber = permissions.scrubber.clone();
+    ) -> Result<OutgoingRequest, SendError> {
+        merged_parameters::require_no_method_override(&outgoing)?;
         if let Some(attachment) = &endpoint.credential {
             placement::require_free(&attachment.placement, &outgoing)?;
             let credential = if with_credential { permissions.credential(&attachment.source).await? } else { None };
             if let Some(credential) = credential {
                 let context = SigningContext { fields: &permissions.fields, now: self.0.clock.now() };
-                let token =
-                    placement::apply(&attachment.placement, credential.secret.expose(), context, &mut outgoing)?;
-                scrubber = match token {
-                    Some(token) => credential.scrubber.with_secret(token.expose()),
-                    None => credential.scrubber,
-                };
+                let token = placement::apply(&attachment.placement, credential.expose(), context, &mut outgoing)?;
+                if let Some(SignedToken { token, lifetime }) = token {
+                    permissions.disclosure.add_token(token.expose(), Some(lifetime));
+                }
             }
         }
-        Ok((outgoing, scrubber))
+        Ok(outgoing)
     }
 
     /// Sends one request and returns its response or redirect. Its span contains the host but never the path.
     async fn send_once(
         &self,
         pool: &str,
-        scrubber: &Scrubber,
+        masking: &Masking,
         outgoing: OutgoingRequest,
     ) -> Result<ResponseOrRedirect, SendError> {
         let method = outgoing.method.as_str();
@@ -210,7 +215,7 @@ impl Egress {
                 return Ok(ResponseOrRedirect::Redirect(redirect));
             }
             let limits = &self.0.limits;
-            response_reader::read(response, limits.idle, limits.body, scrubber).await.map(ResponseOrRedirect::Response)
+            response_reader::read(response, limits.idle, limits.body, masking).await.map(ResponseOrRedirect::Response)
         };
         let result = exchange.instrument(span.clone()).await;
         if let Err(error) = &result {

@@ -2,14 +2,17 @@
 
 use url::Url;
 
+/// The rule of a denial after which the whole call ends: the component sent a secret, or had one sent to it.
+pub(crate) const SECRET_RULE: &str = "secret";
+
 /// Why a request is not sent, or a redirect is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {message}")]
 pub struct Denial {
     /// The rule that denied the request.
     ///
-    /// One of `url`, `path`, `endpoint`, `header`, `place`, `address`, `redirect`, `size` and `budget`. The sandbox
-    /// also uses `closed` and `denied`.
+    /// One of `url`, `path`, `endpoint`, `header`, `method`, `place`, `secret`, `address`, `redirect`, `size` and
+    /// `budget`. The sandbox also uses `closed` and `denied`.
     pub rule: &'static str,
     /// What is wrong or missing. It contains no secret.
     pub message: String,
@@ -54,6 +57,15 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// Returns why the whole call must end, if it must: the component guessed a secret of the connection.
+    #[must_use]
+    pub fn as_guess(&self) -> Option<&Denial> {
+        match self {
+            Self::Denied(denial) if denial.rule == SECRET_RULE => Some(denial),
+            _ => None,
+        }
+    }
+
     /// Returns the name of the variant in `wit/host.wit`.
     pub(crate) fn name(&self) -> &'static str {
         match self {

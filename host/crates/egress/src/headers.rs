@@ -39,18 +39,24 @@ const FORBIDDEN: &[&str] = &[
     "cookie2",
     "set-cookie",
     // Overrides of the approved method, path or host.
+    "destination",
     "x-host",
+    "x-http-destinationurl",
     "x-http-host-override",
     "x-http-method",
     "x-http-method-override",
+    "x-http-path-override",
     "x-method",
     "x-method-override",
-    // Claims about the sender.
+    "x-override-url",
+    "x-replaced-path",
+    // Claims about the sender, and about who pays.
     "cf-connecting-ip",
     "fastly-client-ip",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-goog-user-project",
     "x-real-ip",
     // Fields that a cloud's metadata service requires.
     "metadata",
@@ -62,6 +68,7 @@ const FORBIDDEN_PREFIXES: &[&str] = &[
     "metadata-",
     "proxy-",
     "x-aws-ec2-metadata-",
+    "x-envoy-",
     "x-forwarded-",
     "x-metadata-",
     "x-original-",

@@ -7,6 +7,7 @@ mod egress;
 
 mod call_permissions;
 mod config;
+mod disclosure;
 mod error;
 mod message;
 
@@ -19,6 +20,7 @@ mod addresses;
 mod headers;
 mod hosts;
 mod json_insert;
+mod merged_parameters;
 mod outgoing_request;
 pub mod placement;
 pub mod policy;
@@ -33,6 +35,7 @@ pub use self::{
     call_permissions::{CallPermissions, RequestBudget, TokenSource},
     call_stats::{CallRecorder, CallStats, ResponseSummary, TracedRequest},
     config::{EgressConfig, EgressLimits},
+    disclosure::SentTokens,
     egress::Egress,
     error::{Denial, EgressError, SendError, TokenErrorResponse},
     message::{Request, Response},

@@ -1,26 +1,26 @@
 //! Places a credential in a request (rule R12), and denies a request that already sets something at the placement.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_core::{
     Secret,
     manifest::{BasicUser, Placement},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use crate::{
     error::Denial,
     headers,
     json_insert::{self, JsonInsertError},
+    merged_parameters,
     outgoing_request::OutgoingRequest,
     sign::{self, SigningContext},
 };
 
 /// Percent-encodes everything in a query or a form but the unreserved characters of RFC 3986 §2.3.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// How often a key is percent-decoded before it is compared with the placement. A correct server decodes it once;
-/// proxies and careless code may do so twice more.
-const MAX_DECODINGS: usize = 3;
-
 /// Checks that a manifest can declare this placement.
 ///
 /// # Errors
@@ -53,17 +53,21 @@ pub(crate) fn require_free(placement: &Placement, request: &OutgoingRequest) -> 
     match placement {
         Placement::Header { name, .. } => require_no_header(name, request),
         Placement::Basic(_) => require_no_header("authorization", request),
-        // Some servers merge the keys of the query and of a form.
-        Placement::Query(key) | Placement::Form(key) => {
-            let is_form = matches!(placement, Placement::Form(_));
-            require_no_key(key, request.url.query().unwrap_or_default().as_bytes())?;
-            if is_form {
-                require_content_type(request, is_form_type)?;
-            }
-            let body_is_form = is_form || content_type(request).is_ok_and(|value| value.is_some_and(is_form_type));
-            if body_is_form { require_no_key(key, request.body.as_deref().unwrap_or_default()) } else { Ok(()) }
+        // Some servers merge the keys of the query and of the body.
+        Placement::Query(key) => {
+            require_no_query_key(key, request)?;
+            if merged_parameters::body_sets(request, &[key]) { Err(key_denial()) } else { Ok(()) }
+        }
+        Placement::Form(key) => {
+            require_no_query_key(key, request)?;
+            require_content_type(request, is_form_type)?;
+            let form = request.body.as_deref().unwrap_or_default();
+            if merged_parameters::pairs_set(form, &[key]) { Err(key_denial()) } else { Ok(()) }
         }
         Placement::Json(pointer) => {
+            if let Some(key) = json_insert::parse_pointer(pointer)?.first() {
+                require_no_query_key(key, request)?;
+            }
             require_content_type(request, is_json_type)?;
             let body = request.body.as_deref().unwrap_or(b"{}");
             json_insert::insert(body, pointer, "").map(drop).map_err(Denial::from)
@@ -77,10 +81,17 @@ pub(crate) fn require_free(placement: &Placement, request: &OutgoingRequest) -> 
     }
 }
 
+/// A token that was signed with a credential and is sent. It must be masked in responses as well.
+#[derive(Debug)]
+pub(crate) struct SignedToken {
+    pub(crate) token: Secret<String>,
+    pub(crate) lifetime: Duration,
+}
+
 /// Places the credential, after [`require_free`].
 ///
-/// A signing key is not sent, but its signature is. Returns a token that was signed with the credential, because it
-/// must be masked in the response as well.
+/// A signing key is not sent, but its signature is. A signature of the request is not masked, because it is valid for
+/// this request of the component only. A signed token is valid for others, and is returned.
 ///
 /// # Errors
 /// A denial by rule `place` if the credential cannot be placed there.
@@ -89,7 +100,10 @@ pub(crate) fn apply(
     secret: &str,
     context: SigningContext<'_>,
     request: &mut OutgoingRequest,
-) -> Result<Option<Secret<String>>, Denial> {
+) -> Result<Option<SignedToken>, Denial> {
+    if matches!(placement, Placement::Form(_) | Placement::Json(_)) && !merged_parameters::has_body(request.method) {
+        return Err(denial("the credential cannot be placed in the body of a GET or HEAD request"));
+    }
     match placement {
         Placement::Hmac(placement) => {
             let value = sign::hmac::sign(placement, secret, context, request)?;
@@ -101,10 +115,10 @@ pub(crate) fn apply(
         }
         Placement::Jwt(placement) => {
             let token = sign::jwt::sign(placement, secret, context)?;
-            request.set_credential(&placement.header, &placement.format.replacen("{}", token.expose(), 1))?;
-            return Ok(Some(token));
+            request.set_credential(&placement.header, &fill_format(&placement.format, token.expose()))?;
+            return Ok(Some(SignedToken { token, lifetime: Duration::from_secs(placement.lifetime.into()) }));
         }
-        Placement::Header { name, format } => request.set_credential(name, &format.replacen("{}", secret, 1))?,
+        Placement::Header { name, format } => request.set_credential(name, &fill_format(format, secret))?,
         Placement::Basic(user) => {
             let user = match user {
                 BasicUser::Literal(user) => user,
@@ -113,8 +127,9 @@ pub(crate) fn apply(
             if !is_basic_user(user) {
                 return Err(denial("the user of HTTP Basic contains a colon or a control character"));
             }
-            request
-                .set_credential("authorization", &format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))?;
+            let pair = Zeroizing::new(format!("{user}:{secret}"));
+            let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+            request.set_credential("authorization", &fill_format("Basic {}", &encoded))?;
         }
         Placement::Query(key) => {
             let query = append_pair(request.url.query().unwrap_or_default(), key, secret);
@@ -142,28 +157,14 @@ fn require_no_header(name: &str, request: &OutgoingRequest) -> Result<(), Denial
     }
 }
 
-fn require_no_key(key: &str, pairs: &[u8]) -> Result<(), Denial> {
-    let placed = normalize_key(key.as_bytes());
-    for pair in pairs.split(|byte| matches!(byte, b'&' | b';')) {
-        let mut key: Vec<u8> = pair.split(|byte| *byte == b'=').next().unwrap_or_default().to_vec();
-        for _ in 0..=MAX_DECODINGS {
-            if normalize_key(&key).iter().any(|form| placed.contains(form)) {
-                return Err(denial("the request sets a key that a server could confuse with that of the credential"));
-            }
-            key = percent_decode(&key).map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
-        }
-    }
-    Ok(())
+fn require_no_query_key(key: &str, request: &OutgoingRequest) -> Result<(), Denial> {
+    if merged_parameters::query_sets(request, &[key]) { Err(key_denial()) } else { Ok(()) }
 }
 
-/// Returns the forms in which servers compare a key: trimmed, in one case, cut at a bracket, an equals sign or a NUL,
-/// with `_` instead of the dots, spaces and opening brackets that PHP replaces.
-fn normalize_key(key: &[u8]) -> [String; 2] {
-    let key = String::from_utf8_lossy(key).replace('+', " ");
-    let key =
-        json_insert::fold_case(key.trim_matches(|character: char| character.is_whitespace() || character.is_control()));
-    let cut = key.split(['[', '=', '\0']).next().unwrap_or_default().trim_end().replace(['.', ' '], "_");
-    [cut, key.replace(['.', ' ', '['], "_")]
+fn key_denial() -> Denial {
+    denial(
+        "the request sets a key that a server could confuse with that of the credential, or its body cannot be checked",
+    )
 }
 
 fn require_content_type(request: &OutgoingRequest, is_expected: fn(&str) -> bool) -> Result<(), Denial> {
@@ -208,6 +209,11 @@ fn default_content_type(content_type: &str, request: &mut OutgoingRequest) {
     }
 }
 
+/// Returns the format with the secret in it. The text is wiped when it is dropped.
+fn fill_format(format: &str, secret: &str) -> Zeroizing<String> {
+    Zeroizing::new(format.replacen("{}", secret, 1))
+}
+
 fn append_pair(pairs: &str, key: &str, secret: &str) -> String {
     let separator = if pairs.is_empty() { "" } else { "&" };
     format!("{pairs}{separator}{}={}", utf8_percent_encode(key, ENCODED), utf8_percent_encode(secret, ENCODED))
@@ -233,6 +239,8 @@ mod tests {
 
     use super::{OutgoingRequest, SigningContext, apply, require_free, validate};
     use jackfield_core::manifest::{BasicUser, Method, Placement};
+
+    const FORM_LATIN_1: &str = "application/x-www-form-urlencoded; charset=iso-8859-1";
 
     fn request(query: &str, headers: &[(&str, &str)], body: Option<&'static str>) -> OutgoingRequest {
         OutgoingRequest {
@@ -290,11 +298,20 @@ mod tests {
             (query(), request("?api%00=x&API%5Fkey%00y=x", &[], None)),
             (query(), request("?api[key=x", &[], None)),
             (query(), request("", &[form_type], Some("api_key=x"))),
+            (query(), request("", &[("Content-Type", "application/json")], Some("{\"api_key\":\"x\"}"))),
+            (query(), request("", &[("Content-Type", FORM_LATIN_1)], Some("api_key=x"))),
+            (query(), request("", &[form_type, form_type], Some("a=1"))),
+            (query(), request("", &[form_type, ("Content-Encoding", "gzip")], Some("a=1"))),
+            (
+                query(),
+                request("", &[("Content-Type", "multipart/form-data; boundary=b")], Some("--b name=\"api_key\"")),
+            ),
             (form(), request("?api_key=x", &[], None)),
             (form(), request("", &[("content_type", "multipart/form-data")], None)),
             (form(), request("", &[form_type, form_type], None)),
             (form(), request("", &[("Content-Encoding", "gzip")], None)),
             (json(), request("", &[form_type], None)),
+            (json(), request("?KEY[]=x", &[], None)),
             (json(), request("", &[("Content-Type", "application/json; charset=utf-16")], None)),
         ]
         .into_iter()

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     error::Denial,
-    headers,
+    headers, merged_parameters,
     message::Request,
     outgoing_request::OutgoingRequest,
     policy::{self, AuthorizedRequest},
@@ -60,22 +60,21 @@ pub(crate) struct RedirectChain {
 }
 
 impl RedirectChain {
-    /// Checks the headers and the size of the body.
+    /// Checks the headers and the body.
+    ///
+    /// A GET or HEAD request cannot have a body: a server that ignores it reads it as the next request, which another
+    /// call may have sent with its credential.
     pub(crate) fn start(request: Request) -> Result<Self, Denial> {
         let Request { method, url, headers, body } = request;
         headers::validate_all(&headers)?;
         if body.as_ref().is_some_and(|body| body.len() > MAX_REQUEST_BODY) {
             return Err(Denial::new("size", format!("a request body can have at most {MAX_REQUEST_BODY} bytes")));
         }
-        Ok(Self {
-            method,
-            next_url: url,
-            headers,
-            body: body.map(Bytes::from),
-            current_url: None,
-            has_left_origin: false,
-            redirects: 0,
-        })
+        let body = body.filter(|body| !body.is_empty()).map(Bytes::from);
+        if body.is_some() && !merged_parameters::has_body(method) {
+            return Err(Denial::new("method", format!("a {} request cannot have a body", method.as_str())));
+        }
+        Ok(Self { method, next_url: url, headers, body, current_url: None, has_left_origin: false, redirects: 0 })
     }
 
     /// Returns the next request, and the endpoint that allows it.

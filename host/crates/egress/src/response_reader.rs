@@ -1,18 +1,19 @@
 //! Reads a response: limits and decompresses it, masks secrets, and drops the headers that only concern the host.
 
 use std::{
-    io::{self, Write},
+    hash::{BuildHasher, RandomState},
+    io::{self, Read, Write},
     time::Duration,
 };
 
-use flate2::write::MultiGzDecoder;
+use flate2::{bufread::MultiGzDecoder, write::MultiGzDecoder as GzipWriter};
 use http::{
     HeaderMap,
     header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use crate::{error::SendError, headers, message::Response, scrub::Scrubber};
+use crate::{disclosure::Masking, error::SendError, headers, message::Response, scrub::Scrubber};
 
 /// Maximum number of header fields of a response, as `wit/host.wit` documents.
 pub(crate) const MAX_HEADER_FIELDS: usize = 128;
@@ -21,6 +22,17 @@ pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Minimum size of a body that is scrubbed on a blocking thread. For a smaller one, switching threads takes longer than
 /// the search.
 const LARGE_BODY: usize = 1024 * 1024;
+/// Size below which a response is handed over at once. Its search takes at most 3 ms, less than a tick of a guest's clock.
+const SMALL_BODY: usize = 256 * 1024;
+/// A time in which one byte is searched on a machine that is not overloaded. The search needs 1 to 12 ns, depending on
+/// the escapes in the text and on the lengths of the secrets.
+const SEARCH_TIME_PER_BYTE: Duration = Duration::from_nanos(16);
+/// The random part of the time at which a response is handed over.
+const HAND_OVER_JITTER: Duration = Duration::from_millis(1);
+/// The first bytes of gzip data (RFC 1952 §2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Maximum number of bytes of gzip data inside a response that are searched: as many as in a response.
+const MAX_INNER_BYTES: u64 = 16 * 1024 * 1024;
 /// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
 /// Prefixes of charsets in which a secret would not be found. No API that returns JSON or text uses them.
@@ -36,18 +48,17 @@ enum Encoding {
 
 /// Reads the whole response after [`check_header_size`].
 ///
-/// `idle` limits the time between two chunks, `max_body` the decompressed bytes.
+/// A response that was searched is returned at a time that depends on its length alone. `idle` limits the time between two chunks, `max_body` the decompressed bytes.
 pub(crate) async fn read(
     mut response: reqwest::Response,
     idle: Duration,
     max_body: usize,
-    scrubber: &Scrubber,
+    masking: &Masking,
 ) -> Result<Response, SendError> {
     let encoding = content_encoding(response.headers())?;
     check_charset(response.headers())?;
     let status = response.status().as_u16();
-    let headers = visible_headers(response.headers(), scrubber);
-
+    let fields = response.headers().clone();
     let length = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     if length > max_body {
         return Err(SendError::TooLarge);
@@ -62,15 +73,73 @@ pub(crate) async fn read(
         }
     }
     let body = decoder.finish()?;
-    let body = if body.len() < LARGE_BODY {
-        scrubber.scrub(body)
+    let scrubber = masking.scrubber();
+    let started = Instant::now();
+    let length = body.len();
+    let searched = if length < LARGE_BODY {
+        search(&fields, body, &scrubber)
     } else {
-        let scrubber = scrubber.clone();
-        tokio::task::spawn_blocking(move || scrubber.scrub(body))
+        tokio::task::spawn_blocking(move || search(&fields, body, &scrubber))
             .await
             .map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
     };
-    Ok(Response { status, headers, body })
+    if !matches!(masking, Masking::Off)
+        && let Some(time) = hand_over_time(length, started.elapsed(), random_share())
+    {
+        tokio::time::sleep_until(started + time).await;
+    }
+    masking.require_allowed(searched.contains_secret)?;
+    if searched.is_compressed_secret {
+        return Err(SendError::Malformed("its compressed content contains the credential".to_owned()));
+    }
+    Ok(Response { status, headers: searched.headers, body: searched.body })
+}
+
+/// A response after the search for secrets.
+struct SearchedResponse {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    contains_secret: bool,
+    /// Whether the body is gzip data that contains a secret. It cannot be masked there.
+    is_compressed_secret: bool,
+}
+
+fn search(fields: &HeaderMap, body: Vec<u8>, scrubber: &Scrubber) -> SearchedResponse {
+    let (headers, headers_contain_secret) = visible_headers(fields, scrubber);
+    let is_compressed_secret = body.starts_with(&GZIP_MAGIC) && scrubber.contains_secret(&decompress_prefix(&body));
+    let (body, body_contains_secret) = scrubber.scrub(body);
+    let contains_secret = headers_contain_secret || body_contains_secret || is_compressed_secret;
+    SearchedResponse { headers, body, contains_secret, is_compressed_secret }
+}
+
+/// Decompresses gzip data as far as it is valid, up to [`MAX_INNER_BYTES`].
+fn decompress_prefix(compressed: &[u8]) -> Vec<u8> {
+    let mut inner = Vec::new();
+    // What was decompressed before an error is searched too.
+    let _result = MultiGzDecoder::new(compressed).take(MAX_INNER_BYTES).read_to_end(&mut inner);
+    inner
+}
+
+/// Returns when a response is handed over after the start of its search; nothing for one that is handed over at once.
+///
+/// The time is a multiple of one that is longer than any search of this length, and a random part of it. So it does not
+/// show how long the search took. A small response is not delayed, because its search is too short to be observed, and
+/// because its work does not depend on secrets anyway.
+fn hand_over_time(length: usize, search_time: Duration, random_share: f64) -> Option<Duration> {
+    if length < SMALL_BODY {
+        return None;
+    }
+    let step = SEARCH_TIME_PER_BYTE * u32::try_from(length).unwrap_or(u32::MAX);
+    let steps = search_time.as_nanos() / step.as_nanos().max(1) + 1;
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    Some(step.saturating_mul(steps).saturating_add(HAND_OVER_JITTER.mul_f64(random_share)))
+}
+
+/// Returns a random number from 0 to 1.
+fn random_share() -> f64 {
+    // The hasher of the standard library has a random key.
+    let random = RandomState::new().hash_one(0_u8) >> 32;
+    random as f64 / f64::from(u32::MAX)
 }
 
 /// Checks the number and the total size of a response's header fields.
@@ -116,33 +185,35 @@ fn check_charset(fields: &HeaderMap) -> Result<(), SendError> {
     if is_unsearchable { Err(SendError::Malformed("the charset is not supported".to_owned())) } else { Ok(()) }
 }
 
-/// Returns the headers that a component may see, with secrets masked.
-fn visible_headers(fields: &HeaderMap, scrubber: &Scrubber) -> Vec<(String, String)> {
+/// Returns the headers that a component may see, with secrets masked, and whether there were any secrets.
+fn visible_headers(fields: &HeaderMap, scrubber: &Scrubber) -> (Vec<(String, String)>, bool) {
     let hop_by_hop: Vec<String> = fields
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
         .collect();
-    fields
-        .iter()
-        .filter(|(name, _)| {
-            let name = name.as_str();
-            !headers::is_withheld(name)
-                && !hop_by_hop.iter().any(|other| other == name)
-                && !scrubber.header_name_contains_secret(name)
-        })
-        .map(|(name, value)| {
-            let value = scrubber.scrub(value.as_bytes().to_vec());
-            (name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned())
-        })
-        .collect()
+    let mut visible = Vec::new();
+    let mut contains_secret = false;
+    for (name, value) in fields {
+        let name = name.as_str();
+        if headers::is_withheld(name) || hop_by_hop.iter().any(|other| other == name) {
+            continue;
+        }
+        let (value, value_contains_secret) = scrubber.scrub(value.as_bytes().to_vec());
+        let name_contains_secret = scrubber.contains_secret(name.as_bytes());
+        contains_secret |= value_contains_secret || name_contains_secret;
+        if !name_contains_secret {
+            visible.push((name.to_owned(), String::from_utf8_lossy(&value).into_owned()));
+        }
+    }
+    (visible, contains_secret)
 }
 
 /// Collects a body up to its limit and decompresses it.
 enum BodyDecoder {
     Identity(LimitedBuffer),
-    Gzip { decoder: Box<MultiGzDecoder<LimitedBuffer>>, has_input: bool },
+    Gzip { decoder: Box<GzipWriter<LimitedBuffer>>, has_input: bool },
 }
 
 impl BodyDecoder {
@@ -150,7 +221,7 @@ impl BodyDecoder {
         let buffer = LimitedBuffer { bytes: Vec::new(), max_bytes, is_full: false };
         match encoding {
             Encoding::Identity => Self::Identity(buffer),
-            Encoding::Gzip => Self::Gzip { decoder: Box::new(MultiGzDecoder::new(buffer)), has_input: false },
+            Encoding::Gzip => Self::Gzip { decoder: Box::new(GzipWriter::new(buffer)), has_input: false },
         }
     }
 
@@ -218,7 +289,23 @@ mod tests {
 
     use flate2::{Compression, write::GzEncoder};
 
-    use super::{BodyDecoder, Encoding, SendError};
+    use std::time::Duration;
+
+    use super::{BodyDecoder, Encoding, HAND_OVER_JITTER, SMALL_BODY, SendError, hand_over_time};
+
+    #[test]
+    fn the_time_of_a_hand_over_does_not_show_the_time_of_the_search() {
+        let milliseconds = Duration::from_millis;
+        assert_eq!(hand_over_time(SMALL_BODY - 1, milliseconds(5), 0.5), None);
+        let length = 1 << 20;
+        let step = hand_over_time(length, Duration::ZERO, 0.0).unwrap();
+        assert!(step > milliseconds(10) && step < milliseconds(20), "{step:?}");
+        for search_time in [1, 5, 10, 15] {
+            assert_eq!(hand_over_time(length, milliseconds(search_time), 0.0), Some(step));
+        }
+        assert_eq!(hand_over_time(length, step, 0.0), Some(step * 2), "on a machine that is overloaded");
+        assert_eq!(hand_over_time(length, Duration::ZERO, 1.0), Some(step + HAND_OVER_JITTER));
+    }
 
     fn decompress(compressed: &[u8], max_bytes: usize, step: usize) -> Result<Vec<u8>, SendError> {
         let mut decoder = BodyDecoder::new(Encoding::Gzip, max_bytes);

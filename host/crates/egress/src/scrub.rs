@@ -1,7 +1,9 @@
 //! Masks secrets in a provider's response, in every encoding that a server plausibly uses.
 //!
-//! Secrets inside compressed or encrypted data, or inside base64 within base64, are not found.
+//! Secrets inside compressed or encrypted data, or inside base64 within base64, are not found. Parts of secrets are not
+//! masked, because that would tell which parts are right.
 
+mod forms;
 mod search;
 mod unescape;
 
@@ -11,20 +13,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
-};
 use zeroize::Zeroizing;
 
-use self::{search::Search, unescape::EscapeMarks};
+pub(crate) use self::search::SearchWork;
+use self::{forms::encoded_forms, search::Search, unescape::EscapeMarks};
 
 /// Replaces a secret. It is ASCII that needs no escaping in JSON, HTML or a header.
 const MASK: &[u8] = b"[secret]";
 /// Maximum number of nested levels of escaping that are undone, such as JSON in JSON in a percent-encoded form.
 const MAX_LEVELS: usize = 3;
-/// Minimum length of an encoded form, because a shorter one matches by accident. Every accepted secret is long enough.
-const MIN_ENCODED: usize = 6;
 
 /// Finds and masks a set of secrets.
 ///
@@ -35,6 +32,22 @@ pub struct Scrubber(Arc<Secrets>);
 struct Secrets {
     plain: Vec<Zeroizing<String>>,
     search: OnceLock<Option<Search>>,
+}
+
+/// One search of a source and its unescaped copies.
+///
+/// Which copies are made depends on the source alone, never on a secret.
+struct SourceSearch<'a> {
+    search: &'a Search,
+    found: Vec<Range<usize>>,
+    work: SearchWork,
+}
+
+/// A text that was unescaped, and how it was made from the source.
+struct Step<'a> {
+    text: &'a [u8],
+    marks: EscapeMarks,
+    previous: Option<&'a Step<'a>>,
 }
 
 impl Scrubber {
@@ -50,11 +63,11 @@ impl Scrubber {
         Self::new(self.0.plain.iter().map(|known| known.as_str()).chain([secret]))
     }
 
-    /// Masks every secret in bytes of any kind.
-    pub(crate) fn scrub(&self, source: Vec<u8>) -> Vec<u8> {
+    /// Masks every secret in bytes of any kind, and returns whether there was one.
+    pub(crate) fn scrub(&self, source: Vec<u8>) -> (Vec<u8>, bool) {
         let found = self.find(&source);
         if found.is_empty() {
-            return source;
+            return (source, false);
         }
         let mut clean = Vec::with_capacity(source.len());
         let mut at = 0;
@@ -64,13 +77,13 @@ impl Scrubber {
             at = range.end;
         }
         clean.extend_from_slice(source.get(at..).unwrap_or_default());
-        clean
+        (clean, true)
     }
 
     /// Masks every secret in a text.
     #[must_use]
     pub fn scrub_text(&self, text: String) -> String {
-        String::from_utf8(self.scrub(text.into_bytes()))
+        String::from_utf8(self.scrub(text.into_bytes()).0)
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
     }
 
@@ -79,43 +92,72 @@ impl Scrubber {
         !self.find(source).is_empty()
     }
 
-    /// Returns whether a header name contains a secret.
-    ///
-    /// Case is ignored, because HTTP implementations change the case of header names.
-    pub(crate) fn header_name_contains_secret(&self, name: &str) -> bool {
-        let lower = name.to_ascii_lowercase();
-        self.contains_secret(name.as_bytes())
-            || self.0.plain.iter().any(|secret| lower.contains(Zeroizing::new(secret.to_ascii_lowercase()).as_str()))
+    /// Returns whether this is one of the secrets.
+    pub(crate) fn has_secret(&self, secret: &str) -> bool {
+        self.0.plain.iter().any(|known| known.as_str() == secret)
     }
 
-    /// Returns where secrets are, in order and without overlaps. Searches the bytes and their unescaped copies.
+    /// Returns where secrets are, in order and without overlaps.
     fn find(&self, source: &[u8]) -> Vec<Range<usize>> {
-        let Some(search) = self.0.search() else { return Vec::new() };
-        let mut found = search.find_all(source);
-        let mut levels: Vec<Vec<u8>> = Vec::new();
-        let mut escape_may_hide_start = false;
-        while levels.len() < MAX_LEVELS {
-            let escaped = levels.last().map_or(source, Vec::as_slice);
-            let is_first = levels.is_empty();
-            let inspect = |text: &[u8]| escape_may_hide_start |= is_first && search.may_start(text);
-            let Some(level) = unescape::decode(escaped, EscapeMarks::ALL, inspect) else { break };
-            let mut ranges = search.find_all(&level);
-            for escaped in levels.iter().rev().map(Vec::as_slice).chain([source]) {
-                ranges = unescape::map_to_source(escaped, EscapeMarks::ALL, &ranges);
-            }
-            found.append(&mut ranges);
-            levels.push(level);
-        }
-        // What was decoded as an escape can be an unrelated mark followed by the first characters of a secret that is
-        // escaped in another way. Therefore each kind of escape is also decoded alone.
-        let single_kinds = if escape_may_hide_start { EscapeMarks::single_kinds_in(source) } else { Vec::new() };
-        for marks in single_kinds {
-            if let Some(level) = unescape::decode(source, marks, |_| ()) {
-                found.append(&mut unescape::map_to_source(source, marks, &search.find_all(&level)));
-            }
-        }
-        merge(found)
+        self.find_counted(source).0
     }
+
+    /// Returns where secrets are, in order and without overlaps, and the work of the search.
+    pub(crate) fn find_counted(&self, source: &[u8]) -> (Vec<Range<usize>>, SearchWork) {
+        let Some(search) = self.0.search() else { return (Vec::new(), SearchWork::default()) };
+        let mut source_search = SourceSearch { search, found: Vec::new(), work: SearchWork::default() };
+        source_search.visit(source, std::slice::from_ref(&(0..source.len())), None);
+        (merge(source_search.found), source_search.work)
+    }
+}
+
+impl SourceSearch<'_> {
+    /// Searches parts of a text, and then each copy of it in which one more level of escaping is undone.
+    ///
+    /// Of a copy, only what is near an escape is searched, because the rest is the same as in the text.
+    fn visit(&mut self, text: &[u8], parts: &[Range<usize>], previous: Option<&Step<'_>>) {
+        let mut ranges = self.search.find_all(text, parts, &mut self.work);
+        if !ranges.is_empty() {
+            ranges = merge(ranges);
+            let mut step = previous;
+            while let Some(Step { text, marks, previous }) = step {
+                ranges = unescape::map_to_source(text, *marks, &ranges);
+                step = *previous;
+            }
+            self.found.append(&mut ranges);
+        }
+        for marks in next_marks(text, previous) {
+            if let Some(copy) = unescape::decode(text, marks, self.search.longest()) {
+                self.visit(&copy.text, &copy.near, Some(&Step { text, marks, previous }));
+            }
+        }
+    }
+}
+
+/// Returns the kinds of escapes to undo in a text that was made by these steps.
+fn next_marks(text: &[u8], previous: Option<&Step<'_>>) -> Vec<EscapeMarks> {
+    let mut levels = 0;
+    let mut step = previous;
+    while let Some(Step { marks, previous, .. }) = step {
+        if *marks != EscapeMarks::ALL {
+            return Vec::new();
+        }
+        levels += 1;
+        step = *previous;
+    }
+    let mut marks = Vec::new();
+    if levels < MAX_LEVELS {
+        marks.push(EscapeMarks::ALL);
+    }
+    if levels < 2 {
+        marks.extend([EscapeMarks::LINE_BREAKS, EscapeMarks::QUOTED_PRINTABLE]);
+    }
+    if levels == 0 {
+        // What is decoded as an escape can be an unrelated mark followed by the first characters of a secret that is
+        // escaped in another way.
+        marks.extend(EscapeMarks::single_kinds_in(text));
+    }
+    marks
 }
 
 impl Secrets {
@@ -129,36 +171,6 @@ impl fmt::Debug for Scrubber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Scrubber({} secrets)", self.0.plain.len())
     }
-}
-
-/// Returns every form of a secret that is searched for. Escaped forms are not included, because escapes are undone.
-fn encoded_forms(secret: &str) -> Vec<Vec<u8>> {
-    let bytes = secret.as_bytes();
-    // UTF-16. Without the last zero the same form matches both byte orders.
-    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let utf16 = utf16.strip_suffix(&[0]).map(<[u8]>::to_vec).unwrap_or(utf16);
-    let mut encoded = vec![utf16, hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
-    for offset in 0..3 {
-        let shifted = [vec![0; offset], bytes.to_vec()].concat();
-        // The base64 characters that depend only on the secret, and not on the bytes around it.
-        let start = (8 * offset).div_ceil(6);
-        let end = 8 * shifted.len() / 6;
-        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            encoded.extend(engine.encode(&shifted).get(start..end).map(|text| text.as_bytes().to_vec()));
-        }
-    }
-    encoded.retain(|form| form.len() >= MIN_ENCODED);
-
-    // Unescaping changes a secret that itself looks escaped, so its unescaped forms are included.
-    let mut plain = vec![bytes.to_vec(), secret.replace(' ', "+").into_bytes()];
-    let mut level = bytes.to_vec();
-    for _ in 0..MAX_LEVELS {
-        let Some(decoded) = unescape::decode(&level, EscapeMarks::ALL, |_| ()) else { break };
-        plain.push(decoded.clone());
-        level = decoded;
-    }
-    encoded.extend(plain.into_iter().filter(|form| !form.is_empty()));
-    encoded
 }
 
 /// Sorts ranges and merges those that overlap or touch.

@@ -19,7 +19,14 @@ const REMEMBERED_CALLS: usize = 64;
 /// The first pause. Each fault after a pause doubles it.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The longest pause.
+/// The pause after the first guess at a secret. Each guess doubles it, even after successful calls, because otherwise a
+/// component could make a guess a minute.
+const FIRST_GUESS_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The longest pause after a guess at a secret.
+const LONGEST_GUESS_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The longest pause after another fault.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The latest calls of one component, and its pause. Each version of a plugin has its own.
@@ -31,6 +38,8 @@ struct BreakerState {
     /// When each call ended, and whether in a fault.
     calls: VecDeque<(Timestamp, bool)>,
     pause: Option<Pause>,
+    /// The pause after the last guess at a secret.
+    guess_pause: Option<SignedDuration>,
 }
 
 /// A pause of a component.
@@ -58,13 +67,23 @@ impl CircuitBreaker {
         self.record(now, true);
     }
 
+    /// Records a call in which the component guessed a secret of the connection. It pauses the component at once.
+    pub fn record_guess(&self, now: Timestamp) {
+        let mut state = self.state();
+        let length =
+            state.guess_pause.map_or(FIRST_GUESS_PAUSE, |pause| pause.saturating_mul(2).min(LONGEST_GUESS_PAUSE));
+        state.guess_pause = Some(length);
+        state.start_pause(now, length);
+    }
+
     fn record(&self, now: Timestamp, is_fault: bool) {
         let mut state = self.state();
         match state.pause {
             // This call began before the pause, so it says nothing about the time after it.
             Some(pause) if now < pause.until => return,
             Some(pause) if is_fault => {
-                state.start_pause(now, pause.length.saturating_mul(2).min(LONGEST_PAUSE));
+                let length = pause.length.saturating_mul(2).min(LONGEST_PAUSE);
+                state.start_pause(now, length);
                 return;
             }
             Some(_) => {
@@ -137,6 +156,23 @@ mod tests {
             breaker.record_fault(at(now));
         }
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn a_guess_pauses_at_once_and_successes_do_not_shorten_the_next_pause() {
+        let breaker = CircuitBreaker::default();
+        let mut hours = Vec::new();
+        let mut now = 0;
+        for _ in 0..7 {
+            breaker.record_success(at(now));
+            breaker.record_guess(at(now));
+            let until = breaker.pause_at(at(now)).expect("a pause").until.as_second();
+            hours.push((until - now) / 3_600);
+            breaker.record_success(at(until - 1));
+            assert!(breaker.pause_at(at(until - 1)).is_some(), "a call that began before the guess");
+            now = until;
+        }
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub enum CallError {
     /// The component trapped, used up its time or memory, or violated the contract.
     #[error("the component failed: {0}")]
     Fault(String),
+    /// The component sent a secret of the connection, or had one sent to it. It has no handle to any, so it is guessing.
+    #[error("the component failed: {0}")]
+    Guess(String),
     /// The call ran out of time while it waited for the provider.
     #[error("the provider did not answer in time")]
     ProviderTimeout,

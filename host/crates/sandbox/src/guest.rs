@@ -2,20 +2,19 @@
 //!
 //! A guest can import `http`, `log` and WASI. Its WASI has no files, no arguments, no environment and no sockets.
 
-use std::time::Duration;
-
 use jackfield_egress::{CallPermissions, Egress};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
     bindings::jackfield::provider::{http, log, types},
+    guest_clock::GuestClock,
     http_types::{from_wit_request, to_wit_error, to_wit_response},
     limits::Limits,
     meter::Meter,
-    request_sender::{PendingRequests, RequestSender},
+    request_sender::{RequestObserver, RequestSender},
     text::sanitize,
     wasi_http::{self, OutgoingHandler},
 };
@@ -32,6 +31,7 @@ const RANDOM_BYTES: u64 = 64 << 10;
 /// The host's state of one call.
 pub(crate) struct Guest {
     pub(crate) meter: Meter,
+    pub(crate) clock: GuestClock,
     table: ResourceTable,
     wasi: WasiCtx,
     wasi_http: WasiHttpCtx,
@@ -42,38 +42,35 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Creates the state of a call, and the counter of its pending requests.
+    /// Creates the state of a call, and an observer of its requests.
     pub(crate) fn for_call(
         limits: &Limits,
         provider: &str,
         egress: Egress,
         permissions: CallPermissions,
         deadline: Instant,
-    ) -> (Self, PendingRequests) {
-        let wasi = WasiCtxBuilder::new().max_random_size(RANDOM_BYTES).build();
-        let (requests, pending) = RequestSender::new(egress, permissions, deadline);
-        (Self::new(limits, provider, wasi, requests), pending)
+    ) -> (Self, RequestObserver) {
+        let clock = GuestClock::start();
+        let wasi = new_wasi(&clock).build();
+        let (requests, observer) = RequestSender::new(egress, permissions, deadline);
+        (Self::new(limits, provider, clock, wasi, requests), observer)
     }
 
     /// Creates the state for `describe`: no requests, a fixed clock and fixed random numbers, so that the manifest
     /// depends on nothing but the component.
     pub(crate) fn for_describe(limits: &Limits) -> Self {
-        let wasi = WasiCtxBuilder::new()
-            .max_random_size(RANDOM_BYTES)
-            .wall_clock(FixedClock)
-            .monotonic_clock(FixedClock)
-            .secure_random(FixedRandom)
-            .insecure_random(FixedRandom)
-            .insecure_random_seed(0)
-            .build();
-        Self::new(limits, "describe", wasi, RequestSender::denying())
+        let clock = GuestClock::stopped();
+        let wasi =
+            new_wasi(&clock).secure_random(FixedRandom).insecure_random(FixedRandom).insecure_random_seed(0).build();
+        Self::new(limits, "describe", clock, wasi, RequestSender::denying())
     }
 
-    fn new(limits: &Limits, provider: &str, wasi: WasiCtx, requests: RequestSender) -> Self {
+    fn new(limits: &Limits, provider: &str, clock: GuestClock, wasi: WasiCtx, requests: RequestSender) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
             meter: Meter::new(limits.memory),
+            clock,
             table,
             wasi,
             wasi_http: wasi_http::new_context(),
@@ -127,27 +124,11 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// A clock that always shows 1970-01-01T00:00:00Z.
-struct FixedClock;
-
-impl HostWallClock for FixedClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-impl HostMonotonicClock for FixedClock {
-    fn resolution(&self) -> u64 {
-        1_000_000
-    }
-
-    fn now(&self) -> u64 {
-        0
-    }
+/// Returns a WASI context with the limits and clocks that every guest has.
+fn new_wasi(clock: &GuestClock) -> WasiCtxBuilder {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.max_random_size(RANDOM_BYTES).wall_clock(clock.clone()).monotonic_clock(clock.clone());
+    wasi
 }
 
 /// A generator that always returns the same number.

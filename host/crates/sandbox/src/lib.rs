@@ -12,6 +12,7 @@ mod types;
 // The host functions that a guest can import.
 mod bindings;
 mod guest;
+mod guest_clock;
 mod http_types;
 mod meter;
 mod request_sender;

@@ -5,12 +5,18 @@ use wasmtime::{
     component::{Component as Code, HasSelf, Linker},
 };
 
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+
 use crate::{bindings::Component, contract::Exports, error::LoadError, guest::Guest, text::sanitize};
 
 /// Creates the linker of all components. A component that imports anything else cannot be used.
 pub(crate) fn new_linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // The guest's own timers replace those of wasmtime.
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    linker.allow_shadowing(false);
     // Adds `outgoing-handler` and the types that it needs, and nothing else of `wasi:http`.
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Component::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;

@@ -1,12 +1,12 @@
 //! Sends a guest's requests through `egress`, for both interfaces that a guest can use: `http.send` and `wasi:http`.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
 use jackfield_egress::{CallPermissions, Denial, Egress, Request, Response, SendError};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// Sends the requests of one call. Clones share the call's permissions.
 #[derive(Clone, Debug)]
@@ -17,15 +17,24 @@ struct CallRequests {
     egress: Egress,
     permissions: CallPermissions,
     deadline: Instant,
-    pending: PendingRequests,
+    observer: RequestObserver,
 }
 
-/// Counts the requests that wait for the provider; a clone shares the counter.
+/// What the requests of a call say about the call; a clone observes the same requests.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PendingRequests(Arc<AtomicUsize>);
+pub(crate) struct RequestObserver(Arc<RequestState>);
+
+#[derive(Debug, Default)]
+struct RequestState {
+    /// The number of requests that wait for the provider.
+    pending: AtomicUsize,
+    /// The component's guess at a secret, if it made one.
+    guess: Mutex<Option<String>>,
+    guessed: Notify,
+}
 
 /// One request that waits for the provider, until dropped.
-struct PendingRequest<'a>(&'a PendingRequests);
+struct PendingRequest<'a>(&'a RequestState);
 
 impl RequestSender {
     /// Creates a sender that denies every request, for `describe`.
@@ -33,13 +42,13 @@ impl RequestSender {
         Self(None)
     }
 
-    /// Creates the sender of a call, and the counter of its pending requests.
-    pub(crate) fn new(egress: Egress, permissions: CallPermissions, deadline: Instant) -> (Self, PendingRequests) {
-        let pending = PendingRequests::default();
-        (Self(Some(Arc::new(CallRequests { egress, permissions, deadline, pending: pending.clone() }))), pending)
+    /// Creates the sender of a call, and an observer of its requests.
+    pub(crate) fn new(egress: Egress, permissions: CallPermissions, deadline: Instant) -> (Self, RequestObserver) {
+        let observer = RequestObserver::default();
+        (Self(Some(Arc::new(CallRequests { egress, permissions, deadline, observer: observer.clone() }))), observer)
     }
 
-    /// Sends one request.
+    /// Sends one request. Does not return if the component guessed a secret, because that ends the call.
     ///
     /// # Errors
     /// Those of [`Egress::send`], and a denial by rule `closed` from a [denying](Self::denying) sender.
@@ -48,35 +57,57 @@ impl RequestSender {
             let message = "a component cannot send requests in `describe`".into();
             return Err(SendError::Denied(Denial { rule: "closed", message }));
         };
-        let _pending = call.pending.start();
+        let _pending = call.observer.0.start();
         let response = call.egress.send(&call.permissions, call.deadline, request).await;
+        if let Some(guess) = response.as_ref().err().and_then(SendError::as_guess) {
+            call.observer.record_guess(guess.message.clone());
+            return std::future::pending().await;
+        }
         if Instant::now() >= call.deadline {
             // The provider used up the call's time, so the call ends as a provider timeout even if the guest still runs.
-            call.pending.keep();
+            call.observer.0.keep_pending();
         }
         response
     }
 }
 
-impl PendingRequests {
+impl RequestObserver {
     /// Returns whether a request is waiting for the provider, or was when the call's time ended.
-    pub(crate) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+    pub(crate) fn is_any_pending(&self) -> bool {
+        self.0.pending.load(Ordering::Relaxed) > 0
     }
 
+    /// Waits until the component guesses a secret, and returns how.
+    pub(crate) async fn wait_for_guess(&self) -> String {
+        loop {
+            let guessed = self.0.guessed.notified();
+            if let Some(guess) = self.0.guess.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return guess;
+            }
+            guessed.await;
+        }
+    }
+
+    fn record_guess(&self, guess: String) {
+        *self.0.guess.lock().unwrap_or_else(PoisonError::into_inner) = Some(guess);
+        self.0.guessed.notify_one();
+    }
+}
+
+impl RequestState {
     fn start(&self) -> PendingRequest<'_> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.pending.fetch_add(1, Ordering::Relaxed);
         PendingRequest(self)
     }
 
     /// Counts one more request as pending until the call ends.
-    fn keep(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn keep_pending(&self) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.pending.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -33,7 +33,7 @@ impl Sandbox {
         let limits = self.limits();
         let deadline = Instant::now() + limits.call_time;
         let recorder = call.permissions.recorder.clone();
-        let (guest, pending_requests) =
+        let (guest, requests) =
             Guest::for_call(limits, &component.manifest.id, self.egress().clone(), call.permissions, deadline);
         let mut store = self.new_store(guest);
         let answer = operation.invoke(GuestCall {
@@ -43,23 +43,41 @@ impl Sandbox {
             manifest: &component.manifest,
         });
         // A panic ends only this call. The timeout also covers host functions, which the epoch does not interrupt.
-        let (result, waits_for_provider) = {
+        let ending = {
             let mut answer = std::pin::pin!(AssertUnwindSafe(answer).catch_unwind());
-            let result = tokio::time::timeout_at(deadline, recorder.time_call(answer.as_mut())).await;
-            // Read before the call is dropped, because that also drops its pending requests.
-            (result, pending_requests.is_any())
+            let call = tokio::time::timeout_at(deadline, recorder.time_call(answer.as_mut()));
+            tokio::select! {
+                biased;
+                guess = requests.wait_for_guess() => CallEnding::Guessed(guess),
+                result = call => match result {
+                    Ok(result) => CallEnding::Returned(result),
+                    // Read before the call is dropped, because that also drops its pending requests.
+                    Err(_elapsed) => CallEnding::OutOfTime { waits_for_provider: requests.is_any_pending() },
+                },
+            }
         };
         recorder.record_memory(store.data().meter.used_memory(), used_fuel(&store, limits));
-        match result {
-            Ok(Ok(Ok(answer))) => answer,
-            Ok(Ok(Err(trap))) => Err(CallError::Fault(format_trap(&trap))),
-            Ok(Err(_panic)) => {
+        match ending {
+            CallEnding::Returned(Ok(Ok(answer))) => answer,
+            CallEnding::Returned(Ok(Err(trap))) => Err(CallError::Fault(format_trap(&trap))),
+            CallEnding::Returned(Err(_panic)) => {
                 Err(CallError::Fault("a host function panicked on a value from the component".to_owned()))
             }
-            Err(_elapsed) if waits_for_provider => Err(CallError::ProviderTimeout),
-            Err(_elapsed) => {
+            CallEnding::Guessed(guess) => Err(CallError::Guess(guess)),
+            CallEnding::OutOfTime { waits_for_provider: true } => Err(CallError::ProviderTimeout),
+            CallEnding::OutOfTime { waits_for_provider: false } => {
                 Err(CallError::Fault(format!("it did not finish within {} s", limits.call_time.as_secs_f32())))
             }
         }
     }
+}
+
+/// How a call ended. `T` is what the export returned, or that a host function panicked.
+enum CallEnding<T> {
+    Returned(T),
+    /// The component guessed a secret, in this way.
+    Guessed(String),
+    OutOfTime {
+        waits_for_provider: bool,
+    },
 }

@@ -22,6 +22,7 @@ mod oauth_flow;
 mod provider_errors;
 mod readiness;
 mod refresh;
+mod sent_tokens;
 mod token_endpoint;
 mod users;
 mod users_cursor;
@@ -52,7 +53,9 @@ pub use self::{
     oauth_flow::{FlowState, OAuthCallback, StartedOAuthFlow},
     users::UsersPage,
 };
-use self::{call_metrics::CallMetrics, minted_tokens::MintedTokens, refresh::Refreshes};
+use self::{
+    call_metrics::CallMetrics, minted_tokens::MintedTokens, refresh::Refreshes, sent_tokens::SentTokensByConnection,
+};
 
 /// The use cases of connections. Clones share their state.
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ pub struct Connections {
     oauth_apps: Arc<BTreeMap<String, OAuthApp>>,
     refreshes: Refreshes,
     minted_tokens: MintedTokens,
+    sent_tokens: SentTokensByConnection,
     call_metrics: CallMetrics,
 }
 
@@ -104,6 +108,7 @@ impl Connections {
             redirect_uri: redirect_uri.into(),
             oauth_apps: Arc::new(setup.oauth_apps),
             minted_tokens: MintedTokens::default(),
+            sent_tokens: SentTokensByConnection::default(),
             call_metrics: CallMetrics::default(),
         }
     }

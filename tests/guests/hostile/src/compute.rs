@@ -1,6 +1,10 @@
 //! Attacks on the host's time and memory.
 
-use std::{hint::black_box, thread, time::Duration};
+use std::{
+    hint::black_box,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     bindings::{
@@ -43,6 +47,51 @@ pub(crate) fn grow_memory() -> Vec<Report> {
         pages += 16;
     }
     vec![number("mebibytes", pages / 16)]
+}
+
+/// The different times that a clock showed.
+#[derive(Default)]
+struct Steps {
+    last: Option<Duration>,
+    count: usize,
+    smallest: Option<Duration>,
+    went_back: bool,
+}
+
+impl Steps {
+    fn add(&mut self, now: Duration) {
+        if let Some(step) = self.last.and_then(|last| now.checked_sub(last)).filter(|step| !step.is_zero()) {
+            self.count += 1;
+            self.smallest = Some(self.smallest.map_or(step, |smallest| smallest.min(step)));
+        }
+        self.went_back |= self.last.is_some_and(|last| now < last);
+        self.last = Some(now);
+    }
+}
+
+pub(crate) fn read_clocks(milliseconds: usize) -> Vec<Report> {
+    let started = Instant::now();
+    let (mut monotonic, mut wall) = (Steps::default(), Steps::default());
+    while monotonic.last.is_none_or(|last| last < Duration::from_millis(milliseconds as u64)) {
+        monotonic.add(started.elapsed());
+        wall.add(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    }
+    let mut timers = Steps::default();
+    for _ in 0..10 {
+        // A timer of a millisecond would be a finer clock.
+        thread::sleep(Duration::from_millis(1));
+        timers.add(started.elapsed());
+    }
+    let microseconds = |steps: &Steps| steps.smallest.map_or(0, |smallest| smallest.as_micros() as usize);
+    vec![
+        number("monotonic_steps", monotonic.count),
+        number("monotonic_smallest_us", microseconds(&monotonic)),
+        number("wall_steps", wall.count),
+        number("wall_smallest_us", microseconds(&wall)),
+        number("timer_steps", timers.count),
+        number("timer_smallest_us", microseconds(&timers)),
+        number("went_back", usize::from(monotonic.went_back || wall.went_back || timers.went_back)),
+    ]
 }
 
 pub(crate) fn recursion() -> Vec<Report> {

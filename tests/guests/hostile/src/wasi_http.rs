@@ -11,7 +11,13 @@ use wasip2::{
     io::streams::{OutputStream, StreamError},
 };
 
-use crate::{BARE_HOST, HOST, bindings::jackfield::provider::types::Report, number, requests::report_in_pieces, text};
+use crate::{
+    BARE_HOST, HOST,
+    bindings::jackfield::provider::types::Report,
+    number,
+    requests::{FILLER, backwards, report_in_pieces, reverse},
+    text,
+};
 
 /// A request to send through `wasi:http`.
 struct WasiRequest<'a> {
@@ -204,6 +210,39 @@ pub(crate) fn echo() -> Vec<Report> {
         .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value)))
         .collect();
     vec![report_in_pieces("headers", &headers), report_in_pieces("body", &String::from_utf8_lossy(&read(&response)))]
+}
+
+/// Sends a long body to the echo endpoint, and the response to the other host, backwards.
+pub(crate) fn echo_backwards() -> Vec<Report> {
+    let filler = "f".repeat(FILLER);
+    let attempt =
+        WasiRequest { method: Method::Post, path: "/echo", body: filler.as_bytes(), ..WasiRequest::default() };
+    let response = match attempt.send() {
+        Ok(response) => response,
+        Err(error) => return vec![text("echo", &error)],
+    };
+    let headers: Vec<u8> = response
+        .headers()
+        .entries()
+        .into_iter()
+        .flat_map(|(name, value)| [name.into_bytes(), b": ".to_vec(), value, b"\n".to_vec()].concat())
+        .collect();
+    let body = read(&response);
+    let collected = WasiRequest {
+        method: Method::Post,
+        authority: BARE_HOST,
+        path: "/collect",
+        body: &backwards(&headers, &body),
+        ..WasiRequest::default()
+    };
+    vec![text("collected", &collected.outcome()), number("bytes", body.len())]
+}
+
+/// Sends a guess in a header.
+pub(crate) fn guess(reversed: &str) -> Vec<Report> {
+    let guess = reverse(reversed);
+    let fields = [("X-Guess", guess.as_str())];
+    vec![text("guess", &WasiRequest { fields: &fields, ..WasiRequest::default() }.outcome())]
 }
 
 fn post(body: &[u8]) -> String {

@@ -1,114 +1,207 @@
-//! Searches bytes for several needles at once (Wu and Manber, 1994).
+//! Searches bytes for several needles at once, with work that does not depend on how much of a needle a text contains.
 //!
-//! An automaton would read every byte and take long to build for each call. This search skips almost as many bytes as
-//! the shortest needle has, builds its tables in microseconds, and wipes the needles when it is dropped.
+//! A component can have any text searched and can observe how long that takes. A search that skips, or that compares
+//! byte by byte, takes longer on texts that resemble a needle, and so reveals it piece by piece. This search hashes the
+//! window at every position with a random key and looks the hash up once. Only a window that equals the whole anchor of
+//! a needle, which is its last 16 bytes, causes more work. See `docs/decisions/0014-nothing-to-learn.md`.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher, RandomState},
+    ops::Range,
+};
 
 use zeroize::Zeroizing;
 
-/// Number of bytes at the end of a window that decide how far to skip. Any two bytes occur too often; four would not
-/// skip further.
-const BLOCK: usize = 3;
-/// Minimum length of a needle, because a shorter one matches everywhere. Accepted secrets are at least twice as long.
-const MIN_NEEDLE: usize = 4;
-/// Maximum length of a window. A longer one saves almost nothing, and a skip has to fit into a byte.
-const MAX_WINDOW: usize = 128;
-/// Number of hashes of a block. The table of skips then fits into the first-level cache.
-const HASHES: usize = 1 << 15;
+/// Length of the anchor of a needle that has at least as many bytes. Two words of a processor, so that one
+/// multiplication hashes them.
+const LONG_ANCHOR: usize = 16;
+/// Length of the anchor of a needle that is shorter than [`LONG_ANCHOR`]. Accepted secrets have at least 8 characters.
+const MEDIUM_ANCHOR: usize = 8;
+/// Length of the anchor of a needle that is shorter than [`MEDIUM_ANCHOR`], such as a short token that a provider
+/// issued.
+const SHORT_ANCHOR: usize = 4;
+/// Number of keys that are tried before the table is doubled. With the sizes below, one in a dozen keys separates all
+/// anchors.
+const KEYS_PER_SIZE: usize = 64;
+/// Minimum number of slots of a table.
+const MIN_SLOTS: usize = 64;
+
+/// What a search did. It depends on the text and on the lengths of the needles, unless the text contains a whole anchor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SearchWork {
+    /// Texts that were searched: the source, and its unescaped copies.
+    pub(crate) texts: usize,
+    /// Windows that were hashed and looked up.
+    pub(crate) positions: usize,
+    /// Windows that were compared with a needle, because their hash is that of an anchor.
+    pub(crate) comparisons: usize,
+}
 
 /// The needles and their tables.
 pub(super) struct Search {
-    needles: Vec<Zeroizing<Vec<u8>>>,
-    window: usize,
-    /// How far the window can move if its last block has this hash; 0 if a needle may start at the window.
-    skips: Box<[u8; HASHES]>,
-    /// For each needle the hash of its window's last block, and the needle's index. Sorted.
-    last_blocks: Vec<(usize, usize)>,
-    /// One bit for each pair of bytes that a needle starts with.
-    first_pairs: Box<[u64; 1024]>,
+    long: AnchorTable<LONG_ANCHOR>,
+    medium: AnchorTable<MEDIUM_ANCHOR>,
+    short: AnchorTable<SHORT_ANCHOR>,
+    longest: usize,
 }
+
+/// The needles with anchors of one length.
+struct AnchorTable<const N: usize> {
+    key: Key,
+    /// For each slot the hash of the anchor in it, or a hash that belongs to another slot.
+    hashes: Box<[u64]>,
+    /// The needles by slot. Sorted.
+    needles: Vec<(usize, Zeroizing<Vec<u8>>)>,
+}
+
+/// The random key of a table. It differs for every set of secrets, so that nobody can choose texts that collide.
+#[derive(Clone, Copy)]
+struct Key(u64, u64);
 
 impl Search {
     /// Builds the tables, or returns nothing if there are no needles.
     pub(super) fn new(needles: BTreeSet<Vec<u8>>) -> Option<Self> {
-        let needles: Vec<Zeroizing<Vec<u8>>> =
-            needles.into_iter().filter(|needle| needle.len() >= MIN_NEEDLE).map(Zeroizing::new).collect();
-        let window = needles.iter().map(|needle| needle.len()).min()?.min(MAX_WINDOW);
-        let max_skip = u8::try_from(window - BLOCK + 1).ok()?;
-        let mut skips = Box::new([max_skip; HASHES]);
-        let mut first_pairs = Box::new([0; 1024]);
-        let mut last_blocks = Vec::new();
-        for (index, needle) in needles.iter().enumerate() {
-            for (skip, block) in (0..max_skip).rev().zip(needle.windows(BLOCK)) {
-                let hash = hash(block);
-                skips[hash] = skips[hash].min(skip);
-                if skip == 0 {
-                    last_blocks.push((hash, index));
-                }
+        let longest = needles.iter().map(Vec::len).max()?;
+        let [mut long, mut medium, mut short] = [const { Vec::new() }; 3];
+        for needle in needles.into_iter().map(Zeroizing::new) {
+            match needle.len() {
+                LONG_ANCHOR.. => long.push(needle),
+                MEDIUM_ANCHOR.. => medium.push(needle),
+                SHORT_ANCHOR.. => short.push(needle),
+                _ => {}
             }
-            let (word, bit) = first_pair_bit(needle);
-            first_pairs[word] |= bit;
         }
-        last_blocks.sort_unstable();
-        Some(Self { needles, window, skips, last_blocks, first_pairs })
+        let (long, medium, short) = (AnchorTable::new(long), AnchorTable::new(medium), AnchorTable::new(short));
+        Some(Self { long, medium, short, longest })
     }
 
-    /// Finds every needle, even one that starts inside another. Ranges that touch are merged.
-    pub(super) fn find_all(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let mut found: Vec<Range<usize>> = Vec::new();
-        let mut end = self.window;
-        while let Some(block) = text.get(end - BLOCK..end) {
-            let hash = hash(block);
-            let skip = self.skips[hash];
-            if skip > 0 {
-                end += usize::from(skip);
-                continue;
+    /// Returns the length of the longest needle.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Finds every needle in these parts of a text, even one that starts inside another.
+    ///
+    /// The ranges are neither sorted nor merged.
+    pub(super) fn find_all(&self, text: &[u8], parts: &[Range<usize>], work: &mut SearchWork) -> Vec<Range<usize>> {
+        work.texts += 1;
+        let mut found = Vec::new();
+        for part in parts {
+            let Some(text) = text.get(part.clone()) else { continue };
+            let first = found.len();
+            self.long.find_all(text, work, &mut found);
+            self.medium.find_all(text, work, &mut found);
+            self.short.find_all(text, work, &mut found);
+            for range in found.iter_mut().skip(first) {
+                *range = range.start + part.start..range.end + part.start;
             }
-            let start = end - self.window;
-            if let Some(length) = text.get(start..).and_then(|text| self.longest_match(text, hash)) {
-                match found.last_mut() {
-                    Some(last) if start <= last.end => last.end = last.end.max(start + length),
-                    _ => found.push(start..start + length),
-                }
-            }
-            end += 1;
         }
         found
     }
+}
 
-    /// Returns whether a needle may start here, even if its second byte is escaped.
-    pub(super) fn may_start(&self, text: &[u8]) -> bool {
-        match text {
-            [first, b'%' | b'\\' | b'&', ..] => self.needles.iter().any(|needle| needle.first() == Some(first)),
-            [_, _, ..] => {
-                let (word, bit) = first_pair_bit(text);
-                self.first_pairs[word] & bit != 0
+impl<const N: usize> AnchorTable<N> {
+    fn new(needles: Vec<Zeroizing<Vec<u8>>>) -> Self {
+        let mut anchors: Vec<[u8; N]> = needles.iter().filter_map(|needle| needle.last_chunk().copied()).collect();
+        anchors.sort_unstable();
+        anchors.dedup();
+        let (key, slots) = separate(&anchors);
+        let used = if anchors.is_empty() { 0 } else { slots };
+        let mut hashes: Box<[u64]> = (0..used as u64).map(|slot| slot ^ 1).collect();
+        for hash in anchors.iter().map(|anchor| key.hash(anchor)) {
+            if let Some(slot) = hashes.get_mut(to_slot(hash, slots)) {
+                *slot = hash;
             }
-            _ => false,
+        }
+        let slot_of = |needle: &[u8]| needle.last_chunk::<N>().map(|anchor| to_slot(key.hash(anchor), slots));
+        let mut needles: Vec<_> = needles.into_iter().filter_map(|needle| Some((slot_of(&needle)?, needle))).collect();
+        needles.sort_unstable_by_key(|(slot, _)| *slot);
+        Self { key, hashes, needles }
+    }
+
+    fn find_all(&self, text: &[u8], work: &mut SearchWork, found: &mut Vec<Range<usize>>) {
+        let hashes = &*self.hashes;
+        if hashes.is_empty() {
+            return;
+        }
+        let first = found.len();
+        work.positions += (text.len() + 1).saturating_sub(N);
+        for (start, window) in text.array_windows::<N>().enumerate() {
+            let hash = self.key.hash(window);
+            let slot = to_slot(hash, hashes.len());
+            if hashes[slot] == hash {
+                work.comparisons += 1;
+                let end = start + N;
+                if let Some(length) = text.get(..end).and_then(|text| self.longest_match(text, slot)) {
+                    match found.get_mut(first..).and_then(<[_]>::last_mut) {
+                        Some(last) if (last.start..=last.end).contains(&(end - length)) => last.end = end,
+                        _ => found.push(end - length..end),
+                    }
+                }
+            }
         }
     }
 
-    /// Returns the length of the longest needle that the text starts with.
-    fn longest_match(&self, text: &[u8], hash: usize) -> Option<usize> {
-        let first = self.last_blocks.partition_point(|(block, _)| *block < hash);
-        self.last_blocks
+    /// Returns the length of the longest needle that the text ends with.
+    fn longest_match(&self, text: &[u8], slot: usize) -> Option<usize> {
+        let first = self.needles.partition_point(|(other, _)| *other < slot);
+        self.needles
             .iter()
             .skip(first)
-            .take_while(|(block, _)| *block == hash)
-            .filter_map(|(_, index)| self.needles.get(*index))
-            .filter(|needle| text.starts_with(needle))
-            .map(|needle| needle.len())
+            .take_while(|(other, _)| *other == slot)
+            .filter(|(_, needle)| text.ends_with(needle))
+            .map(|(_, needle)| needle.len())
             .max()
     }
 }
 
-fn hash(block: &[u8]) -> usize {
-    block.iter().fold(0, |hash, byte| (hash << 5) ^ usize::from(*byte)) % HASHES
+impl Key {
+    fn random() -> Self {
+        // The hasher of the standard library has a random key, and its hashes of two numbers are two more.
+        let random = RandomState::new();
+        Self(random.hash_one(0_u8), random.hash_one(1_u8))
+    }
+
+    /// Hashes a window of at most 16 bytes: both halves are masked with the key and multiplied.
+    #[inline]
+    fn hash<const N: usize>(self, window: &[u8; N]) -> u64 {
+        let low = read_word(window);
+        let high = if N == LONG_ANCHOR { window.last_chunk().map_or(0, |half| u64::from_le_bytes(*half)) } else { 0 };
+        let product = u128::from(low ^ self.0) * u128::from(high ^ self.1);
+        let [low, high] = [product, product >> 64].map(|half| half as u64);
+        low ^ high
+    }
 }
 
-/// Returns the index and the bit of the first two bytes in `first_pairs`.
-fn first_pair_bit(text: &[u8]) -> (usize, u64) {
-    let pair = text.iter().take(2).fold(0, |pair, byte| pair << 8 | usize::from(*byte));
-    (pair / 64 % 1024, 1 << (pair % 64))
+/// Reads the first 8 or 4 bytes as a number.
+#[inline]
+fn read_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
+        (Some(bytes), _) => u64::from_le_bytes(*bytes),
+        (None, Some(bytes)) => u32::from_le_bytes(*bytes).into(),
+        (None, None) => 0,
+    }
+}
+
+/// Finds a key and a number of slots with which each anchor has its own slot.
+fn separate<const N: usize>(anchors: &[[u8; N]]) -> (Key, usize) {
+    let mut slots = (anchors.len() * anchors.len() / 4).next_power_of_two().max(MIN_SLOTS);
+    loop {
+        for _ in 0..KEYS_PER_SIZE {
+            let key = Key::random();
+            let mut used: Vec<usize> = anchors.iter().map(|anchor| to_slot(key.hash(anchor), slots)).collect();
+            used.sort_unstable();
+            if used.is_sorted_by(|one, next| one < next) {
+                return (key, slots);
+            }
+        }
+        slots *= 2;
+    }
+}
+
+/// Returns the slot of a hash. `slots` is a power of two.
+#[inline]
+fn to_slot(hash: u64, slots: usize) -> usize {
+    hash as usize & (slots - 1)
 }

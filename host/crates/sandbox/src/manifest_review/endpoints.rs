@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jackfield_core::manifest::{Attachment, Auth, BasicUser, CredentialSource, Manifest, Placement};
+use jackfield_core::manifest::{Attachment, Auth, BasicUser, CredentialSource, Manifest, Method, Placement};
 use jackfield_egress::{placement, policy};
 
 use super::{Review, to_line};
@@ -39,6 +39,13 @@ impl Review<'_> {
             if let Some(attachment) = &endpoint.credential {
                 self.credential_source(&line, &attachment.source);
                 self.credential_placement(&line, attachment);
+                let needs_body = matches!(attachment.placement, Placement::Form(_) | Placement::Json(_));
+                if needs_body && matches!(endpoint.method, Method::Get | Method::Head) {
+                    self.add(
+                        format!("the credential of `{line}` is placed in a body, but such a request has none"),
+                        "use a header or the query, or another method",
+                    );
+                }
             }
         }
     }

@@ -78,3 +78,20 @@ fn every_kind_of_finding_has_its_own_cure() {
     let cures: HashSet<&str> = found.iter().map(|finding| finding.cure.as_str()).collect();
     assert!(cures.len() >= 20, "only {} kinds of findings: {cures:#?}", cures.len());
 }
+
+#[test]
+fn a_credential_in_the_body_of_a_get_is_a_finding() {
+    let mut manifest = wrong(Auth::Fields);
+    let findings = |manifest: &Manifest| {
+        review(manifest, true).iter().filter(|finding| finding.what.contains("such a request has none")).count()
+    };
+    for placement in [Placement::Form("key".to_owned()), Placement::Json("/key".to_owned())] {
+        for (method, expected) in [(Method::Get, 1), (Method::Head, 1), (Method::Delete, 0), (Method::Post, 0)] {
+            let credential =
+                Attachment { source: CredentialSource::Field("ok".to_owned()), placement: placement.clone() };
+            let (host, path) = ("api.acme.example".to_owned(), "/v1".to_owned());
+            manifest.endpoints = vec![Endpoint { method, host, path, credential: Some(credential) }];
+            assert_eq!(findings(&manifest), expected, "{method:?} {placement:?}");
+        }
+    }
+}

@@ -5,12 +5,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackfield_core::{
-    Connection, Error, Secret,
+    Connection, Error, ProviderId, Secret,
+    audit::{Action, Actor},
     manifest::{Auth, CredentialSource},
 };
 use jackfield_egress::{CallPermissions, RequestBudget, TokenSource};
 use jackfield_sandbox::{Call, CallError, CallOperation, Component};
-use jackfield_store::StoreError;
+use jackfield_store::{NewAudit, StoreError};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -126,6 +127,9 @@ impl Connections {
             fields.clone(),
             RequestBudget::new(self.requests_per_call),
         );
+        if let Some(connection) = connection {
+            permissions.share_tokens(self.sent_tokens.of(&connection.id));
+        }
         if let Auth::ServiceAccount(grant) = &manifest.auth {
             let key = secrets.fields.get(&grant.field).ok_or(StoreError::Unreadable)?;
             let minter = TokenMinter::new(self, &manifest.id, grant, key, &fields, connection)?;
@@ -157,6 +161,14 @@ impl Connections {
         match &answer {
             Ok(_) | Err(CallError::Provider(_)) => component.breaker.record_success(self.clock.now()),
             Err(CallError::Fault(_)) => component.breaker.record_fault(self.clock.now()),
+            Err(CallError::Guess(guess)) => {
+                match origin {
+                    CredentialOrigin::Stored => component.breaker.record_guess(self.clock.now()),
+                    // Somebody may have typed an ordinary word, and must be able to type another secret.
+                    CredentialOrigin::Submitted => component.breaker.record_fault(self.clock.now()),
+                }
+                self.audit_guess(component, O::NAME, guess).await;
+            }
             // Neither shows whether the component works.
             Err(CallError::ProviderTimeout | CallError::Overloaded) => {}
         }
@@ -171,6 +183,19 @@ impl Connections {
         };
         self.call_metrics.record(&finished, &span);
         answer
+    }
+
+    /// Adds a guess of a plugin at a secret of its connection to the audit log.
+    async fn audit_guess(&self, component: &Component, operation: &str, guess: &str) {
+        let provider = component.manifest.id.as_str();
+        tracing::warn!(provider, operation, guess, "plugin guessed a secret");
+        let Ok(id) = ProviderId::parse(provider) else { return };
+        let audit = NewAudit::refused(&Actor::named(format!("plugin:{provider}")), Action::ProviderSecretGuess)
+            .with_provider(&id)
+            .with_detail(format!("{operation}: {guess}; sha256 {}", component.digest));
+        if let Err(error) = self.store.audit(audit).await {
+            tracing::error!(provider, %error, "cannot audit that a plugin guessed a secret");
+        }
     }
 }
 

@@ -107,7 +107,17 @@ pub(super) fn merge(
             }
         }
     }
+    errors.extend(merged.secrets.iter().filter_map(|(name, secret)| find_public_copy(name, secret, &merged.fields)));
     if errors.is_empty() { Ok(merged) } else { Err(Error::InvalidFields(errors)) }
+}
+
+/// Returns the error of a secret that is also the value of a field that is not secret.
+///
+/// The plugin gets that value, and its requests are denied if they contain a secret.
+fn find_public_copy(name: &str, secret: &Secret<String>, fields: &BTreeMap<String, String>) -> Option<FieldError> {
+    let (other, _) = fields.iter().find(|(_, value)| value.eq_ignore_ascii_case(secret.expose()))?;
+    let message = format!("is the same as `{other}`, which is not secret; use another secret, or correct `{other}`");
+    Some(FieldError::new(name, message))
 }
 
 /// Trims one value and checks it against the rules of its field.
@@ -244,6 +254,14 @@ mod tests {
                 "token is a mask, not a secret; leave it out to keep the stored value",
                 "team is required and cannot be cleared"
             ]
+        );
+        assert_eq!(
+            messages(r#"{"token": "tok-abcdef", "team": "TOK-abcdef"}"#, stored()),
+            ["token is the same as `team`, which is not secret; use another secret, or correct `team`"]
+        );
+        assert_eq!(
+            messages(r#"{"note": "tok-stored"}"#, stored()),
+            ["token is the same as `note`, which is not secret; use another secret, or correct `note`"]
         );
         assert_eq!(
             messages(r#"{"token": "tok-a", "team": "a\nb"}"#, stored())[0],

@@ -28,6 +28,13 @@ pub(super) enum CredentialOrigin {
 pub(super) fn into_api_error(error: CallError, provider: &str, origin: CredentialOrigin) -> Error {
     match error {
         CallError::Fault(fault) => Error::PluginFault { provider: provider.to_owned(), fault },
+        CallError::Guess(guess) => {
+            let fault = format!(
+                "{guess}. A plugin has no access to secrets, so this is a guess. If the secret is an ordinary word that \
+                 requests contain anyway, replace it by a longer one"
+            );
+            Error::PluginFault { provider: provider.to_owned(), fault }
+        }
         CallError::ProviderTimeout => Error::ProviderTimeout,
         CallError::Overloaded => Error::Overloaded {
             what: format!("too many calls to `{provider}` are in flight"),

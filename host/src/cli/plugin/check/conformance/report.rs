@@ -49,7 +49,7 @@ pub(super) fn rate(
     outcome: &Result<String, CallError>,
 ) -> CaseResult {
     let (rating, why) = match (outcome, case.expected) {
-        (Err(CallError::Fault(_)), _) => (Rating::Broken, Some(FAULT)),
+        (Err(CallError::Fault(_) | CallError::Guess(_)), _) => (Rating::Broken, Some(FAULT)),
         (Err(CallError::ProviderTimeout), _) => {
             (Rating::Note, Some("the call used up its time; send fewer requests after a failure"))
         }
@@ -91,7 +91,7 @@ pub(super) fn rate_pages(pages: usize, what: &'static str, rating: Rating) -> Ca
 
 /// Reports that the operation ended an endless list of pages with an error.
 pub(super) fn rate_pages_error(error: &CallError) -> CaseResult {
-    let is_fault = matches!(error, CallError::Fault(_));
+    let is_fault = matches!(error, CallError::Fault(_) | CallError::Guess(_));
     let rating = if is_fault { Rating::Broken } else { Rating::Good };
     let why = is_fault.then_some(FAULT);
     CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: first_line(error), rating, why }
@@ -109,7 +109,7 @@ pub(super) fn describe_connect(outcome: &ConnectOutcome) -> String {
 fn first_line(error: &CallError) -> String {
     let text = match error {
         CallError::Provider(error) => error.to_string(),
-        CallError::Fault(fault) => fault.clone(),
+        CallError::Fault(fault) | CallError::Guess(fault) => fault.clone(),
         CallError::ProviderTimeout | CallError::Overloaded => error.to_string(),
     };
     text.lines().next().unwrap_or_default().chars().take(MAX_ERROR).collect()
