@@ -1,7 +1,7 @@
 //! The benchmarks of `cargo xtask bench`: each is measured, compared with its target, and written to `report.json`.
 //!
 //! Arguments select benchmarks by their first word (`sandbox users start memory overhead flight refresh providers
-//! people catalog console scale`). The report is written only if all of them ran. Each number is explained where it is
+//! people catalog console scale scrub`). The report is written only if all of them ran. Each number is explained where it is
 //! measured, and in the printed notes.
 
 mod calls;
@@ -18,6 +18,7 @@ mod report;
 mod samples;
 mod sandboxed;
 mod scale;
+mod scrubber;
 mod service;
 mod slack_thread;
 
@@ -69,6 +70,9 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("console") {
         console::all(&slack, &mut report);
+    }
+    if is_chosen("scrub") {
+        scrubber::all(&mut report);
     }
     if is_chosen("scale") {
         scale::hundred(&slack, &mut report);
