@@ -9,6 +9,7 @@ use anyhow::Context;
 use jackfield_api::{self as api};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
+use jackfield_files::ProcessUser;
 use jackfield_sandbox::{Cache, Catalog, Sandbox, Trust};
 use jackfield_service::{
     connections::{Connections, ConnectionsSetup},
@@ -189,18 +190,23 @@ async fn run_upkeep(connections: Connections, store: Store) {
 /// # Errors
 /// The data folder or the database cannot be used.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
-    data_folder::create(&config.data_dir)?;
+    let user = ProcessUser::current().trusting_owner_of(&config.data_dir);
+    data_folder::prepare(&config.data_dir, &config.master_key_file, &user)?;
     let _lock = data_folder::lock_for_opening(&config.data_dir)?;
     let options = StoreOptions { url: config.database_url.expose().clone(), clock };
     let mut store = Store::open(options).await.context("cannot open the database")?;
     let may_create = if store.has_keys().await? { MayCreate::No } else { MayCreate::Yes };
     let key = match &config.master_key {
         Some(text) => vault::parse_base64(text.expose()),
-        None => vault::load_or_create(&config.master_key_file, may_create),
+        None => vault::load_or_create(&config.master_key_file, may_create, &user),
     };
     match key {
         Ok(key) => store.unlock(Vault::new(key)).await?,
-        Err(error) => store.seal_because(error.to_string()),
+        Err(error) => {
+            let changeable = error.replaceable_at().map(|path| tracing::field::display(path.display()));
+            tracing::error!(file = %config.master_key_file.display(), changeable, "master key was not loaded");
+            store.seal_because(error.to_string());
+        }
     }
     if let Some(reason) = store.sealed_reason() {
         tracing::error!(reason, "service started sealed: requests that need a secret are rejected");
@@ -225,6 +231,7 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
         sandbox: sandbox.clone(),
         trust: config.plugins_trust.clone(),
         folder: config.plugins_dir.clone(),
+        user: ProcessUser::current().trusting_owner_of(&config.data_dir),
         host,
     };
     Plugins::start(setup).await.context("cannot read the plugins from the database")

@@ -3,6 +3,7 @@
 mod catalog;
 mod commands;
 mod documents;
+mod files;
 mod kill;
 mod plugin_lifecycle;
 pub(crate) mod program;

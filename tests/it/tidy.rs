@@ -12,17 +12,18 @@ use serde_json::Value;
 use wit_parser::{Type, TypeDefKind, UnresolvedPackageGroup};
 
 /// Each crate of the host, and the crates of the host that it may depend on.
-const CRATES: [(&str, &[&str]); 10] = [
-    ("jackfield", &["api", "core", "egress", "sandbox", "service", "signing", "store", "vault"]),
+const CRATES: [(&str, &[&str]); 11] = [
+    ("jackfield", &["api", "core", "egress", "files", "sandbox", "service", "signing", "store", "vault"]),
     ("jackfield-api", &["console", "core", "egress", "sandbox", "service", "signing", "store"]),
-    ("jackfield-service", &["core", "egress", "sandbox", "signing", "store"]),
-    ("jackfield-sandbox", &["core", "egress", "signing"]),
+    ("jackfield-service", &["core", "egress", "files", "sandbox", "signing", "store"]),
+    ("jackfield-sandbox", &["core", "egress", "files", "signing"]),
     ("jackfield-signing", &["core", "egress"]),
     ("jackfield-egress", &["core"]),
-    ("jackfield-store", &["core", "vault"]),
-    ("jackfield-vault", &["core"]),
+    ("jackfield-store", &["core", "files", "vault"]),
+    ("jackfield-vault", &["core", "files"]),
     ("jackfield-console", &[]),
     ("jackfield-core", &[]),
+    ("jackfield-files", &[]),
 ];
 
 /// The large dependencies, each with the one crate of the host that may depend on it.

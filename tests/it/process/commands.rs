@@ -1,5 +1,7 @@
 //! The commands as users run them: their output and exit status.
 
+use std::os::unix::fs::{MetadataExt, chown};
+
 use jackfield_test_support::{app::client, guests, slack::SlackStandIn};
 
 use super::program::{Installation, copy_to_sinks};
@@ -130,14 +132,27 @@ async fn the_program_serves_stops_and_starts_again_with_the_same_data() {
 #[tokio::test]
 async fn a_running_service_dumps_no_core_and_hides_its_memory() {
     let place = Installation::with_slack(&*SlackStandIn::start().await).await;
-    let service = place.serve().await;
+    let user = std::fs::metadata("/proc/self").expect("this process").uid();
+    let mut command = place.command(&["serve", "--dev"]);
+    if user == 0 {
+        // The memory of a process of root belongs to root in any case, so another user is needed.
+        std::fs::create_dir_all(place.data()).expect("a data folder");
+        chown(place.data(), Some(4_241), Some(4_241)).expect("the owner is changed");
+        command = place.command_as(&["serve", "--dev"], 4_241, 4_241);
+    }
+    let log = std::fs::File::options().append(true).create(true).open(place.log()).expect("a log");
+    let service = place.wait_until_ready(command.stdout(std::process::Stdio::null()).stderr(log)).await;
     let process = format!("/proc/{}", service.0.id());
     let limits = std::fs::read_to_string(format!("{process}/limits")).expect("its limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let mut words = core.split_whitespace().skip(4);
+    assert_eq!((words.next(), words.next()), (Some("0"), Some("0")), "{core}");
     // The files of a process that is not dumpable belong to root, whoever runs it.
-    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("{process}/mem")).expect("its memory"));
-    assert_eq!(owner, 0);
+    let owner = |name: &str| std::fs::metadata(format!("{process}/{name}")).expect("its file").uid();
+    let status = std::fs::read_to_string(format!("{process}/status")).expect("its status");
+    let runs_as = status.lines().find_map(|line| line.strip_prefix("Uid:")).expect("a line");
+    assert!(!runs_as.split_whitespace().any(|id| id == "0"), "it does not run as root: {runs_as}");
+    assert_eq!((owner("mem"), owner("environ")), (0, 0));
     assert!(service.stop().success());
     copy_to_sinks(&place.data());
 }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
@@ -36,6 +37,7 @@ pub(crate) struct Installation {
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
     port: u16,
+    pub(crate) database: Database,
 }
 
 impl Installation {
@@ -48,7 +50,7 @@ impl Installation {
     pub(crate) async fn new(components: &[&str], reroutes: &[String], settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::create(&folder.path().join("data")).await;
-        let mut place = Self { folder, settings: Vec::new(), port: free_port() };
+        let mut place = Self { folder, settings: Vec::new(), port: free_port(), database };
         let plugins = place.folder.path().join("plugins");
         fs::create_dir(&plugins).expect("the plugins folder is created");
         for component in components {
@@ -59,7 +61,7 @@ impl Installation {
         let own = [
             ("JACKFIELD_LISTEN", format!("127.0.0.1:{}", place.port)),
             ("JACKFIELD_DATA_DIR", place.data().display().to_string()),
-            ("JACKFIELD_DATABASE_URL", database.url()),
+            ("JACKFIELD_DATABASE_URL", place.database.url()),
             ("JACKFIELD_PLUGINS_DIR", plugins.display().to_string()),
             ("JACKFIELD_PLUGINS_TRUST", "all".to_owned()),
             ("JACKFIELD_EGRESS_REROUTE", reroutes.join(",")),
@@ -85,7 +87,7 @@ impl Installation {
             };
             (name.clone(), value)
         });
-        Self { settings: settings.collect(), folder, port }
+        Self { settings: settings.collect(), folder, port, database: self.database.clone() }
     }
 
     /// Changes a setting before the service starts.
@@ -109,6 +111,20 @@ impl Installation {
         command
     }
 
+    /// Returns a command that runs as another user. Only root can do that.
+    pub(crate) fn command_as(&self, arguments: &[&str], user: u32, group: u32) -> Command {
+        let (folder, program) = (self.folder.path(), self.folder.path().join("jackfield"));
+        // The user must be able to reach the program.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("the mode is set");
+        if !program.exists() {
+            fs::copy(binary_path(), &program).expect("the program is copied");
+        }
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(self.settings.iter().cloned()).current_dir(folder);
+        command.uid(user).gid(group);
+        command
+    }
+
     /// Runs a command of the program and waits for it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program runs")
@@ -129,14 +145,12 @@ impl Installation {
     /// Starts the service with redirected standard output, and waits until it is ready.
     pub(crate) async fn serve_to(&self, output: Stdio) -> Service {
         let log = fs::File::options().append(true).create(true).open(self.log()).expect("a log");
-        let child = self
-            .command(&["serve", "--dev"])
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(log)
-            .spawn()
-            .expect("the program starts");
-        let service = Service(child);
+        self.wait_until_ready(self.command(&["serve", "--dev"]).stdout(output).stderr(log)).await
+    }
+
+    /// Starts the service with a command, and waits until it is ready.
+    pub(crate) async fn wait_until_ready(&self, command: &mut Command) -> Service {
+        let service = Service(command.stdin(Stdio::null()).spawn().expect("the program starts"));
         let client = client();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {

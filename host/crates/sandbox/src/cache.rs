@@ -4,13 +4,15 @@
 //! only to its user, and the key of the MAC is derived from the master key.
 
 use std::{
+    fs::{DirBuilder, Permissions},
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::PathBuf,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
 };
 
 use jackfield_core::{Secret, mac, manifest::Manifest};
+use jackfield_files::{ProcessUser, create_probe};
 use wasmtime::{Engine, component::Component as Code};
 
 use crate::compile::deserialize;
@@ -78,18 +80,33 @@ impl Cache {
         let manifest = serde_json::to_vec(manifest).map_err(io::Error::other)?;
         let name = file_name(engine, digest);
         let mac = mac::compute(key, &[MAC_CONTEXT, name.as_bytes(), &manifest, code]);
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        let user = ProcessUser::current();
+        prepare_folder(folder, &user)?;
         // Renamed when complete, so that a reader finds the whole file or none.
-        let temporary = folder.join(format!("{name}.{}", std::process::id()));
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(&mac)?;
-        file.write_all(&u32::try_from(manifest.len()).map_err(io::Error::other)?.to_be_bytes())?;
-        file.write_all(&manifest)?;
-        file.write_all(code)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, folder.join(name))
+        let (mut file, temporary) = create_probe(&folder.join(&name), &user).map_err(io::Error::other)?;
+        let length = u32::try_from(manifest.len()).map_err(io::Error::other)?.to_be_bytes();
+        let write = || {
+            for part in [&mac[..], &length, &manifest, code] {
+                file.write_all(part)?;
+            }
+            file.sync_all()?;
+            std::fs::rename(&temporary, folder.join(name))
+        };
+        write().inspect_err(|_| {
+            // Best effort: a file that is left behind only takes space.
+            let _left = std::fs::remove_file(&temporary);
+        })
+    }
+}
+
+/// Creates the folder with mode 0700, or checks that nobody else can change an existing one.
+fn prepare_folder(folder: &Path, user: &ProcessUser) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A folder of root that is shared with a group of this process cannot be changed. The result is judged.
+    let _unchanged = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    match user.who_else_can_write(&folder.metadata()?) {
+        None => Ok(()),
+        Some(who) => Err(io::Error::other(format!("{who} can change {}", folder.display()))),
     }
 }
 

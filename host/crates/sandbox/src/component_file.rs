@@ -39,11 +39,18 @@ impl From<&Metadata> for FileStamp {
     }
 }
 
+/// Why a link is not read, and what to do.
+const LINK: &str = "it is a symbolic link, which cannot be opened as a component; copy the file itself to this place, \
+                    or use the folder that contains the files, such as the folder `..data` of a volume of Kubernetes";
+
 /// Reads a file of at most `max_bytes`, once, so that exactly these bytes are hashed, compiled and stored.
 ///
 /// # Errors
 /// It is not a regular file, it is too large, or it changed while it was read. The error says which.
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, String> {
+    if path.is_symlink() {
+        return Err(LINK.to_owned());
+    }
     let (mut file, metadata) = open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
@@ -83,7 +90,7 @@ mod tests {
         symlink(&file, &link).expect("a link");
         assert_eq!(read(&file, 8), Ok(b"12345678".to_vec()));
         assert!(read(&file, 7).is_err_and(|why| why.contains("larger")));
-        assert!(read(&link, 8).is_err_and(|why| why.contains("opened")));
+        assert!(read(&link, 8).is_err_and(|why| why.contains("opened") && why.contains("copy the file")));
         assert!(read(folder.path(), 8).is_err());
         assert!(read(Path::new("/dev/null"), 8).is_err_and(|why| why.contains("regular")));
         let pipe = folder.path().join("pipe");

@@ -22,6 +22,7 @@ use std::{
 };
 
 use jackfield_core::Error;
+use jackfield_files::ProcessUser;
 use jackfield_sandbox::{Catalog, Sandbox, Trust};
 use jackfield_store::Store;
 use tokio::sync::Mutex;
@@ -51,6 +52,8 @@ pub struct PluginsSetup {
     pub trust: Trust,
     /// The plugins folder.
     pub folder: PathBuf,
+    /// The user of this process, by whom the folder and its files are judged.
+    pub user: ProcessUser,
     /// The id of this host, from its data folder.
     pub host: String,
 }

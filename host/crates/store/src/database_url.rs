@@ -1,6 +1,15 @@
 //! Parses the URL of the database, and adds the defaults that it omits.
 
-use std::{borrow::Cow, path::PathBuf, str::FromStr};
+use std::{
+    borrow::Cow,
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use jackfield_files::{ProcessUser, make_private};
 
 use sqlx::{
     ConnectOptions,
@@ -173,11 +182,16 @@ fn bad_url(reason: impl Into<Cow<'static, str>>) -> StoreError {
 
 /// Creates the file with mode 0600 before SQLite does.
 ///
-/// SQLite gives its log and index files the same mode.
-fn create_private(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+/// SQLite gives its log and index files the same mode. A restored file can belong to root and a group of this process.
+fn create_private(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let user = ProcessUser::current().trusting_owner_of(path.parent().unwrap_or(path));
+    match make_private(&file, &user)? {
+        None => Ok(()),
+        Some(who) => Err(io::Error::other(format!(
+            "{who} can read or change it; run `chown` and `chmod 600` so that only the user of this service can"
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,6 @@
 //! Reads and checks the file of the master key, or creates it on the first start.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use aes_gcm::{
     Aes256Gcm,
@@ -13,50 +8,82 @@ use aes_gcm::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jackfield_core::Secret;
+use jackfield_files::{PrivateFileError, ProcessUser, SecretFileError, create_private_file, read_secret_file};
 use zeroize::Zeroizing;
 
 use super::KeyBytes;
 
-/// The maximum number of bytes to read. A valid file is shorter.
-const MAX_SIZE: u64 = 256;
-
 /// Why the master key cannot be used, and what to do about it.
+///
+/// The messages do not contain the path of the file, because errors of the API show them. The log contains it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// There is no file, and this is not the first start.
-    #[error("the master key file {0} is missing; restore it from a backup")]
-    Missing(PathBuf),
-    /// Other users can read or change the file.
+    #[error("the master key file is missing; restore it from a backup, or set JACKFIELD_MASTER_KEY to the key")]
+    Missing,
+    /// Others can read, change or replace the file.
     #[error(
-        "the master key file {path} is readable or writable by others (mode {mode:o}); run `chmod 600 {path}`",
-        path = path.display()
+        "the master key file {0}. Do one of these: run `chmod 600` and `chown` so that it belongs to the user of this \
+         service; in Kubernetes, mount the secret with `fsGroup` and `defaultMode: 0440`; move it to a folder that \
+         only this user and root can change, and name it in JACKFIELD_MASTER_KEY_FILE; or set JACKFIELD_MASTER_KEY to \
+         the key instead"
     )]
-    ReadableByOthers { path: PathBuf, mode: u32 },
-    /// The path is a link, a folder or a device.
-    #[error("the master key file {0} is not a regular file")]
-    NotAFile(PathBuf),
+    Shared(SecretFileError),
+    /// The file cannot be read for another reason. The text describes the user of this process.
+    #[error(
+        "the master key file {0}; this service runs as {1}. Make the file readable for that user or one of its groups, \
+         name another file in JACKFIELD_MASTER_KEY_FILE, or set JACKFIELD_MASTER_KEY to the key instead"
+    )]
+    Unreadable(SecretFileError, String),
     /// The content is not a key.
     #[error("the master key is not 32 bytes in base64")]
     NotAKey,
-    /// The operating system reported an error.
-    #[error("cannot read or create the master key file {path}", path = path.display())]
-    Io { path: PathBuf, source: io::Error },
+    /// A new key would not be safe, so there is none.
+    #[error(
+        "no master key was created: {0}. Do one of these: mount the volume so that files belong to the user of this \
+         service and have mode 0600, for example with `uid=` and `umask=077`; name a file in another folder in \
+         JACKFIELD_MASTER_KEY_FILE; or set JACKFIELD_MASTER_KEY to a key, such as the output of \
+         `openssl rand -base64 32`"
+    )]
+    NotCreated(PrivateFileError),
+}
+
+impl KeyFileError {
+    /// Returns the folder or the link on the path of the file that others can change.
+    #[must_use]
+    pub fn replaceable_at(&self) -> Option<&Path> {
+        match self {
+            Self::Shared(error)
+            | Self::NotCreated(PrivateFileError::NotKept(error) | PrivateFileError::Replaceable(error)) => {
+                error.replaceable_at()
+            }
+            Self::Missing | Self::Unreadable(..) | Self::NotAKey | Self::NotCreated(PrivateFileError::Io(_)) => None,
+        }
+    }
 }
 
 /// Reads the key file, or creates one with mode 0600 if there is none and `may_create` allows it.
 ///
 /// # Errors
 /// See [`KeyFileError`].
-pub fn load_or_create(path: &Path, may_create: MayCreate) -> Result<Secret<KeyBytes>, KeyFileError> {
-    let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match may_create {
-            MayCreate::Yes => create(path).map_err(io_error),
-            MayCreate::No => Err(KeyFileError::Missing(path.to_owned())),
+pub fn load_or_create(
+    path: &Path,
+    may_create: MayCreate,
+    user: &ProcessUser,
+) -> Result<Secret<KeyBytes>, KeyFileError> {
+    match read_secret_file(path, user) {
+        Ok(text) => parse_base64(&text),
+        // A link to a missing file is not replaced.
+        Err(SecretFileError::Missing) if path.is_symlink() => Err(KeyFileError::Missing),
+        Err(SecretFileError::Missing) => match may_create {
+            MayCreate::Yes => create(path, user),
+            MayCreate::No => Err(KeyFileError::Missing),
         },
-        Err(error) => Err(io_error(error)),
-        Ok(metadata) if !metadata.is_file() => Err(KeyFileError::NotAFile(path.to_owned())),
-        Ok(_) => read(path),
+        Err(error @ (SecretFileError::Shared { .. } | SecretFileError::Replaceable { .. })) => {
+            Err(KeyFileError::Shared(error))
+        }
+        Err(SecretFileError::TooLarge | SecretFileError::NotText) => Err(KeyFileError::NotAKey),
+        Err(error) => Err(KeyFileError::Unreadable(error, user.to_string())),
     }
 }
 
@@ -78,59 +105,87 @@ pub fn parse_base64(text: &str) -> Result<Secret<KeyBytes>, KeyFileError> {
     KeyBytes::try_from(bytes.as_slice()).map(Secret::new).map_err(|_wrong_length| KeyFileError::NotAKey)
 }
 
-fn read(path: &Path) -> Result<Secret<KeyBytes>, KeyFileError> {
-    let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let file = OpenOptions::new().read(true).open(path).map_err(io_error)?;
-    // The mode of the opened file, because the path may have been replaced.
-    let mode = file.metadata().map_err(io_error)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::ReadableByOthers { path: path.to_owned(), mode });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_SIZE).read_to_string(&mut text).map_err(io_error)?;
-    parse_base64(&text)
-}
-
-fn create(path: &Path) -> io::Result<Secret<KeyBytes>> {
+fn create(path: &Path, user: &ProcessUser) -> Result<Secret<KeyBytes>, KeyFileError> {
     let key = Secret::new(KeyBytes::from(Key::<Aes256Gcm>::generate()));
-    // Written to a temporary file and renamed, so that a crash leaves a complete key or none.
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    let text = Zeroizing::new(STANDARD.encode(key.expose()));
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::File::open(folder)?.sync_all()?;
+    let mut text = Zeroizing::new(STANDARD.encode(key.expose()));
+    text.push('\n');
+    create_private_file(path, text.as_bytes(), user).map_err(KeyFileError::NotCreated)?;
+    // Read back with the checks of the next start, so that no value is sealed with a key that it would reject.
+    if let Err(error) = read_secret_file(path, user) {
+        // Best effort: the key was not used.
+        let _left = std::fs::remove_file(path);
+        return Err(KeyFileError::NotCreated(PrivateFileError::NotKept(error)));
     }
     Ok(key)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    fn load(path: &Path, may_create: MayCreate) -> Result<Secret<KeyBytes>, KeyFileError> {
+        load_or_create(path, may_create, &ProcessUser::current())
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the mode is set");
+    }
 
     #[test]
     fn a_first_start_creates_a_key_that_only_its_owner_can_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.key");
-        assert!(matches!(load_or_create(&path, MayCreate::No), Err(KeyFileError::Missing(_))));
-        let created = load_or_create(&path, MayCreate::Yes).expect("it is created");
+        assert!(matches!(load(&path, MayCreate::No), Err(KeyFileError::Missing)));
+        let created = load(&path, MayCreate::Yes).expect("it is created");
         assert_eq!(std::fs::metadata(&path).expect("it exists").permissions().mode() & 0o777, 0o600);
-        assert_eq!(load_or_create(&path, MayCreate::No).expect("it is read").expose(), created.expose());
+        assert_eq!(load(&path, MayCreate::No).expect("it is read").expose(), created.expose());
+        assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 1, "nothing else is left");
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_rejected_with_the_command_that_fixes_it() {
+    fn a_file_that_waits_at_the_temporary_name_does_not_receive_the_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, waiting) = (folder.path().join("master.key"), folder.path().join("master.new"));
+        std::fs::write(&waiting, "").expect("written");
+        set_mode(&waiting, 0o666);
+        load(&path, MayCreate::Yes).expect("it is created");
+        assert_eq!(std::fs::read(&waiting).expect("read"), b"");
+        assert_eq!(std::fs::metadata(&path).expect("it exists").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_rejected_with_every_way_out() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.key");
-        load_or_create(&path, MayCreate::Yes).expect("it is created");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("the mode is set");
-        let error = load_or_create(&path, MayCreate::Yes).expect_err("it is rejected");
-        assert!(error.to_string().contains("chmod 600"), "{error}");
+        load(&path, MayCreate::Yes).expect("it is created");
+        set_mode(&path, 0o644);
+        let error = load(&path, MayCreate::Yes).expect_err("it is rejected").to_string();
+        for words in ["everybody", "mode 644", "chmod 600", "fsGroup", "MASTER_KEY_FILE", "set JACKFIELD_MASTER_KEY to"]
+        {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        assert!(!error.contains(&folder.path().display().to_string()), "the path is not shown to everybody: {error}");
+    }
+
+    #[test]
+    fn a_key_is_read_through_a_link_and_a_link_to_nothing_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("master.key"), folder.path().join("link"));
+        symlink(&path, &link).expect("a link");
+        assert!(matches!(load(&link, MayCreate::Yes), Err(KeyFileError::Missing)));
+        assert!(!path.exists());
+        let created = load(&path, MayCreate::Yes).expect("it is created");
+        assert_eq!(load(&link, MayCreate::No).expect("it is read").expose(), created.expose());
+    }
+
+    #[test]
+    fn no_key_is_created_in_a_folder_that_others_can_write_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        set_mode(folder.path(), 0o777);
+        let error = load(&folder.path().join("master.key"), MayCreate::Yes).expect_err("it is rejected");
+        assert!(error.to_string().contains("can be replaced by others"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,12 @@
-//! Lists the files of the plugins folder, but ignores a folder that everybody may write to.
+//! Lists the files of the plugins folder, but ignores a folder or a file that other users can change.
 
-use std::{collections::BTreeMap, io, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
 
+use jackfield_files::{OtherUsers, ProcessUser};
 use jackfield_sandbox::{FileStamp, signature_path};
 
 /// The files of the plugins folder by name.
@@ -22,17 +27,14 @@ pub(super) struct ListingError {
     pub(super) is_temporary: bool,
 }
 
-/// The permission bit that lets everybody write.
-const OTHERS_WRITE: u32 = 0o002;
-
 /// Lists every `*.wasm` of a folder.
 ///
 /// # Errors
-/// The folder cannot be read, or everybody may write to it.
-pub(super) fn list(folder: &Path) -> Result<FolderListing, ListingError> {
+/// The folder cannot be read, or other users can change it.
+pub(super) fn list(folder: &Path, user: &ProcessUser) -> Result<FolderListing, ListingError> {
     let read = || -> io::Result<Result<FolderListing, String>> {
-        if std::fs::metadata(folder)?.mode() & OTHERS_WRITE != 0 {
-            return Ok(Err("everybody may write to the folder; run `chmod o-w` on it".to_owned()));
+        if let Some(who) = user.who_else_can_write(&std::fs::metadata(folder)?) {
+            return Ok(Err(describe_writers(who, "folder", user)));
         }
         let mut listing = FolderListing::new();
         for entry in std::fs::read_dir(folder)? {
@@ -61,30 +63,76 @@ pub(super) fn list(folder: &Path) -> Result<FolderListing, ListingError> {
     }
 }
 
+/// Checks that other users cannot change a file and its signature.
+///
+/// # Errors
+/// They can. The error says who, and what to do.
+pub(super) fn check_owner(component: &Path, user: &ProcessUser) -> Result<(), String> {
+    let signature: PathBuf = signature_path(component);
+    for (path, what) in [(component, "file"), (&signature, "signature")] {
+        // A missing file is reported when it is read. A link is rejected then.
+        let Ok(metadata) = path.symlink_metadata() else { continue };
+        if metadata.is_file()
+            && let Some(who) = user.who_else_can_write(&metadata)
+        {
+            return Err(describe_writers(who, what, user));
+        }
+    }
+    Ok(())
+}
+
+fn describe_writers(who: OtherUsers, what: &str, user: &ProcessUser) -> String {
+    match who {
+        OtherUsers::Everybody => format!("everybody may write to the {what}; run `chmod o-w` on it"),
+        OtherUsers::Group(group) => {
+            format!("other users in group {group} may write to the {what}; run `chmod g-w` on it")
+        }
+        OtherUsers::Owner(owner) => format!(
+            "the {what} belongs to user {owner}, who may write to it; run `chown` so that it belongs to root or to the \
+             user of this service ({user})"
+        ),
+        OtherUsers::AccessList => format!("users in the access control list of the {what} may write to it"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode is set");
+    }
+
     #[test]
-    fn a_folder_that_everybody_may_write_to_is_ignored() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn a_folder_or_a_file_that_others_can_change_is_ignored() {
+        let (folder, user) = (tempfile::tempdir().expect("a folder"), ProcessUser::current());
         for name in ["a.wasm", "b.txt"] {
             std::fs::write(folder.path().join(name), b"x").expect("written");
         }
-        let set = |mode: u32| {
-            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("its mode is set");
-        };
-        set(0o755);
-        let names: Vec<String> = list(folder.path()).expect("a list").into_keys().collect();
-        assert_eq!(names, ["a.wasm"]);
-        set(0o777);
-        assert!(list(folder.path()).is_err_and(|error| error.why.contains("everybody") && !error.is_temporary));
+        set_mode(folder.path(), 0o755);
+        let names = |folder: &Path| list(folder, &user).map(|listing| listing.into_keys().collect::<Vec<_>>());
+        assert_eq!(names(folder.path()).expect("a list"), ["a.wasm"]);
+        set_mode(folder.path(), 0o777);
+        assert!(names(folder.path()).is_err_and(|error| error.why.contains("chmod o-w") && !error.is_temporary));
         assert!(
-            list(&folder.path().join("none"))
+            names(&folder.path().join("none"))
                 .is_err_and(|error| error.why.contains("cannot read") && !error.is_temporary)
         );
+        let (component, signature) = (folder.path().join("a.wasm"), folder.path().join("a.wasm.minisig"));
+        set_mode(&component, 0o644);
+        assert_eq!(check_owner(&component, &user), Ok(()));
+        std::fs::write(&signature, b"x").expect("written");
+        set_mode(&signature, 0o666);
+        assert!(check_owner(&component, &user).is_err_and(|why| why.contains("signature")));
+        set_mode(&component, 0o666);
+        assert!(check_owner(&component, &user).is_err_and(|why| why.contains("may write to the file")));
+        // Only root can create a file of another owner.
+        if std::os::unix::fs::chown(&component, Some(4_241), Some(4_241)).is_ok() {
+            set_mode(&component, 0o644);
+            assert!(check_owner(&component, &user).is_err_and(|why| why.contains("belongs to user 4241")));
+        }
     }
 
     #[test]
@@ -92,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.wasm");
         std::fs::write(&file, b"one").expect("written");
-        let listed = || list(folder.path()).expect("a list");
+        let listed = || list(folder.path(), &ProcessUser::current()).expect("a list");
         let before = listed();
         assert_eq!(before, listed());
         std::fs::write(&file, b"three").expect("written");

@@ -107,8 +107,9 @@ impl Plugins {
     /// If the folder cannot be used, the list is empty, and the problem is logged once and kept. `None` if only the
     /// system lacks a resource: the plugins of the folder must not disappear because too many files are open.
     pub(super) async fn list_folder(&self) -> Option<FolderListing> {
-        let folder = self.0.setup.folder.clone();
-        let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
+        let plugins = self.clone();
+        let list = move || folder::list(&plugins.0.setup.folder, &plugins.0.setup.user);
+        let listed = tokio::task::spawn_blocking(list).await;
         let listed = listed.unwrap_or_else(|panic| Err(ListingError { why: panic.to_string(), is_temporary: true }));
         let mut problem = self.0.folder_problem.write().unwrap_or_else(PoisonError::into_inner);
         let why = listed.as_ref().err().map(|error| error.why.clone());
@@ -129,6 +130,7 @@ impl Plugins {
         let (path, max_bytes) = (self.0.setup.folder.join(name), self.0.setup.sandbox.component_bytes());
         let plugins = self.clone();
         let read = tokio::task::spawn_blocking(move || {
+            folder::check_owner(&path, &plugins.0.setup.user)?;
             let bytes = read_component_file(&path, max_bytes)?;
             let signer = find_signer(&path, &bytes, &plugins.0.setup.trust);
             Ok((jackfield_sandbox::digest(&bytes), bytes, signer))
