@@ -1,6 +1,7 @@
-//! Embeds the files that `plugin new` writes: the templates, the SDK and the WIT packages.
+//! Embeds the files that `plugin new` writes: the templates, the SDK and the WIT packages. Lists all crates.
 
 use std::{
+    collections::BTreeSet,
     env,
     error::Error,
     fmt::Write as _,
@@ -11,12 +12,15 @@ use std::{
 /// The shared folders: where they are, and where `plugin new` puts their files.
 const SHARED: [(&str, &str); 2] = [("../plugins/sdk/src", "sdk/src"), ("../wit", "wit")];
 
+/// The crates of the workspace and all their dependencies.
+const LOCK_FILE: &str = "../Cargo.lock";
+
 /// The folder of the templates, which has a folder for each language.
 const TEMPLATES: &str = "templates";
 
 #[expect(clippy::disallowed_methods, reason = "Cargo passes everything to a build script in environment variables")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in ["../wit", "../plugins/sdk/src", TEMPLATES] {
+    for path in ["../wit", "../plugins/sdk/src", LOCK_FILE, TEMPLATES] {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed=JACKFIELD_BUILD_DIGESTS");
@@ -30,7 +34,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         embed(&name, &[(Path::new(&host).join(TEMPLATES).join(language), "")], &mut list)?;
     }
     let out = env::var("OUT_DIR")?;
+    let crates = crate_names(&fs::read_to_string(Path::new(&host).join(LOCK_FILE))?);
+    let crates =
+        format!("/// The crates of the workspace and their dependencies.\nconst CRATES: &[&str] = &{crates:?};\n");
+    fs::write(Path::new(&out).join("crates.rs"), crates)?;
     Ok(fs::write(Path::new(&out).join("embedded_files.rs"), list)?)
+}
+
+/// Returns the names of the crates in a lock file, as they are in Rust.
+fn crate_names(lock_file: &str) -> Vec<String> {
+    let names = lock_file.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let names: BTreeSet<String> = names.map(|name| name.replace('-', "_")).collect();
+    names.into_iter().collect()
 }
 
 /// Writes a constant that lists files by path in the project, with their texts.

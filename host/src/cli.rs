@@ -21,6 +21,12 @@ use jackfield_sandbox::{CHECK_COMMAND, check_as_child};
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 
+/// Where settings come from.
+const SETTINGS_HELP: &str = "\
+Settings are read from jackfield.toml and from environment variables, which take precedence: JACKFIELD_LISTEN,
+JACKFIELD_DATA_DIR, JACKFIELD_DATABASE_URL and others. A secret setting can also be read from a file, named by a
+variable with _FILE at its end: JACKFIELD_MASTER_KEY_FILE, JACKFIELD_DATABASE_URL_FILE. docs/operations.md lists all.";
+
 /// Connect a company's outside services and keep their credentials encrypted
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
@@ -32,6 +38,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the service
+    #[command(after_help = SETTINGS_HELP)]
     Serve {
         /// Read the settings from this file instead of jackfield.toml
         #[arg(long, value_name = "FILE")]

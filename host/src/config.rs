@@ -3,6 +3,7 @@
 //! A setting that is unknown or malformed prevents the start, with one message that names every one of them.
 
 mod identity_providers;
+mod log_filter;
 mod oauth_apps;
 mod plugins_trust;
 mod serving;
@@ -12,12 +13,14 @@ mod urls;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use jackfield_core::{OAuthApp, Secret, caller::IdentityProvider, session::SignInProvider};
+use jackfield_files::ProcessUser;
 use jackfield_sandbox::{Limits, Trust};
 use jackfield_signing::TrustedKeys;
 use url::{Host, Url};
@@ -39,7 +42,7 @@ pub struct Config {
     pub serving: ServingConfig,
     /// `JACKFIELD_DATA_DIR`: the folder of the SQLite database, the master key and compiled components.
     pub data_dir: PathBuf,
-    /// `JACKFIELD_DATABASE_URL`. Secret, because it can contain a password.
+    /// `JACKFIELD_DATABASE_URL` or `JACKFIELD_DATABASE_URL_FILE`. Secret, because it can contain a password.
     pub database_url: Secret<String>,
     /// `JACKFIELD_PLUGINS_DIR`: the plugins folder.
     pub plugins_dir: PathBuf,
@@ -53,11 +56,11 @@ pub struct Config {
     pub master_key: Option<Secret<String>>,
     /// `JACKFIELD_EGRESS_REROUTE`: the URL of a stand-in for each host. Only for development.
     pub egress_reroute: BTreeMap<String, Url>,
-    /// `JACKFIELD_OAUTH_<PROVIDER>_CLIENT_ID` and `_CLIENT_SECRET`, by `<PROVIDER>`.
+    /// `JACKFIELD_OAUTH_<PROVIDER>_CLIENT_ID` and `_CLIENT_SECRET` or `_CLIENT_SECRET_FILE`, by `<PROVIDER>`.
     pub oauth_apps: BTreeMap<String, OAuthApp>,
     /// `JACKFIELD_JWT_{ISSUER,AUDIENCE,JWKS_URL,LEVEL_CLAIM}`: the issuer of JWTs that are accepted as tokens.
     pub jwt: Option<IdentityProvider>,
-    /// `JACKFIELD_OIDC_{ISSUER,CLIENT_ID,CLIENT_SECRET,LEVEL_CLAIM}`: where people sign in to the console.
+    /// `JACKFIELD_OIDC_{ISSUER,CLIENT_ID,CLIENT_SECRET,LEVEL_CLAIM}` or `CLIENT_SECRET_FILE`: where people sign in to the console.
     pub oidc: Option<SignInProvider>,
     /// `JACKFIELD_LOG`: a filter of the `tracing` crate.
     pub log: String,
@@ -103,19 +106,23 @@ impl Config {
         };
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let environment = std::env::vars_os();
-        Self::parse(
-            text.as_deref(),
-            environment.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
-            dev,
-        )
+        Self::parse(text.as_deref(), environment, dev)
     }
 
     fn parse(
         file: Option<&str>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
         dev: Dev,
     ) -> Result<Self, ConfigError> {
         let mut settings = Settings::collect(file, environment)?;
+        let config = Self::read(&mut settings, dev);
+        // Settings that are left are unknown, so this comes last.
+        settings.finish()?;
+        Ok(config)
+    }
+
+    /// Reads every setting. A malformed one has its default, and `settings` contains the problem.
+    fn read(settings: &mut Settings, dev: Dev) -> Self {
         let listen: SocketAddr =
             settings.parse("LISTEN", "an address and a port, such as 127.0.0.1:7420", "127.0.0.1:7420");
         if dev == Dev::Yes && !listen.ip().is_loopback() {
@@ -124,35 +131,37 @@ impl Config {
         let public_url = settings.optional("PUBLIC_URL");
         let public_url = public_url.and_then(|text| settings.check("PUBLIC_URL", urls::parse_public_url(&text)));
         let data_dir = PathBuf::from(settings.text("DATA_DIR", "./data"));
+        let user = ProcessUser::current().trusting_owner_of(&data_dir);
+        let database_url = settings.secret("DATABASE_URL", &user);
         let database_url =
-            settings.text("DATABASE_URL", &format!("sqlite://{}", data_dir.join("jackfield.db").display()));
-        let master_key_file =
-            settings.optional("MASTER_KEY_FILE").map_or_else(|| data_dir.join("master.key"), PathBuf::from);
-        let (plugins_trust, trusted_keys) = plugins_trust::read_plugins_trust(&mut settings, dev);
+            database_url.unwrap_or_else(|| format!("sqlite://{}", data_dir.join("jackfield.db").display()));
+        let (master_key, master_key_file) = (settings.optional("MASTER_KEY"), settings.optional("MASTER_KEY_FILE"));
+        if master_key.is_some() && master_key_file.is_some() {
+            settings.reject("MASTER_KEY_FILE", "and JACKFIELD_MASTER_KEY are both set; remove one of them");
+        }
+        let (plugins_trust, trusted_keys) = plugins_trust::read_plugins_trust(settings, dev, &user);
+        let default_key_file = || data_dir.join("master.key");
         let reroutes = settings.optional("EGRESS_REROUTE").unwrap_or_default();
-        let config = Self {
+        Self {
             listen,
             public_url,
-            serving: serving::read(&mut settings),
-            data_dir,
+            serving: serving::read(settings),
             database_url: Secret::new(database_url),
             plugins_dir: settings.optional("PLUGINS_DIR").map_or_else(default_plugins_dir, PathBuf::from),
             plugins_trust: plugins_trust.unwrap_or(Trust::Shipped(BTreeMap::new())),
             trusted_keys,
-            master_key_file,
-            master_key: settings.optional("MASTER_KEY").map(Secret::new),
+            master_key_file: master_key_file.map_or_else(default_key_file, PathBuf::from),
+            master_key: master_key.map(Secret::new),
+            data_dir,
             egress_reroute: settings.check("EGRESS_REROUTE", urls::parse_reroutes(&reroutes, dev)).unwrap_or_default(),
-            oauth_apps: oauth_apps::read_oauth_apps(&mut settings),
-            jwt: identity_providers::read_jwt_issuer(&mut settings),
-            oidc: identity_providers::read_sign_in_provider(&mut settings),
-            log: settings.text("LOG", "info"),
+            oauth_apps: oauth_apps::read_oauth_apps(settings, &user),
+            jwt: identity_providers::read_jwt_issuer(settings),
+            oidc: identity_providers::read_sign_in_provider(settings, &user),
+            log: log_filter::read_log_filter(settings),
             log_format: settings.parse("LOG_FORMAT", "`text` or `json`", "text"),
-            traces: traces::read_trace_export(&mut settings),
+            traces: traces::read_trace_export(settings),
             limits: Limits::default(),
-        };
-        // Settings that are left are unknown, so this comes last.
-        settings.finish()?;
-        Ok(config)
+        }
     }
 
     /// Returns the URL at which browsers reach the service: the public URL, or else the address that it listens on.
@@ -210,7 +219,7 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         dev: Dev,
     ) -> Result<Self, ConfigError> {
-        Self::parse(None, environment, dev)
+        Self::parse(None, environment.into_iter().map(|(key, value)| (key.into(), value.into())), dev)
     }
 }
 

@@ -11,7 +11,8 @@ use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, filter_fn},
     fmt::MakeWriter,
-    layer::SubscriberExt,
+    layer::{Filter, SubscriberExt},
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
@@ -64,9 +65,7 @@ fn start_into<W>(filter: &str, format: LogFormat, export: Option<&TraceExport>, 
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter: EnvFilter =
-        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is not a valid log filter: {error}"))?;
-    let filter = filter.and(filter_fn(|metadata| !is_dropped(metadata)));
+    let filter = line_filter(filter)?;
     let traces = export.map_or_else(|| Ok(Traces::none()), Traces::start)?;
     let spans = traces.tracer().map(|tracer| {
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
@@ -87,6 +86,16 @@ where
     Ok(traces)
 }
 
+/// Returns the filter of lines: those that match, without those that are dropped in any case.
+fn line_filter<S>(filter: &str) -> anyhow::Result<impl Filter<S> + Send + Sync + 'static>
+where
+    S: tracing::Subscriber + for<'lookup> LookupSpan<'lookup> + 'static,
+{
+    let filter: EnvFilter =
+        filter.parse().map_err(|error| anyhow::anyhow!("JACKFIELD_LOG is not a valid log filter: {error}"))?;
+    Ok(filter.and(filter_fn(|metadata| !is_dropped(metadata))))
+}
+
 /// Returns whether a span or an event is part of a trace, whatever the log's filter says.
 ///
 /// Those of Jackfield's crates are, from `info` up.
@@ -101,4 +110,27 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
 fn is_dropped(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() > Level::INFO && DROPPED_BELOW_INFO.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_filter_shows_lines_in_which_libraries_print_credentials() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let writer = std::sync::Mutex::new(file.reopen().expect("the file opens"));
+        let filter = line_filter("hyper::proto=trace,sqlx=debug,h2=trace,jackfield=debug").expect("a filter");
+        let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).with_filter(filter);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            tracing::trace!(target: "hyper::proto", "hidden");
+            tracing::debug!(target: "sqlx::query", "hidden");
+            tracing::trace!(target: "h2", "hidden");
+            tracing::warn!(target: "hyper::proto", "shown at warn");
+            tracing::debug!(target: "jackfield::app", "shown at debug");
+        });
+        let text = std::fs::read_to_string(file.path()).expect("the file is read");
+        assert!(!text.contains("hidden"), "{text}");
+        assert!(text.contains("shown at warn") && text.contains("shown at debug"), "{text}");
+    }
 }

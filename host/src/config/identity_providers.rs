@@ -2,6 +2,7 @@
 
 use jackfield_core::{Secret, caller::IdentityProvider, session::SignInProvider};
 use jackfield_egress::policy;
+use jackfield_files::ProcessUser;
 
 use super::settings::Settings;
 
@@ -14,9 +15,13 @@ pub(super) fn read_jwt_issuer(settings: &mut Settings) -> Option<IdentityProvide
 }
 
 /// Reads the identity provider through which people sign in: all four settings, or none.
-pub(super) fn read_sign_in_provider(settings: &mut Settings) -> Option<SignInProvider> {
-    let [issuer, client_id, client_secret, level_claim] =
-        settings.all_or_none(["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_LEVEL_CLAIM"])?;
+pub(super) fn read_sign_in_provider(settings: &mut Settings, user: &ProcessUser) -> Option<SignInProvider> {
+    let names = ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_LEVEL_CLAIM"];
+    let values = names.map(|name| match name {
+        "OIDC_CLIENT_SECRET" => settings.secret(name, user),
+        _ => settings.optional(name),
+    });
+    let [issuer, client_id, client_secret, level_claim] = settings.require_all(names, values)?;
     settings.check("OIDC_ISSUER", validate_url(&issuer))?;
     Some(SignInProvider { issuer, client_id, client_secret: Secret::new(client_secret), level_claim })
 }

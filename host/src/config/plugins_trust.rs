@@ -1,7 +1,8 @@
 //! The settings of automatic approval: which plugins run without an Executive's approval, and the trusted keys.
 
-use std::{collections::BTreeMap, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
+use jackfield_files::{ProcessUser, SecretFileError, check_trusted_file};
 use jackfield_sandbox::Trust;
 use jackfield_signing::TrustedKeys;
 
@@ -18,10 +19,14 @@ const KEYS: &str = "PLUGINS_TRUSTED_KEYS";
 /// Reads both settings.
 ///
 /// The keys are always read, so that a problem shows before they are needed.
-pub(super) fn read_plugins_trust(settings: &mut Settings, dev: Dev) -> (Option<Trust>, Option<TrustedKeys>) {
+pub(super) fn read_plugins_trust(
+    settings: &mut Settings,
+    dev: Dev,
+    user: &ProcessUser,
+) -> (Option<Trust>, Option<TrustedKeys>) {
     let trust = settings.text("PLUGINS_TRUST", "approve");
     let file = settings.optional(KEYS);
-    let keys = file.as_ref().and_then(|path| settings.check(KEYS, read_keys(Path::new(path))));
+    let keys = file.as_ref().and_then(|path| settings.check(KEYS, read_keys(Path::new(path), user)));
     let parsed = match (trust.as_str(), &keys) {
         ("approve", _) => Ok(Trust::Shipped(shipped_digests())),
         ("all", _) if dev == Dev::No => Err("is `all`, which is for development only and requires --dev".to_owned()),
@@ -43,16 +48,32 @@ fn shipped_digests() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Reads a file of trusted keys, which no other user may be able to write.
-fn read_keys(path: &Path) -> Result<TrustedKeys, String> {
+/// Reads a file of trusted keys, which no other user may be able to change or replace.
+fn read_keys(path: &Path, user: &ProcessUser) -> Result<TrustedKeys, String> {
     let shown = path.display();
-    let metadata = path.metadata().map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
-    if metadata.mode() & 0o022 != 0 {
-        return Err(format!("names {shown}, which other users can write to; run `chmod go-w` on it"));
+    let mut file = check_trusted_file(path, user).map_err(|error| describe_problem(path, &error, user))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
+    TrustedKeys::parse(text.trim_start_matches('\u{feff}')).map_err(|why| format!("names {shown}, which {why}"))
+}
+
+fn describe_problem(path: &Path, error: &SecretFileError, user: &ProcessUser) -> String {
+    let shown = path.display();
+    match error {
+        SecretFileError::Shared { who, owner, group, mode } => format!(
+            "names {shown}, which {who} can write to (owner {owner}, group {group}, mode {mode:03o}; this service runs \
+             as {user}); run `chmod go-w` on it, and `chown` so that it belongs to root or to the user of this service"
+        ),
+        SecretFileError::Replaceable { folder, who } => format!(
+            "names {shown}, which others can replace: {who} can change {}; run `chmod go-w` there, or move the file",
+            folder.display()
+        ),
+        SecretFileError::Missing
+        | SecretFileError::NotAFile
+        | SecretFileError::TooLarge
+        | SecretFileError::NotText
+        | SecretFileError::Io(_) => format!("names {shown}, which {error}"),
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("names {shown}, which cannot be read: {error}"))?;
-    TrustedKeys::parse(&text).map_err(|why| format!("names {shown}, which {why}"))
 }
 
 #[cfg(test)]
@@ -65,7 +86,7 @@ mod tests {
     const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 
     fn parse(settings: &[(&str, &str)]) -> Result<Config, String> {
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         Config::parse(None, settings, Dev::No).map_err(|error| error.to_string())
     }
 
@@ -84,6 +105,9 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).expect("set");
         assert!(parse(&[keys]).expect_err("a file that others can write").contains("chmod go-w"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("set");
+        assert!(parse(&[keys]).expect_err("a folder that others can write to").contains("others can replace"));
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).expect("set");
         std::fs::write(&path, "[[keys]]").expect("written");
         assert!(parse(&[keys]).expect_err("a file without keys").contains("JACKFIELD_PLUGINS_TRUSTED_KEYS"));
     }

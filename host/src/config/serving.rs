@@ -45,7 +45,7 @@ fn seconds(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, de
 }
 
 fn number(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, default: usize) -> usize {
-    let Some(text) = settings.optional(name) else { return default };
+    let Some(text) = settings.text_or_number(name) else { return default };
     let number = text.parse().ok().filter(|number| range.contains(number));
     let problem = || format!("must be a whole number from {} to {}", range.start(), range.end());
     settings.check(name, number.ok_or_else(problem)).unwrap_or(default)

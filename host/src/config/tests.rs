@@ -1,9 +1,11 @@
 //! The settings: defaults, precedence, and what is rejected.
 
+mod values;
+
 use super::*;
 
 fn parse(file: &str, environment: &[(&str, &str)], dev: Dev) -> Result<Config, ConfigError> {
-    let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let environment = environment.iter().map(|(key, value)| ((*key).into(), (*value).into()));
     Config::parse(Some(file), environment, dev)
 }
 
