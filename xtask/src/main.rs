@@ -17,6 +17,7 @@ mod postgres;
 mod process;
 mod progress_line;
 mod run;
+mod sinks;
 mod steps;
 mod suite;
 mod terminal;

@@ -82,6 +82,19 @@ impl PostgresServer {
         self.folder.join("data")
     }
 
+    /// Writes all rows of all databases to a file as text.
+    pub(crate) fn dump(&self, to: &Path) -> Result<()> {
+        let mut dump = self.program("pg_dumpall");
+        dump.args(["--data-only", "--host=127.0.0.1", "--no-password", "--username", SUPERUSER]);
+        dump.arg(format!("--port={}", self.port)).env("PGPASSWORD", &self.password);
+        let status = dump.stdout(File::create(to)?).status();
+        let status = status.with_context(|| format!("cannot start `{}`", to_shell(&dump)))?;
+        if !status.success() {
+            bail!("`{}` failed", to_shell(&dump));
+        }
+        Ok(())
+    }
+
     /// Shuts the server down, so that all data is in its files, which remain until this value is dropped.
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.pg_ctl_stop("fast")

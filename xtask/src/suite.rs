@@ -5,12 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{build_progress::Build, checkout::Checkout, components::Digests, process, terminal};
-
-/// The test that searches the logs, databases and responses of all other tests for secrets, and so runs after them.
-const SCAN: &str = "sinks::no_marked_secret_reaches_a_sink";
 
 /// The modules of the binary `it` that do not depend on the database. They run once, and all others once per database.
 ///
@@ -32,8 +29,6 @@ pub(crate) enum Selection {
     All,
     /// The integration tests that use a database, on a PostgreSQL server.
     Database,
-    /// The search for secrets in what a run has written, with the variables of that run.
-    Scan,
 }
 
 /// The tests of this workspace.
@@ -75,9 +70,6 @@ impl<'a> Suite<'a> {
     pub(crate) fn run(&self, selection: Selection, environment: &[(&str, String)]) -> Result<usize> {
         let mut cargo = self.digests.cargo(self.checkout);
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
-        if selection == Selection::Scan {
-            cargo.env("JACKFIELD_TEST_SCAN", "1");
-        }
         match self.runner {
             TestRunner::Nextest => {
                 self.add_nextest_arguments(&mut cargo, selection, environment);
@@ -96,18 +88,14 @@ impl<'a> Suite<'a> {
             }
             TestRunner::Cargo => {
                 self.add_libtest_arguments(&mut cargo, selection, environment);
-                let passed = run_libtest(&mut cargo)?;
-                if selection == Selection::Scan && passed != 1 {
-                    bail!("the test {SCAN} does not exist: update its name in xtask/src/suite.rs");
-                }
-                Ok(passed)
+                run_libtest(&mut cargo)
             }
         }
     }
 
     fn add_nextest_arguments(&self, cargo: &mut Command, selection: Selection, environment: &[(&str, String)]) {
         let excluded = excluded_modules(selection, environment).join("|");
-        let selected = format!("not test(/^({excluded})::/) - test(={SCAN})");
+        let selected = format!("not test(/^({excluded})::/)");
         cargo.args(["nextest", "run", "--no-fail-fast"]).args(&self.packages);
         terminal::keep_colors(cargo);
         match selection {
@@ -116,7 +104,6 @@ impl<'a> Suite<'a> {
                 cargo.args(["--test", "it", "-E", &selected]);
                 cargo.arg(self.no_tests_argument()).args(self.filters)
             }
-            Selection::Scan => cargo.args(["--test", "it", "-E", &format!("test(={SCAN})")]),
         };
     }
 
@@ -128,9 +115,8 @@ impl<'a> Suite<'a> {
     fn add_libtest_arguments(&self, cargo: &mut Command, selection: Selection, environment: &[(&str, String)]) {
         cargo.args(["test", "--no-fail-fast"]).args(&self.packages);
         match selection {
-            Selection::All => cargo.args(["--", "--skip", SCAN]).args(self.filters),
-            Selection::Database => cargo.args(["--test", "it", "--", "--skip", SCAN]).args(self.filters),
-            Selection::Scan => cargo.args(["--test", "it", "--", "--exact", SCAN]),
+            Selection::All => cargo.arg("--").args(self.filters),
+            Selection::Database => cargo.args(["--test", "it", "--"]).args(self.filters),
         };
         for module in excluded_modules(selection, environment) {
             cargo.args(["--skip", &format!("{module}::")]);
@@ -153,7 +139,6 @@ fn excluded_modules(selection: Selection, environment: &[(&str, String)]) -> Vec
             WITHOUT_DATABASE.to_vec()
         }
         Selection::Database => WITHOUT_DATABASE.into_iter().chain([PGBOUNCER_ONLY]).collect(),
-        Selection::Scan => Vec::new(),
     }
 }
 

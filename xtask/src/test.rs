@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check, and every test on every database; the last line summarizes what ran.
 
-use std::{fs, path::Path};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -11,6 +11,7 @@ use crate::{
     examples::{self, SkippedExample},
     postgres::PostgresServer,
     process,
+    sinks::{self, SinksFolder},
     steps::Steps,
     suite::{self, Selection, Suite, select_native_packages},
     tools,
@@ -35,8 +36,13 @@ type TestEnvironment = Vec<(&'static str, String)>;
 
 /// Runs the checks and the tests, and prints what ran even if something fails.
 pub(crate) fn run_tests(checkout: &Checkout, arguments: &TestArguments) -> Result<()> {
-    let mut run = TestRun { checkout, arguments, steps: Steps::default(), passed: Vec::new(), skipped: Vec::new() };
+    let sinks = SinksFolder::create(&checkout.target.join("test-sinks"))?;
+    let (passed, skipped, secrets) = (Vec::new(), Vec::new(), None);
+    let mut run = TestRun { checkout, arguments, sinks, steps: Steps::default(), passed, secrets, skipped };
     let result = run.run();
+    if result.is_err() {
+        println!("the logs and databases of this run are in {}", run.sinks.keep().display());
+    }
     println!("\n{}: {}", if result.is_ok() { "passed" } else { "FAILED" }, run.summary());
     result
 }
@@ -46,9 +52,13 @@ pub(crate) fn run_tests(checkout: &Checkout, arguments: &TestArguments) -> Resul
 struct TestRun<'a> {
     checkout: &'a Checkout,
     arguments: &'a TestArguments,
+    /// Where the tests leave what the scan searches.
+    sinks: SinksFolder,
     steps: Steps,
     /// How many tests passed, by group.
     passed: Vec<(&'static str, usize)>,
+    /// How many secrets the scan searched for, if it ran.
+    secrets: Option<usize>,
     skipped: Vec<SkippedExample>,
 }
 
@@ -75,7 +85,6 @@ impl TestRun<'_> {
         let suite = Suite::new(checkout, &digests, filters)?;
         self.steps.run("build", || suite.build())?;
 
-        clear_folder(&self.sinks())?;
         let sqlite = self.environment("sqlite")?;
         let passed = self.steps.run("sqlite", || suite.run(Selection::All, &sqlite))?;
         self.passed.push(("sqlite", passed));
@@ -94,12 +103,23 @@ impl TestRun<'_> {
         if !is_complete && self.passed.iter().all(|(_, passed)| *passed == 0) {
             bail!("no test has a name that contains {}", filters.join(" or "));
         }
-        if is_complete {
-            let scan = || environments.iter().map(|environment| suite.run(Selection::Scan, environment)).sum();
-            let passed = self.steps.run("scan", scan)?;
-            self.passed.push(("scan", passed));
-        }
+        self.scan(&environments)?;
         drop(server);
+        Ok(())
+    }
+
+    /// Searches what the tests have left behind for the secrets that they marked.
+    fn scan(&mut self, environments: &[TestEnvironment]) -> Result<()> {
+        let program = self.checkout.target.join("debug/jackfield-scan-sinks");
+        let is_complete = self.arguments.filters.is_empty();
+        let scans = || {
+            let scans = environments.iter().map(|environment| {
+                let others: Vec<PathBuf> = find_path(environment, "JACKFIELD_TEST_POSTGRES_DATA").into_iter().collect();
+                sinks::scan(&program, &sinks_folder(environment)?, &others, is_complete)
+            });
+            scans.sum()
+        };
+        self.secrets = Some(self.steps.run("scan", scans)?);
         Ok(())
     }
 
@@ -130,6 +150,9 @@ impl TestRun<'_> {
         };
         let passed = self.steps.run("postgres", run)?;
         self.passed.push(("postgres", passed));
+        // The server's files can contain compressed values, which a dump does not.
+        let dump = sinks_folder(&environment)?.join("dump.sql");
+        self.steps.run("postgres dump", || server.dump(&dump))?;
         // The scan reads the server's files, and they are complete only after a shutdown.
         server.stop()?;
         Ok((server, environment))
@@ -137,8 +160,7 @@ impl TestRun<'_> {
 
     /// Returns the variables of the tests on one database, and creates the folder for what the scan searches.
     fn environment(&self, database: &str) -> Result<TestEnvironment> {
-        let sinks = self.sinks().join(database);
-        fs::create_dir(&sinks).with_context(|| format!("cannot create {}", sinks.display()))?;
+        let sinks = self.sinks.create_for(database)?;
         Ok(vec![
             ("JACKFIELD_BIN", self.checkout.target.join("debug/jackfield").display().to_string()),
             ("JACKFIELD_TEST_COMPONENTS", self.checkout.components().display().to_string()),
@@ -148,23 +170,32 @@ impl TestRun<'_> {
         ])
     }
 
-    fn sinks(&self) -> std::path::PathBuf {
-        self.checkout.target.join("test-sinks")
-    }
-
     /// Describes what passed, how long each step took, and what was skipped.
     fn summary(&self) -> String {
         let total: usize = self.passed.iter().map(|(_, passed)| passed).sum();
         let groups: String = self.passed.iter().map(|(group, passed)| format!(", {group} {passed}")).collect();
-        format!(
-            "{total} tests{groups}; {}{}",
-            self.steps.summary(),
-            describe_skipped(self.arguments, &self.skipped, tools::find_pgbouncer().is_some())
-        )
+        let secrets = self.secrets.map(|secrets| format!("; scan for {secrets} secrets")).unwrap_or_default();
+        let skipped = describe_skipped(self.arguments, self.secrets, &self.skipped, tools::find_pgbouncer().is_some());
+        format!("{total} tests{groups}{secrets}; {}{skipped}", self.steps.summary())
     }
 }
 
-fn describe_skipped(arguments: &TestArguments, examples: &[SkippedExample], has_pgbouncer: bool) -> String {
+/// Returns where the tests with these variables leave what the scan searches.
+fn sinks_folder(environment: &TestEnvironment) -> Result<PathBuf> {
+    find_path(environment, "JACKFIELD_TEST_SINKS").context("the tests had no sinks folder")
+}
+
+fn find_path(environment: &TestEnvironment, name: &str) -> Option<PathBuf> {
+    environment.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value))
+}
+
+/// Describes what did not run. `secrets` is how many secrets the scan searched for, if it ran.
+fn describe_skipped(
+    arguments: &TestArguments,
+    secrets: Option<usize>,
+    examples: &[SkippedExample],
+    has_pgbouncer: bool,
+) -> String {
     let mut skipped = Vec::new();
     if arguments.no_postgres {
         skipped.push("PostgreSQL (--no-postgres)".to_owned());
@@ -175,7 +206,12 @@ fn describe_skipped(arguments: &TestArguments, examples: &[SkippedExample], has_
         skipped.push("the browser (--no-browser)".to_owned());
     }
     if !arguments.filters.is_empty() {
-        skipped.push("the checks, the scan and the tests that the filter does not match".to_owned());
+        skipped.push("the checks and the tests that the filter does not match".to_owned());
+    }
+    match secrets {
+        None => skipped.push("the scan, because the run did not get there".to_owned()),
+        Some(0) => skipped.push("the scan, because no test that ran marked a secret".to_owned()),
+        Some(_) => {}
     }
     skipped.extend(examples.iter().map(SkippedExample::to_string));
     skipped.iter().map(|what| format!("; SKIPPED: {what}")).collect()
@@ -195,27 +231,22 @@ fn run_clippy(checkout: &Checkout, digests: &Digests) -> Result<()> {
     process::run(wasm.args(["--", "-D", "warnings"]))
 }
 
-/// Creates an empty folder, or removes the content of an existing one.
-fn clear_folder(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_summary_lists_what_was_skipped() {
-        assert_eq!(describe_skipped(&TestArguments::default(), &[], true), "");
-        assert!(describe_skipped(&TestArguments::default(), &[], false).starts_with("; SKIPPED: PgBouncer"));
+        assert_eq!(describe_skipped(&TestArguments::default(), Some(9), &[], true), "");
+        let without_pgbouncer = describe_skipped(&TestArguments::default(), Some(9), &[], false);
+        assert!(without_pgbouncer.starts_with("; SKIPPED: PgBouncer"), "{without_pgbouncer}");
         let arguments = TestArguments { no_postgres: true, no_browser: true, filters: vec!["slack".to_owned()] };
-        assert_eq!(
-            describe_skipped(&arguments, &[], false),
-            "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \
-             SKIPPED: the checks, the scan and the tests that the filter does not match"
-        );
+        let without = "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \
+                       SKIPPED: the checks and the tests that the filter does not match";
+        assert_eq!(describe_skipped(&arguments, Some(9), &[], true), without);
+        let nothing = describe_skipped(&arguments, Some(0), &[], true);
+        assert_eq!(nothing, format!("{without}; SKIPPED: the scan, because no test that ran marked a secret"));
+        let failed = describe_skipped(&arguments, None, &[], true);
+        assert_eq!(failed, format!("{without}; SKIPPED: the scan, because the run did not get there"));
     }
 }

@@ -16,6 +16,7 @@ pub mod productive;
 mod raw_http;
 pub mod remote;
 pub mod scrapin;
+pub mod sink_search;
 pub mod slack;
 pub mod stand_in;
 pub mod stand_in_server;

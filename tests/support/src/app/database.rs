@@ -64,7 +64,11 @@ impl Database {
         WriteLock(connection)
     }
 
-    pub(super) async fn bytes(&self, data: &Path) -> Vec<u8> {
+    /// Reads everything in it: the files of SQLite, or every row of every PostgreSQL table as text.
+    ///
+    /// # Panics
+    /// The database does not answer.
+    pub async fn bytes(&self, data: &Path) -> Vec<u8> {
         match self {
             Self::Sqlite(_) => ["jackfield.db", "jackfield.db-wal", "jackfield.db-shm"]
                 .iter()
