@@ -24,6 +24,23 @@ const CALL_STACK: usize = 2 << 20;
 
 /// Creates the engine.
 pub(crate) fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    let mut config = engine_config(limits);
+    if limits.pooling == Pooling::WherePossible {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(limits)));
+        match Engine::new(&config) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => {
+                // Each slot reserves 4 GiB of address space, which a container may not allow.
+                tracing::warn!(%error, "cannot reserve a pool of instances; calls will be slower");
+            }
+        }
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    }
+    Engine::new(&config)
+}
+
+/// Returns the settings of the engine, without its memory for instances.
+fn engine_config(limits: &Limits) -> Config {
     let mut config = language_config();
     config
         // Not Winch, which had four sandbox escapes or leaks in one month (GHSA-xx5w-cvp6-jv83 and others).
@@ -42,18 +59,7 @@ pub(crate) fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
         .memory_guard_size(32 << 20)
         // A trap names the guest's functions. Without line tables this costs nothing until there is a trap.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
-    if limits.pooling == Pooling::WherePossible {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(limits)));
-        match Engine::new(&config) {
-            Ok(engine) => return Ok(engine),
-            Err(error) => {
-                // Each slot reserves 4 GiB of address space, which a container may not allow.
-                tracing::warn!(%error, "cannot reserve a pool of instances; calls will be slower");
-            }
-        }
-        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-    }
-    Engine::new(&config)
+    config
 }
 
 /// The WebAssembly features that compilers use by default. All others are off, because they only add attack surface.
@@ -163,5 +169,74 @@ impl EpochTicker {
 impl Drop for EpochTicker {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The language features that are on. Compilers use them by default, and components are made of them.
+    const FEATURES: [&str; 13] = [
+        "bulk_memory",
+        "bulk_memory_opt",
+        "call_indirect_overlong",
+        "component_model",
+        "extended_const",
+        "floats",
+        "gc_types",
+        "multi_value",
+        "mutable_global",
+        "reference_types",
+        "saturating_float_to_int",
+        "sign_extension",
+        "simd",
+    ];
+
+    /// Returns the value of a setting in the text of a configuration.
+    fn setting<'a>(text: &'a str, name: &str) -> &'a str {
+        let line = text.lines().find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).trim_end_matches(',')
+    }
+
+    #[test]
+    fn the_engine_has_exactly_these_settings() {
+        let limits = Limits::default();
+        // wasmtime lists every feature that it knows, so that a new one which is on by default is noticed.
+        let config = format!("{:#?}", engine_config(&limits));
+        let enabled = config.lines().filter_map(|line| line.trim().strip_prefix("wasm_")?.strip_suffix(": true,"));
+        assert_eq!(BTreeSet::from_iter(enabled), BTreeSet::from(FEATURES));
+        let compact: String = config.split_whitespace().collect();
+        assert!(compact.contains("strategy:Some(Cranelift,)"), "{config}");
+        for (name, value) in [
+            ("memory_reservation", "4294967296"),
+            ("memory_guard_size", "33554432"),
+            ("parse_wasm_debuginfo", "false"),
+            ("consume_fuel", "false"),
+            ("epoch_interruption", "true"),
+            ("concurrency_support", "false"),
+            ("wmemcheck", "false"),
+            ("flags", "{}"),
+        ] {
+            assert_eq!(setting(&config, name), value, "{name}");
+        }
+        let pool = format!("{:#?}", pool_config(&limits));
+        for (name, value) in [
+            ("total_component_instances", "2064"),
+            ("total_core_instances", "8256"),
+            ("max_core_instances_per_component", "20"),
+            ("max_memories_per_component", "4"),
+            ("max_tables_per_component", "10"),
+            ("total_memories", "2064"),
+            ("total_tables", "4128"),
+            ("total_stacks", "2064"),
+            ("table_elements", "40000"),
+            ("max_memory_size", "134217728"),
+        ] {
+            assert_eq!(setting(&pool, name), value, "{name}");
+        }
+        assert!(Engine::new(&engine_config(&limits)).is_ok(), "these settings fit together");
     }
 }
