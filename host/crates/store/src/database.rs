@@ -11,7 +11,11 @@ pub(super) mod sqlite;
 mod tests;
 pub(super) mod transaction;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use sqlx::{
@@ -47,7 +51,7 @@ pub(super) struct DatabasePool {
 /// The connections of one kind of database.
 #[derive(Clone, Debug)]
 enum Connections {
-    Sqlite(Pool<Sqlite>),
+    Sqlite(Pool<Sqlite>, PathBuf),
     Postgres(Pool<Postgres>, Arc<PostgresServer>),
 }
 
@@ -55,7 +59,8 @@ impl DatabasePool {
     /// Creates a pool that opens its connections when they are needed.
     pub(super) fn sqlite(options: SqliteConnectOptions, size: u32) -> Self {
         let pool = sqlite::add_checks(PoolOptions::new()).max_connections(size).acquire_timeout(BUSY_TIMEOUT);
-        Self::new(Connections::Sqlite(pool.connect_lazy_with(options)), size)
+        let file = options.get_filename().to_owned();
+        Self::new(Connections::Sqlite(pool.connect_lazy_with(options), file), size)
     }
 
     /// Creates a pool that opens its connections when they are needed.
@@ -78,7 +83,7 @@ impl DatabasePool {
 
     pub(super) fn dialect(&self) -> Dialect {
         match self.connections {
-            Connections::Sqlite(_) => Dialect::Sqlite,
+            Connections::Sqlite(..) => Dialect::Sqlite,
             Connections::Postgres(..) => Dialect::Postgres,
         }
     }
@@ -90,14 +95,22 @@ impl DatabasePool {
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         let migrator = migrations::migrator(self.dialect());
         match &self.connections {
-            Connections::Sqlite(pool) => Ok(migrator.run(pool).await?),
+            Connections::Sqlite(pool, _) => Ok(migrator.run(pool).await?),
             Connections::Postgres(_, server) => server.migrate(&migrator).await,
+        }
+    }
+
+    /// Returns the SQLite file.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.connections {
+            Connections::Sqlite(_, file) => Some(file),
+            Connections::Postgres(..) => None,
         }
     }
 
     pub(super) async fn close(&self) {
         match &self.connections {
-            Connections::Sqlite(pool) => pool.close().await,
+            Connections::Sqlite(pool, _) => pool.close().await,
             Connections::Postgres(pool, _) => pool.close().await,
         }
     }
@@ -108,7 +121,7 @@ impl DatabasePool {
     /// If no connection is free in time, `PoolTimedOut`. If none can be opened, the reason.
     pub(super) async fn acquire(&self) -> Result<DatabaseConnection, sqlx::Error> {
         let connection = match &self.connections {
-            Connections::Sqlite(pool) => DatabaseConnection::sqlite(pool.acquire().await?),
+            Connections::Sqlite(pool, _) => DatabaseConnection::sqlite(pool.acquire().await?),
             Connections::Postgres(pool, server) => match pool.acquire().await {
                 Ok(connection) => DatabaseConnection::postgres(connection, server.pooling),
                 Err(error) => return Err(server.explain(error).await),

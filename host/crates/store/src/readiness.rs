@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::{Store, StoreError, database::failure::DatabaseFailure};
+use super::{
+    Store, StoreError,
+    database::{failure::DatabaseFailure, sqlite::has_room},
+};
 
 /// How long a result is valid. All callers share it, so that nobody can cause load with `/readyz`.
 const MAX_AGE: Duration = Duration::from_secs(5);
@@ -26,7 +29,7 @@ impl WriteProof {
 impl Store {
     /// Checks that the database accepts changes, at most once in five seconds.
     ///
-    /// It writes a row that exists, with the same value, and takes the lock that every change takes. The database does
+    /// With SQLite, less than 1 MiB on the disk counts as full. It writes a row that exists, with the same value, and takes the lock that every change takes. The database does
     /// not grow.
     ///
     /// # Errors
@@ -36,6 +39,12 @@ impl Store {
         if let Some((at, result)) = *last
             && at.elapsed() < MAX_AGE
         {
+            return result;
+        }
+        if self.pool.file().is_some_and(|file| !has_room(file)) {
+            let result = Err(DatabaseFailure::DiskFull.describe());
+            tracing::warn!("not ready: less than 1 MiB is free on the disk of the database");
+            *last = Some((Instant::now(), result));
             return result;
         }
         let result = match tokio::time::timeout(TIMEOUT, self.write_unchanged_row()).await {
