@@ -1,6 +1,10 @@
 //! The host names that requests may be sent to. Any other one may be a page that points its own name at this address.
 
-use std::{net::IpAddr, str::FromStr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+};
 
 use http::{HeaderMap, Uri, header::HOST, uri::Authority};
 use url::Host;
@@ -20,25 +24,33 @@ struct HostName {
 impl FromStr for HostNames {
     type Err = String;
 
-    /// Parses names, each with a port or without, separated by commas.
+    /// Parses names, each with a port or without, separated by commas. IP addresses are accepted in any case.
     fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |entry: &str| {
-            let problem = || format!("has `{entry}`, which is not a host name such as jackfield.internal:7420");
-            let (name, port) = match entry.rsplit_once(':') {
-                Some((name, port)) => (name, Some(port.parse().map_err(|_| problem())?)),
-                None => (entry, None),
-            };
-            match Host::parse(name.strip_suffix('.').unwrap_or(name)) {
-                Ok(Host::Domain(name)) if !name.is_empty() && !name.contains('*') => Ok(HostName { name, port }),
-                Ok(Host::Ipv4(_) | Host::Ipv6(_)) => {
-                    Err(format!("has `{entry}`: every IP address is accepted already"))
-                }
-                Ok(Host::Domain(_)) | Err(_) => Err(problem()),
-            }
-        };
-        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(parse).collect::<Result<_, _>>().map(Self)
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty() && !is_address(entry));
+        entries.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
+}
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let problem = || format!("has `{text}`, which is not a host name such as jackfield.internal:7420");
+        let (name, port) = match text.rsplit_once(':') {
+            Some((name, port)) => (name, Some(port.parse().map_err(|_| problem())?)),
+            None => (text, None),
+        };
+        match Host::parse(name.strip_suffix('.').unwrap_or(name)) {
+            Ok(Host::Domain(name)) if !name.is_empty() && !name.contains('*') => Ok(Self { name, port }),
+            Ok(_) | Err(_) => Err(problem()),
+        }
+    }
+}
+
+/// Returns whether a text is an IP address, with or without a port.
+fn is_address(text: &str) -> bool {
+    let address = text.trim_start_matches('[').trim_end_matches(']');
+    address.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok()
 }
 
 impl HostNames {
@@ -59,9 +71,8 @@ impl HostNames {
         }
         let host = authority.host();
         let host = host.strip_suffix('.').unwrap_or(host);
-        let address = host.trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost")
-            || address.parse::<IpAddr>().is_ok()
+            || is_address(host)
             || self.0.iter().any(|known| {
                 known.name.eq_ignore_ascii_case(host)
                     && known.port.is_none_or(|port| authority.port_u16() == Some(port))
@@ -80,7 +91,10 @@ mod tests {
 
     #[test]
     fn known_names_are_accepted_in_every_spelling_and_no_others() {
-        let names: HostNames = "jackfield.internal, JF.acme.example.:7420,b\u{fc}cher.example".parse().expect("names");
+        let names: HostNames =
+            "jackfield.internal,10.0.0.1,[::1]:7420,[::1],192.0.2.7:80, JF.acme.example.:7420,b\u{fc}cher.example"
+                .parse()
+                .expect("names");
         let names = names.with("Public.example");
         for (host, accepted) in [
             ("jackfield.internal", true),
@@ -107,7 +121,7 @@ mod tests {
     #[test]
     fn a_setting_that_is_no_host_name_is_rejected() {
         for text in
-            ["https://jf.example", "a b", "jf.example:http", "*.example", "10.0.0.1", ":7420", "jf.example:70000"]
+            ["https://jf.example", "a b", "jf.example:http", "*.example", "10.0.0.1.:80x", ":7420", "jf.example:70000"]
         {
             assert!(text.parse::<HostNames>().is_err(), "{text}");
         }
