@@ -17,7 +17,7 @@ use jackfield::{
     stop_signals::StopSignals,
 };
 use jackfield_core::audit::{Action, Actor};
-use jackfield_sandbox::{CHECK_COMMAND, check_as_child};
+use jackfield_sandbox::{CHECK_COMMAND, check_as_child, to_displayable_text};
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 
@@ -117,8 +117,11 @@ fn audit(action: Action, detail: String) -> NewAudit {
     NewAudit::done(&command_line(), action).with_detail(detail)
 }
 
-/// Prints a line of a command's result.
+/// Prints a result of a command, which may have several lines.
+///
+/// It can quote a component or a provider, so characters that could change what a terminal shows are replaced.
 #[expect(clippy::print_stdout, reason = "a command prints its result on standard output")]
-fn print_line(line: &str) {
-    println!("{line}");
+fn print_line(text: &str) {
+    let lines = text.split('\n').map(|line| line.split('\t').map(to_displayable_text).collect::<Vec<_>>().join("\t"));
+    println!("{}", lines.collect::<Vec<_>>().join("\n"));
 }

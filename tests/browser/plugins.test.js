@@ -1,4 +1,5 @@
 // Plugins: upload, review, approval, a second version, rollback, pause and removal.
+import { readFileSync } from "node:fs";
 import { drop, readPlugin, signIn } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
@@ -76,3 +77,69 @@ flow("a file that is not a plugin is rejected with an explanation", APPROVE, asy
   await expect(page.getByRole("alert")).toContain("cut.wasm cannot be used");
   await guards.checkPage(page);
 });
+
+/** Words for the values of a manifest that are not texts of their own. */
+const WORDS = {
+  GET: "GET",
+  HEAD: "HEAD",
+  base64_url: "base64url",
+  body: "the body",
+  body_sha256: "the body's SHA-256",
+  choice: "one of a list",
+  clear: "removes the mappings",
+  email: "an email address",
+  host: "the host",
+  json: "a JSON file",
+  keep: "keeps the mappings",
+  method: "the method",
+  oauth_token: "the OAuth access token",
+  path: "the path",
+  query: "the query",
+  random: "a random",
+  rfc3339: "RFC 3339",
+  text: "",
+  time: "the time",
+  url: "an https address",
+  "acme-prefix\n": "acme-prefix",
+};
+
+/** Lists the texts and numbers of a manifest, as a page has to show them. */
+function listLeaves(part, key = "") {
+  if (part === null || typeof part === "boolean") return [];
+  if (typeof part === "object") {
+    return Object.entries(part).flatMap(([name, value]) => listLeaves(value, Array.isArray(part) ? key : name));
+  }
+  return [WORDS[part] ?? String(part)];
+}
+
+/** Shows the approval page of a manifest in `tests/data/manifests`, and looks for every part of it. */
+async function reviewManifest(here, kind) {
+  const { page, guards } = here;
+  const read = (name) => JSON.parse(readFileSync(new URL(`../data/manifests/${name}.json`, import.meta.url), "utf8"));
+  const [manifest, view] = [read(kind), read(`${kind}.view`)];
+  const state = { id: manifest.id, file: null, digest: "ab".repeat(32), state: "pending", signature: null };
+  const provider = { ...state, ...view, paused_until: null, waiting: [], previous: null };
+  const list = { providers: [provider], folder_problem: null };
+  await page.route("**/api/admin/providers", (route) => route.fulfill({ json: list }));
+  const activity = { provider: manifest.id, operations: [] };
+  await page.route("**/api/admin/providers/*/activity", (route) => route.fulfill({ json: activity }));
+  await signIn(here, `/providers/${manifest.id}`);
+  await page.getByRole("heading", { name: "Permissions" }).waitFor();
+  const main = page.getByRole("main");
+  const shown = (await main.innerText()).replaceAll(/\s+/gu, " ").toLowerCase();
+  const missing = listLeaves(manifest).filter((leaf) => !shown.includes(leaf.toLowerCase()));
+  await expect.poll(() => missing.length === 0, `missing on the page: ${missing.join(", ")}`);
+  const dangers = view.risks.filter(({ danger }) => danger);
+  await expect(main.locator(".notice.bad")).toHaveCount(dangers.length ? 1 : 0);
+  for (const { what } of dangers) await expect(main).toContain(what.slice(1).replaceAll("`", ""));
+  await guards.checkPage(page);
+  await page.getByRole("button", { name: /^Approve/ }).click();
+  await expect(page.getByRole("dialog").locator(".notice.bad")).toHaveCount(dangers.length ? 1 : 0);
+  await guards.checkPage(page);
+}
+
+flow("the approval page shows every part of a manifest with oauth", APPROVE, (here) => reviewManifest(here, "oauth2"));
+
+flow("the approval page shows every part of a manifest with signatures", APPROVE, (here) =>
+  reviewManifest(here, "service_account"),
+);

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use jackfield::app;
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
-use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Sandbox};
+use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Risk, Sandbox};
 
 use super::{command_line, load_settings, print_line};
 
@@ -88,4 +88,9 @@ pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
 fn sandbox_with(egress: EgressConfig, limits: &Limits) -> anyhow::Result<Sandbox> {
     let limits = Limits { pooling: Pooling::Never, ..limits.clone() };
     Sandbox::new(limits, Egress::new(egress)?, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))
+}
+
+/// Formats what an Executive has to notice before the approval.
+fn format_risk(risk: &Risk) -> String {
+    format!("{}: {}", if risk.kind.is_danger() { "DANGER" } else { "warning" }, risk.what)
 }

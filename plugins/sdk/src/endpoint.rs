@@ -5,7 +5,7 @@
 //!
 //! post("slack.com/api/users.list").bearer("bot_token");
 //! get("api.xero.com/api.xro/2.0/Organisation").oauth();
-//! get("*.example.com/v1/people/*").credential("api_key").query("key");
+//! get("api.example.com/v1/people/*").credential("api_key").query("key");
 //! ```
 
 use crate::http::Method;

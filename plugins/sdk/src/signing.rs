@@ -9,7 +9,7 @@
 //! get("api.acme.example/v1/users").credential("secret").hmac(hmac);
 //!
 //! let aws = AwsPlace::new("access_key_id", Given::Field("region".into()), "execute-api");
-//! get("*.execute-api.amazonaws.com/users").credential("secret_access_key").aws(aws);
+//! get("abc123.execute-api.eu-central-1.amazonaws.com/users").credential("secret_access_key").aws(aws);
 //!
 //! let jwt = JwtPlace::new(JwtAlgorithm::Es256).field_claim("iss", "issuer_id").claim("aud", "acme").random_claim("jti");
 //! get("api.acme.example/v1/users").credential("private_key").jwt(jwt);

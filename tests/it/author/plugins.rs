@@ -71,7 +71,7 @@ async fn inspect_shows_the_oauth_endpoints_of_an_oauth_plugin() {
         "the browser is sent to https://login.xero.com/identity/connect/authorize",
         "tokens come from https://identity.xero.com/connect/token",
         "scopes: ",
-        "with the OAuth access token as `Authorization: Bearer {}`",
+        "with the OAuth access token in the header `Authorization: Bearer {}`",
         "built for version 0.1.0 of the contract",
         "offer several accounts to choose from",
         "jackfield:provider/http@0.1.0",

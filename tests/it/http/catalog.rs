@@ -4,6 +4,7 @@ mod breaker;
 mod check_process;
 mod folder;
 mod imitation;
+mod newcomers;
 mod shipped;
 mod signed;
 mod tampered;

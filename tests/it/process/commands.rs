@@ -69,7 +69,7 @@ async fn inspect_shows_everything_that_a_plugin_asks_for() {
     assert!(shown.status.success(), "{}", text(&shown.stderr));
     let printed = text(&shown.stdout);
     for line in [
-        "POST slack.com/api/users.list  with `bot_token` as `Authorization: Bearer {}`",
+        "POST slack.com/api/users.list  with secret `bot_token` in the header `Authorization: Bearer {}`",
         "bot_token: Bot token, secret, required",
     ] {
         assert!(printed.contains(line), "{printed}");

@@ -169,18 +169,21 @@ async fn a_signing_placement_may_only_use_declared_fields() {
                 "header": header, "key": "base64", "parts": [{ "text": "a" }, "method", { "field": "key_id" }],
                 "coding": "hex", "time": null,
             } }),
-            "signing \"a\" + the method + the value of `key_id` with HMAC-SHA256, sent as `X-Signature: {}`",
+            "signing \"a\" + the method + the value of `key_id` with HMAC-SHA256 (key in base64), sent in hexadecimal as \
+             `X-Signature: {}`",
         ),
         (
             json!({ "aws": { "access-key": { "field": "key_id" }, "region": literal("eu-west-1"), "service": "s3" } }),
-            "signing the request with AWS Signature Version 4 for `s3`, region `eu-west-1`",
+            "signing the request with AWS Signature Version 4 for `s3`, region `eu-west-1`, access key id from the field \
+             `key_id`",
         ),
         (
             json!({ "jwt": {
                 "header": header, "algorithm": "es256", "key": "text", "key-id": null, "lifetime": 300,
                 "claims": [{ "name": "iss", "value": { "field": "key_id" } }, { "name": "jti", "value": "random" }],
             } }),
-            "signing a token (ES256, 300 s; iss from the field `key_id`, a random jti), sent as `X-Signature: {}`",
+            "signing a token (ES256, key as text, 300 s; iss from the field `key_id`, a random jti), sent as \
+             `X-Signature: {}`",
         ),
     ] {
         let mut manifest = guests::manifest();

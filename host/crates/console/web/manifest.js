@@ -1,7 +1,7 @@
 // The manifest of a plugin in plain words, as an administrator reviews it: endpoints, placements, sign-in,
 // capabilities.
-import { formatCount, formatList } from "./format.js";
-import { HelpLink } from "./ui.js";
+import { formatCount, formatList, toSentence } from "./format.js";
+import { HelpLink, Notice } from "./ui.js";
 import { html } from "./vendor/preact.js";
 
 /** What each optional capability lets a plugin do. */
@@ -11,12 +11,26 @@ export const CAPABILITIES = {
   accounts: "Offer a choice when one credential gives access to several organisations.",
 };
 
-/** What each part of an OAuth or service-account setup means. */
+/** What each part of an OAuth or service-account setup means. A part without a label is shown under its own name. */
 export const GRANT_LABELS = {
   authorize_url: "Consent page",
+  authorize_parameters: "Additional parameters of the consent page",
   token_url: "Token endpoint",
   revocation_url: "Revocation endpoint",
+  issuer: "Issuer that responses must name",
+  client_authentication: "How the client secret is sent to the token endpoint",
+  refresh: "Refresh tokens",
+  idle_lifetime: "Seconds after which an unused refresh token expires",
+  field: "Field with the key file",
   audience: "Audience",
+  token_uris: "Token endpoints that the key file may name",
+  universe_domains: "Universe domains that the key file may name",
+};
+
+/** What a disconnect does with the mappings of people. */
+const ON_DISCONNECT = {
+  keep: "A disconnect keeps the mappings of people.",
+  clear: "A disconnect removes the mappings of people.",
 };
 
 const AUTH = {
@@ -40,7 +54,7 @@ export function Manifest({ version }) {
         <h3>Where credentials are sent</h3>
         <p>Jackfield adds a credential as the request leaves. The plugin itself never sees a secret.</p>
         <ul class="plain-list stack tight">${describePlacements(version).map((sentence) => html`<li
-          class="wrap">${sentence}</li>`)}</ul>
+          class="wrap"><${WithCode} text=${sentence} /></li>`)}</ul>
       </section>
       <section class="stack tight">
         <h3>How it connects</h3>
@@ -50,10 +64,7 @@ export function Manifest({ version }) {
           html`${at ? ", " : ""}<code>${scope}</code>`)}.</p>`}
         ${
           fields.length > 0 &&
-          html`<ul class="lines">${fields.map(
-            (field) => html`<li><b>${field.label}</b>, ${describeField(field)}.
-          ${" "}<${HelpLink} href=${field.help_url}>Where to find it<//></li>`,
-          )}</ul>`
+          html`<ul class="lines">${fields.map((field) => html`<li><${FormField} field=${field} /></li>`)}</ul>`
         }
       </section>
       <section class="stack tight">
@@ -61,19 +72,51 @@ export function Manifest({ version }) {
         <ul class="lines">
           <li>Test a credential, check the connection's health, and disconnect.</li>
           ${supported.map((key) => html`<li>${CAPABILITIES[key]}</li>`)}
+          <li>${ON_DISCONNECT[version.on_disconnect] ?? version.on_disconnect}</li>
         </ul>
       </section>
     </div>
   `;
 }
 
+/** Shows what has to be noticed before an approval: first what can disclose a secret, in red. */
+export function Risks({ risks = [] }) {
+  const [dangers, warnings] = [risks.filter(({ danger }) => danger), risks.filter(({ danger }) => !danger)];
+  return html`
+    ${dangers.length > 0 && html`<${Notice} kind="bad" title="This can disclose a secret"><${RiskList} risks=${dangers} /><//>`}
+    ${warnings.length > 0 && html`<${Notice} kind="warn" title="Check this before you approve it">
+      <${RiskList} risks=${warnings} /><//>`}
+  `;
+}
+
+const RiskList = ({ risks }) =>
+  html`<ul class="lines">${risks.map(
+    ({ what }) => html`<li class="wrap"><${WithCode} text=${`${toSentence(what)}.`} /></li>`,
+  )}</ul>`;
+
+/** Shows a text of the API, whose names are in backticks. */
+export const WithCode = ({ text }) =>
+  html`${text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part))}`;
+
 /** Describes a form field: `secret, stored encrypted and required`. */
 export const describeField = ({ secret, required, kind }) =>
   formatList([
     secret ? "secret, stored encrypted" : "not secret",
     required ? "required" : "optional",
-    ...(kind === "json" ? ["a JSON file"] : []),
+    ...(KINDS[kind] ? [KINDS[kind]] : []),
   ]);
+
+const KINDS = { email: "an email address", url: "an https address", json: "a JSON file", choice: "one of a list" };
+
+/** Shows a form field with everything that the person who fills it in will see. */
+function FormField({ field }) {
+  const { name, label, help, help_url, pattern, choices = [] } = field;
+  return html`<b><code>${name}</code></b>, with the label “${label}”: ${describeField(field)}.
+    ${pattern && html` Its format: <code>${pattern}</code>.`}
+    ${choices.length > 0 && html` Choices: ${formatList(choices.map((choice) => `${choice.label} (${choice.value})`))}.`}
+    ${help && html`<br /><span class="muted">${help}</span>`}
+    ${help_url && html`<br /><${HelpLink} href=${help_url}>Where to find it<//> <span class="muted mono small wrap">${help_url}</span>`}`;
+}
 
 /** Splits `GET host/path` into its parts; the path is empty if there is none. */
 function parseEndpoint(line) {
@@ -93,7 +136,7 @@ function Hosts({ version }) {
   return html`<ul class="plain-list stack tight">
     ${[...byHost].map(
       ([host, endpoints]) => html`<li key=${host}>
-      <details>
+      <details open>
         <summary><b class="mono wrap">${host}</b> <span class="muted">${formatCount(endpoints.length, "endpoint")}</span>
           </summary>
         <ul class="lines mono small">${endpoints.map(({ method, path }) => html`<li>${method} ${path}</li>`)}</ul>
@@ -103,59 +146,24 @@ function Hosts({ version }) {
   </ul>`;
 }
 
+/** Shows every part of the grant; `by` is the kind, which the sentence before it says. */
 function Grant({ grant }) {
-  const parts = Object.entries(GRANT_LABELS).filter(([key]) => grant[key] && grant[key] !== "none");
+  const names = new Set([...Object.keys(GRANT_LABELS), ...Object.keys(grant)]);
+  const parts = [...names].filter((name) => name !== "by" && name in grant);
   if (!parts.length) return null;
-  return html`<dl class="kv">${parts.map(([key, label]) => html`<dt>${label}</dt><dd><code>${grant[key]}</code>
+  return html`<dl class="kv stacked-kv">${parts.map((name) => html`<dt>${GRANT_LABELS[name] ?? name}</dt><dd><code>${grant[name]}</code>
     </dd>`)}</dl>`;
 }
 
-/** Returns one sentence for each credential and placement, with the hosts to which it is sent. */
-function describePlacements({ credentials = {}, fields = [] }) {
-  const hostsBySentence = new Map();
-  for (const [endpoint, placement] of Object.entries(credentials)) {
-    const sentence = describePlacement(placement, fields);
-    const { host } = parseEndpoint(endpoint);
-    if (!hostsBySentence.has(sentence)) hostsBySentence.set(sentence, new Map());
-    const hosts = hostsBySentence.get(sentence);
-    hosts.set(host, (hosts.get(host) ?? 0) + 1);
+/** Returns one sentence for each credential and placement, with the endpoints to which it is sent. */
+function describePlacements({ placements = {} }) {
+  const endpointsBySentence = new Map();
+  for (const [endpoint, sentence] of Object.entries(placements)) {
+    endpointsBySentence.set(sentence, [...(endpointsBySentence.get(sentence) ?? []), endpoint]);
   }
-  if (!hostsBySentence.size) return ["It sends no credential."];
-  return [...hostsBySentence].map(
-    ([sentence, hosts]) =>
-      `${sentence}, to ${formatList([...hosts].map(([host, count]) => `${host} (${formatCount(count, "endpoint")})`))}.`,
+  if (!endpointsBySentence.size) return ["It sends no credential."];
+  return [...endpointsBySentence].map(
+    ([sentence, endpoints]) =>
+      `${toSentence(sentence)}, to ${formatList(endpoints.map((endpoint) => `\`${endpoint}\``))}.`,
   );
-}
-
-/**
- * Describes where a credential goes. The API gives a placement as
- * `place header (format Bearer {}, name X), source field api_token`.
- */
-export function describePlacement(text, fields) {
-  const [, place, details = "", source, from = ""] = /^place (\w+) ?(.*), source (\w+) ?(.*)$/u.exec(text) ?? [];
-  if (!place) return `A credential: ${text}`;
-  return `${describeSource(source, from, fields)} ${describeTarget(place, details)}`;
-}
-
-const labelOf = (fields, name) => `“${fields.find((field) => field.name === name)?.label ?? name}”`;
-
-function describeSource(source, from, fields) {
-  if (source === "field") return labelOf(fields, from);
-  if (source === "oauth_token") return "The access token";
-  const subject = /subject_field (\w+)/u.exec(from)?.[1];
-  const user = subject && subject !== "none" ? `, on behalf of ${labelOf(fields, subject)},` : "";
-  return `An access token created from the key file${user}`;
-}
-
-function describeTarget(place, details) {
-  const header = /^\(format (.*), name (.*)\)$/u.exec(details);
-  if (place === "header" && header) {
-    const format = header[1] === "{}" ? "" : ` as “${header[1].replace("{}", "…")}”`;
-    return `is sent in the header ${header[2]}${format}`;
-  }
-  if (place === "basic") return "is sent as the password of HTTP Basic authentication";
-  if (place === "query") return `is sent in the URL as ${details}`;
-  if (place === "form") return `is sent in the form as ${details}`;
-  if (place === "json") return `is sent in the JSON body at ${details}`;
-  return `signs the request (${place.toUpperCase()}) and is not sent itself`;
 }

@@ -1,6 +1,7 @@
 // What the manifest of a waiting version changes from the version that runs: added, removed and changed parts, in
 // words.
-import { CAPABILITIES, describeField, describePlacement, GRANT_LABELS } from "./manifest.js";
+import { toSentence } from "./format.js";
+import { CAPABILITIES, describeField, GRANT_LABELS, WithCode } from "./manifest.js";
 import { html } from "./vendor/preact.js";
 
 const PARTS = [
@@ -63,19 +64,21 @@ function splitItem(item) {
 /** An added or removed item; `of` is the version that has it. */
 function Item({ part, item, of }) {
   const [name, value] = splitItem(item);
-  if (part === "credentials") return html`${describePlacement(value, of.fields ?? [])}, at <span class="mono">${name}</span>`;
+  if (part === "credentials") {
+    return html`<${WithCode} text=${toSentence(of.placements?.[name] ?? value)} />, at <span class="mono">${name}</span>`;
+  }
   if (part === "capabilities") return CAPABILITIES[item] ?? item;
   if (part === "grant") return html`${GRANT_LABELS[name] ?? name} <span class="mono">${value}</span>`;
   if (part === "about") return html`${ABOUT[name] ?? name}: ${value}`;
   const field = part === "fields" && of.fields?.find((one) => one.name === name);
-  if (field) return html`<strong>${field.label}</strong>, ${describeField(field)}`;
+  if (field) return html`<strong><code>${field.name}</code></strong>, with the label “${field.label}”: ${describeField(field)}`;
   return html`<span class="mono">${item}</span>`;
 }
 
 function ChangedItem({ part, change, before, version }) {
   const { what, from, to } = change;
   if (part === "credentials") {
-    const [was, is] = [describePlacement(from, before.fields ?? []), describePlacement(to, version.fields ?? [])];
+    const [was, is] = [before.placements?.[what] ?? from, version.placements?.[what] ?? to];
     // If the words are equal, the difference is in a part that they leave out: show the API's text.
     return html`<span class="mono">${what}</span><${BeforeAfter} from=${was === is ? from : was}
       to=${was === is ? to : is} />`;
@@ -87,7 +90,7 @@ function ChangedItem({ part, change, before, version }) {
   const differing = [...new Set([...Object.keys(old), ...Object.keys(next)])].filter(
     (key) => JSON.stringify(old[key]) !== JSON.stringify(next[key]),
   );
-  return html`<strong>${old.label}</strong> ${differing.map(
+  return html`<strong><code>${what}</code></strong> ${differing.map(
     (key) => html`<span>${FIELD_PROPERTIES[key] ?? key}
     <${BeforeAfter} from=${formatValue(old[key])} to=${formatValue(next[key])} /></span>`,
   )}`;

@@ -1,8 +1,8 @@
 // The page of one plugin: its state, its manifest, versions that await approval, what it did, and the decisions about
 // it.
-import { formatDate, shortenDigest } from "./format.js";
+import { formatDate, shortenDigest, toSentence } from "./format.js";
 import { useConnections, usePlugins } from "./live_lists.js";
-import { Manifest } from "./manifest.js";
+import { Manifest, Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
 import { PluginActivity } from "./plugin_activity.js";
 import { PluginDecision } from "./plugin_decision.js";
@@ -47,8 +47,8 @@ export default function Plugin({ route }) {
       </div>
       ${plugin.waiting.map((version) => html`<${WaitingVersion} key=${version.digest}
         ...${{ version, plugin, onApprove: () => ask("approve", version) }} />`)}
-      ${hasManifest && html`<section class="card stack"><h2>Permissions</h2><${Manifest} version=${plugin} />
-        </section>`}
+      ${hasManifest && html`<section class="card stack"><h2>Permissions</h2><${Risks} risks=${plugin.risks} />
+        <${Manifest} version=${plugin} /></section>`}
       ${hasManifest && html`<section class="card stack"><h2>Activity and faults</h2>
         <${PluginActivity} provider=${plugin.id} /></section>`}
       ${decision && html`<${PluginDecision}
@@ -126,8 +126,14 @@ function WaitingVersion({ version, plugin, onApprove }) {
             ? html`in the plugins folder, <code>${version.file}</code>` : "uploaded"}
             ${version.signed_by && ` signed by ${version.signed_by}`}</p>
         </div>
-        <${Button} look="primary" icon="check" onClick=${onApprove}>Review and approve…<//>
+        ${!version.objection && html`<${Button} look="primary" icon="check" onClick=${onApprove}>Review and approve…<//>`}
       </div>
+      ${version.objection && html`<${Notice} kind="bad" title="This version cannot be approved"
+        means=${`${toSentence(version.objection)}.`} todo="Its author has to change it." />`}
+      <${Risks} risks=${version.risks} />
+      ${version.exceeds?.length > 0 && html`<${Notice} kind="warn"
+        title="A trusted key signed it, but it asks for more than the approved version"
+        means="So an Executive has to decide about it." />`}
       ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${plugin.version}`}
         means="Fixes that were made since may be lost." />`}
       ${hasRunningVersion && html`<p class="strong">Changes from ${plugin.version}</p>`}

@@ -1,5 +1,6 @@
 // The dialog for a decision about a plugin: approve, pause, go back, remove. It first says what that means.
 import { call } from "./api.js";
+import { Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
 import { Button, Dialog, Notice } from "./ui.js";
 import { html, useState } from "./vendor/preact.js";
@@ -37,6 +38,7 @@ export function PluginDecision({ kind, plugin, version, connection, onClose, onD
         html`<${Notice} kind="warn" title="This version is older than the one that runs"
         means="Fixes that were made since may be lost." />`
       }
+      ${kind === "approve" && html`<${Risks} risks=${(version ?? plugin).risks} />`}
       ${kind === "approve" && version && html`<${ManifestChanges} before=${plugin} version=${version} />`}
       <ul>${decision.consequences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
     <//>

@@ -11,6 +11,7 @@ use serde_json::{Number, Value};
 
 use crate::{
     error::{CallError, ProviderError},
+    field_value::validate_field_value,
     text::{sanitize, sanitize_owned},
     types::{ConnectOutcome, DisconnectOutcome, Fact, FactValue, GuestPage, GuestUser, HealthFacts, ProviderUsers},
 };
@@ -35,8 +36,6 @@ const USERS: usize = 1_000;
 const ACCOUNTS: usize = 1_000;
 /// Maximum number of facts of a health check, and of texts of one fact.
 const FACTS: usize = 64;
-/// Maximum number of bytes of the value of a field.
-const FIELD_BYTES: usize = 8 << 10;
 /// Maximum number of bytes of the URL that receives change alerts.
 const WEBHOOK_BYTES: usize = 2 << 10;
 
@@ -116,15 +115,16 @@ fn check_learned(
     learned: BTreeMap<String, String>,
     manifest: &Manifest,
 ) -> Result<BTreeMap<String, String>, CallError> {
-    learned
-        .into_iter()
-        .map(|(name, value)| {
-            if manifest.field(&name).is_none_or(|field| field.secret) {
-                return Err(violation("it learned a field that is secret or that its manifest does not declare"));
-            }
-            Ok((name, check_length("a learned field", value, FIELD_BYTES)?))
-        })
-        .collect()
+    for (name, value) in &learned {
+        let Some(field) = manifest.field(name).filter(|field| !field.secret) else {
+            return Err(violation("it learned a field that is secret or that its manifest does not declare"));
+        };
+        // The value is stored, displayed, and can become part of a credential: the same rules as for a person apply.
+        if let Err(why) = validate_field_value(field, value) {
+            return Err(violation(&format!("the value that it learned for `{name}` {why}")));
+        }
+    }
+    Ok(learned)
 }
 
 fn check_accounts(accounts: Vec<Account>) -> Result<Vec<Account>, CallError> {

@@ -12,7 +12,10 @@ use jackfield_core::{Error, manifest::Manifest};
 use jackfield_signing::SignatureStatus;
 use serde::Serialize;
 
-use crate::sandbox::Component;
+use crate::{
+    manifest_review::{Finding, join_findings},
+    sandbox::Component,
+};
 
 /// All plugins by provider, and the files that cannot be used by name.
 #[derive(Debug, Default)]
@@ -48,6 +51,10 @@ pub struct WaitingVersion {
     pub file: Option<String>,
     /// The status of its signature; `None` if no keys are trusted.
     pub signature: Option<SignatureStatus>,
+    /// Why it cannot be approved. Empty if it can.
+    pub objections: Vec<Finding>,
+    /// What it requests beyond the approved version, if that is why a permitted signature does not approve it.
+    pub exceeds: Vec<String>,
     /// The loaded component, which does not run yet.
     pub component: Component,
 }
@@ -73,6 +80,14 @@ pub enum PluginState {
     Disabled,
     /// It cannot be used, for this reason.
     Broken(String),
+}
+
+impl WaitingVersion {
+    /// Returns why it cannot be approved and how its author can fix that, as one text; `None` if it can be approved.
+    #[must_use]
+    pub fn objection(&self) -> Option<String> {
+        join_findings(&self.objections)
+    }
 }
 
 impl PluginEntry {

@@ -15,7 +15,7 @@ use crate::{
     describe::describe,
     error::LoadError,
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
-    manifest_review::{Finding, review},
+    manifest_review::{Finding, Risk, find_risks, review, review_newcomer, to_displayable, to_displayable_text},
     rejected_imports::review_import,
     sandbox::Sandbox,
 };
@@ -33,8 +33,10 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// The names of its exports.
     pub exports: Vec<String>,
-    /// What `describe` returned.
+    /// What `describe` returned, with every text made safe for a terminal.
     pub manifest: Option<Manifest>,
+    /// What an Executive has to notice before the approval.
+    pub risks: Vec<Risk>,
     /// The reasons why it cannot be approved. Empty if it can be approved.
     pub findings: Vec<Finding>,
 }
@@ -64,12 +66,22 @@ impl Inspection {
     async fn inspect(&mut self, sandbox: &Sandbox, bytes: Vec<u8>) -> Result<(), Finding> {
         let code = compile_for_inspection(sandbox, bytes).await?;
         let component = code.component_type();
-        self.imports = component.imports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
-        self.exports = component.exports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
+        let to_name = |name: &str| to_displayable_text(name).into_owned();
+        self.imports = component.imports(sandbox.engine()).map(|(name, _)| to_name(name)).collect();
+        self.exports = component.exports(sandbox.engine()).map(|(name, _)| to_name(name)).collect();
         self.contract = self.exports.iter().find_map(|name| name.strip_prefix(EXPORT)).map(str::to_owned);
         let exports = sandbox.resolve(&code).map_err(|error| self.explain_link_error(&error))?;
         let manifest = describe(sandbox, &exports).await.map_err(|error| explain_describe_error(&error))?;
         self.findings.extend(review(&manifest, exports.has_alerts()));
+        for finding in review_newcomer(&manifest) {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+        let manifest = to_displayable(&manifest).into_owned();
+        if self.findings.is_empty() {
+            self.risks = find_risks(&manifest);
+        }
         self.manifest = Some(manifest);
         Ok(())
     }

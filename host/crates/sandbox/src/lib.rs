@@ -22,6 +22,7 @@ mod wasi_http;
 // The functions that a component exports.
 mod answers;
 mod contract;
+mod field_value;
 mod linker;
 mod operation;
 
@@ -56,10 +57,14 @@ pub use self::{
     component_file::{FileStamp, read as read_component_file},
     contract::CONTRACT_VERSIONS,
     error::{CallError, LoadError, ProviderError},
+    field_value::validate_field_value,
     inspection::Inspection,
     limits::{Limits, Pooling},
     lookalike::looks_like,
-    manifest_review::{Finding, compile_pattern, endpoint_lines},
+    manifest_review::{
+        Finding, Risk, RiskKind, compile_pattern, describe_credential, describe_placement, describe_secret,
+        describe_source, endpoint_lines, find_risks, to_displayable, to_displayable_text,
+    },
     operation::CallOperation,
     sandbox::{Checker, Component, Sandbox},
     signature_file::{find_signer, signature_path},

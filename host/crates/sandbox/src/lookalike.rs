@@ -26,7 +26,7 @@ fn to_skeleton(name: &str) -> String {
 }
 
 /// Returns whether a character has no glyph and is neither a space nor bidirectional (see `text`).
-fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{ad}'

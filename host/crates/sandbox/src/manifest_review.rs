@@ -1,8 +1,13 @@
 //! Reviews a manifest before anybody can approve it. Each finding says what is wrong and how to fix it.
 
 mod auth;
+mod credentials;
 mod endpoints;
 mod fields;
+mod newcomer;
+mod oauth_parameters;
+mod risks;
+mod texts;
 
 use jackfield_core::{
     ProviderId,
@@ -11,7 +16,13 @@ use jackfield_core::{
 use jackfield_egress::policy;
 use serde::Serialize;
 
-pub use self::fields::compile_pattern;
+pub(crate) use self::newcomer::review_newcomer;
+pub use self::{
+    credentials::{describe_credential, describe_placement, describe_secret, describe_source},
+    fields::compile_pattern,
+    risks::{Risk, RiskKind, find_risks},
+    texts::{to_displayable, to_displayable_text},
+};
 use crate::{lookalike::find_deception, text::is_bidirectional};
 
 /// One reason why a plugin cannot be approved, and how its author can fix it.
@@ -25,8 +36,16 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { what: what.into(), cure: cure.into() }
+        // A finding can quote the manifest, and is displayed in terminals and in responses.
+        let to_text = |text: String| to_displayable_text(&text).into_owned();
+        Self { what: to_text(what.into()), cure: to_text(cure.into()) }
     }
+}
+
+/// Returns findings as one text, with their cures; `None` if there are none.
+pub(crate) fn join_findings(findings: &[Finding]) -> Option<String> {
+    let texts: Vec<String> = findings.iter().map(|finding| format!("{} ({})", finding.what, finding.cure)).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// Returns all findings of a manifest. The list is empty if the manifest can be approved.

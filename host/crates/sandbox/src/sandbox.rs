@@ -19,6 +19,7 @@ use crate::{
     guest::Guest,
     limits::{Limits, to_ticks},
     linker::{new_linker, resolve},
+    manifest_review::{Finding, join_findings, review_newcomer},
 };
 
 /// Loads components and runs their calls. A clone is the same sandbox.
@@ -65,6 +66,8 @@ pub struct Component {
     pub digest: String,
     /// What `describe` returned, after the review.
     pub manifest: Arc<Manifest>,
+    /// Why this version cannot be approved unless it was approved before. Empty if it can.
+    pub objections: Arc<[Finding]>,
     /// The manifest's endpoints, shared by all calls.
     pub endpoints: Arc<[Endpoint]>,
     /// Pauses the component after repeated faults.
@@ -158,12 +161,21 @@ impl Sandbox {
     pub(crate) fn new_component(&self, digest: String, manifest: Manifest, exports: Exports) -> Component {
         Component {
             digest,
+            objections: review_newcomer(&manifest).into(),
             endpoints: manifest.endpoints.clone().into(),
             manifest: Arc::new(manifest),
             breaker: Arc::default(),
             exports,
             calls: Arc::new(Semaphore::new(self.0.limits.calls_per_component)),
         }
+    }
+}
+
+impl Component {
+    /// Returns why this version cannot be approved for the first time, and how its author can fix that, as one text.
+    #[must_use]
+    pub fn objection(&self) -> Option<String> {
+        join_findings(&self.objections)
     }
 }
 

@@ -4,7 +4,9 @@
 //! host derives its catalog from the database and from its plugins folder, whenever one of them may have changed.
 
 pub mod manifest_diff;
+pub mod manifest_excess;
 pub mod manifest_parts;
+pub mod upgrade_risks;
 
 mod auto_approval;
 mod catalog_entries;
@@ -12,6 +14,7 @@ mod catalog_inputs;
 mod catalog_refresh;
 mod decisions;
 mod folder;
+mod imitation;
 mod offers;
 mod upload;
 mod watch;

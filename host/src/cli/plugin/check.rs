@@ -8,7 +8,7 @@ use clap::Args;
 use jackfield_sandbox::Inspection;
 use serde_json::json;
 
-use super::{print_line, sandbox, try_out};
+use super::{format_risk, print_line, sandbox, try_out};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -58,11 +58,15 @@ async fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
             "version": manifest.map(|manifest| &manifest.version),
             "imports": inspection.imports,
             "findings": inspection.findings,
+            "risks": inspection.risks,
         });
         print_line(&serde_json::to_string_pretty(&view)?);
     } else {
         for finding in &inspection.findings {
             print_line(&format!("✗ {}\n  → {}", finding.what, finding.cure));
+        }
+        for risk in &inspection.risks {
+            print_line(&format!("! {}", format_risk(risk)));
         }
     }
     match (inspection.findings.len(), &inspection.manifest) {

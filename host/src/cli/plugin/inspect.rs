@@ -5,12 +5,11 @@ use std::{fmt::Write as _, path::PathBuf};
 use anyhow::bail;
 use clap::Args;
 use jackfield_core::manifest::{
-    Auth, BasicUser, ClientAuthentication, CredentialSource, Field, FieldKind, Manifest, MappingFate, OAuth2Grant,
-    Placement, RefreshTokens,
+    Auth, ClientAuthentication, Field, FieldKind, Manifest, MappingFate, OAuth2Grant, RefreshTokens,
 };
-use jackfield_sandbox::{Inspection, endpoint_lines};
+use jackfield_sandbox::{Inspection, describe_credential, endpoint_lines};
 
-use super::{print_line, sandbox};
+use super::{format_risk, print_line, sandbox};
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
@@ -53,6 +52,9 @@ fn format_inspection(inspection: &Inspection, manifest: &Manifest) -> String {
         lines.push(title.to_owned());
         lines.extend(items.into_iter().map(|item| format!("  {item}")));
     };
+    if !inspection.risks.is_empty() {
+        section("before you approve it", inspection.risks.iter().map(format_risk).collect());
+    }
     let (title, items) = describe_auth(&manifest.auth);
     section(&title, items);
     let fields = manifest.fields.iter().map(describe_field).collect();
@@ -66,13 +68,9 @@ fn format_inspection(inspection: &Inspection, manifest: &Manifest) -> String {
 fn describe_endpoints(manifest: &Manifest) -> Vec<String> {
     let endpoints = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
     endpoints
-        .map(|(line, endpoint)| match &endpoint.credential {
+        .map(|(line, endpoint)| match describe_credential(endpoint) {
             None => format!("{line}  without a credential"),
-            Some(attachment) => format!(
-                "{line}  with {} {}",
-                describe_source(&attachment.source),
-                describe_placement(&attachment.placement)
-            ),
+            Some(credential) => format!("{line}  with {credential}"),
         })
         .collect()
 }
@@ -144,7 +142,8 @@ fn describe_field(field: &Field) -> String {
         FieldKind::Json => ", JSON",
         FieldKind::Choice => ", one of",
     });
-    let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
+    let choices: Vec<String> =
+        field.choices.iter().map(|choice| format!("{} ({})", choice.value, choice.label)).collect();
     if !choices.is_empty() {
         line.push(' ');
         line.push_str(&choices.join(" | "));
@@ -155,32 +154,92 @@ fn describe_field(field: &Field) -> String {
         // Writing to a String does not fail.
         let _ = write!(line, ", matches {pattern}");
     }
+    if !field.help.is_empty() {
+        let _ = write!(line, "; help: {}", field.help);
+    }
+    if let Some(url) = &field.help_url {
+        let _ = write!(line, " {url}");
+    }
     line
 }
 
-fn describe_source(source: &CredentialSource) -> String {
-    match source {
-        CredentialSource::Field(name) => format!("`{name}`"),
-        CredentialSource::OAuthToken => "the OAuth access token".to_owned(),
-        CredentialSource::Minted { scopes, subject_field } => {
-            let subject = subject_field.as_ref().map_or_else(String::new, |field| format!(" acting for `{field}`"));
-            format!("a token for {}{subject}", scopes.join(" "))
+#[cfg(test)]
+mod tests {
+    use jackfield_sandbox::find_risks;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const FULL: [&str; 2] = [
+        include_str!("../../../../tests/data/manifests/oauth2.json"),
+        include_str!("../../../../tests/data/manifests/service_account.json"),
+    ];
+
+    fn shown(manifest: Value) -> Option<String> {
+        let manifest: Manifest = serde_json::from_value(manifest).ok()?;
+        let inspection = Inspection { risks: find_risks(&manifest), ..Inspection::default() };
+        Some(format_inspection(&inspection, &manifest))
+    }
+
+    fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(parts) => {
+                parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found));
+            }
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
+            }
+            _ => found.push(at.to_owned()),
         }
     }
-}
 
-fn describe_placement(placement: &Placement) -> String {
-    match placement {
-        Placement::Header { name, format } => format!("as `{name}: {format}`"),
-        Placement::Basic(BasicUser::Literal(user)) => format!("as the password of HTTP Basic, with the user `{user}`"),
-        Placement::Basic(BasicUser::Field(name)) => {
-            format!("as the password of HTTP Basic, with the user from the field `{name}`")
+    #[test]
+    fn every_part_of_a_manifest_is_shown() {
+        let mut tried = 0;
+        for text in FULL {
+            let full: Value = serde_json::from_str(text).expect("JSON");
+            let original = shown(full.clone());
+            let mut pointers = Vec::new();
+            leaves(&full, "", &mut pointers);
+            for pointer in pointers {
+                for other in [
+                    json!("other"),
+                    json!("keep"),
+                    json!("GET"),
+                    json!("body"),
+                    json!("none"),
+                    json!("email"),
+                    json!("text"),
+                    json!("base64"),
+                    json!("hex"),
+                    json!("seconds"),
+                    json!("HS256"),
+                    json!(7),
+                    json!(true),
+                    json!(false),
+                ] {
+                    let mut changed = full.clone();
+                    let leaf = changed.pointer_mut(&pointer).expect("a leaf");
+                    if *leaf == other {
+                        continue;
+                    }
+                    *leaf = other.clone();
+                    // A value of another type is not a manifest.
+                    let Some(changed) = shown(changed) else { continue };
+                    tried += 1;
+                    assert_ne!(Some(changed), original, "{pointer} {other}");
+                }
+            }
         }
-        Placement::Query(key) => format!("as the query parameter `{key}`"),
-        Placement::Form(key) => format!("as the form field `{key}`"),
-        Placement::Json(pointer) => format!("at `{pointer}` in the JSON body"),
-        Placement::Hmac(placement) => placement.describe(),
-        Placement::Aws(placement) => placement.describe(),
-        Placement::Jwt(placement) => placement.describe(),
+        assert!(tried >= 150, "{tried}");
+    }
+
+    #[test]
+    fn risks_come_before_the_details() {
+        let full: Value = serde_json::from_str(FULL[0]).expect("JSON");
+        let shown = shown(full).expect("a manifest");
+        let danger = shown.find("DANGER: secret `form_secret`").expect("a danger");
+        let endpoint = shown.find("  GET api.acme.example/v1/users").expect("an endpoint");
+        assert!(danger < endpoint, "{shown}");
     }
 }

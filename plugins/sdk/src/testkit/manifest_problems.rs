@@ -53,6 +53,8 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         let is_host =
             host.contains('.') && host.bytes().all(|byte| is_lower_or_digit(byte) || matches!(byte, b'-' | b'.'));
         require(is_host, format!("the host of `{line}` must be a lower-case domain name"));
+        let is_exact = host.len() == endpoint.host.len() || endpoint.credential.is_none();
+        require(is_exact, format!("`{line}` must name its exact host, because it has a credential"));
         require(!endpoint.path.contains(['?', '#']), format!("the path of `{line}` must not contain `?` or `#`"));
         let fits = match endpoint.credential.as_ref().map(|credential| &credential.source) {
             None => true,
@@ -82,7 +84,8 @@ mod tests {
         let manifest = Manifest::new("acme-hr", "Acme HR", "1.2.3-rc.1")
             .field(Field::secret("key", "Key"))
             .field(Field::choice("region", "Region", &[("eu", "Europe")]).optional())
-            .endpoint(get("*.acme.test/v1/people/*").bearer("key"));
+            .endpoint(get("*.acme.test/v1/status"))
+            .endpoint(get("api.acme.test/v1/people/*").bearer("key"));
         assert_eq!(problems(&manifest), Vec::<String>::new());
     }
 
@@ -92,7 +95,8 @@ mod tests {
             .field(Field::text("Key", "").help_url("http://acme.test"))
             .field(Field::choice("Key", "Key", &[]))
             .endpoint(get("Acme.test/v1?x").bearer("Key"))
-            .endpoint(get("acme.test/v1").oauth());
+            .endpoint(get("acme.test/v1").oauth())
+            .endpoint(get("*.acme.test/v1").oauth());
         assert_eq!(
             problems(&manifest),
             [
@@ -109,6 +113,8 @@ mod tests {
                 "the path of `Acme.test/v1?x` must not contain `?` or `#`",
                 "the credential of `Acme.test/v1?x` is not declared, or is not a secret",
                 "the credential of `acme.test/v1` is not declared, or is not a secret",
+                "`*.acme.test/v1` must name its exact host, because it has a credential",
+                "the credential of `*.acme.test/v1` is not declared, or is not a secret",
             ]
         );
     }

@@ -10,13 +10,16 @@ use jackfield_test_support::app::{TestApp, TestCaller, TestResponse, digest};
 use minisign::KeyPair;
 use serde_json::json;
 
-use super::{PROVIDERS, approve, component, component_with_another_host, connect, entry, serving_version, wait_until};
+use super::{
+    PROVIDERS, approve, component, component_with, component_with_another_host, connect, entry, serving_version,
+    wait_until,
+};
 
 /// A service that trusts one key for the generated plugin and its host.
 async fn start_with_trusted_key() -> (TestApp, KeyPair) {
     let pair = KeyPair::generate_unencrypted_keypair().expect("a pair");
     let text = format!(
-        "[[key]]\nname = 'acme'\npublic_key = '{}'\nproviders = ['made']\nhosts = ['api.made.example.com']\n",
+        "[[key]]\nname = 'acme'\npublic_key = '{}'\nproviders = ['made', 'made-*', 'rnade']\nhosts = ['api.made.example.com']\n",
         pair.pk.to_base64()
     );
     let keys = TrustedKeys::parse(&text).expect("a file of trusted keys");
@@ -127,4 +130,62 @@ async fn an_executives_decision_overrides_a_signature() {
     write_signed(&app, &pair, &component("1.1.0"));
     wait_until(&app, "made", |entry| entry["waiting"][0]["version"] == "1.1.0").await;
     assert_eq!(entry(&app, "made").await["state"], "disabled");
+}
+
+#[tokio::test]
+async fn a_signed_version_that_requests_more_than_the_approved_one_waits_for_an_executive() {
+    let (app, pair) = start_with_trusted_key().await;
+    let first = upload(&app, &pair, component("1.0.0"), &component("1.0.0")).await.json();
+    assert_eq!(first["provider"]["state"], "approved", "{first}");
+    let endpoint = |method: &str, path: &str| json!({ "method": method, "host": "api.made.example.com", "path": path, "credential": null });
+    let pointers = [
+        ("/endpoints/0/method", json!("delete"), "DELETE api.made.example.com/ok"),
+        ("/endpoints/0/path", json!("/other"), "/other"),
+        ("/endpoints/0/credential/place", json!({ "form": "text" }), "form text"),
+        ("/endpoints/1", endpoint("post", "/more"), "POST api.made.example.com/more"),
+        ("/fields/0/help", json!("Paste the password of your account."), "the field token"),
+        ("/title", json!("Made Pay"), "title"),
+        ("/capabilities", json!(["users", "accounts"]), "capability accounts"),
+        ("/on-disconnect", json!("clear"), "on_disconnect"),
+    ];
+    for (number, (pointer, value, expected)) in pointers.into_iter().enumerate() {
+        let bytes = component_with(&format!("2.{number}.0"), |manifest| {
+            if pointer == "/endpoints/1" {
+                manifest["endpoints"].as_array_mut().expect("endpoints").push(value);
+            } else {
+                *manifest.pointer_mut(pointer).expect("a part of the manifest") = value;
+            }
+        });
+        let added = upload(&app, &pair, bytes.clone(), &bytes).await.json();
+        let provider = &added["provider"];
+        assert_eq!((&provider["version"], &provider["state"]), (&json!("1.0.0"), &json!("approved")), "{pointer}");
+        let mut waiting = provider["waiting"].as_array().expect("waiting").iter();
+        let waiting = waiting.find(|version| version["digest"] == digest(&bytes)).expect("it is listed");
+        assert_eq!(waiting["signature"]["state"], "granted", "{pointer}: {waiting}");
+        assert!(waiting["exceeds"].to_string().contains(expected), "{pointer}: {waiting}");
+    }
+    let same = component("3.0.0");
+    let added = upload(&app, &pair, same.clone(), &same).await.json();
+    assert_eq!(added["provider"]["version"], "3.0.0", "a version that requests the same is approved: {added}");
+}
+
+#[tokio::test]
+async fn a_signed_plugin_that_imitates_an_approved_one_is_not_approved() {
+    let (app, pair) = start_with_trusted_key().await;
+    let made = component("1.0.0");
+    assert_eq!(upload(&app, &pair, made.clone(), &made).await.json()["provider"]["state"], "approved");
+    for (id, title, state) in
+        [("made-two", "Made ", "broken"), ("rnade", "Other", "broken"), ("made-three", "Third", "approved")]
+    {
+        let bytes = component_with("1.0.0", |manifest| {
+            manifest["id"] = json!(id);
+            manifest["title"] = json!(title);
+        });
+        let added = upload(&app, &pair, bytes.clone(), &bytes).await.json();
+        assert_eq!(added["provider"]["state"], state, "{added}");
+        let audit = app.get("/api/admin/audit").await.ok();
+        let approvals = audit["entries"].as_array().expect("entries").iter();
+        let mut approvals = approvals.filter(|entry| entry["action"] == "provider.approve" && entry["provider"] == id);
+        assert_eq!(approvals.next().is_some(), state == "approved", "{id}");
+    }
 }

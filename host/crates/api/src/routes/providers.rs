@@ -1,5 +1,6 @@
 //! `/api/admin/providers`: the plugins of all providers, and an Executive's decisions about them.
 
+mod risk_view;
 mod views;
 
 use axum::{
@@ -50,7 +51,8 @@ pub(crate) fn describe_list() -> Operation {
     Operation::new("list_providers", GROUP, "Lists all plugins and what they request")
         .description(
             "For each provider, the version that serves calls, and the versions that wait for approval with their \
-             changes. A file that is not a valid plugin is listed under its name, with the reason.",
+             changes and risks. A file that is not a valid plugin is listed under its name, with the reason. In the \
+             texts of a plugin, characters that are not displayed as themselves are replaced.",
         )
         .json::<ProviderListView>(
             200,
@@ -234,7 +236,12 @@ fn provider_example() -> Value {
             "GET api.chat.example.com/v1/users":
                 "place header (format Bearer {}, name Authorization), source field api_token",
         },
+        "placements": {
+            "GET api.chat.example.com/v1/users": "secret `api_token` in the header `Authorization: Bearer {}`",
+        },
         "capabilities": { "users": true, "alerts": false, "accounts": false },
+        "on_disconnect": "keep",
+        "risks": [],
         "paused_until": null,
         "signature": null,
         "waiting": [],

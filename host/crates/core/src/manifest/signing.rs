@@ -144,8 +144,26 @@ impl HmacPlacement {
                 SignedPart::BodySha256 => "the body's SHA-256".to_owned(),
             })
             .collect();
-        let time = self.time.as_ref().map_or_else(String::new, |time| format!(", the time as `{}`", time.header));
-        format!("signing {} with HMAC-SHA256, sent as `{}: {}`{time}", parts.join(" + "), self.header, self.format)
+        let time = self.time.as_ref().map_or_else(String::new, |time| {
+            let format = match time.format {
+                TimeFormat::Seconds => "seconds",
+                TimeFormat::Milliseconds => "milliseconds",
+                TimeFormat::Rfc3339 => "RFC 3339",
+            };
+            format!(", the time as `{}` in {format}", time.header)
+        });
+        let encoding = match self.encoding {
+            SignatureEncoding::Hex => "hexadecimal",
+            SignatureEncoding::Base64 => "base64",
+            SignatureEncoding::Base64Url => "base64url",
+        };
+        format!(
+            "signing {} with HMAC-SHA256 ({}), sent in {encoding} as `{}: {}`{time}",
+            parts.join(" + "),
+            self.key.describe(),
+            self.header,
+            self.format
+        )
     }
 
     /// Returns the names of the fields that are part of the signed text.
@@ -162,9 +180,10 @@ impl AwsPlacement {
     #[must_use]
     pub fn describe(&self) -> String {
         format!(
-            "signing the request with AWS Signature Version 4 for `{}`, region {}",
+            "signing the request with AWS Signature Version 4 for `{}`, region {}, access key id {}",
             self.service,
-            self.region.describe()
+            self.region.describe(),
+            self.access_key.describe()
         )
     }
 }
@@ -187,10 +206,12 @@ impl JwtPlacement {
             JwtAlgorithm::Rs256 => "RS256",
             JwtAlgorithm::Es256 => "ES256",
         };
+        let key_id = self.key_id.as_ref().map_or_else(String::new, |id| format!(", key id {}", id.describe()));
+        let claims = if claims.is_empty() { String::new() } else { format!("; {}", claims.join(", ")) };
         format!(
-            "signing a token ({algorithm}, {} s; {}), sent as `{}: {}`",
+            "signing a token ({algorithm}, {}{key_id}, {} s{claims}), sent as `{}: {}`",
+            self.key.describe(),
             self.lifetime,
-            claims.join(", "),
             self.header,
             self.format
         )
@@ -203,6 +224,16 @@ impl JwtPlacement {
             ClaimValue::Literal(_) | ClaimValue::Random => None,
         });
         claims.chain(self.key_id.as_ref().and_then(LiteralOrField::as_field))
+    }
+}
+
+impl KeyEncoding {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "key as text",
+            Self::Hex => "key in hexadecimal",
+            Self::Base64 => "key in base64",
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random values of a guest: none of them panics, and none of them gets past the limits.
 
-use jackfield_core::manifest::{Auth, Capabilities, MappingFate};
+use jackfield_core::manifest::{Auth, Capabilities, Field, FieldKind, MappingFate};
 
 use super::*;
 use crate::types::UpstreamFate;
@@ -131,4 +131,47 @@ fn accounts_that_belong_to_no_person_are_left_out() {
 
     let page = GuestPage { users: (0..=USERS).map(|_| user("bot", false)).collect(), next_cursor: None };
     assert!(check_users(page).is_err(), "the limit also counts accounts that are left out");
+}
+
+#[test]
+fn a_learned_value_follows_the_rules_of_its_field() {
+    let field = |kind: FieldKind, secret: bool| Field {
+        name: "team".to_owned(),
+        label: "Team".to_owned(),
+        help: String::new(),
+        help_url: None,
+        kind,
+        secret,
+        required: false,
+        choices: Vec::new(),
+        pattern: (kind == FieldKind::Text).then(|| "[a-z ]+".to_owned()),
+    };
+    let learn = |field: Field, name: &str, value: &str| {
+        let manifest = Manifest { fields: vec![field], ..manifest() };
+        let learned = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        check_connect(ConnectOutcome::Connected { org_name: None, account: None, learned }, &manifest)
+    };
+    assert!(learn(field(FieldKind::Text, false), "team", "red team").is_ok());
+    assert!(learn(field(FieldKind::Url, false), "team", "https://acme.example/").is_ok());
+    for (kind, value) in [
+        (FieldKind::Text, "Red"),
+        (FieldKind::Text, "red\nteam"),
+        (FieldKind::Text, "red\u{1b}[8m"),
+        (FieldKind::Text, "red\u{202e}"),
+        (FieldKind::Text, ""),
+        (FieldKind::Url, "http://10.0.0.1/"),
+        (FieldKind::Url, "javascript:alert(1)"),
+        (FieldKind::Email, "nobody"),
+        (FieldKind::Json, "{"),
+        (FieldKind::Choice, "any"),
+    ] {
+        let fault = learn(field(kind, false), "team", value);
+        assert!(
+            matches!(&fault, Err(CallError::Fault(why)) if why.contains("learned for `team`")),
+            "{kind:?} {value:?}"
+        );
+    }
+    for (secret, name) in [(true, "team"), (false, "other")] {
+        assert!(matches!(learn(field(FieldKind::Text, secret), name, "red"), Err(CallError::Fault(_))), "{name}");
+    }
 }

@@ -87,10 +87,10 @@ impl Review<'_> {
     }
 
     fn credential_placement(&mut self, line: &str, attachment: &Attachment) {
-        let (text, fields_exist) = describe_placement(self.manifest, &attachment.placement);
+        let (text, fields_exist) = placement_text(self.manifest, &attachment.placement);
         // The text is displayed on the approval page and in a terminal.
         let max_bytes = match &attachment.placement {
-            Placement::Hmac(_) | Placement::Aws(_) | Placement::Jwt(_) => 1_000,
+            Placement::Hmac(_) | Placement::Aws(_) | Placement::Jwt(_) => 1_200,
             _ => 200,
         };
         let is_displayable = text.len() <= max_bytes && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -105,7 +105,7 @@ impl Review<'_> {
 }
 
 /// Returns the text of a placement, and whether all its fields are declared and not secret.
-fn describe_placement(manifest: &Manifest, placement: &Placement) -> (String, bool) {
+fn placement_text(manifest: &Manifest, placement: &Placement) -> (String, bool) {
     let is_plain = |name: &String| is_plain_field(manifest, name);
     match placement {
         Placement::Header { name, format } => (format!("{name}{format}"), true),

@@ -1,5 +1,7 @@
 //! Every kind of finding has its own advice.
 
+mod newcomers;
+
 use std::collections::HashSet;
 
 use jackfield_core::manifest::{

@@ -4,23 +4,15 @@ use std::collections::BTreeMap;
 
 use jackfield_core::{
     Error, FieldError, Secret,
-    manifest::{Field, FieldKind, Manifest},
+    manifest::{Field, Manifest},
 };
-use jackfield_egress::policy;
-use jackfield_sandbox::compile_pattern;
+use jackfield_sandbox::validate_field_value;
 use serde::{Deserialize, Deserializer};
-use zeroize::Zeroize;
 
 /// Minimum length of a secret in characters.
 ///
 /// Masking a shorter one in responses would mask ordinary words too.
 const MIN_SECRET_LENGTH: usize = 8;
-
-/// Maximum length in bytes of any value but JSON.
-const MAX_LENGTH: usize = 8 << 10;
-
-/// Maximum length in bytes of a JSON document; a key file has about 2 KiB.
-const MAX_JSON_LENGTH: usize = 64 << 10;
 
 /// The value of one field as a caller sent it.
 #[derive(Clone, Debug)]
@@ -128,65 +120,20 @@ fn validate(field: &Field, text: &Secret<String>) -> Result<Secret<String>, Stri
     if value.is_empty() {
         return Err("is empty; leave it out to keep the stored value, or send null to clear it".to_owned());
     }
-    let max_length = if field.kind == FieldKind::Json { MAX_JSON_LENGTH } else { MAX_LENGTH };
-    if value.len() > max_length {
-        return Err(format!("is longer than {max_length} bytes"));
-    }
-    if field.kind != FieldKind::Json && value.chars().any(char::is_control) {
-        return Err("contains a line break or another control character".to_owned());
-    }
     if field.secret && value.chars().all(|character| matches!(character, '*' | '•' | '●')) {
         return Err("is a mask, not a secret; leave it out to keep the stored value".to_owned());
     }
     if field.secret && value.chars().count() < MIN_SECRET_LENGTH {
         return Err(format!("is shorter than {MIN_SECRET_LENGTH} characters"));
     }
-    validate_kind(field, value)?;
-    if let Some(pattern) = &field.pattern
-        && !compile_pattern(pattern).is_ok_and(|pattern| pattern.is_match(value))
-    {
-        return Err(format!("has the wrong format: {}", field.help));
-    }
+    validate_field_value(field, value)?;
     Ok(Secret::new(value.to_owned()))
-}
-
-fn validate_kind(field: &Field, value: &str) -> Result<(), String> {
-    match field.kind {
-        FieldKind::Text => Ok(()),
-        FieldKind::Email => match value.split_once('@') {
-            Some((user, host)) if !user.is_empty() && host.contains('.') && !value.contains(' ') => Ok(()),
-            _ => Err("is not an email address".to_owned()),
-        },
-        FieldKind::Url => {
-            policy::validate_url(value).map(drop).map_err(|why| format!("is not an allowed address: {why}"))
-        }
-        FieldKind::Json => {
-            let mut document: serde_json::Value = serde_json::from_str(value).map_err(|_| "is not JSON".to_owned())?;
-            wipe(&mut document);
-            Ok(())
-        }
-        FieldKind::Choice if field.choices.iter().any(|choice| choice.value == value) => Ok(()),
-        FieldKind::Choice => {
-            let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
-            Err(format!("must be one of {}", choices.join(", ")))
-        }
-    }
-}
-
-/// Overwrites the strings of a document, because they can contain a private key.
-fn wipe(document: &mut serde_json::Value) {
-    match document {
-        serde_json::Value::String(text) => text.zeroize(),
-        serde_json::Value::Array(items) => items.iter_mut().for_each(wipe),
-        serde_json::Value::Object(members) => members.values_mut().for_each(wipe),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::manifest::{Auth, Capabilities, MappingFate};
+    use jackfield_core::manifest::{Auth, Capabilities, FieldKind, MappingFate};
 
     fn field(name: &str, secret: bool, required: bool) -> Field {
         Field {
@@ -264,8 +211,11 @@ mod tests {
             ["token is the same as `note`, which is not secret; use another secret, or correct `note`"]
         );
         assert_eq!(
-            messages(r#"{"token": "tok-a", "team": "a\nb"}"#, stored())[0],
-            "token is shorter than 8 characters"
+            messages(r#"{"token": "tok-a", "team": "a\nb"}"#, stored()),
+            [
+                "token is shorter than 8 characters",
+                "team contains a line break or another character that is not displayed"
+            ]
         );
     }
 

@@ -9,7 +9,10 @@ use jackfield_sandbox::{PluginEntry, PluginState, Trust};
 use jackfield_signing::SignatureStatus;
 use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, Offer, StoreError};
 
-use super::{Plugins, catalog_entries::is_downgrade, catalog_inputs::CatalogInputs};
+use super::{
+    Plugins, catalog_entries::is_downgrade, catalog_inputs::CatalogInputs, imitation::PluginName,
+    manifest_excess::find_excess,
+};
 
 /// The actor in the audit log that approves the plugins built with this program.
 const THIS_PROGRAM: &str = "this program";
@@ -42,10 +45,19 @@ impl Plugins {
     /// Returns whether the approvals changed.
     pub(super) async fn auto_approve(&self, inputs: &CatalogInputs) -> Result<bool, Error> {
         let mut seen = inputs.database.revision;
-        for offer in &inputs.database.offers {
-            let Some(by) = self.auto_approver(inputs, &offer.provider, &offer.digest) else { continue };
+        let mut names = inputs.database.approved_names();
+        let offers = inputs.database.offers.iter();
+        let mut offers: Vec<(&Offer, String)> = offers
+            .filter_map(|offer| Some((offer, self.auto_approver(inputs, &offer.provider, &offer.digest)?)))
+            .collect();
+        // The plugins of this program come first, so that no signed plugin can imitate one of them.
+        offers.sort_by_key(|(_, by)| by != THIS_PROGRAM);
+        for (offer, by) in offers {
             let Ok(provider) = ProviderId::parse(&offer.provider) else { continue };
-            if !may_auto_approve(inputs, offer, &by) {
+            let Some(manifest) = &offer.manifest else { continue };
+            let name = PluginName { id: offer.provider.clone(), title: manifest.title.clone() };
+            let is_imitation = by != THIS_PROGRAM && name.find_imitation(&names).is_some();
+            if is_imitation || !may_auto_approve(inputs, offer, &by) {
                 continue;
             }
             let approvals = inputs.database.approvals_of(&offer.provider);
@@ -59,7 +71,10 @@ impl Plugins {
                 .with_detail(format!("sha256 {}", offer.digest));
             let change = ApprovalChange { decisions, earlier: EarlierDecisions::Keep, seen_revision: seen };
             match self.0.setup.store.decide(&provider, change, audit).await {
-                Ok(()) => seen += 1,
+                Ok(()) => {
+                    seen += 1;
+                    names.push(name);
+                }
                 // Another host decided first. Its decisions are read with the next revision.
                 Err(StoreError::Conflict) => return Ok(true),
                 Err(error) => return Err(error.into()),
@@ -92,13 +107,21 @@ fn may_auto_approve(inputs: &CatalogInputs, offer: &Offer, by: &str) -> bool {
         Some(Decision::Superseded | Decision::Withdrawn | Decision::Removed) => false,
     });
     let component = inputs.usable_component(&offer.digest);
-    let is_usable = component.is_some_and(|component| offer.manifest.as_ref() == Some(component.manifest.as_ref()));
+    let is_usable = component.is_some_and(|component| {
+        offer.manifest.as_ref() == Some(component.manifest.as_ref()) && component.objections.is_empty()
+    });
     if is_decided || is_overruled || !is_usable {
         return false;
     }
-    // An old signature says nothing about flaws found since, so a key cannot approve a lower version.
-    let running = approvals.iter().find(|approval| approval.decision == Some(Decision::Approved));
-    let running = running.and_then(|approval| inputs.usable_component(&approval.digest));
-    let is_lower = running.zip(offer.manifest.as_ref()).is_some_and(|(from, to)| is_downgrade(&from.manifest, to));
-    by == THIS_PROGRAM || !is_lower
+    let Some(running) = approvals.iter().find(|approval| approval.decision == Some(Decision::Approved)) else {
+        return true;
+    };
+    // An old signature says nothing about flaws found since, so a key cannot approve a lower version. A key can be
+    // stolen, so it cannot approve more than a person or the key did before either.
+    let is_within = running
+        .manifest
+        .as_ref()
+        .zip(offer.manifest.as_ref())
+        .is_some_and(|(approved, new)| !is_downgrade(approved, new) && find_excess(approved, new).is_empty());
+    by == THIS_PROGRAM || is_within
 }

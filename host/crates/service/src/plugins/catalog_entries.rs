@@ -6,12 +6,16 @@ use std::{
 };
 
 use jackfield_core::manifest::Manifest;
-use jackfield_sandbox::{Component, PluginEntry, PluginState, PreviousVersion, Trust, WaitingVersion, looks_like};
+use jackfield_sandbox::{Component, Finding, PluginEntry, PluginState, PreviousVersion, Trust, WaitingVersion};
 use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision};
 use semver::Version;
 
-use super::catalog_inputs::{CatalogInputs, FileContent, PluginFile};
+use super::{
+    catalog_inputs::{CatalogInputs, FileContent, PluginFile},
+    imitation::PluginName,
+    manifest_excess::find_excess,
+};
 
 /// Derives the entries from the inputs.
 pub(super) struct CatalogEntries<'a> {
@@ -60,12 +64,17 @@ impl CatalogEntries<'_> {
                 Err(why) => PluginEntry::broken(id, self.file(&approval.digest), Some(approval.digest.clone()), why),
             };
             entry.waiting = self.waiting(id, Some(&approval.digest));
+            if let Some(approved) = &approval.manifest {
+                entry.waiting.iter_mut().for_each(|version| explain_signed_upgrade(version, approved));
+            }
             entry.previous = self.previous(id);
             return Some(entry);
         }
         let mut waiting = self.waiting(id, None);
         if let Trust::All = self.trust
-            && let Some(at) = waiting.iter().position(|version| !database.is_decided(id, &version.component.digest))
+            && let Some(at) = waiting.iter().position(|version| {
+                version.objections.is_empty() && !database.is_decided(id, &version.component.digest)
+            })
         {
             let running = waiting.remove(at);
             return Some(PluginEntry { waiting, ..self.entry(id, &running.component, PluginState::Approved) });
@@ -74,11 +83,11 @@ impl CatalogEntries<'_> {
             return self.unusable_offer(id);
         }
         let first = waiting.remove(0);
-        Some(PluginEntry {
-            waiting,
-            previous: self.previous(id),
-            ..self.entry(id, &first.component, PluginState::Pending)
-        })
+        let state = match first.objection() {
+            Some(why) => PluginState::Broken(why),
+            None => PluginState::Pending,
+        };
+        Some(PluginEntry { waiting, previous: self.previous(id), ..self.entry(id, &first.component, state) })
     }
 
     /// Returns why the stored approvals of a plugin are not valid, if they are not.
@@ -103,7 +112,7 @@ impl CatalogEntries<'_> {
         for approval in self.inputs.database.approvals_of(id) {
             let is_listed = waiting.iter().any(|version| version.component.digest == approval.digest);
             if !is_listed && let Ok(component) = self.usable(id, &approval.digest, approval.manifest.as_ref()) {
-                waiting.push(self.version(component));
+                waiting.push(self.version(id, component));
             }
         }
         PluginEntry { waiting, ..PluginEntry::broken(id, None, None, why) }
@@ -117,7 +126,7 @@ impl CatalogEntries<'_> {
         })
     }
 
-    /// Lists the versions that wait for approval, the highest first.
+    /// Lists the versions that wait for approval: those that can be approved before the others, the highest first.
     fn waiting(&self, id: &str, running: Option<&str>) -> Vec<WaitingVersion> {
         let database = &self.inputs.database;
         let offered = database.offers.iter().filter(|offer| offer.provider == id);
@@ -128,9 +137,12 @@ impl CatalogEntries<'_> {
             offered.chain(withdrawn).filter(|(digest, _)| Some(*digest) != running).collect();
         let mut versions: Vec<WaitingVersion> = digests
             .into_iter()
-            .filter_map(|(digest, manifest)| Some(self.version(self.usable(id, digest, manifest).ok()?)))
+            .filter_map(|(digest, manifest)| Some(self.version(id, self.usable(id, digest, manifest).ok()?)))
             .collect();
-        versions.sort_by(|one, other| compare_versions(&other.component.manifest, &one.component.manifest));
+        versions.sort_by(|one, other| {
+            let by_objections = one.objections.is_empty().cmp(&other.objections.is_empty()).reverse();
+            by_objections.then_with(|| compare_versions(&other.component.manifest, &one.component.manifest))
+        });
         versions
     }
 
@@ -139,9 +151,14 @@ impl CatalogEntries<'_> {
         Some(PreviousVersion { digest: approval.digest.clone(), version: approval.version.clone() })
     }
 
-    fn version(&self, component: &Component) -> WaitingVersion {
+    fn version(&self, id: &str, component: &Component) -> WaitingVersion {
         let (file, signature) = (self.file(&component.digest), self.signature(&component.digest));
-        WaitingVersion { file, signature, component: component.clone() }
+        // A version that was approved before can be approved again, so that a rule that was added since ends nothing.
+        let objections = match self.inputs.database.was_approved(id, &component.digest) {
+            true => Vec::new(),
+            false => component.objections.to_vec(),
+        };
+        WaitingVersion { file, signature, objections, exceeds: Vec::new(), component: component.clone() }
     }
 
     fn entry(&self, id: &str, component: &Component, state: PluginState) -> PluginEntry {
@@ -205,26 +222,30 @@ fn compare_versions(one: &Manifest, other: &Manifest) -> Ordering {
     version(one).cmp(&version(other))
 }
 
-/// Rejects waiting plugins that look like an approved plugin, by id or title.
+/// Says what a version that a trusted key signed requests beyond the approved one, if the key permits it.
+fn explain_signed_upgrade(version: &mut WaitingVersion, approved: &Manifest) {
+    if let Some(SignatureStatus::WithinPermissions { .. }) = version.signature {
+        version.exceeds = find_excess(approved, &version.component.manifest);
+    }
+}
+
+/// Rejects waiting plugins and waiting versions that look like another approved plugin, by id or title.
 fn reject_imitations(entries: &mut [PluginEntry]) {
-    let approved: Vec<(String, String)> = entries
+    let name = |id: &str, manifest: &Manifest| PluginName { id: id.to_owned(), title: manifest.title.clone() };
+    let approved: Vec<PluginName> = entries
         .iter()
         .filter(|entry| matches!(entry.state, PluginState::Approved | PluginState::Disabled))
-        .filter_map(|entry| Some((entry.id.clone(), entry.manifest()?.title.clone())))
+        .filter_map(|entry| Some(name(&entry.id, entry.manifest()?)))
         .collect();
-    for entry in entries.iter_mut().filter(|entry| entry.state == PluginState::Pending) {
-        let Some(title) = entry.manifest().map(|manifest| manifest.title.clone()) else { continue };
-        let why = approved.iter().find_map(|(id, approved_title)| {
-            let part = if looks_like(&entry.id, id) {
-                "id"
-            } else if looks_like(&title, approved_title) {
-                "title"
-            } else {
-                return None;
-            };
-            Some(format!("its {part} looks like that of `{id}`"))
-        });
-        if let Some(why) = why {
+    for entry in entries.iter_mut() {
+        for version in &mut entry.waiting {
+            let why = name(&entry.id, &version.component.manifest).find_imitation(&approved);
+            let cure = "choose a name that no other plugin has";
+            version.objections.extend(why.map(|what| Finding { what, cure: cure.to_owned() }));
+        }
+        if entry.state == PluginState::Pending
+            && let Some(why) = entry.manifest().and_then(|manifest| name(&entry.id, manifest).find_imitation(&approved))
+        {
             entry.state = PluginState::Broken(why);
             entry.waiting.clear();
         }

@@ -7,7 +7,7 @@ use jackfield_sandbox::Component;
 use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision, Offer};
 
-use super::folder::PluginStamp;
+use super::{folder::PluginStamp, imitation::PluginName};
 
 /// Everything that the catalog is derived from.
 #[derive(Debug, Default)]
@@ -96,6 +96,29 @@ impl DatabaseState {
         self.approvals_of(plugin)
             .filter(|approval| approval.decision == Some(decision))
             .max_by_key(|approval| approval.at)
+    }
+
+    /// Returns whether this version of a plugin was approved before, even if it no longer is.
+    pub(super) fn was_approved(&self, plugin: &str, digest: &str) -> bool {
+        self.approvals_of(plugin).any(|approval| {
+            approval.digest == digest
+                && match approval.decision {
+                    Some(Decision::Approved | Decision::Disabled | Decision::Superseded | Decision::Withdrawn) => true,
+                    Some(Decision::Removed) | None => false,
+                }
+        })
+    }
+
+    /// Lists the names of the plugins that an approval protects against imitations.
+    pub(super) fn approved_names(&self) -> Vec<PluginName> {
+        let approvals = self.approvals.iter();
+        let approved =
+            approvals.filter(|approval| matches!(approval.decision, Some(Decision::Approved | Decision::Disabled)));
+        let names = approved.filter_map(|approval| {
+            let title = approval.manifest.as_ref()?.title.clone();
+            Some(PluginName { id: approval.provider.clone(), title })
+        });
+        names.collect()
     }
 
     /// Returns whether somebody decided about this version of a plugin.

@@ -6,7 +6,7 @@ use jackfield_core::{
     Error, ProviderId,
     audit::{Action, Actor},
 };
-use jackfield_sandbox::{PluginEntry, PluginState};
+use jackfield_sandbox::{PluginEntry, PluginState, WaitingVersion};
 use jackfield_store::{ApprovalChange, Decision, EarlierDecisions, NewAudit, OfferSource};
 
 use super::{Plugins, catalog_inputs::CatalogInputs};
@@ -34,6 +34,9 @@ impl Plugins {
     pub async fn approve(&self, plugin: &str, digest: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         self.decide(plugin, actor, Action::ProviderApprove, |inputs, entry| {
             let waiting = entry.waiting.iter().find(|version| version.component.digest == digest);
+            if let Some(why) = waiting.and_then(WaitingVersion::objection) {
+                return Err(Error::Conflict(format!("this version of `{plugin}` cannot be approved: {why}")));
+            }
             let component = waiting.map(|version| &version.component).or_else(|| {
                 let is_usable = !matches!(entry.state, PluginState::Broken(_));
                 entry.component.as_ref().filter(|component| is_usable && component.digest == digest)

@@ -35,6 +35,11 @@ impl Plugins {
         let provider = ProviderId::parse(&manifest.id).map_err(Error::internal)?;
         let mut inputs = self.0.inputs.lock().await;
         self.refresh(&mut inputs).await?;
+        if let Some(why) = component.objection()
+            && !inputs.database.was_approved(&manifest.id, &component.digest)
+        {
+            return Err(Error::field("component", why));
+        }
         let is_running = self.catalog().entry(&manifest.id).is_some_and(|entry| {
             entry.state == PluginState::Approved && entry.digest.as_ref() == Some(&component.digest)
         });

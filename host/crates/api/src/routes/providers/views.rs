@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jackfield_core::manifest::{Auth, Capabilities, Choice, Field, FieldKind, Manifest};
-use jackfield_sandbox::{PluginEntry, PluginState, PreviousVersion, WaitingVersion, endpoint_lines};
+use jackfield_core::manifest::{Auth, Capabilities, Choice, Field, FieldKind, Manifest, MappingFate};
+use jackfield_sandbox::{
+    PluginEntry, PluginState, PreviousVersion, WaitingVersion, describe_credential, endpoint_lines, find_risks,
+    to_displayable,
+};
 use jackfield_service::plugins::{
     is_downgrade,
     manifest_diff::{ChangedPart, ManifestDiff, PartDiff},
     manifest_parts,
+    upgrade_risks::find_upgrade_risks,
 };
 use jackfield_signing::SignatureStatus;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::risk_view::ProviderRiskView;
 use crate::operation::UtcTime;
 
 /// A provider's plugin, and everything that an Executive approves.
@@ -63,6 +68,11 @@ pub(crate) struct WaitingVersionView {
     manifest: ManifestView,
     /// Null if no key is trusted.
     signature: Option<ProviderSignatureView>,
+    /// Why it cannot be approved; null if it can.
+    objection: Option<String>,
+    /// What it requests beyond the approved version, in words, if that is why the signature of a trusted key does not
+    /// approve it.
+    exceeds: Vec<String>,
     /// Whether its version is lower than the approved one.
     downgrade: bool,
     /// Null if no version is approved.
@@ -118,7 +128,21 @@ struct ManifestView {
     endpoints: Vec<String>,
     /// The credential of each endpoint, and its placement.
     credentials: BTreeMap<String, String>,
+    /// The same in words: each credential by its own name, and its placement.
+    placements: BTreeMap<String, String>,
     capabilities: CapabilitiesView,
+    /// What a disconnect does with the mappings of people.
+    on_disconnect: MappingFateView,
+    /// What an Executive has to notice before the approval.
+    risks: Vec<ProviderRiskView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum MappingFateView {
+    Keep,
+    Clear,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -236,14 +260,22 @@ impl ProviderView {
 
 impl WaitingVersionView {
     fn new(version: &WaitingVersion, approved: Option<&Manifest>) -> Self {
-        let manifest = &version.component.manifest;
+        let manifest = &*version.component.manifest;
+        let mut view = ManifestView::from(manifest);
+        if let Some(approved) = approved {
+            let of_upgrade = find_upgrade_risks(approved, manifest).into_iter().map(ProviderRiskView::from);
+            view.risks.splice(0..0, of_upgrade);
+        }
         Self {
             file: version.file.clone(),
             digest: version.component.digest.clone(),
-            manifest: ManifestView::from(&**manifest),
+            manifest: view,
+            objection: version.objection(),
+            exceeds: version.exceeds.clone(),
             signature: version.signature.as_ref().map(ProviderSignatureView::from),
             downgrade: approved.is_some_and(|approved| is_downgrade(approved, manifest)),
-            changes: approved.map(|approved| ManifestDiff::between(approved, manifest).into()),
+            changes: approved
+                .map(|approved| ManifestDiff::between(&to_displayable(approved), &to_displayable(manifest)).into()),
         }
     }
 }
@@ -271,6 +303,10 @@ impl From<&SignatureStatus> for ProviderSignatureView {
 
 impl From<&Manifest> for ManifestView {
     fn from(manifest: &Manifest) -> Self {
+        let risks = find_risks(manifest).into_iter().map(ProviderRiskView::from).collect();
+        let manifest = &*to_displayable(manifest);
+        let lines = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
+        let placements = lines.filter_map(|(line, endpoint)| Some((line, describe_credential(endpoint)?))).collect();
         Self {
             title: manifest.title.clone(),
             version: manifest.version.clone(),
@@ -285,7 +321,13 @@ impl From<&Manifest> for ManifestView {
             hosts: manifest_parts::hosts(manifest),
             endpoints: endpoint_lines(manifest),
             credentials: manifest_parts::credentials(manifest),
+            placements,
             capabilities: manifest.capabilities.into(),
+            on_disconnect: match manifest.on_disconnect {
+                MappingFate::Keep => MappingFateView::Keep,
+                MappingFate::Clear => MappingFateView::Clear,
+            },
+            risks,
         }
     }
 }
@@ -353,3 +395,6 @@ impl From<ChangedPart> for ChangedPartView {
         Self { what: part.what, from: part.from, to: part.to }
     }
 }
+
+#[cfg(test)]
+mod tests;
