@@ -3,7 +3,7 @@
 mod data_folder;
 mod host_environment;
 
-use std::{collections::BTreeMap, fs::File, io, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs::File, io, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use jackfield_api::{self as api};
@@ -16,7 +16,7 @@ use jackfield_service::{
     people::{self, People},
     plugins::{Plugins, PluginsSetup},
 };
-use jackfield_store::{Store, StoreOptions};
+use jackfield_store::{OldRows, Store, StoreOptions};
 use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
 use url::Url;
@@ -97,7 +97,7 @@ impl App {
             public_url: config.base_url().as_str().into(),
             failed_attempts: api::FailedAttempts::default(),
             large_bodies: api::LargeBodies::default(),
-            jwt: config.jwt.clone().map(|provider| api::JwtCallers::new(provider, egress.clone(), clock.clone())),
+            jwt: jwt_callers(config, &egress, &clock),
             oidc: sign_in_provider(config, &egress, &clock)
                 .context("JACKFIELD_PUBLIC_URL cannot be used for sign-in")?,
         };
@@ -201,7 +201,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
         None => vault::load_or_create(&config.master_key_file, may_create, &user),
     };
     match key {
-        Ok(key) => store.unlock(Vault::new(key)).await?,
+        Ok(key) => unlock(&mut store, Vault::new(key), &config.data_dir).await?,
         Err(error) => {
             let changeable = error.replaceable_at().map(|path| tracing::field::display(path.display()));
             tracing::error!(file = %config.master_key_file.display(), changeable, "master key was not loaded");
@@ -212,6 +212,28 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
         tracing::error!(reason, "service started sealed: requests that need a secret are rejected");
     }
     Ok(store)
+}
+
+/// Unlocks the database, and remembers in the data folder that its rows have MACs.
+///
+/// A host that has seen the rows with MACs never authenticates rows without them again. Otherwise somebody with an old
+/// copy of the database could put their own rows into it.
+async fn unlock(store: &mut Store, vault: Vault, data_dir: &Path) -> anyhow::Result<()> {
+    let key_id = vault.key_id().to_owned();
+    let old_rows = match data_folder::find_signed_rows(data_dir, &key_id)? {
+        None => OldRows::Adopt,
+        Some(file) => OldRows::Reject(format!(
+            "the database is older than the version that this host has run on it: its rows are not authenticated; if \
+             you restored it from an old backup, delete {} and start again, and then check the API tokens that the \
+             audit log lists under token.adopt",
+            file.display()
+        )),
+    };
+    store.unlock(vault, old_rows).await?;
+    if store.sealed_reason().is_none() {
+        data_folder::record_signed_rows(data_dir, &key_id)?;
+    }
+    Ok(())
 }
 
 /// Opens the plugins for a command, as a service with these settings would.
@@ -264,6 +286,24 @@ fn serving_limits(config: &Config, machine: &api::ServingLimits) -> api::Serving
 fn host_names(config: &Config) -> api::HostNames {
     let names = &config.serving.host_names;
     config.public_url.as_ref().and_then(Url::host_str).map_or_else(|| names.clone(), |name| names.with(name))
+}
+
+/// Returns the identity provider whose JWTs are accepted, if one is configured.
+fn jwt_callers(config: &Config, egress: &Egress, clock: &Clock) -> Option<api::JwtCallers> {
+    let provider = config.jwt.clone()?;
+    let is_audience_of_id_tokens = config.oidc.as_ref().is_some_and(|oidc| {
+        oidc.issuer.trim_end_matches('/') == provider.issuer.trim_end_matches('/')
+            && oidc.client_id == provider.audience
+    });
+    let callers = api::JwtCallers::new(provider, egress.clone(), clock.clone());
+    if !is_audience_of_id_tokens {
+        return Some(callers);
+    }
+    tracing::warn!(
+        "JACKFIELD_JWT_AUDIENCE is the client id of the console's sign-in, so only JWTs that are clearly access tokens \
+         are accepted; better give the API an audience of its own"
+    );
+    Some(callers.reject_id_tokens())
 }
 
 /// Returns the identity provider through which people sign in, if one is configured.

@@ -92,7 +92,7 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    signin_link::print_first(app.store(), &config.base_url_at(address)).await?;
+    signin_link::print_first(app.store(), &config, &config.base_url_at(address)).await?;
     tracing::info!(%address, dev, "service started");
     let served = app.serve(listener, signals.nth(1), signals.nth(2)).await.context("the service failed");
     tokio::select! {

@@ -9,6 +9,7 @@ mod console;
 mod contract_versions;
 mod database;
 mod disconnect_preview;
+mod edited_rows;
 mod events;
 mod failures;
 mod framing;
@@ -34,11 +35,13 @@ mod refresh;
 mod remote;
 mod request_bodies;
 mod scrapin;
+mod sealed;
 mod search;
 mod service;
 mod session;
 mod sockets;
 mod token_plugins;
+mod upgrade;
 mod users;
 
 use jackfield_test_support::{

@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, File, Metadata, Permissions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
@@ -142,6 +142,28 @@ pub(super) fn host_id(folder: &Path) -> io::Result<String> {
             Ok(id)
         }
     }
+}
+
+/// The file that names the master key whose rows have MACs.
+const SIGNED_ROWS: &str = "signed-rows.id";
+
+/// Returns the file that records that this host has used a database with MACs under this key, if there is one.
+pub(super) fn find_signed_rows(folder: &Path, key_id: &str) -> anyhow::Result<Option<PathBuf>> {
+    let path = folder.join(SIGNED_ROWS);
+    match std::fs::read_to_string(&path) {
+        Ok(recorded) => Ok((recorded.trim() == key_id).then_some(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Records that this host has used a database with MACs under this key.
+pub(super) fn record_signed_rows(folder: &Path, key_id: &str) -> anyhow::Result<()> {
+    if find_signed_rows(folder, key_id)?.is_some() {
+        return Ok(());
+    }
+    let path = folder.join(SIGNED_ROWS);
+    std::fs::write(&path, key_id).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn open_lock(folder: &Path, name: &str) -> io::Result<File> {

@@ -1,8 +1,8 @@
-//! `jackfield signin-link`: prints a link that signs in one Executive, once. `serve` prints the first one itself.
+//! `jackfield signin-link`: prints a link that signs in one Executive, once. The first `serve` prints one itself.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
-use jackfield::app;
+use jackfield::{app, config::Config};
 use jackfield_core::{Caller, Clock, audit::Action};
 use jackfield_store::Store;
 use url::Url;
@@ -29,9 +29,14 @@ pub(super) async fn run(arguments: SigninLinkArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints a link if nobody can sign in yet.
-pub(super) async fn print_first(store: &Store, base_url: &Url) -> anyhow::Result<()> {
-    if store.was_never_used().await? {
+/// Prints a link at the first start on a database, if nobody has access yet.
+///
+/// Later starts print none: whoever reads the log of a service must not become an Executive. Where people sign in through
+/// an identity provider, or call with JWTs, nobody needs a link.
+pub(super) async fn print_first(store: &Store, config: &Config, base_url: &Url) -> anyhow::Result<()> {
+    let is_first = store.claim_first_start().await?;
+    let has_identity_provider = config.jwt.is_some() || config.oidc.is_some();
+    if is_first && !has_identity_provider && store.was_never_used().await? {
         let link = create(store, base_url, "first executive").await?;
         print_line(&format!("Sign in with this link, once, within 15 minutes:\n\n  {link}\n"));
     }
@@ -39,6 +44,7 @@ pub(super) async fn print_first(store: &Store, base_url: &Url) -> anyhow::Result
 }
 
 async fn create(store: &Store, base_url: &Url, name: &str) -> anyhow::Result<Url> {
+    store.require_unsealed().context("cannot create a sign-in link without the master key")?;
     let secret = store.create_signin_link(name, audit(Action::SigninLinkCreate, name.to_owned())).await?;
     let mut link = base_url.join("signin")?;
     // Browsers do not send the fragment, so the secret is in no log of a proxy.

@@ -90,6 +90,7 @@ async fn create(
     for provider in &providers {
         ProviderId::parse(provider).with_context(|| format!("`{provider}` is not a provider id"))?;
     }
+    store.require_unsealed().context("cannot create an API token without the master key")?;
     let audit = audit(Action::TokenCreate, format!("{name}, {}", level.as_str()));
     let lifetime = expires.map(|days| Duration::from_secs(u64::from(days) * SECONDS_PER_DAY));
     let (_, text) = store.create_token(NewToken { name, level, providers, lifetime }, audit).await?;
@@ -113,6 +114,7 @@ fn display_state(token: &ApiToken) -> &'static str {
     let expired = token.expires_at.is_some_and(|expiry| expiry <= Clock::system().now());
     match (token.revoked_at, expired) {
         (Some(_), _) => "revoked",
+        (None, _) if token.edited => "edited",
         (None, true) => "expired",
         (None, false) => "valid",
     }

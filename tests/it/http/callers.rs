@@ -121,7 +121,7 @@ async fn too_many_failed_attempts_are_throttled_and_valid_ones_are_not() {
 async fn a_revocation_takes_effect_immediately() {
     let app = TestApp::builder().start().await;
     assert_eq!(app.get("/api/admin/audit").await.status, 200);
-    app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
+    app.revoke_tokens("executive").await;
     assert_eq!(app.get("/api/admin/audit").await.status, 401);
 }
 

@@ -39,7 +39,7 @@ async fn the_services_that_use_a_connection_are_named() {
     let _uses = service_token(&app, "reminders", &["acme", "slack"]).await;
     let _other = service_token(&app, "payroll", &["acme"]).await;
     let _gone = service_token(&app, "gone", &["slack"]).await;
-    app.tamper("update tokens set revoked_at = 1 where name = 'gone'").await;
+    app.revoke_tokens("gone").await;
     let foreseen = app.get(&format!("{SLACK}/disconnect")).await.ok();
     assert_eq!(foreseen["services"], json!([{ "name": "reminders" }]));
     assert_eq!((&foreseen["configured"], &foreseen["alerts"]), (&json!(true), &json!(false)));

@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use http::Method;
+use jackfield_core::Level;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, client},
     guests,
@@ -145,11 +146,10 @@ async fn a_late_listener_receives_later_events() {
 #[tokio::test]
 async fn a_revoked_token_loses_its_stream_and_another_keeps_it() {
     let app = TestApp::builder().start().await;
-    let other = app.second_executive().await;
+    let (_, other) = app.create_token("another", Level::Executive, None).await;
     let mut revoked = Stream::open(&app, TestCaller::Executive).await;
     let mut kept = Stream::open_with(&app, &other).await;
-    app.tamper("update tokens set revoked_at = 1 where id = (select min(id) from tokens where name = 'executive')")
-        .await;
+    app.revoke_tokens("executive").await;
     assert_eq!(revoked.next().await, Some(("session".to_owned(), json!({ "ended": true }))));
     assert_eq!(revoked.next().await, None);
     let body = json!({ "name": "Ada", "email": "ada@acme.example" });

@@ -4,6 +4,11 @@
 mod issuer;
 
 use http::Method;
+use jackfield_core::{
+    OAuthApp, ProviderId, Secret,
+    audit::{Action, Actor},
+};
+use jackfield_store::NewAudit;
 use jackfield_test_support::{
     app::{TestApp, TestAppBuilder, TestCaller, TestResponse, client},
     marked,
@@ -270,7 +275,10 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_onl
     record_secrets(&xero);
     let stored = app.database_bytes().await;
     assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
-    app.tamper("update oauth_apps set token_url = 'https://identity.elsewhere.example/token'").await;
+    let elsewhere = OAuthApp { client_id: "sealed-client".to_owned(), client_secret: Some(Secret::new(secret)) };
+    let (provider, url) = (ProviderId::parse("xero").expect("an id"), "https://identity.elsewhere.example/token");
+    let audit = NewAudit::done(&Actor::named("test"), Action::ProviderOAuthApp);
+    app.store.save_oauth_app(&provider, &elsewhere, url, audit).await.expect("the app is stored");
     let moved = app.get(&format!("{XERO}/auth-url")).await.problem(409, "unsupported");
     assert!(text(&moved, "detail").contains("another token endpoint"), "{moved}");
 }

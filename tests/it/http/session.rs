@@ -3,7 +3,10 @@
 mod forgery;
 mod link;
 
+use std::time::Duration;
+
 use http::Method;
+use jackfield_core::Level;
 use jackfield_test_support::{
     app::{TestApp, TestCaller, TestSession},
     xero::XeroStandIn,
@@ -150,15 +153,23 @@ async fn a_session_ends_with_its_token_immediately_on_every_host() {
     let other = app.start_second_host().await;
     let session = app.sign_in(TestCaller::Executive).await;
     assert_eq!(status(&other, &session).await, 200);
-    app.tamper("update tokens set revoked_at = 1 where name = 'executive'").await;
+    app.revoke_tokens("executive").await;
     assert_eq!(status(&other, &session).await, 401);
     assert_eq!(status(&app, &session).await, 401);
-    app.tamper("update tokens set revoked_at = null, expires_at = 1 where name = 'executive'").await;
-    assert_eq!(status(&app, &session).await, 401, "or when it expires");
-    app.tamper("update tokens set expires_at = null where name = 'executive'").await;
-    assert_eq!(status(&app, &session).await, 200);
-    app.tamper("delete from tokens where name = 'executive'").await;
-    assert_eq!(status(&app, &session).await, 401, "or is gone");
+
+    let sign_in =
+        |token: String| app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(json!({ "token": token })));
+    let (_, short) = app.create_token("short", Level::Executive, Some(Duration::from_secs(1800))).await;
+    let session = TestSession::from_response(&sign_in(short).await);
+    assert_eq!(status(&other, &session).await, 200);
+    app.clock.advance(SignedDuration::from_mins(31));
+    assert_eq!(status(&other, &session).await, 401, "or when it expires");
+
+    let (id, deleted) = app.create_token("deleted", Level::Executive, None).await;
+    let session = TestSession::from_response(&sign_in(deleted).await);
+    assert_eq!(status(&other, &session).await, 200);
+    app.tamper(format!("delete from tokens where id = '{id}'")).await;
+    assert_eq!(status(&other, &session).await, 401, "or is gone");
 }
 
 #[tokio::test]

@@ -153,11 +153,7 @@ impl TestApp {
 
     /// Creates the token of another Executive with the same name as the first.
     pub async fn second_executive(&self) -> String {
-        let new =
-            NewToken { name: "executive".to_owned(), level: Level::Executive, providers: Vec::new(), lifetime: None };
-        let (_, text) =
-            self.store.create_token(new, test_audit(Action::TokenCreate)).await.expect("the token is created");
-        marked::record(text.expose().clone())
+        self.create_token("executive", Level::Executive, None).await.1
     }
 
     async fn request(
@@ -216,8 +212,32 @@ impl TestApp {
     }
 
     /// Changes the database directly, as someone with access to it could.
-    pub async fn tamper(&self, sql: &'static str) {
-        self.database.execute(&self.data(), sql).await;
+    pub async fn tamper(&self, sql: impl Into<String>) {
+        self.database.execute(sql.into()).await;
+    }
+
+    /// Returns the database, for tests that read its schema.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Revokes every valid token with this name, as the command does.
+    pub async fn revoke_tokens(&self, name: &str) {
+        for token in self.store.tokens().await.expect("the tokens are listed") {
+            if token.name == name && token.revoked_at.is_none() {
+                let audit = test_audit(Action::TokenRevoke);
+                assert!(self.store.revoke_token(&token.id, audit).await.expect("the token is revoked"));
+            }
+        }
+    }
+
+    /// Creates a token, and returns its id and secret.
+    pub async fn create_token(&self, name: &str, level: Level, lifetime: Option<Duration>) -> (String, String) {
+        let new = NewToken { name: name.to_owned(), level, providers: Vec::new(), lifetime };
+        let (token, text) =
+            self.store.create_token(new, test_audit(Action::TokenCreate)).await.expect("the token is created");
+        (token.id, marked::record(text.expose().clone()))
     }
 
     /// Takes the lock that every change needs, as another program could.

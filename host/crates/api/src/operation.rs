@@ -202,6 +202,9 @@ impl Operation {
         if access != Access::Open {
             problems.extend(PROBLEMS_OF_PROTECTED_ROUTES.iter().flat_map(|code| problems::with_code(code)));
         }
+        if access == Access::Executive && !method.is_safe() {
+            problems.extend(problems::with_code("sealed"));
+        }
         let (responses, shared) = self.responses(&problems, schemas);
         if let Some(query) = &self.query {
             let listed = schemas.query_parameters(query).into_iter();

@@ -33,6 +33,7 @@ const ACTIONS = {
   "mappings.undo": "Undid a match",
   "token.create": "Created a token",
   "token.revoke": "Revoked a token",
+  "token.adopt": "Authenticated a token of an older version",
   "signin_link.create": "Created a sign-in link",
   "session.sign_in": "Signed in",
   "session.sign_out": "Signed out",

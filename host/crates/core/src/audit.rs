@@ -71,6 +71,8 @@ pub enum Action {
     TokenCreate,
     /// Revoked an API token.
     TokenRevoke,
+    /// Authenticated an API token that an older version stored.
+    TokenAdopt,
     /// Created a sign-in link.
     SigninLinkCreate,
     /// Signed in.
@@ -84,7 +86,7 @@ pub enum Action {
 impl Action {
     /// Every action.
     #[cfg(feature = "testing")]
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ConnectionConnect,
         Self::ConnectionUpdate,
         Self::ConnectionAccount,
@@ -108,6 +110,7 @@ impl Action {
         Self::MappingsUndo,
         Self::TokenCreate,
         Self::TokenRevoke,
+        Self::TokenAdopt,
         Self::SigninLinkCreate,
         Self::SessionSignIn,
         Self::SessionSignOut,
@@ -141,6 +144,7 @@ impl Action {
             Self::MappingsUndo => "mappings.undo",
             Self::TokenCreate => "token.create",
             Self::TokenRevoke => "token.revoke",
+            Self::TokenAdopt => "token.adopt",
             Self::SigninLinkCreate => "signin_link.create",
             Self::SessionSignIn => "session.sign_in",
             Self::SessionSignOut => "session.sign_out",

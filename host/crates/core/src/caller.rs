@@ -117,4 +117,6 @@ pub struct ApiToken {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Whether its row in the database was inserted or edited by hand. Such a token is not accepted.
+    pub edited: bool,
 }

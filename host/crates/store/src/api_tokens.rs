@@ -1,6 +1,6 @@
 //! API tokens. Only their hashes are stored.
 //!
-//! All hosts share them, so revoking one takes effect immediately.
+//! All hosts share them, so revoking one takes effect immediately. Each row has a MAC; see [`row_macs`](super::row_macs).
 
 use std::time::Duration;
 
@@ -12,7 +12,13 @@ use sqlx::{Row, any::AnyRow};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, generate_random, to_optional_timestamp, to_timestamp};
+use super::{
+    NewAudit, Store, StoreError,
+    audit::lock_audit,
+    generate_random,
+    row_macs::{SignedColumns, SignedTable, read_mac},
+    to_optional_timestamp, to_timestamp,
+};
 
 /// The prefix of every token, so that people and secret scanners recognise one.
 pub const TOKEN_PREFIX: &str = "jf_";
@@ -32,6 +38,9 @@ pub struct NewToken {
 
 impl Store {
     /// Creates a token, and returns it together with its secret. Only the hash is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealed`], because the row could not be authenticated.
     pub async fn create_token(&self, new: NewToken, audit: NewAudit) -> Result<(ApiToken, TokenSecret), StoreError> {
         let text = Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(generate_random()?)));
         let now = self.clock.now();
@@ -40,30 +49,33 @@ impl Store {
             .map(|lifetime| SignedDuration::try_from(lifetime).ok().and_then(|lifetime| now.checked_add(lifetime).ok()))
             .map(|expiry| expiry.ok_or(StoreError::Corrupt("the lifetime of a token is too long")))
             .transpose()?;
-        let token = ApiToken {
+        let row = TokenRow {
             id: Uuid::now_v7().to_string(),
             name: new.name,
-            level: new.level,
-            providers: new.providers,
-            created_at: now,
-            expires_at,
+            hash: hash_text(text.expose()),
+            level: new.level.as_str().to_owned(),
+            providers: serde_json::to_string(&new.providers)
+                .map_err(|_| StoreError::Corrupt("the providers of a token"))?,
+            created_at: now.as_microsecond(),
+            expires_at: expires_at.map(|expiry| expiry.as_microsecond()),
             revoked_at: None,
         };
-        let providers =
-            serde_json::to_string(&token.providers).map_err(|_| StoreError::Corrupt("the providers of a token"))?;
+        let mac = self.sign_row(&row.signed_columns())?;
+        let token = row.to_token(RowState::Genuine)?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         sqlx::query(
-            "insert into tokens (id, name, hash, level, providers, created_at, expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into tokens (id, name, hash, level, providers, created_at, expires_at, mac) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
-        .bind(token.id.clone())
-        .bind(token.name.clone())
-        .bind(hash_text(text.expose()))
-        .bind(token.level.as_str())
-        .bind(providers)
-        .bind(token.created_at.as_microsecond())
-        .bind(token.expires_at.map(|expiry| expiry.as_microsecond()))
+        .bind(row.id)
+        .bind(row.name)
+        .bind(row.hash)
+        .bind(row.level)
+        .bind(row.providers)
+        .bind(row.created_at)
+        .bind(row.expires_at)
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit).await?;
@@ -74,49 +86,69 @@ impl Store {
     /// Finds a token that has neither expired nor been revoked.
     pub async fn find_token(&self, text: &str) -> Result<Option<ApiToken>, StoreError> {
         let hash = hash_text(text);
-        let found = sqlx::query(
-            "select id, name, hash, level, providers, created_at, expires_at, revoked_at from tokens where hash = $1",
-        )
-        .bind(hash.clone())
-        .fetch_optional(&self.pool)
-        .await?;
+        let found =
+            sqlx::query("select * from tokens where hash = $1").bind(hash.clone()).fetch_optional(&self.pool).await?;
         let Some(row) = found else { return Ok(None) };
-        let stored: Vec<u8> = row.try_get("hash")?;
-        if !bool::from(stored.as_slice().ct_eq(&hash)) {
+        let (row, mac) = (TokenRow::from_row(&row)?, read_mac(&row)?);
+        if !bool::from(row.hash.as_slice().ct_eq(&hash)) || !self.is_usable(&row, mac.as_deref()) {
             return Ok(None);
         }
-        let token = parse_row(&row)?;
-        let now = self.clock.now();
-        let valid = token.revoked_at.is_none() && token.expires_at.is_none_or(|expiry| now < expiry);
-        Ok(valid.then_some(token))
+        row.to_token(RowState::Genuine).map(Some)
+    }
+
+    /// Returns whether the token with this id is genuine, and has neither expired nor been revoked.
+    pub(super) async fn is_token_usable(&self, id: &str) -> Result<bool, StoreError> {
+        let found =
+            sqlx::query("select * from tokens where id = $1").bind(id.to_owned()).fetch_optional(&self.pool).await?;
+        let Some(row) = found else { return Ok(false) };
+        Ok(self.is_usable(&TokenRow::from_row(&row)?, read_mac(&row)?.as_deref()))
+    }
+
+    fn is_usable(&self, row: &TokenRow, mac: Option<&[u8]>) -> bool {
+        // A row that has no power is not worth a report.
+        let valid = row.revoked_at.is_none() && row.expires_at.is_none_or(|expiry| self.now() < expiry);
+        valid && self.is_genuine(&row.signed_columns(), mac)
     }
 
     /// Lists all tokens, newest first.
     pub async fn tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
-        let rows = sqlx::query(
-            "select id, name, level, providers, created_at, expires_at, revoked_at from tokens \
-             order by created_at desc, id desc",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(parse_row).collect()
+        let rows = sqlx::query("select * from tokens order by created_at desc, id desc").fetch_all(&self.pool).await?;
+        let mut list = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (row, mac) = (TokenRow::from_row(row)?, read_mac(row)?);
+            let genuine = row.revoked_at.is_some() || self.is_genuine(&row.signed_columns(), mac.as_deref());
+            match row.to_token(if genuine { RowState::Genuine } else { RowState::Edited }) {
+                Ok(token) => list.push(token),
+                // Its values can be anything, and must not make the other tokens unreadable. It was logged.
+                Err(_) if !genuine => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(list)
     }
 
-    /// Revokes a token and deletes the sessions that were started with it.
+    /// Revokes a token and deletes the sessions that were started with it. Works while the store is sealed.
     ///
     /// Returns `false` if there is no such token, or it was revoked before.
     pub async fn revoke_token(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let revoked = sqlx::query("update tokens set revoked_at = $1 where id = $2 and revoked_at is null")
-            .bind(self.now())
+        let found = sqlx::query("select * from tokens where id = $1 and revoked_at is null")
             .bind(id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(found) = found else { return Ok(false) };
+        let (mut row, mac) = (TokenRow::from_row(&found)?, read_mac(&found)?);
+        let genuine = self.is_genuine(&row.signed_columns(), mac.as_deref());
+        row.revoked_at = Some(self.now());
+        // The new MAC replaces the one of the valid token. While sealed, a row without a MAC is a revoked token too.
+        let mac = self.sign_row_if_unsealed(&row.signed_columns()).filter(|_| genuine);
+        sqlx::query("update tokens set revoked_at = $1, mac = $2 where id = $3")
+            .bind(row.revoked_at)
+            .bind(mac)
+            .bind(row.id)
             .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        if revoked == 0 {
-            return Ok(false);
-        }
+            .await?;
         sqlx::query("delete from sessions where token_id = $1").bind(id.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;
@@ -128,16 +160,63 @@ fn hash_text(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-fn parse_row(row: &AnyRow) -> Result<ApiToken, StoreError> {
-    let level: String = row.try_get("level")?;
-    let providers: String = row.try_get("providers")?;
-    Ok(ApiToken {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        level: Level::parse(&level).ok_or(StoreError::Corrupt("the access level of a token"))?,
-        providers: serde_json::from_str(&providers).map_err(|_| StoreError::Corrupt("the providers of a token"))?,
-        created_at: to_timestamp(row.try_get("created_at")?)?,
-        expires_at: to_optional_timestamp(row.try_get("expires_at")?)?,
-        revoked_at: to_optional_timestamp(row.try_get("revoked_at")?)?,
-    })
+/// Whether a row of a token may be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RowState {
+    Genuine,
+    Edited,
+}
+
+/// A row of the table.
+pub(super) struct TokenRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    hash: Vec<u8>,
+    pub(super) level: String,
+    /// JSON.
+    providers: String,
+    created_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) revoked_at: Option<i64>,
+}
+
+impl TokenRow {
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            hash: row.try_get("hash")?,
+            level: row.try_get("level")?,
+            providers: row.try_get("providers")?,
+            created_at: row.try_get("created_at")?,
+            expires_at: row.try_get("expires_at")?,
+            revoked_at: row.try_get("revoked_at")?,
+        })
+    }
+
+    pub(super) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::Tokens, &self.id)
+            .text(&self.id)
+            .text(&self.name)
+            .bytes(&self.hash)
+            .text(&self.level)
+            .text(&self.providers)
+            .number(self.created_at)
+            .optional_number(self.expires_at)
+            .optional_number(self.revoked_at)
+    }
+
+    fn to_token(&self, state: RowState) -> Result<ApiToken, StoreError> {
+        Ok(ApiToken {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            level: Level::parse(&self.level).ok_or(StoreError::Corrupt("the access level of a token"))?,
+            providers: serde_json::from_str(&self.providers)
+                .map_err(|_| StoreError::Corrupt("the providers of a token"))?,
+            created_at: to_timestamp(self.created_at)?,
+            expires_at: to_optional_timestamp(self.expires_at)?,
+            revoked_at: to_optional_timestamp(self.revoked_at)?,
+            edited: state == RowState::Edited,
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! Connections and their secrets.
 //!
 //! Each change of a connection increments its generation. A change that is based on an earlier generation is rejected.
+//! Each row has a MAC; see [`row_macs`](super::row_macs).
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     oauth_grants::{self, remove_grant},
+    row_macs::{SignedColumns, SignedTable, read_mac},
     sealed_values::remove_sealed,
     to_optional_timestamp, to_timestamp,
 };
@@ -22,6 +24,9 @@ use super::{
 mod tests;
 
 const TABLE: &str = "connections";
+
+/// The error for a connection that was inserted or edited by hand.
+const EDITED: StoreError = StoreError::Edited("connection", "connect again");
 
 /// A connection to be stored.
 #[derive(Clone, Debug)]
@@ -53,6 +58,8 @@ pub enum Expected {
 pub enum SecretsReadable {
     Yes,
     No,
+    /// The row of the connection was inserted or edited by hand, so its secrets are not opened.
+    Edited,
 }
 
 /// The account that was chosen for a connection, and what changes with it.
@@ -103,22 +110,24 @@ impl Store {
         }
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut connection = parse_row(row)?;
+            let (mut connection, is_genuine) = self.parse_checked(row)?;
             let (columns, readable) = secrets.remove(&connection.id).unwrap_or((Vec::new(), SecretsReadable::Yes));
             connection.secret_fields = columns;
-            list.push((connection, readable));
+            list.push((connection, if is_genuine { readable } else { SecretsReadable::Edited }));
         }
         Ok(list)
     }
 
     /// Returns the connection of a provider, without opening its secrets.
+    ///
+    /// A row that was edited by hand has no fields and no account, and its secrets cannot be opened.
     pub async fn connection(&self, provider: &ProviderId) -> Result<Option<Connection>, StoreError> {
         let row = sqlx::query("select * from connections where provider = $1")
             .bind(provider.to_string())
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let mut connection = parse_row(&row)?;
+        let (mut connection, _) = self.parse_checked(&row)?;
         connection.secret_fields = sqlx::query_scalar(
             "select owner_column from sealed_values where owner_table = $1 and owner_row = $2 order by owner_column",
         )
@@ -132,12 +141,47 @@ impl Store {
     /// Opens the secrets of a connection, by field.
     ///
     /// # Errors
-    /// The store is sealed, a secret cannot be opened, or the database fails.
+    /// The store is sealed, the row was edited by hand, a secret cannot be opened, or the database fails.
     pub async fn connection_secrets(
         &self,
         connection: &Connection,
     ) -> Result<BTreeMap<String, Secret<String>>, StoreError> {
+        if !self.check_connection_row(&connection.id, connection.provider.as_str()).await? {
+            return Ok(BTreeMap::new());
+        }
         self.open_sealed(TABLE, &connection.id).await
+    }
+
+    /// Checks the row of a connection before its secrets are opened for a provider. Returns `false` if it was deleted.
+    ///
+    /// Otherwise its secrets could be used for another provider than they were entered for, even if the row was only
+    /// edited for a moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Edited`].
+    pub(super) async fn check_connection_row(&self, id: &str, provider: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("select * from connections where id = $1")
+            .bind(id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        match row.map(|row| self.parse_checked(&row)).transpose()? {
+            None => Ok(false),
+            Some((connection, true)) if connection.provider.as_str() == provider => Ok(true),
+            Some(_) => Err(EDITED),
+        }
+    }
+
+    /// Parses a row, and returns whether it is genuine. Nothing is believed of a row that is not.
+    fn parse_checked(&self, row: &AnyRow) -> Result<(Connection, bool), StoreError> {
+        let mac = read_mac(row)?;
+        let is_genuine = self.is_genuine(&ConnectionRow::from_row(row)?.signed_columns(), mac.as_deref());
+        let mut connection = parse_row(row)?;
+        if !is_genuine {
+            connection.fields = BTreeMap::new();
+            connection.account = None;
+            connection.org_name = None;
+        }
+        Ok((connection, is_genuine))
     }
 
     /// Stores a connection with its secrets, OAuth grant and audit row in one transaction.
@@ -165,29 +209,41 @@ impl Store {
             Some((id, generation)) => (id, generation + 1),
             None => (Uuid::now_v7().to_string(), 1),
         };
+        let row = ConnectionRow {
+            id: id.clone(),
+            provider: new.provider.to_string(),
+            generation,
+            org_name: new.org_name,
+            account: new.account,
+            fields: to_json(&new.fields)?,
+            connected_by: new.connected_by,
+            connected_at: now,
+        };
+        let mac = self.sign_row(&row.signed_columns())?;
         sqlx::query(
             "insert into connections (id, provider, generation, org_name, account, fields, connected_by, \
-             connected_at, status, reason, since, last_check, token_expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             connected_at, status, reason, since, last_check, token_expires_at, mac) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
              on conflict (provider) do update set generation = excluded.generation, org_name = excluded.org_name, \
              account = excluded.account, fields = excluded.fields, connected_by = excluded.connected_by, \
              connected_at = excluded.connected_at, token_expires_at = excluded.token_expires_at, status = excluded.status, \
              reason = excluded.reason, since = excluded.since, retry_at = null, held_until = null, \
-             last_check = excluded.last_check",
+             last_check = excluded.last_check, mac = excluded.mac",
         )
-        .bind(id.clone())
-        .bind(new.provider.to_string())
-        .bind(generation)
-        .bind(new.org_name)
-        .bind(new.account)
-        .bind(to_json(&new.fields)?)
-        .bind(new.connected_by)
-        .bind(now)
+        .bind(row.id)
+        .bind(row.provider)
+        .bind(row.generation)
+        .bind(row.org_name)
+        .bind(row.account)
+        .bind(row.fields)
+        .bind(row.connected_by)
+        .bind(row.connected_at)
         .bind(new.status.as_str())
         .bind(new.reason)
         .bind(now)
         .bind(to_json(&new.check)?)
         .bind(new.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.as_microsecond()))
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         self.replace_sealed(&mut transaction, TABLE, &id, &new.secrets).await?;
@@ -246,19 +302,39 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
+        let stored = sqlx::query("select * from connections where id = $1 and generation = $2")
+            .bind(connection.id.clone())
+            .bind(connection.generation)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(stored) = stored else { return Err(StoreError::Conflict) };
+        let (stored, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
+        if !self.is_genuine(&stored.signed_columns(), mac.as_deref()) {
+            return Err(EDITED);
+        }
+        let row = ConnectionRow {
+            generation: stored.generation + 1,
+            account: choice.account,
+            org_name: choice.org_name,
+            fields: to_json(&choice.fields)?,
+            ..stored
+        };
+        let mac = self.sign_row(&row.signed_columns())?;
         let changed = sqlx::query(
-            "update connections set generation = generation + 1, account = $1, org_name = $2, fields = $3, \
+            "update connections set generation = $9, account = $1, org_name = $2, fields = $3, \
              since = case when status = $4 then since else $5 end, status = $4, reason = null, retry_at = null, \
-             held_until = null, last_check = $6 where id = $7 and generation = $8",
+             held_until = null, last_check = $6, mac = $10 where id = $7 and generation = $8",
         )
-        .bind(choice.account)
-        .bind(choice.org_name)
-        .bind(to_json(&choice.fields)?)
+        .bind(row.account)
+        .bind(row.org_name)
+        .bind(row.fields)
         .bind(Status::Connected.as_str())
         .bind(self.now())
         .bind(to_json(&choice.check)?)
         .bind(connection.id.clone())
         .bind(connection.generation)
+        .bind(row.generation)
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         if changed.rows_affected() == 0 {
@@ -286,6 +362,47 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await
+    }
+}
+
+/// The columns of a connection that its MAC covers. The others are its status, which gives no power.
+pub(super) struct ConnectionRow {
+    pub(super) id: String,
+    provider: String,
+    generation: i64,
+    org_name: Option<String>,
+    account: Option<String>,
+    /// JSON.
+    fields: String,
+    connected_by: String,
+    connected_at: i64,
+}
+
+impl ConnectionRow {
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            provider: row.try_get("provider")?,
+            generation: row.try_get("generation")?,
+            org_name: row.try_get("org_name")?,
+            account: row.try_get("account")?,
+            fields: row.try_get("fields")?,
+            connected_by: row.try_get("connected_by")?,
+            connected_at: row.try_get("connected_at")?,
+        })
+    }
+
+    /// Returns the columns of the MAC. Reports show the provider, which is what people know.
+    pub(super) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::Connections, &self.provider)
+            .text(&self.id)
+            .text(&self.provider)
+            .number(self.generation)
+            .optional_text(self.org_name.as_deref())
+            .optional_text(self.account.as_deref())
+            .text(&self.fields)
+            .text(&self.connected_by)
+            .number(self.connected_at)
     }
 }
 

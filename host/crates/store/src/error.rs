@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A sealed value cannot be opened: it was moved, changed, or sealed with another key.
     #[error("a stored secret cannot be opened with this master key")]
     Unreadable,
+    /// A row was inserted or edited by hand: what it is, and what to do.
+    #[error("the stored {0} was changed in the database, not by Jackfield, so it is not used; {1}")]
+    Edited(&'static str, &'static str),
     /// Another writer changed the row after it was read; nothing was written.
     #[error("the stored data was changed by somebody else at the same time")]
     Conflict,
@@ -54,7 +57,7 @@ impl From<StoreError> for jackfield_core::Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Sealed(reason) => Self::Sealed(reason),
-            exhausted @ StoreError::KeyExhausted => Self::Sealed(exhausted.to_string()),
+            unusable @ (StoreError::KeyExhausted | StoreError::Edited(..)) => Self::Sealed(unusable.to_string()),
             StoreError::Unreadable => Self::Sealed(
                 "the stored credential cannot be opened with this master key; start the service with the right key, \
                  or connect again"

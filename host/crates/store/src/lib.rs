@@ -5,6 +5,7 @@
 //!
 //! Every method can also fail with [`StoreError::Database`].
 
+mod adoption;
 mod api_tokens;
 mod approvals;
 mod audit;
@@ -12,6 +13,7 @@ mod batch;
 mod connections;
 mod database;
 mod database_url;
+mod edited_rows;
 mod error;
 mod mapping_sync;
 mod mappings;
@@ -25,6 +27,7 @@ mod people;
 mod people_search;
 mod plugin_components;
 mod readiness;
+mod row_macs;
 mod sealed_values;
 mod sessions;
 mod signin_links;
@@ -43,6 +46,7 @@ use self::{
     readiness::WriteProof,
 };
 
+use self::row_macs::EditedRows;
 pub use self::{
     api_tokens::{NewToken, TOKEN_PREFIX, TokenSecret},
     approvals::{Approval, ApprovalChange, Decision, EarlierDecisions},
@@ -51,12 +55,14 @@ pub use self::{
     error::StoreError,
     mapping_sync::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome},
     mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
+    master_keys::OldRows,
     match_plans::{ApplyPlanResult, MatchCandidate, PlannedMapping, UndoPlanResult},
     oauth_flows::{NewOAuthFlow, OAuthFlow, OAuthFlowOutcome},
     oauth_grants::{OAuthGrant, OAuthTokens, RefreshHolder, RefreshResponse, ServiceRun},
     people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},
     people_search::{MappingFilter, PeopleQuery, SearchPage},
     plugin_components::{NewComponent, Offer, OfferSource},
+    row_macs::{EditedRow, SignedTable},
     sessions::{NewSession, SessionKey},
     signin_links::{SigninLink, SigninLinkSecret, SingleUseProof},
 };
@@ -80,6 +86,7 @@ pub struct Store {
     clock: Clock,
     keys: Keys,
     proof: Arc<WriteProof>,
+    edited_rows: EditedRows,
     #[cfg(any(test, feature = "testing"))]
     pause: testing::PausePoint,
 }
@@ -136,6 +143,7 @@ impl Store {
             clock: options.clock,
             keys,
             proof: Arc::default(),
+            edited_rows: EditedRows::default(),
             #[cfg(any(test, feature = "testing"))]
             pause: testing::PausePoint::default(),
         })

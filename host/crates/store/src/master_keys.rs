@@ -1,18 +1,36 @@
 //! Recognises the right master key, and counts how often it was used.
+//!
+//! The database contains a known value that is sealed with the key. It also tells whether the rows of the database have
+//! MACs and whether the service has started, because nobody without the key can replace it.
 
 use jackfield_vault::{Location, SealedValue, Vault};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::{Keys, Store, StoreError, database::transaction::WriteTransaction};
 
-/// Every master key seals this value, so that the right key can be recognised.
-const KNOWN_VALUE: &[u8] = b"jackfield";
+/// The known value of versions before rows had MACs.
+const WITHOUT_MACS: &[u8] = b"jackfield";
+
+/// The known value of a new database, until the service starts for the first time.
+const NOT_STARTED: &[u8] = b"jackfield, rows have MACs, not started";
+
+/// The known value of a database whose rows have MACs.
+const WITH_MACS: &[u8] = b"jackfield, rows have MACs";
 
 /// The maximum number of encryptions with one key and random nonces (NIST SP 800-38D §8.3).
 const MAX_WRAPS: i64 = 1 << 32;
 
 /// The number of encryptions above which each use logs a warning.
 const WARN_WRAPS: i64 = 1 << 31;
+
+/// What happens to the rows of a version before rows had MACs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OldRows {
+    /// They get MACs. Everything that the rows say is believed, once.
+    Adopt,
+    /// The store stays sealed with this reason, because this host has already used a database with MACs under this key.
+    Reject(String),
+}
 
 impl Store {
     /// Returns whether a master key has ever sealed a value here.
@@ -26,43 +44,76 @@ impl Store {
     ///
     /// On the first start, any key is accepted. With a wrong key, the store stays sealed. That is not an error, because
     /// the service starts all the same and reports it.
-    pub async fn unlock(&mut self, vault: Vault) -> Result<(), StoreError> {
+    ///
+    /// If the database was written by a version before rows had MACs, its rows get them, once; see
+    /// [`adoption`](super::adoption).
+    pub async fn unlock(&mut self, vault: Vault, old_rows: OldRows) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        // Locks out other hosts, so that two first starts at the same time do not store two keys.
+        // Locks out other hosts, so that two first starts at the same time do not store two keys, and one of two hosts
+        // authenticates the rows of an older version.
         sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
-        let known =
-            sqlx::query("select check_format, check_wrapped_key, check_ciphertext from keyring where key_id = $1")
-                .bind(vault.key_id().to_owned())
-                .fetch_optional(&mut *transaction)
-                .await?;
-        if let Some(row) = known {
-            let check = SealedValue {
-                key_id: vault.key_id().to_owned(),
-                format: row.try_get("check_format")?,
-                wrapped_key: row.try_get("check_wrapped_key")?,
-                ciphertext: row.try_get("check_ciphertext")?,
-            };
-            let opened = vault.open(location(vault.key_id()), &check);
-            self.keys = match opened {
-                Ok(value) if value.expose() == KNOWN_VALUE => Keys::Open(vault),
-                _ => Keys::Sealed(
-                    "the check value of the master key in the database was changed; restore the database from a backup"
-                        .to_owned(),
-                ),
-            };
-            return Ok(());
+        match read_known_value(&mut transaction, &vault).await? {
+            KnownValue::Is(value) if value == WITHOUT_MACS => {
+                if let OldRows::Reject(reason) = old_rows {
+                    self.keys = Keys::Sealed(reason);
+                    return Ok(());
+                }
+                self.adopt_rows(&mut transaction, &vault).await?;
+                replace_known_value(&mut transaction, &vault, WITH_MACS).await?;
+                transaction.commit().await?;
+                self.keys = Keys::Open(vault);
+            }
+            KnownValue::Is(value) if value == WITH_MACS || value == NOT_STARTED => self.keys = Keys::Open(vault),
+            KnownValue::Is(_) | KnownValue::Unreadable => {
+                let reason = "the check value of the master key in the database was changed, or is of a later version; \
+                              restore the database from a backup, or start the later version";
+                self.keys = Keys::Sealed(reason.to_owned());
+            }
+            KnownValue::OfOtherKey(other) => {
+                self.keys = Keys::Sealed(format!(
+                    "the master key is not the right one: its id is {}, but the database was sealed with the key \
+                     {other}; restore that key and start again",
+                    vault.key_id()
+                ));
+            }
+            KnownValue::Missing => {
+                // Nothing that somebody inserted before gets a MAC. And whoever deletes the key's row from a database
+                // that is in use gets no second first start.
+                let is_new = old_rows == OldRows::Adopt && is_unused(&mut transaction).await?;
+                let value = if is_new { NOT_STARTED } else { WITH_MACS };
+                self.insert_known_value(&mut transaction, &vault, value).await?;
+                transaction.commit().await?;
+                self.keys = Keys::Open(vault);
+            }
         }
-        let other: Option<String> =
-            sqlx::query_scalar("select key_id from keyring limit 1").fetch_optional(&mut *transaction).await?;
-        if let Some(other) = other {
-            self.keys = Keys::Sealed(format!(
-                "the master key is not the right one: its id is {}, but the database was sealed with the key {other}; \
-                 restore that key and start again",
-                vault.key_id()
-            ));
-            return Ok(());
+        Ok(())
+    }
+
+    /// Records that the service starts, and returns whether it never started before on this database.
+    ///
+    /// A sealed store records nothing.
+    pub async fn claim_first_start(&self) -> Result<bool, StoreError> {
+        let Keys::Open(vault) = &self.keys else { return Ok(false) };
+        let mut transaction = self.begin().await?;
+        sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
+        let is_first = match read_known_value(&mut transaction, vault).await? {
+            KnownValue::Is(value) => value == NOT_STARTED,
+            KnownValue::Unreadable | KnownValue::OfOtherKey(_) | KnownValue::Missing => false,
+        };
+        if is_first {
+            replace_known_value(&mut transaction, vault, WITH_MACS).await?;
+            transaction.commit().await?;
         }
-        let check = vault.seal(location(vault.key_id()), KNOWN_VALUE).map_err(|_| StoreError::KeyExhausted)?;
+        Ok(is_first)
+    }
+
+    async fn insert_known_value(
+        &self,
+        transaction: &mut WriteTransaction,
+        vault: &Vault,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let check = vault.seal(location(vault.key_id()), value).map_err(|_| StoreError::KeyExhausted)?;
         sqlx::query(
             "insert into keyring (key_id, check_format, check_wrapped_key, check_ciphertext, wraps, created_at) \
              values ($1, $2, $3, $4, 1, $5)",
@@ -72,10 +123,8 @@ impl Store {
         .bind(check.wrapped_key)
         .bind(check.ciphertext)
         .bind(self.now())
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
-        transaction.commit().await?;
-        self.keys = Keys::Open(vault);
         Ok(())
     }
 
@@ -100,6 +149,81 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What a database contains as the known value of a master key.
+enum KnownValue {
+    Is(Vec<u8>),
+    /// It cannot be opened, although it is stored for this key.
+    Unreadable,
+    /// The database was sealed with the key that has this id.
+    OfOtherKey(String),
+    /// The database was not sealed with any key yet.
+    Missing,
+}
+
+async fn read_known_value(transaction: &mut WriteTransaction, vault: &Vault) -> Result<KnownValue, StoreError> {
+    let rows = sqlx::query("select key_id, check_format, check_wrapped_key, check_ciphertext from keyring")
+        .fetch_all(&mut **transaction)
+        .await?;
+    let mut other = None;
+    for row in rows {
+        let key_id: String = row.try_get("key_id")?;
+        if key_id != vault.key_id() {
+            other = Some(key_id);
+            continue;
+        }
+        return Ok(match vault.open(location(&key_id), &parse_check(&row, &key_id)?) {
+            Ok(value) => KnownValue::Is(value.expose().clone()),
+            Err(_) => KnownValue::Unreadable,
+        });
+    }
+    Ok(other.map_or(KnownValue::Missing, KnownValue::OfOtherKey))
+}
+
+fn parse_check(row: &AnyRow, key_id: &str) -> Result<SealedValue, StoreError> {
+    Ok(SealedValue {
+        key_id: key_id.to_owned(),
+        format: row.try_get("check_format")?,
+        wrapped_key: row.try_get("check_wrapped_key")?,
+        ciphertext: row.try_get("check_ciphertext")?,
+    })
+}
+
+async fn replace_known_value(
+    transaction: &mut WriteTransaction,
+    vault: &Vault,
+    value: &[u8],
+) -> Result<(), StoreError> {
+    let check = vault.seal(location(vault.key_id()), value).map_err(|_| StoreError::KeyExhausted)?;
+    sqlx::query(
+        "update keyring set check_format = $1, check_wrapped_key = $2, check_ciphertext = $3, wraps = wraps + 1 \
+         where key_id = $4",
+    )
+    .bind(check.format)
+    .bind(check.wrapped_key)
+    .bind(check.ciphertext)
+    .bind(check.key_id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Returns whether nobody has used the database: nothing is sealed or approved, nobody has access, nothing was audited.
+async fn is_unused(transaction: &mut WriteTransaction) -> Result<bool, StoreError> {
+    for statement in [
+        "select 1 from tokens limit 1",
+        "select 1 from sessions limit 1",
+        "select 1 from connections limit 1",
+        "select 1 from sealed_values limit 1",
+        "select 1 from plugin_approvals limit 1",
+        "select 1 from audit limit 1",
+    ] {
+        if sqlx::query(statement).fetch_optional(&mut **transaction).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn location(key_id: &str) -> Location<'_> {

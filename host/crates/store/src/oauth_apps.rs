@@ -1,17 +1,26 @@
 //! The OAuth apps that were set through the API.
 //!
-//! Each is bound to a token endpoint, so that its secret is not sent anywhere else.
+//! Each is bound to a token endpoint, so that its secret is not sent anywhere else. Each row has a MAC; see
+//! [`row_macs`](super::row_macs).
 
 use std::collections::BTreeMap;
 
 use jackfield_core::{OAuthApp, ProviderId, Secret};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit};
+use super::{
+    NewAudit, Store, StoreError,
+    audit::lock_audit,
+    row_macs::{SignedColumns, SignedTable, read_mac},
+};
 
-const TABLE: &str = "oauth_apps";
+pub(super) const TABLE: &str = "oauth_apps";
 
-const SECRET: &str = "client_secret";
+pub(super) const SECRET: &str = "client_secret";
+
+/// Selects all apps, and the number of their secrets. The parameters are [`TABLE`] and [`SECRET`].
+pub(super) const SELECT_WITH_SECRETS: &str = "select a.*, (select count(*) from sealed_values s where s.owner_table = $1 \
+     and s.owner_row = a.provider and s.owner_column = $2) as secrets from oauth_apps a order by a.provider";
 
 impl Store {
     /// Stores the OAuth app of a provider, and seals its secret.
@@ -25,18 +34,27 @@ impl Store {
         token_url: &str,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
+        let row = OAuthAppRow {
+            provider: provider.to_string(),
+            client_id: app.client_id.clone(),
+            token_url: token_url.to_owned(),
+            set_by: audit.actor.name.clone(),
+            set_at: self.now(),
+        };
+        let mac = self.sign_row(&row.signed_columns(app.client_secret.is_some()))?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         sqlx::query(
-            "insert into oauth_apps (provider, client_id, token_url, set_by, set_at) values ($1, $2, $3, $4, $5) \
-             on conflict (provider) do update set client_id = excluded.client_id, token_url = excluded.token_url, \
-             set_by = excluded.set_by, set_at = excluded.set_at",
+            "insert into oauth_apps (provider, client_id, token_url, set_by, set_at, mac) \
+             values ($1, $2, $3, $4, $5, $6) on conflict (provider) do update set client_id = excluded.client_id, \
+             token_url = excluded.token_url, set_by = excluded.set_by, set_at = excluded.set_at, mac = excluded.mac",
         )
-        .bind(provider.to_string())
-        .bind(app.client_id.clone())
-        .bind(token_url.to_owned())
-        .bind(audit.actor.name.clone())
-        .bind(self.now())
+        .bind(row.provider)
+        .bind(row.client_id)
+        .bind(row.token_url)
+        .bind(row.set_by)
+        .bind(row.set_at)
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         let secrets: BTreeMap<String, Secret<String>> =
@@ -49,14 +67,57 @@ impl Store {
     /// Returns the OAuth app of a provider, and the token endpoint that it was set for.
     ///
     /// # Errors
-    /// The store is sealed, the secret cannot be opened, or the database fails.
+    /// The store is sealed, the row was edited by hand, the secret cannot be opened, or the database fails.
     pub async fn oauth_app(&self, provider: &str) -> Result<Option<(OAuthApp, String)>, StoreError> {
-        let row = sqlx::query("select client_id, token_url from oauth_apps where provider = $1")
+        let found = sqlx::query("select * from oauth_apps where provider = $1")
             .bind(provider.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(found) = found else { return Ok(None) };
+        self.require_unsealed()?;
         let client_secret = self.open_sealed(TABLE, provider).await?.remove(SECRET);
-        Ok(Some((OAuthApp { client_id: row.try_get("client_id")?, client_secret }, row.try_get("token_url")?)))
+        let row = OAuthAppRow::from_row(&found)?;
+        let mac: Option<Vec<u8>> = read_mac(&found)?;
+        if !self.is_genuine(&row.signed_columns(client_secret.is_some()), mac.as_deref()) {
+            return Err(StoreError::Edited("OAuth app", "set it again"));
+        }
+        Ok(Some((OAuthApp { client_id: row.client_id, client_secret }, row.token_url)))
     }
+}
+
+/// A row of the table.
+pub(super) struct OAuthAppRow {
+    pub(super) provider: String,
+    client_id: String,
+    token_url: String,
+    set_by: String,
+    set_at: i64,
+}
+
+impl OAuthAppRow {
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            provider: row.try_get("provider")?,
+            client_id: row.try_get("client_id")?,
+            token_url: row.try_get("token_url")?,
+            set_by: row.try_get("set_by")?,
+            set_at: row.try_get("set_at")?,
+        })
+    }
+
+    /// Returns the columns of the MAC, with whether the app has a secret: without it, the app would be a public client.
+    pub(super) fn signed_columns(&self, has_secret: bool) -> SignedColumns {
+        SignedColumns::new(SignedTable::OAuthApps, &self.provider)
+            .text(&self.provider)
+            .text(&self.client_id)
+            .text(&self.token_url)
+            .text(&self.set_by)
+            .number(self.set_at)
+            .number(i64::from(has_secret))
+    }
+}
+
+/// Returns whether the app of a row that [`SELECT_WITH_SECRETS`] selected has a secret.
+pub(super) fn has_secret(row: &AnyRow) -> Result<bool, StoreError> {
+    Ok(row.try_get::<i64, _>("secrets")? > 0)
 }

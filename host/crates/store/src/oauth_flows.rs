@@ -1,6 +1,6 @@
 //! OAuth flows: who requested an authorization URL, and how the flow ended.
 //!
-//! Each flow can be redeemed once.
+//! Each flow can be redeemed once. Each row has a MAC; see [`row_macs`](super::row_macs).
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,14 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, sealed_values::remove_sealed, to_timestamp};
+use super::{
+    Store, StoreError,
+    row_macs::{SignedColumns, SignedTable, read_mac},
+    sealed_values::remove_sealed,
+    to_timestamp,
+};
 
-const TABLE: &str = "oauth_flows";
+pub(super) const TABLE: &str = "oauth_flows";
 
 const VERIFIER: &str = "verifier";
 
@@ -40,6 +45,23 @@ pub struct OAuthFlow {
     /// Why the flow failed.
     pub reason: Option<String>,
     pub expires_at: Timestamp,
+    state_hash: Vec<u8>,
+    created_at: i64,
+}
+
+impl OAuthFlow {
+    pub(super) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::OAuthFlows, &self.id)
+            .text(&self.id)
+            .text(&self.provider)
+            .text(&self.caller)
+            .bytes(&self.state_hash)
+            .text(&self.redirect_uri)
+            .text(self.outcome.as_str())
+            .optional_text(self.reason.as_deref())
+            .number(self.created_at)
+            .number(self.expires_at.as_microsecond())
+    }
 }
 
 /// How far a flow has come, or how it ended.
@@ -84,21 +106,35 @@ impl Store {
             remove_sealed(&mut transaction, TABLE, &id).await?;
             sqlx::query("delete from oauth_flows where id = $1").bind(id).execute(&mut *transaction).await?;
         }
+        let row = OAuthFlow {
+            id: flow.id,
+            provider: flow.provider.to_string(),
+            caller: flow.caller,
+            redirect_uri: flow.redirect_uri,
+            outcome: OAuthFlowOutcome::Pending,
+            reason: None,
+            expires_at: flow.expires_at,
+            state_hash: hash_state(flow.state.expose()),
+            created_at: now,
+        };
+        let mac = self.sign_row(&row.signed_columns())?;
         sqlx::query(
-            "insert into oauth_flows (id, provider, caller, state_hash, redirect_uri, outcome, created_at, expires_at) \
-             values ($1, $2, $3, $4, $5, 'pending', $6, $7)",
+            "insert into oauth_flows (id, provider, caller, state_hash, redirect_uri, outcome, created_at, expires_at, \
+             mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
-        .bind(flow.id.clone())
-        .bind(flow.provider.to_string())
-        .bind(flow.caller)
-        .bind(hash_state(flow.state.expose()))
-        .bind(flow.redirect_uri)
-        .bind(now)
-        .bind(flow.expires_at.as_microsecond())
+        .bind(row.id.clone())
+        .bind(row.provider)
+        .bind(row.caller)
+        .bind(row.state_hash)
+        .bind(row.redirect_uri)
+        .bind(row.outcome.as_str())
+        .bind(row.created_at)
+        .bind(row.expires_at.as_microsecond())
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         let secrets = BTreeMap::from([(VERIFIER.to_owned(), flow.verifier)]);
-        self.replace_sealed(&mut transaction, TABLE, &flow.id, &secrets).await?;
+        self.replace_sealed(&mut transaction, TABLE, &row.id, &secrets).await?;
         transaction.commit().await
     }
 
@@ -108,7 +144,7 @@ impl Store {
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(parse_row).transpose()
+        Ok(row.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten())
     }
 
     /// Finds a flow by its state.
@@ -117,7 +153,7 @@ impl Store {
             .bind(hash_state(state))
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(parse_row).transpose()
+        Ok(row.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten())
     }
 
     /// Lists the flows of a caller for one provider that are pending and have not expired.
@@ -130,7 +166,13 @@ impl Store {
         .bind(self.now())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(parse_row).collect()
+        rows.iter().filter_map(|row| self.parse_genuine(row).transpose()).collect()
+    }
+
+    /// Parses a row; nothing if it was edited by hand.
+    fn parse_genuine(&self, row: &AnyRow) -> Result<Option<OAuthFlow>, StoreError> {
+        let flow = parse_row(row)?;
+        Ok(self.is_genuine(&flow.signed_columns(), read_mac(row)?.as_deref()).then_some(flow))
     }
 
     /// Marks a pending flow as being redeemed, and returns its verifier.
@@ -143,9 +185,13 @@ impl Store {
         // The verifier is read first, so that a failure leaves the flow as it was.
         let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
         let mut transaction = self.begin().await?;
+        let claimed = OAuthFlow { outcome: OAuthFlowOutcome::Redeeming, ..flow.clone() };
+        let mac = self.sign_row(&claimed.signed_columns())?;
         let claimed = sqlx::query(
-            "update oauth_flows set outcome = 'redeeming' where id = $1 and outcome = 'pending' and expires_at > $2",
+            "update oauth_flows set outcome = $1, mac = $2 where id = $3 and outcome = 'pending' and expires_at > $4",
         )
+        .bind(claimed.outcome.as_str())
+        .bind(mac)
         .bind(flow.id.clone())
         .bind(self.now())
         .execute(&mut *transaction)
@@ -167,14 +213,23 @@ impl Store {
         reason: Option<String>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query(
-            "update oauth_flows set outcome = $1, reason = $2 where id = $3 and outcome in ('pending', 'redeeming')",
-        )
-        .bind(outcome.as_str())
-        .bind(reason)
-        .bind(id.to_owned())
-        .execute(&mut *transaction)
-        .await?;
+        let found = sqlx::query("select * from oauth_flows where id = $1 and outcome in ('pending', 'redeeming')")
+            .bind(id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(flow) = found.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten() {
+            let ended = OAuthFlow { outcome, reason, ..flow };
+            sqlx::query(
+                "update oauth_flows set outcome = $1, reason = $2, mac = $3 \
+                 where id = $4 and outcome in ('pending', 'redeeming')",
+            )
+            .bind(ended.outcome.as_str())
+            .bind(ended.reason.clone())
+            .bind(self.sign_row(&ended.signed_columns())?)
+            .bind(ended.id)
+            .execute(&mut *transaction)
+            .await?;
+        }
         remove_sealed(&mut transaction, TABLE, id).await?;
         transaction.commit().await
     }
@@ -184,7 +239,7 @@ fn hash_state(state: &str) -> Vec<u8> {
     Sha256::digest(state.as_bytes()).to_vec()
 }
 
-fn parse_row(row: &AnyRow) -> Result<OAuthFlow, StoreError> {
+pub(super) fn parse_row(row: &AnyRow) -> Result<OAuthFlow, StoreError> {
     let outcome: String = row.try_get("outcome")?;
     Ok(OAuthFlow {
         id: row.try_get("id")?,
@@ -199,5 +254,7 @@ fn parse_row(row: &AnyRow) -> Result<OAuthFlow, StoreError> {
         },
         reason: row.try_get("reason")?,
         expires_at: to_timestamp(row.try_get("expires_at")?)?,
+        state_hash: row.try_get("state_hash")?,
+        created_at: row.try_get("created_at")?,
     })
 }

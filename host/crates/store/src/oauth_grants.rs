@@ -65,11 +65,12 @@ pub enum RefreshResponse {
 }
 
 impl Store {
-    /// Returns the grant of a connection with its opened tokens.
+    /// Returns the grant of a provider's connection with its opened tokens.
     ///
     /// # Errors
-    /// The store is sealed, a token cannot be opened, or the database fails.
-    pub async fn oauth_grant(&self, connection_id: &str) -> Result<Option<OAuthGrant>, StoreError> {
+    /// The store is sealed, the row of the connection was edited by hand, a token cannot be opened, or the database
+    /// fails.
+    pub async fn oauth_grant(&self, connection_id: &str, provider: &str) -> Result<Option<OAuthGrant>, StoreError> {
         let row = sqlx::query(
             "select connection_id, generation, expires_at, given_at, asked_at, holder_host, holder_run, beat \
              from grants where connection_id = $1",
@@ -78,6 +79,9 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
+        if !self.check_connection_row(connection_id, provider).await? {
+            return Ok(None);
+        }
         let mut secrets = self.open_sealed(TABLE, connection_id).await?;
         let access = secrets.remove(ACCESS).ok_or(StoreError::Unreadable)?;
         let tokens = OAuthTokens {

@@ -1,6 +1,7 @@
 //! Browser sessions, found by the hash of their cookie. All hosts share them.
 //!
-//! A session that was started with an API token ends with the token.
+//! A session that was started with an API token ends with the token. Each row has a MAC; see
+//! [`row_macs`](super::row_macs). A session that begins while the store is sealed has none, and ends with the next start.
 
 use jackfield_core::{
     Level, Secret, Session,
@@ -17,6 +18,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     generate_random,
+    row_macs::{SignedColumns, SignedTable, read_mac},
     signin_links::{SingleUseProof, use_up},
     to_timestamp,
 };
@@ -26,19 +28,6 @@ pub type SessionKey = Secret<[u8; 32]>;
 
 /// The minimum time between two updates of `seen_at`, in microseconds.
 const SEEN_INTERVAL: i64 = 60 * 1_000_000;
-
-/// Selects the sessions that are active at `$1` and were last seen after `$2`.
-macro_rules! select_active {
-    ($more:literal) => {
-        concat!(
-            "select s.id, s.hash, s.identity, s.name, s.level, s.seen_at, s.ends_at \
-             from sessions as s left join tokens as t on t.id = s.token_id \
-             where s.ends_at > $1 and s.seen_at > $2 and (s.token_id is null or \
-             (t.id is not null and t.revoked_at is null and (t.expires_at is null or t.expires_at > $1)))",
-            $more
-        )
-    };
-}
 
 /// A session to be created.
 #[derive(Clone, Debug)]
@@ -65,14 +54,18 @@ impl Store {
     ) -> Result<Option<(Session, SessionKey)>, StoreError> {
         let key = Secret::new(generate_random()?);
         let now = self.clock.now();
-        let session = Session {
+        let row = SessionRow {
             id: Uuid::now_v7().to_string(),
+            hash: hash_key(&key),
             identity: new.identity,
             name: new.name,
-            level: new.level,
-            seen_at: now,
-            ends_at: now.saturating_add(MAX_LIFETIME).unwrap_or(Timestamp::MAX),
+            level: new.level.as_str().to_owned(),
+            token_id: new.token,
+            began_at: now.as_microsecond(),
+            seen_at: now.as_microsecond(),
+            ends_at: now.saturating_add(MAX_LIFETIME).unwrap_or(Timestamp::MAX).as_microsecond(),
         };
+        let (session, mac) = (row.to_session()?, self.sign_row_if_unsealed(&row.signed_columns()));
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         if !use_up(&mut transaction, &new.proof, now).await? {
@@ -83,17 +76,19 @@ impl Store {
             sqlx::query("delete from sessions where id = $1").bind(id).execute(&mut *transaction).await?;
         }
         sqlx::query(
-            "insert into sessions (id, hash, identity, name, level, token_id, began_at, seen_at, ends_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
+            "insert into sessions (id, hash, identity, name, level, token_id, began_at, seen_at, ends_at, mac) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
-        .bind(session.id.clone())
-        .bind(hash_key(&key))
-        .bind(session.identity.clone())
-        .bind(session.name.clone())
-        .bind(session.level.as_str())
-        .bind(new.token)
-        .bind(now.as_microsecond())
-        .bind(session.ends_at.as_microsecond())
+        .bind(row.id)
+        .bind(row.hash)
+        .bind(row.identity)
+        .bind(row.name)
+        .bind(row.level)
+        .bind(row.token_id)
+        .bind(row.began_at)
+        .bind(row.seen_at)
+        .bind(row.ends_at)
+        .bind(mac)
         .execute(&mut *transaction)
         .await?;
         self.append_audit(&mut transaction, head, audit).await?;
@@ -115,31 +110,57 @@ impl Store {
     /// Finds the active session of a cookie.
     pub async fn find_session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
         let hash = hash_key(key);
-        let (now, idle_since) = expiry_bounds(self.clock.now());
-        let found = sqlx::query(select_active!(" and s.hash = $3"))
-            .bind(now)
-            .bind(idle_since)
-            .bind(hash.clone())
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = found else { return Ok(None) };
-        let stored: Vec<u8> = row.try_get("hash")?;
-        if !bool::from(stored.as_slice().ct_eq(&hash)) {
+        let found =
+            sqlx::query("select * from sessions where hash = $1").bind(hash.clone()).fetch_optional(&self.pool).await?;
+        let Some(found) = found else { return Ok(None) };
+        let row = SessionRow::from_row(&found)?;
+        let is_the_one = bool::from(row.hash.as_slice().ct_eq(&hash));
+        if !is_the_one || !self.is_session_active(&row, read_mac(&found)?).await? {
             return Ok(None);
         }
-        parse_row(&row).map(Some)
+        row.to_session().map(Some)
+    }
+
+    /// Returns whether a session is genuine and has not ended, and neither has the token that started it.
+    async fn is_session_active(&self, row: &SessionRow, mac: Option<Vec<u8>>) -> Result<bool, StoreError> {
+        let (now, idle_since) = expiry_bounds(self.clock.now());
+        // A row that has no power is not worth a report.
+        let has_ended = row.ends_at <= now || row.seen_at <= idle_since;
+        if has_ended || !self.is_genuine(&row.signed_columns(), mac.as_deref()) {
+            return Ok(false);
+        }
+        match &row.token_id {
+            Some(token) => self.is_token_usable(token).await,
+            None => Ok(true),
+        }
     }
 
     /// Updates when the session was last seen, at most once a minute.
+    ///
+    /// A sealed store cannot authenticate the new time, so it only updates sessions that began while it was sealed.
     pub async fn record_session_activity(&self, session: &mut Session) -> Result<(), StoreError> {
         let now = self.clock.now();
         if now.as_microsecond() - session.seen_at.as_microsecond() < SEEN_INTERVAL {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        sqlx::query("update sessions set seen_at = $1 where id = $2 and seen_at < $1")
-            .bind(now.as_microsecond())
+        let found = sqlx::query("select * from sessions where id = $1")
             .bind(session.id.clone())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(found) = found else { return Ok(()) };
+        let (mut row, mac) = (SessionRow::from_row(&found)?, read_mac(&found)?);
+        let is_authenticated = self.sealed_reason().is_none();
+        if is_authenticated != mac.is_some() || !self.is_genuine(&row.signed_columns(), mac.as_deref()) {
+            return Ok(());
+        }
+        let before = row.seen_at;
+        row.seen_at = now.as_microsecond().max(before);
+        sqlx::query("update sessions set seen_at = $1, mac = $2 where id = $3 and seen_at = $4")
+            .bind(row.seen_at)
+            .bind(self.sign_row_if_unsealed(&row.signed_columns()))
+            .bind(row.id)
+            .bind(before)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -177,9 +198,14 @@ impl Store {
 impl Store {
     /// Lists the ids of all active sessions.
     pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
-        let (now, idle_since) = expiry_bounds(self.clock.now());
-        let rows = sqlx::query(select_active!("")).bind(now).bind(idle_since).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+        let mut ids = Vec::new();
+        for found in sqlx::query("select * from sessions").fetch_all(&self.pool).await? {
+            let row = SessionRow::from_row(&found)?;
+            if self.is_session_active(&row, read_mac(&found)?).await? {
+                ids.push(row.id);
+            }
+        }
+        Ok(ids)
     }
 }
 
@@ -206,14 +232,55 @@ fn hash_key(key: &SessionKey) -> Vec<u8> {
     Sha256::digest(key.expose()).to_vec()
 }
 
-fn parse_row(row: &AnyRow) -> Result<Session, StoreError> {
-    let level: String = row.try_get("level")?;
-    Ok(Session {
-        id: row.try_get("id")?,
-        identity: row.try_get("identity")?,
-        name: row.try_get("name")?,
-        level: Level::parse(&level).ok_or(StoreError::Corrupt("an access level"))?,
-        seen_at: to_timestamp(row.try_get("seen_at")?)?,
-        ends_at: to_timestamp(row.try_get("ends_at")?)?,
-    })
+/// A row of the table.
+pub(super) struct SessionRow {
+    pub(super) id: String,
+    hash: Vec<u8>,
+    identity: String,
+    name: String,
+    level: String,
+    token_id: Option<String>,
+    began_at: i64,
+    seen_at: i64,
+    ends_at: i64,
+}
+
+impl SessionRow {
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            hash: row.try_get("hash")?,
+            identity: row.try_get("identity")?,
+            name: row.try_get("name")?,
+            level: row.try_get("level")?,
+            token_id: row.try_get("token_id")?,
+            began_at: row.try_get("began_at")?,
+            seen_at: row.try_get("seen_at")?,
+            ends_at: row.try_get("ends_at")?,
+        })
+    }
+
+    pub(super) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::Sessions, &self.id)
+            .text(&self.id)
+            .bytes(&self.hash)
+            .text(&self.identity)
+            .text(&self.name)
+            .text(&self.level)
+            .optional_text(self.token_id.as_deref())
+            .number(self.began_at)
+            .number(self.seen_at)
+            .number(self.ends_at)
+    }
+
+    fn to_session(&self) -> Result<Session, StoreError> {
+        Ok(Session {
+            id: self.id.clone(),
+            identity: self.identity.clone(),
+            name: self.name.clone(),
+            level: Level::parse(&self.level).ok_or(StoreError::Corrupt("an access level"))?,
+            seen_at: to_timestamp(self.seen_at)?,
+            ends_at: to_timestamp(self.ends_at)?,
+        })
+    }
 }

@@ -4,9 +4,15 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_core::{Secret, audit::Action};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction, generate_random};
+use super::{
+    NewAudit, Store, StoreError,
+    audit::lock_audit,
+    database::transaction::WriteTransaction,
+    generate_random,
+    row_macs::{SignedColumns, SignedTable, read_mac},
+};
 
 /// How long a sign-in link is valid: long enough to open it in a browser.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -35,15 +41,21 @@ pub enum SingleUseProof {
 
 impl Store {
     /// Creates a link for one sign-in, and returns its secret. Only the hash is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealed`], because the row could not be authenticated.
     pub async fn create_signin_link(&self, name: &str, audit: NewAudit) -> Result<SigninLinkSecret, StoreError> {
         let text = Secret::new(URL_SAFE_NO_PAD.encode(generate_random()?));
         let ends_at = self.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
+        let row = LinkRow { hash: hash_text(text.expose()), name: name.to_owned(), ends_at: ends_at.as_microsecond() };
+        let mac = self.sign_row(&row.signed_columns())?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        sqlx::query("insert into signin_links (hash, name, ends_at) values ($1, $2, $3)")
-            .bind(hash_text(text.expose()))
-            .bind(name.to_owned())
-            .bind(ends_at.as_microsecond())
+        sqlx::query("insert into signin_links (hash, name, ends_at, mac) values ($1, $2, $3, $4)")
+            .bind(row.hash)
+            .bind(row.name)
+            .bind(row.ends_at)
+            .bind(mac)
             .execute(&mut *transaction)
             .await?;
         self.append_audit(&mut transaction, head, audit).await?;
@@ -56,12 +68,15 @@ impl Store {
     /// [`create_session`](Self::create_session) uses it up.
     pub async fn find_signin_link(&self, text: &str) -> Result<Option<SigninLink>, StoreError> {
         let hash = hash_text(text);
-        let name = sqlx::query("select name from signin_links where hash = $1 and ends_at > $2")
-            .bind(hash.clone())
+        let found = sqlx::query("select * from signin_links where hash = $1 and ends_at > $2")
+            .bind(hash)
             .bind(self.now())
             .fetch_optional(&self.pool)
             .await?;
-        name.map(|row| Ok(SigninLink { hash, name: row.try_get("name")? })).transpose()
+        let Some(found) = found else { return Ok(None) };
+        let row = LinkRow::from_row(&found)?;
+        let genuine = self.is_genuine(&row.signed_columns(), read_mac(&found)?.as_deref());
+        Ok(genuine.then_some(SigninLink { hash: row.hash, name: row.name }))
     }
 
     /// Returns whether nobody has had access so far.
@@ -75,6 +90,24 @@ impl Store {
         let session = sqlx::query("select 1 from audit where action = $1 and outcome = 'done' limit 1")
             .bind(Action::SessionSignIn.as_str());
         Ok(session.fetch_optional(&self.pool).await?.is_none())
+    }
+}
+
+/// A row of the table of links.
+pub(super) struct LinkRow {
+    hash: Vec<u8>,
+    name: String,
+    ends_at: i64,
+}
+
+impl LinkRow {
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self { hash: row.try_get("hash")?, name: row.try_get("name")?, ends_at: row.try_get("ends_at")? })
+    }
+
+    /// Returns the columns of the MAC. Reports show the name, because the hash is the only id.
+    pub(super) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::SigninLinks, &self.name).bytes(&self.hash).text(&self.name).number(self.ends_at)
     }
 }
 

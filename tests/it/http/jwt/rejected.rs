@@ -1,13 +1,13 @@
 //! One token for every way to be invalid (T52); all of them are rejected.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jackfield_test_support::app::TestApp;
+use jackfield_test_support::{app::TestApp, marked};
 use serde_json::{Value, json};
 
 use super::{
     AUDIENCE, ISSUER, Issuer, SigningKey, ask, claims,
     issuer::{HOST, assemble, base64url, mac_token},
-    start_service,
+    start_service, with_identity_provider,
 };
 
 /// Failed attempts below the limit per address, with some to spare.
@@ -231,4 +231,34 @@ async fn a_key_that_is_not_for_signatures_verifies_none() {
     .await;
     let app = start_service(&issuer).await;
     assert_eq!(ask(&app, &ed25519.token("EdDSA", &claims(&app, &json!({})))).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_id_token_of_the_consoles_client_is_no_bearer_token() {
+    let key = SigningKey::p256("one");
+    let issuer = Issuer::start(&[&key]).await;
+    let app = with_identity_provider(TestApp::builder(), &issuer.upstream)
+        .setting("JACKFIELD_OIDC_ISSUER", ISSUER)
+        .setting("JACKFIELD_OIDC_CLIENT_ID", AUDIENCE)
+        .setting("JACKFIELD_OIDC_CLIENT_SECRET", &marked::secret("oidc-"))
+        .setting("JACKFIELD_OIDC_LEVEL_CLAIM", "level")
+        .start()
+        .await;
+    for (kind, changes, status) in [
+        ("JWT", json!({}), 401),
+        ("JWT", json!({ "nonce": "n", "azp": AUDIENCE }), 401),
+        ("JWT", json!({ "scope": "openid", "at_hash": "x" }), 401),
+        ("JWT", json!({ "scope": "openid", "c_hash": "x" }), 401),
+        ("JWT", json!({ "scope": "openid", "typ": "ID" }), 401),
+        ("JWT", json!({ "client_id": "job", "token_use": "id" }), 401),
+        ("JWT", json!({ "scope": "api", "typ": "Bearer", "azp": "job" }), 200),
+        ("JWT", json!({ "scp": ["api"] }), 200),
+        ("JWT", json!({ "client_id": "job" }), 200),
+        ("at+jwt", json!({}), 200),
+        ("application/at+JWT", json!({ "scope": "api" }), 200),
+    ] {
+        let header = json!({ "alg": "ES256", "kid": key.id, "typ": kind });
+        let token = key.token_with_header("ES256", &header, &claims(&app, &changes));
+        assert_eq!(ask(&app, &token).await.status, status, "{kind} {changes}");
+    }
 }

@@ -1,6 +1,6 @@
 //! A fresh database for each test: an SQLite file, or a database in the temporary PostgreSQL cluster.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
 use uuid::Uuid;
@@ -48,8 +48,36 @@ impl Database {
         }
     }
 
-    pub(super) async fn execute(&self, _data: &Path, sql: &'static str) {
-        execute(&self.url(), sql.to_owned()).await;
+    pub(super) async fn execute(&self, sql: String) {
+        execute(&self.url(), sql).await;
+    }
+
+    /// Returns the name of every column, as its table and its own name, without the table of sqlx.
+    pub async fn columns(&self) -> BTreeSet<(String, String)> {
+        let sql = match self {
+            Self::Sqlite(_) => {
+                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and m.name not like 'sqlite_%' and m.name <> '_sqlx_migrations'"
+            }
+            Self::Postgres(_) => {
+                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
+                 where table_schema = 'public' and table_name <> '_sqlx_migrations'"
+            }
+        };
+        let options: AnyConnectOptions = self.url().parse().expect("a database URL");
+        let mut connection = options.connect().await.expect("the database answers");
+        let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("the columns are listed");
+        connection.close().await.expect("the database connection closes");
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// Returns bytes as a literal of SQL.
+    #[must_use]
+    pub fn blob(&self, bytes: &[u8]) -> String {
+        match self {
+            Self::Sqlite(_) => format!("x'{}'", hex::encode(bytes)),
+            Self::Postgres(_) => format!("decode('{}', 'hex')", hex::encode(bytes)),
+        }
     }
 
     /// Takes the lock that every change of the service needs.

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use jackfield_sandbox::{CONTRACT_VERSIONS, PluginState};
+use jackfield_store::EditedRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -19,6 +20,8 @@ pub(crate) struct ServiceStateView {
     key: MasterKeyView,
     database: DatabaseView,
     providers: PluginCountsView,
+    /// The rows of the database that are ignored because they were inserted or edited by hand: at most 100.
+    edited_rows: Vec<EditedRowView>,
     /// The versions of the plugin contract that are supported.
     contract_versions: [&'static str; CONTRACT_VERSIONS.len()],
     /// The service's address for browsers.
@@ -53,6 +56,15 @@ struct DatabaseView {
     migration: Option<i64>,
 }
 
+/// A row that was inserted or edited by hand.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct EditedRowView {
+    table: &'static str,
+    /// The id of the row; the name of a sign-in link; the provider of a connection or an OAuth app.
+    row: String,
+}
+
 /// The number of plugins in each state.
 #[derive(Default, Serialize, JsonSchema)]
 #[schemars(inline)]
@@ -78,6 +90,7 @@ pub(crate) async fn show(State(state): State<ApiState>) -> Json<ServiceStateView
         },
         database: DatabaseView { kind: state.store.kind(), ok: migration.is_some(), migration },
         providers: count_plugins(&state),
+        edited_rows: list_edited_rows(&state).await,
         contract_versions: CONTRACT_VERSIONS,
         public_url: state.public_url.to_string(),
     })
@@ -90,12 +103,33 @@ pub(crate) fn describe_show() -> Operation {
         "key": { "state": "open", "reason": null },
         "database": { "kind": "sqlite", "ok": true, "migration": 6 },
         "providers": { "approved": 6, "pending": 1, "broken": 0, "disabled": 0, "paused": ["acme-chat"] },
+        "edited_rows": [{ "table": "tokens", "row": "019ab7f1-c7de-7a10-b6f0-a1d2c3b4a596" }],
         "contract_versions": ["0.1.0", "0.2.0"],
         "public_url": "https://jackfield.example.com/",
     });
     Operation::new("show_service", "Service", "Shows key, database, versions and plugins")
         .description("Also answers if the service is sealed.")
         .json::<ServiceStateView>(200, "The state of the service.", example)
+}
+
+/// The maximum number of edited rows that are listed.
+const MAX_EDITED_ROWS: usize = 100;
+
+/// Lists the edited rows.
+///
+/// If the database does not answer, or contains a value that cannot be read, the other parts of the response must not
+/// fail with it.
+async fn list_edited_rows(state: &ApiState) -> Vec<EditedRowView> {
+    match state.store.edited_rows().await {
+        Ok(rows) => {
+            let rows = rows.into_iter().take(MAX_EDITED_ROWS);
+            rows.map(|EditedRow { table, row }| EditedRowView { table: table.as_str(), row }).collect()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "rows not checked for edits");
+            Vec::new()
+        }
+    }
 }
 
 fn count_plugins(state: &ApiState) -> PluginCountsView {

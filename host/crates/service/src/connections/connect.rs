@@ -65,9 +65,9 @@ impl Connections {
         let stored_fields = match &stored {
             None => StoredFields::default(),
             Some(connection) => {
-                // A credential that can no longer be decrypted must not prevent a new one.
+                // A credential that can no longer be used must not prevent a new one.
                 let secrets = match self.store.connection_secrets(connection).await {
-                    Err(StoreError::Unreadable) => BTreeMap::new(),
+                    Err(StoreError::Unreadable | StoreError::Edited(..)) => BTreeMap::new(),
                     other => other?,
                 };
                 StoredFields { fields: connection.fields.clone(), secrets }

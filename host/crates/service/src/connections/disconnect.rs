@@ -106,7 +106,7 @@ impl Connections {
         };
         let provider = component.manifest.id.as_str();
         let app = self.find_oauth_app(provider, oauth2).await.map_err(|error| error.to_string())?;
-        let grant = self.store.oauth_grant(&connection.id).await.map_err(|error| error.to_string())?;
+        let grant = self.store.oauth_grant(&connection.id, provider).await.map_err(|error| error.to_string())?;
         let grant = grant.ok_or("it is no longer stored")?;
         let endpoint = TokenEndpoint::new(self, provider, oauth2, &app);
         endpoint.revoke(&grant.tokens).await.map_err(|error| error.to_string())

@@ -60,6 +60,7 @@ impl Connections {
         let now = self.clock.now();
         let services = self.store.tokens().await?.into_iter().filter(|token| {
             token.level == Level::Service
+                && !token.edited
                 && token.revoked_at.is_none()
                 && token.expires_at.is_none_or(|end| now < end)
                 && token.providers.iter().any(|named| named == provider)

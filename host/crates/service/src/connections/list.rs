@@ -41,8 +41,12 @@ impl Connections {
         if let Some(reason) = self.store.sealed_reason() {
             return Some((Status::Unreadable, reason.to_owned()));
         }
-        if readable == SecretsReadable::No {
-            let reason = "its stored credential cannot be decrypted with this master key";
+        let unreadable = match readable {
+            SecretsReadable::Yes => None,
+            SecretsReadable::No => Some("its stored credential cannot be decrypted with this master key"),
+            SecretsReadable::Edited => Some("it was changed in the database, not by Jackfield, so it is not used"),
+        };
+        if let Some(reason) = unreadable {
             return Some((Status::Unreadable, reason.to_owned()));
         }
         match self.catalog.component(connection.provider.as_str()) {

@@ -91,7 +91,8 @@ impl Connections {
         component: &Component,
         connection: &Connection,
     ) -> Result<Arc<OAuthGrant>, Error> {
-        let grant = self.store.oauth_grant(&connection.id).await?.ok_or(StoreError::Unreadable)?;
+        let grant = self.store.oauth_grant(&connection.id, connection.provider.as_str()).await?;
+        let grant = grant.ok_or(StoreError::Unreadable)?;
         let Some(expires_at) = grant.tokens.expires_at else { return Ok(Arc::new(grant)) };
         let remaining = expires_at.duration_since(self.clock.now());
         if remaining <= MIN_REMAINING_LIFETIME {

@@ -7,12 +7,12 @@ use jackfield_core::{
 use jackfield_vault::Vault;
 
 use super::*;
-use crate::StoreOptions;
+use crate::{OldRows, StoreOptions};
 
 async fn store(folder: &tempfile::TempDir) -> Store {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let mut store = Store::open(StoreOptions { url, clock: Clock::system() }).await.expect("the database opens");
-    store.unlock(Vault::new(Secret::new([7; 32]))).await.expect("the store is unlocked");
+    store.unlock(Vault::new(Secret::new([7; 32])), OldRows::Adopt).await.expect("the store is unlocked");
     store
 }
 

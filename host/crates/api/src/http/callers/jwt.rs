@@ -29,7 +29,20 @@ pub struct JwtCallers {
     provider: IdentityProvider,
     keys: KeySet,
     clock: Clock,
+    id_tokens: IdTokens,
 }
+
+/// Whether tokens of this audience may be ID tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IdTokens {
+    /// The audience is used for access tokens only, as far as is known.
+    NotExpected,
+    /// The audience is the client that people sign in with, so the provider also issues ID tokens for it.
+    Reject,
+}
+
+/// The claims of which an access token has at least one, and an ID token none (RFC 9068 §2.2, RFC 8693 §4.2).
+const ACCESS_TOKEN_CLAIMS: [&str; 3] = ["scope", "scp", "client_id"];
 
 /// Why a JWT is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +77,11 @@ pub(super) enum JwtError {
     Subject,
     #[error("it has no access level")]
     Level,
+    #[error(
+        "it may be an ID token, because its audience is the client id of the sign-in; an access token has the `typ` \
+         at+jwt, or a claim scope, scp or client_id"
+    )]
+    IdToken,
     /// The token cannot be checked; seconds until the next attempt to fetch the keys.
     #[error("the provider's keys could not be fetched")]
     NoKeys { retry_after: u32 },
@@ -90,7 +108,16 @@ impl JwtCallers {
         // Fails if the process has started a service before, which installed the same provider.
         let _installed = jwt_signatures::RING.install_default();
         let keys = KeySet::new(provider.jwks_url.clone(), egress, clock.clone());
-        Self { provider, keys, clock }
+        Self { provider, keys, clock, id_tokens: IdTokens::NotExpected }
+    }
+
+    /// Rejects tokens that may be ID tokens, because their audience is the client that people sign in with.
+    ///
+    /// An ID token proves to that client that a person signed in. Whoever finds one must not be able to call the API with
+    /// it (RFC 8725 §3.11 and §3.12, RFC 9068 §5).
+    #[must_use]
+    pub fn reject_id_tokens(self) -> Self {
+        Self { id_tokens: IdTokens::Reject, ..self }
     }
 
     /// Validates a token and returns its caller.
@@ -111,6 +138,9 @@ impl JwtCallers {
             Ok(token) => token.claims,
             Err(error) => return Err(JwtError::from_kind(error.kind())),
         };
+        if self.id_tokens == IdTokens::Reject && !is_access_token(&header, &claims.others) {
+            return Err(JwtError::IdToken);
+        }
         self.validate_claims(&claims)
     }
 
@@ -155,15 +185,29 @@ fn validate_header(header: &Header) -> Result<(Algorithm, &str), JwtError> {
     if header.crit.is_some() {
         return Err(JwtError::Critical);
     }
-    if let Some(kind) = &header.typ {
-        // RFC 7515 §4.1.9: `application/` may be left out.
-        let kind = kind.to_ascii_lowercase();
-        if !["jwt", "at+jwt"].contains(&kind.strip_prefix("application/").unwrap_or(&kind)) {
-            return Err(JwtError::Type);
-        }
+    if header.typ.as_deref().is_some_and(|kind| !["jwt", "at+jwt"].contains(&media_subtype(kind).as_str())) {
+        return Err(JwtError::Type);
     }
     let key_id = header.kid.as_deref().ok_or(JwtError::NoKeyId)?;
     Ok((header.alg, key_id))
+}
+
+/// Returns the value of `typ` in lower case without `application/`, which may be left out (RFC 7515 §4.1.9).
+fn media_subtype(kind: &str) -> String {
+    let kind = kind.to_ascii_lowercase();
+    kind.strip_prefix("application/").unwrap_or(&kind).to_owned()
+}
+
+/// Returns whether a token shows that it is an access token: by its type (RFC 9068 §2.1) or by its claims.
+fn is_access_token(header: &Header, claims: &Map<String, Value>) -> bool {
+    let has_type = header.typ.as_deref().is_some_and(|kind| media_subtype(kind) == "at+jwt");
+    // `at_hash` and `c_hash` are claims of ID tokens (OpenID Connect Core 1.0 §3.3.2.11). Two providers say what a token
+    // is in a claim of their own: `typ` is ID (Keycloak), or `token_use` is id (Amazon Cognito).
+    let is_id_token = ["at_hash", "c_hash"].iter().any(|claim| claims.contains_key(*claim))
+        || [("typ", "id"), ("token_use", "id")].iter().any(|(claim, value)| {
+            claims.get(*claim).and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(value))
+        });
+    has_type || (!is_id_token && ACCESS_TOKEN_CLAIMS.iter().any(|claim| claims.contains_key(*claim)))
 }
 
 impl JwtError {

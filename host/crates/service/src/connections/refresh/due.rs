@@ -25,7 +25,7 @@ impl Connections {
             }
         };
         for (component, connection) in due {
-            let used = match self.store.oauth_grant(&connection.id).await {
+            let used = match self.store.oauth_grant(&connection.id, connection.provider.as_str()).await {
                 Ok(Some(grant)) => grant.generation,
                 Ok(None) => continue,
                 Err(error) => {

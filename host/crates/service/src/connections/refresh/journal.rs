@@ -92,7 +92,7 @@ impl Connections {
         let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut last_seen: Option<(RefreshHolder, Instant)> = None;
         loop {
-            let grant = journal.oauth_grant(connection_id).await?.ok_or(RefreshError::NotConnected)?;
+            let grant = journal.oauth_grant(connection_id, provider).await?.ok_or(RefreshError::NotConnected)?;
             if grant.generation > used {
                 return Ok(RefreshClaim::AlreadyRefreshed(Box::new(grant)));
             }

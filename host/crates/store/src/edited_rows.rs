@@ -1,0 +1,57 @@
+//! Lists the rows that were inserted or edited by hand, for the operator.
+
+use sqlx::any::AnyRow;
+
+use super::{
+    EditedRow, Store, StoreError,
+    api_tokens::TokenRow,
+    connections::ConnectionRow,
+    oauth_apps::{self, OAuthAppRow},
+    oauth_flows,
+    row_macs::{SignedColumns, read_mac},
+    sessions::SessionRow,
+    signin_links::LinkRow,
+};
+
+impl Store {
+    /// Lists the rows that are ignored because they were inserted or edited by hand.
+    ///
+    /// Rows that would have no power anyway, such as expired ones, are not listed. A sealed store cannot tell.
+    pub async fn edited_rows(&self) -> Result<Vec<EditedRow>, StoreError> {
+        if self.sealed_reason().is_some() {
+            return Ok(Vec::new());
+        }
+        let now = self.now();
+        let mut edited = Vec::new();
+        let mut check = |row: &AnyRow, columns: &SignedColumns| -> Result<(), StoreError> {
+            if !self.is_genuine(columns, read_mac(row)?.as_deref()) {
+                edited.push(columns.row().clone());
+            }
+            Ok(())
+        };
+        let tokens = sqlx::query("select * from tokens where revoked_at is null order by id");
+        for row in tokens.fetch_all(&self.pool).await? {
+            check(&row, &TokenRow::from_row(&row)?.signed_columns())?;
+        }
+        let sessions = sqlx::query("select * from sessions where ends_at > $1 order by id").bind(now);
+        for row in sessions.fetch_all(&self.pool).await? {
+            check(&row, &SessionRow::from_row(&row)?.signed_columns())?;
+        }
+        let links = sqlx::query("select * from signin_links where ends_at > $1 order by name").bind(now);
+        for row in links.fetch_all(&self.pool).await? {
+            check(&row, &LinkRow::from_row(&row)?.signed_columns())?;
+        }
+        let apps = sqlx::query(oauth_apps::SELECT_WITH_SECRETS).bind(oauth_apps::TABLE).bind(oauth_apps::SECRET);
+        for row in apps.fetch_all(&self.pool).await? {
+            check(&row, &OAuthAppRow::from_row(&row)?.signed_columns(oauth_apps::has_secret(&row)?))?;
+        }
+        let flows = sqlx::query("select * from oauth_flows where expires_at > $1 order by id").bind(now);
+        for row in flows.fetch_all(&self.pool).await? {
+            check(&row, &oauth_flows::parse_row(&row)?.signed_columns())?;
+        }
+        for row in sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await? {
+            check(&row, &ConnectionRow::from_row(&row)?.signed_columns())?;
+        }
+        Ok(edited)
+    }
+}
