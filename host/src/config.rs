@@ -4,6 +4,7 @@
 
 mod identity_providers;
 mod log_filter;
+mod machine_memory;
 mod oauth_apps;
 mod plugins_trust;
 mod serving;
@@ -160,7 +161,7 @@ impl Config {
             log: log_filter::read_log_filter(settings),
             log_format: settings.parse("LOG_FORMAT", "`text` or `json`", "text"),
             traces: traces::read_trace_export(settings),
-            limits: Limits::default(),
+            limits: Limits::default().within_memory(machine_memory::read_usable_memory().unwrap_or(usize::MAX)),
         }
     }
 

@@ -44,12 +44,17 @@ mod token_plugins;
 mod upgrade;
 mod users;
 
+use std::time::Duration;
+
 use jackfield_test_support::{
-    app::{TestApp, TestAppBuilder},
+    app::{TestApp, TestAppBuilder, TestResponse},
     marked,
     slack::{CHANNEL, SlackStandIn},
 };
 use serde_json::{Value, json};
+
+/// Ends a test that would hang otherwise. Nothing is expected to take nearly as long, however busy the machine is.
+const GUARD: Duration = Duration::from_secs(120);
 
 /// The path of Slack's connection.
 const SLACK: &str = "/api/admin/connections/slack";
@@ -82,4 +87,21 @@ async fn start_connected_with(slack: &SlackStandIn, made: TestAppBuilder) -> (Te
     let token = add_token(slack);
     assert_eq!(app.put(SLACK, body(&token)).await.ok()["ok"], true);
     (app, token)
+}
+
+/// Repeats a request until the response is as expected.
+async fn eventually<F: Future<Output = TestResponse>>(
+    send: impl Fn() -> F,
+    is_expected: impl Fn(&TestResponse) -> bool,
+) -> TestResponse {
+    let repeat = async {
+        loop {
+            let response = send().await;
+            if is_expected(&response) {
+                return response;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(GUARD, repeat).await.expect("the expected response arrives")
 }

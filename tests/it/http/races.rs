@@ -1,12 +1,12 @@
 //! Concurrency: two connects, a disconnect during a check, many calls.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use jackfield_test_support::{marked, slack::SlackStandIn};
 use serde_json::json;
 
-use super::{SLACK, add_token, body, start_connected, with_slack};
+use super::{GUARD, SLACK, add_token, body, start_connected, start_connected_with, with_slack};
 
 #[tokio::test]
 async fn two_concurrent_connects_leave_one_complete_connection() {
@@ -97,19 +97,26 @@ async fn a_disconnect_during_a_check_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn excess_calls_are_rejected_and_the_others_are_served() {
+    /// The calls of one component that a test's service runs at once.
+    const CALLS: usize = 48;
     let slack = SlackStandIn::start().await;
-    let (app, _) = start_connected(&slack).await;
-    slack.set_latency(Duration::from_millis(300));
-    let app = Arc::new(app);
-    let calls = (0..80).map(|_| {
-        let app = Arc::clone(&app);
-        async move { app.get(&format!("{SLACK}/users")).await }
-    });
-    let answers = join_all(calls).await;
-    let served = answers.iter().filter(|answer| answer.status == 200).count();
-    let overloaded: Vec<_> = answers.into_iter().filter(|answer| answer.status != 200).collect();
-    assert!(served >= 48, "{served}");
-    assert!(!overloaded.is_empty(), "the bound of a test's service is 48");
+    let (app, _) = start_connected_with(
+        &slack,
+        with_slack(&slack).egress(|limits| (limits.first_byte, limits.total) = (GUARD, GUARD)),
+    )
+    .await;
+    slack.clear_requests();
+    slack.hold();
+    let path = format!("{SLACK}/users");
+    let served = join_all((0..CALLS).map(|_| app.get(&path)));
+    let overloaded = async {
+        slack.wait_for_requests(CALLS).await;
+        let answers = join_all((0..20).map(|_| app.get(&path))).await;
+        slack.release();
+        answers
+    };
+    let (served, overloaded) = tokio::join!(served, overloaded);
+    assert!(served.iter().all(|answer| answer.status == 200));
     for answer in overloaded {
         assert_eq!(answer.header("retry-after"), Some("1"));
         let _ = answer.problem(503, "overloaded");

@@ -22,6 +22,7 @@ use std::{
 use bytes::BytesMut;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::{AbortHandle, JoinSet},
 };
 
@@ -44,6 +45,8 @@ pub struct StandInServer {
 struct ServerShared {
     answer: Box<dyn Fn(&ReceivedRequest) -> StandInResponse + Send + Sync>,
     connections: AtomicUsize,
+    /// Whether responses are held back.
+    is_held: watch::Sender<bool>,
     state: Mutex<ServerState>,
 }
 
@@ -81,6 +84,7 @@ impl StandInServer {
         let shared = Arc::new(ServerShared {
             answer: Box::new(answer),
             connections: AtomicUsize::new(0),
+            is_held: watch::Sender::new(false),
             state: Mutex::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
@@ -131,6 +135,23 @@ impl StandInServer {
     /// Sets how long each response is delayed.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
+    }
+
+    /// Holds back the response to every request, until [`StandInServer::release`].
+    pub fn hold(&self) {
+        self.shared.is_held.send_replace(true);
+    }
+
+    /// Sends the responses that were held back.
+    pub fn release(&self) {
+        self.shared.is_held.send_replace(false);
+    }
+
+    /// Waits until it has received this many requests.
+    pub async fn wait_for_requests(&self, count: usize) {
+        while self.state().requests.len() < count {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Fails every request until [`StandInServer::recover`].
@@ -218,6 +239,9 @@ async fn serve(mut stream: TcpStream, shared: Arc<ServerShared>) -> io::Result<(
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
+        let mut is_held = shared.is_held.subscribe();
+        // The sender is not dropped, because `shared` owns it.
+        let _is_released = is_held.wait_for(|is_held| !is_held).await.is_ok();
         let honest = || (shared.answer)(&request);
         match fail {
             None => message::write(&mut stream, &request, &honest()).await?,

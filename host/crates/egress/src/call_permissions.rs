@@ -19,6 +19,7 @@ use crate::{
     call_stats::CallRecorder,
     disclosure::{Disclosure, SentTokens},
     error::{Denial, SendError},
+    memory_allowance::CallMemory,
     scrub::Scrubber,
 };
 
@@ -42,6 +43,8 @@ pub struct CallPermissions {
     pub tokens: Option<Arc<dyn TokenSource>>,
     /// Counts what the call does.
     pub recorder: CallRecorder,
+    /// The call's share in the memory of all calls. The sandbox sets it.
+    pub memory: CallMemory,
 }
 
 /// Provides credentials that may not exist before the call, such as an access token that is minted with a key.
@@ -69,8 +72,8 @@ impl CallPermissions {
     ) -> Self {
         let secrets = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
         let disclosure = Arc::new(Disclosure::new(secrets));
-        let recorder = CallRecorder::default();
-        Self { pool, endpoints, credentials, fields, budget, disclosure, tokens: None, recorder }
+        let (recorder, memory) = (CallRecorder::default(), CallMemory::default());
+        Self { pool, endpoints, credentials, fields, budget, disclosure, tokens: None, recorder, memory }
     }
 
     /// Also masks the tokens that earlier calls of the connection sent, and adds those of this call to them.

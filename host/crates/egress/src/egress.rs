@@ -19,7 +19,9 @@ use crate::{
     connect::NetworkAccess,
     disclosure::{EchoRisk, Masking},
     error::{Denial, EgressError, SendError},
-    headers, merged_parameters,
+    headers,
+    memory_allowance::CallMemory,
+    merged_parameters,
     message::{Request, Response},
     outgoing_request::OutgoingRequest,
     placement::{self, SignedToken},
@@ -97,7 +99,7 @@ impl Egress {
                 let with_credential = !chain.has_left_origin();
                 let outgoing = self.prepare(permissions, endpoint, outgoing, with_credential).await?;
                 let pending = recorder.start_request(&outgoing, &disclosure.scrubber());
-                let result = self.send_once(&permissions.pool, &masking, outgoing).await;
+                let result = self.send_once(&permissions.pool, &masking, &permissions.memory, outgoing).await;
                 pending.finish(result.as_ref().map(ResponseOrRedirect::summary));
                 match result? {
                     ResponseOrRedirect::Response(response) => return Ok(response),
@@ -135,7 +137,8 @@ impl Egress {
         if let Some(authorization) = authorization {
             outgoing.set_credential("authorization", authorization.expose())?;
         }
-        let send = self.send_once(pool, &Masking::Off, outgoing);
+        let no_limit = CallMemory::default();
+        let send = self.send_once(pool, &Masking::Off, &no_limit, outgoing);
         match timeout_at(self.limit_deadline(deadline), send).await.map_err(|_| SendError::TimedOut)?? {
             ResponseOrRedirect::Response(response) => Ok(response),
             ResponseOrRedirect::Redirect(_) => {
@@ -190,6 +193,7 @@ impl Egress {
         &self,
         pool: &str,
         masking: &Masking,
+        memory: &CallMemory,
         outgoing: OutgoingRequest,
     ) -> Result<ResponseOrRedirect, SendError> {
         let method = outgoing.method.as_str();
@@ -215,7 +219,8 @@ impl Egress {
                 return Ok(ResponseOrRedirect::Redirect(redirect));
             }
             let limits = &self.0.limits;
-            response_reader::read(response, limits.idle, limits.body, masking).await.map(ResponseOrRedirect::Response)
+            let read = response_reader::read(response, limits.idle, limits.body, masking, memory);
+            read.await.map(ResponseOrRedirect::Response)
         };
         let result = exchange.instrument(span.clone()).await;
         if let Err(error) = &result {

@@ -9,6 +9,7 @@ mod call_permissions;
 mod config;
 mod disclosure;
 mod error;
+mod memory_allowance;
 mod message;
 
 mod clients;
@@ -38,6 +39,7 @@ pub use self::{
     disclosure::SentTokens,
     egress::Egress,
     error::{Denial, EgressError, SendError, TokenErrorResponse},
+    memory_allowance::{CallMemory, MemoryAllowance, MemoryExhausted, MemoryReservation},
     message::{Request, Response},
     scrub::Scrubber,
     trace_collector::TraceCollectorClient,

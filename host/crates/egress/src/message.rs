@@ -5,6 +5,8 @@ use std::fmt;
 use http::{StatusCode, header::AUTHORIZATION};
 use jackfield_core::{Secret, manifest::Method};
 
+use crate::memory_allowance::MemoryReservation;
+
 /// A request of a component or of the host, before any check.
 ///
 /// `Debug` prints only the method and the URL without its query, because the rest may contain secrets.
@@ -51,11 +53,12 @@ impl fmt::Debug for Request {
 /// A response with its body decompressed.
 ///
 /// `Debug` prints only sizes, because the response of a token endpoint contains new secrets.
-#[derive(Clone)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The bytes of the body in the allowance of all calls.
+    pub memory: MemoryReservation,
 }
 
 impl Response {

@@ -13,7 +13,14 @@ use http::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::{disclosure::Masking, error::SendError, headers, message::Response, scrub::Scrubber};
+use crate::{
+    disclosure::Masking,
+    error::SendError,
+    headers,
+    memory_allowance::{CallMemory, MemoryReservation},
+    message::Response,
+    scrub::Scrubber,
+};
 
 /// Maximum number of header fields of a response, as `wit/host.wit` documents.
 pub(crate) const MAX_HEADER_FIELDS: usize = 128;
@@ -33,6 +40,8 @@ const HAND_OVER_JITTER: Duration = Duration::from_millis(1);
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Maximum number of bytes of gzip data inside a response that are searched: as many as in a response.
 const MAX_INNER_BYTES: u64 = 16 * 1024 * 1024;
+/// The copies of a body while it is searched for secrets: one for each level of escaping that is undone, and the result.
+const SCRUB_COPIES: usize = 4;
 /// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
 /// Prefixes of charsets in which a secret would not be found. No API that returns JSON or text uses them.
@@ -54,6 +63,7 @@ pub(crate) async fn read(
     idle: Duration,
     max_body: usize,
     masking: &Masking,
+    memory: &CallMemory,
 ) -> Result<Response, SendError> {
     let encoding = content_encoding(response.headers())?;
     check_charset(response.headers())?;
@@ -65,14 +75,17 @@ pub(crate) async fn read(
     }
     let mut decoder = BodyDecoder::new(encoding, max_body);
     decoder.reserve(length);
+    let mut reserved = MemoryReservation::of(memory);
     loop {
         let chunk = timeout(idle, response.chunk()).await.map_err(|_| SendError::TimedOut)?;
         match chunk.map_err(|_| SendError::Unreachable("the connection closed before the response ended".to_owned()))? {
             Some(chunk) => decoder.write(&chunk)?,
             None => break,
         }
+        reserved.grow_to(decoder.capacity()).await?;
     }
     let body = decoder.finish()?;
+    let _copies = memory.reserve(body.len() * SCRUB_COPIES).await?;
     let scrubber = masking.scrubber();
     let started = Instant::now();
     let length = body.len();
@@ -92,7 +105,7 @@ pub(crate) async fn read(
     if searched.is_compressed_secret {
         return Err(SendError::Malformed("its compressed content contains the credential".to_owned()));
     }
-    Ok(Response { status, headers: searched.headers, body: searched.body })
+    Ok(Response { status, headers: searched.headers, body: searched.body, memory: reserved })
 }
 
 /// A response after the search for secrets.
@@ -229,6 +242,14 @@ impl BodyDecoder {
     fn reserve(&mut self, length: usize) {
         if let Self::Identity(buffer) = self {
             buffer.bytes.reserve_exact(length.min(MAX_PREALLOCATION));
+        }
+    }
+
+    /// Returns the bytes that are allocated for the body.
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Identity(buffer) => buffer.bytes.capacity(),
+            Self::Gzip { decoder, .. } => decoder.get_ref().bytes.capacity(),
         }
     }
 

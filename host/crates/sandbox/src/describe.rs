@@ -6,24 +6,18 @@ use futures_util::FutureExt;
 use jackfield_core::manifest::Manifest;
 
 use crate::{
-    contract::Exports,
-    engine::{ComputingTimeExceeded, set_time_limit},
-    error::LoadError,
-    guest::Guest,
-    limits::to_ticks,
-    sandbox::Sandbox,
-    trap::format_trap,
+    computing_slots::ComputingTime, contract::Exports, engine::ComputingTimeExceeded, error::LoadError, guest::Guest,
+    limits::DESCRIBE_WALL, sandbox::Sandbox, trap::format_trap,
 };
 
 /// Runs `describe` in a fresh instance.
 pub(crate) async fn describe(sandbox: &Sandbox, exports: &Exports) -> Result<Manifest, LoadError> {
     let limits = sandbox.limits();
-    let mut store = sandbox.new_store(Guest::for_describe(limits));
-    set_time_limit(&mut store, to_ticks(limits.describe_time));
-    let call = exports.describe(&mut store);
-    match tokio::time::timeout(limits.describe_time, AssertUnwindSafe(call).catch_unwind()).await {
+    let computed = ComputingTime::default();
+    let mut store = sandbox.new_store(Guest::for_describe(limits), limits.describe_time, &computed);
+    let call = computed.measure_call(AssertUnwindSafe(exports.describe(&mut store)).catch_unwind());
+    match tokio::time::timeout(limits.describe_time * DESCRIBE_WALL, call).await {
         Err(_elapsed) => Err(out_of_time()),
-        // The time limit of the guest is the same: under load, either can be the first.
         Ok(Ok(Err(trap))) if trap.is::<ComputingTimeExceeded>() => Err(out_of_time()),
         Ok(Err(_panic)) => Err(LoadError("the host could not read the manifest that `describe` returned".to_owned())),
         Ok(Ok(Err(trap))) => Err(LoadError(format!("`describe` failed: {}", format_trap(&trap)))),

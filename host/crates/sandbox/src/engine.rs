@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use wasmtime::{
@@ -13,7 +14,10 @@ use wasmtime::{
     UpdateDeadline,
 };
 
-use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, Pooling, TABLE_ELEMENTS, TABLES, TICK};
+use crate::{
+    computing_slots::ComputingTime,
+    limits::{CORE_INSTANCES, Limits, MEMORIES, Pooling, TABLE_ELEMENTS, TABLES, TICK},
+};
 
 /// The stack of a guest in bytes, wasmtime's default. A deeper recursion traps.
 const WASM_STACK: usize = 512 << 10;
@@ -126,13 +130,11 @@ pub(crate) fn used_fuel<T: 'static>(store: &Store<T>, limits: &Limits) -> Option
 #[error("the guest used up its computing time")]
 pub(crate) struct ComputingTimeExceeded;
 
-/// Lets a guest compute for a number of ticks. At each tick it yields its thread.
-pub(crate) fn set_time_limit<T: 'static>(store: &mut Store<T>, ticks: u64) {
-    let mut left = ticks;
+/// Lets a guest compute for `limit`, of which it has used `computed`. At each tick it yields its thread.
+pub(crate) fn set_time_limit<T: 'static>(store: &mut Store<T>, limit: Duration, computed: ComputingTime) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        left = left.saturating_sub(1);
-        if left == 0 {
+        if computed.total() >= limit {
             return Err(ComputingTimeExceeded.into());
         }
         Ok(UpdateDeadline::Yield(1))

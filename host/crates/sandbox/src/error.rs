@@ -18,7 +18,7 @@ pub enum CallError {
     /// The call ran out of time while it waited for the provider.
     #[error("the provider did not answer in time")]
     ProviderTimeout,
-    /// Too many calls are running, of this component or of all.
+    /// Too many calls are running, of this component or of all, or they use too much memory or computing time.
     #[error("too many calls are running")]
     Overloaded,
 }

@@ -2,8 +2,8 @@
 //!
 //! A guest can import `http`, `log` and WASI. Its WASI has no files, no arguments, no environment and no sockets.
 
-use jackfield_egress::{CallPermissions, Egress};
-use tokio::time::Instant;
+use jackfield_egress::{CallMemory, CallPermissions, Egress, MemoryReservation};
+use tokio::{runtime::Handle, time::Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -37,6 +37,8 @@ pub(crate) struct Guest {
     wasi_http: WasiHttpCtx,
     provider: String,
     requests: RequestSender,
+    /// The bytes of the latest response of `http.send`, which the guest copies into its own memory.
+    response_memory: MemoryReservation,
     outgoing_handler: OutgoingHandler,
     log_lines: u32,
 }
@@ -49,11 +51,13 @@ impl Guest {
         egress: Egress,
         permissions: CallPermissions,
         deadline: Instant,
+        caller: Handle,
     ) -> (Self, RequestObserver) {
         let clock = GuestClock::start();
         let wasi = new_wasi(&clock).build();
-        let (requests, observer) = RequestSender::new(egress, permissions, deadline);
-        (Self::new(limits, provider, clock, wasi, requests), observer)
+        let memory = permissions.memory.clone();
+        let (requests, observer) = RequestSender::new(egress, permissions, deadline, caller);
+        (Self::new(limits, provider, clock, wasi, requests, &memory), observer)
     }
 
     /// Creates the state for `describe`: no requests, a fixed clock and fixed random numbers, so that the manifest
@@ -62,20 +66,28 @@ impl Guest {
         let clock = GuestClock::stopped();
         let wasi =
             new_wasi(&clock).secure_random(FixedRandom).insecure_random(FixedRandom).insecure_random_seed(0).build();
-        Self::new(limits, "describe", clock, wasi, RequestSender::denying())
+        Self::new(limits, "describe", clock, wasi, RequestSender::denying(), &CallMemory::default())
     }
 
-    fn new(limits: &Limits, provider: &str, clock: GuestClock, wasi: WasiCtx, requests: RequestSender) -> Self {
+    fn new(
+        limits: &Limits,
+        provider: &str,
+        clock: GuestClock,
+        wasi: WasiCtx,
+        requests: RequestSender,
+        memory: &CallMemory,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
-            meter: Meter::new(limits.memory),
+            meter: Meter::new(limits.memory, memory),
             clock,
             table,
             wasi,
             wasi_http: wasi_http::new_context(),
             provider: provider.to_owned(),
             outgoing_handler: OutgoingHandler::new(requests.clone(), provider),
+            response_memory: MemoryReservation::default(),
             requests,
             log_lines: 0,
         }
@@ -84,8 +96,12 @@ impl Guest {
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Error>> {
+        self.response_memory = MemoryReservation::default();
         let response = self.requests.send(from_wit_request(request)).await;
-        Ok(response.map(to_wit_response).map_err(to_wit_error))
+        Ok(response.map_err(to_wit_error).map(|mut response| {
+            self.response_memory = std::mem::take(&mut response.memory);
+            to_wit_response(response)
+        }))
     }
 }
 

@@ -28,7 +28,9 @@ mod operation;
 
 // A call, from the engine to the answer.
 mod circuit_breaker;
+mod computing_slots;
 mod engine;
+mod guest_runtime;
 mod run;
 mod sandbox;
 mod trap;

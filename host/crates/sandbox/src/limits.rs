@@ -30,9 +30,17 @@ pub struct Limits {
     pub memory: usize,
     /// Wall-clock time of one call.
     pub call_time: Duration,
-    /// Time that a guest may compute in one call, without its waits for a provider.
+    /// Processor time that a guest may use in one call.
     pub guest_time: Duration,
-    /// Wall-clock time of `describe`.
+    /// Guests of all components that compute at the same time. Others that are ready to compute wait for their turn.
+    pub computing_slots: usize,
+    /// Bytes that all calls use together: linear memories, bodies, and the copies in which secrets are searched.
+    pub shared_memory: usize,
+    /// Bytes of `shared_memory` that the calls of one component use together.
+    pub component_memory: usize,
+    /// How long a call waits for memory that other calls use.
+    pub memory_wait: Duration,
+    /// Processor time of `describe`. It may take [`DESCRIBE_WALL`] times as long on a busy machine.
     pub describe_time: Duration,
     /// Requests in one call, including redirects.
     pub requests: u32,
@@ -47,6 +55,19 @@ pub struct Limits {
     /// Whether instructions are counted. This limits nothing and slows guests down; only `jackfield plugin try` uses it.
     pub counts_fuel: bool,
 }
+
+impl Limits {
+    /// Reduces the memory of all calls to half of what the process may use, but leaves enough for some calls.
+    #[must_use]
+    pub fn within_memory(self, usable: usize) -> Self {
+        let shared_memory = self.shared_memory.min((usable / 2).max(self.memory * 4));
+        Self { shared_memory, component_memory: self.component_memory.min(shared_memory / 2), ..self }
+    }
+}
+
+/// How many times its processor time `describe` may take. A machine with other work gives a check only a part of its
+/// processors.
+pub(crate) const DESCRIBE_WALL: u32 = 4;
 
 /// How instances get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +92,15 @@ impl Default for Limits {
             call_time: Duration::from_secs(45),
             // An interpreted guest needs about 2 s for a page of 16 MiB.
             guest_time: Duration::from_secs(10),
+            // More would not compute faster.
+            computing_slots: std::thread::available_parallelism().map_or(1, usize::from),
+            // Room for a thousand calls of Rust guests, or for a hundred of JavaScript or Python guests. See
+            // `within_memory` for a small machine.
+            shared_memory: 2 << 30,
+            // Half, so that one component leaves the other half to all others.
+            component_memory: 1 << 30,
+            // A call that waits keeps its own memory. Most calls end within two seconds.
+            memory_wait: Duration::from_secs(2),
             // `describe` only builds a record; an interpreted guest starts within a second.
             describe_time: Duration::from_secs(5),
             // The plugins of this repository need three; Fastly allows 32.
@@ -88,7 +118,18 @@ impl Default for Limits {
     }
 }
 
-/// Converts a time to ticks of the epoch clock, at least one.
-pub(crate) fn to_ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).max(1)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_use_at_most_half_of_a_small_machine() {
+        let of = |usable: usize| {
+            let limits = Limits::default().within_memory(usable);
+            (limits.shared_memory >> 20, limits.component_memory >> 20)
+        };
+        assert_eq!(of(64 << 30), (2_048, 1_024));
+        assert_eq!(of(2 << 30), (1_024, 512));
+        assert_eq!(of(256 << 20), (512, 256), "enough for four large calls");
+    }
 }

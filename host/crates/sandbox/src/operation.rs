@@ -19,7 +19,7 @@ use crate::{
 /// An exported function of the contract with its arguments; [`Sandbox::run`](crate::Sandbox::run) calls it.
 pub trait CallOperation: fmt::Debug + Clone + Send + Sync + 'static {
     /// What the function returns.
-    type Answer: fmt::Debug + Send;
+    type Answer: fmt::Debug + Send + 'static;
 
     /// The name of the operation in metrics, logs and the CLI's reports.
     const NAME: &'static str;

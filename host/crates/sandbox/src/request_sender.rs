@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use jackfield_egress::{CallPermissions, Denial, Egress, Request, Response, SendError};
-use tokio::{sync::Notify, time::Instant};
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
+
+use crate::guest_runtime::OwnedTask;
 
 /// Sends the requests of one call. Clones share the call's permissions.
 #[derive(Clone, Debug)]
@@ -18,6 +20,9 @@ struct CallRequests {
     permissions: CallPermissions,
     deadline: Instant,
     observer: RequestObserver,
+    /// The runtime of the caller. Requests run there, so that they and their HTTP connections do not wait for guests
+    /// that compute.
+    caller: Handle,
 }
 
 /// What the requests of a call say about the call; a clone observes the same requests.
@@ -43,9 +48,15 @@ impl RequestSender {
     }
 
     /// Creates the sender of a call, and an observer of its requests.
-    pub(crate) fn new(egress: Egress, permissions: CallPermissions, deadline: Instant) -> (Self, RequestObserver) {
+    pub(crate) fn new(
+        egress: Egress,
+        permissions: CallPermissions,
+        deadline: Instant,
+        caller: Handle,
+    ) -> (Self, RequestObserver) {
         let observer = RequestObserver::default();
-        (Self(Some(Arc::new(CallRequests { egress, permissions, deadline, observer: observer.clone() }))), observer)
+        let call = CallRequests { egress, permissions, deadline, observer: observer.clone(), caller };
+        (Self(Some(Arc::new(call))), observer)
     }
 
     /// Sends one request. Does not return if the component guessed a secret, because that ends the call.
@@ -57,15 +68,24 @@ impl RequestSender {
             let message = "a component cannot send requests in `describe`".into();
             return Err(SendError::Denied(Denial { rule: "closed", message }));
         };
-        let _pending = call.observer.0.start();
-        let response = call.egress.send(&call.permissions, call.deadline, request).await;
+        let sent = OwnedTask::spawn(&call.caller, Arc::clone(call).send(request));
+        sent.await.unwrap_or_else(|_ended| Err(SendError::Unreachable("the request was cancelled".to_owned())))
+    }
+}
+
+impl CallRequests {
+    async fn send(self: Arc<Self>, request: Request) -> Result<Response, SendError> {
+        let body = request.body.as_ref().map_or(0, Vec::len);
+        let _memory = self.permissions.memory.reserve(body).await?;
+        let _pending = self.observer.0.start();
+        let response = self.egress.send(&self.permissions, self.deadline, request).await;
         if let Some(guess) = response.as_ref().err().and_then(SendError::as_guess) {
-            call.observer.record_guess(guess.message.clone());
+            self.observer.record_guess(guess.message.clone());
             return std::future::pending().await;
         }
-        if Instant::now() >= call.deadline {
+        if Instant::now() >= self.deadline {
             // The provider used up the call's time, so the call ends as a provider timeout even if the guest still runs.
-            call.observer.0.keep_pending();
+            self.observer.0.keep_pending();
         }
         response
     }

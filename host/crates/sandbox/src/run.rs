@@ -1,11 +1,16 @@
 //! Runs one operation of a component in a fresh instance, within the limits of a call.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
+    computing_slots::ComputingTime,
     engine::used_fuel,
     error::CallError,
     guest::Guest,
@@ -15,8 +20,24 @@ use crate::{
     types::{Call, GuestConnection},
 };
 
+/// The part of its time that a call may wait for a computing slot before a timeout is not its own fault.
+const FAIR_WAIT: u32 = 10;
+
+/// A call that may run until its deadline.
+struct StartedCall {
+    call: Call,
+    deadline: Instant,
+    /// Where its requests are sent from.
+    caller: Handle,
+    /// Released once everything of the call is dropped.
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
 impl Sandbox {
     /// Runs one operation in a fresh instance. Whatever the guest does, this returns within [`Limits::call_time`].
+    ///
+    /// The guest computes on threads of the sandbox, in turns with the guests of other components. Its requests are
+    /// sent from the runtime of the caller. If the future is dropped, the call ends.
     ///
     /// [`Limits::call_time`]: crate::Limits::call_time
     ///
@@ -25,17 +46,35 @@ impl Sandbox {
     pub async fn run<O: CallOperation>(
         &self,
         component: &Component,
-        call: Call,
+        mut call: Call,
         operation: O,
     ) -> Result<O::Answer, CallError> {
-        let _component_permit = component.calls.try_acquire().map_err(|_full| CallError::Overloaded)?;
-        let _permit = self.calls().try_acquire().map_err(|_full| CallError::Overloaded)?;
+        let acquire =
+            |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned().map_err(|_full| CallError::Overloaded);
+        let permits = [acquire(&component.calls)?, acquire(self.calls())?];
+        call.permissions.memory = component.memory.for_call();
+        let deadline = Instant::now() + self.limits().call_time;
+        let call = StartedCall { call, deadline, caller: Handle::current(), _permits: permits };
+        let (sandbox, component) = (self.clone(), component.clone());
+        let task = self.runtime().spawn(async move { sandbox.run_started(&component, call, operation).await });
+        let task = task.map_err(|error| CallError::Fault(format!("cannot start the threads of calls: {error}")))?;
+        // Fails after a panic outside of the guest's call, or when the process ends.
+        task.await.unwrap_or_else(|error| Err(CallError::Fault(format!("the host failed: {error}"))))
+    }
+
+    async fn run_started<O: CallOperation>(
+        &self,
+        component: &Component,
+        started: StartedCall,
+        operation: O,
+    ) -> Result<O::Answer, CallError> {
+        let StartedCall { call, deadline, caller, _permits } = started;
         let limits = self.limits();
-        let deadline = Instant::now() + limits.call_time;
-        let recorder = call.permissions.recorder.clone();
+        let (recorder, memory) = (call.permissions.recorder.clone(), call.permissions.memory.clone());
         let (guest, requests) =
-            Guest::for_call(limits, &component.manifest.id, self.egress().clone(), call.permissions, deadline);
-        let mut store = self.new_store(guest);
+            Guest::for_call(limits, &component.manifest.id, self.egress().clone(), call.permissions, deadline, caller);
+        let computed = ComputingTime::default();
+        let mut store = self.new_store(guest, limits.guest_time, &computed);
         let answer = operation.invoke(GuestCall {
             exports: &component.exports,
             store: &mut store,
@@ -43,29 +82,32 @@ impl Sandbox {
             manifest: &component.manifest,
         });
         // A panic ends only this call. The timeout also covers host functions, which the epoch does not interrupt.
-        let ending = {
-            let mut answer = std::pin::pin!(AssertUnwindSafe(answer).catch_unwind());
-            let call = tokio::time::timeout_at(deadline, recorder.time_call(answer.as_mut()));
-            tokio::select! {
+        let (ending, waits_for_provider, waited) = {
+            let answer = recorder.time_call(AssertUnwindSafe(answer).catch_unwind());
+            let mut answer = self.slots().take_turns(component.number, computed, answer);
+            let ending = tokio::select! {
                 biased;
                 guess = requests.wait_for_guess() => CallEnding::Guessed(guess),
-                result = call => match result {
-                    Ok(result) => CallEnding::Returned(result),
-                    // Read before the call is dropped, because that also drops its pending requests.
-                    Err(_elapsed) => CallEnding::OutOfTime { waits_for_provider: requests.is_any_pending() },
-                },
-            }
+                result = timeout_at(deadline, &mut answer) => {
+                    result.map_or_else(|_elapsed| CallEnding::OutOfTime, CallEnding::Returned)
+                }
+            };
+            // Read before the call is dropped, because that also drops its pending requests.
+            (ending, requests.is_any_pending(), answer.waited())
         };
         recorder.record_memory(store.data().meter.used_memory(), used_fuel(&store, limits));
         match ending {
+            CallEnding::Guessed(guess) => Err(CallError::Guess(guess)),
+            _ if memory.is_exhausted() => Err(CallError::Overloaded),
+            // The provider used up the call's time, even if the guest still reports that.
+            _ if waits_for_provider && Instant::now() >= deadline => Err(CallError::ProviderTimeout),
             CallEnding::Returned(Ok(Ok(answer))) => answer,
             CallEnding::Returned(Ok(Err(trap))) => Err(CallError::Fault(format_trap(&trap))),
             CallEnding::Returned(Err(_panic)) => {
                 Err(CallError::Fault("a host function panicked on a value from the component".to_owned()))
             }
-            CallEnding::Guessed(guess) => Err(CallError::Guess(guess)),
-            CallEnding::OutOfTime { waits_for_provider: true } => Err(CallError::ProviderTimeout),
-            CallEnding::OutOfTime { waits_for_provider: false } => {
+            CallEnding::OutOfTime if waited >= limits.call_time / FAIR_WAIT => Err(CallError::Overloaded),
+            CallEnding::OutOfTime => {
                 Err(CallError::Fault(format!("it did not finish within {} s", limits.call_time.as_secs_f32())))
             }
         }
@@ -77,7 +119,5 @@ enum CallEnding<T> {
     Returned(T),
     /// The component guessed a secret, in this way.
     Guessed(String),
-    OutOfTime {
-        waits_for_provider: bool,
-    },
+    OutOfTime,
 }

@@ -1,9 +1,9 @@
 //! The sandbox: the engine and everything else that all calls share. Also a loaded component.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use jackfield_core::manifest::{Endpoint, Manifest};
-use jackfield_egress::Egress;
+use jackfield_egress::{Egress, MemoryAllowance};
 use tokio::sync::Semaphore;
 use wasmtime::{
     Engine, Store,
@@ -13,11 +13,13 @@ use wasmtime::{
 use crate::{
     cache::Cache,
     circuit_breaker::CircuitBreaker,
+    computing_slots::{ComponentNumber, ComputingSlots, ComputingTime},
     contract::Exports,
     engine::{EpochTicker, fill_fuel, new_engine, set_time_limit},
     error::LoadError,
     guest::Guest,
-    limits::{Limits, to_ticks},
+    guest_runtime::GuestRuntime,
+    limits::Limits,
     linker::{new_linker, resolve},
     manifest_review::{Finding, join_findings, review_newcomer},
 };
@@ -36,7 +38,12 @@ struct SandboxState {
     cache: Cache,
     checker: Checker,
     /// Limits the concurrent calls of all components together.
-    calls: Semaphore,
+    calls: Arc<Semaphore>,
+    /// The threads of the calls, and which of the calls compute.
+    runtime: GuestRuntime,
+    slots: ComputingSlots,
+    /// Limits the memory of all calls together.
+    memory: MemoryAllowance,
     /// Only one component is compiled at a time, because compiling is slow and the component determines its cost.
     compiling: Semaphore,
     _ticker: EpochTicker,
@@ -75,6 +82,10 @@ pub struct Component {
     pub(crate) exports: Exports,
     /// Limits the concurrent calls of this component, so that a slow provider does not block others.
     pub(crate) calls: Arc<Semaphore>,
+    /// Limits the memory of this component's calls together, so that it leaves some to others.
+    pub(crate) memory: MemoryAllowance,
+    /// Identifies the component to the computing slots.
+    pub(crate) number: ComponentNumber,
 }
 
 impl Sandbox {
@@ -99,7 +110,10 @@ impl Sandbox {
             egress,
             cache,
             checker,
-            calls: Semaphore::new(limits.calls),
+            calls: Arc::new(Semaphore::new(limits.calls)),
+            runtime: GuestRuntime::new(limits.computing_slots),
+            slots: ComputingSlots::new(limits.computing_slots),
+            memory: MemoryAllowance::new(limits.shared_memory, limits.memory_wait),
             compiling: Semaphore::new(1),
             limits,
             engine,
@@ -132,8 +146,24 @@ impl Sandbox {
     }
 
     /// Returns the permits for the calls of all components.
-    pub(crate) fn calls(&self) -> &Semaphore {
+    pub(crate) fn calls(&self) -> &Arc<Semaphore> {
         &self.0.calls
+    }
+
+    /// Returns the threads on which calls run.
+    pub(crate) fn runtime(&self) -> &GuestRuntime {
+        &self.0.runtime
+    }
+
+    /// Returns the slots of the calls that compute.
+    pub(crate) fn slots(&self) -> &ComputingSlots {
+        &self.0.slots
+    }
+
+    /// Returns the bytes of memory that calls can still use.
+    #[must_use]
+    pub fn free_memory(&self) -> usize {
+        self.0.memory.free_bytes()
     }
 
     /// Returns the permit for compiling.
@@ -146,14 +176,14 @@ impl Sandbox {
         resolve(&self.0.engine, &self.0.linker, code)
     }
 
-    /// Creates the store of one instance, with all limits set.
-    pub(crate) fn new_store(&self, guest: Guest) -> Store<Guest> {
+    /// Creates the store of one instance, with all limits set. The guest may compute for `time`.
+    pub(crate) fn new_store(&self, guest: Guest, time: Duration, computed: &ComputingTime) -> Store<Guest> {
         let limits = self.limits();
         let mut store = Store::new(&self.0.engine, guest);
-        store.limiter(|guest| &mut guest.meter);
+        store.limiter_async(|guest| &mut guest.meter);
         store.set_hostcall_fuel(limits.hostcall_bytes);
         store.set_max_component_handles(limits.handles);
-        set_time_limit(&mut store, to_ticks(limits.guest_time));
+        set_time_limit(&mut store, time, computed.clone());
         fill_fuel(&mut store, limits);
         store
     }
@@ -167,6 +197,8 @@ impl Sandbox {
             breaker: Arc::default(),
             exports,
             calls: Arc::new(Semaphore::new(self.0.limits.calls_per_component)),
+            memory: self.0.memory.part(self.0.limits.component_memory),
+            number: self.0.slots.new_component(),
         }
     }
 }

@@ -10,7 +10,6 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 use jackfield_core::manifest::Method;
 use jackfield_egress::{Request, Response, SendError};
@@ -103,7 +102,7 @@ impl WasiHttpHooks for OutgoingHandler {
         Box::new(async move {
             let _permit = permits.acquire().await.map_err(|_closed| Error::ConnectionLimitReached)?;
             let (parts, body) = request.into_parts();
-            let request = to_request(&parts, &read_request_body(body).await?)?;
+            let request = to_request(&parts, read_request_body(body).await?)?;
             let response = requests.send(request).await.map_err(|error| {
                 if errors.fetch_add(1, Ordering::Relaxed) < LOGGED_ERRORS {
                     let error = sanitize(&error.to_string(), 1_000);
@@ -117,7 +116,7 @@ impl WasiHttpHooks for OutgoingHandler {
     }
 }
 
-fn to_request(parts: &Parts, body: &Bytes) -> Result<Request, Error> {
+fn to_request(parts: &Parts, body: Vec<u8>) -> Result<Request, Error> {
     let method = match parts.method {
         http::Method::GET => Method::Get,
         http::Method::HEAD => Method::Head,
@@ -134,7 +133,7 @@ fn to_request(parts: &Parts, body: &Bytes) -> Result<Request, Error> {
             Ok((name.as_str().to_owned(), value.to_owned()))
         })
         .collect();
-    let body = (!body.is_empty()).then(|| body.to_vec());
+    let body = (!body.is_empty()).then_some(body);
     Ok(Request { method, url: parts.uri.to_string(), headers: headers?, body })
 }
 
@@ -144,7 +143,7 @@ fn is_removed(name: &HeaderName) -> bool {
 
 /// Converts a response. Its bytes count as unread until the guest has read them.
 fn to_wasi_response(response: Response, unread: &UnreadBytes) -> Result<http::Response<WasiBody>, Error> {
-    let body = unread.buffer(response.body).ok_or(Error::HttpResponseBodySize(None))?;
+    let body = unread.buffer(response.body, response.memory).ok_or(Error::HttpResponseBodySize(None))?;
     let mut converted = http::Response::builder().status(response.status);
     for (name, value) in response.headers {
         converted = converted.header(name, value);
@@ -193,7 +192,7 @@ mod tests {
             ("Cookie", "a=b"),
         ];
         let parts = parts("POST", "https://api.example.com/a?b=c%20d", &headers);
-        let request = to_request(&parts, &"abc".into()).expect("a request");
+        let request = to_request(&parts, b"abc".to_vec()).expect("a request");
         assert_eq!(request.url, "https://api.example.com/a?b=c%20d");
         assert_eq!(request.body.as_deref(), Some(b"abc".as_slice()));
         let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -203,7 +202,7 @@ mod tests {
     #[test]
     fn a_method_that_no_endpoint_can_declare_is_rejected() {
         for method in ["CONNECT", "OPTIONS", "TRACE", "PURGE"] {
-            let rejected = to_request(&parts(method, "https://api.example.com/", &[]), &Bytes::new());
+            let rejected = to_request(&parts(method, "https://api.example.com/", &[]), Vec::new());
             assert!(matches!(rejected, Err(Error::HttpRequestMethodInvalid)), "{method}");
         }
     }

@@ -36,6 +36,12 @@ pub(crate) fn spin_bulk() -> Vec<Report> {
     }
 }
 
+pub(crate) fn hold_memory(wait: impl FnOnce() -> String) -> Vec<Report> {
+    let block = black_box(vec![1_u8; 16 << 20]);
+    let outcome = wait();
+    vec![crate::text("outcome", &outcome), number("held_bytes", black_box(&block).len())]
+}
+
 pub(crate) fn sleep() -> Vec<Report> {
     thread::sleep(Duration::from_hours(1));
     vec![crate::text("slept", "an hour")]

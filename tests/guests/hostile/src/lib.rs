@@ -136,6 +136,13 @@ fn run(behaviour: &str) -> Result<Vec<Report>, Error> {
 
         // T14: an endless loop of plain instructions.
         "spin" => compute::spin(),
+        // T21: the same, once the upstream has received a request.
+        "ask-and-spin" => {
+            requests::get(HOST, "/ok");
+            compute::spin()
+        }
+        // T21: uses 16 MiB while it waits for a response that never arrives.
+        "hold-memory" => compute::hold_memory(|| requests::get(HOST, "/slow")),
         // T14: an endless loop of bulk instructions that each take long.
         "spin-bulk" => compute::spin_bulk(),
         // T14: sleeps for an hour in the host.

@@ -43,14 +43,15 @@ impl TestAppBuilder {
                 calls: 64,
                 calls_per_component: 48,
                 pooling: Pooling::Never,
-                call_time: Duration::from_secs(3),
-                guest_time: Duration::from_millis(800),
+                // Long enough for a busy machine. Tests of the limits set their own.
+                call_time: Duration::from_secs(15),
+                guest_time: Duration::from_secs(3),
                 ..Limits::default()
             },
             egress: EgressLimits {
-                first_byte: Duration::from_secs(1),
-                idle: Duration::from_millis(500),
-                total: Duration::from_secs(2),
+                first_byte: Duration::from_secs(3),
+                idle: Duration::from_secs(3),
+                total: Duration::from_secs(6),
                 ..EgressLimits::default()
             },
             trust: Trust::All,
