@@ -32,6 +32,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub struct App {
     store: Store,
     connections: Connections,
+    people: People,
     plugins: Plugins,
     server: api::Server,
     /// Marks the data folder as used while the service runs.
@@ -78,14 +79,15 @@ impl App {
             requests_per_call: config.limits.requests,
             public_url: config.base_url(),
             oauth_apps: config.oauth_apps.clone(),
-            run,
+            run: run.clone(),
         });
+        let people = People::new(store.clone(), connections.clone(), run);
         let state = api::ApiState {
             store: store.clone(),
             catalog: Arc::clone(catalog),
             plugins: plugins.clone(),
             clock: clock.clone(),
-            people: People::new(store.clone(), connections.clone()),
+            people: people.clone(),
             connections: connections.clone(),
             metrics,
             events: api::Events::default(),
@@ -104,6 +106,7 @@ impl App {
         Ok(Self {
             store,
             connections,
+            people,
             plugins,
             server: api::Server::new(state, serving_limits(config, &serving)),
             _run_lock: run_lock,
@@ -144,6 +147,7 @@ impl App {
             tokio::select! {
                 () = async {
                     tasks.shutdown().await;
+                    self.people.stop_matches().await;
                     self.store.close().await;
                 } => {}
                 // A call may still use the database.

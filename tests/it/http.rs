@@ -20,6 +20,7 @@ mod jwt;
 mod mappings;
 mod mappings_csv;
 mod master_key;
+mod match_runs;
 mod matching;
 mod new_plugin;
 mod oauth;

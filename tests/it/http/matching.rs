@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use jackfield_test_support::{
-    app::{TestApp, TestAppBuilder, TestResponse},
+    app::{TestApp, TestAppBuilder, TestCaller, TestResponse},
     guests, marked, people,
     slack::{MEMBERS, NOBODY, SlackStandIn},
     stand_in_server::Failure,
@@ -38,7 +38,12 @@ async fn start(builder: TestAppBuilder) -> TestApp {
 }
 
 async fn ask(app: &TestApp, provider: &str, dry_run: bool) -> TestResponse {
-    app.send(Method::POST, &format!("{provider}/match"), Some(json!({ "dry_run": dry_run }))).await
+    let body = json!({ "dry_run": dry_run }).to_string();
+    // However long it takes on a busy machine.
+    let make = |request: reqwest::RequestBuilder| {
+        request.header("prefer", "wait=600").header("content-type", "application/json").body(body)
+    };
+    app.send_request_as(TestCaller::Executive, Method::POST, &format!("{provider}/match"), make).await
 }
 
 async fn undo(app: &TestApp, provider: &str, plan: &Value) -> TestResponse {

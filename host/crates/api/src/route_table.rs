@@ -23,6 +23,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// This route may take longer, because it reads every page of a provider's users.
 const MATCH: &str = "/api/admin/connections/{provider}/match";
 
+const MATCH_RUN: &str = "/api/admin/connections/{provider}/match/{plan_id}";
+
 /// This route may take longer, because it checks a component.
 const PROVIDERS: &str = "/api/admin/providers";
 
@@ -86,6 +88,8 @@ pub(crate) fn route_table() -> Vec<Route> {
         ),
         post("/api/admin/connections/user-mappings/sync", Executive, mappings::sync, mappings::describe_sync),
         post(MATCH, Executive, matching::start, matching::describe_start),
+        get(MATCH_RUN, Executive, matching::show, matching::describe_show),
+        delete(MATCH_RUN, Executive, matching::cancel, matching::describe_cancel),
         post(
             "/api/admin/connections/{provider}/match/{plan_id}/undo",
             Executive,

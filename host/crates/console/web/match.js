@@ -1,5 +1,5 @@
 // The page that matches a provider's accounts to people: a plan to review, apply, and undo as a whole.
-import { call } from "./api.js";
+import { call, Problem } from "./api.js";
 import { formatCount, formatDuration, formatNumber } from "./format.js";
 import { titleOf, useConnections, usePlugins } from "./live_lists.js";
 import { MatchPlan } from "./match_plan.js";
@@ -63,18 +63,42 @@ function useMatch(provider, isConnected) {
   const [undoneCount, setUndoneCount] = useState(null);
   const [problem, setProblem] = useState(null);
   const abort = useRef(null);
+  const running = useRef(null);
   const path = `/api/admin/connections/${encodeURIComponent(provider)}/match`;
 
-  const runMatch = async (isApplying) => {
+  /** Asks how far a match is until it has ended, and returns its plan. */
+  const follow = async (planId, signal) => {
+    running.current = planId;
+    storeRunning(provider, planId);
+    try {
+      for (;;) {
+        const run = await call("GET", `${path}/${encodeURIComponent(planId)}`, undefined, { signal, isBackground: true });
+        if (run.plan) return run.plan;
+        if (run.state === "cancelled") throw new DOMException("The match was cancelled.", "AbortError");
+        if (run.problem) throw new Problem(502, { code: run.problem.code, detail: run.problem.detail });
+        setState((before) => ({ ...before, isApplying: !run.dry_run, accounts: run.accounts, since: Date.parse(run.started_at) }));
+        await sleep(POLL_INTERVAL, signal);
+      }
+    } finally {
+      running.current = null;
+      // A page that is left or reloaded finds the match again.
+      if (!signal.aborted) storeRunning(provider, null);
+    }
+  };
+
+  const runMatch = async (isApplying, runningId) => {
     abort.current?.abort();
     const { signal } = (abort.current = new AbortController());
     setProblem(null);
     setUndoneCount(null);
     setState((before) => ({ step: "reading", isApplying, plan: before.plan, since: Date.now() }));
     try {
-      const plan = await call("POST", path, { dry_run: !isApplying }, { signal });
-      setState((before) => ({ step: isApplying ? "applied" : "plan", plan, reviewed: isApplying ? before.plan : null }));
+      const answer = runningId ? { plan_id: runningId, state: "running" } : await call("POST", path, { dry_run: !isApplying }, { signal });
+      const plan = answer.state === "running" ? await follow(answer.plan_id, signal) : answer;
+      const isApplied = !plan.dry_run;
+      setState((before) => ({ step: isApplied ? "applied" : "plan", plan, reviewed: isApplied ? before.plan : null }));
     } catch (rejection) {
+      if (runningId && rejection.status === 404) return runMatch(false);
       const isStopped = rejection.name === "AbortError";
       setState(({ plan }) => ({
         step: plan ? "plan" : isStopped ? "stopped" : "failed",
@@ -84,7 +108,7 @@ function useMatch(provider, isConnected) {
     }
   };
   useEffect(() => {
-    if (isConnected) runMatch(false);
+    if (isConnected) runMatch(false, findRunning(provider));
     return () => abort.current?.abort();
   }, [isConnected]);
 
@@ -112,8 +136,37 @@ function useMatch(provider, isConnected) {
       return { ...before, plan: { ...before.plan, people, counts } };
     });
   };
-  const stop = () => abort.current.abort();
+  const stop = async () => {
+    const planId = running.current;
+    abort.current.abort();
+    if (!planId) return;
+    storeRunning(provider, null);
+    // A match that has ended meanwhile cannot be cancelled, and needs no message.
+    await call("DELETE", `${path}/${encodeURIComponent(planId)}`).catch(() => {});
+  };
   return { state, runMatch, stop, undo, isUndoing, undoneCount, problem, updatePerson };
+}
+
+/** How often the page asks how far a match is, in milliseconds. */
+const POLL_INTERVAL = 1000;
+
+const sleep = (milliseconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("The page no longer waits.", "AbortError"));
+    });
+  });
+
+const runningKey = (provider) => `match:${provider}`;
+
+/** Returns the match that this tab waited for when it was reloaded or left the page. */
+const findRunning = (provider) => sessionStorage.getItem(runningKey(provider)) ?? undefined;
+
+function storeRunning(provider, planId) {
+  if (planId) sessionStorage.setItem(runningKey(provider), planId);
+  else sessionStorage.removeItem(runningKey(provider));
 }
 
 function Reading({ title, state, onStop }) {
@@ -129,7 +182,8 @@ function Reading({ title, state, onStop }) {
   return html`
     <div class="card stack">
       <${Progress} label=${`${label}…${seconds > 2 ? ` ${formatDuration(seconds * 1000)}` : ""}`} />
-      <p class="muted small">A large directory takes a while: up to ten minutes if ${title} limits requests.</p>
+      ${state.accounts > 0 && html`<p>${formatCount(state.accounts, "account")} read so far.</p>`}
+      <p class="muted small">You can leave this page and come back. A large directory takes a while: up to ten minutes if ${title} limits requests.</p>
       <div class="row"><${Button} onClick=${onStop}>Stop<//></div>
     </div>
   `;

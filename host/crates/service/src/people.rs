@@ -17,20 +17,23 @@ use jackfield_core::{
     Error, Person,
     audit::{Action, Actor},
 };
-use jackfield_store::{ImportCounts, NewAudit, NewPerson, PeopleFilter, SavePersonResult, Store};
+use jackfield_store::{ImportCounts, NewAudit, NewPerson, PeopleFilter, SavePersonResult, ServiceRun, Store};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use self::person_input::RequiredFields;
 pub use self::{
     account_list::SyncRow,
     mappings::SyncResult,
     mappings_csv::{header as mappings_csv_header, rows as mappings_csv_rows},
-    matching::{Evidence, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson},
+    matching::{
+        Evidence, MatchAnswer, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson,
+        RenderPlan,
+    },
     people_csv::{header as people_csv_header, rows as people_csv_rows},
     person_input::PersonInput,
     search::{PeopleSearch, update_search_names},
 };
+use self::{matching::RunningMatches, person_input::RequiredFields};
 use crate::connections::Connections;
 
 /// Maximum number of matches that run at once. Each keeps an index of all people in memory.
@@ -45,6 +48,9 @@ pub struct People {
     store: Store,
     connections: Connections,
     matches: Arc<Semaphore>,
+    running: RunningMatches,
+    /// This process, which works on its matches.
+    run: ServiceRun,
 }
 
 /// One page of a list, and where the next page starts.
@@ -69,10 +75,11 @@ impl<T> Page<T> {
 }
 
 impl People {
-    /// Creates the use cases from the database and the connections.
+    /// Creates the use cases from the database and the connections, for the process `run`.
     #[must_use]
-    pub fn new(store: Store, connections: Connections) -> Self {
-        Self { store, connections, matches: Arc::new(Semaphore::new(CONCURRENT_MATCHES)) }
+    pub fn new(store: Store, connections: Connections, run: ServiceRun) -> Self {
+        let matches = Arc::new(Semaphore::new(CONCURRENT_MATCHES));
+        Self { store, connections, matches, running: RunningMatches::default(), run }
     }
 
     /// Lists people in the order in which they were added, after the id `after`.

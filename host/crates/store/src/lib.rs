@@ -19,6 +19,7 @@ mod mapping_sync;
 mod mappings;
 mod master_keys;
 mod match_plans;
+mod match_runs;
 mod migrations;
 mod oauth_apps;
 mod oauth_flows;
@@ -57,6 +58,7 @@ pub use self::{
     mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
     master_keys::OldRows,
     match_plans::{ApplyPlanResult, MatchCandidate, PlannedMapping, UndoPlanResult},
+    match_runs::{MatchRun, MatchRunState, NewMatchRun},
     oauth_flows::{NewOAuthFlow, OAuthFlow, OAuthFlowOutcome},
     oauth_grants::{OAuthGrant, OAuthTokens, RefreshHolder, RefreshResponse, ServiceRun},
     people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},

@@ -2,7 +2,6 @@
 
 use jackfield_core::{MappingSource, Person, ProviderId};
 use sqlx::{Row, any::AnyRow};
-use uuid::Uuid;
 
 use super::{
     NewAudit, Store, StoreError,
@@ -39,8 +38,10 @@ pub struct PlannedMapping {
 /// The result of applying a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplyPlanResult {
-    /// It was applied under this id.
-    Done(String),
+    /// It was applied.
+    Done,
+    /// The match was cancelled, so nothing was applied.
+    Cancelled,
     /// A person or mapping in it has changed since it was made, so nothing was applied.
     Overtaken,
 }
@@ -77,21 +78,28 @@ impl Store {
         rows.iter().map(parse_candidate).collect()
     }
 
-    /// Adds the mappings of a plan and records them. `audit` receives the id of the plan.
+    /// Adds the mappings of a plan and records them, if the match with the plan's id still runs.
     pub async fn apply_plan(
         &self,
+        id: &str,
         provider: &ProviderId,
         mappings: &[PlannedMapping],
         applied_by: &str,
-        audit: impl FnOnce(&str) -> NewAudit,
+        audit: NewAudit,
     ) -> Result<ApplyPlanResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let id = Uuid::now_v7().to_string();
+        let running = sqlx::query("update match_runs set state = 'ready' where id = $1 and state = 'running'")
+            .bind(id.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        if running.rows_affected() == 0 {
+            return Ok(ApplyPlanResult::Cancelled);
+        }
         sqlx::query(
             "insert into match_plans (id, provider, applied_by, applied_at, links) values ($1, $2, $3, $4, $5)",
         )
-        .bind(id.clone())
+        .bind(id.to_owned())
         .bind(provider.to_string())
         .bind(applied_by.to_owned())
         .bind(self.now())
@@ -124,15 +132,15 @@ impl Store {
             )
             .persistent(false)
             .bind(rows)
-            .bind(id.clone())
+            .bind(id.to_owned())
             .execute(&mut *transaction)
             .await?;
         }
         self.analyze_if_large(&mut transaction, Table::Mappings, mappings.len()).await?;
         self.analyze_if_large(&mut transaction, Table::MatchLinks, mappings.len()).await?;
-        self.append_audit(&mut transaction, head, audit(&id)).await?;
+        self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;
-        Ok(ApplyPlanResult::Done(id))
+        Ok(ApplyPlanResult::Done)
     }
 
     /// Removes all mappings of a plan, or none of them. `audit` receives their number.

@@ -186,6 +186,8 @@ pub(crate) fn describe_listen() -> Operation {
              - `provider`: a plugin of `GET /api/admin/providers` that is new or changed, or \
              `{\"id\":…,\"removed\":true}`\n\
              - `mappings`: `{}`; people or mappings changed\n\
+             - `match`: a match that has started, made progress or ended, as `GET …/match/{plan_id}` shows it, without \
+             its plan\n\
              - `reload`: `{}`; the caller read too slowly and missed events: fetch the lists again\n\
              - `session`: `{\"ended\":true}`; the credential is no longer valid, and the stream ends\n\n\
              Changes arrive within about a second, whichever host made them. A caller that opens the stream before it \

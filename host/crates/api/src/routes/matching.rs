@@ -1,16 +1,21 @@
 //! `/api/admin/connections/{provider}/match`: matches a provider's accounts to people, links them, and undoes that.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref, time::Duration};
 
 use axum::{
     Json,
     body::{Body, Bytes},
     extract::{Path, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use jackfield_core::{Error, audit::Actor};
-use jackfield_service::people::{MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson};
+use jackfield_service::{
+    connections::ALL_USERS_TIMEOUT,
+    people::{MatchAnswer, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson},
+};
+use jackfield_store::{MatchRun, MatchRunState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,13 +24,20 @@ use super::provider_calls::PROVIDER_PROBLEMS;
 use crate::{
     ApiState,
     http::{errors::ApiError, extractors::JsonBody, json_fields::JsonFields, streaming::to_response},
-    operation::{AlwaysTrue, Operation, ProviderIdView},
+    operation::{AlwaysTrue, DoneView, Operation, ProviderIdView, UtcTime},
 };
 
 const GROUP: &str = "Mappings";
 
 /// The number of people in one chunk of the response.
 const BATCH: usize = 1_000;
+
+/// How long a caller waits for the plan if it does not say otherwise. Proxies give a request about a minute, and people
+/// want to see progress sooner.
+const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest time that a caller can wait for the plan.
+const LONGEST_WAIT: Duration = ALL_USERS_TIMEOUT;
 
 /// A provider's accounts, matched to people.
 #[derive(Serialize, JsonSchema)]
@@ -129,36 +141,92 @@ pub(crate) async fn start(
     State(state): State<ApiState>,
     Path(provider): Path<String>,
     actor: Actor,
+    headers: HeaderMap,
     JsonBody(fields): JsonBody<BTreeMap<String, Value>>,
 ) -> Result<Response, ApiError> {
     let mut fields = JsonFields::new(fields);
     let mode = if fields.boolean("dry_run") { MatchMode::DryRun } else { MatchMode::Apply };
     fields.finish()?;
-    let plan = state.people.match_accounts(&provider, mode, &actor).await?;
-    let start = write_start(&plan, mode).map_err(Error::internal)?;
-    let chunks = stream::try_unfold((plan, 0, start), |(plan, from, mut chunk)| async move {
-        if from > plan.people.len() {
-            return Ok(None);
+    let wait = preferred_wait(&headers);
+    let plan = match state.people.start_match(&provider, mode, wait, &actor, render_plan).await? {
+        MatchAnswer::Plan(plan) => plan,
+        MatchAnswer::Running(id) => {
+            let run = state.people.match_run(&provider, &id).await?;
+            let location = format!("/api/admin/connections/{provider}/match/{id}");
+            let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
+            let body = Json(MatchRunView::new(&run));
+            return Ok((StatusCode::ACCEPTED, [(LOCATION, location)], body).into_response());
         }
+    };
+    let chunks = stream::try_unfold(PlanChunks::new(plan, mode), |mut chunks| async move {
+        Ok::<_, serde_json::Error>(chunks.next()?.map(|chunk| (Bytes::from(chunk), chunks)))
+    });
+    Ok(to_response("application/json", Body::from_stream(chunks)))
+}
+
+/// Returns how long the caller wants to wait for the plan (`Prefer: wait=…` and `respond-async`, RFC 7240 §4).
+fn preferred_wait(headers: &HeaderMap) -> Duration {
+    let fields = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let preferences: Vec<String> = fields
+        .flat_map(|field| field.split(','))
+        .map(|one| one.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        .collect();
+    let wait = preferences.iter().find_map(|one| one.strip_prefix("wait=")?.trim_matches('"').parse().ok());
+    match wait {
+        Some(seconds) => Duration::from_secs(seconds).min(LONGEST_WAIT),
+        None if preferences.iter().any(|one| one == "respond-async") => Duration::ZERO,
+        None => DEFAULT_WAIT,
+    }
+}
+
+/// A plan as JSON, in chunks.
+struct PlanChunks<P> {
+    plan: P,
+    mode: MatchMode,
+    /// The number of people that were written; `None` before the start.
+    written: Option<usize>,
+}
+
+impl<P: Deref<Target = MatchPlan>> PlanChunks<P> {
+    fn new(plan: P, mode: MatchMode) -> Self {
+        Self { plan, mode, written: None }
+    }
+
+    fn next(&mut self) -> serde_json::Result<Option<Vec<u8>>> {
+        let plan = &*self.plan;
+        let (mut chunk, from) = match self.written {
+            None => (write_start(plan, self.mode)?, 0),
+            Some(all) if all > plan.people.len() => return Ok(None),
+            Some(written) => (Vec::new(), written),
+        };
         let to = (from + BATCH).min(plan.people.len());
         for (index, person) in (from..).zip(&plan.people[from..to]) {
             if index > 0 {
                 chunk.push(b',');
             }
-            serde_json::to_writer(&mut chunk, &PlannedPersonView::new(&plan, person))?;
+            serde_json::to_writer(&mut chunk, &PlannedPersonView::new(plan, person))?;
         }
         let is_last = to == plan.people.len();
         if is_last {
             chunk.extend_from_slice(b"]}");
         }
         // A position past the end means that the end was written.
-        let next = if is_last { to + 1 } else { to };
-        Ok::<_, serde_json::Error>(Some((Bytes::from(chunk), (plan, next, Vec::new()))))
-    });
-    Ok(to_response("application/json", Body::from_stream(chunks)))
+        self.written = Some(if is_last { to + 1 } else { to });
+        Ok(Some(chunk))
+    }
 }
 
-pub(crate) fn describe_start() -> Operation {
+/// Renders a plan that is stored until it is fetched.
+fn render_plan(plan: &MatchPlan, mode: MatchMode) -> Result<Vec<String>, Error> {
+    let mut chunks = PlanChunks::new(plan, mode);
+    let mut parts = Vec::new();
+    while let Some(chunk) = chunks.next().map_err(Error::internal)? {
+        parts.push(String::from_utf8(chunk).map_err(Error::internal)?);
+    }
+    Ok(parts)
+}
+
+fn plan_example() -> Value {
     let account = json!({
         "external_id": "U0HDYE3FJ",
         "name": "Ada Okafor",
@@ -166,7 +234,7 @@ pub(crate) fn describe_start() -> Operation {
         "active": true,
         "evidence": ["email"],
     });
-    let example = json!({
+    json!({
         "ok": true,
         "provider": "acme-chat",
         "dry_run": true,
@@ -183,16 +251,157 @@ pub(crate) fn describe_start() -> Operation {
             "external_id": "U0HDYE3FJ",
             "accounts": [account],
         }],
-    });
+    })
+}
+
+pub(crate) fn describe_start() -> Operation {
     Operation::new("match_people", GROUP, "Matches the provider's accounts to people")
         .description(
             "Reads all users of the provider. Each person is `matched`, `already_linked`, `ambiguous`, `missing` there \
-             or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.",
+             or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.\n\n\
+             If that takes longer than the caller waits, the response is 202, and the match goes on.",
         )
+        .header("Prefer", "How many seconds to wait for the plan: `wait=30`. The default is 5; `respond-async` is 0.")
         .json_body::<MatchRequestBody>(json!({ "dry_run": true }))
-        .json::<MatchPlanView<'_>>(200, "The matches.", example)
+        .json::<MatchPlanView<'_>>(200, "The matches.", plan_example())
+        .json::<MatchRunView<'_>>(202, "The match goes on. `Location` is where to ask for its plan.", run_example())
         .problems(&PROVIDER_PROBLEMS)
         .problems(&["conflict"])
+}
+
+/// How far a match is.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MatchRunView<'a> {
+    ok: AlwaysTrue,
+    #[schemars(with = "ProviderIdView")]
+    provider: &'a str,
+    /// The id of the match, and to undo it with if it links people.
+    plan_id: &'a str,
+    dry_run: bool,
+    state: MatchRunStateView,
+    started_at: UtcTime,
+    /// Number of pages of the provider's users that were read.
+    pages: u64,
+    /// Number of accounts that were read.
+    accounts: u64,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<MatchProblemView<'a>>,
+    /// The plan of a match that is ready.
+    // The last field, because the plan is streamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<MatchPlanView<'a>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum MatchRunStateView {
+    Running,
+    Ready,
+    Failed,
+    Cancelled,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct MatchProblemView<'a> {
+    /// The code of the problem that the match would have answered with.
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> MatchRunView<'a> {
+    pub(crate) fn new(run: &'a MatchRun) -> Self {
+        let (state, problem) = match &run.state {
+            // Those who ask for the match itself see it as failed.
+            MatchRunState::Running | MatchRunState::Abandoned { .. } => (MatchRunStateView::Running, None),
+            MatchRunState::Ready => (MatchRunStateView::Ready, None),
+            MatchRunState::Cancelled => (MatchRunStateView::Cancelled, None),
+            MatchRunState::Failed { code, detail } => {
+                (MatchRunStateView::Failed, Some(MatchProblemView { code, detail }))
+            }
+        };
+        Self {
+            ok: AlwaysTrue,
+            provider: &run.provider,
+            plan_id: &run.id,
+            dry_run: run.is_dry_run,
+            state,
+            started_at: run.started_at.into(),
+            pages: run.pages,
+            accounts: run.accounts,
+            problem,
+            plan: None,
+        }
+    }
+}
+
+/// `GET /api/admin/connections/{provider}/match/{plan_id}`
+pub(crate) async fn show(
+    State(state): State<ApiState>,
+    Path((provider, plan_id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let run = state.people.match_run(&provider, &plan_id).await?;
+    if run.state != MatchRunState::Ready {
+        return Ok(Json(MatchRunView::new(&run)).into_response());
+    }
+    let mut start = serde_json::to_vec(&MatchRunView::new(&run)).map_err(Error::internal)?;
+    start.truncate(start.len() - b"}".len());
+    start.extend_from_slice(b",\"plan\":");
+    start.extend_from_slice(state.people.match_part(&run.id, 0).await?.as_bytes());
+    let first = (state.people, run, 0, Some(start));
+    let chunks = stream::try_unfold(first, |(people, run, position, start)| async move {
+        if position > run.parts {
+            return Ok(None);
+        }
+        let chunk = match start {
+            Some(start) => start,
+            None if position == run.parts => b"}".to_vec(),
+            None => people.match_part(&run.id, position).await?.into_bytes(),
+        };
+        Ok::<_, Error>(Some((Bytes::from(chunk), (people, run, position + 1, None))))
+    });
+    Ok(to_response("application/json", Body::from_stream(chunks)))
+}
+
+pub(crate) fn describe_show() -> Operation {
+    Operation::new("get_match", GROUP, "Shows how far a match is, and its plan")
+        .description(
+            "A match that was not waited for is kept for an hour after its end. If the service stops while it runs, it \
+             is `failed`, and has linked nobody unless its problem says so.",
+        )
+        .json::<MatchRunView<'_>>(200, "The match.", run_example())
+        .problems(&["unknown_provider", "not_found"])
+}
+
+/// `DELETE /api/admin/connections/{provider}/match/{plan_id}`
+pub(crate) async fn cancel(
+    State(state): State<ApiState>,
+    Path((provider, plan_id)): Path<(String, String)>,
+) -> Result<Json<DoneView>, ApiError> {
+    state.people.cancel_match(&provider, &plan_id).await?;
+    Ok(Json(DoneView::OK))
+}
+
+pub(crate) fn describe_cancel() -> Operation {
+    Operation::new("cancel_match", GROUP, "Cancels a match that runs")
+        .description("It links nobody. A match that has linked people can be undone.")
+        .json::<DoneView>(200, "The match is cancelled.", json!({ "ok": true }))
+        .problems(&["unknown_provider", "not_found", "conflict"])
+}
+
+fn run_example() -> Value {
+    json!({
+        "ok": true,
+        "provider": "acme-chat",
+        "plan_id": "019ab7f1-c7de-7a10-b6f0-a1d2c3b4a597",
+        "dry_run": true,
+        "state": "running",
+        "started_at": "2026-07-28T10:00:00Z",
+        "pages": 20,
+        "accounts": 4000,
+    })
 }
 
 #[derive(Serialize, JsonSchema)]

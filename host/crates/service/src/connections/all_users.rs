@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jackfield_core::{Connection, Error, User};
 use jackfield_store::StoreError;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{Connections, parse_provider_id};
@@ -12,6 +13,9 @@ use super::{Connections, parse_provider_id};
 ///
 /// This is enough for 40,000 users at a provider that allows 20 pages of 200 users a minute.
 pub const ALL_USERS_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How often a wait looks at the wall clock, which may be set.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Users to request in one page.
 const PAGE_SIZE: u32 = 200;
@@ -50,7 +54,7 @@ impl Connections {
                     if Duration::from_secs(retry_after.into()) < left =>
                 {
                     has_waited = true;
-                    tokio::time::sleep(Duration::from_secs(retry_after.into())).await;
+                    self.wait(retry_after).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -64,6 +68,19 @@ impl Connections {
             self.try_record_check(&connection, None, self.new_passed_check(started.elapsed())).await;
         }
         Ok(())
+    }
+}
+
+impl Connections {
+    /// Waits for a number of seconds on the wall clock, at which the rate limit of the connection ends too.
+    async fn wait(&self, seconds: u32) {
+        let until = self.clock.now().saturating_add(SignedDuration::from_secs(seconds.into()));
+        let until = until.unwrap_or(Timestamp::MAX);
+        while let Ok(left) = Duration::try_from(until.duration_since(self.clock.now()))
+            && !left.is_zero()
+        {
+            tokio::time::sleep(left.min(CLOCK_INTERVAL)).await;
+        }
     }
 }
 

@@ -1,22 +1,25 @@
 //! Matches the accounts of a provider to people, links the matched ones, and undoes a match.
 
 mod hash_index;
+mod match_job;
 mod matcher;
 
 use jackfield_core::{
-    Error,
+    Error, User,
     audit::{Action, Actor},
 };
 use jackfield_store::{ApplyPlanResult, NewAudit, PlannedMapping, UndoPlanResult};
 
-use self::matcher::Matcher;
+pub(super) use self::match_job::RunningMatches;
+pub use self::match_job::{MatchAnswer, RenderPlan};
+use self::{
+    match_job::{MatchJob, MatchProgress, cancelled},
+    matcher::Matcher,
+};
 use super::{People, display_person, is_id};
 
 /// People read from the database in one query.
 const BATCH: u32 = 2_000;
-
-/// How long a caller should wait if too many matches are running, in seconds.
-const RETRY_AFTER: u32 = 5;
 
 /// Whether a match stores mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,42 +116,31 @@ pub struct Evidence {
 }
 
 impl People {
-    /// Reads all users of a provider and matches them to people.
-    ///
-    /// In [`MatchMode::Apply`], it links the people who are matched.
-    ///
-    /// # Errors
-    /// Every error of the provider. [`Error::Conflict`] if people or mappings changed while its users were read;
-    /// nothing is linked then. [`Error::Overloaded`] if too many matches are running.
-    pub async fn match_accounts(&self, provider: &str, mode: MatchMode, actor: &Actor) -> Result<MatchPlan, Error> {
-        self.store.require_unsealed()?;
-        let id = self.connections.require_provider(provider)?;
-        let _permit = self.matches.try_acquire().map_err(|_none_free| Error::Overloaded {
-            what: "too many matches are running".to_owned(),
-            retry_after: RETRY_AFTER,
-        })?;
+    /// Reads all users of a provider and matches them to people. In [`MatchMode::Apply`], links the matched ones.
+    async fn work_on_match(&self, job: &MatchJob, progress: &MatchProgress) -> Result<MatchPlan, Error> {
         let mut matcher = Matcher::default();
         let mut after: Option<String> = None;
         loop {
-            let batch = self.store.match_candidates(&id, after.as_deref(), BATCH).await?;
+            let batch = self.store.match_candidates(&job.provider, after.as_deref(), BATCH).await?;
             let Some(last) = batch.last() else { break };
             after = Some(last.id.clone());
             batch.into_iter().for_each(|person| matcher.add_person(person));
         }
         matcher.build_indexes();
-        self.connections
-            .read_all_users(provider, |users| users.into_iter().for_each(|user| matcher.add_user(&user)))
-            .await?;
-        let mut plan = matcher.into_plan(provider);
-        if mode == MatchMode::Apply {
+        let add_page = |users: Vec<User>| {
+            progress.add_page(users.len());
+            users.iter().for_each(|user| matcher.add_user(user));
+        };
+        self.connections.read_all_users(job.provider.as_str(), add_page).await?;
+        let mut plan = matcher.into_plan(job.provider.as_str());
+        if job.mode == MatchMode::Apply {
             let links = plan.links();
-            let applied = self.store.apply_plan(&id, &links, &actor.name, |plan| {
-                NewAudit::done(actor, Action::MappingsMatch)
-                    .with_provider(&id)
-                    .with_detail(format!("plan {plan}: {} linked", links.len()))
-            });
-            match applied.await? {
-                ApplyPlanResult::Done(id) => plan.id = Some(id),
+            let audit = NewAudit::done(&job.actor, Action::MappingsMatch)
+                .with_provider(&job.provider)
+                .with_detail(format!("plan {}: {} linked", job.id, links.len()));
+            match self.store.apply_plan(&job.id, &job.provider, &links, &job.actor.name, audit).await? {
+                ApplyPlanResult::Done => plan.id = Some(job.id.clone()),
+                ApplyPlanResult::Cancelled => return Err(cancelled()),
                 ApplyPlanResult::Overtaken => {
                     return Err(Error::Conflict(
                         "people or mappings changed while the provider's users were read; nothing was linked, try again"

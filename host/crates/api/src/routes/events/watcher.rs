@@ -12,7 +12,7 @@ use super::Message;
 use crate::{
     ApiState,
     http::callers::is_still_executive,
-    routes::{connections::ConnectionView, providers::ProviderView},
+    routes::{connections::ConnectionView, matching::MatchRunView, providers::ProviderView},
 };
 
 /// The interval of reads, which find changes of every host.
@@ -31,6 +31,8 @@ pub(super) struct Snapshot {
     connections: BTreeMap<String, Vec<u8>>,
     /// Each plugin as JSON, by id.
     plugins: BTreeMap<String, Vec<u8>>,
+    /// Each match that runs or has just ended as JSON, by id.
+    matches: BTreeMap<String, Vec<u8>>,
     /// The number of the newest audit entry. Every change of people and mappings has an entry.
     audit_end: i64,
     /// Whether people or mappings changed since the previous snapshot.
@@ -103,7 +105,10 @@ impl Snapshot {
         let entries = state.catalog.entries();
         let plugins = entries.iter().map(|entry| ProviderView::new(entry, now));
         let plugins = plugins.map(|view| Ok((view.id().to_owned(), to_json(&view)?)));
+        let matches = state.people.recent_matches().await?;
+        let matches = matches.iter().map(|run| Ok((run.id.clone(), to_json(&MatchRunView::new(run))?)));
         Ok(Self {
+            matches: matches.collect::<Result<_, Error>>()?,
             connections: connections.collect::<Result<_, Error>>()?,
             plugins: plugins.collect::<Result<_, Error>>()?,
             audit_end,
@@ -116,6 +121,11 @@ impl Snapshot {
         let mut events = Vec::new();
         append_changes(&mut events, "connection", "provider", &previous.connections, &self.connections);
         append_changes(&mut events, "provider", "id", &previous.plugins, &self.plugins);
+        for (id, view) in &self.matches {
+            if previous.matches.get(id) != Some(view) {
+                append_event(&mut events, "match", view);
+            }
+        }
         if self.people_changed {
             append_event(&mut events, "mappings", b"{}");
         }
@@ -155,7 +165,8 @@ mod tests {
 
     fn snapshot(connections: &[(&str, &str)], audit_end: i64) -> Snapshot {
         let connections = connections.iter().map(|(id, view)| ((*id).to_owned(), view.as_bytes().to_vec())).collect();
-        Snapshot { connections, plugins: BTreeMap::new(), audit_end, people_changed: audit_end > 0 }
+        let (plugins, matches) = (BTreeMap::new(), BTreeMap::new());
+        Snapshot { connections, plugins, matches, audit_end, people_changed: audit_end > 0 }
     }
 
     #[test]
