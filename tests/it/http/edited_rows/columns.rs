@@ -203,6 +203,26 @@ pub(super) const COLUMNS: &[Table] = &[
     ),
     ("match_links", &[("plan_id", DATA), ("person_id", DATA), ("external_id", DATA)]),
     (
+        "match_runs",
+        &[
+            ("id", DATA),
+            ("provider", DATA),
+            ("dry_run", DATA),
+            ("started_at", DATA),
+            ("host", DATA),
+            ("run", DATA),
+            ("beat_at", DATA),
+            ("state", DATA),
+            ("pages", DATA),
+            ("accounts", DATA),
+            ("problem_code", DATA),
+            ("problem_detail", DATA),
+            ("parts", DATA),
+            ("ended_at", DATA),
+        ],
+    ),
+    ("match_run_parts", &[("match_id", DATA), ("position", DATA), ("json", DATA)]),
+    (
         "audit",
         &[
             ("seq", CHAIN),
