@@ -1,4 +1,4 @@
-//! The limit of open files: raised as far as it may be, and what it leaves for HTTP connections.
+//! The limit of open files: raises it as far as allowed, and computes how many HTTP connections it permits.
 
 use jackfield_api::ServingLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -1,4 +1,4 @@
-// The console tells answers of a proxy in front of the service from those of the service.
+// The console distinguishes responses of a proxy in front of the service from those of the service.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, test } from "node:test";

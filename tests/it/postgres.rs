@@ -59,7 +59,7 @@ async fn changes_work_at_once_when_a_read_only_database_accepts_them_again() {
         assert!(problem["detail"].as_str().is_some_and(|text| text.contains("accepts no changes")), "{problem}");
         assert_eq!(app.get("/api/admin/people").await.status, 200, "reading works");
     }
-    app.store.forget_write_proof().await;
+    app.store.forget_write_check().await;
     let ready = app.get("/readyz").await;
     assert_eq!(
         (ready.status, &ready.json()["database"]),
@@ -73,7 +73,7 @@ async fn changes_work_at_once_when_a_read_only_database_accepts_them_again() {
     for number in 22..60 {
         assert_eq!(add_person(&app, number).await.status, 201, "sessions that were read-only are not used again");
     }
-    app.store.forget_write_proof().await;
+    app.store.forget_write_check().await;
     assert_eq!(app.get("/readyz").await.status, 200);
 }
 
@@ -137,7 +137,7 @@ async fn a_missing_permission_is_named_once_with_the_way_out() {
     let mut limited = superuser.clone();
     limited.set_username(&role).expect("a user");
     limited.set_password(Some("limited")).expect("a password");
-    let error = open(limited.as_str()).await.expect_err("the role may not create tables");
+    let error = open(limited.as_str()).await.expect_err("the role is not allowed to create tables");
     let text = error.to_string();
     assert_eq!(text.matches("permission denied for schema public").count(), 1, "{text}");
     assert!(text.contains("grant usage, create on schema"), "{text}");

@@ -16,7 +16,7 @@ pub struct HostEnvironment {
     pub(super) checker: Checker,
     /// The cache of compiled components; `None` for one in the data folder.
     pub(super) compiled: Option<Cache>,
-    /// The limits of HTTP connections, where no setting replaces them.
+    /// The limits of HTTP connections that no setting replaces.
     pub(super) serving: ServingLimits,
 }
 

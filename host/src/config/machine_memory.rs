@@ -5,7 +5,7 @@ use std::fs;
 /// The files with the limit of a control group, version 2 and version 1. In a container they show its own limit.
 const CGROUP_LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
-/// Returns the memory in bytes; `None` if the system does not tell.
+/// Returns the memory in bytes; `None` if the system does not report it.
 pub(super) fn read_usable_memory() -> Option<usize> {
     let read = |path: &str| fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| parse_total(&text));

@@ -11,7 +11,7 @@ use super::settings::Settings;
 pub struct ServingConfig {
     /// `JACKFIELD_HOSTS`: further host names that requests may be sent to.
     pub host_names: HostNames,
-    /// `JACKFIELD_TRUSTED_PROXIES`: the networks whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// `JACKFIELD_TRUSTED_PROXIES`: the networks whose `Forwarded` and `X-Forwarded-For` are used.
     pub trusted_proxies: TrustedProxies,
     /// `JACKFIELD_KEEP_ALIVE`: how long an idle HTTP connection stays open.
     pub keep_alive: Duration,

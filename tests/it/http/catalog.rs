@@ -4,7 +4,7 @@ mod breaker;
 mod check_process;
 mod folder;
 mod imitation;
-mod newcomers;
+mod new_versions;
 mod shipped;
 mod signed;
 mod tampered;

@@ -11,7 +11,8 @@ use super::{SLACK, add_token, body, with_slack};
 /// More statements than any request of this file executes.
 const MAX_STATEMENTS: u32 = 80;
 
-/// Sends a request again and again, with a failure of one statement after the other, until no statement is left to fail.
+/// Sends a request again and again, with a failure of one statement after the other, until no statement is left to
+/// fail.
 ///
 /// Returns how many statements failed. After each failure, the request is sent once more without one.
 async fn fail_each_statement(app: &TestApp, method: Method, path: &str, body: Option<Value>) -> u32 {
@@ -107,6 +108,6 @@ async fn a_lock_of_another_program_is_a_503_and_keeps_no_reader_waiting() {
     lock.release().await;
     let person = json!({ "name": "Ada", "email": "ada@acme.example" });
     assert_eq!(app.send(Method::POST, "/api/admin/people", Some(person)).await.status, 201);
-    app.store.forget_write_proof().await;
+    app.store.forget_write_check().await;
     assert_eq!(app.get("/readyz").await.status, 200);
 }

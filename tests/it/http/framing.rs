@@ -71,7 +71,7 @@ async fn what_the_parser_rejects_is_answered_with_a_problem() {
 }
 
 #[tokio::test]
-async fn an_incomplete_body_is_told_from_a_large_one() {
+async fn an_incomplete_body_is_distinguished_from_a_large_one() {
     let app = TestApp::builder().start().await;
     let token = app.token(TestCaller::Executive).expect("a token");
     for (path, kind) in [("/api/admin/people", "text/csv"), ("/api/admin/people", "application/json")] {
@@ -117,7 +117,7 @@ async fn a_wrong_method_on_an_open_path_is_405_with_the_right_ones() {
 }
 
 #[tokio::test]
-async fn nobody_takes_a_place_for_a_large_body_without_a_level() {
+async fn without_an_access_level_nobody_gets_a_permit_for_a_large_body() {
     let app = TestApp::builder().start().await;
     let mut held = Vec::new();
     for path in ["/api/session", "/api/admin/people", "/healthz", "/docs", "/signin/oidc"] {

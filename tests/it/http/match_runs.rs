@@ -1,4 +1,4 @@
-//! `…/{provider}/match` when it takes long: it goes on without its caller, and every host shows how far it is.
+//! `…/{provider}/match` when it takes long: it continues without its caller, and every host shows how far it is.
 
 use http::Method;
 use jackfield_test_support::{
@@ -123,7 +123,7 @@ async fn a_match_fails_when_the_service_stops_and_when_its_process_dies() {
     let connections = || app.get("/api/admin/connections");
     eventually(connections, |list| list.json()["connections"][0]["status"] == "degraded").await;
     end_wait(&app);
-    // Even if the process lives after all, it links nobody.
+    // Even if the process is still running after all, it links nobody.
     assert_eq!(start_match(&app, "wait=600", true).await.ok()["counts"]["matched"], 1);
 }
 

@@ -1,4 +1,4 @@
-//! Behind a proxy or a load balancer: host names, HTTP/1.0, and whose address counts.
+//! Behind a proxy or a load balancer: host names, HTTP/1.0, and the address of the client.
 
 use http::Method;
 use jackfield_test_support::app::{TestApp, TestCaller, TestResponse};
@@ -112,7 +112,7 @@ async fn the_audit_log_names_the_client_behind_a_trusted_proxy() {
             })
             .await;
         assert_eq!(created.status, 201, "{}", created.text);
-        assert!(created.header("strict-transport-security").is_none(), "X-Forwarded-Proto is not believed");
+        assert!(created.header("strict-transport-security").is_none(), "X-Forwarded-Proto is not used");
         assert_eq!(app.get("/api/admin/audit").await.ok()["entries"][0]["origin"], origin);
     }
 }

@@ -185,7 +185,7 @@ async fn signing_out_ends_one_session_or_all_of_one_person() {
     assert_eq!((status(&other, &here).await, status(&app, &there).await), (401, 200));
     assert_eq!(app.send_in(&third, Method::DELETE, "/api/sessions", None).await.ok()["ok"], true);
     assert_eq!((status(&other, &there).await, status(&app, &third).await), (401, 401));
-    assert_eq!(status(&app, &manager).await, 403, "another person's goes on");
+    assert_eq!(status(&app, &manager).await, 403, "another person's session continues");
     let audit = app.get(AUDIT).await.ok();
     assert_eq!(audit["entries"][0]["action"], "session.sign_out_everywhere");
     assert_eq!(audit["entries"][1]["action"], "session.sign_out");

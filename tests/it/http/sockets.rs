@@ -1,4 +1,4 @@
-//! HTTP connections: how long each may do nothing, how many there may be, and how the service takes leave of them.
+//! HTTP connections: how long each may be idle, how many there may be, and how the service closes them.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -76,7 +76,7 @@ async fn an_idle_connection_outlives_the_time_for_headers_and_is_closed_after_it
 }
 
 #[tokio::test]
-async fn an_idle_http2_connection_is_told_to_go_away() {
+async fn an_idle_http2_connection_receives_goaway() {
     let app = TestApp::builder().setting("JACKFIELD_KEEP_ALIVE", "1");
     let app = app.serving(|limits| limits.header_time = SHORT).start().await;
     let mut stream = connect(&app).await;

@@ -1,4 +1,5 @@
-//! A database that a version wrote before rows had MACs: it opens, nobody connects again, and its rows are believed once.
+//! A database that a version wrote before rows had MACs: it opens, nobody has to connect again, and its rows are
+//! accepted once.
 
 use std::fs;
 
@@ -89,7 +90,7 @@ async fn a_database_of_an_older_version_opens_and_nobody_connects_again() {
 }
 
 #[tokio::test]
-async fn rows_without_a_mac_are_believed_at_the_first_start_only() {
+async fn rows_without_a_mac_are_accepted_at_the_first_start_only() {
     let slack = SlackStandIn::start().await;
     for sql in [
         "update tokens set mac = null where name <> 'executive'; update connections set mac = null",

@@ -89,7 +89,7 @@ async fn a_folder_of_root_that_only_a_group_of_the_service_can_change_is_used() 
 }
 
 #[tokio::test]
-async fn a_data_folder_that_others_can_change_is_rejected_with_every_way_out() {
+async fn a_data_folder_that_others_can_change_is_rejected_with_every_remedy() {
     for (owner, group, mode_of_folder, who) in [
         (0, GROUP, 0o2777, "everybody"),
         (0, 0, 0o777, "everybody"),
@@ -157,7 +157,7 @@ async fn a_key_of_root_is_read_through_links_by_a_group_of_the_service() {
     }
     chown(&key, Some(0), Some(GROUP)).expect("the owner is changed");
     set_mode(&key, 0o440);
-    // In a shared folder, a link of a stranger leads wherever that stranger wants.
+    // In a shared folder, the owner of a link decides where it leads.
     fs::remove_file(volume.join("key")).expect("removed");
     symlink("..data/key", volume.join("key")).expect("a link");
     lchown(volume.join("key"), Some(STRANGER), None).expect("the owner is changed");

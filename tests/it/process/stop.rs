@@ -1,4 +1,4 @@
-//! Signals: the first one takes leave of the load balancer, the second one ends at once.
+//! Signals: the first one lets the load balancer notice and requests finish, the second one ends the process at once.
 
 use std::{process::Command, time::Duration};
 

@@ -256,7 +256,7 @@ async fn stored_credentials(placement: Placement, source: CredentialSource, same
 }
 
 #[tokio::test]
-async fn a_made_token_is_masked_in_later_responses_and_later_calls() {
+async fn a_signed_token_is_masked_in_later_responses_and_later_calls() {
     let bearer = Placement::Header { name: "Authorization".to_owned(), format: "Bearer {}".to_owned() };
     for (placement, source) in
         [(jwt(), CredentialSource::Field("token".to_owned())), (bearer, CredentialSource::OAuthToken)]

@@ -74,7 +74,7 @@ pub struct ApiState {
     pub public_url: Arc<str>,
     /// The host names that requests may be sent to, besides `localhost` and IP addresses.
     pub host_names: HostNames,
-    /// The proxies that say truthfully where a request comes from.
+    /// The proxies whose information about the client is used.
     pub trusted_proxies: TrustedProxies,
     /// How far a stop has come.
     pub lifecycle: Lifecycle,

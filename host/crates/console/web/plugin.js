@@ -132,8 +132,8 @@ function WaitingVersion({ version, plugin, onApprove }) {
         means=${`${toSentence(version.objection)}.`} todo="Its author has to change it." />`}
       <${Risks} risks=${version.risks} />
       ${version.exceeds?.length > 0 && html`<${Notice} kind="warn"
-        title="A trusted key signed it, but it asks for more than the approved version"
-        means="So an Executive has to decide about it." />`}
+        title="A trusted key signed this version, but it requests more than the approved one"
+        means="An Executive has to approve it." />`}
       ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${plugin.version}`}
         means="Fixes that were made since may be lost." />`}
       ${hasRunningVersion && html`<p class="strong">Changes from ${plugin.version}</p>`}

@@ -69,8 +69,8 @@ impl Egress {
     /// Sends a component's request and follows its redirects.
     ///
     /// Secrets in the response are masked, if its host may know them. The request and each redirect must match an
-    /// endpoint of `permissions` and use up one request of its budget. Gives up at `deadline` or after [`EgressLimits::total`], whichever comes
-    /// first.
+    /// endpoint of `permissions` and use up one request of its budget. Gives up at `deadline` or after
+    /// [`EgressLimits::total`], whichever comes first.
     ///
     /// # Errors
     /// [`SendError::Denied`] if a rule denies the request or a redirect; the other variants if there is no complete

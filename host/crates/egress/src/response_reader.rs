@@ -29,18 +29,19 @@ pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Minimum size of a body that is scrubbed on a blocking thread. For a smaller one, switching threads takes longer than
 /// the search.
 const LARGE_BODY: usize = 1024 * 1024;
-/// Size below which a response is handed over at once. Its search takes at most 3 ms, less than a tick of a guest's clock.
+/// Size below which a response is returned at once. Its search takes at most 3 ms, less than a tick of a guest's clock.
 const SMALL_BODY: usize = 256 * 1024;
 /// A time in which one byte is searched on a machine that is not overloaded. The search needs 1 to 12 ns, depending on
 /// the escapes in the text and on the lengths of the secrets.
 const SEARCH_TIME_PER_BYTE: Duration = Duration::from_nanos(16);
-/// The random part of the time at which a response is handed over.
+/// The random part of the time at which a response is returned.
 const HAND_OVER_JITTER: Duration = Duration::from_millis(1);
 /// The first bytes of gzip data (RFC 1952 §2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Maximum number of bytes of gzip data inside a response that are searched: as many as in a response.
 const MAX_INNER_BYTES: u64 = 16 * 1024 * 1024;
-/// The copies of a body while it is searched for secrets: one for each level of escaping that is undone, and the result.
+/// The copies of a body while it is searched for secrets: one for each level of escaping that is undone, and the
+/// result.
 const SCRUB_COPIES: usize = 4;
 /// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
@@ -57,7 +58,8 @@ enum Encoding {
 
 /// Reads the whole response after [`check_header_size`].
 ///
-/// A response that was searched is returned at a time that depends on its length alone. `idle` limits the time between two chunks, `max_body` the decompressed bytes.
+/// A response that was searched is returned at a time that depends on its length alone. `idle` limits the time between
+/// two chunks, `max_body` the decompressed bytes.
 pub(crate) async fn read(
     mut response: reqwest::Response,
     idle: Duration,
@@ -97,7 +99,7 @@ pub(crate) async fn read(
             .map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
     };
     if !matches!(masking, Masking::Off)
-        && let Some(time) = hand_over_time(length, started.elapsed(), random_share())
+        && let Some(time) = return_time(length, started.elapsed(), random_share())
     {
         tokio::time::sleep_until(started + time).await;
     }
@@ -133,12 +135,12 @@ fn decompress_prefix(compressed: &[u8]) -> Vec<u8> {
     inner
 }
 
-/// Returns when a response is handed over after the start of its search; nothing for one that is handed over at once.
+/// Returns how long after the start of its search a response is returned; `None` for one that is returned at once.
 ///
 /// The time is a multiple of one that is longer than any search of this length, and a random part of it. So it does not
 /// show how long the search took. A small response is not delayed, because its search is too short to be observed, and
 /// because its work does not depend on secrets anyway.
-fn hand_over_time(length: usize, search_time: Duration, random_share: f64) -> Option<Duration> {
+fn return_time(length: usize, search_time: Duration, random_share: f64) -> Option<Duration> {
     if length < SMALL_BODY {
         return None;
     }
@@ -312,20 +314,20 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::{BodyDecoder, Encoding, HAND_OVER_JITTER, SMALL_BODY, SendError, hand_over_time};
+    use super::{BodyDecoder, Encoding, HAND_OVER_JITTER, SMALL_BODY, SendError, return_time};
 
     #[test]
-    fn the_time_of_a_hand_over_does_not_show_the_time_of_the_search() {
+    fn the_time_of_a_response_does_not_show_the_time_of_the_search() {
         let milliseconds = Duration::from_millis;
-        assert_eq!(hand_over_time(SMALL_BODY - 1, milliseconds(5), 0.5), None);
+        assert_eq!(return_time(SMALL_BODY - 1, milliseconds(5), 0.5), None);
         let length = 1 << 20;
-        let step = hand_over_time(length, Duration::ZERO, 0.0).unwrap();
+        let step = return_time(length, Duration::ZERO, 0.0).unwrap();
         assert!(step > milliseconds(10) && step < milliseconds(20), "{step:?}");
         for search_time in [1, 5, 10, 15] {
-            assert_eq!(hand_over_time(length, milliseconds(search_time), 0.0), Some(step));
+            assert_eq!(return_time(length, milliseconds(search_time), 0.0), Some(step));
         }
-        assert_eq!(hand_over_time(length, step, 0.0), Some(step * 2), "on a machine that is overloaded");
-        assert_eq!(hand_over_time(length, Duration::ZERO, 1.0), Some(step + HAND_OVER_JITTER));
+        assert_eq!(return_time(length, step, 0.0), Some(step * 2), "on a machine that is overloaded");
+        assert_eq!(return_time(length, Duration::ZERO, 1.0), Some(step + HAND_OVER_JITTER));
     }
 
     fn decompress(compressed: &[u8], max_bytes: usize, step: usize) -> Result<Vec<u8>, SendError> {

@@ -1,7 +1,7 @@
 //! Masks secrets in a provider's response, in every encoding that a server plausibly uses.
 //!
 //! Secrets inside compressed or encrypted data, or inside base64 within base64, are not found. Parts of secrets are not
-//! masked, because that would tell which parts are right.
+//! masked, because that would show which parts are right.
 
 mod forms;
 mod search;

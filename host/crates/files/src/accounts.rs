@@ -10,7 +10,7 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Reads both files. A file that is missing, as in small container images, names nobody.
+    /// Reads both files. A file that is missing, as in small container images, counts as empty.
     pub(crate) fn read() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         Self::parse(&read("/etc/passwd"), &read("/etc/group"))

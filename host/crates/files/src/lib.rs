@@ -1,6 +1,6 @@
-//! Judges which other users can read or change a file, reads files that contain secrets, and creates private files.
+//! Determines which other users can read or change a file, reads files that contain secrets, and creates private files.
 //!
-//! Files are judged by who else has access, and not by equality of owners, because Kubernetes and OpenShift mount
+//! What counts is who else has access, and not whether the owners are equal, because Kubernetes and OpenShift mount
 //! folders and secrets that belong to root and to a group of the process. The owner of a file must be root or the user
 //! of this process, because an owner can change the mode at any time.
 

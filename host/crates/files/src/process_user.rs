@@ -1,4 +1,4 @@
-//! The user and the groups of this process, and the judgement of files by them.
+//! The user and the groups of this process, and the checks of modes and owners.
 
 use std::{
     collections::BTreeSet,

@@ -17,7 +17,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{sync::oneshot, time::Instant};
 
-/// Tells components apart; see [`ComputingSlots::new_component`].
+/// Identifies a component; see [`ComputingSlots::new_component`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ComponentNumber(u64);
 

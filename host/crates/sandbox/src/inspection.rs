@@ -15,7 +15,7 @@ use crate::{
     describe::describe,
     error::LoadError,
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
-    manifest_review::{Finding, Risk, find_risks, review, review_newcomer, to_displayable, to_displayable_text},
+    manifest_review::{Finding, Risk, find_risks, review, review_new_version, to_displayable, to_displayable_text},
     rejected_imports::review_import,
     sandbox::Sandbox,
 };
@@ -73,7 +73,7 @@ impl Inspection {
         let exports = sandbox.resolve(&code).map_err(|error| self.explain_link_error(&error))?;
         let manifest = describe(sandbox, &exports).await.map_err(|error| explain_describe_error(&error))?;
         self.findings.extend(review(&manifest, exports.has_alerts()));
-        for finding in review_newcomer(&manifest) {
+        for finding in review_new_version(&manifest) {
             if !self.findings.contains(&finding) {
                 self.findings.push(finding);
             }

@@ -4,7 +4,7 @@ mod auth;
 mod credentials;
 mod endpoints;
 mod fields;
-mod newcomer;
+mod new_version;
 mod oauth_parameters;
 mod risks;
 mod texts;
@@ -16,7 +16,7 @@ use jackfield_core::{
 use jackfield_egress::policy;
 use serde::Serialize;
 
-pub(crate) use self::newcomer::review_newcomer;
+pub(crate) use self::new_version::review_new_version;
 pub use self::{
     credentials::{describe_credential, describe_placement, describe_secret, describe_source},
     fields::compile_pattern,

@@ -21,7 +21,7 @@ use crate::{
     guest_runtime::GuestRuntime,
     limits::Limits,
     linker::{new_linker, resolve},
-    manifest_review::{Finding, join_findings, review_newcomer},
+    manifest_review::{Finding, join_findings, review_new_version},
 };
 
 /// Loads components and runs their calls. A clone is the same sandbox.
@@ -191,7 +191,7 @@ impl Sandbox {
     pub(crate) fn new_component(&self, digest: String, manifest: Manifest, exports: Exports) -> Component {
         Component {
             digest,
-            objections: review_newcomer(&manifest).into(),
+            objections: review_new_version(&manifest).into(),
             endpoints: manifest.endpoints.clone().into(),
             manifest: Arc::new(manifest),
             breaker: Arc::default(),

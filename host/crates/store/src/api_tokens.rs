@@ -1,6 +1,7 @@
 //! API tokens. Only their hashes are stored.
 //!
-//! All hosts share them, so revoking one takes effect immediately. Each row has a MAC; see [`row_macs`](super::row_macs).
+//! All hosts share them, so revoking one takes effect immediately. Each row has a MAC; see
+//! [`row_macs`](super::row_macs).
 
 use std::time::Duration;
 
@@ -105,7 +106,7 @@ impl Store {
     }
 
     fn is_usable(&self, row: &TokenRow, mac: Option<&[u8]>) -> bool {
-        // A row that has no power is not worth a report.
+        // An expired or revoked row grants nothing, so it is not reported.
         let valid = row.revoked_at.is_none() && row.expires_at.is_none_or(|expiry| self.now() < expiry);
         valid && self.is_genuine(&row.signed_columns(), mac)
     }
@@ -160,7 +161,7 @@ fn hash_text(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// Whether a row of a token may be believed.
+/// Whether a row of a token is genuine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowState {
     Genuine,

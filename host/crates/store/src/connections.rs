@@ -171,7 +171,7 @@ impl Store {
         }
     }
 
-    /// Parses a row, and returns whether it is genuine. Nothing is believed of a row that is not.
+    /// Parses a row, and returns whether it is genuine. No value of a row that is not genuine is used.
     fn parse_checked(&self, row: &AnyRow) -> Result<(Connection, bool), StoreError> {
         let mac = read_mac(row)?;
         let is_genuine = self.is_genuine(&ConnectionRow::from_row(row)?.signed_columns(), mac.as_deref());
@@ -365,7 +365,7 @@ impl Store {
     }
 }
 
-/// The columns of a connection that its MAC covers. The others are its status, which gives no power.
+/// The columns of a connection that its MAC covers. The others are its status, which grants nothing.
 pub(super) struct ConnectionRow {
     pub(super) id: String,
     provider: String,

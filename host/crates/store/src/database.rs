@@ -115,7 +115,7 @@ impl DatabasePool {
         }
     }
 
-    /// Takes a connection from the pool.
+    /// Acquires a connection from the pool.
     ///
     /// # Errors
     /// If no connection is free in time, `PoolTimedOut`. If none can be opened, the reason.
@@ -185,7 +185,7 @@ impl DatabasePool {
 
 /// Runs a statement that reads on any connection, and reads all its rows.
 ///
-/// A statement that writes belongs into a [`WriteTransaction`], because this one runs again if the connection is lost.
+/// A statement that writes belongs in a [`WriteTransaction`], because this one runs again if the connection is lost.
 impl<'p> Executor<'p> for &'p DatabasePool {
     type Database = Any;
 

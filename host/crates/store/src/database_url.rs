@@ -46,7 +46,7 @@ const KNOWN_PARAMETERS: [&str; 19] = [
     "options[",
 ];
 
-/// The parameter that says how PgBouncer lends its sessions, as its own setting of this name does.
+/// The parameter with PgBouncer's `pool_mode`.
 const POOL_MODE: &str = "pool_mode";
 
 /// How to connect to the database that a URL names.

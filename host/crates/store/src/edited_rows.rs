@@ -16,7 +16,8 @@ use super::{
 impl Store {
     /// Lists the rows that are ignored because they were inserted or edited by hand.
     ///
-    /// Rows that would have no power anyway, such as expired ones, are not listed. A sealed store cannot tell.
+    /// Rows that grant nothing anyway, such as expired ones, are not listed. A sealed store lists none, because it
+    /// cannot verify MACs.
     pub async fn edited_rows(&self) -> Result<Vec<EditedRow>, StoreError> {
         if self.sealed_reason().is_some() {
             return Ok(Vec::new());

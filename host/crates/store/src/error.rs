@@ -38,14 +38,14 @@ pub enum StoreError {
     Migrate(#[from] MigrateError),
     /// The database user lacks a permission, at the start.
     #[error(
-        "the database user may not create or change the tables: {0}; make it the owner of the database or of the schema, \
-         or run `grant usage, create on schema SCHEMA to USER`"
+        "the database user is not allowed to create or change the tables: {0}; make it the owner of the database or of \
+         the schema, or run `grant usage, create on schema SCHEMA to USER`"
     )]
     MissingGrant(String),
     /// A stored value has a form that this version never writes, or a new value cannot be stored.
     #[error("cannot read or store a value: {0}")]
     Corrupt(&'static str),
-    /// The connection was lost during the commit, so that the change may be stored or not.
+    /// The connection was lost during the commit, so that the change may or may not be stored.
     #[error("the database did not confirm a commit")]
     OutcomeUnknown(#[source] sqlx::Error),
     /// The database failed.
@@ -67,9 +67,10 @@ impl From<StoreError> for jackfield_core::Error {
                 Self::Overloaded { what: "somebody else is changing the same data".to_owned(), retry_after: 1 }
             }
             StoreError::OutcomeUnknown(source) => Self::Unavailable {
-                what: "the connection to the database was lost before it confirmed the change, which may be stored or \
-                       not; read it before you repeat it"
-                    .to_owned(),
+                what:
+                    "the connection to the database was lost before it confirmed the change, which may or may not be \
+                       stored; read it before you repeat it"
+                        .to_owned(),
                 retry_after: 1,
                 source: Box::new(source),
             },

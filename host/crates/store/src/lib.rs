@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use self::{
     database::{DatabasePool, transaction::WriteTransaction},
     database_url::DatabaseAddress,
-    readiness::WriteProof,
+    readiness::WriteCheck,
 };
 
 use self::row_macs::EditedRows;
@@ -87,7 +87,7 @@ pub struct Store {
     dialect: Dialect,
     clock: Clock,
     keys: Keys,
-    proof: Arc<WriteProof>,
+    proof: Arc<WriteCheck>,
     edited_rows: EditedRows,
     #[cfg(any(test, feature = "testing"))]
     pause: testing::PausePoint,

@@ -26,7 +26,7 @@ const WARN_WRAPS: i64 = 1 << 31;
 /// What happens to the rows of a version before rows had MACs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OldRows {
-    /// They get MACs. Everything that the rows say is believed, once.
+    /// They get MACs, once. Every value in them is accepted.
     Adopt,
     /// The store stays sealed with this reason, because this host has already used a database with MACs under this key.
     Reject(String),

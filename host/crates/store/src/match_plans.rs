@@ -78,7 +78,7 @@ impl Store {
         rows.iter().map(parse_candidate).collect()
     }
 
-    /// Adds the mappings of a plan and records them, if the match with the plan's id still runs.
+    /// Adds the mappings of a plan and records them, if the match with the plan's id is still running.
     pub async fn apply_plan(
         &self,
         id: &str,

@@ -1,7 +1,7 @@
 //! Matches that run: who works on each, its progress, and its result. Every host can see them.
 //!
-//! A match has the id of its plan. Only a match that is still `running` can end, so a match that was cancelled or taken
-//! for dead links nobody.
+//! A match has the id of its plan. Only a match that is still `running` can end, so a match that was cancelled or that
+//! counts as failed links nobody.
 
 use jackfield_core::ProviderId;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ const KEPT: i64 = 3_600_000_000;
 /// How long [`Store::recent_match_runs`] lists a match that has ended, in microseconds: a minute.
 const RECENT: i64 = 60_000_000;
 
-/// How long a match counts as running without a sign of life, in microseconds: two minutes.
+/// How long a match counts as running without a heartbeat, in microseconds: two minutes.
 const SILENCE: i64 = 120_000_000;
 
 /// A match that starts.
@@ -86,7 +86,7 @@ impl Store {
         Ok(())
     }
 
-    /// Stores the progress of a match, as a sign of life. Returns `false` if it may not go on.
+    /// Stores the progress of a match, which is also its heartbeat. Returns `false` if the match must end.
     pub async fn record_match_progress(&self, id: &str, pages: u64, accounts: u64) -> Result<bool, StoreError> {
         let updated = sqlx::query(
             "update match_runs set beat_at = $2, pages = $3, accounts = $4 \

@@ -1,4 +1,4 @@
-//! Proves that the database accepts a change, for `/readyz`.
+//! Checks that the database accepts a change, for `/readyz`.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use super::{
 /// How long a result is valid. All callers share it, so that nobody can cause load with `/readyz`.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// How long a proof may take. Load balancers wait about as long.
+/// How long a check may take. Load balancers wait about as long.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The last proof. The lock makes concurrent callers wait for one proof.
+/// The last result. The lock makes concurrent callers wait for one check.
 #[derive(Debug, Default)]
-pub(super) struct WriteProof(Mutex<Option<(Instant, Result<(), &'static str>)>>);
+pub(super) struct WriteCheck(Mutex<Option<(Instant, Result<(), &'static str>)>>);
 
 #[cfg(any(test, feature = "testing"))]
-impl WriteProof {
+impl WriteCheck {
     pub(super) async fn forget(&self) {
         *self.0.lock().await = None;
     }
@@ -29,12 +29,12 @@ impl WriteProof {
 impl Store {
     /// Checks that the database accepts changes, at most once in five seconds.
     ///
-    /// With SQLite, less than 1 MiB on the disk counts as full. It writes a row that exists, with the same value, and takes the lock that every change takes. The database does
-    /// not grow.
+    /// It writes an existing row with the same value, and takes the lock that every change takes, so the database does
+    /// not grow. With SQLite, a disk with less than 1 MiB of free space counts as full.
     ///
     /// # Errors
     /// What is wrong with the database, without names and addresses.
-    pub async fn prove_write(&self) -> Result<(), &'static str> {
+    pub async fn check_write(&self) -> Result<(), &'static str> {
         let mut last = self.proof.0.lock().await;
         if let Some((at, result)) = *last
             && at.elapsed() < MAX_AGE

@@ -1,10 +1,10 @@
-//! The MACs of rows that give power, such as API tokens and sessions.
+//! The MACs of rows that grant access or control secrets, such as API tokens and OAuth apps.
 //!
 //! Somebody who can write to the database, but cannot read the master key, must not become a caller or redirect a
-//! secret. So each such row has a MAC over every column that is believed, with a key that is derived from the master key
-//! for its table. A row without a valid MAC is treated as if it did not exist, and reported once.
+//! secret. So each such row has a MAC over every column that grants something, with a key that is derived from the
+//! master key for its table. A row without a valid MAC is treated as if it did not exist, and reported once.
 //!
-//! While the store is sealed, no MAC can be verified. Then the rows are believed, but the API changes nothing.
+//! While the store is sealed, no MAC can be verified. Then the rows are accepted, but the API changes nothing.
 
 use std::{
     collections::BTreeSet,
@@ -91,7 +91,7 @@ impl SignedColumns {
         self.part(Some(value))
     }
 
-    /// Adds a column. The first byte tells null from an empty value.
+    /// Adds a column. The first byte distinguishes null from an empty value.
     fn part(mut self, value: Option<&[u8]>) -> Self {
         let mut part = vec![u8::from(value.is_some())];
         part.extend_from_slice(value.unwrap_or_default());
@@ -142,7 +142,7 @@ impl Store {
         self.sign_row(columns).ok()
     }
 
-    /// Returns whether a row may be believed: its MAC is valid, or the store is sealed.
+    /// Returns whether a row may be used: its MAC is valid, or the store is sealed.
     ///
     /// Logs a row that may not, once.
     pub(super) fn is_genuine(&self, columns: &SignedColumns, stored: Option<&[u8]>) -> bool {

@@ -1,7 +1,8 @@
 //! Browser sessions, found by the hash of their cookie. All hosts share them.
 //!
 //! A session that was started with an API token ends with the token. Each row has a MAC; see
-//! [`row_macs`](super::row_macs). A session that begins while the store is sealed has none, and ends with the next start.
+//! [`row_macs`](super::row_macs). A session that begins while the store is sealed has none, and ends with the next
+//! start.
 
 use jackfield_core::{
     Level, Secret, Session,
@@ -124,7 +125,7 @@ impl Store {
     /// Returns whether a session is genuine and has not ended, and neither has the token that started it.
     async fn is_session_active(&self, row: &SessionRow, mac: Option<Vec<u8>>) -> Result<bool, StoreError> {
         let (now, idle_since) = expiry_bounds(self.clock.now());
-        // A row that has no power is not worth a report.
+        // An ended session grants nothing, so its row is not reported.
         let has_ended = row.ends_at <= now || row.seen_at <= idle_since;
         if has_ended || !self.is_genuine(&row.signed_columns(), mac.as_deref()) {
             return Ok(false);

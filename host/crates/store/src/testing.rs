@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Makes the next readiness check write again.
-    pub async fn forget_write_proof(&self) {
+    pub async fn forget_write_check(&self) {
         self.proof.forget().await;
     }
 

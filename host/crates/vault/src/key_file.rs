@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_rejected_with_every_way_out() {
+    fn a_key_that_others_can_read_is_rejected_with_every_remedy() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.key");
         load(&path, MayCreate::Yes).expect("it is created");

@@ -150,7 +150,7 @@ fn every_secret_setting_can_come_from_a_file() {
 }
 
 #[test]
-fn a_secret_file_that_is_missing_empty_or_readable_by_others_is_rejected_with_every_way_out() {
+fn a_secret_file_that_is_missing_empty_or_readable_by_others_is_rejected_with_every_remedy() {
     let folder = sample_folder();
     let path = folder.path().join("secret");
     let read = || read_one("DATABASE_URL_FILE", &path.display().to_string(), folder.path());

@@ -1,4 +1,4 @@
-//! Every column of every table, with what keeps somebody who can write it from gaining power.
+//! Every column of every table, with what keeps somebody who can write it from gaining access.
 
 use self::Protection::{Mac, NoPower, Sealed};
 

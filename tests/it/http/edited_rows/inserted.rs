@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn an_inserted_token_session_or_link_is_nobody_and_is_reported() {
+async fn an_inserted_token_session_or_link_is_rejected_and_reported() {
     let app = TestApp::builder().start().await;
     let (token, link) = (marked::secret("jf_"), marked::secret("link"));
     let hash = hash_literal(&app, token.as_bytes());

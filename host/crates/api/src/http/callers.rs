@@ -117,7 +117,7 @@ pub(crate) async fn require_access(
         return Err(Error::Forbidden(format!("this requires the level executive; yours is {level}")).into());
     }
     if access == Access::Executive && !same_origin::is_safe(&parts.method) {
-        // While sealed, callers are believed without their MAC. They can see what is wrong, but change nothing.
+        // While sealed, no MAC can be verified. Callers can see what is wrong, but change nothing.
         state.store.require_unsealed().map_err(Error::from)?;
     }
     parts.extensions.insert(caller);

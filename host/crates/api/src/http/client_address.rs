@@ -18,7 +18,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// The networks of the proxies that say truthfully where a request comes from.
+/// The networks of the proxies whose information about the client is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
@@ -29,8 +29,8 @@ impl FromStr for TrustedProxies {
     fn from_str(text: &str) -> Result<Self, String> {
         let parse = |entry: &str| {
             let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
-            let network =
-                network.map_err(|_| format!("has `{entry}`, which is not an address or a network in CIDR"))?;
+            let network = network
+                .map_err(|_| format!("has `{entry}`, which is neither an IP address nor a network in CIDR notation"))?;
             if network.prefix_len() == 0 {
                 return Err(format!("has `{entry}`, which would trust every address"));
             }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed_from_right_to_left() {
+    fn entries_of_trusted_proxies_are_read_from_right_to_left() {
         let trusted = "10.0.0.0/8, 192.0.2.1,2001:db8:1::/48";
         for (peer, field, value, expected) in [
             ("203.0.113.9", "x-forwarded-for", "198.51.100.1", "203.0.113.9"),

@@ -198,7 +198,7 @@ impl Connections {
             let mut is_ending = false;
             loop {
                 let end_gracefully = tokio::select! {
-                    // What has arrived in time counts, even if this task is late.
+                    // Bytes that arrived in time count, even if this task runs late.
                     biased;
                     ended = connection.as_mut() => {
                         if let Err(error) = ended {
@@ -207,8 +207,8 @@ impl Connections {
                         break;
                     }
                     overdue = activity.overdue() => overdue == Overdue::Idle,
-                    () = lifecycle.closing(), if !is_ending => true,
-                    () = lifecycle.ended_at_once() => false,
+                    () = lifecycle.wait_until_closing(), if !is_ending => true,
+                    () = lifecycle.wait_until_ended() => false,
                 };
                 if !end_gracefully {
                     break;

@@ -39,7 +39,7 @@ pub(crate) struct ReadinessView {
 
 /// `GET /readyz`: database, key and catalog are ready.
 pub(crate) async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
-    let database = state.store.prove_write().await;
+    let database = state.store.check_write().await;
     let sealed = state.store.sealed_reason();
     let stopping = state.lifecycle.is_stopping();
     let ready = database.is_ok() && sealed.is_none() && !stopping;

@@ -259,12 +259,12 @@ pub(crate) fn describe_start() -> Operation {
         .description(
             "Reads all users of the provider. Each person is `matched`, `already_linked`, `ambiguous`, `missing` there \
              or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.\n\n\
-             If that takes longer than the caller waits, the response is 202, and the match goes on.",
+             If that takes longer than the caller waits, the response is 202, and the match continues.",
         )
         .header("Prefer", "How many seconds to wait for the plan: `wait=30`. The default is 5; `respond-async` is 0.")
         .json_body::<MatchRequestBody>(json!({ "dry_run": true }))
         .json::<MatchPlanView<'_>>(200, "The matches.", plan_example())
-        .json::<MatchRunView<'_>>(202, "The match goes on. `Location` is where to ask for its plan.", run_example())
+        .json::<MatchRunView<'_>>(202, "The match continues. `Location` is the address of its state and its plan.", run_example())
         .problems(&PROVIDER_PROBLEMS)
         .problems(&["conflict"])
 }
@@ -314,7 +314,7 @@ struct MatchProblemView<'a> {
 impl<'a> MatchRunView<'a> {
     pub(crate) fn new(run: &'a MatchRun) -> Self {
         let (state, problem) = match &run.state {
-            // Those who ask for the match itself see it as failed.
+            // `GET` for the match shows it as failed.
             MatchRunState::Running | MatchRunState::Abandoned { .. } => (MatchRunStateView::Running, None),
             MatchRunState::Ready => (MatchRunStateView::Ready, None),
             MatchRunState::Cancelled => (MatchRunStateView::Cancelled, None),

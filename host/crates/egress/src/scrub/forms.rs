@@ -17,8 +17,8 @@ const MIN_ENCODED: usize = 6;
 
 /// Returns every form of a secret that is searched for.
 ///
-/// A part of a secret is never among them. Masking parts would tell a component which parts are right, and it could
-/// guess one after the other.
+/// A part of a secret is never among them. Masking parts would show a component which parts are right, so that it
+/// could guess one after the other.
 pub(super) fn encoded_forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let bytes = secret.as_bytes();
     // UTF-16. Without the last zero the same form matches both byte orders.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     credentials::{PlacementKind, describe_placement, describe_secret},
-    newcomer::review_newcomer,
+    new_version::review_new_version,
     texts::to_displayable,
     to_line,
 };
@@ -43,7 +43,7 @@ pub struct Risk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskKind {
-    /// It breaks a rule that newcomers have to follow. Only an approved version can have this risk.
+    /// It breaks a rule that new versions have to follow. Only an approved version can have this risk.
     NotApprovableToday,
     /// A secret is sent in the URL, which servers log.
     SecretInUrl,
@@ -80,7 +80,7 @@ impl Risk {
 /// Returns the risks of a manifest, the dangerous ones first.
 #[must_use]
 pub fn find_risks(manifest: &Manifest) -> Vec<Risk> {
-    let broken_rules = review_newcomer(manifest).into_iter();
+    let broken_rules = review_new_version(manifest).into_iter();
     let mut risks: Vec<Risk> = broken_rules
         .map(|finding| Risk::new(RiskKind::NotApprovableToday, format!("{}: {}", finding.what, finding.cure)))
         .collect();

@@ -1,6 +1,6 @@
 //! Every kind of finding has its own advice.
 
-mod newcomers;
+mod new_versions;
 
 use std::collections::HashSet;
 

@@ -83,15 +83,15 @@ pub(super) fn check_owner(component: &Path, user: &ProcessUser) -> Result<(), St
 
 fn describe_writers(who: OtherUsers, what: &str, user: &ProcessUser) -> String {
     match who {
-        OtherUsers::Everybody => format!("everybody may write to the {what}; run `chmod o-w` on it"),
+        OtherUsers::Everybody => format!("everybody can write to the {what}; run `chmod o-w` on it"),
         OtherUsers::Group(group) => {
-            format!("other users in group {group} may write to the {what}; run `chmod g-w` on it")
+            format!("other users in group {group} can write to the {what}; run `chmod g-w` on it")
         }
         OtherUsers::Owner(owner) => format!(
-            "the {what} belongs to user {owner}, who may write to it; run `chown` so that it belongs to root or to the \
+            "the {what} belongs to user {owner}, who can write to it; run `chown` so that it belongs to root or to the \
              user of this service ({user})"
         ),
-        OtherUsers::AccessList => format!("users in the access control list of the {what} may write to it"),
+        OtherUsers::AccessList => format!("users in the access control list of the {what} can write to it"),
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         set_mode(&signature, 0o666);
         assert!(check_owner(&component, &user).is_err_and(|why| why.contains("signature")));
         set_mode(&component, 0o666);
-        assert!(check_owner(&component, &user).is_err_and(|why| why.contains("may write to the file")));
+        assert!(check_owner(&component, &user).is_err_and(|why| why.contains("can write to the file")));
         // Only root can create a file of another owner.
         if std::os::unix::fs::chown(&component, Some(4_241), Some(4_241)).is_ok() {
             set_mode(&component, 0o644);

@@ -14,11 +14,12 @@ use sqlx_core::any::{AnyArgumentBuffer, AnyArguments, AnyConnectionBackend};
 
 use super::postgres::{LOCAL_SETTINGS, Pooling};
 
-/// A connection that a task has taken from the pool. It returns there when it is dropped.
+/// A connection that a task has acquired from the pool. It returns there when it is dropped.
 #[derive(Debug)]
 pub(in super::super) struct DatabaseConnection {
     connection: PooledConnection,
-    /// Whether each statement can run on another session of the server, because a pooler lends one for a transaction.
+    /// Whether each statement can run on another session of the server, because a pooler assigns one to each
+    /// transaction.
     pooling: Pooling,
     #[cfg(any(test, feature = "testing"))]
     faults: crate::testing::InjectedFaults,
@@ -115,7 +116,8 @@ impl DatabaseConnection {
 
     /// Prepares for one statement that reads.
     ///
-    /// A pooler that lends sessions for transactions needs one, so that the steps of the statement reach one session.
+    /// A pooler that assigns sessions to transactions needs a transaction, so that the steps of the statement reach one
+    /// session.
     pub(super) async fn begin_read(&mut self) -> Result<(), sqlx::Error> {
         match self.pooling {
             Pooling::Session => Ok(()),

@@ -1,6 +1,7 @@
 //! What a failure of the database means for the caller of the API.
 //!
-//! The codes of PostgreSQL are those of its manual, appendix A; those of SQLite are at <https://sqlite.org/rescode.html>.
+//! The codes of PostgreSQL are those of its manual, appendix A; those of SQLite are at
+//! <https://sqlite.org/rescode.html>.
 
 use std::io;
 
@@ -40,7 +41,7 @@ pub(in super::super) enum DatabaseFailure {
 }
 
 impl DatabaseFailure {
-    /// Returns the failure, or nothing for an error that a repetition does not cure.
+    /// Returns the failure, or `None` for an error that a retry does not fix.
     pub(in super::super) fn classify(error: &Error) -> Option<Self> {
         match error {
             Error::PoolTimedOut => Some(Self::Overloaded),

@@ -18,8 +18,8 @@ use crate::StoreError;
 
 /// The limits of every session.
 ///
-/// PostgreSQL continues a statement after its client has gone, and keeps the locks of a transaction whose client says
-/// nothing more. Without limits, each of them could block all writers.
+/// PostgreSQL continues a statement after its client has gone, and keeps the locks of a transaction whose client is
+/// idle. Without limits, each of them could block all writers.
 const SESSION_SETTINGS: &str = "set lock_timeout = '10s'; set statement_timeout = '60s'; \
                                 set idle_in_transaction_session_timeout = '30s';";
 
@@ -37,12 +37,12 @@ const NO_LOCAL_LIMITS: &str = "set local lock_timeout = 0; set local statement_t
 /// How long to look for the reason why no connection could be opened.
 const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a pooler in front of the server lends its sessions.
+/// How a pooler in front of the server assigns its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Pooling {
-    /// There is no pooler, or it lends a session for as long as the connection lives.
+    /// There is no pooler, or it assigns a session to each connection.
     Session,
-    /// It lends a session for each transaction, so nothing may stay in the session.
+    /// It assigns a session to each transaction, so nothing may stay in the session.
     Transaction,
 }
 
@@ -84,14 +84,14 @@ async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error>
 }
 
 impl PostgresServer {
-    /// Connects for the first time, and finds out how a pooler lends its sessions.
+    /// Connects for the first time, and finds out how a pooler assigns its sessions.
     ///
     /// # Errors
     /// [`StoreError::Connect`] if the server cannot be reached within ten seconds, or rejects the connection.
     pub(in super::super) async fn detect_pooling(mut self) -> Result<Self, StoreError> {
-        let mut first = self.connect_patiently().await?;
+        let mut first = self.connect_with_retries().await?;
         if self.pooling == Pooling::Session && self.shares_sessions(&mut first).await {
-            tracing::info!("the database is behind a pooler that lends a session for each transaction");
+            tracing::info!("the database is behind a pooler that assigns a session to each transaction");
             self.pooling = Pooling::Transaction;
         }
         // The server notices the end of the socket, too.
@@ -103,7 +103,7 @@ impl PostgresServer {
     ///
     /// The migration of a large table may take long, and another host that starts waits for it.
     pub(super) async fn migrate(&self, migrator: &Migrator) -> Result<(), StoreError> {
-        let mut connection = self.connect_patiently().await?;
+        let mut connection = self.connect_with_retries().await?;
         let result = match self.pooling {
             Pooling::Session => run_migrations(&mut connection, NO_LIMITS, migrator).await,
             // In one transaction, all statements and the lock of the migrations reach one session of the server.
@@ -122,7 +122,7 @@ impl PostgresServer {
     }
 
     /// Connects. A server that starts refuses connections for a moment.
-    async fn connect_patiently(&self) -> Result<PgConnection, StoreError> {
+    async fn connect_with_retries(&self) -> Result<PgConnection, StoreError> {
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
             let remaining = deadline.saturating_duration_since(Instant::now());
@@ -142,8 +142,8 @@ impl PostgresServer {
 
     /// Whether two connections get the same session of the server in turn.
     ///
-    /// While one connection uses a session in a transaction, the other one must keep its own. With a pooler that lends
-    /// sessions for transactions, either both have the same one, or the first gets another one.
+    /// While one connection uses a session in a transaction, the other one must keep its own. With a pooler that
+    /// assigns sessions to transactions, either both have the same one, or the first gets another one.
     async fn shares_sessions(&self, first: &mut PgConnection) -> bool {
         let Ok(Ok(mut second)) = tokio::time::timeout(EXPLAIN_TIMEOUT, self.options.connect()).await else {
             return false;

@@ -94,7 +94,7 @@ async fn a_commit_without_a_response_is_reported_as_such_and_not_repeated() {
     let error = store.audit(entry("one")).await.expect_err("the commit fails");
     assert_eq!(store.failed_statement().as_deref(), Some("commit"));
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
-    assert!(jackfield_core::Error::from(error).to_string().contains("may be stored or not"));
+    assert!(jackfield_core::Error::from(error).to_string().contains("may or may not be stored"));
     assert_eq!(store.audit_end().await.expect("the end"), before);
 }
 
@@ -137,14 +137,14 @@ async fn readiness_proves_a_write_and_recovers() {
     let (store, _folder) = open().await;
     let end = store.audit_end().await.expect("the end");
     store.fail_statement(1);
-    assert_eq!(store.prove_write().await, Err("the connection to the database was lost"));
+    assert_eq!(store.check_write().await, Err("the connection to the database was lost"));
     assert!(store.failed_statement().is_some());
     // The result is shared for five seconds.
-    assert!(store.clone().prove_write().await.is_err());
-    store.forget_write_proof().await;
-    assert_eq!(store.prove_write().await, Ok(()));
+    assert!(store.clone().check_write().await.is_err());
+    store.forget_write_check().await;
+    assert_eq!(store.check_write().await, Ok(()));
     store.fail_statement(0);
-    assert_eq!(store.prove_write().await, Ok(()));
+    assert_eq!(store.check_write().await, Ok(()));
     assert_eq!(store.failed_statement(), None, "nothing was written for the second caller");
     assert_eq!(store.audit_end().await.expect("the end"), end);
 }

@@ -1,7 +1,7 @@
 //! What one HTTP connection is doing, and when that has taken too long.
 //!
 //! hyper's own timer starts with the first bytes, so that a client that sends none is never disconnected, and it does
-//! not tell an idle HTTP connection from slow headers.
+//! not distinguish an idle HTTP connection from slow headers.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -57,7 +57,7 @@ enum Wait {
 pub(super) enum Overdue {
     /// It has been idle; a request may arrive at this very moment.
     Idle,
-    /// It is too slow, or another one needs its place.
+    /// It is too slow, or it must make room for another one.
     Useless,
 }
 
@@ -90,7 +90,7 @@ impl Activity {
         })
     }
 
-    /// Notes that bytes arrived.
+    /// Records that bytes arrived.
     pub(super) fn note_read(&self) {
         let mut state = self.lock();
         // HTTP/2 frames that belong to no request, such as the reply to a ping, start no headers.
@@ -101,7 +101,7 @@ impl Activity {
         }
     }
 
-    /// Notes whether the client accepts no more bytes at the moment.
+    /// Records whether the client accepts no more bytes at the moment.
     pub(super) fn note_blocked(&self, is_blocked: bool) {
         let mut state = self.lock();
         if is_blocked && state.blocked_since.is_none() {
@@ -131,7 +131,7 @@ impl Activity {
         self.lock().running == 0
     }
 
-    /// Ends the HTTP connection, because another one needs its place.
+    /// Ends the HTTP connection, to make room for another one.
     pub(super) fn evict(&self) {
         self.lock().is_evicted = true;
         self.changed.notify_one();
@@ -168,7 +168,7 @@ impl Activity {
         }
         let overdue = if state.wait == Wait::Idle { Overdue::Idle } else { Overdue::Useless };
         let waiting = (state.running == 0).then_some((state.deadline, overdue));
-        // An HTTP/2 client can stop to read a response while its socket accepts bytes.
+        // An HTTP/2 client can stop reading a response while its socket accepts bytes.
         let is_reading = state.responding > 0 && state.responding == state.running;
         let unread_since = state.blocked_since.or_else(|| is_reading.then_some(state.read_at));
         let unread = unread_since.map(|since| (since + self.write_time, Overdue::Useless));
@@ -203,7 +203,7 @@ impl State {
 }
 
 impl RunningRequest {
-    /// Notes that the response has begun.
+    /// Records that the response has begun.
     pub(super) fn begin_response(&mut self) {
         self.is_responding = true;
         let mut state = self.activity.lock();
@@ -212,7 +212,7 @@ impl RunningRequest {
         self.activity.changed.notify_one();
     }
 
-    /// Notes that the client is ready for the next part of the response.
+    /// Records that the client is ready for the next part of the response.
     pub(super) fn note_client_reads(&self) {
         self.activity.lock().read_at = Instant::now();
     }

@@ -1,4 +1,4 @@
-//! The router of one HTTP connection: counts its running requests, and tells them whom they come from.
+//! The router of one HTTP connection: counts its running requests, and adds the client's address to them.
 
 use std::{
     convert::Infallible,

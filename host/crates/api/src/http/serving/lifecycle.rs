@@ -14,9 +14,9 @@ enum Phase {
     Running,
     /// Requests are served, `/readyz` answers 503, and responses end their HTTP connections.
     Leaving,
-    /// Running requests are finished.
+    /// No new requests are served. Running requests are finished.
     Closing,
-    /// Nothing is finished.
+    /// Running requests are aborted.
     EndedAtOnce,
 }
 
@@ -44,13 +44,13 @@ impl Lifecycle {
         self.0.send_replace(Phase::EndedAtOnce);
     }
 
-    /// Waits until only running requests are finished.
-    pub(super) async fn closing(&self) {
+    /// Waits until no new requests are served.
+    pub(super) async fn wait_until_closing(&self) {
         self.wait_for(Phase::Closing).await;
     }
 
-    /// Waits until not even those are.
-    pub(super) async fn ended_at_once(&self) {
+    /// Waits until running requests are aborted.
+    pub(super) async fn wait_until_ended(&self) {
         self.wait_for(Phase::EndedAtOnce).await;
     }
 

@@ -16,9 +16,9 @@ pub struct ServingLimits {
     /// How long an HTTP connection without a request stays open after its last response. Load balancers reuse theirs
     /// for 60 s, and a request that crosses our close is lost.
     pub keep_alive: Duration,
-    /// How often an HTTP/2 client is asked whether it is still there.
+    /// How often an HTTP/2 client gets a ping.
     pub ping_interval: Duration,
-    /// The time in which an HTTP/2 client must reply to that.
+    /// The time in which an HTTP/2 client must reply to a ping.
     pub ping_time: Duration,
     /// How long a client may accept no byte of a response.
     pub write_time: Duration,

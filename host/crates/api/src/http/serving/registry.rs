@@ -172,7 +172,7 @@ impl Open {
 }
 
 impl Entry {
-    /// Notes that the HTTP connection has sent a request.
+    /// Records that the HTTP connection has sent a request.
     pub(super) fn note_request(&self) {
         self.0.registry.lock().silent.remove(&self.0.id);
     }

@@ -1,4 +1,4 @@
-//! The socket of an HTTP connection: notes what arrives and what is not accepted, and completes the parser's answers.
+//! The socket of an HTTP connection: records reads and blocked writes, and completes the parser's answers.
 
 use std::{
     io,

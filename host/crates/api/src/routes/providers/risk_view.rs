@@ -1,4 +1,4 @@
-//! What an Executive has to notice about a plugin before the approval.
+//! The risks of a plugin, as an Executive sees them before the approval.
 
 use jackfield_sandbox::{Risk, RiskKind};
 use schemars::JsonSchema;
@@ -16,8 +16,8 @@ pub(crate) struct ProviderRiskView {
 
 /// `not_approvable_today`: an approved version breaks a rule that new versions have to follow. `secret_in_url`: a secret
 /// is sent in the URL. `secret_in_content`: a secret is sent where the provider can store and show it. `whole_api`: an
-/// endpoint is a complete API, such as GraphQL. `scope_in_parameter`: a parameter can request permissions in addition to
-/// the scopes. `new_token_endpoint`: a client secret, tokens or signed requests go to another endpoint than before.
+/// endpoint is a complete API, such as GraphQL. `scope_in_parameter`: a parameter can request permissions in addition
+/// to the scopes. `new_token_endpoint`: a client secret, tokens or signed requests go to another endpoint than before.
 /// `secret_to_new_host`: a secret goes to a host that did not receive it before.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

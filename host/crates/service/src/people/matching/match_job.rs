@@ -1,4 +1,4 @@
-//! Runs a match in a task of its own, which goes on if its caller disconnects or stops waiting.
+//! Runs a match in a task of its own, which continues if its caller disconnects or stops waiting.
 //!
 //! The database shows every host how far it is. A caller who waits until the end gets the plan; otherwise the plan is
 //! stored, and can be fetched for an hour.
@@ -34,7 +34,7 @@ const MATCH_TIME: Duration = ALL_USERS_TIMEOUT.saturating_add(Duration::from_sec
 /// How often progress is stored, if there is any.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often a sign of life is stored without progress.
+/// How often a heartbeat is stored without progress.
 const BEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Renders a plan as parts of one JSON document.
@@ -45,7 +45,7 @@ pub type RenderPlan = fn(&MatchPlan, MatchMode) -> Result<Vec<String>, Error>;
 pub enum MatchAnswer {
     /// The plan, because it was ready in time.
     Plan(Box<MatchPlan>),
-    /// The id of the match, which goes on.
+    /// The id of the match, which continues.
     Running(String),
 }
 
@@ -75,8 +75,8 @@ pub(super) struct MatchProgress {
 impl People {
     /// Starts to match a provider's accounts to people, and waits for the plan for at most `wait`.
     ///
-    /// The match goes on if this future is dropped, and ends after eleven minutes at most. `render` renders a plan that
-    /// nobody waits for.
+    /// The match continues if this future is dropped, and ends after eleven minutes at most. `render` renders a plan
+    /// that nobody waits for.
     ///
     /// # Errors
     /// [`Error::Overloaded`] if too many matches are running. While this waits, every error of the provider, and
@@ -147,7 +147,7 @@ impl People {
         } else {
             "the service stopped while it worked on the match; nothing was linked, start the match again"
         };
-        // From now on, the process cannot go on with it, if it lives after all.
+        // If its process is still running after all, it can no longer continue the match.
         self.store.fail_match_run(id, is_applied, "internal", detail).await?;
         self.store.match_run(&provider, id, &self.run).await?.ok_or_else(unknown)
     }
@@ -224,7 +224,7 @@ impl People {
         Ok(())
     }
 
-    /// Stores signs of life and progress, until the match may not go on.
+    /// Stores heartbeats and progress, until the match must end.
     async fn keep_match_alive(&self, id: &str, progress: &MatchProgress) {
         let mut interval = tokio::time::interval(PROGRESS_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,7 +3,7 @@
 use jackfield_core::manifest::Manifest;
 use serde_json::{Value, json};
 
-use crate::manifest_review::{RiskKind, find_risks, review, review_newcomer, to_displayable};
+use crate::manifest_review::{RiskKind, find_risks, review, review_new_version, to_displayable};
 
 const OAUTH2: &str = include_str!("../../../../../../tests/data/manifests/oauth2.json");
 const SERVICE_ACCOUNT: &str = include_str!("../../../../../../tests/data/manifests/service_account.json");
@@ -17,7 +17,7 @@ fn findings(text: &str, pointer: &str, value: &Value) -> Vec<String> {
     let mut manifest: Value = serde_json::from_str(text).expect("JSON");
     *manifest.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value.clone();
     let manifest = parse(manifest).expect("a manifest");
-    let all = review(&manifest, true).into_iter().chain(review_newcomer(&manifest));
+    let all = review(&manifest, true).into_iter().chain(review_new_version(&manifest));
     all.map(|finding| finding.what).collect()
 }
 
@@ -58,7 +58,8 @@ fn no_text_of_a_manifest_has_a_control_bidirectional_or_invisible_character() {
                     *manifest.pointer_mut(&pointer).expect("a leaf") = json!(changed);
                     // An enum has no such value.
                     let Some(manifest) = parse(manifest) else { continue };
-                    let found: Vec<_> = review(&manifest, true).into_iter().chain(review_newcomer(&manifest)).collect();
+                    let found: Vec<_> =
+                        review(&manifest, true).into_iter().chain(review_new_version(&manifest)).collect();
                     assert!(!found.is_empty(), "{pointer} {character:?}");
                     let is_clean = |text: &str| !text.contains(character);
                     assert!(
@@ -151,7 +152,7 @@ fn a_secret_in_several_kinds_of_placements_is_refused() {
                 json!({ "source": { "field": "form_secret" }, "place": place });
         }
         let manifest = parse(manifest).expect("a manifest");
-        let found = review_newcomer(&manifest);
+        let found = review_new_version(&manifest);
         let kinds = found.iter().filter(|finding| finding.what.contains("several kinds of placements"));
         assert_eq!(kinds.count() == 1, is_refused, "{one} {other}: {found:?}");
     }

@@ -1,6 +1,6 @@
 //! Reviews a version that was never approved, with rules that were added after other versions were approved.
 //!
-//! An approved version goes on running if it breaks one of these rules, because its connection must not be lost. The
+//! An approved version keeps running if it breaks one of these rules, so that its connection is not lost. The
 //! approval page shows it as a risk.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Returns the findings that prevent the first approval of a version, in addition to those of `review`.
-pub(crate) fn review_newcomer(manifest: &Manifest) -> Vec<Finding> {
+pub(crate) fn review_new_version(manifest: &Manifest) -> Vec<Finding> {
     let mut review = Review { manifest, findings: review_texts(manifest) };
     if let Auth::OAuth2(grant) = &manifest.auth {
         review.oauth_parameters(grant);

@@ -22,7 +22,7 @@ fn starred(version: &str) -> Vec<u8> {
     component_with(version, |manifest| manifest["endpoints"][0]["host"] = json!("*.made.example.com"))
 }
 
-/// Approves a version without the rules for newcomers, as a version of Jackfield before them did.
+/// Approves a version without the rules for new versions, as a version of Jackfield before these rules did.
 async fn approve_as_before(app: &TestApp, bytes: &[u8]) {
     let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
     let egress = Egress::new(EgressConfig::default()).expect("an egress");
@@ -83,7 +83,7 @@ async fn a_new_version_that_breaks_a_rule_is_listed_and_cannot_be_approved() {
 }
 
 #[tokio::test]
-async fn a_version_approved_before_a_rule_goes_on_working_and_is_flagged() {
+async fn a_version_approved_before_a_rule_keeps_working_and_is_flagged() {
     let app = start_empty().await;
     let bytes = starred("1.0.0");
     approve_as_before(&app, &bytes).await;
