@@ -227,9 +227,9 @@ async fn unlock(store: &mut Store, vault: Vault, data_dir: &Path) -> anyhow::Res
     let old_rows = match data_folder::find_signed_rows(data_dir, &key_id)? {
         None => OldRows::Adopt,
         Some(file) => OldRows::Reject(format!(
-            "the database is older than the version that this host has run on it: its rows are not authenticated; if \
-             you restored it from an old backup, delete {} and start again, and then check the API tokens that the \
-             audit log lists under token.adopt",
+            "the rows of the database have no MACs, although this host has used a database with MACs before, so they \
+             are not authenticated; if you restored an old backup, delete {} and start again, and then check the API \
+             tokens that the audit log lists under token.adopt",
             file.display()
         )),
     };
@@ -305,7 +305,7 @@ fn jwt_callers(config: &Config, egress: &Egress, clock: &Clock) -> Option<api::J
     }
     tracing::warn!(
         "JACKFIELD_JWT_AUDIENCE is the client id of the console's sign-in, so only JWTs that are clearly access tokens \
-         are accepted; better give the API an audience of its own"
+         are accepted; give the API an audience of its own"
     );
     Some(callers.reject_id_tokens())
 }

@@ -31,8 +31,8 @@ pub(super) async fn run(arguments: SigninLinkArguments) -> anyhow::Result<()> {
 
 /// Prints a link at the first start on a database, if nobody has access yet.
 ///
-/// Later starts print none: whoever reads the log of a service must not become an Executive. Where people sign in through
-/// an identity provider, or call with JWTs, nobody needs a link.
+/// Later starts print none: whoever reads the log of a service must not become an Executive. Where people sign in
+/// through an identity provider, or call with JWTs, nobody needs a link.
 pub(super) async fn print_first(store: &Store, config: &Config, base_url: &Url) -> anyhow::Result<()> {
     let is_first = store.claim_first_start().await?;
     let has_identity_provider = config.jwt.is_some() || config.oidc.is_some();

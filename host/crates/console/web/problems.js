@@ -94,7 +94,7 @@ const EXPLANATIONS = {
     "Check that Jackfield is running and that the proxy has its address, then reload the page.",
   ],
   proxy_timeout: [
-    "The proxy in front of Jackfield did not wait for the answer",
+    "The proxy in front of Jackfield timed out",
     "Jackfield may still be working on the request, or may have stopped when the proxy gave up.",
     "Reload the page to see the current state. The proxy should wait at least 120 s.",
   ],

@@ -53,7 +53,7 @@ fn format_inspection(inspection: &Inspection, manifest: &Manifest) -> String {
         lines.extend(items.into_iter().map(|item| format!("  {item}")));
     };
     if !inspection.risks.is_empty() {
-        section("before you approve it", inspection.risks.iter().map(format_risk).collect());
+        section("risks", inspection.risks.iter().map(format_risk).collect());
     }
     let (title, items) = describe_auth(&manifest.auth);
     section(&title, items);

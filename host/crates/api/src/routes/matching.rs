@@ -369,7 +369,7 @@ pub(crate) fn describe_show() -> Operation {
     Operation::new("get_match", GROUP, "Shows how far a match is, and its plan")
         .description(
             "A match that was not waited for is kept for an hour after its end. If the service stops while it runs, it \
-             is `failed`, and has linked nobody unless its problem says so.",
+             is `failed`, and has linked nobody unless its problem says otherwise.",
         )
         .json::<MatchRunView<'_>>(200, "The match.", run_example())
         .problems(&["unknown_provider", "not_found"])

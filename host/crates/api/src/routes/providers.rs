@@ -52,7 +52,7 @@ pub(crate) fn describe_list() -> Operation {
         .description(
             "For each provider, the version that serves calls, and the versions that wait for approval with their \
              changes and risks. A file that is not a valid plugin is listed under its name, with the reason. In the \
-             texts of a plugin, characters that are not displayed as themselves are replaced.",
+             texts of a plugin, control, bidirectional and invisible characters are replaced.",
         )
         .json::<ProviderListView>(
             200,

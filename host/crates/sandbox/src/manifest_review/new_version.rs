@@ -32,8 +32,8 @@ impl Review<'_> {
         for line in starred.map(to_line).collect::<Vec<_>>() {
             self.add(
                 format!("the credential of `{line}` would be sent to any host that the component chooses"),
-                "declare the exact host of the endpoint; a host with a star can have no credential, because anybody may \
-                 have a host of that name",
+                "declare the exact host of the endpoint; a host with a star cannot have a credential, because anybody \
+                 could own such a host",
             );
         }
     }

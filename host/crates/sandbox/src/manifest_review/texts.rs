@@ -86,7 +86,7 @@ pub fn to_displayable(manifest: &Manifest) -> Cow<'_, Manifest> {
     serde_json::from_value(json).map_or(Cow::Borrowed(manifest), Cow::Owned)
 }
 
-/// Replaces control, bidirectional and invisible characters, which are not displayed as themselves.
+/// Replaces control, bidirectional and invisible characters.
 #[must_use]
 pub fn to_displayable_text(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {

@@ -31,7 +31,7 @@ pub(super) fn into_api_error(error: CallError, provider: &str, origin: Credentia
         CallError::Guess(guess) => {
             let fault = format!(
                 "{guess}. A plugin has no access to secrets, so this is a guess. If the secret is an ordinary word that \
-                 requests contain anyway, replace it by a longer one"
+                 requests contain anyway, replace it with a longer one"
             );
             Error::PluginFault { provider: provider.to_owned(), fault }
         }

@@ -201,7 +201,7 @@ impl PostgresServer {
         match error {
             sqlx::Error::Tls(reason) if reason.to_string().contains("does not support TLS") => format!(
                 "the database server at {address} does not support TLS; turn it on there (`ssl = on`), or add \
-                 `sslmode=disable` to JACKFIELD_DATABASE_URL if nobody can listen on the way to the server"
+                 `sslmode=disable` to JACKFIELD_DATABASE_URL if nobody can read the traffic to the server"
             ),
             sqlx::Error::Tls(reason) => format!(
                 "the TLS connection to the database at {address} failed: {reason}; `sslrootcert=FILE` in \
