@@ -3,7 +3,7 @@
 mod data_folder;
 mod host_environment;
 
-use std::{collections::BTreeMap, fs::File, io, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs::File, io, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use jackfield_api::{self as api};
@@ -16,7 +16,7 @@ use jackfield_service::{
     people::{self, People},
     plugins::{Plugins, PluginsSetup},
 };
-use jackfield_store::{OldRows, Store, StoreOptions};
+use jackfield_store::{OldRows, Store, StoreOptions, TrustedPlugins};
 use jackfield_vault::{self as vault, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
 use url::Url;
@@ -56,6 +56,10 @@ impl App {
         let store = open_store(config, clock.clone()).await?;
         if store.sealed_reason().is_none() {
             people::update_search_names(&store).await.context("cannot update the search names of people")?;
+        }
+        let orphaned = store.delete_orphaned_secrets().await.context("cannot delete orphaned secrets")?;
+        if orphaned > 0 {
+            tracing::warn!(secrets = orphaned, "secrets without a connection were deleted");
         }
         let egress =
             EgressConfig { reroutes: config.egress_reroute.clone(), limits: egress_limits, clock: clock.clone() };
@@ -178,6 +182,7 @@ async fn run_upkeep(connections: Connections, store: Store) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         interval.tick().await;
+        connections.complete_interrupted_disconnects().await;
         connections.refresh_due_grants().await;
         if let Err(error) = store.delete_expired_sessions().await {
             tracing::warn!(%error, "expired sessions were not removed");
@@ -205,7 +210,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
         None => vault::load_or_create(&config.master_key_file, may_create, &user),
     };
     match key {
-        Ok(key) => unlock(&mut store, Vault::new(key), &config.data_dir).await?,
+        Ok(key) => unlock(&mut store, Vault::new(key), config).await?,
         Err(error) => {
             let changeable = error.replaceable_at().map(|path| tracing::field::display(path.display()));
             tracing::error!(file = %config.master_key_file.display(), changeable, "master key was not loaded");
@@ -218,14 +223,16 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     Ok(store)
 }
 
-/// Unlocks the database, and remembers in the data folder that its rows have MACs.
+/// Unlocks the database, and remembers in the data folder that its rows have MACs and its secrets destinations.
 ///
 /// A host that has seen the rows with MACs never authenticates rows without them again. Otherwise somebody with an old
 /// copy of the database could put their own rows into it.
-async fn unlock(store: &mut Store, vault: Vault, data_dir: &Path) -> anyhow::Result<()> {
+async fn unlock(store: &mut Store, vault: Vault, config: &Config) -> anyhow::Result<()> {
+    let data_dir = &config.data_dir;
     let key_id = vault.key_id().to_owned();
     let old_rows = match data_folder::find_signed_rows(data_dir, &key_id)? {
-        None => OldRows::Adopt,
+        None if config.plugins_trust == Trust::All => OldRows::Adopt(TrustedPlugins::All),
+        None => OldRows::Adopt(TrustedPlugins::Approved),
         Some(file) => OldRows::Reject(format!(
             "the rows of the database have no MACs, although this host has used a database with MACs before, so they \
              are not authenticated; if you restored an old backup, delete {} and start again, and then check the API \

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod commands;
+mod disconnect_kill;
 mod documents;
 mod files;
 mod kill;

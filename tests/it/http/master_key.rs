@@ -76,7 +76,7 @@ async fn a_changed_or_moved_sealed_value_is_unreadable_and_breaks_no_list() {
     for sql in [
         "update sealed_values set owner_column = 'other'",
         "delete from sealed_values",
-        "update sealed_values set format = 2",
+        "update sealed_values set format = 1",
         "update sealed_values set key_id = 'other'",
         "update sealed_values set ciphertext = wrapped_key",
         "update sealed_values set wrapped_key = ciphertext",

@@ -7,6 +7,7 @@ use http::Method;
 use jackfield_core::{
     OAuthApp, ProviderId, Secret,
     audit::{Action, Actor},
+    manifest::{Auth, Manifest},
 };
 use jackfield_store::NewAudit;
 use jackfield_test_support::{
@@ -276,9 +277,12 @@ async fn an_oauth_app_set_through_the_api_is_sealed_and_used_at_its_endpoint_onl
     let stored = app.database_bytes().await;
     assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
     let elsewhere = OAuthApp { client_id: "sealed-client".to_owned(), client_secret: Some(Secret::new(secret)) };
-    let (provider, url) = (ProviderId::parse("xero").expect("an id"), "https://identity.elsewhere.example/token");
+    let manifest: Manifest = serde_json::from_str(include_str!("../../data/manifests/oauth2.json"))
+        .expect("a manifest with another endpoint");
+    let Auth::OAuth2(oauth2) = manifest.auth else { panic!("{:?}", manifest.auth) };
     let audit = NewAudit::done(&Actor::named("test"), Action::ProviderOAuthApp);
-    app.store.save_oauth_app(&provider, &elsewhere, url, audit).await.expect("the app is stored");
+    let provider = ProviderId::parse("xero").expect("an id");
+    app.store.save_oauth_app(&provider, &elsewhere, &oauth2, audit).await.expect("the app is stored");
     let moved = app.get(&format!("{XERO}/auth-url")).await.problem(409, "unsupported");
     assert!(text(&moved, "detail").contains("another token endpoint"), "{moved}");
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http::Method;
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Limits, Pooling};
 use jackfield_test_support::{
@@ -245,21 +246,81 @@ async fn a_refresh_that_ends_after_a_disconnect_restores_nothing() {
     let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;
     app.clock.advance(SignedDuration::from_mins(31));
-    xero.set_latency(Duration::from_millis(300));
+    xero.set_latency(Duration::from_millis(900));
     let path = format!("{XERO}/health");
     let asked = xero.requests_to("/connect/token").len();
-    let (health, ()) = tokio::join!(app.get(&path), async {
+    let (health, disconnected) = tokio::join!(app.get(&path), async {
         while xero.requests_to("/connect/token").len() == asked {
             tokio::task::yield_now().await;
         }
-        // Removed in the database, because a disconnect would wait for this very refresh.
-        app.tamper("delete from grants").await;
-        app.tamper("delete from connections").await;
+        disconnect_without_asking(&app).await
     });
     record_secrets(&xero);
-    assert_eq!(health.status, 200);
+    assert_eq!((health.status, &disconnected["upstream"]), (200, &json!("failed")));
+    assert_nothing_is_left(&app).await;
+}
+
+/// Disconnects Xero while its plugin is disabled, because a disconnect that asks the provider waits for a refresh.
+async fn disconnect_without_asking(app: &TestApp) -> serde_json::Value {
+    let entry = app.get("/api/admin/providers").await.ok()["providers"][0].clone();
+    let approve = json!({ "digest": entry["digest"] });
+    let _ = app.send(Method::POST, "/api/admin/providers/xero/approve", Some(approve)).await.ok();
+    let _ = app.send(Method::POST, "/api/admin/providers/xero/disable", None).await.ok();
+    app.delete(XERO).await.ok()
+}
+
+/// Fails if a connection, a grant or one of their secrets is stored.
+async fn assert_nothing_is_left(app: &TestApp) {
     assert_eq!(app.get("/api/admin/connections").await.ok(), json!({ "connections": [] }));
     assert_eq!(app.store.oauth_grant_times().await.expect("the database answers"), []);
+    let sealed = app.store.sealed_owners().await.expect("the database answers");
+    let sealed: Vec<&String> = sealed.iter().filter(|owner| !owner.starts_with("oauth_flows")).collect();
+    assert!(sealed.is_empty(), "{sealed:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_that_commits_during_a_disconnect_leaves_no_secret_behind() {
+    // Only PostgreSQL lets two transactions write at once. Its insert of the new tokens waits for a lock of the test.
+    const WAIT_ON_INSERT: &str = "create function wait_for_test() returns trigger as $$ begin \
+         perform pg_advisory_xact_lock_shared(42); return new; end $$ language plpgsql; \
+         create trigger wait_for_test before insert on sealed_values \
+         for each row when (new.owner_table = 'grants') execute function wait_for_test();";
+    let xero = XeroStandIn::start().await;
+    let app = start_connected(&xero).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    let held = if app.is_on_postgres() {
+        app.tamper(WAIT_ON_INSERT).await;
+        Some(app.hold_lock("select pg_advisory_xact_lock(42)").await)
+    } else {
+        None
+    };
+    let path = format!("{XERO}/health");
+    let (health, disconnected) = tokio::join!(app.get(&path), async {
+        let mut disconnected = Box::pin(disconnect_without_asking(&app));
+        let Some(held) = held else { return disconnected.await };
+        app.wait_for_rows("select 1 from pg_locks where locktype = 'advisory' and not granted").await;
+        let deleting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from%'";
+        tokio::select! {
+            early = &mut disconnected => panic!("the disconnect did not wait for the refresh: {early}"),
+            () = app.wait_for_rows(deleting) => {}
+        }
+        held.release().await;
+        disconnected.await
+    });
+    record_secrets(&xero);
+    assert_eq!((health.status, &disconnected["upstream"]), (200, &json!("failed")));
+    assert_nothing_is_left(&app).await;
+}
+
+#[tokio::test]
+async fn secrets_without_a_connection_are_deleted_at_the_start() {
+    let xero = XeroStandIn::start().await;
+    let mut app = start_connected(&xero).await;
+    app.tamper("delete from grants").await;
+    app.tamper("delete from connections").await;
+    app.stop().await;
+    let app = app.start_again().await;
+    assert_nothing_is_left(&app).await;
 }
 
 #[tokio::test]

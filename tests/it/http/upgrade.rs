@@ -40,7 +40,8 @@ async fn restore_old_known_value(app: &TestApp) {
     app.tamper(format!("update keyring set check_wrapped_key = {wrapped}, check_ciphertext = {ciphertext}")).await;
 }
 
-fn forget_signed_rows(app: &TestApp) {
+/// Removes the record that this host has seen rows with MACs, as on a host of the older version.
+pub(super) fn forget_signed_rows(app: &TestApp) {
     fs::remove_file(app.data().join(SIGNED_ROWS)).expect("the file is removed");
 }
 

@@ -39,7 +39,7 @@ use self::openapi_check::{OpenApiCheck, SentRequest};
 pub use self::{
     builder::TestAppBuilder,
     caller::TestCaller,
-    database::{Database, WriteLock},
+    database::{Database, HeldLock},
     openapi_check::validator,
     response::TestResponse,
     session::TestSession,
@@ -241,8 +241,31 @@ impl TestApp {
     }
 
     /// Takes the lock that every change needs, as another program could.
-    pub async fn hold_write_lock(&self) -> WriteLock {
+    pub async fn hold_write_lock(&self) -> HeldLock {
         self.database.hold_write_lock().await
+    }
+
+    /// Locks out all other writers of the database's connections until the lock is released.
+    pub async fn hold_writes(&self) -> HeldLock {
+        self.database.hold_writes().await
+    }
+
+    /// Takes a lock of PostgreSQL in a transaction, until it is released.
+    pub async fn hold_lock(&self, lock: &'static str) -> HeldLock {
+        let mut held = self.database.hold("begin").await;
+        held.run(lock).await;
+        held
+    }
+
+    /// Waits until a query on the database returns a row.
+    pub async fn wait_for_rows(&self, query: &'static str) {
+        self.database.wait_for_rows(query).await;
+    }
+
+    /// Returns whether the database is PostgreSQL.
+    #[must_use]
+    pub fn is_on_postgres(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
     }
 
     /// Stops the service as a signal would, and waits until it has ended.

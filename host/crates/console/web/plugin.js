@@ -8,6 +8,7 @@ import { PluginActivity } from "./plugin_activity.js";
 import { PluginDecision } from "./plugin_decision.js";
 import { PluginStatus } from "./plugin_status.js";
 import { connectionPath, Link, navigate } from "./router.js";
+import { SecretsAgain } from "./secrets_again.js";
 import { Button, EmptyState, Monogram, Notice, Page, Progress, showToast, useFocusRecovery } from "./ui.js";
 import { html, useRef, useState } from "./vendor/preact.js";
 
@@ -42,6 +43,7 @@ export default function Plugin({ route }) {
     <${Page} title=${title} back=${BACK} lead=${LEADS[plugin.state]}
       actions=${html`<${Actions} ...${{ plugin, hasManifest, ask }} />`}>
       <${Trouble} plugin=${plugin} title=${title} />
+      <${SecretsAgain} version=${plugin} />
       <div class="card identity" tabindex="-1" ref=${identity}>
         <${Identity} ...${{ plugin, connection, title }} />
       </div>
@@ -136,6 +138,7 @@ function WaitingVersion({ version, plugin, onApprove }) {
         means="An Executive has to approve it." />`}
       ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${plugin.version}`}
         means="Fixes that were made since may be lost." />`}
+      <${SecretsAgain} version=${version} />
       ${hasRunningVersion && html`<p class="strong">Changes from ${plugin.version}</p>`}
       <${ManifestChanges} before=${plugin} version=${version} />
       <details><summary>All permissions</summary><${Manifest} version=${version} /></details>

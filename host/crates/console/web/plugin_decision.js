@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
+import { SecretsAgain } from "./secrets_again.js";
 import { Button, Dialog, Notice } from "./ui.js";
 import { html, useState } from "./vendor/preact.js";
 
@@ -39,6 +40,7 @@ export function PluginDecision({ kind, plugin, version, connection, onClose, onD
         means="Fixes that were made since may be lost." />`
       }
       ${kind === "approve" && html`<${Risks} risks=${(version ?? plugin).risks} />`}
+      ${kind === "approve" && html`<${SecretsAgain} version=${version ?? plugin} />`}
       ${kind === "approve" && version && html`<${ManifestChanges} before=${plugin} version=${version} />`}
       <ul>${decision.consequences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
     <//>

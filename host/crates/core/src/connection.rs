@@ -35,6 +35,15 @@ pub struct Connection {
     /// The time until which the provider asked to wait with `Retry-After`. Calls before it are rejected.
     pub held_until: Option<Timestamp>,
     pub last_check: Option<Check>,
+    /// A disconnect that has started. It is still running, or was interrupted and will be completed.
+    pub disconnect: Option<StartedDisconnect>,
+}
+
+/// Who started a disconnect, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartedDisconnect {
+    pub by: String,
+    pub at: Timestamp,
 }
 
 /// The status of a connection, which says what an administrator should do.

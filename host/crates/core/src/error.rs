@@ -83,6 +83,11 @@ pub enum Error {
     #[error("the provider no longer accepts the stored credential: {0}")]
     NeedsReauth(String),
 
+    /// Return `409 Conflict`, `needs_reauth`: the approved version would send a stored secret to destinations for which
+    /// nobody entered it. It was not sent.
+    #[error("{0}")]
+    SecretNeeded(String),
+
     /// Return `409 Conflict`, `permission_missing`.
     #[error("the credential is valid but lacks a permission: {0}")]
     PermissionMissing(String),
@@ -177,7 +182,7 @@ impl Error {
             Self::NotConnected(_) => "not_connected",
             Self::NeedsChoice(_) => "needs_choice",
             Self::CredentialRejected(_) => "credential_rejected",
-            Self::NeedsReauth(_) => "needs_reauth",
+            Self::NeedsReauth(_) | Self::SecretNeeded(_) => "needs_reauth",
             Self::PermissionMissing(_) => "permission_missing",
             Self::Sealed(_) => "sealed",
             Self::Overloaded { .. } | Self::Unavailable { .. } => "overloaded",

@@ -20,7 +20,7 @@ pub use self::{
     audit::{AuditEntry, Outcome},
     caller::{ApiToken, Caller, Level},
     clock::Clock,
-    connection::{Account, Check, Connection, OAuthApp, Status, User},
+    connection::{Account, Check, Connection, OAuthApp, StartedDisconnect, Status, User},
     error::{Error, FieldError, RowError},
     person::{MappingSource, Person},
     provider_id::{InvalidProviderId, ProviderId},

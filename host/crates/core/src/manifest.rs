@@ -3,13 +3,17 @@
 //! The sandbox reviews a manifest, and egress enforces it. The types mirror `wit/provider.wit`, which documents each of
 //! them. Their JSON form is stored and returned by the API.
 
+mod destinations;
 mod signing;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::signing::{
-    AwsPlacement, Claim, ClaimValue, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, LiteralOrField,
-    SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
+pub use self::{
+    destinations::{BoundSecret, Destination, Destinations},
+    signing::{
+        AwsPlacement, Claim, ClaimValue, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding, LiteralOrField,
+        SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
+    },
 };
 
 /// Everything that an Executive approves about a plugin.

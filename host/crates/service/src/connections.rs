@@ -22,6 +22,7 @@ mod oauth_flow;
 mod provider_errors;
 mod readiness;
 mod refresh;
+mod secret_release;
 mod sent_tokens;
 mod token_endpoint;
 mod users;
@@ -51,6 +52,7 @@ pub use self::{
     fields::SubmittedValue,
     health::HealthResult,
     oauth_flow::{FlowState, OAuthCallback, StartedOAuthFlow},
+    secret_release::StoredDestinations,
     users::UsersPage,
 };
 use self::{

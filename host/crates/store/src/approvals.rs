@@ -4,7 +4,8 @@
 //! was shown. Its key is derived from the master key. A deleted row, or an old row that was restored, is not detected.
 
 use jackfield_core::{ProviderId, Secret, mac, manifest::Manifest};
-use sqlx::Row;
+use jackfield_vault::Vault;
+use sqlx::{Row, any::AnyRow};
 
 use super::{
     NewAudit, Store, StoreError,
@@ -81,37 +82,9 @@ impl Store {
     /// # Errors
     /// The store is sealed, or the database fails.
     pub async fn approvals(&self) -> Result<Vec<Approval>, StoreError> {
-        let key = self.approvals_key()?;
-        let rows = sqlx::query(
-            "select a.provider, a.digest, a.state, a.approved_by, a.approved_at, a.mac, c.version, c.manifest \
-             from plugin_approvals a left join components c on c.digest = a.digest order by a.approved_at, a.digest",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let columns = AuthenticatedColumns {
-                    provider: row.try_get("provider")?,
-                    digest: row.try_get("digest")?,
-                    state: row.try_get("state")?,
-                    by: row.try_get("approved_by")?,
-                    at: row.try_get("approved_at")?,
-                };
-                let manifest: Option<String> = row.try_get("manifest")?;
-                let mac: Vec<u8> = row.try_get("mac")?;
-                let is_genuine = manifest.as_deref().is_some_and(|manifest| columns.verify(&key, manifest, &mac));
-                let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == columns.state);
-                Ok(Approval {
-                    version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
-                    decision: decision.filter(|_| is_genuine),
-                    manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
-                    provider: columns.provider,
-                    digest: columns.digest,
-                    by: columns.by,
-                    at: columns.at,
-                })
-            })
-            .collect()
+        let key = derive_approvals_key(self.require_unsealed()?);
+        let rows = sqlx::query(SELECT_APPROVALS).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| parse_approval(row, &key)).collect()
     }
 
     /// Stores decisions about the components of a provider, and deletes its edited rows.
@@ -124,7 +97,7 @@ impl Store {
         change: ApprovalChange,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
-        let key = self.approvals_key()?;
+        let key = derive_approvals_key(self.require_unsealed()?);
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         let unchanged =
@@ -193,10 +166,46 @@ impl Store {
             })
             .collect()
     }
+}
 
-    fn approvals_key(&self) -> Result<Secret<[u8; 32]>, StoreError> {
-        Ok(self.require_unsealed()?.derive_key("plugin approvals"))
-    }
+/// Lists all decisions within a transaction, like [`Store::approvals`].
+pub(super) async fn approvals_in(
+    transaction: &mut WriteTransaction,
+    vault: &Vault,
+) -> Result<Vec<Approval>, StoreError> {
+    let key = derive_approvals_key(vault);
+    let rows = sqlx::query(SELECT_APPROVALS).fetch_all(&mut **transaction).await?;
+    rows.iter().map(|row| parse_approval(row, &key)).collect()
+}
+
+const SELECT_APPROVALS: &str = "select a.provider, a.digest, a.state, a.approved_by, a.approved_at, a.mac, c.version, c.manifest \
+     from plugin_approvals a left join components c on c.digest = a.digest order by a.approved_at, a.digest";
+
+fn derive_approvals_key(vault: &Vault) -> Secret<[u8; 32]> {
+    vault.derive_key("plugin approvals")
+}
+
+fn parse_approval(row: &AnyRow, key: &Secret<[u8; 32]>) -> Result<Approval, StoreError> {
+    let columns = AuthenticatedColumns {
+        provider: row.try_get("provider")?,
+        digest: row.try_get("digest")?,
+        state: row.try_get("state")?,
+        by: row.try_get("approved_by")?,
+        at: row.try_get("approved_at")?,
+    };
+    let manifest: Option<String> = row.try_get("manifest")?;
+    let mac: Vec<u8> = row.try_get("mac")?;
+    let is_genuine = manifest.as_deref().is_some_and(|manifest| columns.verify(key, manifest, &mac));
+    let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == columns.state);
+    Ok(Approval {
+        version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
+        decision: decision.filter(|_| is_genuine),
+        manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
+        provider: columns.provider,
+        digest: columns.digest,
+        by: columns.by,
+        at: columns.at,
+    })
 }
 
 /// The columns that the MAC covers in addition to the manifest.

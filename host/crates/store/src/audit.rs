@@ -79,6 +79,12 @@ pub(super) async fn lock_audit(transaction: &mut WriteTransaction) -> Result<Aud
     Ok(AuditHead { seq: row.try_get("seq")?, hash: row.try_get("hash")? })
 }
 
+/// Locks out all other audited writers until the transaction ends, without an audit row.
+pub(super) async fn lock_writers(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
+    sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut **transaction).await?;
+    Ok(())
+}
+
 impl Store {
     /// Writes an audit row without another change, such as for a rejected request.
     pub async fn audit(&self, entry: NewAudit) -> Result<(), StoreError> {

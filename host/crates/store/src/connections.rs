@@ -3,21 +3,27 @@
 //! Each change of a connection increments its generation. A change that is based on an earlier generation is rejected.
 //! Each row has a MAC; see [`row_macs`](super::row_macs).
 
+mod disconnect;
+mod row;
+
 use std::collections::BTreeMap;
 
-use jackfield_core::{Check, Connection, ProviderId, Secret, Status, manifest::MappingFate};
+use jackfield_core::{
+    Check, Connection, ProviderId, Status,
+    manifest::{BoundSecret, Destinations},
+};
 use jiff::Timestamp;
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
+pub(super) use self::row::ConnectionRow;
+use self::row::parse_row;
 use super::{
     NewAudit, OAuthTokens, Store, StoreError,
     audit::lock_audit,
     database::transaction::WriteTransaction,
-    oauth_grants::{self, remove_grant},
-    row_macs::{SignedColumns, SignedTable, read_mac},
-    sealed_values::remove_sealed,
-    to_optional_timestamp, to_timestamp,
+    oauth_grants::{self, lock_grant, remove_grant},
+    row_macs::read_mac,
 };
 
 #[cfg(test)]
@@ -35,13 +41,32 @@ pub struct NewConnection {
     pub org_name: Option<String>,
     pub account: Option<String>,
     pub fields: BTreeMap<String, String>,
-    pub secrets: BTreeMap<String, Secret<String>>,
+    pub secrets: BTreeMap<String, BoundSecret>,
     /// The tokens of its OAuth grant, if it has one.
-    pub tokens: Option<OAuthTokens>,
+    pub grant: Option<NewGrant>,
     pub connected_by: String,
     pub status: Status,
     pub reason: Option<String>,
     pub check: Check,
+}
+
+/// The OAuth grant of a new connection.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    pub tokens: OAuthTokens,
+    /// Where the plugin that the person connected with sends the tokens.
+    pub entered_for: Destinations,
+}
+
+/// A connection in a list, and what is known about its secrets.
+#[derive(Clone, Debug)]
+pub struct ListedConnection {
+    pub connection: Connection,
+    pub readable: SecretsReadable,
+    /// The destinations for which each secret field was entered. Without those that cannot be opened.
+    pub entered_for: BTreeMap<String, Destinations>,
+    /// The destinations for which the OAuth grant was made.
+    pub grant_entered_for: Option<Destinations>,
 }
 
 /// Which state a writer expects to replace.
@@ -82,38 +107,35 @@ pub struct ConnectionCheckUpdate {
 }
 
 impl Store {
-    /// Lists all connections by provider, and whether the secrets of each can be opened.
-    pub async fn connections(&self) -> Result<Vec<(Connection, SecretsReadable)>, StoreError> {
+    /// Lists all connections by provider, and what is known about the secrets of each.
+    pub async fn connections(&self) -> Result<Vec<ListedConnection>, StoreError> {
         let rows = sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await?;
-        let sealed = sqlx::query(
-            "select owner_table, owner_row, owner_column, key_id, format, wrapped_key, ciphertext from sealed_values \
-             where owner_table in ($1, $2) order by owner_column",
-        )
-        .bind(TABLE)
-        .bind(oauth_grants::TABLE)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut secrets: BTreeMap<String, (Vec<String>, SecretsReadable)> = BTreeMap::new();
-        for row in &sealed {
-            let (columns, readable) =
-                secrets.entry(row.try_get("owner_row")?).or_insert_with(|| (Vec::new(), SecretsReadable::Yes));
-            let table: String = row.try_get("owner_table")?;
-            let table = if table == TABLE {
-                columns.push(row.try_get("owner_column")?);
-                TABLE
-            } else {
-                oauth_grants::TABLE
-            };
-            if self.open_row(table, row).is_err() {
-                *readable = SecretsReadable::No;
-            }
-        }
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (mut connection, is_genuine) = self.parse_checked(row)?;
-            let (columns, readable) = secrets.remove(&connection.id).unwrap_or((Vec::new(), SecretsReadable::Yes));
-            connection.secret_fields = columns;
-            list.push((connection, if is_genuine { readable } else { SecretsReadable::Edited }));
+            let (connection, is_genuine) = self.parse_checked(row)?;
+            list.push(ListedConnection {
+                connection,
+                readable: if is_genuine { SecretsReadable::Yes } else { SecretsReadable::Edited },
+                entered_for: BTreeMap::new(),
+                grant_entered_for: None,
+            });
+        }
+        for secret in self.list_secrets().await? {
+            let Some(listed) = list.iter_mut().find(|listed| listed.connection.id == secret.row) else { continue };
+            if secret.table == TABLE {
+                listed.connection.secret_fields.push(secret.column.clone());
+            }
+            match secret.entered_for {
+                None if listed.readable == SecretsReadable::Edited => {}
+                None => listed.readable = SecretsReadable::No,
+                Some(entered_for) if secret.table == TABLE => {
+                    listed.entered_for.insert(secret.column, entered_for);
+                }
+                Some(entered_for) if secret.table == oauth_grants::TABLE => {
+                    listed.grant_entered_for = Some(entered_for);
+                }
+                Some(_) => {}
+            }
         }
         Ok(list)
     }
@@ -145,7 +167,7 @@ impl Store {
     pub async fn connection_secrets(
         &self,
         connection: &Connection,
-    ) -> Result<BTreeMap<String, Secret<String>>, StoreError> {
+    ) -> Result<BTreeMap<String, BoundSecret>, StoreError> {
         if !self.check_connection_row(&connection.id, connection.provider.as_str()).await? {
             return Ok(BTreeMap::new());
         }
@@ -206,7 +228,10 @@ impl Store {
             return Err(StoreError::Conflict);
         }
         let (id, generation) = match stored {
-            Some((id, generation)) => (id, generation + 1),
+            Some((id, generation)) => {
+                lock_grant(&mut transaction, &id).await?;
+                (id, generation + 1)
+            }
             None => (Uuid::now_v7().to_string(), 1),
         };
         let row = ConnectionRow {
@@ -228,7 +253,8 @@ impl Store {
              account = excluded.account, fields = excluded.fields, connected_by = excluded.connected_by, \
              connected_at = excluded.connected_at, token_expires_at = excluded.token_expires_at, status = excluded.status, \
              reason = excluded.reason, since = excluded.since, retry_at = null, held_until = null, \
-             last_check = excluded.last_check, mac = excluded.mac",
+             last_check = excluded.last_check, mac = excluded.mac, disconnect_by = null, disconnect_at = null, \
+             disconnect_host = null, disconnect_run = null",
         )
         .bind(row.id)
         .bind(row.provider)
@@ -242,13 +268,13 @@ impl Store {
         .bind(new.reason)
         .bind(now)
         .bind(to_json(&new.check)?)
-        .bind(new.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.as_microsecond()))
+        .bind(new.grant.as_ref().and_then(|grant| grant.tokens.expires_at).map(|time| time.as_microsecond()))
         .bind(mac)
         .execute(&mut *transaction)
         .await?;
         self.replace_sealed(&mut transaction, TABLE, &id, &new.secrets).await?;
-        match &new.tokens {
-            Some(tokens) => self.save_grant(&mut transaction, &id, tokens).await?,
+        match &new.grant {
+            Some(grant) => self.save_grant(&mut transaction, &id, &grant.tokens, &grant.entered_for).await?,
             None => remove_grant(&mut transaction, &id).await?,
         }
         self.append_audit(&mut transaction, head, audit).await?;
@@ -256,38 +282,6 @@ impl Store {
         #[cfg(any(test, feature = "testing"))]
         self.pause.wait().await;
         Ok(())
-    }
-
-    /// Deletes a connection, its secrets and, for [`MappingFate::Clear`], the mappings of its provider.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the stored connection is not this one any more; nothing was deleted.
-    pub async fn delete_connection(
-        &self,
-        connection: &Connection,
-        mappings: MappingFate,
-        audit: NewAudit,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        let head = lock_audit(&mut transaction).await?;
-        let stored = stored_generation(&mut transaction, &connection.provider).await?;
-        if stored != Some((connection.id.clone(), connection.generation)) {
-            return Err(StoreError::Conflict);
-        }
-        remove_sealed(&mut transaction, TABLE, &connection.id).await?;
-        remove_grant(&mut transaction, &connection.id).await?;
-        sqlx::query("delete from connections where id = $1")
-            .bind(connection.id.clone())
-            .execute(&mut *transaction)
-            .await?;
-        if mappings == MappingFate::Clear {
-            sqlx::query("delete from mappings where provider = $1")
-                .bind(connection.provider.to_string())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        self.append_audit(&mut transaction, head, audit).await?;
-        transaction.commit().await
     }
 
     /// Stores the account that was chosen for a connection.
@@ -365,47 +359,6 @@ impl Store {
     }
 }
 
-/// The columns of a connection that its MAC covers. The others are its status, which grants nothing.
-pub(super) struct ConnectionRow {
-    pub(super) id: String,
-    provider: String,
-    generation: i64,
-    org_name: Option<String>,
-    account: Option<String>,
-    /// JSON.
-    fields: String,
-    connected_by: String,
-    connected_at: i64,
-}
-
-impl ConnectionRow {
-    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            provider: row.try_get("provider")?,
-            generation: row.try_get("generation")?,
-            org_name: row.try_get("org_name")?,
-            account: row.try_get("account")?,
-            fields: row.try_get("fields")?,
-            connected_by: row.try_get("connected_by")?,
-            connected_at: row.try_get("connected_at")?,
-        })
-    }
-
-    /// Returns the columns of the MAC. Reports show the provider, which is what people know.
-    pub(super) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::Connections, &self.provider)
-            .text(&self.id)
-            .text(&self.provider)
-            .number(self.generation)
-            .optional_text(self.org_name.as_deref())
-            .optional_text(self.account.as_deref())
-            .text(&self.fields)
-            .text(&self.connected_by)
-            .number(self.connected_at)
-    }
-}
-
 /// Returns the id and generation of the stored connection of a provider.
 async fn stored_generation(
     transaction: &mut WriteTransaction,
@@ -416,32 +369,6 @@ async fn stored_generation(
         .fetch_optional(&mut **transaction)
         .await?;
     row.map(|row| Ok((row.try_get("id")?, row.try_get("generation")?))).transpose()
-}
-
-fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
-    let provider: String = row.try_get("provider")?;
-    let fields: String = row.try_get("fields")?;
-    let status: String = row.try_get("status")?;
-    let last_check: Option<String> = row.try_get("last_check")?;
-    Ok(Connection {
-        id: row.try_get("id")?,
-        provider: ProviderId::parse(&provider).map_err(|_| StoreError::Corrupt("a provider id"))?,
-        generation: row.try_get("generation")?,
-        org_name: row.try_get("org_name")?,
-        account: row.try_get("account")?,
-        fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("the fields of a connection"))?,
-        secret_fields: Vec::new(),
-        connected_by: row.try_get("connected_by")?,
-        connected_at: to_timestamp(row.try_get("connected_at")?)?,
-        token_expires_at: to_optional_timestamp(row.try_get("token_expires_at")?)?,
-        status: Status::from_stored(&status),
-        reason: row.try_get("reason")?,
-        since: to_timestamp(row.try_get("since")?)?,
-        retry_at: to_optional_timestamp(row.try_get("retry_at")?)?,
-        held_until: to_optional_timestamp(row.try_get("held_until")?)?,
-        // A check that this version cannot parse is dropped, because the next check replaces it.
-        last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
-    })
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {

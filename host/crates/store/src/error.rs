@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, path::PathBuf};
 
+use jackfield_core::manifest::Destinations;
 use sqlx::migrate::MigrateError;
 
 use super::database::failure::DatabaseFailure;
@@ -18,6 +19,9 @@ pub enum StoreError {
     /// A row was inserted or edited by hand: what it is, and what to do.
     #[error("the stored {0} was changed in the database, not by Jackfield, so it is not used; {1}")]
     Edited(&'static str, &'static str),
+    /// A secret was not entered for these destinations.
+    #[error("a stored secret was not entered for {0}")]
+    NotEnteredFor(Destinations),
     /// Another writer changed the row after it was read; nothing was written.
     #[error("the stored data was changed by somebody else at the same time")]
     Conflict,
@@ -63,6 +67,9 @@ impl From<StoreError> for jackfield_core::Error {
                  or connect again"
                     .to_owned(),
             ),
+            StoreError::NotEnteredFor(destinations) => Self::SecretNeeded(format!(
+                "the stored credential must be entered again, because it was not entered for {destinations}"
+            )),
             StoreError::Conflict => {
                 Self::Overloaded { what: "somebody else is changing the same data".to_owned(), retry_after: 1 }
             }

@@ -24,9 +24,11 @@ mod migrations;
 mod oauth_apps;
 mod oauth_flows;
 mod oauth_grants;
+mod old_secrets;
 mod people;
 mod people_search;
 mod plugin_components;
+mod readable_secrets;
 mod readiness;
 mod row_macs;
 mod sealed_values;
@@ -52,15 +54,19 @@ pub use self::{
     api_tokens::{NewToken, TOKEN_PREFIX, TokenSecret},
     approvals::{Approval, ApprovalChange, Decision, EarlierDecisions},
     audit::{AuditFilter, NewAudit},
-    connections::{AccountChoice, ConnectionCheckUpdate, Expected, NewConnection, SecretsReadable},
+    connections::{
+        AccountChoice, ConnectionCheckUpdate, Expected, ListedConnection, NewConnection, NewGrant, SecretsReadable,
+    },
     error::StoreError,
     mapping_sync::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome},
     mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
     master_keys::OldRows,
     match_plans::{ApplyPlanResult, MatchCandidate, PlannedMapping, UndoPlanResult},
     match_runs::{MatchRun, MatchRunState, NewMatchRun},
+    oauth_apps::StoredOAuthApp,
     oauth_flows::{NewOAuthFlow, OAuthFlow, OAuthFlowOutcome},
     oauth_grants::{OAuthGrant, OAuthTokens, RefreshHolder, RefreshResponse, ServiceRun},
+    old_secrets::TrustedPlugins,
     people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},
     people_search::{MappingFilter, PeopleQuery, SearchPage},
     plugin_components::{NewComponent, Offer, OfferSource},
@@ -89,8 +95,12 @@ pub struct Store {
     keys: Keys,
     proof: Arc<WriteCheck>,
     edited_rows: EditedRows,
+    opened: readable_secrets::OpenedRows,
     #[cfg(any(test, feature = "testing"))]
     pause: testing::PausePoint,
+    /// How often a list has decrypted a secret.
+    #[cfg(any(test, feature = "testing"))]
+    decryptions: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// The kind of database.
@@ -146,8 +156,11 @@ impl Store {
             keys,
             proof: Arc::default(),
             edited_rows: EditedRows::default(),
+            opened: readable_secrets::OpenedRows::default(),
             #[cfg(any(test, feature = "testing"))]
             pause: testing::PausePoint::default(),
+            #[cfg(any(test, feature = "testing"))]
+            decryptions: std::sync::Arc::default(),
         })
     }
 

@@ -1,20 +1,24 @@
 //! Recognises the right master key, and counts how often it was used.
 //!
 //! The database contains a known value that is sealed with the key. It also tells whether the rows of the database have
-//! MACs and whether the service has started, because nobody without the key can replace it.
+//! MACs, whether its secrets have destinations, and whether the service has started, because nobody without the key can
+//! replace it.
 
 use jackfield_vault::{Location, SealedValue, Vault};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Keys, Store, StoreError, database::transaction::WriteTransaction};
+use super::{
+    Keys, Store, StoreError, TrustedPlugins, audit::lock_writers, database::transaction::WriteTransaction,
+    old_secrets::bind_old_secrets,
+};
 
-/// The known value of versions before rows had MACs.
+/// The known value of versions before rows had MACs and secrets had destinations.
 const WITHOUT_MACS: &[u8] = b"jackfield";
 
 /// The known value of a new database, until the service starts for the first time.
 const NOT_STARTED: &[u8] = b"jackfield, rows have MACs, not started";
 
-/// The known value of a database whose rows have MACs.
+/// The known value of a database whose rows have MACs and whose secrets have destinations.
 const WITH_MACS: &[u8] = b"jackfield, rows have MACs";
 
 /// The maximum number of encryptions with one key and random nonces (NIST SP 800-38D §8.3).
@@ -23,11 +27,11 @@ const MAX_WRAPS: i64 = 1 << 32;
 /// The number of encryptions above which each use logs a warning.
 const WARN_WRAPS: i64 = 1 << 31;
 
-/// What happens to the rows of a version before rows had MACs.
+/// What happens to the rows of a version before rows had MACs and secrets had destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OldRows {
-    /// They get MACs, once. Every value in them is accepted.
-    Adopt,
+    /// They get MACs, and their secrets count as entered for these plugins, once. Every value in them is accepted.
+    Adopt(TrustedPlugins),
     /// The store stays sealed with this reason, because this host has already used a database with MACs under this key.
     Reject(String),
 }
@@ -45,21 +49,25 @@ impl Store {
     /// On the first start, any key is accepted. With a wrong key, the store stays sealed. That is not an error, because
     /// the service starts all the same and reports it.
     ///
-    /// If the database was written by a version before rows had MACs, its rows get them, once; see
-    /// [`adoption`](super::adoption).
+    /// If the database was written by a version before rows had MACs and secrets had destinations, they get them, once;
+    /// see [`adoption`](super::adoption) and [`old_secrets`](super::old_secrets).
     pub async fn unlock(&mut self, vault: Vault, old_rows: OldRows) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         // Locks out other hosts, so that two first starts at the same time do not store two keys, and one of two hosts
         // authenticates the rows of an older version.
-        sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
+        lock_writers(&mut transaction).await?;
         match read_known_value(&mut transaction, &vault).await? {
             KnownValue::Is(value) if value == WITHOUT_MACS => {
-                if let OldRows::Reject(reason) = old_rows {
-                    self.keys = Keys::Sealed(reason);
-                    return Ok(());
-                }
+                let trusted = match old_rows {
+                    OldRows::Adopt(trusted) => trusted,
+                    OldRows::Reject(reason) => {
+                        self.keys = Keys::Sealed(reason);
+                        return Ok(());
+                    }
+                };
                 self.adopt_rows(&mut transaction, &vault).await?;
-                replace_known_value(&mut transaction, &vault, WITH_MACS).await?;
+                let wraps = bind_old_secrets(&mut transaction, &vault, trusted).await?;
+                replace_known_value(&mut transaction, &vault, WITH_MACS, wraps).await?;
                 transaction.commit().await?;
                 self.keys = Keys::Open(vault);
             }
@@ -79,7 +87,7 @@ impl Store {
             KnownValue::Missing => {
                 // Nothing that somebody inserted before gets a MAC. And whoever deletes the key's row from a database
                 // that is in use gets no second first start.
-                let is_new = old_rows == OldRows::Adopt && is_unused(&mut transaction).await?;
+                let is_new = matches!(old_rows, OldRows::Adopt(_)) && is_unused(&mut transaction).await?;
                 let value = if is_new { NOT_STARTED } else { WITH_MACS };
                 self.insert_known_value(&mut transaction, &vault, value).await?;
                 transaction.commit().await?;
@@ -95,13 +103,13 @@ impl Store {
     pub async fn claim_first_start(&self) -> Result<bool, StoreError> {
         let Keys::Open(vault) = &self.keys else { return Ok(false) };
         let mut transaction = self.begin().await?;
-        sqlx::query("update audit_head set seq = seq where id = 1").execute(&mut *transaction).await?;
+        lock_writers(&mut transaction).await?;
         let is_first = match read_known_value(&mut transaction, vault).await? {
             KnownValue::Is(value) => value == NOT_STARTED,
             KnownValue::Unreadable | KnownValue::OfOtherKey(_) | KnownValue::Missing => false,
         };
         if is_first {
-            replace_known_value(&mut transaction, vault, WITH_MACS).await?;
+            replace_known_value(&mut transaction, vault, WITH_MACS, 0).await?;
             transaction.commit().await?;
         }
         Ok(is_first)
@@ -126,6 +134,12 @@ impl Store {
         .execute(&mut **transaction)
         .await?;
         Ok(())
+    }
+
+    /// Stores the known value of versions before rows had MACs and secrets had destinations.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) async fn restore_old_known_value(&self, transaction: &mut WriteTransaction) -> Result<(), StoreError> {
+        replace_known_value(transaction, self.require_unsealed()?, WITHOUT_MACS, 0).await
     }
 
     /// Seals the store. The reason also says what to do about it.
@@ -190,19 +204,22 @@ fn parse_check(row: &AnyRow, key_id: &str) -> Result<SealedValue, StoreError> {
     })
 }
 
+/// Replaces the known value, and counts it and `wraps` other data keys.
 async fn replace_known_value(
     transaction: &mut WriteTransaction,
     vault: &Vault,
     value: &[u8],
+    wraps: i64,
 ) -> Result<(), StoreError> {
     let check = vault.seal(location(vault.key_id()), value).map_err(|_| StoreError::KeyExhausted)?;
     sqlx::query(
-        "update keyring set check_format = $1, check_wrapped_key = $2, check_ciphertext = $3, wraps = wraps + 1 \
-         where key_id = $4",
+        "update keyring set check_format = $1, check_wrapped_key = $2, check_ciphertext = $3, wraps = wraps + $4 \
+         where key_id = $5",
     )
     .bind(check.format)
     .bind(check.wrapped_key)
     .bind(check.ciphertext)
+    .bind(wraps + 1)
     .bind(check.key_id)
     .execute(&mut **transaction)
     .await?;

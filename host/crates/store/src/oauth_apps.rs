@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{OAuthApp, ProviderId, Secret};
+use jackfield_core::{
+    OAuthApp, ProviderId,
+    manifest::{BoundSecret, Destinations, OAuth2Grant},
+};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
@@ -22,6 +25,25 @@ pub(super) const SECRET: &str = "client_secret";
 pub(super) const SELECT_WITH_SECRETS: &str = "select a.*, (select count(*) from sealed_values s where s.owner_table = $1 \
      and s.owner_row = a.provider and s.owner_column = $2) as secrets from oauth_apps a order by a.provider";
 
+/// An OAuth app that was set through the API.
+#[derive(Clone, Debug)]
+pub struct StoredOAuthApp {
+    client_id: String,
+    /// The token endpoint that it was set for.
+    token_url: String,
+    client_secret: Option<BoundSecret>,
+}
+
+impl StoredOAuthApp {
+    /// Returns the app, so that it can be used at these endpoints; `None` if it was set for others.
+    #[must_use]
+    pub fn release_for(&self, oauth2: &OAuth2Grant) -> Option<OAuthApp> {
+        let secret = self.client_secret.as_ref().map(|secret| secret.release_for(&oauth2.app_destinations()).cloned());
+        let client_secret = secret.transpose().ok().filter(|_| self.token_url == oauth2.token_url)?;
+        Some(OAuthApp { client_id: self.client_id.clone(), client_secret })
+    }
+}
+
 impl Store {
     /// Stores the OAuth app of a provider, and seals its secret.
     ///
@@ -31,13 +53,13 @@ impl Store {
         &self,
         provider: &ProviderId,
         app: &OAuthApp,
-        token_url: &str,
+        oauth2: &OAuth2Grant,
         audit: NewAudit,
     ) -> Result<(), StoreError> {
         let row = OAuthAppRow {
             provider: provider.to_string(),
             client_id: app.client_id.clone(),
-            token_url: token_url.to_owned(),
+            token_url: oauth2.token_url.clone(),
             set_by: audit.actor.name.clone(),
             set_at: self.now(),
         };
@@ -57,18 +79,19 @@ impl Store {
         .bind(mac)
         .execute(&mut *transaction)
         .await?;
-        let secrets: BTreeMap<String, Secret<String>> =
-            app.client_secret.iter().map(|secret| (SECRET.to_owned(), secret.clone())).collect();
+        let bind = |secret: &_| BoundSecret::new(Clone::clone(secret), oauth2.app_destinations());
+        let secrets: BTreeMap<String, BoundSecret> =
+            app.client_secret.iter().map(|secret| (SECRET.to_owned(), bind(secret))).collect();
         self.replace_sealed(&mut transaction, TABLE, provider.as_str(), &secrets).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await
     }
 
-    /// Returns the OAuth app of a provider, and the token endpoint that it was set for.
+    /// Returns the OAuth app of a provider.
     ///
     /// # Errors
     /// The store is sealed, the row was edited by hand, the secret cannot be opened, or the database fails.
-    pub async fn oauth_app(&self, provider: &str) -> Result<Option<(OAuthApp, String)>, StoreError> {
+    pub async fn oauth_app(&self, provider: &str) -> Result<Option<StoredOAuthApp>, StoreError> {
         let found = sqlx::query("select * from oauth_apps where provider = $1")
             .bind(provider.to_owned())
             .fetch_optional(&self.pool)
@@ -81,7 +104,13 @@ impl Store {
         if !self.is_genuine(&row.signed_columns(client_secret.is_some()), mac.as_deref()) {
             return Err(StoreError::Edited("OAuth app", "set it again"));
         }
-        Ok(Some((OAuthApp { client_id: row.client_id, client_secret }, row.token_url)))
+        Ok(Some(StoredOAuthApp { client_id: row.client_id, token_url: row.token_url, client_secret }))
+    }
+
+    /// Returns the destinations for which each client secret was entered, by provider.
+    pub async fn oauth_app_destinations(&self) -> Result<BTreeMap<String, Destinations>, StoreError> {
+        let secrets = self.list_secrets().await?.into_iter().filter(|secret| secret.table == TABLE);
+        Ok(secrets.filter_map(|secret| Some((secret.row, secret.entered_for?))).collect())
     }
 }
 

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_core::{ProviderId, Secret};
+use jackfield_core::{
+    ProviderId, Secret,
+    manifest::{BoundSecret, Destinations},
+};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, any::AnyRow};
@@ -28,8 +31,8 @@ pub struct NewOAuthFlow {
     /// The id of the caller, not its name.
     pub caller: String,
     pub state: Secret<String>,
-    /// The PKCE verifier.
-    pub verifier: Secret<String>,
+    /// The PKCE verifier, for the token endpoint that the code will be sent to.
+    pub verifier: BoundSecret,
     pub redirect_uri: String,
     pub expires_at: Timestamp,
 }
@@ -177,11 +180,15 @@ impl Store {
 
     /// Marks a pending flow as being redeemed, and returns its verifier.
     ///
-    /// Returns nothing if the flow is not pending any more or has expired.
+    /// Returns nothing if the flow is not pending any more or has expired, or was started for another token endpoint.
     ///
     /// # Errors
     /// The store is sealed, the verifier cannot be opened, or the database fails.
-    pub async fn claim_flow(&self, flow: &OAuthFlow) -> Result<Option<Secret<String>>, StoreError> {
+    pub async fn claim_flow(
+        &self,
+        flow: &OAuthFlow,
+        token_endpoint: &Destinations,
+    ) -> Result<Option<Secret<String>>, StoreError> {
         // The verifier is read first, so that a failure leaves the flow as it was.
         let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
         let mut transaction = self.begin().await?;
@@ -200,7 +207,8 @@ impl Store {
         if claimed.rows_affected() == 0 {
             return Ok(None);
         }
-        verifier.map(Some).ok_or(StoreError::Unreadable)
+        let verifier = verifier.ok_or(StoreError::Unreadable)?;
+        Ok(verifier.release_for(token_endpoint).ok().cloned())
     }
 
     /// Stores how a flow ended, and deletes its verifier.

@@ -4,7 +4,10 @@
 //! because a second use of a refresh token can revoke the grant (RFC 9700 §4.14). While the holder waits for the response,
 //! it increments a heartbeat. If the heartbeat stops, another process takes over.
 
-use jackfield_core::Secret;
+use jackfield_core::{
+    Secret,
+    manifest::{BoundSecret, Destinations},
+};
 use jiff::Timestamp;
 use sqlx::{Row, any::AnyRow};
 
@@ -31,6 +34,8 @@ pub struct OAuthGrant {
     /// Incremented with each new pair of tokens.
     pub generation: i64,
     pub tokens: OAuthTokens,
+    /// The destinations for which a person connected. New tokens of the grant are bound to them too.
+    pub entered_for: Destinations,
     /// When the tokens were issued.
     pub issued_at: Timestamp,
     /// When a refresh was requested whose response has not been stored.
@@ -65,12 +70,17 @@ pub enum RefreshResponse {
 }
 
 impl Store {
-    /// Returns the grant of a provider's connection with its opened tokens.
+    /// Returns the grant of a provider's connection with its opened tokens, so that they can be sent to these
+    /// destinations.
     ///
     /// # Errors
-    /// The store is sealed, the row of the connection was edited by hand, a token cannot be opened, or the database
-    /// fails.
-    pub async fn oauth_grant(&self, connection_id: &str, provider: &str) -> Result<Option<OAuthGrant>, StoreError> {
+    /// [`StoreError::NotEnteredFor`], the store is sealed, a token cannot be opened, or the database fails.
+    pub async fn oauth_grant(
+        &self,
+        connection_id: &str,
+        provider: &str,
+        destinations: &Destinations,
+    ) -> Result<Option<OAuthGrant>, StoreError> {
         let row = sqlx::query(
             "select connection_id, generation, expires_at, given_at, asked_at, holder_host, holder_run, beat \
              from grants where connection_id = $1",
@@ -84,12 +94,14 @@ impl Store {
         }
         let mut secrets = self.open_sealed(TABLE, connection_id).await?;
         let access = secrets.remove(ACCESS).ok_or(StoreError::Unreadable)?;
+        let release =
+            |secret: &BoundSecret| secret.release_for(destinations).cloned().map_err(StoreError::NotEnteredFor);
         let tokens = OAuthTokens {
-            access,
-            refresh: secrets.remove(REFRESH),
+            access: release(&access)?,
+            refresh: secrets.remove(REFRESH).as_ref().map(release).transpose()?,
             expires_at: to_optional_timestamp(row.try_get("expires_at")?)?,
         };
-        parse_row(&row, tokens).map(Some)
+        parse_row(&row, tokens, access.entered_for().clone()).map(Some)
     }
 
     /// Makes this run the holder of a grant. `dead` is a previous holder to take over from.
@@ -166,7 +178,7 @@ impl Store {
         if replaced.rows_affected() == 0 {
             return Ok(false);
         }
-        self.seal_tokens(&mut transaction, &grant.connection_id, tokens).await?;
+        self.seal_tokens(&mut transaction, &grant.connection_id, tokens, &grant.entered_for).await?;
         sqlx::query("update connections set token_expires_at = $1 where id = $2")
             .bind(tokens.expires_at.map(|time| time.as_microsecond()))
             .bind(grant.connection_id.clone())
@@ -204,6 +216,7 @@ impl Store {
         transaction: &mut WriteTransaction,
         connection_id: &str,
         tokens: &OAuthTokens,
+        entered_for: &Destinations,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "insert into grants (connection_id, generation, expires_at, given_at, beat) values ($1, 1, $2, $3, 0) \
@@ -216,7 +229,7 @@ impl Store {
         .bind(self.now())
         .execute(&mut **transaction)
         .await?;
-        self.seal_tokens(transaction, connection_id, tokens).await
+        self.seal_tokens(transaction, connection_id, tokens, entered_for).await
     }
 
     async fn seal_tokens(
@@ -224,9 +237,11 @@ impl Store {
         transaction: &mut WriteTransaction,
         connection_id: &str,
         tokens: &OAuthTokens,
+        entered_for: &Destinations,
     ) -> Result<(), StoreError> {
-        let mut secrets = std::collections::BTreeMap::from([(ACCESS.to_owned(), tokens.access.clone())]);
-        secrets.extend(tokens.refresh.clone().map(|refresh| (REFRESH.to_owned(), refresh)));
+        let bind = |token: &Secret<String>| BoundSecret::new(token.clone(), entered_for.clone());
+        let mut secrets = std::collections::BTreeMap::from([(ACCESS.to_owned(), bind(&tokens.access))]);
+        secrets.extend(tokens.refresh.as_ref().map(|refresh| (REFRESH.to_owned(), bind(refresh))));
         self.replace_sealed(transaction, TABLE, connection_id, &secrets).await
     }
 
@@ -256,17 +271,30 @@ impl Store {
     }
 }
 
-/// Deletes the grant of a connection, if there is one.
-pub(super) async fn remove_grant(transaction: &mut WriteTransaction, connection: &str) -> Result<(), StoreError> {
-    super::sealed_values::remove_sealed(transaction, TABLE, connection).await?;
-    sqlx::query("delete from grants where connection_id = $1")
+/// Waits for a refresh that is about to store its tokens, and keeps later ones waiting.
+///
+/// A transaction that changes a connection and its grant calls this first. The refresh locks the grant and then the
+/// connection, so the other order could deadlock.
+pub(super) async fn lock_grant(transaction: &mut WriteTransaction, connection: &str) -> Result<(), StoreError> {
+    sqlx::query("update grants set beat = beat where connection_id = $1")
         .bind(connection.to_owned())
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-fn parse_row(row: &AnyRow, tokens: OAuthTokens) -> Result<OAuthGrant, StoreError> {
+/// Deletes the grant of a connection, if there is one.
+pub(super) async fn remove_grant(transaction: &mut WriteTransaction, connection: &str) -> Result<(), StoreError> {
+    // The row of the grant first: a refresh locks it before it stores its tokens. If one is about to commit, this waits
+    // for it, and the next statement also deletes the tokens that it stored.
+    sqlx::query("delete from grants where connection_id = $1")
+        .bind(connection.to_owned())
+        .execute(&mut **transaction)
+        .await?;
+    super::sealed_values::remove_sealed(transaction, TABLE, connection).await
+}
+
+fn parse_row(row: &AnyRow, tokens: OAuthTokens, entered_for: Destinations) -> Result<OAuthGrant, StoreError> {
     let host: Option<String> = row.try_get("holder_host")?;
     let run: Option<String> = row.try_get("holder_run")?;
     let heartbeat: i64 = row.try_get("beat")?;
@@ -274,6 +302,7 @@ fn parse_row(row: &AnyRow, tokens: OAuthTokens) -> Result<OAuthGrant, StoreError
         connection_id: row.try_get("connection_id")?,
         generation: row.try_get("generation")?,
         tokens,
+        entered_for,
         issued_at: to_timestamp(row.try_get("given_at")?)?,
         refresh_requested_at: to_optional_timestamp(row.try_get("asked_at")?)?,
         holder: host.zip(run).map(|(host, run)| RefreshHolder { host, run, heartbeat }),

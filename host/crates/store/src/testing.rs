@@ -1,10 +1,13 @@
-//! Lets a test pause a writer between its commit and its return.
+//! Lets a test pause a writer between its commit and its return, and makes a database look like one of an older version.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Store;
+use super::{
+    Store, StoreError,
+    sealed_values::{SealedRow, select_sealed},
+};
 
 /// Where [`Store::save_connection`] pauses if a test asks for it.
 #[derive(Clone, Debug, Default)]
@@ -121,5 +124,50 @@ impl Store {
         let mut plan = self.pool.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
         plan.countdown = None;
         plan.failed.take()
+    }
+}
+
+impl Store {
+    /// Lists the owners of all sealed values: table, row and column.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn sealed_owners(&self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select owner_table || ' ' || owner_row || ' ' || owner_column from sealed_values order by 1",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Stores all secrets as a version without destinations stored them.
+    ///
+    /// # Errors
+    /// The store is sealed, a secret cannot be opened, or the database fails.
+    pub async fn remove_destinations(&self) -> Result<(), StoreError> {
+        let vault = self.require_unsealed()?;
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(select_sealed!("")).fetch_all(&mut *transaction).await?;
+        for row in &rows {
+            let row = SealedRow::parse(row)?;
+            let secret = row.open(vault)?;
+            let sealed = vault
+                .seal(row.location(), secret.value_to_seal().expose().as_bytes())
+                .map_err(|_| StoreError::Unreadable)?;
+            sqlx::query(
+                "update sealed_values set format = $1, wrapped_key = $2, ciphertext = $3, entered_for = null \
+                 where owner_table = $4 and owner_row = $5 and owner_column = $6",
+            )
+            .bind(sealed.format)
+            .bind(sealed.wrapped_key)
+            .bind(sealed.ciphertext)
+            .bind(row.table)
+            .bind(row.row)
+            .bind(row.column)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        self.restore_old_known_value(&mut transaction).await?;
+        transaction.commit().await
     }
 }

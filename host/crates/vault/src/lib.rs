@@ -3,7 +3,7 @@
 //! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped)
 //! with the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data
 //! contains table, row, column, key id and format, so that a value cannot be opened after it was moved to another row
-//! or column.
+//! or column. It can also contain a context that is stored beside the value, and cannot be changed without it.
 
 mod key_file;
 
@@ -20,10 +20,13 @@ use zeroize::Zeroizing;
 
 pub use self::key_file::{KeyFileError, MayCreate, load_or_create, parse_base64};
 
-/// The format of sealed values.
+/// The format of values that are bound to their location.
 ///
-/// It is stored with each value, so that a later version can add another format.
+/// The format is stored with each value, so that a later version can add another one.
 const FORMAT: i64 = 1;
+
+/// The format of values that are also bound to a context.
+const FORMAT_WITH_CONTEXT: i64 = 2;
 
 /// A key of 256 bits.
 pub type KeyBytes = [u8; 32];
@@ -90,39 +93,72 @@ impl Vault {
     /// # Errors
     /// [`VaultError::TooLarge`].
     pub fn seal(&self, location: Location<'_>, value: &[u8]) -> Result<SealedValue, VaultError> {
+        self.seal_as(Binding { location, context: None }, value)
+    }
+
+    /// Seals a value for a location and a context. It can be opened only with the same context.
+    ///
+    /// The context is stored beside the value and is not secret.
+    ///
+    /// # Errors
+    /// [`VaultError::TooLarge`].
+    pub fn seal_with_context(
+        &self,
+        location: Location<'_>,
+        context: &str,
+        value: &[u8],
+    ) -> Result<SealedValue, VaultError> {
+        self.seal_as(Binding { location, context: Some(context) }, value)
+    }
+
+    fn seal_as(&self, binding: Binding<'_>, value: &[u8]) -> Result<SealedValue, VaultError> {
         let data_key = Zeroizing::new(<[u8; 32]>::from(Key::<Aes256Gcm>::generate()));
         Ok(SealedValue {
             key_id: self.key_id.clone(),
-            format: FORMAT,
+            format: binding.format(),
             wrapped_key: encrypt(
                 self.master.expose(),
                 data_key.as_ref(),
-                &associated_data("data key", location, &self.key_id, FORMAT),
+                &binding.associated_data("data key", &self.key_id),
             )?,
-            ciphertext: encrypt(&data_key, value, &associated_data("value", location, &self.key_id, FORMAT))?,
+            ciphertext: encrypt(&data_key, value, &binding.associated_data("value", &self.key_id))?,
         })
     }
 
-    /// Opens a value that was sealed for this location.
+    /// Opens a value that was sealed for this location, without a context.
     ///
     /// # Errors
     /// [`VaultError::CannotOpen`] or [`VaultError::UnknownFormat`].
     pub fn open(&self, location: Location<'_>, sealed: &SealedValue) -> Result<Secret<Vec<u8>>, VaultError> {
-        if sealed.format != FORMAT {
+        self.open_as(Binding { location, context: None }, sealed)
+    }
+
+    /// Opens a value that was sealed for this location and this context.
+    ///
+    /// # Errors
+    /// [`VaultError::CannotOpen`], or [`VaultError::UnknownFormat`] also for a value without a context.
+    pub fn open_with_context(
+        &self,
+        location: Location<'_>,
+        context: &str,
+        sealed: &SealedValue,
+    ) -> Result<Secret<Vec<u8>>, VaultError> {
+        self.open_as(Binding { location, context: Some(context) }, sealed)
+    }
+
+    fn open_as(&self, binding: Binding<'_>, sealed: &SealedValue) -> Result<Secret<Vec<u8>>, VaultError> {
+        if sealed.format != binding.format() {
             return Err(VaultError::UnknownFormat);
         }
         if sealed.key_id != self.key_id {
             return Err(VaultError::CannotOpen);
         }
-        let data_key = decrypt(
-            self.master.expose(),
-            &sealed.wrapped_key,
-            &associated_data("data key", location, &sealed.key_id, sealed.format),
-        )?;
+        let data_key =
+            decrypt(self.master.expose(), &sealed.wrapped_key, &binding.associated_data("data key", &sealed.key_id))?;
         let data_key = Zeroizing::new(
             KeyBytes::try_from(data_key.expose().as_slice()).map_err(|_wrong_length| VaultError::CannotOpen)?,
         );
-        decrypt(&data_key, &sealed.ciphertext, &associated_data("value", location, &sealed.key_id, sealed.format))
+        decrypt(&data_key, &sealed.ciphertext, &binding.associated_data("value", &sealed.key_id))
     }
 
     /// Derives a key for another purpose (RFC 5869), such as a MAC.
@@ -166,15 +202,29 @@ fn decrypt(key: &KeyBytes, input: &[u8], associated_data: &[u8]) -> Result<Secre
         .map_err(|_opaque| VaultError::CannotOpen)
 }
 
-/// Returns the associated data of a sealed value. Each part is preceded by its length.
-fn associated_data(what: &str, location: Location<'_>, key_id: &str, format: i64) -> Vec<u8> {
-    let mut data = Vec::with_capacity(160);
-    for part in ["jackfield", what, location.table, location.row, location.column, key_id] {
-        data.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        data.extend_from_slice(part.as_bytes());
+/// What a sealed value is bound to.
+#[derive(Clone, Copy)]
+struct Binding<'a> {
+    location: Location<'a>,
+    context: Option<&'a str>,
+}
+
+impl Binding<'_> {
+    fn format(self) -> i64 {
+        if self.context.is_some() { FORMAT_WITH_CONTEXT } else { FORMAT }
     }
-    data.extend_from_slice(&format.to_be_bytes());
-    data
+
+    /// Returns the associated data of a sealed value. Each part is preceded by its length.
+    fn associated_data(self, what: &str, key_id: &str) -> Vec<u8> {
+        let Location { table, row, column } = self.location;
+        let mut data = Vec::with_capacity(160);
+        for part in ["jackfield", what, table, row, column, key_id].into_iter().chain(self.context) {
+            data.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            data.extend_from_slice(part.as_bytes());
+        }
+        data.extend_from_slice(&self.format().to_be_bytes());
+        data
+    }
 }
 
 #[cfg(test)]
@@ -223,10 +273,27 @@ mod tests {
             changed.wrapped_key[index] ^= 1;
             assert_eq!(vault(1).open(HERE, &changed).err(), Some(VaultError::CannotOpen));
         }
-        let later = SealedValue { format: 2, ..sealed.clone() };
+        let later = SealedValue { format: 3, ..sealed.clone() };
         assert_eq!(vault(1).open(HERE, &later).err(), Some(VaultError::UnknownFormat));
         let other_key = SealedValue { key_id: vault(2).key_id().to_owned(), ..sealed };
         assert_eq!(vault(1).open(HERE, &other_key).err(), Some(VaultError::CannotOpen));
+    }
+
+    #[test]
+    fn a_value_cannot_be_opened_with_another_context_or_without_one() {
+        let sealed = vault(1).seal_with_context(HERE, "api.example.com", b"xoxb-1").expect("seals");
+        assert_eq!(vault(1).open_with_context(HERE, "api.example.com", &sealed).expect("opens").expose(), b"xoxb-1");
+        for context in ["", "api.example.com.evil.example", "api.example.co"] {
+            let opened = vault(1).open_with_context(HERE, context, &sealed);
+            assert_eq!(opened.err(), Some(VaultError::CannotOpen), "{context}");
+        }
+        assert_eq!(vault(1).open(HERE, &sealed).err(), Some(VaultError::UnknownFormat));
+        let relabelled = SealedValue { format: 1, ..sealed };
+        assert_eq!(vault(1).open(HERE, &relabelled).err(), Some(VaultError::CannotOpen));
+        let without = vault(1).seal(HERE, b"xoxb-1").expect("seals");
+        assert_eq!(vault(1).open_with_context(HERE, "", &without).err(), Some(VaultError::UnknownFormat));
+        let relabelled = SealedValue { format: 2, ..without };
+        assert_eq!(vault(1).open_with_context(HERE, "", &relabelled).err(), Some(VaultError::CannotOpen));
     }
 
     #[test]

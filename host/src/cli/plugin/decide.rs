@@ -8,36 +8,54 @@ use anyhow::bail;
 use jackfield::app;
 use jackfield_core::Clock;
 use jackfield_sandbox::{PluginEntry, PluginState};
-use jackfield_service::plugins::Plugins;
+use jackfield_service::{connections::StoredDestinations, plugins::Plugins};
+use jackfield_store::Store;
 
 use super::{command_line, load_settings, print_line, sandbox};
 
 pub(super) async fn approve(id: &str, digest: &str) -> anyhow::Result<()> {
-    with_plugins(async |plugins| Ok(plugins.approve(id, digest, &command_line()).await?)).await
+    with_plugins(async |plugins, store| {
+        for needed in secrets_again(plugins, store, id, digest).await? {
+            print_line(&format!("needs a secret again: {needed}"));
+        }
+        Ok(plugins.approve(id, digest, &command_line()).await?)
+    })
+    .await
 }
 
 pub(super) async fn disable(id: &str) -> anyhow::Result<()> {
-    with_plugins(async |plugins| Ok(plugins.disable(id, &command_line()).await?)).await
+    with_plugins(async |plugins, _| Ok(plugins.disable(id, &command_line()).await?)).await
 }
 
 pub(super) async fn rollback(id: &str) -> anyhow::Result<()> {
-    with_plugins(async |plugins| Ok(plugins.rollback(id, &command_line()).await?)).await
+    with_plugins(async |plugins, _| Ok(plugins.rollback(id, &command_line()).await?)).await
 }
 
 /// Opens the database, makes a decision, and prints the new state of the plugin.
-async fn with_plugins(decide: impl AsyncFnOnce(&Plugins) -> anyhow::Result<Arc<PluginEntry>>) -> anyhow::Result<()> {
+async fn with_plugins(
+    decide: impl AsyncFnOnce(&Plugins, &Store) -> anyhow::Result<Arc<PluginEntry>>,
+) -> anyhow::Result<()> {
     let config = load_settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
     let decided = async {
         if let Some(reason) = store.sealed_reason() {
             bail!("{reason}");
         }
-        decide(&app::open_plugins(&config, &store, &sandbox()?).await?).await
+        decide(&app::open_plugins(&config, &store, &sandbox()?).await?, &store).await
     };
     let decided = decided.await;
     store.close().await;
     print_entry(&*decided?);
     Ok(())
+}
+
+/// Returns which stored secrets have to be entered again before a version gets them.
+async fn secrets_again(plugins: &Plugins, store: &Store, id: &str, digest: &str) -> anyhow::Result<Vec<String>> {
+    let Some(entry) = plugins.catalog().entry(id) else { return Ok(Vec::new()) };
+    let components = entry.waiting.iter().map(|version| &version.component).chain(&entry.component);
+    let stored = StoredDestinations::read(store).await?;
+    let chosen = components.filter(|component| component.digest == digest).take(1);
+    Ok(chosen.flat_map(|component| stored.needed_again(&component.manifest)).collect())
 }
 
 fn print_entry(entry: &PluginEntry) {

@@ -141,7 +141,7 @@ async fn a_signed_version_that_requests_more_than_the_approved_one_waits_for_an_
     let pointers = [
         ("/endpoints/0/method", json!("delete"), "DELETE api.made.example.com/ok"),
         ("/endpoints/0/path", json!("/other"), "/other"),
-        ("/endpoints/0/credential/place", json!({ "form": "text" }), "form text"),
+        ("/endpoints/0/credential/place", json!({ "query": "text" }), "query text"),
         ("/endpoints/1", endpoint("post", "/more"), "POST api.made.example.com/more"),
         ("/fields/0/help", json!("Paste the password of your account."), "the field token"),
         ("/title", json!("Made Pay"), "title"),

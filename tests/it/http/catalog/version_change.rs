@@ -39,7 +39,10 @@ async fn a_call_ends_on_the_version_it_began_with() {
     let second = component_with("9.0.0", |manifest| {
         manifest["id"] = json!("acme-hr");
         manifest["fields"][0]["name"] = json!("api_key");
+        // The same destination, so that the stored key is used.
+        manifest["endpoints"][0]["host"] = json!("api.acme-hr.example");
         manifest["endpoints"][0]["credential"]["source"]["field"] = json!("api_key");
+        manifest["endpoints"][0]["credential"]["place"]["header"]["name"] = json!("X-Api-Key");
     });
     upload_new(&app, second.clone()).await;
 

@@ -18,6 +18,7 @@ type Table = (&'static str, &'static [(&'static str, Protection)]);
 
 const DATA: Protection = NoPower("data of the company, which is shown and exported, and which decides nothing");
 const STATUS: Protection = NoPower("the status that is shown; it delays calls at most");
+const DISCONNECT: Protection = NoPower("removes the connection, as a deletion of its row does");
 const REFRESH: Protection = NoPower("decides when tokens are refreshed, not which ones and where");
 const CHAIN: Protection = NoPower("the audit log decides nothing; its chain of hashes shows edits");
 const OFFER: Protection = NoPower("an offer has to be approved; the approval covers digest and manifest");
@@ -108,6 +109,10 @@ pub(super) const COLUMNS: &[Table] = &[
             ("held_until", STATUS),
             ("last_check", STATUS),
             ("mac", Mac("null")),
+            ("disconnect_by", DISCONNECT),
+            ("disconnect_at", DISCONNECT),
+            ("disconnect_host", DISCONNECT),
+            ("disconnect_run", DISCONNECT),
         ],
     ),
     (
@@ -156,6 +161,7 @@ pub(super) const COLUMNS: &[Table] = &[
             ("format", Sealed),
             ("wrapped_key", Sealed),
             ("ciphertext", Sealed),
+            ("entered_for", Sealed),
         ],
     ),
     (

@@ -1,6 +1,11 @@
 //! A fresh database for each test: an SQLite file, or a database in the temporary PostgreSQL cluster.
 
-use std::{collections::BTreeSet, env, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
 use uuid::Uuid;
@@ -81,15 +86,40 @@ impl Database {
     }
 
     /// Takes the lock that every change of the service needs.
-    pub(super) async fn hold_write_lock(&self) -> WriteLock {
+    pub(super) async fn hold_write_lock(&self) -> HeldLock {
+        match self {
+            Self::Sqlite(_) => self.hold("begin immediate").await,
+            Self::Postgres(_) => self.hold("begin; update audit_head set seq = seq where id = 1").await,
+        }
+    }
+
+    /// Locks out all other writers of connections until the lock is released.
+    pub(super) async fn hold_writes(&self) -> HeldLock {
+        match self {
+            Self::Sqlite(_) => self.hold("begin immediate").await,
+            Self::Postgres(_) => self.hold("begin; lock table connections in share row exclusive mode").await,
+        }
+    }
+
+    /// Runs statements that begin a transaction, and keeps its locks.
+    pub(super) async fn hold(&self, begin: &'static str) -> HeldLock {
         let options: AnyConnectOptions = self.url().parse().expect("a database URL");
         let mut connection = options.connect().await.expect("the database answers");
-        let begin = match self {
-            Self::Sqlite(_) => "begin immediate",
-            Self::Postgres(_) => "begin; update audit_head set seq = seq where id = 1",
-        };
-        sqlx::raw_sql(begin).execute(&mut connection).await.expect("the lock is free");
-        WriteLock(connection)
+        sqlx::raw_sql(begin).execute(&mut connection).await.expect("the lock is taken");
+        HeldLock(connection)
+    }
+
+    /// Waits until a query returns a row.
+    pub(super) async fn wait_for_rows(&self, query: &'static str) {
+        let options: AnyConnectOptions = self.url().parse().expect("a database URL");
+        let mut connection = options.connect().await.expect("the database answers");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while sqlx::query(query).fetch_all(&mut connection).await.expect("the database answers").is_empty() {
+            assert!(Instant::now() < deadline, "no row of: {query}");
+            // Between two attempts; the query is what the test waits for.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        connection.close().await.expect("the database connection closes");
     }
 
     /// Reads everything in it: the files of SQLite, or every row of every PostgreSQL table as text.
@@ -108,14 +138,21 @@ impl Database {
     }
 }
 
-/// A lock that a test holds, as another program could.
+/// A lock on the database that another program holds.
 #[derive(Debug)]
-pub struct WriteLock(AnyConnection);
+pub struct HeldLock(AnyConnection);
 
-impl WriteLock {
+impl HeldLock {
+    pub(super) async fn run(&mut self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&mut self.0).await.expect("the statement runs");
+    }
+
     /// Releases the lock.
+    ///
+    /// # Panics
+    /// If the database does not answer.
     pub async fn release(mut self) {
-        sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the transaction ends");
+        sqlx::raw_sql("rollback").execute(&mut self.0).await.expect("the lock is released");
         self.0.close().await.expect("the database connection closes");
     }
 }

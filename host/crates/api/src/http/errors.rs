@@ -158,6 +158,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::NotConnected(_)
         | Error::NeedsChoice(_)
         | Error::NeedsReauth(_)
+        | Error::SecretNeeded(_)
         | Error::PermissionMissing(_)
         | Error::Unsupported(_)
         | Error::PluginNotApproved(_)
@@ -218,6 +219,7 @@ mod tests {
             Error::NotConnected(text()),
             Error::CredentialRejected(text()),
             Error::NeedsReauth(text()),
+            Error::SecretNeeded(text()),
             Error::PermissionMissing(text()),
             Error::Sealed(text()),
             Error::Overloaded { what: text(), retry_after: 1 },

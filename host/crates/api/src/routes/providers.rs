@@ -12,6 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode};
 use jackfield_core::{Error, audit::Actor};
 use jackfield_sandbox::PluginEntry;
+use jackfield_service::connections::StoredDestinations;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,10 +42,10 @@ pub(crate) struct ProviderListView {
 }
 
 /// `GET /api/admin/providers`
-pub(crate) async fn list(State(state): State<ApiState>) -> Json<ProviderListView> {
-    let now = state.clock.now();
-    let providers = state.catalog.entries().iter().map(|entry| ProviderView::new(entry, now)).collect();
-    Json(ProviderListView { providers, folder_problem: state.plugins.folder_problem() })
+pub(crate) async fn list(State(state): State<ApiState>) -> Result<Json<ProviderListView>, ApiError> {
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
+    let providers = state.catalog.entries().iter().map(|entry| ProviderView::new(entry, now, &stored)).collect();
+    Ok(Json(ProviderListView { providers, folder_problem: state.plugins.folder_problem() }))
 }
 
 pub(crate) fn describe_list() -> Operation {
@@ -70,8 +71,8 @@ pub(crate) struct ProviderDecisionView {
 }
 
 impl ProviderDecisionView {
-    fn new(entry: Option<&PluginEntry>, now: Timestamp) -> Self {
-        Self { ok: AlwaysTrue, provider: entry.map(|entry| ProviderView::new(entry, now)) }
+    fn new(entry: Option<&PluginEntry>, now: Timestamp, stored: &StoredDestinations) -> Self {
+        Self { ok: AlwaysTrue, provider: entry.map(|entry| ProviderView::new(entry, now, stored)) }
     }
 }
 
@@ -83,10 +84,10 @@ pub(crate) async fn add(State(state): State<ApiState>, actor: Actor, request: Re
     }
     let signature = parse_signature(request.headers())?;
     let bytes = extractors::read_body(request, MAX_LARGE_BODY).await?.to_vec();
-    let now = state.clock.now();
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
     let add = async move { state.plugins.add(bytes, signature.as_deref(), &actor).await };
     let added = run_to_completion(add).await?;
-    Ok((StatusCode::CREATED, Json(ProviderDecisionView::new(Some(&added), now))).into_response())
+    Ok((StatusCode::CREATED, Json(ProviderDecisionView::new(Some(&added), now, &stored))).into_response())
 }
 
 pub(crate) fn describe_add() -> Operation {
@@ -127,9 +128,9 @@ pub(crate) async fn approve(
     actor: Actor,
     JsonBody(body): JsonBody<ApprovalBody>,
 ) -> Result<Json<ProviderDecisionView>, ApiError> {
-    let now = state.clock.now();
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
     let approve = async move { state.plugins.approve(&provider, &body.digest, &actor).await };
-    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(approve).await?), now)))
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(approve).await?), now, &stored)))
 }
 
 pub(crate) fn describe_approve() -> Operation {
@@ -146,9 +147,9 @@ pub(crate) async fn disable(
     Path(provider): Path<String>,
     actor: Actor,
 ) -> Result<Json<ProviderDecisionView>, ApiError> {
-    let now = state.clock.now();
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
     let disable = async move { state.plugins.disable(&provider, &actor).await };
-    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(disable).await?), now)))
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(disable).await?), now, &stored)))
 }
 
 pub(crate) fn describe_disable() -> Operation {
@@ -164,9 +165,9 @@ pub(crate) async fn rollback(
     Path(provider): Path<String>,
     actor: Actor,
 ) -> Result<Json<ProviderDecisionView>, ApiError> {
-    let now = state.clock.now();
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
     let rollback = async move { state.plugins.rollback(&provider, &actor).await };
-    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(rollback).await?), now)))
+    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(rollback).await?), now, &stored)))
 }
 
 pub(crate) fn describe_rollback() -> Operation {
@@ -182,9 +183,9 @@ pub(crate) async fn remove(
     Path(provider): Path<String>,
     actor: Actor,
 ) -> Result<Json<ProviderDecisionView>, ApiError> {
-    let now = state.clock.now();
+    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
     let remove = async move { state.plugins.remove(&provider, &actor).await };
-    Ok(Json(ProviderDecisionView::new(run_to_completion(remove).await?.as_deref(), now)))
+    Ok(Json(ProviderDecisionView::new(run_to_completion(remove).await?.as_deref(), now, &stored)))
 }
 
 pub(crate) fn describe_remove() -> Operation {
@@ -242,6 +243,7 @@ fn provider_example() -> Value {
         "capabilities": { "users": true, "alerts": false, "accounts": false },
         "on_disconnect": "keep",
         "risks": [],
+        "secrets_again": [],
         "paused_until": null,
         "signature": null,
         "waiting": [],

@@ -21,6 +21,7 @@ use super::{
     minted_tokens::TokenMinter,
     provider_errors::{CredentialOrigin, into_api_error},
     readiness::is_secret_missing,
+    secret_release::release_fields,
 };
 
 /// The secrets of one call.
@@ -83,6 +84,7 @@ impl Connections {
         if is_secret_missing(component, |name| secrets.contains_key(name)) {
             return Err(StoreError::Unreadable.into());
         }
+        let secrets = release_fields(&component.manifest, &secrets)?;
         let (grant, used) = match &component.manifest.auth {
             Auth::Fields => (None, UsedToken::None),
             Auth::ServiceAccount(_) => (None, UsedToken::Minted),

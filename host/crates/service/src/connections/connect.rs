@@ -73,7 +73,8 @@ impl Connections {
                 StoredFields { fields: connection.fields.clone(), secrets }
             }
         };
-        let merged = fields::merge(&component.manifest, submitted, stored_fields)?;
+        let manifest = &component.manifest;
+        let merged = fields::merge(manifest, submitted, stored_fields)?;
         let expected = match &stored {
             Some(connection) if merged.uses_stored_values => {
                 Expected::Generation { id: connection.id.clone(), generation: connection.generation }

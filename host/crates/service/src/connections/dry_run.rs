@@ -14,6 +14,7 @@ use jackfield_sandbox::{Call, CallError, CallOperation, Component, Connect};
 use super::{
     fields::{self, StoredFields, SubmittedValue},
     provider_errors::{CredentialOrigin, into_api_error},
+    secret_release::release_fields,
 };
 
 /// The values that a call uses instead of a stored connection.
@@ -49,9 +50,10 @@ impl DryRun {
         if needs_token && self.token.is_none() {
             return Err(Error::InvalidRequest("this provider's credential is a token, and none was given".to_owned()));
         }
-        let secrets = merged.secrets.into_iter().filter(|(name, _)| Some(name) != key_field.as_ref());
+        let released = release_fields(&manifest, &merged.secrets)?.into_iter();
+        let released = released.filter(|(name, _)| Some(name) != key_field.as_ref());
         let mut credentials: Vec<(CredentialSource, Secret<String>)> =
-            secrets.map(|(name, secret)| (CredentialSource::Field(name), secret)).collect();
+            released.map(|(name, secret)| (CredentialSource::Field(name), secret)).collect();
         if let Some(token) = self.token.filter(|_| needs_token) {
             credentials.extend(find_token_sources(&manifest).into_iter().map(|source| (source, token.clone())));
         }

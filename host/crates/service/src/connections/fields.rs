@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use jackfield_core::{
     Error, FieldError, Secret,
-    manifest::{Field, Manifest},
+    manifest::{BoundSecret, Field, Manifest},
 };
 use jackfield_sandbox::validate_field_value;
 use serde::{Deserialize, Deserializer};
+
+use super::secret_release::describe_field;
 
 /// Minimum length of a secret in characters.
 ///
@@ -40,14 +42,15 @@ impl<'de> Deserialize<'de> for SubmittedValue {
 #[derive(Debug, Default)]
 pub(super) struct StoredFields {
     pub(super) fields: BTreeMap<String, String>,
-    pub(super) secrets: BTreeMap<String, Secret<String>>,
+    pub(super) secrets: BTreeMap<String, BoundSecret>,
 }
 
 /// The fields to connect with.
 #[derive(Debug)]
 pub(super) struct MergedFields {
     pub(super) fields: BTreeMap<String, String>,
-    pub(super) secrets: BTreeMap<String, Secret<String>>,
+    /// New values are bound to the destinations in the manifest, kept ones to those for which they were entered.
+    pub(super) secrets: BTreeMap<String, BoundSecret>,
     /// Whether any value comes from the stored connection.
     ///
     /// If so, the stored connection must not change before these values are saved.
@@ -74,7 +77,8 @@ pub(super) fn merge(
         match submitted.get(name) {
             Some(SubmittedValue::Text(text)) => match validate(field, text) {
                 Ok(value) if field.secret => {
-                    merged.secrets.insert(name.clone(), value);
+                    let secret = BoundSecret::new(value, manifest.field_destinations(name));
+                    merged.secrets.insert(name.clone(), secret);
                 }
                 Ok(value) => {
                     merged.fields.insert(name.clone(), value.expose().clone());
@@ -87,6 +91,12 @@ pub(super) fn merge(
             Some(SubmittedValue::Null) => {}
             Some(SubmittedValue::Other) => errors.push(FieldError::new(name, "must be a string")),
             None => {
+                let stored_secret = stored.secrets.get(name).filter(|_| field.secret);
+                let released = stored_secret.map(|secret| secret.release_for(&manifest.field_destinations(name)));
+                if let Some(Err(missing)) = released {
+                    errors.push(FieldError::new(name, describe_field(&missing)));
+                    continue;
+                }
                 let kept = match (stored.secrets.remove(name), stored.fields.remove(name)) {
                     (Some(secret), _) if field.secret => merged.secrets.insert(name.clone(), secret).is_none(),
                     (_, Some(value)) if !field.secret => merged.fields.insert(name.clone(), value).is_none(),
@@ -99,7 +109,12 @@ pub(super) fn merge(
             }
         }
     }
-    errors.extend(merged.secrets.iter().filter_map(|(name, secret)| find_public_copy(name, secret, &merged.fields)));
+    errors.extend(
+        merged
+            .secrets
+            .iter()
+            .filter_map(|(name, secret)| find_public_copy(name, secret.value_to_seal(), &merged.fields)),
+    );
     if errors.is_empty() { Ok(merged) } else { Err(Error::InvalidFields(errors)) }
 }
 
@@ -169,7 +184,8 @@ mod tests {
     fn stored() -> StoredFields {
         StoredFields {
             fields: [("team".to_owned(), "red".to_owned()), ("note".to_owned(), "old".to_owned())].into(),
-            secrets: [("token".to_owned(), Secret::new("tok-stored".to_owned()))].into(),
+            secrets: [("token".to_owned(), BoundSecret::new(Secret::new("tok-stored".to_owned()), Default::default()))]
+                .into(),
         }
     }
 
@@ -222,7 +238,7 @@ mod tests {
     #[test]
     fn a_field_that_is_left_out_keeps_its_value() {
         let merged = merge(&manifest(), &body(r#"{"note": null, "team": " blue "}"#), stored()).expect("merges");
-        assert_eq!(merged.secrets["token"].expose(), "tok-stored");
+        assert_eq!(merged.secrets["token"].value_to_seal().expose(), "tok-stored");
         assert_eq!(merged.fields, BTreeMap::from([("team".to_owned(), "blue".to_owned())]));
         assert!(merged.uses_stored_values);
     }

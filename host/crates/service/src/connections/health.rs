@@ -47,6 +47,10 @@ impl Connections {
                 self.try_record_check(&connection, None, check.clone()).await;
                 Ok(HealthResult { configured: true, report, check: Some(check) })
             }
+            // Not stored: it is true of this version of the plugin only, and the list of connections says it too.
+            Err(error @ Error::SecretNeeded(_)) => {
+                Ok(HealthResult::failed(self.new_failed_check(&error, started.elapsed())))
+            }
             Err(
                 error @ (Error::Overloaded { .. } | Error::Unavailable { .. } | Error::Internal(_) | Error::Sealed(_)),
             ) => Err(error),

@@ -1,9 +1,9 @@
 //! Lists the stored connections with their status, without asking the providers.
 
-use jackfield_core::{Connection, Error, Status};
-use jackfield_store::SecretsReadable;
+use jackfield_core::{Connection, Error, StartedDisconnect, Status};
+use jackfield_store::{ListedConnection, SecretsReadable};
 
-use super::{Connections, parse_provider_id, readiness::is_secret_missing};
+use super::{Connections, parse_provider_id, readiness::is_secret_missing, secret_release::describe_needed};
 
 impl Connections {
     /// Lists every connection.
@@ -14,8 +14,10 @@ impl Connections {
     /// The database fails.
     pub async fn list(&self) -> Result<Vec<Connection>, Error> {
         let mut list = Vec::new();
-        for (mut connection, readable) in self.store.connections().await? {
-            if let Some((status, reason)) = self.find_obstacle(&connection, readable) {
+        for listed in self.store.connections().await? {
+            let obstacle = self.find_obstacle(&listed);
+            let mut connection = listed.connection;
+            if let Some((status, reason)) = obstacle {
                 connection.status = status;
                 connection.reason = Some(reason);
             }
@@ -37,11 +39,21 @@ impl Connections {
     }
 
     /// Returns why a connection cannot be used on this host, if there is a reason.
-    fn find_obstacle(&self, connection: &Connection, readable: SecretsReadable) -> Option<(Status, String)> {
+    fn find_obstacle(&self, listed: &ListedConnection) -> Option<(Status, String)> {
+        let connection = &listed.connection;
         if let Some(reason) = self.store.sealed_reason() {
             return Some((Status::Unreadable, reason.to_owned()));
         }
-        let unreadable = match readable {
+        if let Some(StartedDisconnect { by, at }) = &connection.disconnect {
+            return Some((
+                Status::Degraded,
+                format!(
+                    "{by} started to disconnect it at {at:.0}; if that was interrupted, it is completed automatically, \
+                     or by another disconnect"
+                ),
+            ));
+        }
+        let unreadable = match listed.readable {
             SecretsReadable::Yes => None,
             SecretsReadable::No => Some("its stored credential cannot be decrypted with this master key"),
             SecretsReadable::Edited => Some("it was changed in the database, not by Jackfield, so it is not used"),
@@ -53,11 +65,12 @@ impl Connections {
             Err(error) => Some((Status::Degraded, describe_unusable_plugin(&error))),
             Ok(component) => {
                 let is_stored = |name: &str| connection.secret_fields.iter().any(|stored| stored == name);
-                is_secret_missing(&component, is_stored).then(|| {
+                if is_secret_missing(&component, is_stored) {
                     let reason = "a secret that its plugin requires is not stored: it was deleted from the database, \
                                   or the approved version requires one more";
-                    (Status::Unreadable, reason.to_owned())
-                })
+                    return Some((Status::Unreadable, reason.to_owned()));
+                }
+                describe_needed(&component.manifest, listed).map(|reason| (Status::NeedsReauth, reason))
             }
         }
     }

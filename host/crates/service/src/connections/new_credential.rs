@@ -5,17 +5,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jackfield_core::{
-    Account, Connection, Error, ProviderId, Secret, Status,
+    Account, Connection, Error, ProviderId, Status,
     audit::{Action, Actor},
+    manifest::BoundSecret,
 };
 use jackfield_sandbox::{Component, Connect, ConnectOutcome};
-use jackfield_store::{Expected, NewAudit, NewConnection, OAuthTokens};
+use jackfield_store::{Expected, NewAudit, NewConnection, NewGrant, OAuthTokens};
 use tokio::time::Instant;
 
 use super::{
     ConnectResult, Connections,
     call::{CallSecrets, pool_name},
     provider_errors::CredentialOrigin,
+    secret_release::release_fields,
 };
 use crate::retry::ChangeError;
 
@@ -23,7 +25,7 @@ use crate::retry::ChangeError;
 #[derive(Debug)]
 pub(super) struct NewCredential {
     pub(super) fields: BTreeMap<String, String>,
-    pub(super) secrets: BTreeMap<String, Secret<String>>,
+    pub(super) secrets: BTreeMap<String, BoundSecret>,
     /// The tokens of a new OAuth grant.
     pub(super) tokens: Option<OAuthTokens>,
 }
@@ -61,7 +63,9 @@ impl Connections {
             account: accepted.account,
             fields,
             secrets: credential.secrets,
-            tokens: credential.tokens,
+            grant: credential
+                .tokens
+                .map(|tokens| NewGrant { tokens, entered_for: component.manifest.grant_destinations() }),
             connected_by: actor.name.clone(),
             status: if must_choose { Status::NeedsChoice } else { Status::Connected },
             reason: must_choose.then(|| format!("one of {} accounts has to be chosen", accepted.choice.len())),
@@ -102,10 +106,9 @@ impl Connections {
     ) -> Result<AcceptedCredential, Error> {
         // A separate pool, closed below, so that no HTTP connection outlives the credential that it was opened for.
         let pool = format!("{}/try/{}", component.digest, uuid::Uuid::now_v7());
-        let secrets = CallSecrets {
-            fields: &credential.secrets,
-            access_token: credential.tokens.as_ref().map(|tokens| &tokens.access),
-        };
+        let released = release_fields(&component.manifest, &credential.secrets)?;
+        let secrets =
+            CallSecrets { fields: &released, access_token: credential.tokens.as_ref().map(|tokens| &tokens.access) };
         let call = self.new_call(pool.clone(), component, credential.fields.clone(), secrets, account, None)?;
         let started = Instant::now();
         let outcome = self.run_call(component, call, Connect, CredentialOrigin::Submitted).await;

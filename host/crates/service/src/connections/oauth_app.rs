@@ -25,11 +25,12 @@ impl Connections {
             return Ok(app.clone());
         }
         match self.store.oauth_app(provider).await? {
-            Some((app, token_url)) if token_url == oauth2.token_url => Ok(app),
-            Some(_) => Err(Error::Unsupported(format!(
-                "the OAuth app of `{provider}` was set for another token endpoint than its plugin now declares; set it \
-                 again"
-            ))),
+            Some(app) => app.release_for(oauth2).ok_or_else(|| {
+                Error::Unsupported(format!(
+                    "the OAuth app of `{provider}` was set for another token endpoint or revocation endpoint than its \
+                     plugin now declares; set it again"
+                ))
+            }),
             None => Err(Error::Unsupported(format!(
                 "`{provider}` has no OAuth app; set JACKFIELD_OAUTH_{}_CLIENT_ID, or use PUT \
                  /api/admin/providers/{provider}/oauth-app",
@@ -51,7 +52,7 @@ impl Connections {
         validate(&app)?;
         let audit =
             NewAudit::done(actor, Action::ProviderOAuthApp).with_provider(&id).with_detail(app.client_id.clone());
-        Ok(self.store.save_oauth_app(&id, &app, &oauth2.token_url, audit).await?)
+        Ok(self.store.save_oauth_app(&id, &app, oauth2, audit).await?)
     }
 }
 

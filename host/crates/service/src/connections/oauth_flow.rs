@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use jackfield_core::{
     Error, ProviderId, Secret,
     audit::{Action, Actor},
-    manifest::OAuth2Grant,
+    manifest::{BoundSecret, OAuth2Grant},
 };
 use jackfield_sandbox::Component;
 use jackfield_store::{Expected, NewOAuthFlow, OAuthFlow, OAuthFlowOutcome, OAuthTokens};
@@ -104,7 +104,7 @@ impl Connections {
                 provider: id,
                 caller: actor.id.clone(),
                 state: Secret::new(state.into_secret()),
-                verifier: Secret::new(verifier.into_secret()),
+                verifier: BoundSecret::new(Secret::new(verifier.into_secret()), oauth2.app_destinations()),
                 redirect_uri: self.redirect_uri.to_string(),
                 expires_at,
             })
@@ -198,8 +198,11 @@ impl Connections {
         flow: &OAuthFlow,
         callback: OAuthCallback,
     ) -> Result<OAuthTokens, Error> {
-        let verifier = self.store.claim_flow(flow).await?;
-        let verifier = verifier.ok_or_else(|| Error::field("state", "has just been used"))?;
+        let verifier = self.store.claim_flow(flow, &oauth2.app_destinations()).await?;
+        let verifier = verifier.ok_or_else(|| {
+            let message = "has just been used, or the plugin's token endpoint has changed since; request a new URL";
+            Error::field("state", message)
+        })?;
         // The issuer is compared before the code is sent, so that a mix-up attack gets no code (RFC 9207 §2.4).
         match (&oauth2.issuer, &callback.iss) {
             (Some(expected), Some(iss)) if iss != expected => {

@@ -24,7 +24,7 @@ use jackfield_store::{OAuthGrant, ServiceRun, Store, StoreError};
 use jiff::SignedDuration;
 
 use self::error::RefreshError;
-use super::Connections;
+use super::{Connections, secret_release::to_grant_error};
 
 /// A token that expires within this time is refreshed before it is used.
 ///
@@ -62,6 +62,11 @@ impl Refreshes {
         Self(Arc::new(Inner { run, journal, running: Mutex::default(), random: RandomState::new() }))
     }
 
+    /// Returns the identity of this process.
+    pub(super) fn run(&self) -> &ServiceRun {
+        &self.0.run
+    }
+
     /// Returns how long before its expiry this process refreshes a token.
     fn background_refresh_time(&self, grant: &OAuthGrant) -> SignedDuration {
         let number = self.0.random.hash_one((&grant.connection_id, grant.generation));
@@ -91,8 +96,9 @@ impl Connections {
         component: &Component,
         connection: &Connection,
     ) -> Result<Arc<OAuthGrant>, Error> {
-        let grant = self.store.oauth_grant(&connection.id, connection.provider.as_str()).await?;
-        let grant = grant.ok_or(StoreError::Unreadable)?;
+        let (provider, manifest) = (connection.provider.as_str(), &component.manifest);
+        let grant = self.store.oauth_grant(&connection.id, provider, &manifest.grant_destinations()).await;
+        let grant = grant.map_err(|error| to_grant_error(manifest, error))?.ok_or(StoreError::Unreadable)?;
         let Some(expires_at) = grant.tokens.expires_at else { return Ok(Arc::new(grant)) };
         let remaining = expires_at.duration_since(self.clock.now());
         if remaining <= MIN_REMAINING_LIFETIME {

@@ -1,18 +1,20 @@
 //! Races between two writers of one connection.
 
 use jackfield_core::{
-    Clock, ProviderId,
+    Clock, ProviderId, Secret,
     audit::{Action, Actor},
+    manifest::MappingFate,
 };
 use jackfield_vault::Vault;
 
 use super::*;
-use crate::{OldRows, StoreOptions};
+use crate::{OldRows, StoreOptions, TrustedPlugins};
 
 async fn store(folder: &tempfile::TempDir) -> Store {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let mut store = Store::open(StoreOptions { url, clock: Clock::system() }).await.expect("the database opens");
-    store.unlock(Vault::new(Secret::new([7; 32])), OldRows::Adopt).await.expect("the store is unlocked");
+    let vault = Vault::new(Secret::new([7; 32]));
+    store.unlock(vault, OldRows::Adopt(TrustedPlugins::Approved)).await.expect("the store is unlocked");
     store
 }
 
@@ -22,8 +24,11 @@ fn new_connection() -> NewConnection {
         org_name: Some("Acme".to_owned()),
         account: None,
         fields: BTreeMap::new(),
-        secrets: BTreeMap::from([("api_key".to_owned(), Secret::new("secret-1".to_owned()))]),
-        tokens: None,
+        secrets: BTreeMap::from([(
+            "api_key".to_owned(),
+            BoundSecret::new(Secret::new("secret-1".to_owned()), Destinations::default()),
+        )]),
+        grant: None,
         connected_by: "ada".to_owned(),
         status: Status::Connected,
         reason: None,

@@ -101,9 +101,9 @@ impl Snapshot {
             audit_end != previous_audit_end && state.store.people_changed(previous_audit_end, audit_end).await?;
         let connections = state.connections.list().await?.into_iter().map(ConnectionView::from);
         let connections = connections.map(|view| Ok((view.provider().to_owned(), to_json(&view)?)));
-        let now = state.clock.now();
+        let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
         let entries = state.catalog.entries();
-        let plugins = entries.iter().map(|entry| ProviderView::new(entry, now));
+        let plugins = entries.iter().map(|entry| ProviderView::new(entry, now, &stored));
         let plugins = plugins.map(|view| Ok((view.id().to_owned(), to_json(&view)?)));
         let matches = state.people.recent_matches().await?;
         let matches = matches.iter().map(|run| Ok((run.id.clone(), to_json(&MatchRunView::new(run))?)));

@@ -7,11 +7,14 @@ use jackfield_sandbox::{
     PluginEntry, PluginState, PreviousVersion, WaitingVersion, describe_credential, endpoint_lines, find_risks,
     to_displayable,
 };
-use jackfield_service::plugins::{
-    is_downgrade,
-    manifest_diff::{ChangedPart, ManifestDiff, PartDiff},
-    manifest_parts,
-    upgrade_risks::find_upgrade_risks,
+use jackfield_service::{
+    connections::StoredDestinations,
+    plugins::{
+        is_downgrade,
+        manifest_diff::{ChangedPart, ManifestDiff, PartDiff},
+        manifest_parts,
+        upgrade_risks::find_upgrade_risks,
+    },
 };
 use jackfield_signing::SignatureStatus;
 use jiff::Timestamp;
@@ -135,6 +138,9 @@ struct ManifestView {
     on_disconnect: MappingFateView,
     /// What an Executive has to notice before the approval.
     risks: Vec<ProviderRiskView>,
+    /// The stored secrets that would have to be entered again, in words, because they were not entered for all the
+    /// destinations to which this version sends them. Until then, it does not get them.
+    secrets_again: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -229,7 +235,7 @@ struct ChangedPartView {
 }
 
 impl ProviderView {
-    pub(crate) fn new(entry: &PluginEntry, now: Timestamp) -> Self {
+    pub(crate) fn new(entry: &PluginEntry, now: Timestamp, stored: &StoredDestinations) -> Self {
         let is_decided = matches!(entry.state, PluginState::Approved | PluginState::Disabled);
         let approved = entry.manifest().filter(|_| is_decided);
         let (state, reason) = match &entry.state {
@@ -245,10 +251,10 @@ impl ProviderView {
             digest: entry.digest.clone(),
             state,
             reason,
-            manifest: entry.manifest().map(ManifestView::from),
+            manifest: entry.manifest().map(|manifest| ManifestView::new(manifest, stored)),
             signature: entry.signature.as_ref().map(ProviderSignatureView::from),
             paused_until: pause.map(|pause| pause.until.into()),
-            waiting: entry.waiting.iter().map(|version| WaitingVersionView::new(version, approved)).collect(),
+            waiting: entry.waiting.iter().map(|version| WaitingVersionView::new(version, approved, stored)).collect(),
             previous: entry.previous.as_ref().map(PreviousVersionView::from),
         }
     }
@@ -259,9 +265,9 @@ impl ProviderView {
 }
 
 impl WaitingVersionView {
-    fn new(version: &WaitingVersion, approved: Option<&Manifest>) -> Self {
+    fn new(version: &WaitingVersion, approved: Option<&Manifest>, stored: &StoredDestinations) -> Self {
         let manifest = &*version.component.manifest;
-        let mut view = ManifestView::from(manifest);
+        let mut view = ManifestView::new(manifest, stored);
         if let Some(approved) = approved {
             let of_upgrade = find_upgrade_risks(approved, manifest).into_iter().map(ProviderRiskView::from);
             view.risks.splice(0..0, of_upgrade);
@@ -301,9 +307,10 @@ impl From<&SignatureStatus> for ProviderSignatureView {
     }
 }
 
-impl From<&Manifest> for ManifestView {
-    fn from(manifest: &Manifest) -> Self {
+impl ManifestView {
+    fn new(manifest: &Manifest, stored: &StoredDestinations) -> Self {
         let risks = find_risks(manifest).into_iter().map(ProviderRiskView::from).collect();
+        let secrets_again = stored.needed_again(manifest);
         let manifest = &*to_displayable(manifest);
         let lines = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
         let placements = lines.filter_map(|(line, endpoint)| Some((line, describe_credential(endpoint)?))).collect();
@@ -328,6 +335,7 @@ impl From<&Manifest> for ManifestView {
                 MappingFate::Clear => MappingFateView::Clear,
             },
             risks,
+            secrets_again,
         }
     }
 }

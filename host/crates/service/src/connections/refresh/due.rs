@@ -25,7 +25,9 @@ impl Connections {
             }
         };
         for (component, connection) in due {
-            let used = match self.store.oauth_grant(&connection.id, connection.provider.as_str()).await {
+            let destinations = component.manifest.grant_destinations();
+            let grant = self.store.oauth_grant(&connection.id, connection.provider.as_str(), &destinations).await;
+            let used = match grant {
                 Ok(Some(grant)) => grant.generation,
                 Ok(None) => continue,
                 Err(error) => {

@@ -16,6 +16,8 @@ pub(super) enum RefreshError {
     TimedOut,
     /// The provider failed, or rejected the OAuth app. Contains the reason.
     ProviderFailed(String),
+    /// The plugin would send the tokens to destinations for which nobody connected. They were not sent.
+    SecretNeeded(String),
     /// The connection was deleted meanwhile.
     NotConnected,
     Sealed(String),
@@ -36,6 +38,7 @@ impl RefreshError {
             Self::RateLimited => to_rate_limit_error(None),
             Self::TimedOut => Error::ProviderTimeout,
             Self::ProviderFailed(why) => Error::ProviderError(why),
+            Self::SecretNeeded(why) => Error::SecretNeeded(why),
             Self::NotConnected => Error::NotConnected(provider.to_string()),
             Self::Sealed(why) => Error::Sealed(why),
             Self::DatabaseUnavailable { what, retry_after, cause } => {
@@ -53,6 +56,7 @@ impl From<StoreError> for RefreshError {
             Error::Unavailable { what, retry_after, source } => {
                 Self::DatabaseUnavailable { what, retry_after, cause: source.to_string() }
             }
+            Error::SecretNeeded(why) => Self::SecretNeeded(why),
             Error::Internal(source) => Self::Internal(source.to_string()),
             other => Self::ProviderFailed(other.to_string()),
         }

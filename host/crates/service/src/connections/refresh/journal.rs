@@ -10,7 +10,7 @@ use std::{pin::pin, time::Duration};
 
 use jackfield_core::{
     Error,
-    manifest::{Auth, OAuth2Grant, RefreshTokens},
+    manifest::{Auth, Destinations, OAuth2Grant, RefreshTokens},
     metrics::REFRESHES,
 };
 use jackfield_egress::TokenErrorResponse;
@@ -70,8 +70,9 @@ impl Connections {
             return Err(RefreshError::Internal("the plugin does not declare an OAuth grant".to_owned()));
         };
         let provider = component.manifest.id.as_str();
+        let destinations = component.manifest.grant_destinations();
         loop {
-            let grant = match self.claim_refresh(provider, connection_id, used).await? {
+            let grant = match self.claim_refresh(provider, connection_id, &destinations, used).await? {
                 RefreshClaim::AlreadyRefreshed(grant) => return Ok(*grant),
                 RefreshClaim::Ours(grant) => grant,
             };
@@ -87,12 +88,14 @@ impl Connections {
         &self,
         provider: &str,
         connection_id: &str,
+        destinations: &Destinations,
         used: i64,
     ) -> Result<RefreshClaim, RefreshError> {
         let Inner { run, journal, .. } = &*self.refreshes.0;
         let mut last_seen: Option<(RefreshHolder, Instant)> = None;
         loop {
-            let grant = journal.oauth_grant(connection_id, provider).await?.ok_or(RefreshError::NotConnected)?;
+            let grant = journal.oauth_grant(connection_id, provider, destinations).await?;
+            let grant = grant.ok_or(RefreshError::NotConnected)?;
             if grant.generation > used {
                 return Ok(RefreshClaim::AlreadyRefreshed(Box::new(grant)));
             }
@@ -208,6 +211,7 @@ impl Connections {
         Ok(Some(OAuthGrant {
             generation: grant.generation + 1,
             tokens: tokens.clone(),
+            entered_for: grant.entered_for.clone(),
             issued_at: self.clock.now(),
             refresh_requested_at: None,
             holder: None,

@@ -1,6 +1,7 @@
 //! The API shows every part of a manifest.
 
 use jackfield_core::manifest::Manifest;
+use jackfield_service::connections::StoredDestinations;
 use serde_json::{Value, json};
 
 use super::ManifestView;
@@ -19,7 +20,7 @@ const FULL: [(&str, &str); 2] = [
 
 fn view(manifest: Value) -> Option<Value> {
     let manifest: Manifest = serde_json::from_value(manifest).ok()?;
-    Some(serde_json::to_value(ManifestView::from(&manifest)).expect("JSON"))
+    Some(serde_json::to_value(ManifestView::new(&manifest, &StoredDestinations::default())).expect("JSON"))
 }
 
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {

@@ -1,0 +1,95 @@
+//! Disconnects: the intention is stored first, and the connection is deleted after the provider was asked.
+
+use jackfield_core::{Connection, manifest::MappingFate};
+use jiff::Timestamp;
+
+use super::{TABLE, parse_row, stored_generation};
+use crate::{
+    NewAudit, ServiceRun, Store, StoreError, audit::lock_audit, oauth_grants::remove_grant,
+    sealed_values::remove_sealed,
+};
+
+impl Store {
+    /// Records that a disconnect has started, before the provider is asked to revoke the credential.
+    ///
+    /// If the service stops before the connection is deleted, the disconnect is completed later.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the stored connection is not this one any more.
+    pub async fn begin_disconnect(
+        &self,
+        connection: &Connection,
+        by: &str,
+        run: &ServiceRun,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let begun = sqlx::query(
+            "update connections set disconnect_by = $1, disconnect_at = $2, disconnect_host = $3, disconnect_run = $4 \
+             where id = $5 and generation = $6",
+        )
+        .bind(by.to_owned())
+        .bind(self.now())
+        .bind(run.host.clone())
+        .bind(run.run.clone())
+        .bind(connection.id.clone())
+        .bind(connection.generation)
+        .execute(&mut *transaction)
+        .await?;
+        if begun.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        transaction.commit().await
+    }
+
+    /// Lists the connections with a disconnect that was interrupted.
+    ///
+    /// It was started by an earlier run of this host, or before `before` by any run.
+    pub async fn interrupted_disconnects(
+        &self,
+        run: &ServiceRun,
+        before: Timestamp,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let rows = sqlx::query(
+            "select * from connections where disconnect_at is not null and \
+             (disconnect_at < $1 or (disconnect_host = $2 and disconnect_run <> $3)) order by provider",
+        )
+        .bind(before.as_microsecond())
+        .bind(run.host.clone())
+        .bind(run.run.clone())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(parse_row).collect()
+    }
+
+    /// Deletes a connection, its secrets and, for [`MappingFate::Clear`], the mappings of its provider.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the stored connection is not this one any more; nothing was deleted.
+    pub async fn delete_connection(
+        &self,
+        connection: &Connection,
+        mappings: MappingFate,
+        audit: NewAudit,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let head = lock_audit(&mut transaction).await?;
+        let stored = stored_generation(&mut transaction, &connection.provider).await?;
+        if stored != Some((connection.id.clone(), connection.generation)) {
+            return Err(StoreError::Conflict);
+        }
+        remove_grant(&mut transaction, &connection.id).await?;
+        remove_sealed(&mut transaction, TABLE, &connection.id).await?;
+        sqlx::query("delete from connections where id = $1")
+            .bind(connection.id.clone())
+            .execute(&mut *transaction)
+            .await?;
+        if mappings == MappingFate::Clear {
+            sqlx::query("delete from mappings where provider = $1")
+                .bind(connection.provider.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        self.append_audit(&mut transaction, head, audit).await?;
+        transaction.commit().await
+    }
+}

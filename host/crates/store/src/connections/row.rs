@@ -1,0 +1,80 @@
+//! A row of the table, and the columns that its MAC covers.
+
+use jackfield_core::{Connection, ProviderId, StartedDisconnect, Status};
+use sqlx::{Row, any::AnyRow};
+
+use crate::{
+    StoreError,
+    row_macs::{SignedColumns, SignedTable},
+    to_optional_timestamp, to_timestamp,
+};
+
+/// The columns of a connection that its MAC covers. The others are its status, which grants nothing.
+pub(crate) struct ConnectionRow {
+    pub(crate) id: String,
+    pub(super) provider: String,
+    pub(super) generation: i64,
+    pub(super) org_name: Option<String>,
+    pub(super) account: Option<String>,
+    /// JSON.
+    pub(super) fields: String,
+    pub(super) connected_by: String,
+    pub(super) connected_at: i64,
+}
+
+impl ConnectionRow {
+    pub(crate) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            provider: row.try_get("provider")?,
+            generation: row.try_get("generation")?,
+            org_name: row.try_get("org_name")?,
+            account: row.try_get("account")?,
+            fields: row.try_get("fields")?,
+            connected_by: row.try_get("connected_by")?,
+            connected_at: row.try_get("connected_at")?,
+        })
+    }
+
+    /// Returns the columns of the MAC. Reports show the provider, which is what people know.
+    pub(crate) fn signed_columns(&self) -> SignedColumns {
+        SignedColumns::new(SignedTable::Connections, &self.provider)
+            .text(&self.id)
+            .text(&self.provider)
+            .number(self.generation)
+            .optional_text(self.org_name.as_deref())
+            .optional_text(self.account.as_deref())
+            .text(&self.fields)
+            .text(&self.connected_by)
+            .number(self.connected_at)
+    }
+}
+
+pub(super) fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
+    let provider: String = row.try_get("provider")?;
+    let fields: String = row.try_get("fields")?;
+    let status: String = row.try_get("status")?;
+    let last_check: Option<String> = row.try_get("last_check")?;
+    let disconnect_by: Option<String> = row.try_get("disconnect_by")?;
+    let disconnect_at = to_optional_timestamp(row.try_get("disconnect_at")?)?;
+    Ok(Connection {
+        id: row.try_get("id")?,
+        provider: ProviderId::parse(&provider).map_err(|_| StoreError::Corrupt("a provider id"))?,
+        generation: row.try_get("generation")?,
+        org_name: row.try_get("org_name")?,
+        account: row.try_get("account")?,
+        fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("the fields of a connection"))?,
+        secret_fields: Vec::new(),
+        connected_by: row.try_get("connected_by")?,
+        connected_at: to_timestamp(row.try_get("connected_at")?)?,
+        token_expires_at: to_optional_timestamp(row.try_get("token_expires_at")?)?,
+        status: Status::from_stored(&status),
+        reason: row.try_get("reason")?,
+        since: to_timestamp(row.try_get("since")?)?,
+        retry_at: to_optional_timestamp(row.try_get("retry_at")?)?,
+        held_until: to_optional_timestamp(row.try_get("held_until")?)?,
+        // A check that this version cannot parse is dropped, because the next check replaces it.
+        last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
+        disconnect: disconnect_by.zip(disconnect_at).map(|(by, at)| StartedDisconnect { by, at }),
+    })
+}
