@@ -10,7 +10,7 @@ use super::settings::Settings;
 /// Reads every OAuth app: its client id, and its client secret if it has one.
 pub(super) fn read_oauth_apps(settings: &mut Settings, user: &ProcessUser) -> BTreeMap<String, OAuthApp> {
     let ends = ["_CLIENT_ID", "_CLIENT_SECRET", "_CLIENT_SECRET_FILE"];
-    let names: BTreeSet<String> = ends.iter().flat_map(|end| settings.middles("OAUTH_", end)).collect();
+    let names: BTreeSet<String> = ends.iter().flat_map(|end| settings.names_between("OAUTH_", end)).collect();
     let mut apps = BTreeMap::new();
     for name in names {
         let client_id = settings.optional(&format!("OAUTH_{name}_CLIENT_ID"));

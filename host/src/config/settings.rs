@@ -136,7 +136,7 @@ impl Settings {
     }
 
     /// Returns the part between of every setting named `start…end`, without reading it.
-    pub(super) fn middles(&self, start: &str, end: &str) -> Vec<String> {
+    pub(super) fn names_between(&self, start: &str, end: &str) -> Vec<String> {
         let middle = |name: &String| name.strip_prefix(start)?.strip_suffix(end).map(str::to_owned);
         self.values.keys().filter_map(middle).collect()
     }

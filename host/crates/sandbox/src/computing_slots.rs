@@ -135,7 +135,7 @@ impl Drop for Slot {
 
 impl<F> InTurns<F> {
     /// Returns how long the call has waited for a slot.
-    pub(crate) fn waited(&self) -> Duration {
+    pub(crate) fn wait_time(&self) -> Duration {
         self.waited + self.waiting.as_ref().map_or(Duration::ZERO, |(since, _)| since.elapsed())
     }
 }

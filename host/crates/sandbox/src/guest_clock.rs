@@ -62,12 +62,12 @@ impl GuestClock {
         let now = (self.0.elapsed)();
         let last = now / TICK;
         // A tick is shown less than one tick late, so it is the last one or the one before.
-        let shown = if self.shown_at(last) <= now { last } else { last.saturating_sub(1) };
+        let shown = if self.tick_time(last) <= now { last } else { last.saturating_sub(1) };
         shown * TICK
     }
 
     /// Returns when a tick is shown, in nanoseconds since the clock was created.
-    fn shown_at(&self, tick: u64) -> u64 {
+    fn tick_time(&self, tick: u64) -> u64 {
         tick.saturating_mul(TICK).saturating_add(self.0.jitter.hash_one(tick) % TICK)
     }
 
@@ -78,7 +78,7 @@ impl GuestClock {
         }
         let now = (self.0.elapsed)();
         let end = now.saturating_add(nanoseconds);
-        self.shown_at(end.div_ceil(TICK)).max(end) - now
+        self.tick_time(end.div_ceil(TICK)).max(end) - now
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn ticks_are_irregular_and_differ_between_calls() {
         let delays =
-            |clock: &GuestClock| (0..100).map(|tick| clock.shown_at(tick) - tick * TICK).collect::<BTreeSet<_>>();
+            |clock: &GuestClock| (0..100).map(|tick| clock.tick_time(tick) - tick * TICK).collect::<BTreeSet<_>>();
         let ((one, _), (other, _)) = (clock(), clock());
         assert!(delays(&one).len() > 90 && delays(&one) != delays(&other));
         assert!(delays(&one).iter().all(|delay| *delay < TICK));

@@ -93,7 +93,7 @@ impl Sandbox {
                 }
             };
             // Read before the call is dropped, because that also drops its pending requests.
-            (ending, requests.is_any_pending(), answer.waited())
+            (ending, requests.is_any_pending(), answer.wait_time())
         };
         recorder.record_memory(store.data().meter.used_memory(), used_fuel(&store, limits));
         match ending {

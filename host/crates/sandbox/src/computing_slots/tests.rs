@@ -79,7 +79,7 @@ fn a_slot_is_free_while_its_call_waits() {
     let mut call = slots.take_turns(component, ComputingTime::default(), pending::<()>());
     assert!(poll(&mut call).is_pending());
     assert_eq!(slots.queues().free, 1);
-    assert_eq!(call.waited(), Duration::ZERO);
+    assert_eq!(call.wait_time(), Duration::ZERO);
 }
 
 #[test]

@@ -84,11 +84,15 @@ impl Review<'_> {
     /// Reviews the parameters that a manifest adds to OAuth requests.
     pub(super) fn oauth_parameters(&mut self, grant: &OAuth2Grant) {
         let in_url = query_names(&grant.authorize_url);
-        self.reserved("the query of its authorize URL", in_url.iter(), &AUTHORIZE);
-        self.reserved("its authorize parameters", grant.authorize_parameters.iter().map(|(name, _)| name), &AUTHORIZE);
-        self.reserved("the query of its token URL", query_names(&grant.token_url).iter(), &TOKEN);
+        self.reject_reserved("the query of its authorize URL", in_url.iter(), &AUTHORIZE);
+        self.reject_reserved(
+            "its authorize parameters",
+            grant.authorize_parameters.iter().map(|(name, _)| name),
+            &AUTHORIZE,
+        );
+        self.reject_reserved("the query of its token URL", query_names(&grant.token_url).iter(), &TOKEN);
         let revocation = grant.revocation_url.as_deref().map(query_names).unwrap_or_default();
-        self.reserved("the query of its revocation URL", revocation.iter(), &TOKEN);
+        self.reject_reserved("the query of its revocation URL", revocation.iter(), &TOKEN);
         let mut seen = HashSet::new();
         let names = in_url.iter().chain(grant.authorize_parameters.iter().map(|(name, _)| name));
         if !names.map(|name| normalize(name)).all(|name| seen.insert(name)) {
@@ -99,7 +103,7 @@ impl Review<'_> {
         }
     }
 
-    fn reserved<'a>(&mut self, place: &str, names: impl Iterator<Item = &'a String>, reserved: &[&str]) {
+    fn reject_reserved<'a>(&mut self, place: &str, names: impl Iterator<Item = &'a String>, reserved: &[&str]) {
         for name in names {
             if reserved.contains(&normalize(name).as_str()) {
                 self.add(
