@@ -43,7 +43,7 @@ async fn every_column_of_the_database_is_listed_with_what_protects_it() {
     assert_eq!(app.database().columns().await, listed, "a new column needs a line in COLUMNS: what protects it?");
     for (table, columns) in COLUMNS {
         for (column, protection) in *columns {
-            if let Protection::NoPower(why) = protection {
+            if let Protection::GrantsNothing(why) = protection {
                 assert!(why.len() > 20, "{table}.{column}: say why it gives no power");
             }
         }

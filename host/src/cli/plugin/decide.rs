@@ -16,7 +16,7 @@ use super::{command_line, load_settings, print_line, sandbox};
 pub(super) async fn approve(id: &str, digest: &str) -> anyhow::Result<()> {
     with_plugins(async |plugins, store| {
         for needed in secrets_again(plugins, store, id, digest).await? {
-            print_line(&format!("needs a secret again: {needed}"));
+            print_line(&format!("connect again after the approval: {needed}"));
         }
         Ok(plugins.approve(id, digest, &command_line()).await?)
     })

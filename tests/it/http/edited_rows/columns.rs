@@ -1,6 +1,6 @@
 //! Every column of every table, with what keeps somebody who can write it from gaining access.
 
-use self::Protection::{Mac, NoPower, Sealed};
+use self::Protection::{GrantsNothing, Mac, Sealed};
 
 /// What protects a column.
 #[derive(Clone, Copy, Debug)]
@@ -10,19 +10,19 @@ pub(super) enum Protection {
     /// It is a part of an encrypted value, or of what is authenticated with it.
     Sealed,
     /// Whoever writes it gains no level, no approval and no secret. Contains the reason.
-    NoPower(&'static str),
+    GrantsNothing(&'static str),
 }
 
 /// A table and its columns.
 type Table = (&'static str, &'static [(&'static str, Protection)]);
 
-const DATA: Protection = NoPower("data of the company, which is shown and exported, and which decides nothing");
-const STATUS: Protection = NoPower("the status that is shown; it delays calls at most");
-const DISCONNECT: Protection = NoPower("removes the connection, as a deletion of its row does");
-const REFRESH: Protection = NoPower("decides when tokens are refreshed, not which ones and where");
-const CHAIN: Protection = NoPower("the audit log decides nothing; its chain of hashes shows edits");
-const OFFER: Protection = NoPower("an offer has to be approved; the approval covers digest and manifest");
-const APPROVAL: Protection = NoPower("the MAC of the approval covers it: http::catalog::tampered");
+const DATA: Protection = GrantsNothing("data of the company, which is shown and exported, and which decides nothing");
+const STATUS: Protection = GrantsNothing("the status that is shown; it delays calls at most");
+const DISCONNECT: Protection = GrantsNothing("removes the connection, as a deletion of its row does");
+const REFRESH: Protection = GrantsNothing("decides when tokens are refreshed, not which ones and where");
+const CHAIN: Protection = GrantsNothing("the audit log decides nothing; its chain of hashes shows edits");
+const OFFER: Protection = GrantsNothing("an offer has to be approved; the approval covers digest and manifest");
+const APPROVAL: Protection = GrantsNothing("the MAC of the approval covers it: http::catalog::tampered");
 
 /// The columns of every table.
 pub(super) const COLUMNS: &[Table] = &[
@@ -129,17 +129,17 @@ pub(super) const COLUMNS: &[Table] = &[
     (
         "components",
         &[
-            ("digest", NoPower("the bytes are hashed before they run: http::catalog::tampered")),
+            ("digest", GrantsNothing("the bytes are hashed before they run: http::catalog::tampered")),
             ("provider", OFFER),
             ("version", OFFER),
             ("manifest", APPROVAL),
             ("first_seen_at", OFFER),
-            ("bytes", NoPower("the bytes are hashed before they run: http::catalog::tampered")),
+            ("bytes", GrantsNothing("the bytes are hashed before they run: http::catalog::tampered")),
             ("offered_from", OFFER),
             ("offered_file", OFFER),
         ],
     ),
-    ("catalog_changes", &[("id", OFFER), ("revision", NoPower("tells hosts when to read the approvals again"))]),
+    ("catalog_changes", &[("id", OFFER), ("revision", GrantsNothing("tells hosts when to read the approvals again"))]),
     (
         "keyring",
         &[
@@ -147,8 +147,8 @@ pub(super) const COLUMNS: &[Table] = &[
             ("check_format", Sealed),
             ("check_wrapped_key", Sealed),
             ("check_ciphertext", Sealed),
-            ("wraps", NoPower("counts the uses of the key; with a lower number, the warning comes too late")),
-            ("created_at", NoPower("is neither read nor shown, only stored for an operator")),
+            ("wraps", GrantsNothing("counts the uses of the key; with a lower number, the warning comes too late")),
+            ("created_at", GrantsNothing("is neither read nor shown, only stored for an operator")),
         ],
     ),
     (
@@ -167,7 +167,7 @@ pub(super) const COLUMNS: &[Table] = &[
     (
         "grants",
         &[
-            ("connection_id", NoPower("its tokens are sealed for this id, and cannot be opened for another")),
+            ("connection_id", GrantsNothing("its tokens are sealed for this id, and cannot be opened for another")),
             ("generation", REFRESH),
             ("expires_at", REFRESH),
             ("given_at", REFRESH),
@@ -247,14 +247,14 @@ pub(super) const COLUMNS: &[Table] = &[
 ];
 
 const STATE: Protection =
-    NoPower("a deleted state could be used again, but only in the same browser, and its code is used up");
+    GrantsNothing("a deleted state could be used again, but only in the same browser, and its code is used up");
 
 /// Returns the columns of a table that its MAC covers, and the MAC itself, each with another value in SQL.
 pub(super) fn edits(table: &str) -> Vec<(&'static str, &'static str)> {
     let (_, columns) = COLUMNS.iter().find(|(name, _)| *name == table).expect("a listed table");
     let edits = columns.iter().filter_map(|(column, protection)| match protection {
         Mac(value) => Some((*column, *value)),
-        Sealed | NoPower(_) => None,
+        Sealed | GrantsNothing(_) => None,
     });
     edits.collect()
 }

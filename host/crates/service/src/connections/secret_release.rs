@@ -134,7 +134,7 @@ fn describe(manifest: &Manifest, needed: &[NeededSecret]) -> String {
     let sentences: Vec<String> = needed.iter().map(NeededSecret::to_sentence).collect();
     format!(
         "version {} of the plugin sends a stored secret to other destinations than before: {}; nothing was sent there. \
-         Connect again if it may, or roll the plugin back",
+         Connect again if the secret may go there, or roll the plugin back",
         manifest.version,
         sentences.join("; ")
     )
