@@ -18,7 +18,7 @@ const STICKY: u32 = 0o1000;
 
 /// Creates the folder if it does not exist, and checks that nobody else can change it or read new files in it.
 ///
-/// Its files are made inaccessible to others, except `key_file`, whose mode is judged as it is when it is read.
+/// Its files are made inaccessible to others, except `key_file`: its mode is checked when it is read.
 ///
 /// A folder of Kubernetes can belong to root and a group of this process. Its mode cannot be changed, and others can
 /// list it, which reveals no content.
@@ -39,7 +39,7 @@ pub(super) fn prepare(folder: &Path, key_file: &Path, user: &ProcessUser) -> any
         bail!("the data folder {shown} is not a folder; set JACKFIELD_DATA_DIR to another path");
     }
     if metadata.mode() & 0o077 != 0 && metadata.mode() & STICKY == 0 {
-        // A folder of another owner cannot be changed, and some file systems ignore the change. The result is judged.
+        // A folder of another owner cannot be changed, and some file systems ignore the change. The result is checked.
         let _unchanged = opened.set_permissions(Permissions::from_mode(0o700));
     }
     let metadata = opened.metadata().with_context(|| format!("cannot read the data folder {shown}"))?;
@@ -82,7 +82,7 @@ fn make_files_private(folder: &Path, key_file: &Path, user: &ProcessUser) -> io:
         }
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
         if let Ok(file) = File::options().read(true).custom_flags(flags).open(entry.path()) {
-            // The database judges its own file. The other files contain no secret.
+            // The store checks the database file. The other files contain no secret.
             let _shared = make_private(&file, user)?;
         }
     }

@@ -44,7 +44,7 @@ async fn every_column_of_the_database_is_listed_with_what_protects_it() {
     for (table, columns) in COLUMNS {
         for (column, protection) in *columns {
             if let Protection::GrantsNothing(why) = protection {
-                assert!(why.len() > 20, "{table}.{column}: say why it gives no power");
+                assert!(why.len() > 20, "{table}.{column}: say why it grants nothing");
             }
         }
     }

@@ -83,7 +83,7 @@ pub fn create_probe(path: &Path, user: &ProcessUser) -> Result<(File, PathBuf), 
 pub fn make_private(file: &File, user: &ProcessUser) -> io::Result<Option<OtherUsers>> {
     let is_private = |metadata: &Metadata| metadata.mode() & SHARED == 0;
     if !is_private(&file.metadata()?) {
-        // A file of another owner cannot be changed, and some file systems ignore the change. The result is judged.
+        // A file of another owner cannot be changed, and some file systems ignore the change. The result is checked.
         let _unchanged = file.set_permissions(std::fs::Permissions::from_mode(PRIVATE));
     }
     let metadata = file.metadata()?;

@@ -109,7 +109,7 @@ fn open(path: &Path, user: &ProcessUser) -> Result<(File, Metadata), SecretFileE
     // Without blocking, because a named pipe would wait for a writer.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    // What was opened is judged, because the path may lead elsewhere by now.
+    // The opened file is checked, because the path may lead elsewhere by now.
     let metadata = file.metadata()?;
     if metadata.is_file() { Ok((file, metadata)) } else { Err(SecretFileError::NotAFile) }
 }

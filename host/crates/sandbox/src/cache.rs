@@ -102,7 +102,7 @@ impl Cache {
 /// Creates the folder with mode 0700, or checks that nobody else can change an existing one.
 fn prepare_folder(folder: &Path, user: &ProcessUser) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // A folder of root that is shared with a group of this process cannot be changed. The result is judged.
+    // A folder of root that is shared with a group of this process cannot be changed. The result is checked.
     let _unchanged = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
     match user.who_else_can_write(&folder.metadata()?) {
         None => Ok(()),

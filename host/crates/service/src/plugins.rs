@@ -55,7 +55,7 @@ pub struct PluginsSetup {
     pub trust: Trust,
     /// The plugins folder.
     pub folder: PathBuf,
-    /// The user of this process, by whom the folder and its files are judged.
+    /// The user of this process, for the checks of the folder and its files.
     pub user: ProcessUser,
     /// The id of this host, from its data folder.
     pub host: String,

@@ -124,7 +124,7 @@ fn find_exposed_secrets(manifest: &Manifest) -> Vec<Risk> {
     risks.collect()
 }
 
-/// Finds endpoints of which one gives access to a complete API.
+/// Finds endpoints that give access to a complete API.
 fn find_whole_apis(manifest: &Manifest) -> Vec<Risk> {
     let whole = manifest.endpoints.iter().filter(|endpoint| is_whole_api(endpoint));
     whole

@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{connection::DatabaseConnection, failure};
 use crate::StoreError;
 
-/// A transaction that writes. Dropping it rolls it back, also if the task was cancelled.
+/// A transaction that writes. Dropping it rolls it back, even if the task was cancelled.
 #[derive(Debug)]
 pub(in super::super) struct WriteTransaction {
     connection: DatabaseConnection,

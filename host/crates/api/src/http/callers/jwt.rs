@@ -41,7 +41,7 @@ enum IdTokens {
     Reject,
 }
 
-/// The claims of which an access token has at least one, and an ID token none (RFC 9068 §2.2, RFC 8693 §4.2).
+/// An access token has at least one of these claims, and an ID token has none (RFC 9068 §2.2, RFC 8693 §4.2).
 const ACCESS_TOKEN_CLAIMS: [&str; 3] = ["scope", "scp", "client_id"];
 
 /// Why a JWT is rejected.

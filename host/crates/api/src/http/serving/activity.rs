@@ -29,7 +29,7 @@ struct State {
     /// The HTTP version of the last request.
     version: Option<Version>,
     running: usize,
-    /// Those of the running requests that have a response, whose body the client reads.
+    /// Running requests with a response that the client is reading.
     responding: usize,
     /// When a client last read a part of a response.
     read_at: Instant,
