@@ -81,6 +81,12 @@ impl CallPermissions {
         self.disclosure.share_tokens(tokens);
     }
 
+    /// Ends the call: no request is sent after this. Returns the component's guess at a secret if it has made one.
+    #[must_use]
+    pub fn end(&self) -> Option<Denial> {
+        self.disclosure.end()
+    }
+
     /// Returns the secret of a source, from the token source if it is not known yet.
     ///
     /// # Errors

@@ -48,6 +48,9 @@ struct DisclosureState {
     sent_tokens: SentTokens,
     /// The hosts that a redirect led to, from a host that was sent a secret.
     relayed_to: HashSet<String>,
+    /// The component's first guess at a secret.
+    guess: Option<Denial>,
+    has_ended: bool,
 }
 
 /// How a response can contain a secret of the call.
@@ -100,8 +103,13 @@ impl SentTokens {
 
 impl Disclosure {
     pub(crate) fn new(secrets: Scrubber) -> Self {
-        let state =
-            DisclosureState { scrubber: secrets, sent_tokens: SentTokens::default(), relayed_to: HashSet::new() };
+        let state = DisclosureState {
+            scrubber: secrets,
+            sent_tokens: SentTokens::default(),
+            relayed_to: HashSet::new(),
+            guess: None,
+            has_ended: false,
+        };
         Self { state: Mutex::new(state) }
     }
 
@@ -152,7 +160,7 @@ impl Disclosure {
     /// The component has no handle to a secret, so one in its request is a guess.
     ///
     /// # Errors
-    /// A denial by rule `secret` that names the part of the request.
+    /// A denial by rule `secret` that names the part of the request, or by rule `closed` if the call has ended.
     pub(crate) fn require_no_secret(&self, request: &Request) -> Result<(), Denial> {
         let scrubber = self.scrubber();
         let body = request.body.as_deref().unwrap_or_default();
@@ -161,12 +169,43 @@ impl Disclosure {
         // Every part is searched, so that the time does not show which one contains a secret.
         let parts = parts.into_iter().chain(headers.map(|text| ("headers", text.as_bytes())));
         let found: Vec<&str> = parts.filter(|(_, text)| scrubber.contains_secret(text)).map(|(part, _)| part).collect();
-        match found.first() {
-            None => Ok(()),
-            Some(part) => {
-                Err(Denial::new(SECRET_RULE, format!("the {part} of the request contains a secret of the connection")))
-            }
+        self.record(found.first().map(|part| format!("the {part} of the request contains a secret of the connection")))
+    }
+
+    /// Checks that the URL of a request contains no secret of the call, after redirects.
+    ///
+    /// A host whose responses are not searched may have chosen the URL. A provider that repeats it in its response would
+    /// have the guess compared.
+    ///
+    /// # Errors
+    /// Like [`require_no_secret`](Self::require_no_secret).
+    pub(crate) fn require_no_secret_in_url(&self, url: &Url) -> Result<(), Denial> {
+        let contains_secret = self.scrubber().contains_secret(url.as_str().as_bytes());
+        self.record(
+            contains_secret.then(|| "a redirect led to a URL that contains a secret of the connection".to_owned()),
+        )
+    }
+
+    /// Ends the call, and returns the component's guess at a secret if it has made one.
+    ///
+    /// No request whose search ends later is sent. So a component that returns during a search does not learn from what
+    /// is sent whether its guess was right.
+    pub(crate) fn end(&self) -> Option<Denial> {
+        let mut state = self.lock();
+        state.has_ended = true;
+        state.guess.take()
+    }
+
+    /// Records the guess that a search found, if it found one, unless the call has ended.
+    fn record(&self, guess: Option<String>) -> Result<(), Denial> {
+        let mut state = self.lock();
+        if state.has_ended {
+            return Err(Denial::new("closed", "the call has ended"));
         }
+        let Some(message) = guess else { return Ok(()) };
+        let guess = Denial::new(SECRET_RULE, message);
+        state.guess.get_or_insert_with(|| guess.clone());
+        Err(guess)
     }
 
     fn lock(&self) -> MutexGuard<'_, DisclosureState> {
@@ -194,12 +233,12 @@ impl Masking {
     /// Checks that a response that must not contain a secret contains none.
     ///
     /// # Errors
-    /// A denial by rule `secret`.
+    /// A denial by rule `secret`, or by rule `closed` if the call has ended.
     pub(crate) fn require_allowed(&self, contains_secret: bool) -> Result<(), Denial> {
         match self {
-            Self::Deny(_) if contains_secret => {
+            Self::Deny(disclosure) if contains_secret => {
                 let message = "the response of a host that receives no credential contains a secret of the connection";
-                Err(Denial::new(SECRET_RULE, message))
+                disclosure.record(Some(message.to_owned()))
             }
             Self::Off | Self::Mask(_) | Self::Deny(_) => Ok(()),
         }

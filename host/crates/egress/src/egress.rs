@@ -95,6 +95,9 @@ impl Egress {
                 let (endpoint, outgoing) = chain.next_request(&permissions.endpoints)?;
                 let risk = disclosure.echo_risk(&permissions.endpoints, &outgoing.url, follows_secret);
                 follows_secret |= risk != EchoRisk::None;
+                if risk != EchoRisk::None {
+                    disclosure.require_no_secret_in_url(&outgoing.url)?;
+                }
                 let masking = Masking::new(risk, disclosure);
                 let with_credential = !chain.has_left_origin();
                 let outgoing = self.prepare(permissions, endpoint, outgoing, with_credential).await?;
@@ -103,7 +106,7 @@ impl Egress {
                 pending.finish(result.as_ref().map(ResponseOrRedirect::summary));
                 match result? {
                     ResponseOrRedirect::Response(response) => return Ok(response),
-                    ResponseOrRedirect::Redirect(redirect) => chain.follow(&redirect, &masking.scrubber())?,
+                    ResponseOrRedirect::Redirect(redirect) => chain.follow(&redirect, &masking)?,
                 }
             }
         };

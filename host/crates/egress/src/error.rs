@@ -11,8 +11,8 @@ pub(crate) const SECRET_RULE: &str = "secret";
 pub struct Denial {
     /// The rule that denied the request.
     ///
-    /// One of `url`, `path`, `endpoint`, `header`, `method`, `place`, `secret`, `address`, `redirect`, `size` and
-    /// `budget`. The sandbox also uses `closed` and `denied`.
+    /// One of `url`, `path`, `endpoint`, `header`, `method`, `place`, `secret`, `address`, `redirect`, `size`, `budget`
+    /// and `closed`. The sandbox also uses `denied`.
     pub rule: &'static str,
     /// What is wrong or missing. It contains no secret.
     pub message: String,

@@ -8,12 +8,12 @@ use jackfield_core::manifest::{Endpoint, Method};
 use url::Url;
 
 use crate::{
+    disclosure::Masking,
     error::Denial,
     headers, merged_parameters,
     message::Request,
     outgoing_request::OutgoingRequest,
     policy::{self, AuthorizedRequest},
-    scrub::Scrubber,
 };
 
 /// Maximum number of redirects: half of what browsers follow. An API needs one or two.
@@ -108,13 +108,15 @@ impl RedirectChain {
     /// Moves on to the target of a redirect.
     ///
     /// # Errors
-    /// A denial by rule `redirect`, `url` or `path`.
-    pub(crate) fn follow(&mut self, redirect: &Redirect, scrubber: &Scrubber) -> Result<(), Denial> {
+    /// A denial by rule `redirect`, `url` or `path`, or by rule `secret` if the response must not contain a secret.
+    pub(crate) fn follow(&mut self, redirect: &Redirect, masking: &Masking) -> Result<(), Denial> {
         self.redirects += 1;
         if self.redirects > MAX_REDIRECTS {
             return Err(Denial::new("redirect", format!("there were more than {MAX_REDIRECTS} redirects")));
         }
-        if scrubber.contains_secret(redirect.location.as_bytes()) {
+        let contains_secret = masking.scrubber().contains_secret(redirect.location.as_bytes());
+        masking.require_allowed(contains_secret)?;
+        if contains_secret {
             return Err(Denial::new("redirect", "the Location of the redirect contains the credential"));
         }
         let Some(current) = &self.current_url else { return Ok(()) };

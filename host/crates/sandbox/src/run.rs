@@ -70,7 +70,7 @@ impl Sandbox {
     ) -> Result<O::Answer, CallError> {
         let StartedCall { call, deadline, caller, _permits } = started;
         let limits = self.limits();
-        let (recorder, memory) = (call.permissions.recorder.clone(), call.permissions.memory.clone());
+        let permissions = call.permissions.clone();
         let (guest, requests) =
             Guest::for_call(limits, &component.manifest.id, self.egress().clone(), call.permissions, deadline, caller);
         let computed = ComputingTime::default();
@@ -83,7 +83,7 @@ impl Sandbox {
         });
         // A panic ends only this call. The timeout also covers host functions, which the epoch does not interrupt.
         let (ending, waits_for_provider, waited) = {
-            let answer = recorder.time_call(AssertUnwindSafe(answer).catch_unwind());
+            let answer = permissions.recorder.time_call(AssertUnwindSafe(answer).catch_unwind());
             let mut answer = self.slots().take_turns(component.number, computed, answer);
             let ending = tokio::select! {
                 biased;
@@ -92,13 +92,15 @@ impl Sandbox {
                     result.map_or_else(|_elapsed| CallEnding::OutOfTime, CallEnding::Returned)
                 }
             };
+            // The component may have returned while its guess was searched.
+            let ending = permissions.end().map_or(ending, |guess| CallEnding::Guessed(guess.message));
             // Read before the call is dropped, because that also drops its pending requests.
             (ending, requests.is_any_pending(), answer.wait_time())
         };
-        recorder.record_memory(store.data().meter.used_memory(), used_fuel(&store, limits));
+        permissions.recorder.record_memory(store.data().meter.used_memory(), used_fuel(&store, limits));
         match ending {
             CallEnding::Guessed(guess) => Err(CallError::Guess(guess)),
-            _ if memory.is_exhausted() => Err(CallError::Overloaded),
+            _ if permissions.memory.is_exhausted() => Err(CallError::Overloaded),
             // The provider used up the call's time, even if the guest still reports that.
             _ if waits_for_provider && Instant::now() >= deadline => Err(CallError::ProviderTimeout),
             CallEnding::Returned(Ok(Ok(answer))) => answer,

