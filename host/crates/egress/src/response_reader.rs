@@ -39,10 +39,13 @@ const HAND_OVER_JITTER: Duration = Duration::from_millis(1);
 /// The first bytes of gzip data (RFC 1952 §2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Maximum number of bytes of gzip data inside a response that are searched: as many as in a response.
-const MAX_INNER_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_INNER_BYTES: usize = 16 * 1024 * 1024;
 /// The copies of a body while it is searched for secrets: one for each level of escaping that is undone, and the
 /// result.
 const SCRUB_COPIES: usize = 4;
+/// Maximum number of received bytes that are decompressed at once. They become at most about 1 MiB, for which memory is
+/// then reserved.
+const DECODER_STEP: usize = 1024;
 /// Maximum number of bytes that are allocated for an announced length. A longer body grows as it arrives.
 const MAX_PREALLOCATION: usize = 1024 * 1024;
 /// Prefixes of charsets in which a secret would not be found. No API that returns JSON or text uses them.
@@ -58,7 +61,7 @@ enum Encoding {
 
 /// Reads the whole response after [`check_header_size`].
 ///
-/// A response that was searched is returned at a time that depends on its length alone. `idle` limits the time between
+/// A response that was searched is returned at a time that depends on the number of searched bytes alone. `idle` limits the time between
 /// two chunks, `max_body` the decompressed bytes.
 pub(crate) async fn read(
     mut response: reqwest::Response,
@@ -81,25 +84,33 @@ pub(crate) async fn read(
     loop {
         let chunk = timeout(idle, response.chunk()).await.map_err(|_| SendError::TimedOut)?;
         match chunk.map_err(|_| SendError::Unreachable("the connection closed before the response ended".to_owned()))? {
-            Some(chunk) => decoder.write(&chunk)?,
+            Some(chunk) => {
+                for part in chunk.chunks(DECODER_STEP) {
+                    decoder.write(part)?;
+                    reserved.grow_to(decoder.capacity()).await?;
+                }
+            }
             None => break,
         }
-        reserved.grow_to(decoder.capacity()).await?;
     }
     let body = decoder.finish()?;
-    let _copies = memory.reserve(body.len() * SCRUB_COPIES).await?;
+    let is_archive = !matches!(masking, Masking::Off) && body.starts_with(&GZIP_MAGIC);
+    let inner_bytes = if is_archive { MAX_INNER_BYTES } else { 0 };
+    let copies = memory.reserve((body.len() + inner_bytes) * SCRUB_COPIES).await?;
     let scrubber = masking.scrubber();
     let started = Instant::now();
-    let length = body.len();
-    let searched = if length < LARGE_BODY {
-        search(&fields, body, &scrubber)
+    // The search keeps its reservations, because it continues if the request is cancelled.
+    let is_small = body.len() < LARGE_BODY && !is_archive;
+    let search = move || (search(&fields, body, is_archive, &scrubber), reserved, copies);
+    let (searched, reserved, copies) = if is_small {
+        search()
     } else {
-        tokio::task::spawn_blocking(move || search(&fields, body, &scrubber))
-            .await
-            .map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
+        let searched = tokio::task::spawn_blocking(search).await;
+        searched.map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
     };
+    drop(copies);
     if !matches!(masking, Masking::Off)
-        && let Some(time) = return_time(length, started.elapsed(), random_share())
+        && let Some(time) = return_time(searched.searched_bytes, started.elapsed(), random_share())
     {
         tokio::time::sleep_until(started + time).await;
     }
@@ -115,23 +126,28 @@ struct SearchedResponse {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     contains_secret: bool,
+    /// The bytes of the body, and of its content if it is gzip data.
+    searched_bytes: usize,
     /// Whether the body is gzip data that contains a secret. It cannot be masked there.
     is_compressed_secret: bool,
 }
 
-fn search(fields: &HeaderMap, body: Vec<u8>, scrubber: &Scrubber) -> SearchedResponse {
+fn search(fields: &HeaderMap, body: Vec<u8>, is_archive: bool, scrubber: &Scrubber) -> SearchedResponse {
     let (headers, headers_contain_secret) = visible_headers(fields, scrubber);
-    let is_compressed_secret = body.starts_with(&GZIP_MAGIC) && scrubber.contains_secret(&decompress_prefix(&body));
+    let inner = if is_archive { decompress_prefix(&body) } else { Vec::new() };
+    let is_compressed_secret = scrubber.contains_secret(&inner);
+    let searched_bytes = body.len() + inner.len();
+    drop(inner);
     let (body, body_contains_secret) = scrubber.scrub(body);
     let contains_secret = headers_contain_secret || body_contains_secret || is_compressed_secret;
-    SearchedResponse { headers, body, contains_secret, is_compressed_secret }
+    SearchedResponse { headers, body, contains_secret, searched_bytes, is_compressed_secret }
 }
 
 /// Decompresses gzip data as far as it is valid, up to [`MAX_INNER_BYTES`].
 fn decompress_prefix(compressed: &[u8]) -> Vec<u8> {
     let mut inner = Vec::new();
     // What was decompressed before an error is searched too.
-    let _result = MultiGzDecoder::new(compressed).take(MAX_INNER_BYTES).read_to_end(&mut inner);
+    let _result = MultiGzDecoder::new(compressed).take(MAX_INNER_BYTES as u64).read_to_end(&mut inner);
     inner
 }
 

@@ -21,6 +21,7 @@ use crate::{
     connect::NetworkAccess,
     egress::Egress,
     error::SendError,
+    memory_allowance::MemoryAllowance,
     message::Request,
 };
 
@@ -441,4 +442,24 @@ async fn gzip_data_that_contains_a_secret_is_not_handed_over() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/gzip\r\nContent-Length: {}\r\n\r\n", file.len());
     let response = response_to(Reply::whole([head.as_bytes(), &file].concat())).await;
     assert!(matches!(response, Err(SendError::Malformed(_))), "{response:?}");
+}
+
+#[tokio::test]
+async fn the_content_of_gzip_data_counts_as_memory_where_it_is_searched() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![b' '; 16 * 1024 * 1024]).unwrap();
+    let file = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len());
+    let reply = || Reply::whole([head.as_bytes(), &file].concat());
+    let server = ScriptedServer::with(vec![reply(), reply()]).await;
+    let egress = egress_to(&server);
+    let allowance = MemoryAllowance::new(8 << 20, Duration::ZERO);
+    let mut permissions = with_one_credential();
+    permissions.memory = allowance.for_call();
+    let unsearched = send(&egress, &permissions, get("https://evil.example.org/x")).await.unwrap();
+    assert_eq!((unsearched.body.len(), permissions.memory.is_exhausted()), (file.len(), false));
+    let searched = send(&egress, &permissions, get("https://api.example.com/a")).await;
+    assert!(matches!(searched, Err(SendError::Unreachable(_))), "{searched:?}");
+    drop((unsearched, searched));
+    assert!(permissions.memory.is_exhausted() && allowance.free_bytes() == 8 << 20);
 }
