@@ -116,7 +116,11 @@ impl Store {
         let rows = sqlx::query("select * from tokens order by created_at desc, id desc").fetch_all(&self.pool).await?;
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (row, mac) = (TokenRow::from_row(row)?, read_mac(row)?);
+            let (Ok(parsed), Ok(mac)) = (TokenRow::from_row(row), read_mac(row)) else {
+                self.report_unreadable(SignedTable::Tokens, row);
+                continue;
+            };
+            let row = parsed;
             let genuine = row.revoked_at.is_some() || self.is_genuine(&row.signed_columns(), mac.as_deref());
             match row.to_token(if genuine { RowState::Genuine } else { RowState::Edited }) {
                 Ok(token) => list.push(token),

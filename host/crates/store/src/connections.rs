@@ -17,13 +17,13 @@ use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 pub(super) use self::row::ConnectionRow;
-use self::row::parse_row;
+use self::row::{DisconnectColumns, parse_row};
 use super::{
     NewAudit, OAuthTokens, Store, StoreError,
     audit::lock_audit,
     database::transaction::WriteTransaction,
     oauth_grants::{self, lock_grant, remove_grant},
-    row_macs::read_mac,
+    row_macs::{SignedTable, read_mac},
 };
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ impl Store {
         let rows = sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await?;
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (connection, is_genuine) = self.parse_checked(row)?;
+            let Some((connection, is_genuine)) = self.parse_checked(row) else { continue };
             list.push(ListedConnection {
                 connection,
                 readable: if is_genuine { SecretsReadable::Yes } else { SecretsReadable::Edited },
@@ -149,7 +149,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let (mut connection, _) = self.parse_checked(&row)?;
+        let Some((mut connection, _)) = self.parse_checked(&row) else { return Ok(None) };
         connection.secret_fields = sqlx::query_scalar(
             "select owner_column from sealed_values where owner_table = $1 and owner_row = $2 order by owner_column",
         )
@@ -186,24 +186,55 @@ impl Store {
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        match row.map(|row| self.parse_checked(&row)).transpose()? {
+        match row.map(|row| self.parse_checked(&row)) {
             None => Ok(false),
-            Some((connection, true)) if connection.provider.as_str() == provider => Ok(true),
+            Some(Some((connection, true))) if connection.provider.as_str() == provider => Ok(true),
             Some(_) => Err(EDITED),
         }
     }
 
     /// Parses a row, and returns whether it is genuine. No value of a row that is not genuine is used.
-    fn parse_checked(&self, row: &AnyRow) -> Result<(Connection, bool), StoreError> {
-        let mac = read_mac(row)?;
-        let is_genuine = self.is_genuine(&ConnectionRow::from_row(row)?.signed_columns(), mac.as_deref());
-        let mut connection = parse_row(row)?;
+    ///
+    /// `None`: it contains values that Jackfield does not store. It counts as if it did not exist, is reported, and the
+    /// next connect replaces it. Otherwise it would make the list of all connections fail.
+    fn parse_checked(&self, row: &AnyRow) -> Option<(Connection, bool)> {
+        let parse = || Ok::<_, StoreError>((ConnectionRow::from_row(row)?, read_mac(row)?, parse_row(row)?));
+        let Ok((columns, mac, mut connection)) = parse() else {
+            self.report_unreadable(SignedTable::Connections, row);
+            return None;
+        };
+        let is_genuine = self.is_genuine(&columns.signed_columns(), mac.as_deref());
         if !is_genuine {
             connection.fields = BTreeMap::new();
             connection.account = None;
             connection.org_name = None;
+            connection.disconnect = None;
         }
-        Ok((connection, is_genuine))
+        Some((connection, is_genuine))
+    }
+
+    /// Deletes the connection of a provider if its row cannot be parsed, so that it can be replaced.
+    async fn delete_unreadable(
+        &self,
+        transaction: &mut WriteTransaction,
+        provider: &ProviderId,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("select * from connections where provider = $1")
+            .bind(provider.to_string())
+            .fetch_optional(&mut **transaction)
+            .await?;
+        if row.is_none_or(|row| self.parse_checked(&row).is_some()) {
+            return Ok(());
+        }
+        for statement in [
+            "delete from sealed_values where owner_table in ('connections', 'grants') \
+             and owner_row in (select id from connections where provider = $1)",
+            "delete from grants where connection_id in (select id from connections where provider = $1)",
+            "delete from connections where provider = $1",
+        ] {
+            sqlx::query(statement).bind(provider.to_string()).execute(&mut **transaction).await?;
+        }
+        Ok(())
     }
 
     /// Stores a connection with its secrets, OAuth grant and audit row in one transaction.
@@ -221,6 +252,7 @@ impl Store {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
+        self.delete_unreadable(&mut transaction, &new.provider).await?;
         let stored = stored_generation(&mut transaction, &new.provider).await?;
         if let Expected::Generation { id, generation } = expected
             && stored.as_ref() != Some(&(id, generation))
@@ -230,7 +262,8 @@ impl Store {
         let (id, generation) = match stored {
             Some((id, generation)) => {
                 lock_grant(&mut transaction, &id).await?;
-                (id, generation + 1)
+                // Wraps around, because an edited row can contain the largest number.
+                (id, generation.wrapping_add(1))
             }
             None => (Uuid::now_v7().to_string(), 1),
         };
@@ -243,6 +276,7 @@ impl Store {
             fields: to_json(&new.fields)?,
             connected_by: new.connected_by,
             connected_at: now,
+            disconnect: DisconnectColumns::default(),
         };
         let mac = self.sign_row(&row.signed_columns())?;
         sqlx::query(

@@ -8,7 +8,7 @@ use super::{
     connections::ConnectionRow,
     oauth_apps::{self, OAuthAppRow},
     oauth_flows,
-    row_macs::{SignedColumns, read_mac},
+    row_macs::{SignedColumns, SignedTable, read_mac},
     sessions::SessionRow,
     signin_links::LinkRow,
 };
@@ -24,34 +24,37 @@ impl Store {
         }
         let now = self.now();
         let mut edited = Vec::new();
-        let mut check = |row: &AnyRow, columns: &SignedColumns| -> Result<(), StoreError> {
-            if !self.is_genuine(columns, read_mac(row)?.as_deref()) {
-                edited.push(columns.row().clone());
-            }
-            Ok(())
+        let mut check = |table, row: &AnyRow, columns: Result<SignedColumns, StoreError>| match (columns, read_mac(row))
+        {
+            (Ok(columns), Ok(mac)) if self.is_genuine(&columns, mac.as_deref()) => {}
+            (Ok(columns), Ok(_)) => edited.push(columns.row().clone()),
+            // Its values must not hide the other rows.
+            (Err(_), _) | (_, Err(_)) => edited.push(self.report_unreadable(table, row)),
         };
         let tokens = sqlx::query("select * from tokens where revoked_at is null order by id");
         for row in tokens.fetch_all(&self.pool).await? {
-            check(&row, &TokenRow::from_row(&row)?.signed_columns())?;
+            check(SignedTable::Tokens, &row, TokenRow::from_row(&row).map(|row| row.signed_columns()));
         }
         let sessions = sqlx::query("select * from sessions where ends_at > $1 order by id").bind(now);
         for row in sessions.fetch_all(&self.pool).await? {
-            check(&row, &SessionRow::from_row(&row)?.signed_columns())?;
+            check(SignedTable::Sessions, &row, SessionRow::from_row(&row).map(|row| row.signed_columns()));
         }
         let links = sqlx::query("select * from signin_links where ends_at > $1 order by name").bind(now);
         for row in links.fetch_all(&self.pool).await? {
-            check(&row, &LinkRow::from_row(&row)?.signed_columns())?;
+            check(SignedTable::SigninLinks, &row, LinkRow::from_row(&row).map(|row| row.signed_columns()));
         }
         let apps = sqlx::query(oauth_apps::SELECT_WITH_SECRETS).bind(oauth_apps::TABLE).bind(oauth_apps::SECRET);
         for row in apps.fetch_all(&self.pool).await? {
-            check(&row, &OAuthAppRow::from_row(&row)?.signed_columns(oauth_apps::has_secret(&row)?))?;
+            let has_secret = oauth_apps::has_secret(&row)?;
+            let columns = OAuthAppRow::from_row(&row).map(|row| row.signed_columns(has_secret));
+            check(SignedTable::OAuthApps, &row, columns);
         }
         let flows = sqlx::query("select * from oauth_flows where expires_at > $1 order by id").bind(now);
         for row in flows.fetch_all(&self.pool).await? {
-            check(&row, &oauth_flows::parse_row(&row)?.signed_columns())?;
+            check(SignedTable::OAuthFlows, &row, oauth_flows::parse_row(&row).map(|flow| flow.signed_columns()));
         }
         for row in sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await? {
-            check(&row, &ConnectionRow::from_row(&row)?.signed_columns())?;
+            check(SignedTable::Connections, &row, ConnectionRow::from_row(&row).map(|row| row.signed_columns()));
         }
         Ok(edited)
     }

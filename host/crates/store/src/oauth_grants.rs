@@ -219,10 +219,12 @@ impl Store {
         entered_for: &Destinations,
     ) -> Result<(), StoreError> {
         sqlx::query(
+            // A number that somebody edited starts again.
             "insert into grants (connection_id, generation, expires_at, given_at, beat) values ($1, 1, $2, $3, 0) \
-             on conflict (connection_id) do update set generation = grants.generation + 1, \
-             expires_at = excluded.expires_at, given_at = excluded.given_at, asked_at = null, holder_host = null, \
-             holder_run = null",
+             on conflict (connection_id) do update set \
+             generation = case when grants.generation < 1000000000000000000 then grants.generation + 1 else 1 end, \
+             expires_at = excluded.expires_at, given_at = excluded.given_at, beat = 0, asked_at = null, \
+             holder_host = null, holder_run = null",
         )
         .bind(connection_id.to_owned())
         .bind(tokens.expires_at.map(|time| time.as_microsecond()))

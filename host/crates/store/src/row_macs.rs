@@ -153,6 +153,18 @@ impl Store {
         }
         genuine
     }
+
+    /// Logs a row with values that Jackfield does not store, once, and returns its name for reports.
+    pub(super) fn report_unreadable(&self, table: SignedTable, row: &AnyRow) -> EditedRow {
+        let name = match table {
+            SignedTable::Tokens | SignedTable::Sessions | SignedTable::OAuthFlows => "id",
+            SignedTable::SigninLinks => "name",
+            SignedTable::OAuthApps | SignedTable::Connections => "provider",
+        };
+        let row = EditedRow { table, row: row.try_get(name).unwrap_or_else(|_| "unreadable".to_owned()) };
+        self.edited_rows.report(&row);
+        row
+    }
 }
 
 impl EditedRows {

@@ -18,7 +18,6 @@ type Table = (&'static str, &'static [(&'static str, Protection)]);
 
 const DATA: Protection = GrantsNothing("data of the company, which is shown and exported, and which decides nothing");
 const STATUS: Protection = GrantsNothing("the status that is shown; it delays calls at most");
-const DISCONNECT: Protection = GrantsNothing("removes the connection, as a deletion of its row does");
 const REFRESH: Protection = GrantsNothing("decides when tokens are refreshed, not which ones and where");
 const CHAIN: Protection = GrantsNothing("the audit log decides nothing; its chain of hashes shows edits");
 const OFFER: Protection = GrantsNothing("an offer has to be approved; the approval covers digest and manifest");
@@ -109,10 +108,10 @@ pub(super) const COLUMNS: &[Table] = &[
             ("held_until", STATUS),
             ("last_check", STATUS),
             ("mac", Mac("null")),
-            ("disconnect_by", DISCONNECT),
-            ("disconnect_at", DISCONNECT),
-            ("disconnect_host", DISCONNECT),
-            ("disconnect_run", DISCONNECT),
+            ("disconnect_by", Mac("'somebody else'")),
+            ("disconnect_at", Mac("1")),
+            ("disconnect_host", Mac("'another'")),
+            ("disconnect_run", Mac("'another'")),
         ],
     ),
     (

@@ -3,9 +3,13 @@
 use jackfield_core::{Connection, manifest::MappingFate};
 use jiff::Timestamp;
 
-use super::{TABLE, parse_row, stored_generation};
+use super::{
+    TABLE,
+    row::{ConnectionRow, DisconnectColumns},
+    stored_generation,
+};
 use crate::{
-    NewAudit, ServiceRun, Store, StoreError, audit::lock_audit, oauth_grants::remove_grant,
+    NewAudit, ServiceRun, Store, StoreError, audit::lock_audit, oauth_grants::remove_grant, row_macs::read_mac,
     sealed_values::remove_sealed,
 };
 
@@ -23,14 +27,31 @@ impl Store {
         run: &ServiceRun,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        let stored = sqlx::query("select * from connections where id = $1 and generation = $2")
+            .bind(connection.id.clone())
+            .bind(connection.generation)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(stored) = stored else { return Err(StoreError::Conflict) };
+        let (mut row, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
+        let is_genuine = self.is_genuine(&row.signed_columns(), mac.as_deref());
+        row.disconnect = DisconnectColumns {
+            by: Some(by.to_owned()),
+            at: Some(self.now()),
+            host: Some(run.host.clone()),
+            run: Some(run.run.clone()),
+        };
+        // An edited row stays edited. If this disconnect is interrupted, somebody has to start another one.
+        let mac = self.sign_row_if_unsealed(&row.signed_columns()).filter(|_| is_genuine);
         let begun = sqlx::query(
-            "update connections set disconnect_by = $1, disconnect_at = $2, disconnect_host = $3, disconnect_run = $4 \
-             where id = $5 and generation = $6",
+            "update connections set disconnect_by = $1, disconnect_at = $2, disconnect_host = $3, disconnect_run = $4, \
+             mac = $5 where id = $6 and generation = $7",
         )
-        .bind(by.to_owned())
-        .bind(self.now())
-        .bind(run.host.clone())
-        .bind(run.run.clone())
+        .bind(row.disconnect.by)
+        .bind(row.disconnect.at)
+        .bind(row.disconnect.host)
+        .bind(row.disconnect.run)
+        .bind(mac)
         .bind(connection.id.clone())
         .bind(connection.generation)
         .execute(&mut *transaction)
@@ -43,7 +64,7 @@ impl Store {
 
     /// Lists the connections with a disconnect that was interrupted.
     ///
-    /// It was started by an earlier run of this host, or before `before` by any run.
+    /// It was started by an earlier run of this host, or before `before` by any run. Edited rows are left out.
     pub async fn interrupted_disconnects(
         &self,
         run: &ServiceRun,
@@ -58,7 +79,8 @@ impl Store {
         .bind(run.run.clone())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(parse_row).collect()
+        let rows = rows.iter().filter_map(|row| self.parse_checked(row));
+        Ok(rows.filter_map(|(connection, is_genuine)| is_genuine.then_some(connection)).collect())
     }
 
     /// Deletes a connection, its secrets and, for [`MappingFate::Clear`], the mappings of its provider.

@@ -20,6 +20,18 @@ pub(crate) struct ConnectionRow {
     pub(super) fields: String,
     pub(super) connected_by: String,
     pub(super) connected_at: i64,
+    pub(super) disconnect: DisconnectColumns,
+}
+
+/// Who started a disconnect, and where. All are null if none has started.
+///
+/// Otherwise somebody who can write to the database could revoke a credential in the name of somebody else.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct DisconnectColumns {
+    pub(super) by: Option<String>,
+    pub(super) at: Option<i64>,
+    pub(super) host: Option<String>,
+    pub(super) run: Option<String>,
 }
 
 impl ConnectionRow {
@@ -33,12 +45,20 @@ impl ConnectionRow {
             fields: row.try_get("fields")?,
             connected_by: row.try_get("connected_by")?,
             connected_at: row.try_get("connected_at")?,
+            disconnect: DisconnectColumns {
+                by: row.try_get("disconnect_by")?,
+                at: row.try_get("disconnect_at")?,
+                host: row.try_get("disconnect_host")?,
+                run: row.try_get("disconnect_run")?,
+            },
         })
     }
 
     /// Returns the columns of the MAC. Reports show the provider, which is what people know.
+    ///
+    /// Those of a disconnect follow only if one has started, so that earlier MACs stay valid.
     pub(crate) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::Connections, &self.provider)
+        let columns = SignedColumns::new(SignedTable::Connections, &self.provider)
             .text(&self.id)
             .text(&self.provider)
             .number(self.generation)
@@ -46,7 +66,15 @@ impl ConnectionRow {
             .optional_text(self.account.as_deref())
             .text(&self.fields)
             .text(&self.connected_by)
-            .number(self.connected_at)
+            .number(self.connected_at);
+        if self.disconnect == DisconnectColumns::default() {
+            return columns;
+        }
+        columns
+            .optional_text(self.disconnect.by.as_deref())
+            .optional_number(self.disconnect.at)
+            .optional_text(self.disconnect.host.as_deref())
+            .optional_text(self.disconnect.run.as_deref())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Races between two writers of one connection.
+//! Races between two writers of one connection, and rows that were edited.
 
 use jackfield_core::{
     Clock, ProviderId, Secret,
@@ -8,7 +8,7 @@ use jackfield_core::{
 use jackfield_vault::Vault;
 
 use super::*;
-use crate::{OldRows, StoreOptions, TrustedPlugins};
+use crate::{OldRows, ServiceRun, StoreOptions, TrustedPlugins};
 
 async fn store(folder: &tempfile::TempDir) -> Store {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
@@ -59,4 +59,99 @@ async fn a_committed_connect_succeeds_although_a_disconnect_follows_at_once() {
     let (saved, ()) = tokio::join!(save, disconnect);
     assert!(saved.is_ok(), "{saved:?}");
     assert!(store.connections().await.expect("the database works").is_empty());
+}
+
+async fn tamper(store: &Store, statement: &'static str) {
+    let changed = sqlx::query(statement).execute(&store.pool).await.expect("the row is edited");
+    assert_eq!(changed.rows_affected(), 1, "{statement}");
+}
+
+fn run() -> ServiceRun {
+    ServiceRun { host: "host".to_owned(), run: "second run".to_owned() }
+}
+
+#[tokio::test]
+async fn a_row_with_impossible_values_breaks_no_list_and_connecting_again_replaces_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    let provider = ProviderId::parse("acme").expect("a provider id");
+    let other = NewConnection { provider: ProviderId::parse("other").expect("a provider id"), ..new_connection() };
+    store.save_connection(other, Expected::Anything, audit(Action::ConnectionConnect)).await.expect("it is saved");
+    for statement in [
+        "update connections set id = x'ff' where provider = 'acme'",
+        "update connections set generation = 'abc' where provider = 'acme'",
+        "update connections set generation = 9223372036854775807 where provider = 'acme'",
+        "update connections set org_name = x'ff' where provider = 'acme'",
+        "update connections set fields = '{' where provider = 'acme'",
+        "update connections set connected_at = 9223372036854775807 where provider = 'acme'",
+        "update connections set since = 'abc' where provider = 'acme'",
+        "update connections set status = x'ff' where provider = 'acme'",
+        "update connections set mac = 'abc' where provider = 'acme'",
+    ] {
+        let save = || store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));
+        save().await.expect("it is saved");
+        tamper(&store, statement).await;
+        let listed = store.connections().await.expect("the others are listed");
+        assert!(listed.iter().any(|listed| listed.connection.provider.as_str() == "other"), "{statement}");
+        let usable = store
+            .connections()
+            .await
+            .expect("they are listed")
+            .into_iter()
+            .any(|listed| listed.connection.provider.as_str() == "acme" && listed.readable == SecretsReadable::Yes);
+        assert!(!usable, "{statement}");
+        save().await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        let connection = store.connection(&provider).await.expect("it is read").expect("it is stored");
+        assert_eq!(store.connection_secrets(&connection).await.expect(statement).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn one_unreadable_row_hides_no_other_edited_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    for name in ["acme", "other"] {
+        let connection =
+            NewConnection { provider: ProviderId::parse(name).expect("a provider id"), ..new_connection() };
+        store.save_connection(connection, Expected::Anything, audit(Action::ConnectionConnect)).await.expect("saved");
+    }
+    tamper(&store, "update connections set org_name = x'ff' where provider = 'acme'").await;
+    tamper(&store, "update connections set org_name = 'Elsewhere' where provider = 'other'").await;
+    tamper(
+        &store,
+        "insert into tokens (id, name, hash, level, providers, created_at) values ('planted', x'ff', 'text', 'x', 'x', 1)",
+    )
+    .await;
+    let rows: Vec<_> =
+        store.edited_rows().await.expect("they are listed").into_iter().map(|edited| edited.row).collect();
+    assert_eq!(rows, ["planted", "acme", "other"]);
+    assert!(store.tokens().await.expect("the tokens are listed").is_empty());
+}
+
+#[tokio::test]
+async fn nobody_starts_a_disconnect_by_editing_the_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    let save = || store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));
+    save().await.expect("it is saved");
+    let provider = ProviderId::parse("acme").expect("a provider id");
+    let run = run();
+    let interrupted = || store.interrupted_disconnects(&run, Timestamp::UNIX_EPOCH);
+    tamper(
+        &store,
+        "update connections set disconnect_by = 'alice', disconnect_at = -1, disconnect_host = 'x', disconnect_run = 'y'",
+    )
+    .await;
+    assert!(interrupted().await.expect("they are listed").is_empty());
+    let edited = store.connection(&provider).await.expect("it is read").expect("it is stored");
+    assert!(edited.disconnect.is_none());
+
+    save().await.expect("it is saved");
+    let connection = store.connection(&provider).await.expect("it is read").expect("it is stored");
+    let first_run = ServiceRun { run: "first run".to_owned(), ..run.clone() };
+    store.begin_disconnect(&connection, "ada", &first_run).await.expect("it is started");
+    let started: Vec<_> = interrupted().await.expect("they are listed");
+    assert_eq!(started[0].disconnect.as_ref().expect("it has started").by, "ada");
+    tamper(&store, "update connections set disconnect_by = 'alice'").await;
+    assert!(interrupted().await.expect("they are listed").is_empty());
 }
