@@ -45,7 +45,7 @@ impl Store {
         ))
         .fetch_all(&self.pool)
         .await?;
-        let rows: Vec<SealedRow> = rows.iter().map(SealedRow::parse).collect::<Result<_, _>>()?;
+        let rows: Vec<SealedRow> = rows.iter().filter_map(|row| SealedRow::parse(row).ok()).collect();
         // A sealed store opens nothing, and remembers nothing either.
         let Ok(vault) = self.require_unsealed() else {
             return Ok(rows.into_iter().map(|row| ListedSecret::new(row, None)).collect());

@@ -35,18 +35,22 @@ pub(super) struct SealedRow {
 }
 
 impl SealedRow {
+    /// Parses a row. A value of another type than Jackfield stores is left out, so the row cannot be opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] if it cannot be told what the row belongs to.
     pub(super) fn parse(row: &AnyRow) -> Result<Self, StoreError> {
         Ok(Self {
-            table: row.try_get("owner_table")?,
-            row: row.try_get("owner_row")?,
-            column: row.try_get("owner_column")?,
+            table: row.try_get("owner_table").map_err(|_| StoreError::Unreadable)?,
+            row: row.try_get("owner_row").map_err(|_| StoreError::Unreadable)?,
+            column: row.try_get("owner_column").map_err(|_| StoreError::Unreadable)?,
             sealed: SealedValue {
-                key_id: row.try_get("key_id")?,
-                format: row.try_get("format")?,
-                wrapped_key: row.try_get("wrapped_key")?,
-                ciphertext: row.try_get("ciphertext")?,
+                key_id: row.try_get("key_id").unwrap_or_default(),
+                format: row.try_get("format").unwrap_or_default(),
+                wrapped_key: row.try_get("wrapped_key").unwrap_or_default(),
+                ciphertext: row.try_get("ciphertext").unwrap_or_default(),
             },
-            entered_for: row.try_get("entered_for")?,
+            entered_for: row.try_get("entered_for").unwrap_or_default(),
         })
     }
 

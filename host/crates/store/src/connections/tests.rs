@@ -155,3 +155,25 @@ async fn nobody_starts_a_disconnect_by_editing_the_row() {
     tamper(&store, "update connections set disconnect_by = 'alice'").await;
     assert!(interrupted().await.expect("they are listed").is_empty());
 }
+
+#[tokio::test]
+async fn a_sealed_value_with_impossible_values_breaks_no_list_and_cannot_be_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    for statement in [
+        "update sealed_values set entered_for = x'ff'",
+        "update sealed_values set ciphertext = 'text'",
+        "update sealed_values set wrapped_key = 'text'",
+        "update sealed_values set format = 'x'",
+        "update sealed_values set key_id = x'ff'",
+        "update sealed_values set owner_column = x'ff'",
+    ] {
+        let save = store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));
+        save.await.expect("it is saved");
+        tamper(&store, statement).await;
+        assert_eq!(store.connections().await.expect(statement).len(), 1);
+        let found = store.connections().await.expect("it is listed").remove(0).connection;
+        let opened = store.connection_secrets(&found).await;
+        assert!(matches!(opened, Err(StoreError::Unreadable)), "{statement}: {opened:?}");
+    }
+}
