@@ -27,6 +27,11 @@ use crate::{config::Config, prometheus};
 /// How often due OAuth grants are refreshed and expired sessions are removed.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often rows and files that are no longer needed are removed.
+///
+/// It is not urgent, so the first time is not at the start.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
+
 /// A service that is ready to serve.
 #[derive(Debug)]
 pub struct App {
@@ -34,6 +39,8 @@ pub struct App {
     connections: Connections,
     people: People,
     plugins: Plugins,
+    /// Whether the cache of compiled components belongs to this service alone.
+    owns_cache: bool,
     server: api::Server,
     /// Marks the data folder as used while the service runs.
     _run_lock: Option<File>,
@@ -64,6 +71,7 @@ impl App {
         let egress =
             EgressConfig { reroutes: config.egress_reroute.clone(), limits: egress_limits, clock: clock.clone() };
         let egress = Egress::new(egress).context("cannot set up outgoing requests")?;
+        let owns_cache = compiled.is_none();
         let cache = component_cache(config, &store, compiled);
         let sandbox = Sandbox::with_checker(config.limits.clone(), egress.clone(), cache, checker)
             .map_err(|error| anyhow::anyhow!("cannot set up the sandbox: {error:#}"))?;
@@ -112,6 +120,7 @@ impl App {
             connections,
             people,
             plugins,
+            owns_cache,
             server: api::Server::new(state, serving_limits(config, &serving)),
             _run_lock: run_lock,
         })
@@ -139,6 +148,7 @@ impl App {
         // The tasks end with this function, so that none of them uses the database after it is closed.
         let mut tasks = JoinSet::new();
         tasks.spawn(run_upkeep(self.connections, self.store.clone()));
+        tasks.spawn(run_cleanup(self.store.clone(), self.owns_cache.then(|| self.plugins.clone())));
         tasks.spawn(self.plugins.watch());
         let mut stop_at_once = pin!(stop_at_once);
         let mut is_at_once = false;
@@ -170,6 +180,12 @@ impl App {
         &self.connections
     }
 
+    /// Returns the use cases of plugins.
+    #[must_use]
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
     /// Returns the catalog of plugins.
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
@@ -186,6 +202,22 @@ async fn run_upkeep(connections: Connections, store: Store) {
         connections.refresh_due_grants().await;
         if let Err(error) = store.delete_expired_sessions().await {
             tracing::warn!(%error, "expired sessions were not removed");
+        }
+    }
+}
+
+/// Removes what is no longer needed, every [`CLEANUP_INTERVAL`]; also from the cache of `plugins`, if there are any.
+async fn run_cleanup(store: Store, plugins: Option<Plugins>) {
+    let mut interval = tokio::time::interval(CLEANUP_INTERVAL);
+    // The first tick is immediate.
+    interval.tick().await;
+    loop {
+        interval.tick().await;
+        if let Err(error) = store.delete_outdated().await {
+            tracing::warn!(%error, "outdated rows were not removed");
+        }
+        if let Some(plugins) = &plugins {
+            plugins.delete_unused_code().await;
         }
     }
 }

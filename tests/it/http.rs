@@ -36,6 +36,7 @@ mod raw_socket;
 mod refresh;
 mod remote;
 mod request_bodies;
+mod retention;
 mod scrapin;
 mod sealed;
 mod search;

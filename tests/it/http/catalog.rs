@@ -7,6 +7,7 @@ mod imitation;
 mod new_versions;
 mod shipped;
 mod signed;
+mod stored_versions;
 mod tampered;
 mod version_change;
 

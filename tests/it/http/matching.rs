@@ -9,6 +9,7 @@ use jackfield_test_support::{
     slack::{MEMBERS, NOBODY, SlackStandIn},
     stand_in_server::Failure,
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
@@ -180,6 +181,34 @@ async fn a_plan_is_applied_once_and_undone_as_a_whole() {
     assert_eq!(accounts(&app).await.len(), 3);
     assert_eq!(undo(&app, MADE, &third).await.ok()["undone"], 2);
     assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), None);
+}
+
+#[tokio::test]
+async fn a_match_can_be_undone_for_90_days() {
+    let app = start(with_users(&[
+        user("u1", "", Some("ada@acme.example"), &[]),
+        user("u2", "", Some("bob@acme.example"), &[]),
+    ]))
+    .await;
+    person(&app, "Ada", "ada@acme.example").await;
+    let old = ask(&app, MADE, false).await.ok();
+    app.clock.advance(SignedDuration::from_hours(24 * 89));
+    person(&app, "Bob", "bob@acme.example").await;
+    let new = ask(&app, MADE, false).await.ok();
+    app.store.delete_outdated().await.expect("outdated rows are removed");
+    assert_eq!(app.store.count_rows("match_links").await, 2);
+    app.clock.advance(SignedDuration::from_hours(24));
+    let problem = undo(&app, MADE, &old).await.problem(404, "not_found");
+    assert!(
+        problem["detail"].as_str().expect("a detail").contains("90 days"),
+        "before its rows are removed: {problem}"
+    );
+    app.store.delete_outdated().await.expect("outdated rows are removed");
+    assert_eq!((app.store.count_rows("match_plans").await, app.store.count_rows("match_links").await), (1, 1));
+    let _ = undo(&app, MADE, &old).await.problem(404, "not_found");
+    assert_eq!(accounts(&app).await, ["Ada u1", "Bob u2"], "the mappings stay");
+    assert_eq!(undo(&app, MADE, &new).await.ok()["undone"], 1);
+    assert_eq!(accounts(&app).await, ["Ada u1"]);
 }
 
 #[tokio::test]

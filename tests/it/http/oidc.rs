@@ -182,6 +182,38 @@ async fn a_person_without_a_level_is_not_signed_in_and_it_is_audited() {
 }
 
 #[tokio::test]
+async fn refused_sign_ins_of_one_account_are_audited_once_an_hour() {
+    let key = SigningKey::p256("one");
+    let provider = OidcStandIn::start(&[&key]).await;
+    let app = provider.app().await;
+    let other_host = app.start_second_host().await;
+    let refused = "audit where action = 'session.sign_in' and outcome = 'refused'";
+    let attempt = async |app: &TestApp, subject: &str| {
+        let away = start_sign_in(app).await;
+        let changes = json!({ "level": null, "sub": subject, "email": null });
+        let token = key.token("ES256", &claims(app, &away, &changes));
+        assert_eq!(redirect_target(&come_back(app, &provider, &away, token).await), "/signin?refused=no_level");
+    };
+    for _ in 0..3 {
+        attempt(&app, "00u1").await;
+        attempt(&other_host, "00u1").await;
+    }
+    assert_eq!(app.store.count_rows(refused).await, 1);
+    attempt(&app, "00u2").await;
+    assert_eq!(app.store.count_rows(refused).await, 2, "another account has its own row");
+    app.clock.advance(SignedDuration::from_mins(59));
+    attempt(&app, "00u1").await;
+    assert_eq!(app.store.count_rows(refused).await, 2);
+    app.clock.advance(SignedDuration::from_mins(2));
+    app.store.delete_expired_sessions().await.expect("removed");
+    attempt(&app, "00u1").await;
+    attempt(&app, "00u1").await;
+    assert_eq!(app.store.count_rows(refused).await, 3);
+    assert!(app.log().contains("refused sign-in was not audited"));
+    assert_eq!(app.store.first_broken_audit_row().await.expect("readable"), None);
+}
+
+#[tokio::test]
 async fn an_untrusted_id_token_signs_nobody_in() {
     let (key, foreign) = (SigningKey::p256("one"), SigningKey::p256("one"));
     let provider = OidcStandIn::start(&[&key]).await;

@@ -26,7 +26,7 @@ use jackfield_core::{
     Clock, Level,
     audit::{Action, Actor},
 };
-use jackfield_service::connections::Connections;
+use jackfield_service::{connections::Connections, plugins::Plugins};
 use jackfield_store::{NewAudit, NewToken, Store};
 use reqwest::Method;
 use serde_json::Value;
@@ -52,6 +52,7 @@ pub struct TestApp {
     pub clock: Clock,
     pub store: Store,
     pub connections: Connections,
+    pub catalog: Plugins,
     pub base: String,
     openapi: OpenApiCheck,
     config: Config,

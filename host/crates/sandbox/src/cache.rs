@@ -4,6 +4,7 @@
 //! only to its user, and the key of the MAC is derived from the master key.
 
 use std::{
+    collections::BTreeSet,
     fs::{DirBuilder, Permissions},
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
@@ -19,6 +20,9 @@ use crate::compile::deserialize;
 
 /// The length of a MAC in bytes.
 const MAC: usize = 32;
+
+/// The end of the name of a complete file.
+const SUFFIX: &str = ".compiled";
 
 /// The context of the MAC, so that no other MAC of the same key is accepted.
 const MAC_CONTEXT: &[u8] = b"compiled component";
@@ -75,6 +79,29 @@ impl Cache {
         }
     }
 
+    /// Deletes the files that no component of `used`, a list of digests, needs with this engine.
+    ///
+    /// Nobody may write to the cache meanwhile, because files that are not complete are deleted too. Returns how many
+    /// files were deleted.
+    pub(crate) fn delete_unused(&self, engine: &Engine, used: &BTreeSet<String>) -> io::Result<usize> {
+        let Some((folder, _)) = self.0.as_ref() else { return Ok(0) };
+        let used: BTreeSet<String> = used.iter().map(|digest| file_name(engine, digest)).collect();
+        let files = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            files => files?,
+        };
+        let mut deleted = 0;
+        for file in files {
+            let name = file?.file_name();
+            let is_unused = name.to_str().is_some_and(|name| is_cache_file(name) && !used.contains(name));
+            if is_unused {
+                std::fs::remove_file(folder.join(name))?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
     fn try_write(&self, engine: &Engine, digest: &str, code: &[u8], manifest: &Manifest) -> io::Result<()> {
         let Some((folder, key)) = self.0.as_ref() else { return Ok(()) };
         let manifest = serde_json::to_vec(manifest).map_err(io::Error::other)?;
@@ -119,10 +146,51 @@ impl<'a> CacheFile<'a> {
     }
 }
 
+/// Returns whether the cache wrote a file of this name, completely or not.
+fn is_cache_file(name: &str) -> bool {
+    name.ends_with(SUFFIX) || (name.contains(&format!("{SUFFIX}.")) && name.ends_with(".new"))
+}
+
 /// Returns the name of a component's file, which depends on wasmtime's version, the target and the engine's settings.
 fn file_name(engine: &Engine, digest: &str) -> String {
     // A different hash in another release of the compiler only means that components are compiled again.
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{digest}-{:016x}.compiled", hasher.finish())
+    format!("{digest}-{:016x}{SUFFIX}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::new_engine, limits::Limits};
+
+    #[test]
+    fn only_files_of_used_components_and_of_others_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(folder.path().to_owned(), Secret::new([0; 32]));
+        let engine = new_engine(&Limits::default()).expect("an engine");
+        let (used, unused) = (file_name(&engine, "aa"), file_name(&engine, "bb"));
+        let other_engine = "aa-0000000000000000.compiled".to_owned();
+        let incomplete = format!("{used}.0123456789abcdef.new");
+        for name in [&used, &unused, &other_engine, &incomplete, "notes.txt"] {
+            std::fs::write(folder.path().join(name), b"code").expect("written");
+        }
+        let digests = BTreeSet::from(["aa".to_owned(), "cc".to_owned()]);
+        assert_eq!(cache.delete_unused(&engine, &digests).expect("deleted"), 3);
+        let left: BTreeSet<String> = std::fs::read_dir(folder.path())
+            .expect("listed")
+            .map(|file| file.expect("a file").file_name().into_string().expect("a name"))
+            .collect();
+        assert_eq!(left, BTreeSet::from([used, "notes.txt".to_owned()]));
+        assert_eq!(cache.delete_unused(&engine, &digests).expect("deleted"), 0);
+        assert_eq!(Cache::none().delete_unused(&engine, &digests).expect("no cache"), 0);
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_yet_has_nothing_to_delete() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(folder.path().join("compiled"), Secret::new([0; 32]));
+        let engine = new_engine(&Limits::default()).expect("an engine");
+        assert_eq!(cache.delete_unused(&engine, &BTreeSet::new()).expect("nothing"), 0);
+    }
 }

@@ -1,6 +1,6 @@
 //! Loads a component from the cache; if it is not there, compiles it, gets its manifest and reviews that.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use jackfield_core::manifest::Manifest;
 
@@ -38,6 +38,18 @@ impl Sandbox {
                 let checked = child_check::check_in_child(program, bytes).await?;
                 self.load_checked(digest, checked).await
             }
+        }
+    }
+
+    /// Deletes compiled components from the cache, except those of `used`, a list of digests. Blocks.
+    ///
+    /// Does nothing while a component is loaded, and deletes them the next time.
+    pub fn delete_unused_code(&self, used: &BTreeSet<String>) {
+        let Ok(_permit) = self.compiling().try_acquire() else { return };
+        match self.cache().delete_unused(self.engine(), used) {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "compiled components that are not used were removed"),
+            Err(error) => tracing::warn!(%error, "compiled components that are not used were not removed"),
         }
     }
 

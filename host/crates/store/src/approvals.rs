@@ -14,6 +14,9 @@ use super::{
     plugin_components::{delete_unused_bytes, increment_revision},
 };
 
+/// How many superseded versions of a plugin keep their bytes, so that rollbacks can restore them.
+pub(super) const KEPT_SUPERSEDED: i64 = 5;
+
 /// A decision about the component with a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -22,6 +25,8 @@ pub enum Decision {
     /// It was in use, and its plugin was disabled.
     Disabled,
     /// It was in use until another version was approved. A rollback approves the newest of these.
+    ///
+    /// The bytes of the oldest are deleted in time; see [`Approval::has_bytes`].
     Superseded,
     /// It was in use until a rollback. It waits for approval again.
     Withdrawn,
@@ -57,6 +62,8 @@ pub struct Approval {
     pub at: i64,
     /// The manifest of the component. Absent if it cannot be parsed.
     pub manifest: Option<Manifest>,
+    /// Whether the component's bytes are stored, so that it can run.
+    pub has_bytes: bool,
 }
 
 /// New decisions about the components of one provider.
@@ -178,7 +185,8 @@ pub(super) async fn approvals_in(
     rows.iter().map(|row| parse_approval(row, &key)).collect()
 }
 
-const SELECT_APPROVALS: &str = "select a.provider, a.digest, a.state, a.approved_by, a.approved_at, a.mac, c.version, c.manifest \
+const SELECT_APPROVALS: &str = "select a.provider, a.digest, a.state, a.approved_by, a.approved_at, a.mac, c.version, \
+     c.manifest, case when c.bytes is null then 0 else 1 end as has_bytes \
      from plugin_approvals a left join components c on c.digest = a.digest order by a.approved_at, a.digest";
 
 fn derive_approvals_key(vault: &Vault) -> Secret<[u8; 32]> {
@@ -201,6 +209,7 @@ fn parse_approval(row: &AnyRow, key: &Secret<[u8; 32]>) -> Result<Approval, Stor
         version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
         decision: decision.filter(|_| is_genuine),
         manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
+        has_bytes: row.try_get::<i64, _>("has_bytes")? != 0,
         provider: columns.provider,
         digest: columns.digest,
         by: columns.by,

@@ -30,6 +30,8 @@ mod people_search;
 mod plugin_components;
 mod readable_secrets;
 mod readiness;
+mod refused_sign_ins;
+mod retention;
 mod row_macs;
 mod sealed_values;
 mod sessions;

@@ -13,6 +13,9 @@ use super::{
 /// The maximum number of people that a rejected undo names. The others are only counted.
 const MAX_NAMED: i64 = 5;
 
+/// How long after a match it can be undone, in microseconds: 90 days. Then the record of its mappings is deleted.
+pub(super) const UNDO_PERIOD: i64 = 90 * 24 * 3600 * 1_000_000;
+
 /// A person who may be matched to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchCandidate {
@@ -51,7 +54,7 @@ pub enum ApplyPlanResult {
 pub enum UndoPlanResult {
     /// It was undone, now or earlier, and removed this number of mappings.
     Done(u64),
-    /// The provider has no such plan.
+    /// The provider has no such plan, or it was applied too long ago.
     Unknown,
     /// Mappings of `count` people have changed since, so nothing was undone. `some` contains the first of these people.
     Changed { some: Vec<Person>, count: u64 },
@@ -154,11 +157,13 @@ impl Store {
     ) -> Result<UndoPlanResult, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let plan = sqlx::query("select links, undone_at from match_plans where id = $1 and provider = $2")
-            .bind(plan_id.to_owned())
-            .bind(provider.to_string())
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let plan =
+            sqlx::query("select links, undone_at from match_plans where id = $1 and provider = $2 and applied_at > $3")
+                .bind(plan_id.to_owned())
+                .bind(provider.to_string())
+                .bind(self.now().saturating_sub(UNDO_PERIOD))
+                .fetch_optional(&mut *transaction)
+                .await?;
         let Some(plan) = plan else { return Ok(UndoPlanResult::Unknown) };
         if plan.try_get::<Option<i64>, _>("undone_at")?.is_some() {
             let removed: i64 = plan.try_get("links")?;

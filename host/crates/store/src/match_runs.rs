@@ -10,7 +10,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{ServiceRun, Store, StoreError, to_timestamp};
 
 /// How long an ended match is kept, in microseconds: an hour.
-const KEPT: i64 = 3_600_000_000;
+pub(super) const KEPT: i64 = 3_600_000_000;
 
 /// How long [`Store::recent_match_runs`] lists a match that has ended, in microseconds: a minute.
 const RECENT: i64 = 60_000_000;

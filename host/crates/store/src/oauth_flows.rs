@@ -93,22 +93,11 @@ impl OAuthFlowOutcome {
 impl Store {
     /// Stores a flow and seals its verifier.
     ///
-    /// Deletes flows that expired more than a day ago.
-    ///
     /// # Errors
     /// The store is sealed, or the database fails.
     pub async fn begin_flow(&self, flow: NewOAuthFlow) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let day_ago = now - 24 * 60 * 60 * 1_000_000;
-        let old: Vec<String> = sqlx::query_scalar("select id from oauth_flows where expires_at < $1")
-            .bind(day_ago)
-            .fetch_all(&mut *transaction)
-            .await?;
-        for id in old {
-            remove_sealed(&mut transaction, TABLE, &id).await?;
-            sqlx::query("delete from oauth_flows where id = $1").bind(id).execute(&mut *transaction).await?;
-        }
         let row = OAuthFlow {
             id: flow.id,
             provider: flow.provider.to_string(),

@@ -112,6 +112,15 @@ impl Store {
         self.proof.forget().await;
     }
 
+    /// Returns the number of rows that match what follows `from` in a query.
+    ///
+    /// # Panics
+    /// If it is not valid SQL.
+    pub async fn count_rows(&self, from: &str) -> i64 {
+        let statement = sqlx::AssertSqlSafe(format!("select count(*) from {from}"));
+        sqlx::query_scalar(statement).fetch_one(&self.pool).await.expect("the rows are counted")
+    }
+
     /// Returns a setting of a session of PostgreSQL.
     pub async fn session_setting(&self, name: &str) -> Result<String, crate::StoreError> {
         let statement = sqlx::query_scalar("select current_setting($1)").bind(name.to_owned());

@@ -173,6 +173,7 @@ impl TestAppBuilder {
             clock,
             store: running.store,
             connections: running.connections,
+            catalog: running.catalog,
             base: running.base,
             openapi: running.openapi,
             config,

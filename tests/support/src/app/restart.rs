@@ -12,6 +12,7 @@ impl TestApp {
         let running = RunningService::start(&self.config, &self.environment).await;
         self.store = running.store;
         self.connections = running.connections;
+        self.catalog = running.catalog;
         self.base = running.base;
         self.openapi = running.openapi;
         self.stop = Some(running.stop);
@@ -33,6 +34,7 @@ impl TestApp {
             clock: self.clock.clone(),
             store: running.store,
             connections: running.connections,
+            catalog: running.catalog,
             base: running.base,
             openapi: running.openapi,
             config,

@@ -6,7 +6,7 @@ use jackfield::{
 };
 use jackfield_core::Secret;
 use jackfield_sandbox::Cache;
-use jackfield_service::connections::Connections;
+use jackfield_service::{connections::Connections, plugins::Plugins};
 use jackfield_store::Store;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -17,6 +17,7 @@ use crate::marked;
 pub(super) struct RunningService {
     pub(super) store: Store,
     pub(super) connections: Connections,
+    pub(super) catalog: Plugins,
     pub(super) base: String,
     pub(super) openapi: OpenApiCheck,
     pub(super) stop: oneshot::Sender<()>,
@@ -34,6 +35,7 @@ impl RunningService {
         let app = App::start(config, environment.clone()).await.expect("the service starts");
         let store = app.store().clone();
         let connections = app.connections().clone();
+        let catalog = app.plugins().clone();
         let openapi = OpenApiCheck::of(app.catalog());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
@@ -45,6 +47,6 @@ impl RunningService {
             };
             app.serve(listener, stopped, std::future::pending()).await.expect("the service ends without an error");
         });
-        Self { store, connections, base, openapi, stop, served }
+        Self { store, connections, catalog, base, openapi, stop, served }
     }
 }

@@ -101,9 +101,11 @@ pub(crate) async fn finish(
     let name = format!("{}{}", Caller::OIDC, person.name);
     let identity = format!("{}{}", Caller::OIDC, person.subject);
     let Some(level) = person.level else {
-        let audit = NewAudit::refused(&origin.into_actor(identity, name), Action::SessionSignIn)
+        let audit = NewAudit::refused(&origin.into_actor(identity.clone(), name), Action::SessionSignIn)
             .with_detail(format!("by the identity provider as {}, without an access level", person.subject));
-        state.store.audit(audit).await?;
+        if !state.store.audit_refused_sign_in(&identity, audit).await? {
+            tracing::warn!(identity, "refused sign-in was not audited, because one was audited within the last hour");
+        }
         return Ok(redirect_with_error(&state, &SignInError::NoLevel));
     };
     let new = NewSession { identity, name, level, token: None, proof: SingleUseProof::NotNeeded, replaces: None };

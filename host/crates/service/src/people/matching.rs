@@ -162,7 +162,12 @@ impl People {
     pub async fn undo_match(&self, provider: &str, plan_id: &str, actor: &Actor) -> Result<u64, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
-        let unknown = || Error::NotFound("this provider has no match with that id".to_owned());
+        let unknown = || {
+            Error::NotFound(
+                "this provider has no match with that id that can be undone; a match can be undone for 90 days"
+                    .to_owned(),
+            )
+        };
         if !is_id(plan_id) {
             return Err(unknown());
         }

@@ -147,7 +147,7 @@ impl CatalogEntries<'_> {
     }
 
     fn previous(&self, id: &str) -> Option<PreviousVersion> {
-        let approval: &Approval = self.inputs.database.latest(id, Decision::Superseded)?;
+        let approval: &Approval = self.inputs.database.previous(id)?;
         Some(PreviousVersion { digest: approval.digest.clone(), version: approval.version.clone() })
     }
 

@@ -69,6 +69,17 @@ impl CatalogInputs {
         })
     }
 
+    /// Returns the digests of all components that run, wait, or could be restored by a rollback.
+    pub(super) fn digests_with_code(&self) -> BTreeSet<String> {
+        let files = self.files.values().filter_map(|file| match &file.content {
+            FileContent::Component { digest, .. } => Some(digest.clone()),
+            FileContent::Broken { digest, .. } => digest.clone(),
+        });
+        let decided = self.database.approvals.iter().filter(|approval| approval.has_bytes);
+        let decided = decided.map(|approval| approval.digest.clone());
+        files.chain(decided).chain(self.database.needed_digests()).collect()
+    }
+
     /// Returns the component of a digest, if it is loaded and can be used.
     pub(super) fn usable_component(&self, digest: &str) -> Option<&Component> {
         self.loaded.get(digest)?.as_ref().ok()
@@ -84,6 +95,13 @@ impl DatabaseState {
             .filter(|approval| !matches!(approval.decision, Some(Decision::Superseded | Decision::Removed)));
         let approved = approvals.map(|approval| approval.digest.clone());
         approved.chain(self.offers.iter().map(|offer| offer.digest.clone())).collect()
+    }
+
+    /// Returns the version of a plugin that a rollback restores.
+    pub(super) fn previous(&self, plugin: &str) -> Option<&Approval> {
+        self.approvals_of(plugin)
+            .filter(|approval| approval.decision == Some(Decision::Superseded) && approval.has_bytes)
+            .max_by_key(|approval| approval.at)
     }
 
     /// Lists the decisions about the versions of a plugin.

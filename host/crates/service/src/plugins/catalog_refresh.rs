@@ -42,6 +42,24 @@ impl Plugins {
         Ok(())
     }
 
+    /// Deletes compiled code that neither a file of the folder, an offer, nor a decision needs.
+    ///
+    /// The cache must belong to this service alone.
+    pub async fn delete_unused_code(&self) {
+        let used = {
+            let inputs = self.0.inputs.lock().await;
+            if self.is_sealed() || !inputs.is_current {
+                return;
+            }
+            inputs.digests_with_code()
+        };
+        let plugins = self.clone();
+        let deleted = tokio::task::spawn_blocking(move || plugins.0.setup.sandbox.delete_unused_code(&used)).await;
+        if let Err(panic) = deleted {
+            tracing::error!(%panic, "compiled components that are not used were not removed");
+        }
+    }
+
     /// Reads the database, and loads the components that are needed.
     async fn read_database(&self, inputs: &mut CatalogInputs) -> Result<(), Error> {
         let store = &self.0.setup.store;

@@ -92,11 +92,14 @@ impl Plugins {
     /// The current version waits for approval again.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if no version was approved before; [`Error::UnknownProvider`]; [`Error::Sealed`].
+    /// [`Error::Conflict`] if no version was approved before, or the bytes of those are no longer stored;
+    /// [`Error::UnknownProvider`]; [`Error::Sealed`].
     pub async fn rollback(&self, plugin: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         self.decide(plugin, actor, Action::ProviderRollback, |inputs, _| {
-            let Some(previous) = inputs.database.latest(plugin, Decision::Superseded) else {
-                return Err(Error::Conflict(format!("no version of `{plugin}` was approved before")));
+            let Some(previous) = inputs.database.previous(plugin) else {
+                return Err(Error::Conflict(format!(
+                    "no version of `{plugin}` that was approved before is stored; approve a version instead"
+                )));
             };
             let mut versions = decide_for_others(inputs, plugin, &previous.digest, Decision::Withdrawn);
             versions.push((previous.digest.clone(), Decision::Approved));
