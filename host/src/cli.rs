@@ -77,6 +77,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// Prints a warning on standard error, so that it does not mix with the result on standard output.
+#[expect(clippy::print_stderr, reason = "a command reports its warnings on standard error")]
+fn print_warning(text: &str) {
+    eprintln!("jackfield: warning: {}", to_displayable_text(text));
+}
+
 /// Prints an error with its causes, and returns the exit status for it.
 #[expect(clippy::print_stderr, reason = "a command reports its error on standard error")]
 pub(crate) fn print_error(error: &anyhow::Error) -> ExitCode {

@@ -229,3 +229,30 @@ flow("a cut off response is explained", { service: { components: ["scrapin"] } }
   await expect(page.getByRole("main")).toContain("The service's answer could not be read.");
   await guards.checkPage(page);
 });
+
+flow("a disconnect that was started says how it ends", SLACK, async (here) => {
+  const { page, guards, service, secrets } = here;
+  secrets.addFields("slack", service.standIns.fields("slack"));
+  await service.connect("slack");
+  const disconnect = { by: "Ada Lovelace", at: new Date(Date.now() - 90_000).toISOString() };
+  await page.route("**/api/admin/connections", async (route) => {
+    const list = await (await route.fetch()).json();
+    const [connection] = list.connections;
+    if (connection) Object.assign(connection, { status: "degraded", reason: "a disconnect was started", disconnect });
+    await route.fulfill({ json: list });
+  });
+  await signIn(here);
+  await expect(card(page, "slack")).toContain("Ada Lovelace started to disconnect it 1 minute ago");
+  await guards.checkPage(page);
+  await card(page, "slack").getByRole("link", { name: "View connection: Slack" }).click();
+  const main = page.getByRole("main");
+  await expect(main).toContain("To keep the connection, connect it again");
+  await expect(page.getByRole("heading", { name: "Reconnect" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Check now" })).toHaveCount(0);
+  await guards.checkPage(page);
+  await page.getByRole("button", { name: "Disconnect…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Disconnect Slack" }).click();
+  await expect(page.getByRole("dialog")).toContain("Slack is disconnected");
+  // A request for the list can still be in progress.
+  await page.unrouteAll({ behavior: "wait" });
+});

@@ -78,6 +78,84 @@ flow("a file that is not a plugin is rejected with an explanation", APPROVE, asy
   await guards.checkPage(page);
 });
 
+flow("a version that needs a secret again says so before and after its approval", APPROVE, async (here) => {
+  const { page, guards, service, secrets } = here;
+  service.addPlugin("slack");
+  await expect.poll(async () => {
+    const { providers } = await service.call("GET", "/api/admin/providers");
+    return providers.some(({ id }) => id === "slack");
+  }, "the plugin is listed");
+  const [{ digest }] = (await service.call("GET", "/api/admin/providers")).providers;
+  await service.call("POST", "/api/admin/providers/slack/approve", { digest });
+  secrets.addFields("slack", service.standIns.fields("slack"));
+  await service.connect("slack");
+  await signIn(here, "/providers");
+  await page.getByLabel("Choose a plugin").setInputFiles(readPlugin("slack", { "slack.com": "slacc.com" }));
+  const sentence = "The secret bot_token was not entered for slacc.com";
+  await page.getByRole("button", { name: "Review and approve…" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContain(sentence);
+  await expect(dialog).toContain("before you approve it and connect again");
+  await guards.checkPage(page);
+  await dialog.getByRole("button", { name: /^Approve/ }).click();
+  const main = page.getByRole("main");
+  await expect(main).toContain("If the provider owns these hosts, connect again");
+
+  await page.goto("/");
+  const card = page.getByRole("article", { name: "Slack", exact: true });
+  await expect(card).toContain("Needs its secret again");
+  await expect(card).toContain(sentence);
+  await guards.checkPage(page);
+  await card.getByRole("link", { name: "Reconnect: Slack" }).click();
+  await expect(main).toContain(sentence);
+  await expect(main).not.toContain("no longer accepts the credential");
+  await expect(page.getByRole("heading", { name: "Reconnect" })).toBeVisible();
+  await guards.checkPage(page);
+  await main.getByRole("link", { name: "View plugin" }).first().click();
+  await expect(page.getByRole("button", { name: /^Go back to/ })).toBeVisible();
+});
+
+/** Signatures as the API sends them, and what the page says. */
+const SIGNATURES = [
+  [{ state: "granted", key: "acme", beyond: [] }, ["Signed by a trusted key: acme", "permits everything"]],
+  [
+    { state: "asks_more", key: "acme", beyond: ["the host `api.other.example`"] },
+    ["Signed by a trusted key: acme", "requests more than the key permits", "The host api.other.example"],
+  ],
+  [{ state: "unknown_key", key: null, beyond: [] }, ["Signed by an unknown key"]],
+  [{ state: "broken", key: null, beyond: ["the file was changed"] }, ["Signature not valid", "The file was changed"]],
+  [{ state: "unsigned", key: null, beyond: [] }, ["Not signed"]],
+];
+
+flow("a plugin shows who signed it and the names of files cannot change the page", APPROVE, async (here) => {
+  const { page, guards, service } = here;
+  service.addPlugin("guests/example");
+  await expect.poll(async () => {
+    const { providers } = await service.call("GET", "/api/admin/providers");
+    return providers.some(({ id }) => id === "acme-hr");
+  }, "the plugin is listed");
+  let change = {};
+  await page.route("**/api/admin/providers", async (route) => {
+    const list = await (await route.fetch()).json();
+    list.folder_problem = "everybody can write to the \u202efolder";
+    Object.assign(list.providers[0], change);
+    await route.fulfill({ json: list });
+  });
+  const main = page.getByRole("main");
+  await signIn(here, "/providers");
+  await expect(main).toContain("Everybody can write to the \ufffdfolder.");
+  await guards.checkPage(page);
+  for (const [signature, texts] of SIGNATURES) {
+    change = { signature, file: "acme\u202emsaw.exe" };
+    await page.goto("/providers/acme-hr");
+    for (const text of texts) await expect(main).toContain(text);
+    await expect(main).toContain("acme\ufffdmsaw.exe");
+    await guards.checkPage(page);
+  }
+  // A request for the list can still be in progress.
+  await page.unrouteAll({ behavior: "wait" });
+});
+
 /** Words for the values of a manifest that are not texts of their own. */
 const WORDS = {
   GET: "GET",

@@ -17,7 +17,7 @@ use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
 use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Risk, Sandbox};
 
-use super::{command_line, load_settings, print_line};
+use super::{command_line, load_settings, print_line, print_warning};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
@@ -71,12 +71,18 @@ pub(super) async fn run(command: PluginCommand) -> anyhow::Result<()> {
 }
 
 /// Returns the catalog as a service with these settings would show it.
+///
+/// If the plugins folder is ignored, a warning on standard error says why.
 pub(super) async fn load_catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
     let config = load_settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
     let plugins = app::open_plugins(&config, &store, sandbox).await;
     store.close().await;
-    Ok(Arc::clone(plugins?.catalog()))
+    let plugins = plugins?;
+    if let Some(why) = plugins.folder_problem() {
+        print_warning(&format!("the plugins folder {} was ignored: {why}", config.plugins_dir.display()));
+    }
+    Ok(Arc::clone(plugins.catalog()))
 }
 
 /// Makes a sandbox that loads components and sends no requests.

@@ -33,6 +33,8 @@ async fn start_interrupted(slack: &SlackStandIn) -> TestApp {
     assert_eq!(listed[0]["status"], "degraded", "{listed}");
     let reason = listed[0]["reason"].as_str().expect("a reason");
     assert!(reason.starts_with("executive started to disconnect it at "), "{reason}");
+    assert_eq!(listed[0]["disconnect"]["by"], "executive", "{listed}");
+    assert!(listed[0]["disconnect"]["at"].is_string(), "{listed}");
     app.tamper(UNPIN).await;
     app
 }

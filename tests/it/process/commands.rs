@@ -1,6 +1,9 @@
 //! The commands as users run them: their output and exit status.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::{
+    fs::Permissions,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+};
 
 use jackfield_test_support::{app::client, guests, slack::SlackStandIn};
 
@@ -80,6 +83,24 @@ async fn inspect_shows_everything_that_a_plugin_asks_for() {
     let wrong = place.run(&["plugin", "inspect", "/etc/hostname"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).contains("not a WebAssembly component"), "{}", text(&wrong.stderr));
+}
+
+#[tokio::test]
+async fn a_list_of_plugins_says_why_the_folder_is_ignored() {
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).expect("its mode is set");
+    for arguments in [&["plugin", "list"][..], &["plugin", "list", "--json"]] {
+        assert!(!text(&place.run(arguments).stderr).contains("ignored"));
+        let listed = place.command(arguments).env("JACKFIELD_PLUGINS_DIR", folder.path()).output();
+        let listed = listed.expect("the command runs");
+        assert!(listed.status.success());
+        let printed = text(&listed.stderr);
+        let why =
+            format!("the plugins folder {} was ignored: everybody can write to the folder", folder.path().display());
+        assert!(printed.contains(&why), "{printed}");
+        assert!(!text(&listed.stdout).contains("ignored"));
+    }
 }
 
 #[tokio::test]

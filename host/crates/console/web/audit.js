@@ -1,7 +1,7 @@
 // The page of the audit log: who did what, when and from where. Filters are in the address; it can be exported.
 import { call } from "./api.js";
 import { formatDate } from "./format.js";
-import { titleOf, usePlugins } from "./live_lists.js";
+import { getTitle, titleOf, usePlugins } from "./live_lists.js";
 import { downloadCsv } from "./transfer.js";
 import { Button, EmptyState, Field, Notice, Page, Progress, Status, Time } from "./ui.js";
 import { setFilters, useTypedFilter } from "./url_filters.js";
@@ -113,7 +113,7 @@ function Filters({ query, plugins, isFiltered }) {
     setFilters({}, {});
   };
   const all = { value: "all", label: "All" };
-  const providers = (plugins ?? []).map(({ id, title }) => ({ value: id, label: title ?? id }));
+  const providers = (plugins ?? []).map(({ id, title }) => ({ value: id, label: getTitle({ id, title }) }));
   const actions = Object.entries(ACTIONS).map(([value, label]) => ({ value, label }));
   const choices = [
     ["provider", "Provider", providers],

@@ -1,7 +1,7 @@
 // The connected providers, sorted by title, for the pages that map people.
 import { useEvents } from "./events.js";
 import { compareNames } from "./format.js";
-import { useConnections, usePlugins } from "./live_lists.js";
+import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { dropDirectory } from "./user_directory.js";
 import { useMemo } from "./vendor/preact.js";
 
@@ -20,7 +20,7 @@ export function useConnectedProviders() {
     plugins &&
     connections.map(({ provider: id }) => {
       const plugin = plugins.find((one) => one.id === id);
-      return { id, title: plugin?.title ?? id, hasUsers: plugin?.capabilities?.users ?? false };
+      return { id, title: getTitle(plugin ?? { id }), hasUsers: plugin?.capabilities?.users ?? false };
     });
   found?.sort((a, b) => compareNames(a.title, b.title));
   // The same object while nothing changed, so that a health check does not draw the table again.

@@ -7,12 +7,13 @@ import { checkConnection, ConnectionFacts } from "./connection_facts.js";
 import { describeStatus } from "./connection_status.js";
 import { DisconnectDialog } from "./disconnect.js";
 import { toSentence } from "./format.js";
-import { useConnections, usePlugins } from "./live_lists.js";
+import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { useFlow } from "./oauth_flow.js";
 import { OAuthSignIn } from "./oauth_signin.js";
 import { OrganisationChoice } from "./organisation_choice.js";
 import { connectionPath } from "./router.js";
 import { useSeal } from "./seal.js";
+import { NeededSecrets } from "./secrets_again.js";
 import { Button, Monogram, Notice, Page, Progress, Status, useFocusRecovery, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
@@ -29,7 +30,7 @@ export default function Connection({ route }) {
   const seal = useSeal();
   const plugin = plugins?.find((one) => one.id === id) ?? null;
   const connection = connections?.find(({ provider }) => provider === id) ?? null;
-  const title = plugin?.title ?? id;
+  const title = getTitle(plugin ?? { id });
   const isLoaded = connections && plugins;
   const isSlow = useSlow(!isLoaded);
   const isChosen = connection && connection.status !== "needs_choice";
@@ -61,7 +62,7 @@ export default function Connection({ route }) {
   const connect = canWork && !isConnectedNow && html`<${ConnectSection}
     ...${{ plugin, connection, settings, flow, onDone: connecting.onDone }} />`;
   const actions = connection && html`
-    ${canWork && isChosen && html`<${Button} icon="refresh" isBusy=${isChecking} onClick=${connecting.check}>
+    ${canWork && isChosen && !connection.disconnect && html`<${Button} icon="refresh" isBusy=${isChecking} onClick=${connecting.check}>
       Check now<//>`}
     ${!seal.isSealed && html`<${Button} look="danger" onClick=${() => setDisconnecting(true)}>Disconnect…<//>`}
   `;
@@ -204,7 +205,9 @@ function StatusNotice({ status, connection, canWork }) {
   const kind = { ok: "ok", soon: "warn", wait: "warn", ask: "info", off: "warn", none: "info" }[status.kind] ?? "bad";
   const lacksPermission = status.kind === "bad" && connection?.last_check?.code === "permission_missing";
   return html`<${Notice} kind=${kind} title=${status.word} means=${status.means}
-    todo=${lacksPermission ? "Grant the credential that permission at the provider, then check again." : undefined}>
+    todo=${lacksPermission ? "Grant the credential that permission at the provider, then check again." : status.todo}>
+    ${status.needed && html`<${NeededSecrets} sentences=${status.needed} />
+      <div class="row"><${Button} icon="box" to=${`/providers/${encodeURIComponent(connection.provider)}`}>View plugin<//></div>`}
     ${status.hasReason && connection.reason && html`<p class="wrap">Reason: ${connection.reason}</p>`}
     ${!canWork && status.action?.to && html`<div class="row">
       <${Button} to=${status.action.to}>${status.action.label}<//></div>`}
@@ -217,7 +220,7 @@ function ConnectSection({ plugin, connection, settings, flow, onDone }) {
   const [isOpen, setOpen] = useState(false);
   const [isChoosing, setChoosing] = useState(false);
   const isDead = isUpdate && ["needs_reauth", "unreadable"].includes(connection.status);
-  const mustConnect = !isUpdate || isDead || connection.status === "expiring";
+  const mustConnect = !isUpdate || isDead || connection.status === "expiring" || Boolean(connection.disconnect);
   const isOAuth = plugin.auth === "oauth2";
   const isShown = mustConnect || isOpen || flow.phase !== "idle";
   const canChoose = plugin.capabilities?.accounts && isUpdate;

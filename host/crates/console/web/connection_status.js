@@ -23,10 +23,11 @@ const CHECK_FAILURES = {
 };
 
 /**
- * Describes the status of a provider: `{kind, word, means, action, needsYou, hasReason, rank}`.
+ * Describes the status of a provider: `{kind, word, means, action, needsYou, hasReason, rank}`, and perhaps `todo` and `needed`.
  *
  * `plugin` is null if it was removed, `connection` if there is none; `isSealed` says that the service has no key.
  * `action` is `{label, look}` with either `to` or `does`. `hasReason` says that the connection's own reason adds something.
+ * `needed` lists the secrets that have to be entered again, in words, and `todo` says what can be done.
  */
 export function describeStatus({ plugin, connection, isSealed, now = Date.now() }) {
   const status = findStatus({ plugin, connection, isSealed, now });
@@ -55,7 +56,7 @@ function findStatus({ plugin, connection, isSealed, now }) {
       action: getViewPlugin(plugin.id),
     };
   }
-  if (connection) return findConnectionStatus(plugin.id, connection, now);
+  if (connection) return findConnectionStatus(plugin, connection, now);
   const action = { label: "Connect", to: connectionPath(plugin.id), look: "plain" };
   return { kind: "none", word: "Not connected", action };
 }
@@ -95,7 +96,29 @@ function findPluginStatus(plugin, connection) {
   }
 }
 
-function findConnectionStatus(provider, connection, now) {
+/** The secrets for which the connection has to be connected again because of its plugin's version, or null. */
+function findNeeded(plugin, connection) {
+  // The reason contains each of these sentences. A connection can also need a new sign-in because of the provider.
+  const needed = (plugin.secrets_again ?? []).filter((sentence) => connection.reason?.includes(sentence));
+  return connection.status === "needs_reauth" && needed.length ? needed : null;
+}
+
+function findConnectionStatus(plugin, connection, now) {
+  const provider = plugin.id;
+  if (connection.disconnect) return describeStartedDisconnect(provider, connection.disconnect, now);
+  const needed = findNeeded(plugin, connection);
+  if (needed) {
+    return {
+      kind: "bad",
+      word: "Needs its secret again",
+      means: `Version ${plugin.version} of its plugin sends a stored secret to other destinations than before. Nothing was sent there, and work fails until somebody decides. Mappings and settings are kept.`,
+      todo: "If the provider owns the new destinations, reconnect. If it does not, go back to the plugin's previous version.",
+      action: getReconnect(provider),
+      needsYou: true,
+      needed,
+      hasReason: false,
+    };
+  }
   switch (connection.status) {
     case "connected":
       return { kind: "ok", word: "Connected", action: { ...CHECK_NOW } };
@@ -144,6 +167,17 @@ function findConnectionStatus(provider, connection, now) {
       };
     }
   }
+}
+
+function describeStartedDisconnect(provider, { by, at }, now) {
+  return {
+    kind: "off",
+    word: "Disconnecting",
+    means: `${by} started to disconnect it ${formatAgo(at, now)}. Its credential may already be revoked, so work may fail. If that was interrupted, Jackfield completes it automatically.`,
+    todo: "To complete it now, disconnect it again. To keep the connection, connect it again: that cancels the disconnect.",
+    action: { label: "View connection", to: connectionPath(provider), look: "plain" },
+    hasReason: false,
+  };
 }
 
 function describeRetry(connection, now) {

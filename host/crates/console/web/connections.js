@@ -3,9 +3,10 @@ import { call } from "./api.js";
 import { checkConnection, ConnectionFacts } from "./connection_facts.js";
 import { describeStatus } from "./connection_status.js";
 import { compareNames, formatCount, toSentence } from "./format.js";
-import { useConnections, usePlugins } from "./live_lists.js";
+import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { connectionPath, Link } from "./router.js";
 import { useSeal } from "./seal.js";
+import { NeededSecrets } from "./secrets_again.js";
 import { Button, EmptyState, Icon, Monogram, Notice, Page, Progress, showToast, Status, useSlow } from "./ui.js";
 import { Fragment, html, useEffect, useRef, useState } from "./vendor/preact.js";
 
@@ -57,6 +58,7 @@ function ConnectionCard({ entry, onChecked, isChecking }) {
         </div>
         <div class="connection-todo">
           ${status.means && html`<p class="means">${status.means}</p>`}
+          ${status.needed && html`<${NeededSecrets} sentences=${status.needed} />`}
           ${status.hasReason && connection.reason && html`<p class="means muted">Reason: ${connection.reason}</p>`}
           ${isSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
           <div class="row apart">
@@ -101,7 +103,7 @@ function listEntries(plugins, connections, isSealed) {
     .map(({ plugin, connection }) => {
       const id = plugin?.id ?? connection.provider;
       const status = describeStatus({ plugin, connection, isSealed });
-      return { id, title: plugin?.title ?? id, plugin, connection, status };
+      return { id, title: getTitle(plugin ?? { id }), plugin, connection, status };
     })
     .sort((a, b) => a.status.rank - b.status.rank || compareNames(a.title, b.title));
 }
@@ -173,7 +175,7 @@ export default function Connections() {
   const entries = isLoaded ? listEntries(plugins, connections, seal.isSealed) : [];
   const connected = entries.filter(({ connection }) => connection);
   const unconnected = entries.filter(({ connection }) => !connection);
-  const checkable = connected.filter(({ plugin }) => plugin?.state === "approved");
+  const checkable = connected.filter(({ plugin, connection }) => plugin?.state === "approved" && !connection.disconnect);
   const [progress, checkAll] = useCheckAll(checkable, reload);
   const pending = plugins?.filter(({ state, waiting }) => state === "pending" || waiting?.length).length ?? 0;
   const actions = checkable.length > 1 && !seal.isSealed && html`

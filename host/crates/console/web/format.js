@@ -75,6 +75,9 @@ export function getHue(name) {
   return (sum * 47) % 360;
 }
 
+/** Replaces control, bidirectional and invisible characters, which can change how the text around them is shown. */
+export const toDisplayable = (text) => (text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
+
 /** Capitalises the first letter. */
 export const toSentence = (words) => (words ? words[0].toUpperCase() + words.slice(1) : "");
 

@@ -1,6 +1,7 @@
 // The two lists that many pages need, connections and plugins: loaded once, cached, and updated by events.
 import { call, onSession } from "./api.js";
 import { useEvents } from "./events.js";
+import { toDisplayable } from "./format.js";
 import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
 
 /**
@@ -96,4 +97,7 @@ export function usePlugins() {
 }
 
 /** Returns the title of a provider, or its id if no plugin gives a title. */
-export const titleOf = (plugins, id) => plugins?.find((plugin) => plugin.id === id)?.title ?? id;
+export const titleOf = (plugins, id) => getTitle(plugins?.find((plugin) => plugin.id === id) ?? { id });
+
+/** Returns the title of a plugin, or its id if it has none. The id of a file that is no plugin is the file's name. */
+export const getTitle = ({ title, id }) => title ?? toDisplayable(id);

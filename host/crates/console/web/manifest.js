@@ -1,7 +1,7 @@
 // The manifest of a plugin in plain words, as an administrator reviews it: endpoints, placements, sign-in,
 // capabilities.
 import { formatCount, formatList, toSentence } from "./format.js";
-import { HelpLink, Notice } from "./ui.js";
+import { HelpLink, Notice, WithCode } from "./ui.js";
 import { html } from "./vendor/preact.js";
 
 /** What each optional capability lets a plugin do. */
@@ -93,10 +93,6 @@ const RiskList = ({ risks }) =>
   html`<ul class="lines">${risks.map(
     ({ what }) => html`<li class="wrap"><${WithCode} text=${`${toSentence(what)}.`} /></li>`,
   )}</ul>`;
-
-/** Shows a text of the API, whose names are in backticks. */
-export const WithCode = ({ text }) =>
-  html`${text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part))}`;
 
 /** Describes a form field: `secret, stored encrypted and required`. */
 export const describeField = ({ secret, required, kind }) =>

@@ -1,7 +1,8 @@
 // What the manifest of a waiting version changes from the version that runs: added, removed and changed parts, in
 // words.
 import { toSentence } from "./format.js";
-import { CAPABILITIES, describeField, GRANT_LABELS, WithCode } from "./manifest.js";
+import { CAPABILITIES, describeField, GRANT_LABELS } from "./manifest.js";
+import { WithCode } from "./ui.js";
 import { html } from "./vendor/preact.js";
 
 const PARTS = [

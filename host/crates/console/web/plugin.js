@@ -1,15 +1,16 @@
 // The page of one plugin: its state, its manifest, versions that await approval, what it did, and the decisions about
 // it.
-import { formatDate, shortenDigest, toSentence } from "./format.js";
-import { useConnections, usePlugins } from "./live_lists.js";
+import { formatDate, shortenDigest, toDisplayable, toSentence } from "./format.js";
+import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { Manifest, Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
 import { PluginActivity } from "./plugin_activity.js";
 import { PluginDecision } from "./plugin_decision.js";
+import { PluginSignature } from "./plugin_signature.js";
 import { PluginStatus } from "./plugin_status.js";
 import { connectionPath, Link, navigate } from "./router.js";
 import { SecretsAgain } from "./secrets_again.js";
-import { Button, EmptyState, Monogram, Notice, Page, Progress, showToast, useFocusRecovery } from "./ui.js";
+import { Button, EmptyState, Monogram, Notice, Page, Progress, showToast, useFocusRecovery, WithCode } from "./ui.js";
 import { html, useRef, useState } from "./vendor/preact.js";
 
 const BACK = { to: "/providers", label: "Plugins" };
@@ -30,7 +31,7 @@ export default function Plugin({ route }) {
   useFocusRecovery(identity, `${decision?.kind} ${plugin?.state} ${plugin?.digest}`);
   if (!plugin) return html`<${NotShown} isLoaded=${plugins !== null} problem=${problem} onRetry=${reload} />`;
   const connection = connections?.find(({ provider }) => provider === route.provider) ?? null;
-  const title = plugin.title ?? plugin.id;
+  const title = getTitle(plugin);
   const hasManifest = Boolean(plugin.title);
   const onDone = (after, message) => {
     setDecision(null);
@@ -43,7 +44,7 @@ export default function Plugin({ route }) {
     <${Page} title=${title} back=${BACK} lead=${LEADS[plugin.state]}
       actions=${html`<${Actions} ...${{ plugin, hasManifest, ask }} />`}>
       <${Trouble} plugin=${plugin} title=${title} />
-      <${SecretsAgain} version=${plugin} />
+      <${SecretsAgain} version=${plugin} isRunning=${plugin.state === "approved"} />
       <div class="card identity" tabindex="-1" ref=${identity}>
         <${Identity} ...${{ plugin, connection, title }} />
       </div>
@@ -93,11 +94,11 @@ function Identity({ plugin, connection, title }) {
     <dl class="kv grow">
       <dt>State</dt><dd><${PluginStatus} plugin=${plugin} /></dd>
       <dt>Version</dt><dd>${plugin.version ?? "unknown"}</dd>
-      <dt>ID</dt><dd><code>${plugin.id}</code></dd>
+      <dt>ID</dt><dd><code>${toDisplayable(plugin.id)}</code></dd>
       ${plugin.digest && html`<dt>Digest (SHA-256)</dt><dd><code>${plugin.digest}</code></dd>`}
       <dt>Source</dt><dd>${plugin.file
-        ? html`the plugins folder, <code>${plugin.file}</code>` : "uploaded, stored in the database"}</dd>
-      ${plugin.signed_by && html`<dt>Signed by</dt><dd>${plugin.signed_by}</dd>`}
+        ? html`the plugins folder, <code>${toDisplayable(plugin.file)}</code>` : "uploaded, stored in the database"}</dd>
+      ${plugin.signature && html`<dt>Signature</dt><dd><${PluginSignature} signature=${plugin.signature} /></dd>`}
       <dt>Connection</dt><dd>${connection ? (connection.org_name ?? "connected") : "none"}
         ${plugin.state === "approved" && html` · <${Link}
           to=${connectionPath(plugin.id)}>${connection ? "View connection" : "Connect it"}<//>`}</dd>
@@ -106,7 +107,7 @@ function Identity({ plugin, connection, title }) {
 
 function Trouble({ plugin, title }) {
   if (plugin.state === "broken") {
-    return html`<${Notice} kind="bad" title="It cannot be used" means=${plugin.reason}
+    return html`<${Notice} kind="bad" title="It cannot be used" means=${toSentence(toDisplayable(plugin.reason))}
       todo="Its connection is kept. Upload a version that works, or go back to the previous one." />`;
   }
   if (!plugin.paused_until) return null;
@@ -125,8 +126,8 @@ function WaitingVersion({ version, plugin, onApprove }) {
         <div>
           <h2>Version ${version.version} is awaiting approval</h2>
           <p class="muted small">SHA-256 <code>${shortenDigest(version.digest)}…</code> ${version.file
-            ? html`in the plugins folder, <code>${version.file}</code>` : "uploaded"}
-            ${version.signed_by && ` signed by ${version.signed_by}`}</p>
+            ? html`in the plugins folder, <code>${toDisplayable(version.file)}</code>` : "uploaded"}</p>
+          ${version.signature && html`<${PluginSignature} signature=${version.signature} />`}
         </div>
         ${!version.objection && html`<${Button} look="primary" icon="check" onClick=${onApprove}>Review and approve…<//>`}
       </div>
@@ -135,7 +136,8 @@ function WaitingVersion({ version, plugin, onApprove }) {
       <${Risks} risks=${version.risks} />
       ${version.exceeds?.length > 0 && html`<${Notice} kind="warn"
         title="A trusted key signed this version, but it requests more than the approved one"
-        means="An Executive has to approve it." />`}
+        means="The signature does not approve it. An Executive has to:"><ul class="lines">${version.exceeds.map((line) =>
+          html`<li class="wrap"><${WithCode} text=${toSentence(line)} /></li>`)}</ul><//>`}
       ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${plugin.version}`}
         means="Fixes that were made since may be lost." />`}
       <${SecretsAgain} version=${version} />

@@ -1,5 +1,7 @@
 // The dialog for a decision about a plugin: approve, pause, go back, remove. It first says what that means.
 import { call } from "./api.js";
+import { toDisplayable } from "./format.js";
+import { getTitle } from "./live_lists.js";
 import { Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
 import { SecretsAgain } from "./secrets_again.js";
@@ -13,7 +15,7 @@ import { html, useState } from "./vendor/preact.js";
 export function PluginDecision({ kind, plugin, version, connection, onClose, onDone }) {
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(false);
-  const title = version?.title ?? plugin.title ?? plugin.id;
+  const title = version?.title ?? getTitle(plugin);
   const decision = DECISIONS[kind]({ plugin, version, title, connection });
   const path = `/api/admin/providers/${encodeURIComponent(plugin.id)}`;
   const decide = async () => {
@@ -111,7 +113,7 @@ const DECISIONS = {
         ? `The connection to ${connection.org_name ?? title} is kept, but cannot be used until a version is approved again.`
         : describeConnection(title, connection),
       plugin.file
-        ? `The plugins folder is not changed: ${plugin.file} stays there and will await approval again.`
+        ? `The plugins folder is not changed: ${toDisplayable(plugin.file)} stays there and will await approval again.`
         : "Files in the plugins folder are not changed.",
     ],
   }),

@@ -1,7 +1,7 @@
 // The page of all plugins: what runs, what awaits approval, what is broken; and the upload of a new plugin.
 import { useFileDrop } from "./file_drop.js";
-import { compareNames, formatBytes, formatCount, shortenDigest, toSentence } from "./format.js";
-import { usePlugins } from "./live_lists.js";
+import { compareNames, formatBytes, formatCount, shortenDigest, toDisplayable, toSentence } from "./format.js";
+import { getTitle, usePlugins } from "./live_lists.js";
 import { PluginStatus } from "./plugin_status.js";
 import { Link, navigate } from "./router.js";
 import { upload } from "./transfer.js";
@@ -23,7 +23,7 @@ export default function Plugins() {
     import("./plugin.js").catch(() => {});
   }, []);
   const sorted = [...(plugins ?? [])].sort(
-    (a, b) => getRank(a) - getRank(b) || compareNames(a.title ?? a.id, b.title ?? b.id),
+    (a, b) => getRank(a) - getRank(b) || compareNames(getTitle(a), getTitle(b)),
   );
   return html`
     <${Page} title="Plugins"
@@ -37,8 +37,8 @@ export default function Plugins() {
       ${rejection && html`<${Rejection} rejection=${rejection} onClose=${clearRejection} />`}
       ${
         folderProblem &&
-        html`<${Notice} kind="warn" title="The plugins folder cannot be used" means=${folderProblem}
-        todo="Approved plugins keep running. Once the folder is fixed, it is read again automatically." />`
+        html`<${Notice} kind="warn" title="The plugins folder cannot be used" means=${`${toSentence(toDisplayable(folderProblem))}.`}
+        todo="Jackfield ignores the files in it. Approved plugins keep running. Once the folder is fixed, it is read again automatically." />`
       }
       ${problem && html`<${Notice} problem=${problem} onRetry=${reload} />`}
       ${!plugins && !problem && html`<${Progress} label="Loading…" />`}
@@ -77,7 +77,7 @@ function useUpload(reload) {
         progress,
       });
       reload();
-      const title = plugin.title ?? plugin.id;
+      const title = getTitle(plugin);
       showToast(
         isAwaitingApproval(plugin)
           ? `${title} was checked and is awaiting your approval.`
@@ -115,18 +115,19 @@ const getRank = (plugin) =>
 function UploadProgress({ uploading, onStop }) {
   const isSent = uploading.done >= 1;
   return html`<div class="card stack">
-    <${Progress} label=${`${isSent ? "Checking" : "Uploading"} ${uploading.name}…`}
+    <${Progress} label=${`${isSent ? "Checking" : "Uploading"} ${toDisplayable(uploading.name)}…`}
       value=${uploading.done} max=${isSent ? undefined : 1} />
     <div class="row"><${Button} onClick=${onStop}>Stop<//></div>
   </div>`;
 }
 
 function Rejection({ rejection, onClose }) {
-  const { file, problem } = rejection;
+  const { problem } = rejection;
+  const name = toDisplayable(rejection.file.name);
   const reason = rejection.reason ?? problem.errors?.find(({ field }) => field === "component")?.message;
   const close = html`<${Button} onClick=${onClose}>Close<//>`;
-  if (!reason) return html`<${Notice} problem=${problem} title=${`${file.name} was not added`} action=${close} />`;
-  return html`<${Notice} kind="bad" title=${`${file.name} cannot be used`} means=${toSentence(reason)}
+  if (!reason) return html`<${Notice} problem=${problem} title=${`${name} was not added`} action=${close} />`;
+  return html`<${Notice} kind="bad" title=${`${name} cannot be used`} means=${toSentence(reason)}
     todo="Nothing was changed. All plugins run as before." action=${close}>
     ${problem?.requestId && html`<p class="small">Request id <code>${problem.requestId}</code></p>`}
   <//>`;
@@ -143,7 +144,7 @@ function describeChanges({ changes }) {
 }
 
 function PluginCard({ plugin }) {
-  const title = plugin.title ?? plugin.id;
+  const title = getTitle(plugin);
   const path = `/providers/${encodeURIComponent(plugin.id)}`;
   return html`<li>
     <article class="card plugin-card" aria-label=${title}>
@@ -153,7 +154,7 @@ function PluginCard({ plugin }) {
         <p class="muted small">${plugin.version ? `Version ${plugin.version}` : "No version"}${plugin.digest &&
           html` · <code>${shortenDigest(plugin.digest)}</code>`}
           ${describeHosts(plugin)}</p>
-        ${plugin.state === "broken" && html`<p class="error">${plugin.reason}</p>`}
+        ${plugin.state === "broken" && html`<p class="error">${toDisplayable(plugin.reason)}</p>`}
         ${plugin.paused_until && html`<p class="small">It failed repeatedly. It is called again <${Time}
           at=${plugin.paused_until} />.</p>`}
         ${plugin.waiting.map(

@@ -1,8 +1,9 @@
 // The page about the service itself: master key, database, plugins and version. It also works while the service is
 // sealed.
 import { call } from "./api.js";
+import { EditedRows } from "./edited_rows.js";
 import { useEvents } from "./events.js";
-import { formatCount, formatDate, formatList, formatNumber } from "./format.js";
+import { formatCount, formatDate, formatList, formatNumber, toSentence } from "./format.js";
 import { titleOf, usePlugins } from "./live_lists.js";
 import { Link } from "./router.js";
 import { Button, Icon, Notice, Page, Progress, Status, Time } from "./ui.js";
@@ -36,15 +37,16 @@ export default function ServicePage() {
 }
 
 function Details({ service, plugins }) {
-  const { key, database, providers: counts, version, started_at, contract_versions = [], public_url } = service;
+  const { key, database, providers: counts, edited_rows, version, started_at, contract_versions = [], public_url } = service;
   const isSealed = key.state !== "open";
   return html`
     ${
       isSealed &&
       html`<${Notice} kind="bad" title="The service is sealed"
-        means=${key.reason ?? "The master key is missing or wrong."}
-      todo="Nothing is lost. Start the service with the right key, and everything works again." />`
+        means=${key.reason ? `${toSentence(key.reason)}.` : "The master key is missing or wrong."}
+      todo="Every change is refused until then, no work runs, and rows that were changed by hand are not detected. Nothing is lost: start the service with the right key, and everything works again." />`
     }
+    <${EditedRows} rows=${edited_rows} />
     ${
       !database.ok &&
       html`<${Notice} kind="bad" title="The database is not responding"
@@ -55,7 +57,7 @@ function Details({ service, plugins }) {
       <section class="card stack" aria-labelledby="key">
         <h2 id="key">Master key</h2>
         <p><${Status} kind=${isSealed ? "locked" : "ok"} word=${isSealed ? "Sealed" : "Open"} /></p>
-        <p class="muted">${isSealed ? "Stored credentials cannot be decrypted." : "It encrypts every stored credential."}</p>
+        <p class="muted">${isSealed ? "Stored credentials cannot be decrypted, and changes are refused." : "It encrypts every stored credential."}</p>
       </section>
       <section class="card stack" aria-labelledby="database">
         <h2 id="database">Database</h2>

@@ -121,6 +121,10 @@ export function Notice({ kind, problem, isBrief, title, means, todo, action, onR
   `;
 }
 
+/** Shows a text of the API, whose names are in backticks. */
+export const WithCode = ({ text }) =>
+  html`${text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part))}`;
+
 /** A progress bar with a label. Without `max`, the bar shows only that work is in progress. */
 export function Progress({ value, max, label, children }) {
   const id = useId();

@@ -1,7 +1,7 @@
 // The page of a provider's users: page by page or searched, with the person to whom each user is mapped.
 import { call, Problem } from "./api.js";
 import { foldText, formatCount, formatNumber } from "./format.js";
-import { useConnections, usePlugins } from "./live_lists.js";
+import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { connectionPath, Link, navigate } from "./router.js";
 import { Button, EmptyState, Field, Notice, Page, Progress, Status, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
@@ -178,7 +178,7 @@ export default function Users({ route }) {
   const isLoaded = plugins && connections;
   const failure = problem ?? connectionsProblem;
   const plugin = plugins?.find((one) => one.id === id);
-  const title = plugin?.title ?? id;
+  const title = getTitle(plugin ?? { id });
   const [typed, setTyped] = useState(route.query.q ?? "");
   const state = ["mapped", "unmapped"].includes(route.query.state) ? route.query.state : "";
   const search = (q, state) => {

@@ -163,3 +163,14 @@ async fn an_approved_plugin_needs_no_file_while_broken_ones_come_and_go() {
         assert_eq!(app.get(&format!("{MADE}/health")).await.ok()["healthy"], true);
     }
 }
+
+#[tokio::test]
+async fn the_name_of_a_file_is_shown_without_characters_that_change_a_page() {
+    let app = start_empty().await;
+    let file = app.plugins().join("made\u{202e}\n.wasm");
+    fs::write(file, component("1.0.0")).expect("the file is written to the plugins folder");
+    let waits = wait_until(&app, "made", |entry| entry["state"] == "pending").await;
+    let shown = waits["file"].as_str().expect("a name");
+    assert!(shown.starts_with("made\u{fffd}") && shown.ends_with(".wasm"), "{shown:?}");
+    assert!(!shown.contains(['\u{202e}', '\n']), "{shown:?}");
+}

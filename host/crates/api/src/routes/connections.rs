@@ -10,7 +10,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use jackfield_core::{Check, Connection, Status};
+use jackfield_core::{Check, Connection, StartedDisconnect, Status};
 use jackfield_service::connections::HealthResult;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -57,6 +57,17 @@ pub(crate) struct ConnectionView {
     /// When it is retried automatically.
     retry_at: Option<UtcTime>,
     last_check: Option<CheckView>,
+    /// A disconnect that was started and is not complete; null if there is none. It is completed automatically, or by
+    /// another disconnect. A connect cancels it.
+    disconnect: Option<StartedDisconnectView>,
+}
+
+/// Who started a disconnect, and when.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct StartedDisconnectView {
+    by: String,
+    at: UtcTime,
 }
 
 /// What a person should do. `connected`: nothing. `expiring`: connect again soon. `degraded`: wait, or see `reason`.
@@ -107,7 +118,14 @@ impl From<Connection> for ConnectionView {
             next_action: connection.status.next_action(),
             retry_at: connection.retry_at.map(UtcTime::from),
             last_check: connection.last_check.map(CheckView::from),
+            disconnect: connection.disconnect.map(StartedDisconnectView::from),
         }
+    }
+}
+
+impl From<StartedDisconnect> for StartedDisconnectView {
+    fn from(started: StartedDisconnect) -> Self {
+        Self { by: started.by, at: started.at.into() }
     }
 }
 
@@ -158,6 +176,7 @@ pub(crate) fn describe_list() -> Operation {
         "next_action": null,
         "retry_at": null,
         "last_check": check,
+        "disconnect": null,
     });
     Operation::new("list_connections", GROUP, "Lists all connections")
         .description("Providers are not called. A connection that cannot be decrypted is listed as `unreadable`.")

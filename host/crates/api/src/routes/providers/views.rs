@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jackfield_core::manifest::{Auth, Capabilities, Choice, Field, FieldKind, Manifest, MappingFate};
 use jackfield_sandbox::{
     PluginEntry, PluginState, PreviousVersion, WaitingVersion, describe_credential, endpoint_lines, find_risks,
-    to_displayable,
+    to_displayable, to_displayable_text,
 };
 use jackfield_service::{
     connections::StoredDestinations,
@@ -247,7 +247,7 @@ impl ProviderView {
         let pause = entry.component.as_ref().and_then(|component| component.breaker.pause_at(now));
         Self {
             id: entry.id.clone(),
-            file: entry.file.clone(),
+            file: entry.file.as_deref().map(to_shown_name),
             digest: entry.digest.clone(),
             state,
             reason,
@@ -264,6 +264,13 @@ impl ProviderView {
     }
 }
 
+/// Returns the name of a file without characters that can change how the rest of a page is shown.
+///
+/// Whoever writes to the plugins folder chooses the name.
+fn to_shown_name(name: &str) -> String {
+    to_displayable_text(name).into_owned()
+}
+
 impl WaitingVersionView {
     fn new(version: &WaitingVersion, approved: Option<&Manifest>, stored: &StoredDestinations) -> Self {
         let manifest = &*version.component.manifest;
@@ -273,7 +280,7 @@ impl WaitingVersionView {
             view.risks.splice(0..0, of_upgrade);
         }
         Self {
-            file: version.file.clone(),
+            file: version.file.as_deref().map(to_shown_name),
             digest: version.component.digest.clone(),
             manifest: view,
             objection: version.objection(),
