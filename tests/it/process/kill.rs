@@ -20,6 +20,9 @@ use super::{
 /// Operations in all rounds together.
 const OPERATIONS: usize = 1_000;
 
+/// The longest wait for the service, which guards against a test that never ends.
+const GUARD: Duration = Duration::from_secs(120);
+
 /// The last acknowledged state, and the requested state that was not acknowledged yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ExpectedState {
@@ -95,6 +98,7 @@ impl ChangingClient {
 
     /// Compares the stored state with the acknowledged one and with a change that may have happened without a response.
     async fn check(&self) {
+        tokio::time::timeout(GUARD, self.wait_for_interrupted_disconnect()).await.expect("the disconnect is completed");
         let status = self.get("/status").await;
         let stored = status["channel_id"].as_str().map(|id| id[1..].parse::<usize>().expect("a channel's number"));
         let allowed = {
@@ -117,8 +121,24 @@ impl ChangingClient {
         *expected = ExpectedState { answered: stored, asked: None };
     }
 
+    /// Waits until the start of the service has completed a disconnect that the kill interrupted.
+    async fn wait_for_interrupted_disconnect(&self) {
+        let list = self.url.strip_suffix("/slack").expect("the path of the connection");
+        while self.get_url(list).await["connections"][0]["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("started to disconnect"))
+        {
+            self.restore_tokens();
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn get(&self, path: &str) -> Value {
-        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.bearer);
+        self.get_url(&format!("{}{path}", self.url)).await
+    }
+
+    async fn get_url(&self, url: &str) -> Value {
+        let request = self.client.get(url).bearer_auth(&self.bearer);
         let text = request.send().await.expect("an answer").text().await.expect("a complete response");
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }

@@ -82,7 +82,7 @@ impl Connections {
     ) -> Result<(Call, UsedToken), Error> {
         let secrets = self.store.connection_secrets(connection).await?;
         if is_secret_missing(component, |name| secrets.contains_key(name)) {
-            return Err(StoreError::Unreadable.into());
+            return Err(self.explain_missing_secret(connection).await);
         }
         let secrets = release_fields(&component.manifest, &secrets)?;
         let (grant, used) = match &component.manifest.auth {
@@ -98,6 +98,18 @@ impl Connections {
         let (fields, account) = (connection.fields.clone(), connection.account.clone());
         let pool = pool_name(component, connection);
         Ok((self.new_call(pool, component, fields, secrets, account, Some(connection))?, used))
+    }
+
+    /// Returns why a secret of a connection is not stored: somebody disconnected or replaced the connection after it was
+    /// read, or the stored secret cannot be used.
+    async fn explain_missing_secret(&self, connection: &Connection) -> Error {
+        match self.store.connection(&connection.provider).await {
+            Ok(Some(stored)) if stored.id == connection.id && stored.generation == connection.generation => {
+                StoreError::Unreadable.into()
+            }
+            Ok(_) => StoreError::Conflict.into(),
+            Err(error) => error.into(),
+        }
     }
 
     /// Creates a call with the permissions of its plugin.

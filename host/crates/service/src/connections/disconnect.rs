@@ -91,13 +91,29 @@ impl Connections {
             }
         };
         for connection in interrupted {
-            let Some(started) = &connection.disconnect else { continue };
-            let provider = connection.provider.as_str();
-            match self.disconnect(provider, &Actor::named(started.by.clone())).await {
-                Ok(_) => tracing::info!(provider, by = started.by, "interrupted disconnect completed"),
-                Err(error) => tracing::warn!(provider, %error, "interrupted disconnect not completed yet"),
+            let provider = &connection.provider;
+            match self.complete_disconnect(&connection).await {
+                Ok(true) => tracing::info!(%provider, "interrupted disconnect completed"),
+                Ok(false) | Err(ChangeError::Overtaken) => {
+                    tracing::info!(%provider, "interrupted disconnect cancelled by a new connect");
+                }
+                Err(ChangeError::Failed(error)) => {
+                    tracing::warn!(%provider, %error, "interrupted disconnect not completed yet");
+                }
             }
         }
+    }
+
+    /// Completes an interrupted disconnect, and returns whether there still was one.
+    ///
+    /// Unlike [`disconnect`](Self::disconnect), it never removes a connection that was made after the disconnect.
+    async fn complete_disconnect(&self, interrupted: &Connection) -> Result<bool, ChangeError> {
+        let id = &interrupted.provider;
+        let current = self.store.connection(id).await?.filter(|current| current.generation == interrupted.generation);
+        let Some(current) = current else { return Ok(false) };
+        let Some(started) = &current.disconnect else { return Ok(false) };
+        self.disconnect_once(id, &current, &Actor::named(started.by.clone())).await?;
+        Ok(true)
     }
 
     async fn disconnect_once(
