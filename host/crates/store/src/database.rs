@@ -108,6 +108,15 @@ impl DatabasePool {
         }
     }
 
+    /// Returns how many open connections nobody uses.
+    #[cfg(test)]
+    fn idle_connections(&self) -> usize {
+        match &self.connections {
+            Connections::Sqlite(pool, _) => pool.num_idle(),
+            Connections::Postgres(pool, _) => pool.num_idle(),
+        }
+    }
+
     pub(super) async fn close(&self) {
         match &self.connections {
             Connections::Sqlite(pool, _) => pool.close().await,
