@@ -1,6 +1,10 @@
 //! The tools that the other commands need: installs what it can, and names what is missing and how to get it.
 
-use std::{fmt, fs, path::PathBuf, process::Command};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, bail};
 
@@ -13,7 +17,7 @@ use crate::{
 pub(crate) const WASM_TARGET: &str = "wasm32-wasip2";
 
 /// The programs of a PostgreSQL server that the tests start.
-const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+const POSTGRES_PROGRAMS: [&str; 4] = ["initdb", "pg_ctl", "postgres", "pg_dumpall"];
 
 /// The browsers that can run the console's tests; `tests/browser/lib/chromium.js` looks for the same names.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -213,10 +217,16 @@ fn install(packages: &[&str]) -> Result<()> {
 /// to.
 fn find_postgres() -> Option<PathBuf> {
     let is_complete = |folder: &PathBuf| POSTGRES_PROGRAMS.iter().all(|program| folder.join(program).is_file());
-    path_folders().into_iter().chain(debian_postgres_folders()).find(is_complete).or_else(|| {
+    let linked = path_folders().into_iter().filter_map(|folder| follow_postgres_links(&folder));
+    path_folders().into_iter().chain(linked).chain(debian_postgres_folders()).find(is_complete).or_else(|| {
         let folder = read_stdout(Command::new("pg_config").arg("--bindir")).ok()?;
         Some(PathBuf::from(folder)).filter(is_complete)
     })
+}
+
+/// Returns the folder of the PostgreSQL program that a link in this folder leads to.
+fn follow_postgres_links(folder: &Path) -> Option<PathBuf> {
+    Some(fs::canonicalize(folder.join(POSTGRES_PROGRAMS[0])).ok()?.parent()?.to_owned())
 }
 
 /// Finds PgBouncer, which Debian installs into a folder that only root has on the PATH.

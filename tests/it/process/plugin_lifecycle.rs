@@ -210,7 +210,7 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
 
     // An approved plugin is used.
     let _approved = console.approve("acme-hr", &waits["digest"]).await;
-    let connected = console.expect_success(Method::PUT, ACME, Some(fields)).await;
+    let connected = console.expect_success(Method::PUT, ACME, Some(fields.clone())).await;
     assert_eq!(connected["org_name"], "Acme Instruments");
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
 
@@ -221,7 +221,14 @@ async fn a_new_plugin_is_added_approved_used_replaced_rolled_back_and_removed() 
     assert_eq!((&waits["state"], &waits["digest"]), (&json!("approved"), &json!(digest(&first))));
     assert_eq!(asks["changes"]["hosts"]["added"], json!(["payroll.acme-hr.example"]));
     assert_eq!(console.users().await[0]["name"], "Ada Lee");
+    let again = asks["secrets_again"][0].as_str().expect("a secret that is needed again");
+    assert!(again.contains("`api_key`") && again.contains("payroll.acme-hr.example"), "{again}");
     let _approved = console.approve("acme-hr", &asks["digest"]).await;
+
+    // The second version gets the secret once somebody has entered it for the other host, too.
+    let (status, refused) = console.ask(Method::GET, &format!("{ACME}/users"), None).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("needs_reauth")), "{refused}");
+    let _connected = console.expect_success(Method::PUT, ACME, Some(fields)).await;
     assert_eq!(console.users().await[0]["external_id"], "7");
 
     // After a rollback, the first version serves again and the second is pending again.
