@@ -35,7 +35,7 @@ check("a page of a proxy is shown as the answer of the proxy", async () => {
     [413, /does not accept a file of this size/],
     [502, /cannot reach it/],
     [503, /cannot reach it/],
-    [504, /did not wait/],
+    [504, /timed out/],
     [403, /rejected the request/],
     [500, /rejected the request/],
   ]) {
