@@ -132,7 +132,7 @@ fn normalize_key(key: &[u8]) -> [String; 2] {
 
 /// Returns whether a body contains one of these keys anywhere, even escaped.
 ///
-/// It is used for formats whose parsers differ too much. A value that is equal to a key counts as well.
+/// For formats that servers parse in different ways. A value that equals a key is also found.
 fn mentions(body: &[u8], keys: &[&str]) -> bool {
     let wanted: Vec<String> = keys.iter().map(|key| fold_case(key).replace(['.', ' ', '['], "_")).collect();
     let mut text = body.to_vec();

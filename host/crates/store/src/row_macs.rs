@@ -20,7 +20,7 @@ use super::{Keys, Store, StoreError};
 /// The number of edited rows that are remembered, so that each is logged once. More are not logged.
 const MAX_REPORTED: usize = 1_000;
 
-/// A table whose rows have a MAC.
+/// The tables whose rows have a MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignedTable {
     Tokens,
