@@ -193,7 +193,8 @@ impl App {
     }
 }
 
-/// Refreshes due OAuth grants and removes expired sessions, every [`UPKEEP_INTERVAL`].
+/// Completes interrupted disconnects, refreshes due OAuth grants and removes expired sessions, every
+/// [`UPKEEP_INTERVAL`].
 async fn run_upkeep(connections: Connections, store: Store) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     loop {

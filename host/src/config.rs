@@ -61,7 +61,8 @@ pub struct Config {
     pub oauth_apps: BTreeMap<String, OAuthApp>,
     /// `JACKFIELD_JWT_{ISSUER,AUDIENCE,JWKS_URL,LEVEL_CLAIM}`: the issuer of JWTs that are accepted as tokens.
     pub jwt: Option<IdentityProvider>,
-    /// `JACKFIELD_OIDC_{ISSUER,CLIENT_ID,CLIENT_SECRET,LEVEL_CLAIM}` or `CLIENT_SECRET_FILE`: where people sign in to the console.
+    /// `JACKFIELD_OIDC_{ISSUER,CLIENT_ID,CLIENT_SECRET,LEVEL_CLAIM}` or `CLIENT_SECRET_FILE`: where people sign in to
+    /// the console.
     pub oidc: Option<SignInProvider>,
     /// `JACKFIELD_LOG`: a filter of the `tracing` crate.
     pub log: String,

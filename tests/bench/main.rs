@@ -1,8 +1,8 @@
 //! The benchmarks of `cargo xtask bench`: each is measured, compared with its target, and written to `report.json`.
 //!
 //! Arguments select benchmarks by their first word (`sandbox users start memory overhead flight refresh providers
-//! people catalog console scale scrub`). The report is written only if all of them ran. Each number is explained where it is
-//! measured, and in the printed notes.
+//! people catalog console scale scrub`). The report is written only if all of them ran. Each number is explained where
+//! it is measured, and in the printed notes.
 
 mod calls;
 mod catalog;

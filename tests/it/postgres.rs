@@ -129,7 +129,7 @@ async fn a_database_that_cannot_be_used_is_named_with_the_reason_and_without_the
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_once_with_the_way_out() {
+async fn a_missing_permission_is_named_once_with_the_remedy() {
     let Database::Postgres(url) = Database::create_in_cluster(&cluster()).await else { unreachable!() };
     let superuser = url::Url::parse(&url).expect("a URL");
     let role = superuser.path().trim_start_matches('/').replace("test_", "role_");

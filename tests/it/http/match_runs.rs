@@ -1,4 +1,4 @@
-//! `…/{provider}/match` when it takes long: it continues without its caller, and every host shows how far it is.
+//! `…/{provider}/match` when it takes long: it continues without its caller, and every host shows its progress.
 
 use http::Method;
 use jackfield_test_support::{

@@ -95,11 +95,11 @@ async fn two_hosts_work_through_pgbouncer_in_session_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hosts_find_out_that_pgbouncer_is_in_transaction_mode() {
+async fn two_hosts_detect_the_transaction_mode_of_pgbouncer() {
     use_two_hosts("transaction", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hosts_are_told_that_pgbouncer_is_in_transaction_mode() {
+async fn two_hosts_use_the_pool_mode_of_the_url() {
     use_two_hosts("transaction", "?pool_mode=transaction").await;
 }

@@ -76,7 +76,7 @@ pub struct ApiState {
     pub host_names: HostNames,
     /// The proxies whose information about the client is used.
     pub trusted_proxies: TrustedProxies,
-    /// How far a stop has come.
+    /// The phase of a stop of the service.
     pub lifecycle: Lifecycle,
     /// The service's address for browsers, for cookies and for the check of a request's origin.
     pub site: Site,

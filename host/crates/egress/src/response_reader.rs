@@ -61,8 +61,8 @@ enum Encoding {
 
 /// Reads the whole response after [`check_header_size`].
 ///
-/// A response that was searched is returned at a time that depends on the number of searched bytes alone. `idle` limits the time between
-/// two chunks, `max_body` the decompressed bytes.
+/// `idle` limits the time between two chunks, `max_body` the decompressed bytes. A response that was searched is returned
+/// at a time that depends on the number of searched bytes alone.
 pub(crate) async fn read(
     mut response: reqwest::Response,
     idle: Duration,

@@ -124,7 +124,7 @@ impl fmt::Display for ProcessUser {
     }
 }
 
-/// Returns a path without links in it that cannot be resolved, for messages.
+/// Makes a path absolute without resolving its links. An empty path is unchanged.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_empty| path.to_owned())
 }

@@ -114,7 +114,9 @@ fn open(path: &Path, user: &ProcessUser) -> Result<(File, Metadata), SecretFileE
     if metadata.is_file() { Ok((file, metadata)) } else { Err(SecretFileError::NotAFile) }
 }
 
-/// Returns whether an access control list may give others access. Its mask is in the bits of the group.
+/// Returns [`OtherUsers::AccessList`] if an access control list can give others access.
+///
+/// The mask of the list is in the mode's bits of the group.
 fn access_list(file: &File, metadata: &Metadata) -> Option<OtherUsers> {
     let has_list = fgetxattr_query(file, c"system.posix_acl_access").is_ok_and(|length| length > 0);
     (metadata.mode() & 0o070 != 0 && has_list).then_some(OtherUsers::AccessList)

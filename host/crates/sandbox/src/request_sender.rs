@@ -25,7 +25,7 @@ struct CallRequests {
     caller: Handle,
 }
 
-/// What the requests of a call say about the call; a clone observes the same requests.
+/// The state of a call's requests, for the call to observe. Clones observe the same requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestObserver(Arc<RequestState>);
 

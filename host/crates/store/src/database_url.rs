@@ -167,7 +167,7 @@ fn take_parameters(url: &mut Url) -> Result<Pooling, StoreError> {
     Ok(pooling)
 }
 
-/// Whether the server is on this machine: the socket, or a loopback address.
+/// Returns whether the server is on this machine: the socket, or a loopback address.
 fn is_local(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     options.get_socket().is_some()

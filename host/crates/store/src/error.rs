@@ -76,7 +76,7 @@ impl From<StoreError> for jackfield_core::Error {
             StoreError::OutcomeUnknown(source) => Self::Unavailable {
                 what:
                     "the connection to the database was lost before it confirmed the change, which may or may not be \
-                       stored; read it before you repeat it"
+                       stored; read the current state before you repeat it"
                         .to_owned(),
                 retry_after: 1,
                 source: Box::new(source),

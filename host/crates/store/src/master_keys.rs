@@ -73,7 +73,7 @@ impl Store {
             }
             KnownValue::Is(value) if value == WITH_MACS || value == NOT_STARTED => self.keys = Keys::Open(vault),
             KnownValue::Is(_) | KnownValue::Unreadable => {
-                let reason = "the check value of the master key in the database was changed, or is of a later version; \
+                let reason = "the known value of the master key in the database was changed, or is of a later version; \
                               restore the database from a backup, or start the later version";
                 self.keys = Keys::Sealed(reason.to_owned());
             }

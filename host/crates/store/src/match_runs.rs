@@ -1,4 +1,4 @@
-//! Matches that run: who works on each, its progress, and its result. Every host can see them.
+//! Running matches: the process that works on each, its progress, and its result. Every host can read them.
 //!
 //! A match has the id of its plan. Only a match that is still `running` can end, so a match that was cancelled or that
 //! counts as failed links nobody.
@@ -18,7 +18,7 @@ const RECENT: i64 = 60_000_000;
 /// How long a match counts as running without a heartbeat, in microseconds: two minutes.
 const SILENCE: i64 = 120_000_000;
 
-/// A match that starts.
+/// A new match.
 #[derive(Clone, Debug)]
 pub struct NewMatchRun {
     pub id: String,
@@ -28,7 +28,7 @@ pub struct NewMatchRun {
     pub run: ServiceRun,
 }
 
-/// A match that runs or has ended.
+/// A running or an ended match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchRun {
     /// The id of the match and of its plan.
@@ -45,7 +45,7 @@ pub struct MatchRun {
     pub parts: i64,
 }
 
-/// How far a match is.
+/// The state of a match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MatchRunState {
     Running,

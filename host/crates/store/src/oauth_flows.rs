@@ -67,7 +67,7 @@ impl OAuthFlow {
     }
 }
 
-/// How far a flow has come, or how it ended.
+/// The state of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthFlowOutcome {
     /// The person has not returned from the provider yet.

@@ -1,7 +1,7 @@
 //! Sign-ins of people whom the identity provider knows, but who have no access level here.
 //!
-//! Anybody in the company can repeat one as often as they like, so that only one in an hour gets an audit row. When the
-//! next one is due is stored in `signin_states`, so that all hosts share it.
+//! Anybody in the company can repeat one as often as they like, so only one in an hour gets an audit row. The time of the
+//! next audit row is stored in `signin_states`, which all hosts share.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,7 +10,7 @@ use super::{NewAudit, Store, StoreError, audit::lock_audit, signin_links::hash_t
 /// The minimum time between two audit rows of one identity.
 const AUDIT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// Keeps the hashes apart from those of states.
+/// Distinguishes these hashes from those of states.
 const HASH_PREFIX: &str = "refused sign-in of ";
 
 impl Store {

@@ -3,7 +3,7 @@
 //! It uses envelope encryption: each value is encrypted with a new data key, and the data key is encrypted (wrapped)
 //! with the master key. Both use AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D §8.2.2). The associated data
 //! contains table, row, column, key id and format, so that a value cannot be opened after it was moved to another row
-//! or column. It can also contain a context that is stored beside the value, and cannot be changed without it.
+//! or column. It can also contain a context that is stored alongside the value, and cannot be changed without it.
 
 mod key_file;
 
@@ -98,7 +98,7 @@ impl Vault {
 
     /// Seals a value for a location and a context. It can be opened only with the same context.
     ///
-    /// The context is stored beside the value and is not secret.
+    /// The context is stored alongside the value and is not secret.
     ///
     /// # Errors
     /// [`VaultError::TooLarge`].

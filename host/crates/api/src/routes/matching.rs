@@ -259,7 +259,7 @@ pub(crate) fn describe_start() -> Operation {
         .description(
             "Reads all users of the provider. Each person is `matched`, `already_linked`, `ambiguous`, `missing` there \
              or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.\n\n\
-             If that takes longer than the caller waits, the response is 202, and the match continues.",
+             If the plan is not ready before the caller stops waiting, the response is 202, and the match continues.",
         )
         .header("Prefer", "How many seconds to wait for the plan: `wait=30`. The default is 5; `respond-async` is 0.")
         .json_body::<MatchRequestBody>(json!({ "dry_run": true }))
@@ -269,13 +269,13 @@ pub(crate) fn describe_start() -> Operation {
         .problems(&["conflict"])
 }
 
-/// How far a match is.
+/// The state and the progress of a match.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct MatchRunView<'a> {
     ok: AlwaysTrue,
     #[schemars(with = "ProviderIdView")]
     provider: &'a str,
-    /// The id of the match, and to undo it with if it links people.
+    /// The id of the match and of its plan. An undo names it.
     plan_id: &'a str,
     dry_run: bool,
     state: MatchRunStateView,
@@ -366,7 +366,7 @@ pub(crate) async fn show(
 }
 
 pub(crate) fn describe_show() -> Operation {
-    Operation::new("get_match", GROUP, "Shows how far a match is, and its plan")
+    Operation::new("get_match", GROUP, "Shows the progress of a match, and its plan")
         .description(
             "A match that was not waited for is kept for an hour after its end. If the service stops while it runs, it \
              is `failed`, and has linked nobody unless its problem says otherwise.",
@@ -385,7 +385,7 @@ pub(crate) async fn cancel(
 }
 
 pub(crate) fn describe_cancel() -> Operation {
-    Operation::new("cancel_match", GROUP, "Cancels a match that runs")
+    Operation::new("cancel_match", GROUP, "Cancels a running match")
         .description("It links nobody. A match that has linked people can be undone.")
         .json::<DoneView>(200, "The match is cancelled.", json!({ "ok": true }))
         .problems(&["unknown_provider", "not_found", "conflict"])

@@ -69,8 +69,8 @@ impl Connections {
 impl Connections {
     /// Stores the result of a check that a caller waits for.
     ///
-    /// The caller gets the result even if it cannot be stored, because it is true all the same. A later check stores
-    /// its own.
+    /// The caller gets the result even if it cannot be stored, because it is still correct. A later check stores its
+    /// own result.
     pub(super) async fn try_record_check(&self, checked: &Connection, failure: Option<&Error>, check: Check) {
         let recorded = tokio::time::timeout(RECORD_TIMEOUT, self.record_check(checked, failure, check)).await;
         let error = match recorded {

@@ -21,7 +21,7 @@ use crate::retry::{ChangeError, retry_overtaken};
 /// How often deleting a connection is retried after its credential was revoked.
 const MAX_DELETE_RETRIES: u32 = 2;
 
-/// How long to wait before that.
+/// How long to wait before each of these retries.
 const DELETE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// After this time, the disconnect of another host counts as interrupted. It takes less than two minutes otherwise.
@@ -198,7 +198,7 @@ impl Connections {
             Err(Error::NeedsReauth(why)) if matches!(component.manifest.auth, Auth::OAuth2(_)) => {
                 (RevocationResult::Revoked, Some(format!("the provider had already ended the OAuth grant: {why}")))
             }
-            // Probably, the disconnect that was interrupted has revoked it.
+            // The interrupted disconnect has probably revoked it.
             Err(Error::NeedsReauth(why)) if connection.disconnect.is_some() => {
                 (RevocationResult::Revoked, Some(format!("the provider no longer accepts the credential: {why}")))
             }

@@ -11,7 +11,7 @@ use jackfield_store::{ListedConnection, Store, StoreError};
 
 use super::Connections;
 
-/// What is known about the secrets of all connections, to compare it with manifests.
+/// The destinations for which the secrets of all connections and OAuth apps were entered.
 #[derive(Debug, Default)]
 pub struct StoredDestinations {
     connections: BTreeMap<String, ListedConnection>,

@@ -153,7 +153,7 @@ impl CatalogEntries<'_> {
 
     fn version(&self, id: &str, component: &Component) -> WaitingVersion {
         let (file, signature) = (self.file(&component.digest), self.signature(&component.digest));
-        // A version that was approved before can be approved again, so that a rule that was added since ends nothing.
+        // A version that was approved before can be approved again, even if it breaks a rule that was added later.
         let objections = match self.inputs.database.was_approved(id, &component.digest) {
             true => Vec::new(),
             false => component.objections.to_vec(),

@@ -91,7 +91,9 @@ fn describe_writers(who: OtherUsers, what: &str, user: &ProcessUser) -> String {
             "the {what} belongs to user {owner}, who can write to it; run `chown` so that it belongs to root or to the \
              user of this service ({user})"
         ),
-        OtherUsers::AccessList => format!("users in the access control list of the {what} can write to it"),
+        OtherUsers::AccessList => {
+            format!("users in the access control list of the {what} can write to it; run `setfacl -b` on it")
+        }
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) struct ConnectionRow {
 
 /// Who started a disconnect, and where. All are null if none has started.
 ///
-/// Otherwise somebody who can write to the database could revoke a credential in the name of somebody else.
+/// The MAC covers them, because otherwise somebody who can write to the database could revoke a credential in the name
+/// of somebody else.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DisconnectColumns {
     pub(super) by: Option<String>,

@@ -162,7 +162,7 @@ impl DatabaseConnection {
         Ok(())
     }
 
-    /// Whether the statement may be prepared under a name, to be found by the next one.
+    /// Returns whether the statement may be prepared under a name, to be found by the next one.
     fn is_persistent(&self, wanted: bool) -> bool {
         wanted && self.pooling == Pooling::Session
     }

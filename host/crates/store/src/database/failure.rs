@@ -85,7 +85,7 @@ impl DatabaseFailure {
     }
 }
 
-/// Whether the connection ended, so that it is not known what the database did last.
+/// Returns whether the connection ended, so that it is not known what the database did last.
 pub(super) fn is_connection_lost(error: &Error) -> bool {
     DatabaseFailure::classify(error) == Some(DatabaseFailure::ConnectionLost)
 }

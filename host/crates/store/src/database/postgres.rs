@@ -75,7 +75,7 @@ pub(super) fn add_checks(options: PoolOptions<Postgres>, pooling: Pooling) -> Po
         })
 }
 
-/// Whether the session responds and accepts changes.
+/// Returns whether the session responds and accepts changes.
 ///
 /// After a failover, a session can lead to a server that is now a standby. A new one leads to the primary.
 async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
@@ -140,7 +140,7 @@ impl PostgresServer {
         }
     }
 
-    /// Whether two connections get the same session of the server in turn.
+    /// Returns whether two connections get the same session of the server in turn.
     ///
     /// While one connection uses a session in a transaction, the other one must keep its own. With a pooler that
     /// assigns sessions to transactions, either both have the same one, or the first gets another one.
@@ -242,7 +242,10 @@ fn describe_rejection(address: &str, error: &dyn sqlx::error::DatabaseError) -> 
                 "the database server at {address} rejected the user or the password of JACKFIELD_DATABASE_URL: {message}"
             )
         }
-        Some("3D000") => format!("the database server at {address} has no such database: {message}"),
+        Some("3D000") => format!(
+            "the database server at {address} has no such database: {message}; create it, or name another one in \
+             JACKFIELD_DATABASE_URL"
+        ),
         _ if message.contains("unsupported startup parameter") => format!(
             "the pooler at {address} does not accept a parameter of JACKFIELD_DATABASE_URL: {message}; remove it from \
              the URL, or add it to `ignore_startup_parameters` of PgBouncer"
@@ -251,7 +254,7 @@ fn describe_rejection(address: &str, error: &dyn sqlx::error::DatabaseError) -> 
     }
 }
 
-/// Whether the error means that no connection could be opened.
+/// Returns whether the error means that no connection could be opened.
 fn is_unreachable(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_))
         || DatabaseFailure::classify(error) == Some(DatabaseFailure::Unreachable)

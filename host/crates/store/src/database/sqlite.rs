@@ -12,7 +12,7 @@ const SETTINGS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; 
 /// The free space that a disk must have, in bytes. The largest change is about as large.
 const MIN_FREE_SPACE: u64 = 1024 * 1024;
 
-/// Whether the disk of the file has room for the next change. An unknown size counts as room.
+/// Returns whether the disk of the file has room for the next change. An unknown size counts as room.
 ///
 /// A small change does not show it, because it can reuse space in SQLite's log.
 pub(in super::super) fn has_room(file: &Path) -> bool {
@@ -20,7 +20,7 @@ pub(in super::super) fn has_room(file: &Path) -> bool {
     disk.map_or(true, |disk| has_free_space(disk.f_blocks, disk.f_bavail, disk.f_frsize))
 }
 
-/// Whether a disk of this many blocks has room. Some file systems have no size.
+/// Returns whether a disk of this many blocks has room. Some file systems have no size.
 fn has_free_space(blocks: u64, free: u64, block_size: u64) -> bool {
     blocks == 0 || free.saturating_mul(block_size) >= MIN_FREE_SPACE
 }

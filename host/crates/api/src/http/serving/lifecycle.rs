@@ -1,10 +1,10 @@
-//! Whether the service is running, leaving its load balancer, or closing its HTTP connections.
+//! Whether the service is running, is being taken out of its load balancer, or is closing its HTTP connections.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How far a stop has come. Clones share it.
+/// The phase of a stop of the service. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Lifecycle(Arc<watch::Sender<Phase>>);
 

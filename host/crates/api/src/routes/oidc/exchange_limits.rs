@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::http::callers::network_of;
 
-/// Maximum number of codes that are exchanged at once. More would not come from people who sign in.
+/// Maximum number of codes that are exchanged at once. People who sign in do not need more.
 const AT_ONCE: usize = 16;
 
 /// Maximum number of those for one address, so that others can still sign in.

@@ -1,7 +1,7 @@
 //! Runs a match in a task of its own, which continues if its caller disconnects or stops waiting.
 //!
-//! The database shows every host how far it is. A caller who waits until the end gets the plan; otherwise the plan is
-//! stored, and can be fetched for an hour.
+//! Its progress is stored in the database, so that every host can show it. A caller who waits until the end gets the
+//! plan; otherwise the plan is stored, and can be fetched for an hour.
 
 use std::{
     collections::HashMap,
@@ -40,7 +40,7 @@ const BEAT_INTERVAL: Duration = Duration::from_secs(10);
 /// Renders a plan as parts of one JSON document.
 pub type RenderPlan = fn(&MatchPlan, MatchMode) -> Result<Vec<String>, Error>;
 
-/// What a caller gets who starts a match.
+/// The answer to a caller who starts a match.
 #[derive(Debug)]
 pub enum MatchAnswer {
     /// The plan, because it was ready in time.
@@ -129,13 +129,14 @@ impl People {
         }
     }
 
-    /// Returns how far a match is.
+    /// Returns the state and the progress of a match.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the provider has no such match, or it ended more than an hour ago.
     pub async fn match_run(&self, provider: &str, id: &str) -> Result<MatchRun, Error> {
         let provider = self.connections.require_provider(provider)?;
-        let unknown = || Error::NotFound("this provider has no match with that id, or it ended long ago".to_owned());
+        let unknown =
+            || Error::NotFound("this provider has no match with that id, or it ended more than an hour ago".to_owned());
         if !is_id(id) {
             return Err(unknown());
         }
@@ -182,7 +183,7 @@ impl People {
         Ok(())
     }
 
-    /// Ends all matches of this process. They link nobody, and are shown as failed.
+    /// Ends all matches of this process. They link nobody, and their state is then failed.
     pub async fn stop_matches(&self) {
         for id in self.running.abort_all() {
             let detail = "the service was stopped; nothing was linked, start the match again";
