@@ -23,9 +23,9 @@ use super::{command_line, load_settings, print_line, print_warning};
 pub(super) enum PluginCommand {
     /// List all plugins and their states
     List(list::ListArguments),
-    /// Show the manifest of a plugin, and everything that it requests
+    /// Show the risks of a plugin, and every part of its manifest
     Inspect(inspect::InspectArguments),
-    /// Show every reason why a plugin cannot be approved, and how to fix it
+    /// Show every reason why a plugin cannot be approved, how to fix it, and the risks
     Check(check::CheckArguments),
     /// Run one function of a plugin in the sandbox, without a service, and show its requests
     Try(try_out::TryArguments),

@@ -1,4 +1,4 @@
-//! `jackfield plugin inspect`: shows the manifest of a plugin, and everything that it requests.
+//! `jackfield plugin inspect`: shows the risks of a plugin, and every part of its manifest.
 
 use std::{fmt::Write as _, path::PathBuf};
 

@@ -70,7 +70,8 @@ fn describe_connect(manifest: &Manifest) -> String {
     };
     format!(
         "{requirement} On an update, an omitted field keeps its value, even if it is secret, and null clears an \
-         optional field. The credential is checked with the provider before anything is stored."
+         optional field. A secret that was not entered for all destinations of the approved version must be sent \
+         again. The credential is checked with the provider before anything is stored."
     )
 }
 

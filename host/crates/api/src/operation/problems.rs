@@ -7,7 +7,11 @@ use serde_json::{Map, Value, json};
 
 /// Every problem: its code, its status, and when it is returned.
 pub(crate) const PROBLEMS: [(&str, u16, &str); 25] = [
-    ("invalid_request", 400, "the body is not JSON or has the wrong shape, or the path or query cannot be parsed"),
+    (
+        "invalid_request",
+        400,
+        "the body is not JSON, is incomplete or has the wrong shape, or the path or query cannot be parsed",
+    ),
     ("unauthenticated", 401, "there is no bearer token and no session, or it is not valid"),
     ("forbidden", 403, "the caller's level is too low, or a request with a session cookie comes from another site"),
     ("unknown_provider", 404, "no provider has this id"),
@@ -16,8 +20,13 @@ pub(crate) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("method_not_allowed", 405, "the path does not support this method"),
     ("not_connected", 409, "the provider is not connected"),
     ("needs_choice", 409, "the credential gives access to several accounts; choose one first"),
-    ("conflict", 409, "the resource was changed by someone else, or belongs to another; nothing was changed"),
-    ("needs_reauth", 409, "the provider no longer accepts the stored credential; connect again"),
+    ("conflict", 409, "the resource was changed meanwhile, or belongs to somebody else; nothing was changed"),
+    (
+        "needs_reauth",
+        409,
+        "the provider no longer accepts the stored credential, or the plugin sends it to other destinations than before; \
+         connect again",
+    ),
     ("permission_missing", 409, "the credential is valid but lacks a permission, which `detail` names"),
     ("unsupported", 409, "this provider does not support the operation"),
     ("plugin_not_approved", 409, "the plugin is not approved"),
@@ -25,12 +34,21 @@ pub(crate) const PROBLEMS: [(&str, u16, &str); 25] = [
     ("misdirected", 421, "the request was sent to a host name that is not this service's"),
     ("invalid_request", 422, "fields are not valid; `errors` lists each"),
     ("credential_rejected", 422, "the provider rejected the credential; a previously stored one is still in place"),
-    ("rate_limited", 429, "too many failed attempts, or the provider asked to wait; see `Retry-After`"),
+    ("rate_limited", 429, "too many failed attempts or sign-ins, or the provider asked to wait; see `Retry-After`"),
     ("internal", 500, "something failed inside Jackfield; the log has details under the request id"),
     ("provider_error", 502, "the provider's response cannot be used"),
-    ("plugin_fault", 502, "the plugin failed, or is paused after repeated failures; see `Retry-After`"),
-    ("overloaded", 503, "too many calls are running, or the resource is being changed; see `Retry-After`"),
-    ("sealed", 503, "the master key is missing or wrong, or a stored credential cannot be decrypted"),
+    ("plugin_fault", 502, "the plugin failed, or is paused; see `detail` and `Retry-After`"),
+    (
+        "overloaded",
+        503,
+        "there is too much work, the resource is being changed, or the database cannot do this at the moment; see \
+         `detail` and `Retry-After`",
+    ),
+    (
+        "sealed",
+        503,
+        "the master key is missing or wrong, or a stored credential cannot be decrypted or was edited in the database",
+    ),
     ("provider_timeout", 504, "the provider did not respond in time"),
 ];
 

@@ -193,7 +193,7 @@ pub(crate) fn describe_listen() -> Operation {
              Changes arrive within about a second, whichever host made them. A caller that opens the stream before it \
              fetches the lists misses nothing.",
         )
-        .text("Events without end.", "text/event-stream", "event: mappings\ndata: {}\n\n")
+        .text("The stream of events.", "text/event-stream", "event: mappings\ndata: {}\n\n")
 }
 
 /// Middleware that makes the watcher read the lists soon after a request that may have changed one: every change, and

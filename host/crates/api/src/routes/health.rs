@@ -61,7 +61,7 @@ pub(crate) fn describe_ready() -> Operation {
     };
     Operation::new("ready", GROUP, "Checks whether database, key and catalog are ready")
         .json::<ReadinessView>(200, "All are ready.", example(true))
-        .json::<ReadinessView>(503, "At least one is not ready. Its field says why.", example(false))
+        .json::<ReadinessView>(503, "At least one is not ready, or the service is stopping.", example(false))
 }
 
 /// `GET /metrics`: the Prometheus text format.

@@ -261,7 +261,7 @@ pub(crate) fn describe_start() -> Operation {
              or `orphaned`, with the evidence. A dry run changes nothing. Applying a match again changes nothing more.\n\n\
              If the plan is not ready before the caller stops waiting, the response is 202, and the match continues.",
         )
-        .header("Prefer", "How many seconds to wait for the plan: `wait=30`. The default is 5; `respond-async` is 0.")
+        .header("Prefer", "Seconds to wait for the plan, at most 600: `wait=30`. The default is 5; `respond-async` is 0.")
         .json_body::<MatchRequestBody>(json!({ "dry_run": true }))
         .json::<MatchPlanView<'_>>(200, "The matches.", plan_example())
         .json::<MatchRunView<'_>>(202, "The match continues. `Location` is the address of its state and its plan.", run_example())
@@ -368,7 +368,7 @@ pub(crate) async fn show(
 pub(crate) fn describe_show() -> Operation {
     Operation::new("get_match", GROUP, "Shows the progress of a match, and its plan")
         .description(
-            "A match that was not waited for is kept for an hour after its end. If the service stops while it runs, it \
+            "A match that was answered with 202 is kept for an hour after its end. If the service stops while it runs, it \
              is `failed`, and has linked nobody unless its problem says otherwise.",
         )
         .json::<MatchRunView<'_>>(200, "The match.", run_example())

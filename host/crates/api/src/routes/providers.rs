@@ -93,8 +93,9 @@ pub(crate) async fn add(State(state): State<ApiState>, actor: Actor, request: Re
 pub(crate) fn describe_add() -> Operation {
     Operation::new("add_provider", GROUP, "Uploads a plugin")
         .description(
-            "The plugin waits for approval, unless a trusted key signed it and permits everything that it requests. \
-             Uploading the same bytes again changes nothing.",
+            "The plugin waits for approval, unless a trusted key signed it and permits everything that it requests, and \
+             it requests no more than the approved version, if there is one. Uploading the same bytes again changes \
+             nothing.",
         )
         .header(
             "Component-Signature",

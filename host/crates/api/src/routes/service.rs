@@ -73,7 +73,7 @@ struct PluginCountsView {
     pending: usize,
     broken: usize,
     disabled: usize,
-    /// The plugins that are paused after repeated failures.
+    /// The plugins that are paused, after repeated failures or a guess at a secret.
     paused: Vec<String>,
 }
 

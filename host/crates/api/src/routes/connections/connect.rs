@@ -59,8 +59,9 @@ pub(crate) fn describe_connect() -> Operation {
     let connect = Operation::new("connect", GROUP, "Connects a provider, or updates its connection")
         .description(
             "The body contains the provider's fields, as `GET /api/admin/providers` lists them. On an update, an \
-             omitted field keeps its value, even if it is secret, and null clears an optional field. Secrets are never \
-             returned, not even masked. The credential is checked with the provider before anything is stored.",
+             omitted field keeps its value, even if it is secret, and null clears an optional field. A secret that was \
+             not entered for all destinations of the approved version must be sent again. Secrets are never returned, \
+             not even masked. The credential is checked with the provider before anything is stored.",
         )
         .json_body_with_schema(fields, Some(json!({ "api_token": "…", "organization": "acme" })));
     describe_connect_responses(connect)

@@ -43,7 +43,7 @@ pub(crate) struct ProviderView {
     manifest: Option<ManifestView>,
     /// Null if no key is trusted.
     signature: Option<ProviderSignatureView>,
-    /// Until when it is paused after repeated failures.
+    /// Until when it is paused, after repeated failures or a guess at a secret.
     paused_until: Option<UtcTime>,
     /// Other versions, which run when they are approved.
     waiting: Vec<WaitingVersionView>,
