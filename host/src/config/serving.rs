@@ -28,23 +28,23 @@ pub(super) fn read(settings: &mut Settings) -> ServingConfig {
     ServingConfig {
         host_names: settings.check("HOSTS", host_names.parse()).unwrap_or_default(),
         trusted_proxies: settings.check("TRUSTED_PROXIES", trusted_proxies.parse()).unwrap_or_default(),
-        keep_alive: seconds(settings, "KEEP_ALIVE", 1..=3_600, limits.keep_alive),
-        connections_per_address: number(
+        keep_alive: read_seconds(settings, "KEEP_ALIVE", 1..=3_600, limits.keep_alive),
+        connections_per_address: read_number(
             settings,
             "CONNECTIONS_PER_ADDRESS",
             1..=100_000,
             limits.connections_per_address,
         ),
-        stop_delay: seconds(settings, "STOP_DELAY", 0..=600, limits.stop.delay),
+        stop_delay: read_seconds(settings, "STOP_DELAY", 0..=600, limits.stop.delay),
     }
 }
 
-fn seconds(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, default: Duration) -> Duration {
+fn read_seconds(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, default: Duration) -> Duration {
     let default = usize::try_from(default.as_secs()).unwrap_or(usize::MAX);
-    Duration::from_secs(number(settings, name, range, default) as u64)
+    Duration::from_secs(read_number(settings, name, range, default) as u64)
 }
 
-fn number(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, default: usize) -> usize {
+fn read_number(settings: &mut Settings, name: &str, range: RangeInclusive<usize>, default: usize) -> usize {
     let Some(text) = settings.text_or_number(name) else { return default };
     let number = text.parse().ok().filter(|number| range.contains(number));
     let problem = || format!("must be a whole number from {} to {}", range.start(), range.end());

@@ -73,7 +73,7 @@ impl From<io::Error> for SecretFileError {
 pub fn read_secret_file(path: &Path, user: &ProcessUser) -> Result<Zeroizing<String>, SecretFileError> {
     let (file, metadata) = open(path, user)?;
     let shared = user.who_else_can_read(&metadata).or_else(|| user.who_else_can_write(&metadata));
-    if let Some(who) = shared.or_else(|| access_list(&file, &metadata)) {
+    if let Some(who) = shared.or_else(|| find_access_list(&file, &metadata)) {
         let by_mode = matches!(who, OtherUsers::Everybody | OtherUsers::Group(_) | OtherUsers::AccessList);
         if !(by_mode && is_in_read_only_mount(path, &file)?) {
             return Err(SecretFileError::shared(who, &metadata));
@@ -117,7 +117,7 @@ fn open(path: &Path, user: &ProcessUser) -> Result<(File, Metadata), SecretFileE
 /// Returns [`OtherUsers::AccessList`] if an access control list can give others access.
 ///
 /// The mask of the list is in the mode's bits of the group.
-fn access_list(file: &File, metadata: &Metadata) -> Option<OtherUsers> {
+fn find_access_list(file: &File, metadata: &Metadata) -> Option<OtherUsers> {
     let has_list = fgetxattr_query(file, c"system.posix_acl_access").is_ok_and(|length| length > 0);
     (metadata.mode() & 0o070 != 0 && has_list).then_some(OtherUsers::AccessList)
 }

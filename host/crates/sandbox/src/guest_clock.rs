@@ -58,7 +58,7 @@ impl GuestClock {
     }
 
     /// Returns the time that the guest sees, in nanoseconds since the clock was created.
-    fn shown(&self) -> u64 {
+    fn shown_time(&self) -> u64 {
         let now = (self.0.elapsed)();
         let last = now / TICK;
         // A tick is shown less than one tick late, so it is the last one or the one before.
@@ -72,7 +72,7 @@ impl GuestClock {
     }
 
     /// Returns how long a timer waits that the guest sets for a duration: until a tick is shown after it.
-    fn timer(&self, nanoseconds: u64) -> u64 {
+    fn timer_wait(&self, nanoseconds: u64) -> u64 {
         if nanoseconds == 0 {
             return 0;
         }
@@ -88,7 +88,7 @@ impl HostMonotonicClock for GuestClock {
     }
 
     fn now(&self) -> u64 {
-        self.shown()
+        self.shown_time()
     }
 }
 
@@ -98,14 +98,14 @@ impl HostWallClock for GuestClock {
     }
 
     fn now(&self) -> Duration {
-        self.0.created_at + Duration::from_nanos(self.shown())
+        self.0.created_at + Duration::from_nanos(self.shown_time())
     }
 }
 
 // The implementation of wasmtime, except for the ends of timers.
 impl monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.clock.shown())
+        Ok(self.clock.shown_time())
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
@@ -113,19 +113,19 @@ impl monotonic_clock::Host for Guest {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let left = when.saturating_sub(self.clock.shown());
+        let left = when.saturating_sub(self.clock.shown_time());
         self.subscribe_duration(left)
     }
 
     fn subscribe_duration(&mut self, nanoseconds: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let time = self.clock.timer(nanoseconds);
+        let time = self.clock.timer_wait(nanoseconds);
         monotonic_clock::Host::subscribe_duration(&mut self.clocks(), time)
     }
 }
 
 impl fmt::Debug for GuestClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "GuestClock({} ns)", self.shown())
+        write!(formatter, "GuestClock({} ns)", self.shown_time())
     }
 }
 
@@ -176,16 +176,16 @@ mod tests {
         let (clock, elapsed) = clock();
         for now in (0..100 * TICK).step_by(777_777) {
             elapsed.store(now, Ordering::Relaxed);
-            assert_eq!(clock.timer(0), 0, "one that is over does not wait");
+            assert_eq!(clock.timer_wait(0), 0, "one that is over does not wait");
             for wanted in [1, 1_000, TICK - 1, TICK, TICK + 1, 50 * TICK] {
                 let shown = HostMonotonicClock::now(&clock);
-                let end = now + clock.timer(wanted);
+                let end = now + clock.timer_wait(wanted);
                 assert!(end >= now + wanted && end < now + wanted + 2 * TICK, "{wanted} at {now}");
                 elapsed.store(end, Ordering::Relaxed);
                 assert!(HostMonotonicClock::now(&clock) >= shown + wanted, "the guest sees that the time has passed");
                 elapsed.store(now, Ordering::Relaxed);
             }
         }
-        assert_eq!(clock.timer(u64::MAX), u64::MAX - (elapsed.load(Ordering::Relaxed)));
+        assert_eq!(clock.timer_wait(u64::MAX), u64::MAX - (elapsed.load(Ordering::Relaxed)));
     }
 }
