@@ -12,7 +12,7 @@ use jackfield_egress::{Egress, EgressConfig};
 use jackfield_files::ProcessUser;
 use jackfield_sandbox::{Cache, Catalog, Sandbox, Trust};
 use jackfield_service::{
-    connections::{Connections, ConnectionsSetup},
+    connections::{ConfiguredApps, Connections, ConnectionsSetup},
     people::{self, People},
     plugins::{Plugins, PluginsSetup},
 };
@@ -82,6 +82,10 @@ impl App {
             .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))?;
         let plugins = start_plugins(config, &store, &sandbox, run.host.clone()).await?;
         let catalog = plugins.catalog();
+        if store.sealed_reason().is_none() {
+            let recorded = plugins.configured_apps().record_approved(catalog).await;
+            recorded.context("cannot record where the OAuth apps of the settings are sent")?;
+        }
         let connections = Connections::new(ConnectionsSetup {
             store: store.clone(),
             catalog: Arc::clone(catalog),
@@ -90,7 +94,7 @@ impl App {
             clock: clock.clone(),
             requests_per_call: config.limits.requests,
             public_url: config.base_url(),
-            oauth_apps: config.oauth_apps.clone(),
+            configured_apps: plugins.configured_apps().clone(),
             run: run.clone(),
         });
         let people = People::new(store.clone(), connections.clone(), run);
@@ -300,6 +304,7 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
         user: ProcessUser::current().trusting_owner_of(&config.data_dir),
         host,
     };
+        configured_apps: ConfiguredApps::new(store.clone(), config.oauth_apps.clone()),
     Plugins::start(setup).await.context("cannot read the plugins from the database")
 }
 

@@ -4,6 +4,7 @@ mod activity;
 mod audit;
 mod callers;
 mod catalog;
+mod configured_apps;
 mod connect;
 mod console;
 mod contract_versions;

@@ -1,7 +1,7 @@
 //! Rows that somebody inserts or edits in the database, without the master key: they give no level, no approval and no
 //! secret. Every column of every table is listed here, with what protects it.
 
-mod columns;
+pub(super) mod columns;
 mod inserted;
 
 use std::{collections::BTreeSet, time::Duration};

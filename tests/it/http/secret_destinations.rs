@@ -20,10 +20,10 @@ use super::{
     upgrade::forget_signed_rows,
 };
 
-const PROVIDERS: &str = "/api/admin/providers";
+pub(super) const PROVIDERS: &str = "/api/admin/providers";
 
 /// Reads a plugin that calls another host of the same length instead.
-fn component_with_host(name: &str, from: &str, to: &str) -> Vec<u8> {
+pub(super) fn component_with_host(name: &str, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = guests::read_component(name);
     let places: Vec<usize> =
@@ -35,7 +35,7 @@ fn component_with_host(name: &str, from: &str, to: &str) -> Vec<u8> {
     bytes
 }
 
-async fn upload(app: &TestApp, bytes: &[u8]) -> Value {
+pub(super) async fn upload(app: &TestApp, bytes: &[u8]) -> Value {
     let bytes = bytes.to_vec();
     let answer = app
         .send_request_as(TestCaller::Executive, Method::POST, PROVIDERS, |request| {
@@ -46,7 +46,7 @@ async fn upload(app: &TestApp, bytes: &[u8]) -> Value {
     answer.json()["provider"].clone()
 }
 
-async fn approve(app: &TestApp, id: &str, bytes: &[u8]) -> Value {
+pub(super) async fn approve(app: &TestApp, id: &str, bytes: &[u8]) -> Value {
     let body = json!({ "digest": digest(bytes) });
     app.send(Method::POST, &format!("{PROVIDERS}/{id}/approve"), Some(body)).await.ok()["provider"].clone()
 }

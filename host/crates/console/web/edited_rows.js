@@ -19,6 +19,10 @@ const TABLES = {
     todo: () => html`It does not work. If it was yours, print another one with <code>jackfield signin-link</code>.`,
   },
   oauth_apps: { what: "OAuth app", todo: () => "It is not used. Set it again on the provider's page.", path: connectionPath },
+  configured_apps: {
+    what: "Record of where the OAuth app of the settings is sent",
+    todo: () => "The app is not used. Approve the plugin again, with jackfield plugin approve.",
+  },
   oauth_flows: { what: "Sign-in at a provider", todo: () => "It cannot be completed. Start it again." },
   connections: {
     what: "Connection",

@@ -8,6 +8,7 @@ mod all_users;
 mod call;
 mod call_metrics;
 mod check_results;
+mod configured_apps;
 mod connect;
 mod disconnect;
 mod disconnect_preview;
@@ -28,13 +29,10 @@ mod token_endpoint;
 mod users;
 mod users_cursor;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jackfield_core::{
-    Clock, Connection, Error, OAuthApp, ProviderId,
+    Clock, Connection, Error, ProviderId,
     audit::{Action, Actor},
 };
 use jackfield_egress::Egress;
@@ -46,6 +44,7 @@ pub use self::{
     accounts::Accounts,
     all_users::ALL_USERS_TIMEOUT,
     call_metrics::CallTotals,
+    configured_apps::ConfiguredApps,
     connect::ConnectResult,
     disconnect::{DisconnectResult, RevocationResult},
     disconnect_preview::{DisconnectPreview, RevocationScope},
@@ -69,7 +68,7 @@ pub struct Connections {
     clock: Clock,
     requests_per_call: u32,
     redirect_uri: Arc<str>,
-    oauth_apps: Arc<BTreeMap<String, OAuthApp>>,
+    configured_apps: ConfiguredApps,
     refreshes: Refreshes,
     minted_tokens: MintedTokens,
     sent_tokens: SentTokensByConnection,
@@ -88,8 +87,7 @@ pub struct ConnectionsSetup {
     pub requests_per_call: u32,
     /// The URL at which browsers reach this service.
     pub public_url: Url,
-    /// The OAuth apps from the settings, by the provider's name in a setting: `ACME_HR`.
-    pub oauth_apps: BTreeMap<String, OAuthApp>,
+    pub configured_apps: ConfiguredApps,
     /// The identity of this process in the journal of refreshes.
     pub run: ServiceRun,
 }
@@ -108,7 +106,7 @@ impl Connections {
             clock: setup.clock,
             requests_per_call: setup.requests_per_call,
             redirect_uri: redirect_uri.into(),
-            oauth_apps: Arc::new(setup.oauth_apps),
+            configured_apps: setup.configured_apps,
             minted_tokens: MintedTokens::default(),
             sent_tokens: SentTokensByConnection::default(),
             call_metrics: CallMetrics::default(),

@@ -32,6 +32,7 @@ use tokio::sync::Mutex;
 
 pub use self::catalog_entries::is_downgrade;
 use self::catalog_inputs::{CatalogInputs, PluginFile};
+use crate::connections::ConfiguredApps;
 
 /// Finds, uploads, approves and removes plugins, and keeps the catalog up to date.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct PluginsSetup {
     pub catalog: Arc<Catalog>,
     pub sandbox: Sandbox,
     pub trust: Trust,
+    /// The OAuth apps that an approval permits to be sent to the endpoints of the approved version.
+    pub configured_apps: ConfiguredApps,
     /// The plugins folder.
     pub folder: PathBuf,
     /// The user of this process, for the checks of the folder and its files.
@@ -86,6 +89,12 @@ impl Plugins {
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.0.setup.catalog
+    }
+
+    /// Returns the OAuth apps of the settings.
+    #[must_use]
+    pub fn configured_apps(&self) -> &ConfiguredApps {
+        &self.0.setup.configured_apps
     }
 
     /// Returns why the plugins folder cannot be used, if it cannot.

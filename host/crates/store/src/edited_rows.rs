@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use super::{
     EditedRow, Store, StoreError,
     api_tokens::TokenRow,
+    configured_apps::ConfiguredAppRow,
     connections::ConnectionRow,
     oauth_apps::{self, OAuthAppRow},
     oauth_flows,
@@ -48,6 +49,10 @@ impl Store {
             let has_secret = oauth_apps::has_secret(&row)?;
             let columns = OAuthAppRow::from_row(&row).map(|row| row.signed_columns(has_secret));
             check(SignedTable::OAuthApps, &row, columns);
+        }
+        for row in sqlx::query("select * from configured_apps order by provider").fetch_all(&self.pool).await? {
+            let columns = ConfiguredAppRow::from_row(&row).and_then(|row| row.signed_columns());
+            check(SignedTable::ConfiguredApps, &row, columns);
         }
         let flows = sqlx::query("select * from oauth_flows where expires_at > $1 order by id").bind(now);
         for row in flows.fetch_all(&self.pool).await? {

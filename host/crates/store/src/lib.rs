@@ -10,6 +10,7 @@ mod api_tokens;
 mod approvals;
 mod audit;
 mod batch;
+mod configured_apps;
 mod connections;
 mod database;
 mod database_url;

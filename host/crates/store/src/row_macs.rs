@@ -27,6 +27,7 @@ pub enum SignedTable {
     Sessions,
     SigninLinks,
     OAuthApps,
+    ConfiguredApps,
     OAuthFlows,
     Connections,
 }
@@ -40,6 +41,7 @@ impl SignedTable {
             Self::Sessions => "sessions",
             Self::SigninLinks => "signin_links",
             Self::OAuthApps => "oauth_apps",
+            Self::ConfiguredApps => "configured_apps",
             Self::OAuthFlows => "oauth_flows",
             Self::Connections => "connections",
         }
@@ -159,7 +161,7 @@ impl Store {
         let name = match table {
             SignedTable::Tokens | SignedTable::Sessions | SignedTable::OAuthFlows => "id",
             SignedTable::SigninLinks => "name",
-            SignedTable::OAuthApps | SignedTable::Connections => "provider",
+            SignedTable::OAuthApps | SignedTable::ConfiguredApps | SignedTable::Connections => "provider",
         };
         let row = EditedRow { table, row: row.try_get(name).unwrap_or_else(|_| "unreadable".to_owned()) };
         self.edited_rows.report(&row);

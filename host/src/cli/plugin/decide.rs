@@ -15,8 +15,8 @@ use super::{command_line, load_settings, print_line, sandbox};
 
 pub(super) async fn approve(id: &str, digest: &str) -> anyhow::Result<()> {
     with_plugins(async |plugins, store| {
-        for needed in secrets_again(plugins, store, id, digest).await? {
-            print_line(&format!("connect again after the approval: {needed}"));
+        for consequence in describe_consequences(plugins, store, id, digest).await? {
+            print_line(&consequence);
         }
         Ok(plugins.approve(id, digest, &command_line()).await?)
     })
@@ -49,13 +49,23 @@ async fn with_plugins(
     Ok(())
 }
 
-/// Returns which stored secrets have to be entered again before a version gets them.
-async fn secrets_again(plugins: &Plugins, store: &Store, id: &str, digest: &str) -> anyhow::Result<Vec<String>> {
+/// Returns which stored secrets have to be entered again before a version gets them, and whether the OAuth app of the
+/// settings would be sent to other endpoints than before.
+async fn describe_consequences(
+    plugins: &Plugins,
+    store: &Store,
+    id: &str,
+    digest: &str,
+) -> anyhow::Result<Vec<String>> {
     let Some(entry) = plugins.catalog().entry(id) else { return Ok(Vec::new()) };
     let components = entry.waiting.iter().map(|version| &version.component).chain(&entry.component);
-    let stored = StoredDestinations::read(store).await?;
-    let chosen = components.filter(|component| component.digest == digest).take(1);
-    Ok(chosen.flat_map(|component| stored.needed_again(&component.manifest)).collect())
+    let stored = StoredDestinations::read(store, plugins.configured_apps()).await?;
+    let Some(chosen) = components.into_iter().find(|component| component.digest == digest) else {
+        return Ok(Vec::new());
+    };
+    let needed = stored.needed_again(&chosen.manifest).into_iter();
+    let needed = needed.map(|needed| format!("connect again after the approval: {needed}"));
+    Ok(stored.find_risk(&chosen.manifest).into_iter().map(|risk| risk.what).chain(needed).collect())
 }
 
 fn print_entry(entry: &PluginEntry) {

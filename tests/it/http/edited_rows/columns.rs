@@ -75,6 +75,17 @@ pub(super) const COLUMNS: &[Table] = &[
         ],
     ),
     (
+        "configured_apps",
+        &[
+            ("provider", Mac("'other'")),
+            ("app", Mac("'another'")),
+            ("entered_for", Mac("replace(entered_for, 'identity', 'identitz')")),
+            ("set_by", Mac("'somebody else'")),
+            ("set_at", Mac("1")),
+            ("mac", Mac("(select mac from connections)")),
+        ],
+    ),
+    (
         "oauth_flows",
         &[
             ("id", Mac("'another'")),
@@ -249,7 +260,7 @@ const STATE: Protection =
     GrantsNothing("a deleted state could be used again, but only in the same browser, and its code is used up");
 
 /// Returns the columns of a table that its MAC covers, and the MAC itself, each with another value in SQL.
-pub(super) fn edits(table: &str) -> Vec<(&'static str, &'static str)> {
+pub(in crate::http) fn edits(table: &str) -> Vec<(&'static str, &'static str)> {
     let (_, columns) = COLUMNS.iter().find(|(name, _)| *name == table).expect("a listed table");
     let edits = columns.iter().filter_map(|(column, protection)| match protection {
         Mac(value) => Some((*column, *value)),

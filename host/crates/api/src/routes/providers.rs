@@ -129,14 +129,21 @@ pub(crate) async fn approve(
     actor: Actor,
     JsonBody(body): JsonBody<ApprovalBody>,
 ) -> Result<Json<ProviderDecisionView>, ApiError> {
-    let (now, stored) = (state.clock.now(), state.connections.stored_destinations().await?);
+    let (now, connections) = (state.clock.now(), state.connections.clone());
     let approve = async move { state.plugins.approve(&provider, &body.digest, &actor).await };
-    Ok(Json(ProviderDecisionView::new(Some(&*run_to_completion(approve).await?), now, &stored)))
+    let approved = run_to_completion(approve).await?;
+    // Read afterwards, because the approval permits that the OAuth app of the settings is sent to other endpoints.
+    let stored = connections.stored_destinations().await?;
+    Ok(Json(ProviderDecisionView::new(Some(&*approved), now, &stored)))
 }
 
 pub(crate) fn describe_approve() -> Operation {
     Operation::new("approve_provider", GROUP, "Approves a version by its digest")
-        .description("The previous version is kept for a rollback; calls that are running finish on it.")
+        .description(
+            "The previous version is kept for a rollback; calls that are running finish on it. The OAuth app of the \
+             settings may be sent to the endpoints of the approved version from now on; the risks of a version say so \
+             if it was not sent there before.",
+        )
         .json_body::<ApprovalBody>(json!({ "digest": DIGEST_EXAMPLE }))
         .json::<ProviderDecisionView>(200, "The version serves calls.", decision_example())
         .problems(&["unknown_provider", "conflict", "sealed"])

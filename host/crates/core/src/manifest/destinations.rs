@@ -66,6 +66,11 @@ impl Destinations {
         Self(wanted.0.iter().filter(is_missing).cloned().collect())
     }
 
+    /// Adds destinations to these.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(others.0.iter().cloned());
+    }
+
     /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -8,7 +8,7 @@ use jackfield_core::{
 use jackfield_sandbox::Component;
 use jackfield_store::NewAudit;
 
-use super::{Connections, parse_provider_id};
+use super::{Connections, configured_apps::to_setting_name, parse_provider_id};
 
 /// Minimum length in characters of a client secret.
 const MIN_SECRET_LENGTH: usize = 8;
@@ -19,10 +19,11 @@ impl Connections {
     /// An app in the settings takes precedence over one that was set through the API.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if there is none, or if it was set for another token endpoint than `oauth2` declares.
+    /// [`Error::Unsupported`] if there is none, or if it was set for another token endpoint than `oauth2` declares, or
+    /// used with another one.
     pub(super) async fn find_oauth_app(&self, provider: &str, oauth2: &OAuth2Grant) -> Result<OAuthApp, Error> {
-        if let Some(app) = self.oauth_apps.get(&to_setting_name(provider)) {
-            return Ok(app.clone());
+        if let Some(app) = self.configured_apps.release(provider, oauth2).await? {
+            return Ok(app);
         }
         match self.store.oauth_app(provider).await? {
             Some(app) => app.release_for(oauth2).ok_or_else(|| {
@@ -79,9 +80,4 @@ fn validate(app: &OAuthApp) -> Result<(), Error> {
         errors.push(FieldError::new("client_secret", "must be 8 to 500 visible ASCII characters"));
     }
     if errors.is_empty() { Ok(()) } else { Err(Error::InvalidFields(errors)) }
-}
-
-/// Returns a provider's id as in the names of settings: `acme-hr` is `ACME_HR`.
-fn to_setting_name(provider: &str) -> String {
-    provider.to_ascii_uppercase().replace('-', "_")
 }

@@ -7,15 +7,17 @@ use jackfield_core::{
     Error, Secret,
     manifest::{Auth, BoundSecret, Destinations, Manifest},
 };
+use jackfield_sandbox::{Risk, RiskKind};
 use jackfield_store::{ListedConnection, Store, StoreError};
 
-use super::Connections;
+use super::{ConfiguredApps, Connections};
 
 /// The destinations for which the secrets of all connections and OAuth apps were entered.
 #[derive(Debug, Default)]
 pub struct StoredDestinations {
     connections: BTreeMap<String, ListedConnection>,
     oauth_apps: BTreeMap<String, Destinations>,
+    configured_apps: BTreeMap<String, Destinations>,
 }
 
 impl Connections {
@@ -24,7 +26,7 @@ impl Connections {
     /// # Errors
     /// The database fails.
     pub async fn stored_destinations(&self) -> Result<StoredDestinations, Error> {
-        StoredDestinations::read(&self.store).await
+        StoredDestinations::read(&self.store, &self.configured_apps).await
     }
 }
 
@@ -33,12 +35,28 @@ impl StoredDestinations {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn read(store: &Store) -> Result<Self, Error> {
+    pub async fn read(store: &Store, configured_apps: &ConfiguredApps) -> Result<Self, Error> {
         let listed = store.connections().await?.into_iter();
         Ok(Self {
             connections: listed.map(|listed| (listed.connection.provider.to_string(), listed)).collect(),
             oauth_apps: store.oauth_app_destinations().await?,
+            configured_apps: configured_apps.destinations().await?,
         })
+    }
+
+    /// Returns the risk that the OAuth app of the settings goes to other endpoints, if an Executive approves this
+    /// manifest.
+    #[must_use]
+    pub fn find_risk(&self, manifest: &Manifest) -> Option<Risk> {
+        let (Some(known), Auth::OAuth2(oauth2)) = (self.configured_apps.get(&manifest.id), &manifest.auth) else {
+            return None;
+        };
+        let missing = known.missing(&oauth2.app_destinations());
+        let what = format!(
+            "the client secret of the OAuth app in the settings may be sent to {missing} if you approve this version, \
+             although it was not used there before"
+        );
+        (!missing.is_empty()).then(|| Risk::new(RiskKind::NewTokenEndpoint, what))
     }
 
     /// Returns the stored secrets that have to be entered again before a plugin with this manifest gets them.
@@ -50,7 +68,9 @@ impl StoredDestinations {
         if let Some(listed) = self.connections.get(&manifest.id) {
             needed.extend(find_needed(manifest, listed).into_iter().map(|secret| secret.to_sentence()));
         }
-        if let (Some(entered_for), Auth::OAuth2(oauth2)) = (self.oauth_apps.get(&manifest.id), &manifest.auth) {
+        // An app in the settings takes precedence.
+        let oauth_app = self.oauth_apps.get(&manifest.id).filter(|_| !self.configured_apps.contains_key(&manifest.id));
+        if let (Some(entered_for), Auth::OAuth2(oauth2)) = (oauth_app, &manifest.auth) {
             let missing = entered_for.missing(&oauth2.app_destinations());
             if !missing.is_empty() {
                 let secret = NeededSecret { name: "the client secret of the OAuth app".to_owned(), missing };

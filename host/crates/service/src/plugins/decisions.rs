@@ -26,13 +26,14 @@ struct NewDecision {
 impl Plugins {
     /// Approves a version by its digest.
     ///
-    /// The version that ran before is kept for a rollback.
+    /// The version that ran before is kept for a rollback. The OAuth app of the settings may be sent to the endpoints of
+    /// the approved version from now on.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the catalog shows no version with this digest that can be approved;
     /// [`Error::UnknownProvider`]; [`Error::Sealed`].
     pub async fn approve(&self, plugin: &str, digest: &str, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
-        self.decide(plugin, actor, Action::ProviderApprove, |inputs, entry| {
+        let approved = self.decide(plugin, actor, Action::ProviderApprove, |inputs, entry| {
             let waiting = entry.waiting.iter().find(|version| version.component.digest == digest);
             if let Some(why) = waiting.and_then(WaitingVersion::objection) {
                 return Err(Error::Conflict(format!("this version of `{plugin}` cannot be approved: {why}")));
@@ -54,9 +55,12 @@ impl Plugins {
             versions.push((digest.to_owned(), Decision::Approved));
             let detail = Some(format!("{} sha256 {digest}", component.manifest.version));
             Ok(Some(NewDecision { versions, earlier: EarlierDecisions::Keep, detail }))
-        })
-        .await?
-        .ok_or_else(|| Error::UnknownProvider(plugin.to_owned()))
+        });
+        let approved = approved.await?.ok_or_else(|| Error::UnknownProvider(plugin.to_owned()))?;
+        if let Some(manifest) = approved.manifest().filter(|_| approved.digest.as_deref() == Some(digest)) {
+            self.0.setup.configured_apps.permit(manifest, actor).await?;
+        }
+        Ok(approved)
     }
 
     /// Disables a plugin and keeps its connection.

@@ -316,7 +316,8 @@ impl From<&SignatureStatus> for ProviderSignatureView {
 
 impl ManifestView {
     fn new(manifest: &Manifest, stored: &StoredDestinations) -> Self {
-        let risks = find_risks(manifest).into_iter().map(ProviderRiskView::from).collect();
+        let risks = stored.find_risk(manifest).into_iter().chain(find_risks(manifest));
+        let risks = risks.map(ProviderRiskView::from).collect();
         let secrets_again = stored.needed_again(manifest);
         let manifest = &*to_displayable(manifest);
         let lines = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
