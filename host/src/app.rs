@@ -5,7 +5,7 @@ mod host_environment;
 
 use std::{collections::BTreeMap, fs::File, io, pin::pin, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jackfield_api::{self as api};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
@@ -17,7 +17,7 @@ use jackfield_service::{
     plugins::{Plugins, PluginsSetup},
 };
 use jackfield_store::{OldRows, Store, StoreOptions, TrustedPlugins};
-use jackfield_vault::{self as vault, MayCreate, Vault};
+use jackfield_vault::{self as vault, KeyFileError, MayCreate, Vault};
 use tokio::{net::TcpListener, task::JoinSet};
 use url::Url;
 
@@ -234,7 +234,7 @@ async fn run_cleanup(store: Store, plugins: Option<Plugins>) {
 /// A key that cannot be used leaves the store sealed, with the reason.
 ///
 /// # Errors
-/// The data folder or the database cannot be used.
+/// The data folder or the database cannot be used, or no key can be created safely for a new database.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let user = ProcessUser::current().trusting_owner_of(&config.data_dir);
     data_folder::prepare(&config.data_dir, &config.master_key_file, &user)?;
@@ -248,9 +248,13 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     };
     match key {
         Ok(key) => unlock(&mut store, Vault::new(key), config).await?,
+        // A new service without a key could store nothing, not even a token to sign in with.
+        Err(error @ KeyFileError::NotCreated(_)) => bail!(
+            "cannot create {}, the file of the master key: {error}. This service runs as {user}",
+            config.master_key_file.display()
+        ),
         Err(error) => {
-            let changeable = error.replaceable_at().map(|path| tracing::field::display(path.display()));
-            tracing::error!(file = %config.master_key_file.display(), changeable, "master key was not loaded");
+            tracing::error!(file = %config.master_key_file.display(), "master key was not loaded");
             store.seal_because(error.to_string());
         }
     }
@@ -300,11 +304,11 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
         catalog: Arc::new(Catalog::default()),
         sandbox: sandbox.clone(),
         trust: config.plugins_trust.clone(),
+        configured_apps: ConfiguredApps::new(store.clone(), config.oauth_apps.clone()),
         folder: config.plugins_dir.clone(),
         user: ProcessUser::current().trusting_owner_of(&config.data_dir),
         host,
     };
-        configured_apps: ConfiguredApps::new(store.clone(), config.oauth_apps.clone()),
     Plugins::start(setup).await.context("cannot read the plugins from the database")
 }
 

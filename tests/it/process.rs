@@ -9,6 +9,7 @@ mod kill;
 mod plugin_lifecycle;
 pub(crate) mod program;
 mod refresh_kill;
+mod several_users;
 mod signin;
 mod stop;
 mod traces;

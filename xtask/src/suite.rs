@@ -22,6 +22,9 @@ const POSTGRES_ONLY: &str = "postgres";
 const PGBOUNCER_ONLY: &str = "postgres::pgbouncer";
 pub(crate) const PGBOUNCER_VARIABLE: &str = "JACKFIELD_TEST_PGBOUNCER";
 
+/// The module of the binary `it` whose tests create files of several users, and run programs as them.
+const ROOT_ONLY: &str = "process::several_users";
+
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
@@ -70,6 +73,9 @@ impl<'a> Suite<'a> {
     pub(crate) fn run(&self, selection: Selection, environment: &[(&str, String)]) -> Result<usize> {
         let mut cargo = self.digests.cargo(self.checkout);
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
+        if !is_root() {
+            eprintln!("not run: {ROOT_ONLY}, which only root can run");
+        }
         match self.runner {
             TestRunner::Nextest => {
                 self.add_nextest_arguments(&mut cargo, selection, environment);
@@ -133,13 +139,19 @@ impl<'a> Suite<'a> {
 
 /// Returns the modules of the binary `it` that a run leaves out.
 fn excluded_modules(selection: Selection, environment: &[(&str, String)]) -> Vec<&'static str> {
-    match selection {
+    let mut modules = match selection {
         Selection::All => vec![POSTGRES_ONLY],
         Selection::Database if environment.iter().any(|(name, _)| *name == PGBOUNCER_VARIABLE) => {
             WITHOUT_DATABASE.to_vec()
         }
         Selection::Database => WITHOUT_DATABASE.into_iter().chain([PGBOUNCER_ONLY]).collect(),
-    }
+    };
+    modules.extend((!is_root()).then_some(ROOT_ONLY));
+    modules
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Returns the arguments of `cargo` that select all packages except the test guests, which only link for wasm.

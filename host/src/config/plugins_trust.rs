@@ -65,8 +65,9 @@ fn describe_problem(path: &Path, error: &SecretFileError, user: &ProcessUser) ->
              as {user}); run `chmod go-w` on it, and `chown` so that it belongs to root or to the user of this service"
         ),
         SecretFileError::Replaceable { folder, who } => format!(
-            "names {shown}, which others can replace: {who} can change {}; run `chmod go-w` there, or move the file",
-            folder.display()
+            "names {shown}, which others can replace: {who} can change {}; {}, or move the file to another folder",
+            folder.display(),
+            who.folder_remedy(folder)
         ),
         SecretFileError::Missing
         | SecretFileError::NotAFile

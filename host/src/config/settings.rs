@@ -240,12 +240,10 @@ impl Settings {
 
     fn read_file(&mut self, name: &str, path: &Path, user: &ProcessUser) -> Option<String> {
         let read = read_secret_file(path, user).map_err(|error| {
-            let changeable =
-                error.replaceable_at().map(|at| format!(", namely {}", at.display())).unwrap_or_default();
             format!(
-                "names {}, which {error}{changeable}; this service runs as {user}. Run `chown` and `chmod 600` on the \
-                 file, in Kubernetes mount the secret with `fsGroup` and `defaultMode: 0440`, or set {PREFIX}{} instead",
+                "names {}, which {error}; this service runs as {user}. Do one of these: {}; or set {PREFIX}{} instead",
                 path.display(),
+                error.remedy(),
                 name.trim_end_matches(FILE)
             )
         });

@@ -1,23 +1,20 @@
-//! Files of the service as containers mount them: who owns them, who else can read them, and links.
+//! Files of the service: who else can read or change them, and what the service says about it.
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
-    process::{Command, Output},
+    process::Command,
 };
 
 use jackfield_test_support::slack::SlackStandIn;
 
 use super::program::{Installation, output_text};
 
-/// A user and a group that no account has.
-const USER: u32 = 4_241;
-const GROUP: u32 = 4_242;
-const STRANGER: u32 = 4_243;
-
 /// A valid master key.
-const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+const CREATE_TOKEN: [&str; 6] = ["token", "create", "--name", "ada", "--level", "executive"];
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("the mode is set");
@@ -27,150 +24,97 @@ fn mode(path: &Path) -> u32 {
     path.metadata().expect("metadata").mode() & 0o7777
 }
 
-/// An installation whose program runs as another user, and its data folder.
-struct Container {
-    place: Installation,
+async fn install() -> Installation {
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let _existing = fs::create_dir(place.data());
+    place
 }
 
-impl Container {
-    /// Returns `None` if this process cannot run a program as another user.
-    async fn new() -> Option<Self> {
-        if fs::metadata("/proc/self").expect("this process").uid() != 0 {
-            eprintln!("only root can create files of several users; unit tests of the crate files cover the rules");
-            return None;
-        }
-        let place = Installation::with_slack(&*SlackStandIn::start().await).await;
-        let _existing = fs::create_dir(place.data());
-        Some(Self { place })
-    }
-
-    /// Gives the data folder an owner, a group and a mode.
-    fn with_data(self, owner: u32, group: u32, mode: u32) -> Self {
-        chown(self.place.data(), Some(owner), Some(group)).expect("the owner is changed");
-        set_mode(&self.place.data(), mode);
-        self
-    }
-
-    fn create_token_as(&self, user: u32, group: u32) -> Output {
-        let arguments = ["token", "create", "--name", "ada", "--level", "executive"];
-        self.place.command_as(&arguments, user, group).output().expect("the program runs")
-    }
-
-    fn create_token(&self) -> Output {
-        self.create_token_as(USER, GROUP)
+/// Fails unless the text contains all these words.
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word}: {text}");
     }
 }
 
 #[tokio::test]
-async fn a_folder_of_root_that_only_a_group_of_the_service_can_change_is_used() {
-    for (user, group, mode_of_folder) in [(USER, GROUP, 0o2775), (USER, GROUP, 0o2770), (USER, 0, 0o770)] {
-        let Some(container) = Container::new().await else { return };
-        let container = container.with_data(0, group, mode_of_folder);
-        for start in ["first", "second"] {
-            let created = container.create_token_as(user, group);
-            assert!(created.status.success(), "{start} {mode_of_folder:o}: {}", output_text(&created));
-        }
-        let data = container.place.data();
-        assert_eq!(mode(&data), mode_of_folder, "a folder of another owner keeps its mode");
-        for entry in fs::read_dir(&data).expect("the data folder") {
-            let path = entry.expect("an entry").path();
-            assert_eq!(mode(&path), 0o600, "{}", path.display());
-        }
-        // Kubernetes opens all files to the group at the next mount of the volume.
-        for entry in fs::read_dir(&data).expect("the data folder") {
-            set_mode(&entry.expect("an entry").path(), 0o660);
-        }
-        let created = container.create_token_as(user, group);
-        assert!(created.status.success(), "{}", output_text(&created));
-        assert_eq!(mode(&data.join("starting.lock")), 0o600);
-        // There is none if the database is PostgreSQL.
-        let database = data.join("jackfield.db");
-        if database.exists() {
-            assert_eq!(mode(&database), 0o600);
-        }
-    }
+async fn a_data_folder_that_everybody_can_change_is_rejected_with_every_remedy() {
+    let place = install().await;
+    // Any other mode is corrected in a folder of one's own.
+    set_mode(&place.data(), 0o1777);
+    let rejected = place.run(&CREATE_TOKEN);
+    assert_eq!(rejected.status.code(), Some(1));
+    let (said, data) = (output_text(&rejected), place.data().display().to_string());
+    let subfolder = format!("JACKFIELD_DATA_DIR to a subfolder that does not exist yet, such as {data}/jackfield");
+    assert_says(&said, &[&data, "everybody can change it", "mode 1777", "chmod 700", &subfolder, "fsGroup"]);
+    assert_eq!(fs::read_dir(place.data()).expect("the data folder").count(), 0, "nothing was created");
 }
 
 #[tokio::test]
-async fn a_data_folder_that_others_can_change_is_rejected_with_every_remedy() {
-    for (owner, group, mode_of_folder, who) in [
-        (0, GROUP, 0o2777, "everybody"),
-        (0, 0, 0o777, "everybody"),
-        (0, 0, 0o1777, "everybody"),
-        (STRANGER, GROUP, 0o770, "the user with the id 4243"),
-    ] {
-        let Some(container) = Container::new().await else { return };
-        let container = container.with_data(owner, group, mode_of_folder);
-        let rejected = container.create_token();
+async fn a_first_start_below_a_folder_that_everybody_can_write_to_creates_no_key_and_names_that_folder() {
+    let place = install().await;
+    let parent = place.folder.path();
+    set_mode(parent, 0o777);
+    for arguments in [&["serve", "--dev"][..], &CREATE_TOKEN] {
+        let rejected = place.run(arguments);
         assert_eq!(rejected.status.code(), Some(1));
-        let said = output_text(&rejected);
-        let data = container.place.data();
-        for words in [
-            &data.display().to_string(),
-            who,
-            &format!("mode {mode_of_folder:o}"),
-            "uid 4241",
-            "chmod 700",
-            "JACKFIELD_DATA_DIR to a subfolder that does not exist yet",
-            "fsGroup",
-        ] {
-            assert!(said.contains(words), "{words}: {said}");
-        }
-        assert_eq!(fs::read_dir(&data).expect("the data folder").count(), 0, "nothing was created");
+        let (shown, said) = (parent.display(), output_text(&rejected));
+        assert_says(
+            &said,
+            &[
+                &format!("everybody can change {shown}, which is on its path"),
+                &format!("run `chmod o-w {shown}`, or `chmod +t {shown}`"),
+                "name a file in another folder in JACKFIELD_MASTER_KEY_FILE",
+                "or set JACKFIELD_MASTER_KEY to a key",
+                "This service runs as uid",
+            ],
+        );
+        assert!(!place.data().join("master.key").exists(), "no key was created");
     }
-    let Some(container) = Container::new().await else { return };
-    let container = container.with_data(0, 0, 0o755);
-    let said = output_text(&container.create_token());
-    assert!(said.contains("Permission denied") && said.contains("uid 4241") && said.contains("fsGroup"), "{said}");
+    set_mode(parent, 0o755);
+    let created = place.run(&CREATE_TOKEN);
+    assert!(created.status.success(), "{}", output_text(&created));
+    // Later, the folder is opened to everybody: the key is not used, and the message says why.
+    set_mode(parent, 0o777);
+    let rejected = place.run(&CREATE_TOKEN);
+    assert_says(&output_text(&rejected), &[&format!("everybody can change {}", parent.display()), "chmod o-w"]);
+
+    let mut place = install().await;
+    set_mode(place.folder.path(), 0o777);
+    place.set("JACKFIELD_MASTER_KEY", KEY.to_owned());
+    let created = place.run(&CREATE_TOKEN);
+    assert!(created.status.success(), "a key in the settings needs no file: {}", output_text(&created));
 }
 
 #[tokio::test]
-async fn a_key_of_root_is_read_through_links_by_a_group_of_the_service() {
-    let Some(mut container) = Container::new().await else { return };
-    container = container.with_data(USER, GROUP, 0o700);
-    let volume = container.place.folder.path().join("secret");
-    let version = volume.join("..2026_11_30");
-    fs::create_dir_all(&version).expect("the volume");
-    set_mode(&volume, 0o1777);
-    set_mode(&version, 0o755);
-    let key = version.join("key");
+async fn a_key_that_everybody_can_read_is_rejected_with_every_remedy() {
+    let mut place = install().await;
+    let folder = place.folder.path().join("secret");
+    fs::create_dir(&folder).expect("a folder");
+    let key = folder.join("key");
     fs::write(&key, KEY).expect("written");
-    symlink("..2026_11_30", volume.join("..data")).expect("a link");
-    symlink("..data/key", volume.join("key")).expect("a link");
-    container.place.set("JACKFIELD_MASTER_KEY_FILE", volume.join("key").display().to_string());
-    for (owner, group, mode_of_key, problem) in [
-        (0, GROUP, 0o440, None),
-        (USER, GROUP, 0o400, None),
-        (0, STRANGER, 0o400, Some("Permission denied")),
-        (0, GROUP, 0o444, Some("everybody can (owner 0, group 4242, mode 444)")),
-        (STRANGER, GROUP, 0o440, Some("the user with the id 4243")),
-    ] {
-        chown(&key, Some(owner), Some(group)).expect("the owner is changed");
+    place.set("JACKFIELD_MASTER_KEY_FILE", key.display().to_string());
+    let approve =
+        |place: &Installation| output_text(&place.run(&["plugin", "approve", "nothing", "--digest", &"0".repeat(64)]));
+    let ways_out = ["JACKFIELD_MASTER_KEY_FILE", "set JACKFIELD_MASTER_KEY to"];
+    for mode_of_key in [0o444, 0o644, 0o604] {
         set_mode(&key, mode_of_key);
-        let approved = approve_something(&container);
-        match problem {
-            // The database is open, so the command fails for its own reason.
-            None => assert!(!approved.contains("master key"), "{mode_of_key:o} {approved}"),
-            Some(problem) => {
-                for words in [problem, "JACKFIELD_MASTER_KEY_FILE", "set JACKFIELD_MASTER_KEY to"] {
-                    assert!(approved.contains(words), "{words}: {approved}");
-                }
-            }
-        }
+        let said = approve(&place);
+        assert_says(&said, &ways_out);
+        let kubernetes = "mount the secret with `fsGroup` and `defaultMode: 0440`";
+        let access = format!("mode {mode_of_key:o})");
+        assert_says(&said, &["everybody can (owner", &access, "chmod 600", kubernetes, "mount the file read-only"]);
     }
-    chown(&key, Some(0), Some(GROUP)).expect("the owner is changed");
-    set_mode(&key, 0o440);
-    // In a shared folder, the owner of a link decides where it leads.
-    fs::remove_file(volume.join("key")).expect("removed");
-    symlink("..data/key", volume.join("key")).expect("a link");
-    lchown(volume.join("key"), Some(STRANGER), None).expect("the owner is changed");
-    assert!(approve_something(&container).contains("can be replaced by others"));
-}
-
-/// Runs a command that needs the master key, and returns what it printed.
-fn approve_something(container: &Container) -> String {
-    let arguments = ["plugin", "approve", "nothing", "--digest", &"0".repeat(64)];
-    output_text(&container.place.command_as(&arguments, USER, GROUP).output().expect("the program runs"))
+    for mode_of_key in [0o400, 0o600] {
+        set_mode(&key, mode_of_key);
+        let said = approve(&place);
+        assert!(!said.contains("master key"), "{mode_of_key:o}: {said}");
+    }
+    set_mode(&folder, 0o777);
+    let said = approve(&place);
+    assert_says(&said, &ways_out);
+    let shown = folder.display();
+    assert_says(&said, &[&format!("everybody can change {shown}"), &format!("chmod o-w {shown}")]);
 }
 
 #[tokio::test]
@@ -178,7 +122,7 @@ async fn whatever_the_umask_only_the_owner_can_access_the_data() {
     let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let _existing = fs::create_dir(place.data());
     set_mode(&place.data(), 0o755);
-    let command = place.command(&["token", "create", "--name", "ada", "--level", "executive"]);
+    let command = place.command(&CREATE_TOKEN);
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
     shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));

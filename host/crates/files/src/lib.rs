@@ -14,7 +14,7 @@ mod secret_file;
 pub use self::{
     other_users::OtherUsers,
     private_file::{PrivateFileError, create_private_file, create_probe, make_private},
-    process_user::ProcessUser,
+    process_user::{Access, ProcessUser},
     replace::find_replacer,
     secret_file::{SecretFileError, check_trusted_file, read_secret_file},
 };

@@ -34,6 +34,22 @@ pub enum PrivateFileError {
     Io(#[from] io::Error),
 }
 
+impl PrivateFileError {
+    /// Returns what makes it possible to create the file, as an imperative phrase.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NotKept(_) => {
+                "mount the volume so that files belong to the user of this service and have mode 0600, \
+                                 for example with `uid=` and `umask=077`"
+                    .to_owned()
+            }
+            Self::Replaceable(error) => error.remedy(),
+            Self::Io(_) => "make the folder writable for the user of this service".to_owned(),
+        }
+    }
+}
+
 /// Creates a file with mode 0600 and this content. An existing file is not replaced, and links are not followed.
 ///
 /// The content is written to a temporary file, synced and renamed, so that a crash leaves a complete file or none.

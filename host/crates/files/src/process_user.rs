@@ -23,6 +23,20 @@ const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
+/// The owner, the group and the mode of a file or a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub(crate) owner: u32,
+    pub(crate) group: u32,
+    pub(crate) mode: u32,
+}
+
+impl From<&Metadata> for Access {
+    fn from(metadata: &Metadata) -> Self {
+        Self { owner: metadata.uid(), group: metadata.gid(), mode: metadata.mode() }
+    }
+}
+
 /// The user and the groups of this process, and whom it shares the groups with.
 #[derive(Clone, Debug)]
 pub struct ProcessUser {
@@ -66,28 +80,30 @@ impl ProcessUser {
 
     /// Returns who else can write to a file or a folder, or give themselves that permission.
     #[must_use]
-    pub fn who_else_can_write(&self, metadata: &Metadata) -> Option<OtherUsers> {
-        self.who_else(metadata, GROUP_WRITE, OTHERS_WRITE)
+    pub fn who_else_can_write(&self, access: impl Into<Access>) -> Option<OtherUsers> {
+        self.who_else(access.into(), GROUP_WRITE, OTHERS_WRITE)
     }
 
     /// Returns who else can read a file, or give themselves that permission.
     #[must_use]
-    pub fn who_else_can_read(&self, metadata: &Metadata) -> Option<OtherUsers> {
+    pub fn who_else_can_read(&self, access: impl Into<Access>) -> Option<OtherUsers> {
+        let access = access.into();
         // Root needs no group to read a file, so a file that its group can read was not meant for root alone.
-        if self.id == 0 && metadata.gid() == 0 && metadata.mode() & GROUP_READ != 0 && self.trusts(metadata.uid()) {
-            let everybody = metadata.mode() & OTHERS_READ != 0;
+        if self.id == 0 && access.group == 0 && access.mode & GROUP_READ != 0 && self.trusts(access.owner) {
+            let everybody = access.mode & OTHERS_READ != 0;
             return Some(if everybody { OtherUsers::Everybody } else { OtherUsers::Group(0) });
         }
-        self.who_else(metadata, GROUP_READ, OTHERS_READ)
+        self.who_else(access, GROUP_READ, OTHERS_READ)
     }
 
     /// Returns who else can replace the entries of a folder.
-    pub(crate) fn who_else_can_replace_in(&self, folder: &Metadata) -> Option<OtherUsers> {
+    pub(crate) fn who_else_can_replace_in(&self, folder: impl Into<Access>) -> Option<OtherUsers> {
+        let folder = folder.into();
         let by_mode = self.who_else_by_mode(folder, GROUP_WRITE, OTHERS_WRITE);
-        let by_mode = by_mode.filter(|_| folder.mode() & STICKY == 0);
+        let by_mode = by_mode.filter(|_| folder.mode & STICKY == 0);
         // Root chooses its own paths. In a container, the owners of an image's folders run no programs.
-        let is_owner_other = self.id != 0 && !self.is_in_container && !self.trusts(folder.uid());
-        by_mode.or_else(|| is_owner_other.then(|| OtherUsers::Owner(folder.uid())))
+        let is_owner_other = self.id != 0 && !self.is_in_container && !self.trusts(folder.owner);
+        by_mode.or_else(|| is_owner_other.then_some(OtherUsers::Owner(folder.owner)))
     }
 
     /// Returns whether files of this owner are trusted.
@@ -95,20 +111,20 @@ impl ProcessUser {
         owner == self.id || owner == 0 || self.trusted.contains(&owner)
     }
 
-    fn who_else(&self, metadata: &Metadata, group_bit: u32, others_bit: u32) -> Option<OtherUsers> {
-        if self.trusts(metadata.uid()) {
-            self.who_else_by_mode(metadata, group_bit, others_bit)
+    fn who_else(&self, access: Access, group_bit: u32, others_bit: u32) -> Option<OtherUsers> {
+        if self.trusts(access.owner) {
+            self.who_else_by_mode(access, group_bit, others_bit)
         } else {
-            Some(OtherUsers::Owner(metadata.uid()))
+            Some(OtherUsers::Owner(access.owner))
         }
     }
 
-    fn who_else_by_mode(&self, metadata: &Metadata, group_bit: u32, others_bit: u32) -> Option<OtherUsers> {
-        if metadata.mode() & others_bit != 0 {
+    fn who_else_by_mode(&self, access: Access, group_bit: u32, others_bit: u32) -> Option<OtherUsers> {
+        if access.mode & others_bit != 0 {
             return Some(OtherUsers::Everybody);
         }
-        let is_shared = metadata.mode() & group_bit != 0 && !self.is_own_group(metadata.gid());
-        is_shared.then(|| OtherUsers::Group(metadata.gid()))
+        let is_shared = access.mode & group_bit != 0 && !self.is_own_group(access.group);
+        is_shared.then_some(OtherUsers::Group(access.group))
     }
 
     /// Returns whether nobody else is in a group. Root's group counts as root.
@@ -171,6 +187,43 @@ pub(crate) mod tests {
             reader.groups.clear();
             assert_eq!(reader.who_else_can_read(&metadata), Some(OtherUsers::Group(group)));
         }
+    }
+
+    #[test]
+    fn a_data_folder_of_kubernetes_is_private_and_one_that_others_can_change_is_not() {
+        let service = user(4_241, &[4_242]);
+        let can_change = |owner, group, mode| service.who_else_can_write(Access { owner, group, mode });
+        for (owner, group, mode) in [(0, 4_242, 0o2775), (0, 4_242, 0o2770), (0, 0, 0o770), (4_241, 9, 0o755)] {
+            assert_eq!(can_change(owner, group, mode), None, "{owner} {group} {mode:o}");
+        }
+        for (owner, group, mode, who) in [
+            (0, 4_242, 0o2777, OtherUsers::Everybody),
+            (0, 0, 0o1777, OtherUsers::Everybody),
+            (0, 9, 0o770, OtherUsers::Group(9)),
+            (4_243, 4_242, 0o770, OtherUsers::Owner(4_243)),
+            (4_243, 4_242, 0o700, OtherUsers::Owner(4_243)),
+        ] {
+            assert_eq!(can_change(owner, group, mode), Some(who), "{owner} {group} {mode:o}");
+        }
+        let root = user(0, &[0]);
+        assert_eq!(root.who_else_can_read(Access { owner: 0, group: 0, mode: 0o640 }), Some(OtherUsers::Group(0)));
+        assert_eq!(root.who_else_can_read(Access { owner: 0, group: 0, mode: 0o604 }), Some(OtherUsers::Everybody));
+        assert_eq!(
+            root.who_else_can_read(Access { owner: 4_241, group: 4_242, mode: 0o600 }),
+            Some(OtherUsers::Owner(4_241))
+        );
+    }
+
+    #[test]
+    fn the_entries_of_a_sticky_folder_are_replaced_by_its_owner_only() {
+        let service = user(4_241, &[4_242]);
+        let can_replace = |owner, mode| service.who_else_can_replace_in(Access { owner, group: 9, mode });
+        assert_eq!(can_replace(0, 0o777), Some(OtherUsers::Everybody));
+        assert_eq!(can_replace(0, 0o775), Some(OtherUsers::Group(9)));
+        assert_eq!((can_replace(0, 0o1777), can_replace(0, 0o755), can_replace(4_241, 0o1777)), (None, None, None));
+        assert_eq!(can_replace(4_243, 0o1755), Some(OtherUsers::Owner(4_243)));
+        let container = ProcessUser { is_in_container: true, ..user(4_241, &[]) };
+        assert_eq!(container.who_else_can_replace_in(Access { owner: 4_243, group: 9, mode: 0o755 }), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const PERMISSIONS: u32 = 0o7777;
 /// The folder of Nix, which every user of a machine can read, and which is mounted read-only.
 const NIX_STORE: &str = "/nix/store";
 
-/// Why a file is not read. The messages do not contain the path.
+/// Why a file is not read. The messages do not contain its path, but the folder or link that others can change.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     #[error("does not exist")]
@@ -32,7 +32,7 @@ pub enum SecretFileError {
     #[error("can be read or changed by others: {who} can (owner {owner}, group {group}, mode {mode:03o})")]
     Shared { who: OtherUsers, owner: u32, group: u32, mode: u32 },
     /// Others can put another file in its place.
-    #[error("can be replaced by others: {who} can change a folder or a link on its path")]
+    #[error("can be replaced by others: {who} can change {}, which is on its path", folder.display())]
     Replaceable { folder: PathBuf, who: OtherUsers },
     #[error("is larger than {} KiB", MAX_SIZE >> 10)]
     TooLarge,
@@ -50,10 +50,17 @@ impl SecretFileError {
         Self::Shared { who, owner, group, mode }
     }
 
-    /// Returns the folder or the link that others can change. The message does not name it.
+    /// Returns how to make the file readable, or safe to read, as an imperative phrase.
     #[must_use]
-    pub fn replaceable_at(&self) -> Option<&Path> {
-        if let Self::Replaceable { folder, .. } = self { Some(folder) } else { None }
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Shared { who, .. } => who.file_remedy(),
+            Self::Replaceable { folder, who } => who.folder_remedy(folder),
+            Self::Io(_) => "make the file readable for the user of this service or one of its groups".to_owned(),
+            Self::Missing | Self::NotAFile | Self::TooLarge | Self::NotText => {
+                "correct the path or the file".to_owned()
+            }
+        }
     }
 }
 
@@ -73,11 +80,10 @@ impl From<io::Error> for SecretFileError {
 pub fn read_secret_file(path: &Path, user: &ProcessUser) -> Result<Zeroizing<String>, SecretFileError> {
     let (file, metadata) = open(path, user)?;
     let shared = user.who_else_can_read(&metadata).or_else(|| user.who_else_can_write(&metadata));
-    if let Some(who) = shared.or_else(|| find_access_list(&file, &metadata)) {
-        let by_mode = matches!(who, OtherUsers::Everybody | OtherUsers::Group(_) | OtherUsers::AccessList);
-        if !(by_mode && is_in_read_only_mount(path, &file)?) {
-            return Err(SecretFileError::shared(who, &metadata));
-        }
+    if let Some(who) = shared.or_else(|| find_access_list(&file, &metadata))
+        && !is_acceptable(who, Mount::of(path, &file)?)
+    {
+        return Err(SecretFileError::shared(who, &metadata));
     }
     // Allocated once, because a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SIZE + 1));
@@ -122,14 +128,38 @@ fn find_access_list(file: &File, metadata: &Metadata) -> Option<OtherUsers> {
     (metadata.mode() & 0o070 != 0 && has_list).then_some(OtherUsers::AccessList)
 }
 
-/// Returns whether a file is in a read-only mount other than the root file system and the folder of Nix.
-fn is_in_read_only_mount(path: &Path, file: &File) -> io::Result<bool> {
-    if !fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Ok(false);
+/// The mount of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mount {
+    Writable,
+    /// A read-only root file system, or the folder of Nix. Other users of the machine see it.
+    Public,
+    /// Any other read-only mount, such as a secret of a container.
+    ReadOnly,
+}
+
+impl Mount {
+    fn of(path: &Path, file: &File) -> io::Result<Self> {
+        if !fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Ok(Self::Writable);
+        }
+        let of_file = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?.stx_mnt_id;
+        let of_root = statx(rustix::fs::CWD, c"/", AtFlags::empty(), StatxFlags::MNT_ID)?.stx_mnt_id;
+        Ok(Self::of_read_only(of_file == of_root, &path.canonicalize()?))
     }
-    let of_file = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?.stx_mnt_id;
-    let of_root = statx(rustix::fs::CWD, c"/", AtFlags::empty(), StatxFlags::MNT_ID)?.stx_mnt_id;
-    Ok(of_file != of_root && !path.canonicalize()?.starts_with(NIX_STORE))
+
+    fn of_read_only(is_root: bool, path: &Path) -> Self {
+        if is_root || path.starts_with(NIX_STORE) { Self::Public } else { Self::ReadOnly }
+    }
+}
+
+/// Returns whether a secret may be read although these users can read it or change it by its mode.
+fn is_acceptable(who: OtherUsers, mount: Mount) -> bool {
+    match who {
+        // The owner can change the file where it is not mounted read-only.
+        OtherUsers::Owner(_) => false,
+        OtherUsers::Everybody | OtherUsers::Group(_) | OtherUsers::AccessList => mount == Mount::ReadOnly,
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +167,69 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::process_user::{Access, tests::user};
+
+    #[test]
+    fn a_secret_for_everybody_is_read_from_a_mount_that_only_the_container_sees() {
+        let service = user(4_241, &[4_242]);
+        let judge = |owner: u32, group: u32, mode: u32, mount: Mount| {
+            let who = service.who_else_can_read(Access { owner, group, mode });
+            who.is_none_or(|who| is_acceptable(who, mount))
+        };
+        let mounts = [Mount::Writable, Mount::Public, Mount::ReadOnly];
+        for (owner, group, mode, accepted) in [
+            // Docker mounts secrets with the mode and the owner that they have on the machine.
+            (0, 0, 0o444, [false, false, true]),
+            (4_241, 4_242, 0o444, [false, false, true]),
+            // Kubernetes: `defaultMode: 0444` without, and `0440` with `fsGroup`.
+            (0, 4_242, 0o444, [false, false, true]),
+            (0, 4_242, 0o440, [true; 3]),
+            (0, 9_999, 0o440, [false, false, true]),
+            (4_241, 4_242, 0o400, [true; 3]),
+            (0, 0, 0o440, [true; 3]),
+            // Another owner can change the file outside of the mount.
+            (4_243, 4_242, 0o444, [false; 3]),
+            (4_243, 4_242, 0o400, [false; 3]),
+        ] {
+            assert_eq!(mounts.map(|mount| judge(owner, group, mode, mount)), accepted, "{owner} {group} {mode:o}");
+        }
+        assert!(!is_acceptable(OtherUsers::AccessList, Mount::Writable));
+        assert!(is_acceptable(OtherUsers::AccessList, Mount::ReadOnly));
+    }
+
+    #[test]
+    fn a_read_only_root_and_the_folder_of_nix_are_seen_by_others() {
+        for (is_root, path, mount) in [
+            (true, "/etc/key", Mount::Public),
+            (false, "/nix/store/abc-key", Mount::Public),
+            (false, "/nix/storage/key", Mount::ReadOnly),
+            (false, "/run/secrets/key", Mount::ReadOnly),
+        ] {
+            assert_eq!(Mount::of_read_only(is_root, Path::new(path)), mount, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_problem_says_what_to_do_about_it() {
+        let folder = PathBuf::from("/srv/open");
+        let shared = |who| SecretFileError::Shared { who, owner: 0, group: 7, mode: 0o444 };
+        let replaceable = |who| SecretFileError::Replaceable { folder: folder.clone(), who };
+        for (error, words) in [
+            (shared(OtherUsers::Everybody), &["chmod 600", "chown", "defaultMode: 0440", "read-only"][..]),
+            (shared(OtherUsers::Group(7)), &["chmod 600", "instead of 7", "fsGroup"]),
+            (shared(OtherUsers::Owner(5)), &["chown", "chmod 600"]),
+            (shared(OtherUsers::AccessList), &["setfacl -b"]),
+            (replaceable(OtherUsers::Everybody), &["chmod o-w /srv/open", "chmod +t /srv/open"]),
+            (replaceable(OtherUsers::Group(7)), &["chmod g-w /srv/open"]),
+            (replaceable(OtherUsers::Owner(5)), &["chown -h` on /srv/open"]),
+        ] {
+            for word in words {
+                assert!(error.remedy().contains(word), "{word}: {}", error.remedy());
+            }
+        }
+        let error = replaceable(OtherUsers::Everybody).to_string();
+        assert!(error.contains("everybody can change /srv/open, which is on its path"), "{error}");
+    }
 
     fn set_mode(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the mode is set");

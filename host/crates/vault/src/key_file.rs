@@ -15,7 +15,8 @@ use super::KeyBytes;
 
 /// Why the master key cannot be used, and what to do about it.
 ///
-/// The messages do not contain the path of the file, because errors of the API show them. The log contains it.
+/// The messages do not contain the path of the file, because errors of the API show them. The log contains it. They name
+/// a folder that others can change, because whoever repairs it must know which one it is.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// There is no file, and this is not the first start.
@@ -23,10 +24,9 @@ pub enum KeyFileError {
     Missing,
     /// Others can read, change or replace the file.
     #[error(
-        "the master key file {0}. Do one of these: run `chmod 600` and `chown` so that it belongs to the user of this \
-         service; in Kubernetes, mount the secret with `fsGroup` and `defaultMode: 0440`; move it to a folder that \
-         only this user and root can change, and name it in JACKFIELD_MASTER_KEY_FILE; or set JACKFIELD_MASTER_KEY to \
-         the key instead"
+        "the master key file {0}. Do one of these: {remedy}; move it to a folder that only the user of this service and \
+         root can change, and name it in JACKFIELD_MASTER_KEY_FILE; or set JACKFIELD_MASTER_KEY to the key instead",
+        remedy = .0.remedy()
     )]
     Shared(SecretFileError),
     /// The file cannot be read for another reason. The text describes the user of this process.
@@ -40,26 +40,12 @@ pub enum KeyFileError {
     NotAKey,
     /// A new key would not be safe, so there is none.
     #[error(
-        "no master key was created: {0}. Do one of these: mount the volume so that files belong to the user of this \
-         service and have mode 0600, for example with `uid=` and `umask=077`; name a file in another folder in \
+        "no master key was created: {0}. Do one of these: {remedy}; name a file in another folder in \
          JACKFIELD_MASTER_KEY_FILE; or set JACKFIELD_MASTER_KEY to a key, such as the output of \
-         `openssl rand -base64 32`"
+         `openssl rand -base64 32`",
+        remedy = .0.remedy()
     )]
     NotCreated(PrivateFileError),
-}
-
-impl KeyFileError {
-    /// Returns the folder or the link on the path of the file that others can change.
-    #[must_use]
-    pub fn replaceable_at(&self) -> Option<&Path> {
-        match self {
-            Self::Shared(error)
-            | Self::NotCreated(PrivateFileError::NotKept(error) | PrivateFileError::Replaceable(error)) => {
-                error.replaceable_at()
-            }
-            Self::Missing | Self::Unreadable(..) | Self::NotAKey | Self::NotCreated(PrivateFileError::Io(_)) => None,
-        }
-    }
 }
 
 /// Reads the key file, or creates one with mode 0600 if there is none and `may_create` allows it.
@@ -79,12 +65,21 @@ pub fn load_or_create(
             MayCreate::Yes => create(path, user),
             MayCreate::No => Err(KeyFileError::Missing),
         },
+        // On the first start, there is nothing to replace yet.
+        Err(error @ SecretFileError::Replaceable { .. }) if may_create == MayCreate::Yes && !exists(path) => {
+            Err(KeyFileError::NotCreated(PrivateFileError::Replaceable(error)))
+        }
         Err(error @ (SecretFileError::Shared { .. } | SecretFileError::Replaceable { .. })) => {
             Err(KeyFileError::Shared(error))
         }
         Err(SecretFileError::TooLarge | SecretFileError::NotText) => Err(KeyFileError::NotAKey),
         Err(error) => Err(KeyFileError::Unreadable(error, user.to_string())),
     }
+}
+
+/// Returns whether there is a file or a link.
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// Whether a missing key file may be created.
@@ -185,7 +180,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         set_mode(folder.path(), 0o777);
         let error = load(&folder.path().join("master.key"), MayCreate::Yes).expect_err("it is rejected");
-        assert!(error.to_string().contains("can be replaced by others"), "{error}");
+        assert!(matches!(error, KeyFileError::NotCreated(_)), "{error:?}");
+        let shown = folder.path().display();
+        for words in [&format!("everybody can change {shown}"), &format!("chmod o-w {shown}"), "MASTER_KEY_FILE"] {
+            assert!(error.to_string().contains(words), "{words}: {error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 0, "nothing was created");
     }
 
     #[test]
