@@ -100,10 +100,10 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     signin_link::print_first(app.store(), &config, &config.base_url_at(address)).await?;
     tracing::info!(%address, dev, "service started");
-    let served = app.serve(listener, signals.nth(1), signals.nth(2)).await.context("the service failed");
+    let served = app.serve(listener, signals.wait_for(1), signals.wait_for(2)).await.context("the service failed");
     tokio::select! {
         () = traces.end() => {}
-        () = signals.nth(2) => {}
+        () = signals.wait_for(2) => {}
     }
     served
 }

@@ -27,10 +27,10 @@ impl StopSignals {
     }
 
     /// Waits until this many signals have arrived.
-    pub async fn nth(&self, n: u32) {
+    pub async fn wait_for(&self, signals: u32) {
         let mut counted = self.0.clone();
         // The task that counts never ends, so this does not fail.
-        let _reached = counted.wait_for(|count| *count >= n).await.is_ok();
+        let _reached = counted.wait_for(|count| *count >= signals).await.is_ok();
     }
 }
 

@@ -8,6 +8,7 @@ use jackfield_test_support::{
     app::{TestApp, TestCaller, client},
     guests,
     slack::SlackStandIn,
+    stand_in_server::Failure,
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -18,8 +19,9 @@ use super::{
         self,
         issuer::{Issuer, SigningKey},
     },
+    match_runs::{end_wait, start_long_match, start_match},
     people::{PEOPLE, person},
-    with_slack,
+    start_connected, with_slack,
 };
 
 const EVENTS: &str = "/api/admin/events";
@@ -198,4 +200,33 @@ async fn stopping_the_service_ends_every_stream_immediately() {
     for mut stream in streams {
         assert_eq!(stream.next().await, None);
     }
+}
+
+#[tokio::test]
+async fn a_match_sends_events_from_its_start_to_its_end() {
+    let slack = SlackStandIn::start().await;
+    let (app, _) = start_connected(&slack).await;
+    let mut stream = Stream::open(&app, TestCaller::Executive).await;
+    let location = start_long_match(&app, &slack, false).await;
+    let started = stream.wait_until("match", |run| location.ends_with(run["plan_id"].as_str().expect("an id"))).await;
+    let shown = app.get(&location).await.ok();
+    assert_eq!(started, shown, "the event is what the route shows");
+    assert_eq!(
+        (&started["state"], &started["dry_run"], &started["pages"]),
+        (&json!("running"), &json!(false), &json!(0))
+    );
+    end_wait(&app);
+    let ended = stream.wait_until("match", |run| run["state"] != "running").await;
+    let mut shown = app.get(&location).await.ok();
+    assert!(shown.as_object_mut().expect("an object").remove("plan").is_some(), "{shown}");
+    assert_eq!((&ended["state"], &ended), (&json!("ready"), &shown));
+    assert!(ended["pages"].as_u64().is_some_and(|pages| pages >= 2), "{ended}");
+
+    slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(61) });
+    let cancelled = start_match(&app, "respond-async", true).await;
+    let location = cancelled.header("location").expect("a location").to_owned();
+    let _ = app.delete(&location).await.ok();
+    let other = |run: &Value| location.ends_with(run["plan_id"].as_str().expect("an id"));
+    let ended = stream.wait_until("match", |run| other(run) && run["state"] != "running").await;
+    assert_eq!((&ended["state"], &ended["dry_run"]), (&json!("cancelled"), &json!(true)));
 }

@@ -15,7 +15,7 @@ use super::{SLACK, eventually, people::person, start_connected, start_connected_
 const MAPPINGS: &str = "/api/admin/connections/user-mappings";
 
 /// Starts a match and states how long to wait for its plan.
-async fn start_match(app: &TestApp, prefer: &str, dry_run: bool) -> TestResponse {
+pub(super) async fn start_match(app: &TestApp, prefer: &str, dry_run: bool) -> TestResponse {
     let body = json!({ "dry_run": dry_run }).to_string();
     let make = |request: reqwest::RequestBuilder| {
         request.header("prefer", prefer).header("content-type", "application/json").body(body)
@@ -24,7 +24,7 @@ async fn start_match(app: &TestApp, prefer: &str, dry_run: bool) -> TestResponse
 }
 
 /// Starts a match of one person at a provider that asks to wait for 61 seconds. Returns where it can be found.
-async fn start_long_match(app: &TestApp, slack: &SlackStandIn, dry_run: bool) -> String {
+pub(super) async fn start_long_match(app: &TestApp, slack: &SlackStandIn, dry_run: bool) -> String {
     person(app, "Ada", &people::people()[0].email).await;
     slack.clear_requests();
     slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(61) });
@@ -41,7 +41,7 @@ async fn start_long_match(app: &TestApp, slack: &SlackStandIn, dry_run: bool) ->
 }
 
 /// Ends the wait that the provider asked for.
-fn end_wait(app: &TestApp) {
+pub(super) fn end_wait(app: &TestApp) {
     app.clock.advance(SignedDuration::from_secs(62));
 }
 

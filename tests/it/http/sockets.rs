@@ -41,6 +41,28 @@ async fn a_socket_that_does_not_complete_its_first_request_is_closed() {
 }
 
 #[tokio::test]
+async fn open_sockets_are_counted_until_they_are_closed() {
+    let app = TestApp::builder().start().await;
+    let count = async || {
+        let metrics = app.get("/metrics").await.text;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("jackfield_http_connections "));
+        line.expect("the metric").parse::<f64>().expect("a number")
+    };
+    let before = count().await;
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        let mut stream = connect(&app).await;
+        // Once it is answered, the service has accepted it.
+        stream.write_all(HEALTHZ).await.expect("sent");
+        assert!(read_response(&mut stream).await.ends_with("ok\n"));
+        open.push(stream);
+    }
+    assert!(count().await >= before + 10.0);
+    drop(open);
+    tokio::time::timeout(GUARD, async { while count().await > before {} }).await.expect("closed ones are not counted");
+}
+
+#[tokio::test]
 async fn headers_that_arrive_byte_by_byte_do_not_keep_a_socket_open() {
     let app = TestApp::builder().serving(|limits| limits.header_time = SHORT).start().await;
     for first in [&b""[..], HEALTHZ] {

@@ -1,6 +1,7 @@
 //! What every route uses: callers, extractors, errors, middleware, streaming, and the server.
 
 pub(crate) mod access;
+pub(crate) mod address_limiter;
 pub(crate) mod callers;
 pub(crate) mod client_address;
 pub(crate) mod errors;

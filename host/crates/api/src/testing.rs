@@ -11,6 +11,8 @@ pub struct ListedRoute {
     pub method: Method,
     pub path: &'static str,
     pub requires_executive: bool,
+    /// Whether it requires a session, which can be at any level.
+    pub requires_session: bool,
 }
 
 /// Returns every route in the order of the route table.
@@ -20,6 +22,7 @@ pub fn routes() -> Vec<ListedRoute> {
         method: route.method,
         path: route.path,
         requires_executive: route.access == Access::Executive,
+        requires_session: route.access == Access::SignedIn,
     });
     routes.collect()
 }

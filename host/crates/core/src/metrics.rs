@@ -26,6 +26,7 @@ const CALL: &[&str] = &["provider", "operation"];
 
 pub const REQUESTS: Metric = counter("jackfield_requests_total", &["method", "route", "status"], "API requests");
 pub const REQUEST_SECONDS: Metric = histogram("jackfield_request_seconds", &["route"], "duration of API requests");
+pub const HTTP_CONNECTIONS: Metric = gauge("jackfield_http_connections", &[], "open HTTP connections");
 pub const EVENT_LISTENERS: Metric = gauge("jackfield_event_listeners", &[], "open event streams");
 pub const CALLS: Metric = counter(
     "jackfield_calls_total",
@@ -51,9 +52,10 @@ pub const REFRESHES: Metric = counter(
 );
 
 /// Every metric, in the order of the documentation.
-pub const ALL: [Metric; 13] = [
+pub const ALL: [Metric; 14] = [
     REQUESTS,
     REQUEST_SECONDS,
+    HTTP_CONNECTIONS,
     EVENT_LISTENERS,
     CALLS,
     CALL_SECONDS,

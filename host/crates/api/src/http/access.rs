@@ -4,6 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use http::Method;
 
+/// The changes that a sealed service allows: people sign in to see what is wrong, and sign out again.
+///
+/// Signing out ends one session only. `DELETE /api/sessions` would end those of other hosts too, on behalf of a person
+/// whose session a sealed service cannot verify.
+const ALLOWED_WHILE_SEALED: [(&str, Method); 2] = [("/api/session", Method::POST), ("/api/session", Method::DELETE)];
+
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -33,6 +39,15 @@ impl AccessLevels {
         let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
         let level = self.0.get(&(route, method)).copied();
         level.unwrap_or_else(|| if self.has_open_method(route) { Access::Open } else { Access::Executive })
+    }
+
+    /// Returns whether a sealed service rejects a request.
+    ///
+    /// It rejects every change. The answer to an unknown route or method, 404 or 405, changes nothing.
+    pub(crate) fn is_rejected_while_sealed(&self, route: Option<&str>, method: &Method) -> bool {
+        let Some(route) = route else { return false };
+        let listed = (route, method.clone());
+        !method.is_safe() && self.0.contains_key(&listed) && !ALLOWED_WHILE_SEALED.contains(&listed)
     }
 
     fn has_open_method(&self, route: &str) -> bool {

@@ -18,7 +18,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 use jackfield_core::{Caller, Error, Level, Session, audit::Actor};
 use jackfield_store::TOKEN_PREFIX;
@@ -32,6 +31,7 @@ use crate::{
     ApiState,
     http::{
         access::{Access, AccessLevels},
+        address_limiter::AddressLimiter,
         client_address::ClientAddress,
         errors::ApiError,
         host_names::authority,
@@ -44,12 +44,12 @@ use crate::{
 const FAILED_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
 
 /// The failed attempts to authenticate that each address has left.
-#[derive(Clone)]
-pub struct FailedAttempts(Arc<DefaultKeyedRateLimiter<IpAddr>>);
+#[derive(Clone, Debug)]
+pub struct FailedAttempts(Arc<AddressLimiter>);
 
 impl Default for FailedAttempts {
     fn default() -> Self {
-        Self(Arc::new(RateLimiter::keyed(Quota::per_minute(FAILED_ATTEMPTS))))
+        Self(Arc::new(AddressLimiter::per_minute(FAILED_ATTEMPTS)))
     }
 }
 
@@ -59,21 +59,8 @@ impl FailedAttempts {
     /// # Errors
     /// [`Error::RateLimited`] if there were too many.
     pub(crate) fn count(&self, address: IpAddr) -> Result<(), Error> {
-        self.0.check_key(&network_of(address)).map_err(|early| {
-            // Forget idle addresses now, so that the map cannot grow without limit.
-            self.0.retain_recent();
-            let wait = early.wait_time_from(governor::clock::DefaultClock::default().now());
-            Error::RateLimited {
-                what: "too many failed attempts from this address".to_owned(),
-                retry_after: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1),
-            }
-        })
-    }
-}
-
-impl std::fmt::Debug for FailedAttempts {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("FailedAttempts").field("addresses", &self.0.len()).finish()
+        let what = "too many failed attempts from this address";
+        self.0.count(address).map_err(|retry_after| Error::RateLimited { what: what.to_owned(), retry_after })
     }
 }
 
@@ -87,7 +74,7 @@ pub(crate) fn network_of(address: IpAddr) -> IpAddr {
 
 /// Middleware that rejects a request unless its route is open or its caller has the level that the route requires.
 ///
-/// A sealed service also rejects every change.
+/// A sealed service also rejects every change, at any level.
 pub(crate) async fn require_access(
     State((state, levels)): State<(ApiState, AccessLevels)>,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
@@ -95,11 +82,16 @@ pub(crate) async fn require_access(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let access = levels.required(parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str), &parts.method);
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let access = levels.required(route, &parts.method);
+    let is_rejected_while_sealed = levels.is_rejected_while_sealed(route, &parts.method);
     if access == Access::Open {
         // Another site must not be able to sign a browser in as a person of its choice.
         if !same_origin::is_safe(&parts.method) {
             require_same_origin(&state, &parts)?;
+        }
+        if is_rejected_while_sealed {
+            state.store.require_unsealed().map_err(Error::from)?;
         }
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
@@ -116,7 +108,7 @@ pub(crate) async fn require_access(
         let level = caller.level.as_str();
         return Err(Error::Forbidden(format!("this requires the level executive; yours is {level}")).into());
     }
-    if access == Access::Executive && !same_origin::is_safe(&parts.method) {
+    if is_rejected_while_sealed {
         // While sealed, no MAC can be verified. Callers can see what is wrong, but change nothing.
         state.store.require_unsealed().map_err(Error::from)?;
     }

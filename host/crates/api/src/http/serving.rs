@@ -5,8 +5,8 @@ mod activity;
 mod counted;
 mod lifecycle;
 mod limits;
+mod open_http_connections;
 mod parser_answers;
-mod registry;
 mod socket;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ pub(crate) use self::counted::InReserve;
 use self::{
     activity::{Activity, Overdue},
     counted::CountedRouter,
-    registry::{Admission, Registry},
+    open_http_connections::{Admission, OpenHttpConnections},
     socket::Socket,
 };
 pub use self::{
@@ -101,7 +101,7 @@ impl Server {
         let connections = Connections {
             server: server(&limits),
             router,
-            registry: Registry::new(&limits, trusted),
+            open: OpenHttpConnections::new(&limits, trusted),
             lifecycle: lifecycle.clone(),
             permits: Arc::clone(&permits),
             limits: limits.clone(),
@@ -140,7 +140,7 @@ fn server(limits: &ServingLimits) -> auto::Builder<TokioExecutor> {
 struct Connections {
     server: auto::Builder<TokioExecutor>,
     router: Router,
-    registry: Registry,
+    open: OpenHttpConnections,
     lifecycle: Lifecycle,
     permits: Arc<Semaphore>,
     limits: ServingLimits,
@@ -158,8 +158,8 @@ impl Connections {
                 Ok((permit, stream, peer)) => self.serve_connection(permit, stream, peer),
                 Err(error) if is_temporary(&error) => {
                     // The process may have too many files open.
-                    self.registry.make_room();
-                    self.registry.log_not_accepted(&error);
+                    self.open.make_room();
+                    self.open.log_not_accepted(&error);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => return Err(error),
@@ -171,7 +171,7 @@ impl Connections {
     /// kernel's queue.
     async fn accept(&self, listener: &TcpListener) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
         if self.permits.available_permits() == 0 {
-            self.registry.make_room();
+            self.open.make_room();
         }
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
         listener.accept().await.map(|(stream, peer)| (permit, stream, peer))
@@ -179,14 +179,14 @@ impl Connections {
 
     fn serve_connection(&self, permit: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
         let activity = Activity::new(&self.limits);
-        let Some((entry, admission)) = self.registry.admit(peer.ip(), &activity) else { return };
+        let Some((open, admission)) = self.open.admit(peer.ip(), &activity) else { return };
         // Responses are small, and clients wait for them.
         let _best_effort = stream.set_nodelay(true);
         let service = TowerToHyperService::new(CountedRouter {
             router: self.router.clone(),
             peer,
             activity: Arc::clone(&activity),
-            entry: entry.clone(),
+            connection: open.clone(),
             lifecycle: self.lifecycle.clone(),
             in_reserve: admission == Admission::Reserve,
         });
@@ -218,7 +218,7 @@ impl Connections {
                 activity.expect_end();
                 connection.as_mut().graceful_shutdown();
             }
-            drop(entry);
+            drop(open);
             drop(permit);
         });
     }

@@ -423,6 +423,11 @@ pub(crate) async fn undo(
 
 pub(crate) fn describe_undo() -> Operation {
     Operation::new("undo_match", GROUP, "Undoes a whole match")
+        .description(
+            "Removes all links that the match added; a second undo changes nothing. If links of some people have \
+             changed since, nothing is undone, and the response is 409 `conflict` with their names. A match can be \
+             undone for 90 days. After that, its record is deleted, and the response is 404 `not_found`.",
+        )
         .json::<UndoneMatchView>(200, "The match is undone.", json!({ "ok": true, "undone": 12 }))
         .problems(&["unknown_provider", "not_found", "conflict", "sealed"])
 }

@@ -234,6 +234,7 @@ pub(crate) fn describe_sign_out_everywhere() -> Operation {
     Operation::new("sign_out_everywhere", GROUP, "Signs out of all sessions")
         .description("Ends every session of the caller, on every host.")
         .json::<DoneView>(200, "The sessions have ended.", json!({ "ok": true }))
+        .problems(&["sealed"])
 }
 
 fn delete_session_cookie(state: &ApiState) -> Response {

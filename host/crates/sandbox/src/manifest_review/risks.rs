@@ -60,6 +60,17 @@ pub enum RiskKind {
 }
 
 impl RiskKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::NotApprovableToday,
+        Self::SecretInUrl,
+        Self::SecretInContent,
+        Self::WholeApi,
+        Self::ScopeInParameter,
+        Self::NewTokenEndpoint,
+        Self::SecretToNewHost,
+    ];
+
     /// Returns whether a wrong decision can disclose a secret.
     #[must_use]
     pub fn is_danger(self) -> bool {

@@ -21,7 +21,7 @@ use tower::Service;
 use super::{
     activity::{Activity, RunningRequest},
     lifecycle::Lifecycle,
-    registry::Entry,
+    open_http_connections::OpenHttpConnection,
 };
 
 /// Marks requests of HTTP connections above the limit. They get health checks and metrics.
@@ -34,7 +34,7 @@ pub(super) struct CountedRouter {
     pub(super) router: Router,
     pub(super) peer: SocketAddr,
     pub(super) activity: Arc<Activity>,
-    pub(super) entry: Entry,
+    pub(super) connection: OpenHttpConnection,
     pub(super) lifecycle: Lifecycle,
     pub(super) in_reserve: bool,
 }
@@ -55,7 +55,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let version = request.version();
         let mut running = self.activity.begin_request(version);
-        self.entry.note_request();
+        self.connection.note_request();
         request.extensions_mut().insert(ConnectInfo(self.peer));
         if self.in_reserve {
             request.extensions_mut().insert(InReserve);

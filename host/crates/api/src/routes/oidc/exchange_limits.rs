@@ -10,11 +10,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jackfield_core::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::http::callers::network_of;
+use crate::http::{address_limiter::AddressLimiter, callers::network_of};
 
 /// Maximum number of codes that are exchanged at once. People who sign in do not need more.
 const AT_ONCE: usize = 16;
@@ -28,7 +27,7 @@ const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
 /// The exchanges that are running, and those that each address has left.
 pub(super) struct ExchangeLimits {
     all: Semaphore,
-    left: DefaultKeyedRateLimiter<IpAddr>,
+    left: AddressLimiter,
     running: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -41,11 +40,7 @@ pub(super) struct ExchangePermit<'a> {
 
 impl Default for ExchangeLimits {
     fn default() -> Self {
-        Self {
-            all: Semaphore::new(AT_ONCE),
-            left: RateLimiter::keyed(Quota::per_minute(PER_ADDRESS)),
-            running: Mutex::default(),
-        }
+        Self { all: Semaphore::new(AT_ONCE), left: AddressLimiter::per_minute(PER_ADDRESS), running: Mutex::default() }
     }
 }
 
@@ -66,11 +61,7 @@ impl ExchangeLimits {
             what: "too many people are signing in at once".to_owned(),
             retry_after: 5,
         })?;
-        self.left.check_key(&network).map_err(|_too_early| {
-            // Forget idle addresses now, so that the map cannot grow without limit.
-            self.left.retain_recent();
-            limited(3)
-        })?;
+        self.left.count(address).map_err(limited)?;
         *running.entry(network).or_default() += 1;
         Ok(ExchangePermit { limits: self, network, _permit: permit })
     }

@@ -1,49 +1,31 @@
 //! The risks of a plugin, as an Executive sees them before the approval.
 
 use jackfield_sandbox::{Risk, RiskKind};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// Something that an Executive has to notice before the approval.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ProviderRiskView {
-    kind: RiskKindView,
+    /// `not_approvable_today`: an approved version breaks a rule that new versions have to follow. `secret_in_url`: a
+    /// secret is sent in the URL. `secret_in_content`: a secret is sent where the provider can store and show it.
+    /// `whole_api`: an endpoint is a complete API, such as GraphQL. `scope_in_parameter`: a parameter can request
+    /// permissions in addition to the scopes. `new_token_endpoint`: a client secret, tokens or signed requests go to
+    /// another endpoint than before. `secret_to_new_host`: a secret goes to a host that did not receive it before.
+    #[schemars(schema_with = "risk_kind_schema")]
+    kind: RiskKind,
     /// Whether a wrong decision can disclose a secret.
     danger: bool,
     /// What could happen, in words.
     what: String,
 }
 
-/// `not_approvable_today`: an approved version breaks a rule that new versions have to follow. `secret_in_url`: a secret
-/// is sent in the URL. `secret_in_content`: a secret is sent where the provider can store and show it. `whole_api`: an
-/// endpoint is a complete API, such as GraphQL. `scope_in_parameter`: a parameter can request permissions in addition
-/// to the scopes. `new_token_endpoint`: a client secret, tokens or signed requests go to another endpoint than before.
-/// `secret_to_new_host`: a secret goes to a host that did not receive it before.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum RiskKindView {
-    NotApprovableToday,
-    SecretInUrl,
-    SecretInContent,
-    WholeApi,
-    ScopeInParameter,
-    NewTokenEndpoint,
-    SecretToNewHost,
-}
-
 impl From<Risk> for ProviderRiskView {
     fn from(risk: Risk) -> Self {
-        let danger = risk.kind.is_danger();
-        let kind = match risk.kind {
-            RiskKind::NotApprovableToday => RiskKindView::NotApprovableToday,
-            RiskKind::SecretInUrl => RiskKindView::SecretInUrl,
-            RiskKind::SecretInContent => RiskKindView::SecretInContent,
-            RiskKind::WholeApi => RiskKindView::WholeApi,
-            RiskKind::ScopeInParameter => RiskKindView::ScopeInParameter,
-            RiskKind::NewTokenEndpoint => RiskKindView::NewTokenEndpoint,
-            RiskKind::SecretToNewHost => RiskKindView::SecretToNewHost,
-        };
-        Self { kind, danger, what: risk.what }
+        Self { kind: risk.kind, danger: risk.kind.is_danger(), what: risk.what }
     }
+}
+
+fn risk_kind_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": RiskKind::ALL })
 }

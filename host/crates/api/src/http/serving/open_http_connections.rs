@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jackfield_core::metrics::HTTP_CONNECTIONS;
 use tokio::time::{Duration, Instant};
 
 use super::{activity::Activity, limits::ServingLimits};
@@ -17,9 +18,9 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The open HTTP connections. Clones share them.
 #[derive(Clone)]
-pub(super) struct Registry(Arc<RegistryInner>);
+pub(super) struct OpenHttpConnections(Arc<OpenHttpConnectionsInner>);
 
-struct RegistryInner {
+struct OpenHttpConnectionsInner {
     connections: usize,
     connections_per_address: usize,
     trusted: TrustedProxies,
@@ -29,7 +30,7 @@ struct RegistryInner {
 #[derive(Default)]
 struct Open {
     /// By order of arrival.
-    by_id: BTreeMap<u64, OpenConnection>,
+    by_id: BTreeMap<u64, AdmittedConnection>,
     /// Those that have not sent a request yet.
     silent: BTreeSet<u64>,
     per_network: HashMap<IpAddr, usize>,
@@ -40,7 +41,7 @@ struct Open {
     rejected: usize,
 }
 
-struct OpenConnection {
+struct AdmittedConnection {
     /// `None` for a trusted proxy.
     network: Option<IpAddr>,
     activity: Arc<Activity>,
@@ -56,16 +57,16 @@ pub(super) enum Admission {
 
 /// One open HTTP connection. It is open until the last clone is dropped.
 #[derive(Clone)]
-pub(super) struct Entry(Arc<EntryInner>);
+pub(super) struct OpenHttpConnection(Arc<OpenHttpConnectionInner>);
 
-struct EntryInner {
+struct OpenHttpConnectionInner {
     id: u64,
-    registry: Registry,
+    all: OpenHttpConnections,
 }
 
-impl Registry {
+impl OpenHttpConnections {
     pub(super) fn new(limits: &ServingLimits, trusted: TrustedProxies) -> Self {
-        Self(Arc::new(RegistryInner {
+        Self(Arc::new(OpenHttpConnectionsInner {
             connections: limits.connections,
             connections_per_address: limits.connections_per_address,
             trusted,
@@ -74,7 +75,7 @@ impl Registry {
     }
 
     /// Adds an HTTP connection, and closes another one if there are too many; `None` if it must be closed itself.
-    pub(super) fn admit(&self, peer: IpAddr, activity: &Arc<Activity>) -> Option<(Entry, Admission)> {
+    pub(super) fn admit(&self, peer: IpAddr, activity: &Arc<Activity>) -> Option<(OpenHttpConnection, Admission)> {
         let network = (!self.0.trusted.contains(peer)).then(|| network_of(peer.to_canonical()));
         let mut open = self.lock();
         if let Some(network) = network
@@ -89,13 +90,14 @@ impl Registry {
         self.log_if_due(&mut open);
         let id = open.next_id;
         open.next_id += 1;
-        open.by_id.insert(id, OpenConnection { network, activity: Arc::clone(activity) });
+        open.by_id.insert(id, AdmittedConnection { network, activity: Arc::clone(activity) });
         open.silent.insert(id);
         if let Some(network) = network {
             *open.per_network.entry(network).or_default() += 1;
         }
         drop(open);
-        let entry = Entry(Arc::new(EntryInner { id, registry: self.clone() }));
+        metrics::gauge!(HTTP_CONNECTIONS.name).increment(1);
+        let entry = OpenHttpConnection(Arc::new(OpenHttpConnectionInner { id, all: self.clone() }));
         Some((entry, if is_full { Admission::Reserve } else { Admission::Everything }))
     }
 
@@ -152,7 +154,7 @@ impl Open {
         true
     }
 
-    fn remove(&mut self, id: u64) -> Option<OpenConnection> {
+    fn remove(&mut self, id: u64) -> Option<AdmittedConnection> {
         let removed = self.by_id.remove(&id)?;
         self.silent.remove(&id);
         if let Some(network) = removed.network
@@ -171,16 +173,17 @@ impl Open {
     }
 }
 
-impl Entry {
+impl OpenHttpConnection {
     /// Records that the HTTP connection has sent a request.
     pub(super) fn note_request(&self) {
-        self.0.registry.lock().silent.remove(&self.0.id);
+        self.0.all.lock().silent.remove(&self.0.id);
     }
 }
 
-impl Drop for EntryInner {
+impl Drop for OpenHttpConnectionInner {
     fn drop(&mut self) {
-        self.registry.lock().remove(self.id);
+        metrics::gauge!(HTTP_CONNECTIONS.name).decrement(1);
+        self.all.lock().remove(self.id);
     }
 }
 
@@ -190,9 +193,13 @@ mod tests {
 
     use super::*;
 
-    fn registry(connections: usize, connections_per_address: usize, trusted: &str) -> (Registry, ServingLimits) {
+    fn open_connections(
+        connections: usize,
+        connections_per_address: usize,
+        trusted: &str,
+    ) -> (OpenHttpConnections, ServingLimits) {
         let limits = ServingLimits { connections, connections_per_address, ..ServingLimits::default() };
-        (Registry::new(&limits, trusted.parse().expect("networks")), limits)
+        (OpenHttpConnections::new(&limits, trusted.parse().expect("networks")), limits)
     }
 
     fn address(text: &str) -> IpAddr {
@@ -205,11 +212,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_connection_without_a_request_is_closed_first() {
-        let (registry, limits) = registry(3, 3, "");
+        let (all, limits) = open_connections(3, 3, "");
         let open: Vec<_> = (0..3)
             .map(|_| {
                 let activity = Activity::new(&limits);
-                let (entry, admission) = registry.admit(address("192.0.2.1"), &activity).expect("is admitted");
+                let (entry, admission) = all.admit(address("192.0.2.1"), &activity).expect("is admitted");
                 assert_eq!(admission, Admission::Everything);
                 (activity, entry)
             })
@@ -217,17 +224,17 @@ mod tests {
         let _running = open[0].0.begin_request(Version::HTTP_11);
         open[0].1.note_request();
         let activity = Activity::new(&limits);
-        let (_entry, admission) = registry.admit(address("192.0.2.2"), &activity).expect("is admitted");
+        let (_entry, admission) = all.admit(address("192.0.2.2"), &activity).expect("is admitted");
         assert_eq!(admission, Admission::Everything);
         assert!(!is_closed(&open[0].0).await && is_closed(&open[1].0).await && !is_closed(&open[2].0).await);
     }
 
     #[tokio::test]
     async fn an_address_above_its_limit_closes_its_own_connections_only() {
-        let (registry, limits) = registry(100, 2, "10.0.0.0/8");
+        let (all, limits) = open_connections(100, 2, "10.0.0.0/8");
         let admit = |from: &str| {
             let activity = Activity::new(&limits);
-            registry.admit(address(from), &activity).map(|(entry, _)| (activity, entry))
+            all.admit(address(from), &activity).map(|(entry, _)| (activity, entry))
         };
         let other = admit("198.51.100.7").expect("is admitted");
         let silent = admit("192.0.2.1").expect("is admitted");
@@ -252,14 +259,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_service_keeps_a_reserve_for_health_checks() {
-        let (registry, limits) = registry(1, 1, "");
+        let (all, limits) = open_connections(1, 1, "");
         let activity = Activity::new(&limits);
-        let (entry, _) = registry.admit(address("192.0.2.1"), &activity).expect("is admitted");
+        let (entry, _) = all.admit(address("192.0.2.1"), &activity).expect("is admitted");
         let running = activity.begin_request(Version::HTTP_11);
         entry.note_request();
-        let (reserve, admission) = registry.admit(address("192.0.2.2"), &Activity::new(&limits)).expect("is admitted");
+        let (reserve, admission) = all.admit(address("192.0.2.2"), &Activity::new(&limits)).expect("is admitted");
         assert_eq!(admission, Admission::Reserve);
         drop((reserve, running, entry));
-        assert!(registry.lock().by_id.is_empty() && registry.lock().per_network.is_empty());
+        assert!(all.lock().by_id.is_empty() && all.lock().per_network.is_empty());
     }
 }
