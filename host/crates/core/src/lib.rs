@@ -8,6 +8,8 @@ mod clock;
 pub mod connection;
 pub mod csv;
 mod error;
+#[cfg(feature = "testing")]
+mod json_leaves;
 pub mod mac;
 pub mod manifest;
 pub mod metrics;
@@ -16,6 +18,8 @@ mod provider_id;
 mod secret;
 pub mod session;
 
+#[cfg(feature = "testing")]
+pub use self::json_leaves::leaf_pointers;
 pub use self::{
     audit::{AuditEntry, Outcome},
     caller::{ApiToken, Caller, Level},

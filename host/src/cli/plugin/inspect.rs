@@ -165,6 +165,7 @@ fn describe_field(field: &Field) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jackfield_core::leaf_pointers;
     use jackfield_sandbox::find_risks;
     use serde_json::{Value, json};
 
@@ -181,26 +182,13 @@ mod tests {
         Some(format_inspection(&inspection, &manifest))
     }
 
-    fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-        match value {
-            Value::Object(parts) => {
-                parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found));
-            }
-            Value::Array(items) if !items.is_empty() => {
-                items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
-            }
-            _ => found.push(at.to_owned()),
-        }
-    }
-
     #[test]
     fn every_part_of_a_manifest_is_shown() {
         let mut tried = 0;
         for text in FULL {
             let full: Value = serde_json::from_str(text).expect("JSON");
             let original = shown(full.clone());
-            let mut pointers = Vec::new();
-            leaves(&full, "", &mut pointers);
+            let pointers = leaf_pointers(&full);
             for pointer in pointers {
                 for other in [
                     json!("other"),

@@ -106,6 +106,7 @@ fn diff_maps(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>
 
 #[cfg(test)]
 mod tests {
+    use jackfield_core::leaf_pointers;
     use serde_json::{Value, json};
 
     use super::*;
@@ -192,19 +193,7 @@ mod tests {
 
     #[test]
     fn a_change_of_any_part_has_a_sentence() {
-        fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-            match value {
-                Value::Object(parts) => {
-                    parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found));
-                }
-                Value::Array(items) if !items.is_empty() => {
-                    items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
-                }
-                _ => found.push(at.to_owned()),
-            }
-        }
-        let mut pointers = Vec::new();
-        leaves(&full(), "", &mut pointers);
+        let pointers = leaf_pointers(&full());
         let mut tried = 0;
         for pointer in pointers.iter().filter(|pointer| !["/id", "/version"].contains(&pointer.as_str())) {
             for other in [json!("other"), json!(7), json!(true), json!(false), json!(["other"]), json!("POST")] {

@@ -100,6 +100,7 @@ fn overlaps(one: &Endpoint, other: &Endpoint) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jackfield_core::leaf_pointers;
     use serde_json::{Value, json};
 
     use super::*;
@@ -111,18 +112,6 @@ mod tests {
 
     fn parse(manifest: Value) -> Manifest {
         serde_json::from_value(manifest).expect("a manifest")
-    }
-
-    fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-        match value {
-            Value::Object(parts) => {
-                parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found));
-            }
-            Value::Array(items) if !items.is_empty() => {
-                items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
-            }
-            _ => found.push(at.to_owned()),
-        }
     }
 
     /// Changes that request less, by the leaf and its new value.
@@ -139,8 +128,7 @@ mod tests {
             let full: Value = serde_json::from_str(text).expect("JSON");
             let approved = parse(full.clone());
             assert_eq!(find_excess(&approved, &approved), Vec::<String>::new());
-            let mut pointers = Vec::new();
-            leaves(&full, "", &mut pointers);
+            let pointers = leaf_pointers(&full);
             for pointer in &pointers {
                 let others = [
                     json!("other"),

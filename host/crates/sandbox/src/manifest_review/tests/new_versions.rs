@@ -1,6 +1,6 @@
 //! The rules for versions that were never approved, tried on every part of two full manifests.
 
-use jackfield_core::manifest::Manifest;
+use jackfield_core::{leaf_pointers, manifest::Manifest};
 use serde_json::{Value, json};
 
 use crate::manifest_review::{RiskKind, find_risks, review, review_new_version, to_displayable};
@@ -21,19 +21,6 @@ fn findings(text: &str, pointer: &str, value: &Value) -> Vec<String> {
     all.map(|finding| finding.what).collect()
 }
 
-fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(parts) => {
-            parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found));
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
-        }
-        Value::String(_) => found.push(at.to_owned()),
-        _ => {}
-    }
-}
-
 #[test]
 fn a_full_manifest_can_be_approved() {
     for text in [OAUTH2, SERVICE_ACCOUNT] {
@@ -46,9 +33,9 @@ fn no_text_of_a_manifest_has_a_control_bidirectional_or_invisible_character() {
     let mut tried = 0;
     for text in [OAUTH2, SERVICE_ACCOUNT] {
         let full: Value = serde_json::from_str(text).expect("JSON");
-        let mut pointers = Vec::new();
-        leaves(&full, "", &mut pointers);
-        for pointer in pointers {
+        let pointers = leaf_pointers(&full);
+        let is_text = |pointer: &String| full.pointer(pointer).is_some_and(Value::is_string);
+        for pointer in pointers.into_iter().filter(is_text) {
             for character in
                 ['\u{1b}', '\r', '\t', '\0', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{e0041}']
             {

@@ -1,6 +1,6 @@
 //! The API shows every part of a manifest.
 
-use jackfield_core::manifest::Manifest;
+use jackfield_core::{leaf_pointers, manifest::Manifest};
 use jackfield_service::connections::StoredDestinations;
 use serde_json::{Value, json};
 
@@ -23,16 +23,6 @@ fn view(manifest: Value) -> Option<Value> {
     Some(serde_json::to_value(ManifestView::new(&manifest, &StoredDestinations::default())).expect("JSON"))
 }
 
-fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(parts) => parts.iter().for_each(|(name, part)| leaves(part, &format!("{at}/{name}"), found)),
-        Value::Array(items) if !items.is_empty() => {
-            items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
-        }
-        _ => found.push(at.to_owned()),
-    }
-}
-
 #[test]
 fn the_browser_test_shows_the_view_of_a_full_manifest() {
     for (manifest, expected) in FULL {
@@ -48,8 +38,7 @@ fn a_change_of_any_part_of_a_manifest_changes_what_the_api_shows() {
     for (manifest, _) in FULL {
         let full: Value = serde_json::from_str(manifest).expect("JSON");
         let shown = view(full.clone());
-        let mut pointers = Vec::new();
-        leaves(&full, "", &mut pointers);
+        let pointers = leaf_pointers(&full);
         // The id is shown by the list itself.
         for pointer in pointers.iter().filter(|pointer| *pointer != "/id") {
             let others = ["other", "keep", "GET", "body", "none", "text", "base64", "hex", "seconds", "HS256", "host"];
@@ -77,8 +66,7 @@ fn a_change_of_any_part_of_a_manifest_changes_what_the_api_shows() {
 fn no_text_of_the_api_has_a_control_or_bidirectional_character() {
     for (manifest, _) in FULL {
         let full: Value = serde_json::from_str(manifest).expect("JSON");
-        let mut pointers = Vec::new();
-        leaves(&full, "", &mut pointers);
+        let pointers = leaf_pointers(&full);
         for pointer in pointers {
             for character in ['\u{1b}', '\n', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}'] {
                 let mut changed = full.clone();
