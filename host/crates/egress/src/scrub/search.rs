@@ -1,9 +1,9 @@
 //! Searches bytes for several needles at once, with work that does not depend on how much of a needle a text contains.
 //!
 //! A component can have any text searched and can observe how long that takes. A search that skips, or that compares
-//! byte by byte, takes longer on texts that resemble a needle, and so reveals it piece by piece. This search hashes the
-//! window at every position with a random key and looks the hash up once. Only a window that equals the whole anchor of
-//! a needle, which is its last 16 bytes, causes more work. See `docs/decisions/0014-nothing-to-learn.md`.
+//! byte by byte, takes longer on texts that resemble a needle, and so reveals it piece by piece. This search hashes
+//! windows at fixed positions with a random key and looks each hash up once. Only a window that equals the whole anchor of
+//! a needle, which is 16 bytes at its end, causes more work. See `docs/decisions/0014-nothing-to-learn.md`.
 
 use std::{
     collections::BTreeSet,
@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 /// Length of the anchor of a needle that has at least as many bytes. Two words of a processor, so that one
 /// multiplication hashes them.
 const LONG_ANCHOR: usize = 16;
+/// Only every second window is searched for the anchors of a needle that is longer than [`LONG_ANCHOR`]. Such a needle
+/// has two anchors, its last 16 bytes and the 16 bytes before its last one, so that one of them is at such a window.
+const LONG_STRIDE: usize = 2;
 /// Length of the anchor of a needle that is shorter than [`LONG_ANCHOR`]. Accepted secrets have at least 8 characters.
 const MEDIUM_ANCHOR: usize = 8;
 /// Length of the anchor of a needle that is shorter than [`MEDIUM_ANCHOR`], such as a short token that a provider
@@ -40,19 +43,30 @@ pub(crate) struct SearchWork {
 
 /// The needles and their tables.
 pub(super) struct Search {
-    long: AnchorTable<LONG_ANCHOR>,
-    medium: AnchorTable<MEDIUM_ANCHOR>,
-    short: AnchorTable<SHORT_ANCHOR>,
+    longer: AnchorTable<LONG_ANCHOR, LONG_STRIDE>,
+    long: AnchorTable<LONG_ANCHOR, 1>,
+    medium: AnchorTable<MEDIUM_ANCHOR, 1>,
+    short: AnchorTable<SHORT_ANCHOR, 1>,
     longest: usize,
 }
 
-/// The needles with anchors of one length.
-struct AnchorTable<const N: usize> {
+/// The needles with anchors of `N` bytes. Every window whose position is a multiple of `STRIDE` is looked up.
+struct AnchorTable<const N: usize, const STRIDE: usize> {
     key: Key,
     /// For each slot the hash of the anchor in it, or a hash that belongs to another slot.
     hashes: Box<[u64]>,
-    /// The needles by slot. Sorted.
-    needles: Vec<(usize, Zeroizing<Vec<u8>>)>,
+    needles: Vec<Zeroizing<Vec<u8>>>,
+    /// The anchors, sorted by slot. Each needle has `STRIDE` of them.
+    anchors: Vec<Anchor>,
+}
+
+/// An anchor of a needle.
+struct Anchor {
+    slot: usize,
+    /// The index of the needle.
+    needle: usize,
+    /// The number of bytes of the needle after the anchor.
+    after: usize,
 }
 
 /// The random key of a table. It differs for every set of secrets, so that nobody can choose texts that collide.
@@ -63,17 +77,23 @@ impl Search {
     /// Builds the tables, or returns nothing if there are no needles.
     pub(super) fn new(needles: BTreeSet<Vec<u8>>) -> Option<Self> {
         let longest = needles.iter().map(Vec::len).max()?;
-        let [mut long, mut medium, mut short] = [const { Vec::new() }; 3];
+        let [mut longer, mut long, mut medium, mut short] = [const { Vec::new() }; 4];
         for needle in needles.into_iter().map(Zeroizing::new) {
             match needle.len() {
-                LONG_ANCHOR.. => long.push(needle),
-                MEDIUM_ANCHOR.. => medium.push(needle),
-                SHORT_ANCHOR.. => short.push(needle),
-                _ => {}
+                ..SHORT_ANCHOR => {}
+                SHORT_ANCHOR..MEDIUM_ANCHOR => short.push(needle),
+                MEDIUM_ANCHOR..LONG_ANCHOR => medium.push(needle),
+                LONG_ANCHOR => long.push(needle),
+                _ => longer.push(needle),
             }
         }
-        let (long, medium, short) = (AnchorTable::new(long), AnchorTable::new(medium), AnchorTable::new(short));
-        Some(Self { long, medium, short, longest })
+        Some(Self {
+            longer: AnchorTable::new(longer),
+            long: AnchorTable::new(long),
+            medium: AnchorTable::new(medium),
+            short: AnchorTable::new(short),
+            longest,
+        })
     }
 
     /// Returns the length of the longest needle.
@@ -90,6 +110,7 @@ impl Search {
         for part in parts {
             let Some(text) = text.get(part.clone()) else { continue };
             let first = found.len();
+            self.longer.find_all(text, work, &mut found);
             self.long.find_all(text, work, &mut found);
             self.medium.find_all(text, work, &mut found);
             self.short.find_all(text, work, &mut found);
@@ -101,23 +122,36 @@ impl Search {
     }
 }
 
-impl<const N: usize> AnchorTable<N> {
+impl<const N: usize, const STRIDE: usize> AnchorTable<N, STRIDE> {
+    /// Builds the table of needles that have at least `N + STRIDE - 1` bytes.
     fn new(needles: Vec<Zeroizing<Vec<u8>>>) -> Self {
-        let mut anchors: Vec<[u8; N]> = needles.iter().filter_map(|needle| needle.last_chunk().copied()).collect();
-        anchors.sort_unstable();
-        anchors.dedup();
-        let (key, slots) = separate(&anchors);
-        let used = if anchors.is_empty() { 0 } else { slots };
+        let windows: Vec<(usize, usize, [u8; N])> = needles
+            .iter()
+            .enumerate()
+            .flat_map(|(index, needle)| {
+                let before = move |after: usize| needle.get(..needle.len().checked_sub(after)?)?.last_chunk::<N>();
+                (0..STRIDE).filter_map(move |after| Some((index, after, *before(after)?)))
+            })
+            .collect();
+        let mut distinct: Vec<[u8; N]> = windows.iter().map(|(_, _, window)| *window).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let (key, slots) = separate(&distinct);
+        let used = if distinct.is_empty() { 0 } else { slots };
         let mut hashes: Box<[u64]> = (0..used as u64).map(|slot| slot ^ 1).collect();
-        for hash in anchors.iter().map(|anchor| key.hash(anchor)) {
+        for hash in distinct.iter().map(|anchor| key.hash(anchor)) {
             if let Some(slot) = hashes.get_mut(to_slot(hash, slots)) {
                 *slot = hash;
             }
         }
-        let slot_of = |needle: &[u8]| needle.last_chunk::<N>().map(|anchor| to_slot(key.hash(anchor), slots));
-        let mut needles: Vec<_> = needles.into_iter().filter_map(|needle| Some((slot_of(&needle)?, needle))).collect();
-        needles.sort_unstable_by_key(|(slot, _)| *slot);
-        Self { key, hashes, needles }
+        let to_anchor = |(needle, after, window): (usize, usize, [u8; N])| Anchor {
+            slot: to_slot(key.hash(&window), slots),
+            needle,
+            after,
+        };
+        let mut anchors: Vec<Anchor> = windows.into_iter().map(to_anchor).collect();
+        anchors.sort_unstable_by_key(|anchor| anchor.slot);
+        Self { key, hashes, needles, anchors }
     }
 
     fn find_all(&self, text: &[u8], work: &mut SearchWork, found: &mut Vec<Range<usize>>) {
@@ -126,33 +160,33 @@ impl<const N: usize> AnchorTable<N> {
             return;
         }
         let first = found.len();
-        work.positions += (text.len() + 1).saturating_sub(N);
-        for (start, window) in text.array_windows::<N>().enumerate() {
+        work.positions += (text.len() + 1).saturating_sub(N).div_ceil(STRIDE);
+        for (index, window) in text.array_windows::<N>().step_by(STRIDE).enumerate() {
             let hash = self.key.hash(window);
             let slot = to_slot(hash, hashes.len());
             if hashes[slot] == hash {
                 work.comparisons += 1;
-                let end = start + N;
-                if let Some(length) = text.get(..end).and_then(|text| self.longest_match(text, slot)) {
+                for range in self.matches(text, index * STRIDE + N, slot) {
                     match found.get_mut(first..).and_then(<[_]>::last_mut) {
-                        Some(last) if (last.start..=last.end).contains(&(end - length)) => last.end = end,
-                        _ => found.push(end - length..end),
+                        Some(last) if (last.start..=last.end).contains(&range.start) => {
+                            last.end = last.end.max(range.end);
+                        }
+                        _ => found.push(range),
                     }
                 }
             }
         }
     }
 
-    /// Returns the length of the longest needle that the text ends with.
-    fn longest_match(&self, text: &[u8], slot: usize) -> Option<usize> {
-        let first = self.needles.partition_point(|(other, _)| *other < slot);
-        self.needles
-            .iter()
-            .skip(first)
-            .take_while(|(other, _)| *other == slot)
-            .filter(|(_, needle)| text.ends_with(needle))
-            .map(|(_, needle)| needle.len())
-            .max()
+    /// Returns where needles are whose anchor in this slot ends at this position of the text.
+    fn matches(&self, text: &[u8], anchor_end: usize, slot: usize) -> impl Iterator<Item = Range<usize>> {
+        let first = self.anchors.partition_point(|anchor| anchor.slot < slot);
+        let of_slot = self.anchors.iter().skip(first).take_while(move |anchor| anchor.slot == slot);
+        of_slot.filter_map(move |anchor| {
+            let needle = self.needles.get(anchor.needle)?;
+            let end = anchor_end + anchor.after;
+            text.get(..end)?.ends_with(needle).then(|| end - needle.len()..end)
+        })
     }
 }
 

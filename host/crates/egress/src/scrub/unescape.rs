@@ -236,6 +236,8 @@ fn decode_escape(text: &[u8]) -> Option<(usize, Decoded)> {
         [b'\\', rest @ ..] => decode_string_escape(text, rest),
         [b'&', b'#', b'x' | b'X', rest @ ..] => decode_numeric_reference(3, rest, 16),
         [b'&', b'#', rest @ ..] => decode_numeric_reference(2, rest, 10),
+        // Other marks are usually followed by a space.
+        [b'&', first, ..] if !first.is_ascii_alphabetic() => None,
         [b'&', rest @ ..] => HTML_NAMES
             .iter()
             .find(|(name, _)| rest.starts_with(name))
