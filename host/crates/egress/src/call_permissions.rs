@@ -20,7 +20,6 @@ use crate::{
     disclosure::{Disclosure, SentTokens},
     error::{Denial, SendError},
     memory_allowance::CallMemory,
-    scrub::Scrubber,
 };
 
 /// The endpoints that one call may request, and the credentials for them.
@@ -58,7 +57,7 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
 }
 
 impl CallPermissions {
-    /// Creates permissions that mask each of `credentials` in responses.
+    /// Creates permissions that mask each of `credentials` in the responses of sites that receive it.
     ///
     /// Calls with the same `pool` share HTTP connections, so its name must differ for different stored connections.
     /// `fields` are the values that are not secret, by name.
@@ -70,8 +69,7 @@ impl CallPermissions {
         fields: BTreeMap<String, String>,
         budget: RequestBudget,
     ) -> Self {
-        let secrets = Scrubber::new(credentials.iter().map(|(_, secret)| secret.expose().as_str()));
-        let disclosure = Arc::new(Disclosure::new(secrets));
+        let disclosure = Arc::new(Disclosure::new(&credentials));
         let (recorder, memory) = (CallRecorder::default(), CallMemory::default());
         Self { pool, endpoints, credentials, fields, budget, disclosure, tokens: None, recorder, memory }
     }
@@ -81,7 +79,15 @@ impl CallPermissions {
         self.disclosure.share_tokens(tokens);
     }
 
+    /// Returns whether a text contains a secret of the call, in any encoding. A request with it would count as a guess.
+    #[must_use]
+    pub fn contains_secret(&self, text: &str) -> bool {
+        self.disclosure.scrubber().contains_secret(text.as_bytes())
+    }
+
     /// Ends the call: no request is sent after this. Returns the component's guess at a secret if it has made one.
+    ///
+    /// Can be called again.
     #[must_use]
     pub fn end(&self) -> Option<Denial> {
         self.disclosure.end()
@@ -94,14 +100,14 @@ impl CallPermissions {
     pub(crate) async fn credential(&self, source: &CredentialSource) -> Result<Option<Secret<String>>, SendError> {
         if let Some((_, secret)) = self.credentials.iter().find(|(known, _)| known == source) {
             if *source == CredentialSource::OAuthToken {
-                self.disclosure.add_token(secret.expose(), None);
+                self.disclosure.add_token(source, secret.clone(), None);
             }
             return Ok(Some(secret.clone()));
         }
         let Some(tokens) = &self.tokens else { return Ok(None) };
         let token = tokens.token(source).await?;
         if let Some(token) = &token {
-            self.disclosure.add_token(token.expose(), None);
+            self.disclosure.add_token(source, token.clone(), None);
         }
         Ok(token)
     }

@@ -2,16 +2,19 @@
 //!
 //! A component can have texts searched for the secrets: what it sends, and what an accomplice's server answers. Where a
 //! text shows that it contains a secret, the component learns that its guess is right. Therefore a response is searched
-//! only if it can echo a secret, and a secret in what the component itself sends ends the call.
+//! only for the secrets that it can echo, and a secret in what the component itself sends ends the call.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use jackfield_core::{Secret, manifest::Endpoint};
+use jackfield_core::{
+    Secret,
+    manifest::{CredentialSource, Endpoint},
+};
 use url::Url;
 
 use crate::{
@@ -34,66 +37,70 @@ const MAX_TOKENS: usize = 16;
 pub struct SentTokens(Arc<Mutex<Vec<SentToken>>>);
 
 struct SentToken {
-    token: Secret<String>,
+    token: OwnedSecret,
     expires_at: Instant,
 }
 
-/// The secrets of one call, and the origins that may know one. The clones of its permissions share it.
+/// A secret, and the source of the credentials that are made from it.
+#[derive(Clone)]
+struct OwnedSecret {
+    source: CredentialSource,
+    secret: Secret<String>,
+}
+
+/// Sources of credentials, as [`to_group`] returns them.
+pub(crate) type Sources = HashSet<CredentialSource>;
+
+/// The secrets of one call, and the hosts that may know one. The clones of its permissions share it.
 pub(crate) struct Disclosure {
     state: Mutex<DisclosureState>,
 }
 
 struct DisclosureState {
-    scrubber: Scrubber,
+    secrets: Vec<OwnedSecret>,
+    /// The scrubbers of `secrets` that were used: of all of them (`None`), or of those of some sources.
+    scrubbers: Vec<(Option<Sources>, Scrubber)>,
     sent_tokens: SentTokens,
-    /// The hosts that a redirect led to, from a host that was sent a secret.
-    relayed_to: HashSet<String>,
+    /// For each host, the sources of the sites from which a redirect led there.
+    relayed_to: HashMap<String, Sources>,
     /// The component's first guess at a secret.
     guess: Option<Denial>,
     has_ended: bool,
 }
 
-/// How a response can contain a secret of the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EchoRisk {
-    /// Its host was sent no secret, so a secret in the response would be a guess. It is not searched.
-    None,
-    /// Its host belongs to a site that receives a credential. Secrets are masked.
-    Echo,
-    /// A redirect of such a site led to its host. That host has no reason to know a secret, so one ends the call.
-    Relayed,
+/// Which secrets of the call a response can contain. It is not searched for the others, because they would be guesses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EchoRisk {
+    /// The sources of the credentials that the site of its host receives. Their secrets are masked.
+    received: Sources,
+    /// The sources of the sites from which a redirect led to its host. It has no reason to know their secrets, so one of
+    /// them ends the call.
+    relayed: Sources,
 }
 
 /// What to do with secrets in one response.
-pub(crate) enum Masking {
-    /// Nothing: the response is not searched.
-    Off,
-    /// Mask them.
-    Mask(Arc<Disclosure>),
-    /// Deny the response.
-    Deny(Arc<Disclosure>),
-}
+pub(crate) struct Masking(Option<(Arc<Disclosure>, EchoRisk)>);
 
 impl SentTokens {
     /// Adds a token that is sent now.
-    pub(crate) fn add(&self, token: &str, lifetime: Option<Duration>) {
+    fn add(&self, token: OwnedSecret, lifetime: Option<Duration>) {
         let now = Instant::now();
         let mut tokens = self.lock();
-        tokens.retain(|known| known.expires_at > now && known.token.expose() != token);
+        tokens.retain(|known| known.expires_at > now && !known.token.is_same(&token));
         if tokens.len() >= MAX_TOKENS {
             tokens.remove(0);
         }
         let expires_at = now + lifetime.unwrap_or(TOKEN_LIFETIME);
-        tokens.push(SentToken { token: Secret::new(token.to_owned()), expires_at });
+        tokens.push(SentToken { token, expires_at });
     }
 
     /// Returns the tokens that may still be valid and that `known` does not contain.
-    fn unknown(&self, known: &Scrubber) -> Vec<Secret<String>> {
+    fn unknown(&self, known: &[OwnedSecret]) -> Vec<OwnedSecret> {
         let now = Instant::now();
         let mut tokens = self.lock();
         tokens.retain(|token| token.expires_at > now);
         let tokens = tokens.iter().map(|token| &token.token);
-        tokens.filter(|token| !known.has_secret(token.expose())).cloned().collect()
+        tokens.filter(|token| !known.iter().any(|known| known.is_same(token))).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<SentToken>> {
@@ -102,11 +109,13 @@ impl SentTokens {
 }
 
 impl Disclosure {
-    pub(crate) fn new(secrets: Scrubber) -> Self {
+    pub(crate) fn new(secrets: &[(CredentialSource, Secret<String>)]) -> Self {
+        let secrets = secrets.iter().map(|(source, secret)| OwnedSecret::new(source, secret.clone())).collect();
         let state = DisclosureState {
-            scrubber: secrets,
+            secrets,
+            scrubbers: Vec::new(),
             sent_tokens: SentTokens::default(),
-            relayed_to: HashSet::new(),
+            relayed_to: HashMap::new(),
             guess: None,
             has_ended: false,
         };
@@ -118,41 +127,38 @@ impl Disclosure {
         self.lock().sent_tokens = tokens;
     }
 
-    /// Adds a token that is sent now.
-    pub(crate) fn add_token(&self, token: &str, lifetime: Option<Duration>) {
+    /// Adds a token that is sent now, and was made from a secret of this source.
+    pub(crate) fn add_token(&self, source: &CredentialSource, token: Secret<String>, lifetime: Option<Duration>) {
+        let token = OwnedSecret::new(source, token);
         let mut state = self.lock();
-        if !state.scrubber.has_secret(token) {
-            state.scrubber = state.scrubber.with_secret(token);
-        }
+        state.add_secret(&token);
         state.sent_tokens.add(token, lifetime);
     }
 
     /// Returns a scrubber of all secrets that exist by now.
     pub(crate) fn scrubber(&self) -> Scrubber {
-        let mut state = self.lock();
-        for token in state.sent_tokens.unknown(&state.scrubber) {
-            state.scrubber = state.scrubber.with_secret(token.expose());
-        }
-        state.scrubber.clone()
+        self.lock().scrubber(None)
     }
 
-    /// Returns how the response of a URL can contain a secret.
+    /// Returns a scrubber of all secrets of some sources that exist by now.
+    fn scrubber_of(&self, sources: &Sources) -> Scrubber {
+        if sources.is_empty() { Scrubber::new([]) } else { self.lock().scrubber(Some(sources)) }
+    }
+
+    /// Returns which secrets the response of a URL can contain.
     ///
-    /// `follows_secret` is whether a redirect of a host that may know a secret led there.
-    pub(crate) fn echo_risk(&self, endpoints: &[Endpoint], url: &Url, follows_secret: bool) -> EchoRisk {
+    /// `followed` are the sources of the sites whose redirects led there.
+    pub(crate) fn echo_risk(&self, endpoints: &[Endpoint], url: &Url, followed: &Sources) -> EchoRisk {
         let host = url.host_str().unwrap_or_default();
         let site = to_site(host);
-        let receives_credential = |endpoint: &Endpoint| {
-            endpoint.credential.is_some() && to_site(endpoint.host.trim_start_matches("*.")) == site
-        };
-        if endpoints.iter().any(receives_credential) {
-            return EchoRisk::Echo;
-        }
+        let of_site = endpoints.iter().filter(|endpoint| to_site(endpoint.host.trim_start_matches("*.")) == site);
+        let received: Sources =
+            of_site.filter_map(|endpoint| Some(to_group(&endpoint.credential.as_ref()?.source))).collect();
         let mut state = self.lock();
-        if follows_secret {
-            state.relayed_to.insert(host.to_owned());
-        }
-        if state.relayed_to.contains(host) { EchoRisk::Relayed } else { EchoRisk::None }
+        let relayed = state.relayed_to.entry(host.to_owned()).or_default();
+        relayed.extend(followed.iter().cloned());
+        let relayed = relayed.difference(&received).cloned().collect();
+        EchoRisk { received, relayed }
     }
 
     /// Checks that a component's request contains no secret of the call.
@@ -172,28 +178,29 @@ impl Disclosure {
         self.record(found.first().map(|part| format!("the {part} of the request contains a secret of the connection")))
     }
 
-    /// Checks that the URL of a request contains no secret of the call, after redirects.
+    /// Checks that the URL of a request, after redirects, contains no secret that its response is searched for.
     ///
     /// A host whose responses are not searched may have chosen the URL. A provider that repeats it in its response would
     /// have the guess compared.
     ///
     /// # Errors
     /// Like [`require_no_secret`](Self::require_no_secret).
-    pub(crate) fn require_no_secret_in_url(&self, url: &Url) -> Result<(), Denial> {
-        let contains_secret = self.scrubber().contains_secret(url.as_str().as_bytes());
+    pub(crate) fn require_no_secret_in_url(&self, url: &Url, risk: &EchoRisk) -> Result<(), Denial> {
+        let scrubber = self.scrubber_of(&risk.sources().cloned().collect());
+        let contains_secret = scrubber.contains_secret(url.as_str().as_bytes());
         self.record(
             contains_secret.then(|| "a redirect led to a URL that contains a secret of the connection".to_owned()),
         )
     }
 
-    /// Ends the call, and returns the component's guess at a secret if it has made one.
+    /// Ends the call, and returns the component's guess at a secret if it has made one. Can be called again.
     ///
     /// No request whose search ends later is sent. So a component that returns during a search does not learn from what
     /// is sent whether its guess was right.
     pub(crate) fn end(&self) -> Option<Denial> {
         let mut state = self.lock();
         state.has_ended = true;
-        state.guess.take()
+        state.guess.clone()
     }
 
     /// Records the guess that a search found, if it found one, unless the call has ended.
@@ -213,35 +220,96 @@ impl Disclosure {
     }
 }
 
+impl DisclosureState {
+    fn add_secret(&mut self, secret: &OwnedSecret) {
+        if !self.secrets.iter().any(|known| known.is_same(secret)) {
+            self.secrets.push(secret.clone());
+            self.scrubbers.clear();
+        }
+    }
+
+    /// Returns a scrubber of the secrets of some sources, or of all secrets.
+    fn scrubber(&mut self, sources: Option<&Sources>) -> Scrubber {
+        for token in self.sent_tokens.unknown(&self.secrets) {
+            self.add_secret(&token);
+        }
+        if let Some((_, scrubber)) = self.scrubbers.iter().find(|(known, _)| known.as_ref() == sources) {
+            return scrubber.clone();
+        }
+        let secrets = self.secrets.iter().filter(|secret| sources.is_none_or(|all| all.contains(&secret.source)));
+        let scrubber = Scrubber::new(secrets.map(|secret| secret.secret.expose().as_str()));
+        self.scrubbers.push((sources.cloned(), scrubber.clone()));
+        scrubber
+    }
+}
+
+impl EchoRisk {
+    /// Returns whether the response can contain no secret.
+    pub(crate) fn is_none(&self) -> bool {
+        self.received.is_empty() && self.relayed.is_empty()
+    }
+
+    /// Returns the sources whose secrets the response can contain.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &CredentialSource> {
+        self.received.iter().chain(&self.relayed)
+    }
+}
+
 impl Masking {
+    /// Searches nothing.
+    pub(crate) const OFF: Self = Self(None);
+
     pub(crate) fn new(risk: EchoRisk, disclosure: &Arc<Disclosure>) -> Self {
-        match risk {
-            EchoRisk::None => Self::Off,
-            EchoRisk::Echo => Self::Mask(Arc::clone(disclosure)),
-            EchoRisk::Relayed => Self::Deny(Arc::clone(disclosure)),
-        }
+        Self(Some((Arc::clone(disclosure), risk)).filter(|(_, risk)| !risk.is_none()))
     }
 
-    /// Returns a scrubber of the secrets to look for. It has none if the response is not searched.
-    pub(crate) fn scrubber(&self) -> Scrubber {
-        match self {
-            Self::Off => Scrubber::new([]),
-            Self::Mask(disclosure) | Self::Deny(disclosure) => disclosure.scrubber(),
-        }
+    /// Returns whether the response is not searched.
+    pub(crate) fn is_off(&self) -> bool {
+        self.0.is_none()
     }
 
-    /// Checks that a response that must not contain a secret contains none.
+    /// Returns a scrubber of the secrets to mask.
+    pub(crate) fn masked(&self) -> Scrubber {
+        self.0.as_ref().map_or_else(|| Scrubber::new([]), |(disclosure, risk)| disclosure.scrubber_of(&risk.received))
+    }
+
+    /// Returns a scrubber of the secrets that the response must not contain.
+    pub(crate) fn denied(&self) -> Scrubber {
+        self.0.as_ref().map_or_else(|| Scrubber::new([]), |(disclosure, risk)| disclosure.scrubber_of(&risk.relayed))
+    }
+
+    /// Checks that the response contains no secret that it must not contain.
     ///
     /// # Errors
     /// A denial by rule `secret`, or by rule `closed` if the call has ended.
-    pub(crate) fn require_allowed(&self, contains_secret: bool) -> Result<(), Denial> {
-        match self {
-            Self::Deny(disclosure) if contains_secret => {
-                let message = "the response of a host that receives no credential contains a secret of the connection";
+    pub(crate) fn require_allowed(&self, contains_denied: bool) -> Result<(), Denial> {
+        match &self.0 {
+            Some((disclosure, _)) if contains_denied => {
+                let message = "the response of a host that does not receive a credential contains its secret";
                 disclosure.record(Some(message.to_owned()))
             }
-            Self::Off | Self::Mask(_) | Self::Deny(_) => Ok(()),
+            Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl OwnedSecret {
+    fn new(source: &CredentialSource, secret: Secret<String>) -> Self {
+        Self { source: to_group(source), secret }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.source == other.source && self.secret.expose() == other.secret.expose()
+    }
+}
+
+/// Returns one source for all sources whose credentials are made from the same secret: the tokens of a service account.
+///
+/// A later version of a plugin may request tokens with other scopes, and its provider may still list the earlier ones.
+fn to_group(source: &CredentialSource) -> CredentialSource {
+    match source {
+        CredentialSource::Minted { .. } => CredentialSource::Minted { scopes: Vec::new(), subject_field: None },
+        CredentialSource::Field(_) | CredentialSource::OAuthToken => source.clone(),
     }
 }
 
@@ -258,7 +326,7 @@ impl fmt::Debug for SentTokens {
 
 impl fmt::Debug for Disclosure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Disclosure").field(&self.lock().scrubber).finish()
+        write!(formatter, "Disclosure({} secrets)", self.lock().secrets.len())
     }
 }
 
@@ -266,16 +334,30 @@ impl fmt::Debug for Disclosure {
 mod tests {
     use super::*;
 
+    fn token(text: &str) -> OwnedSecret {
+        OwnedSecret::new(&CredentialSource::OAuthToken, Secret::new(text.to_owned()))
+    }
+
     #[test]
     fn the_oldest_tokens_of_a_connection_are_forgotten_first() {
         let tokens = SentTokens::default();
         for number in 0..20 {
-            tokens.add(&format!("token-number-{number}"), None);
+            tokens.add(token(&format!("token-number-{number}")), None);
         }
-        tokens.add("token-number-19", None);
-        tokens.add("token-that-expired", Some(Duration::ZERO));
-        let live: Vec<String> = tokens.unknown(&Scrubber::new([])).iter().map(|token| token.expose().clone()).collect();
+        tokens.add(token("token-number-19"), None);
+        tokens.add(token("token-that-expired"), Some(Duration::ZERO));
+        let live: Vec<String> = tokens.unknown(&[]).iter().map(|token| token.secret.expose().clone()).collect();
         let newest: Vec<String> = (5..20).map(|number| format!("token-number-{number}")).collect();
         assert_eq!(live, newest);
+    }
+
+    #[test]
+    fn the_tokens_of_a_service_account_are_masked_whatever_their_scopes() {
+        let minted = |scope: &str| CredentialSource::Minted { scopes: vec![scope.to_owned()], subject_field: None };
+        let disclosure = Disclosure::new(&[]);
+        disclosure.add_token(&minted("read"), Secret::new("ya29.earlier-token".to_owned()), None);
+        let of = |source: &CredentialSource| disclosure.scrubber_of(&[to_group(source)].into());
+        assert!(of(&minted("write")).contains_secret(b"ya29.earlier-token"));
+        assert!(!of(&CredentialSource::OAuthToken).contains_secret(b"ya29.earlier-token"));
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     clients::HttpClients,
     config::{EgressConfig, EgressLimits},
     connect::NetworkAccess,
-    disclosure::{EchoRisk, Masking},
+    disclosure::{Masking, Sources},
     error::{Denial, EgressError, SendError},
     headers,
     memory_allowance::CallMemory,
@@ -68,7 +68,7 @@ impl Egress {
 
     /// Sends a component's request and follows its redirects.
     ///
-    /// Secrets in the response are masked, if its host may know them. The request and each redirect must match an
+    /// The secrets that the site of the host receives are masked in the response. The request and each redirect must match an
     /// endpoint of `permissions` and use up one request of its budget. Gives up at `deadline` or after
     /// [`EgressLimits::total`], whichever comes first.
     ///
@@ -89,14 +89,14 @@ impl Egress {
             let disclosure = &permissions.disclosure;
             disclosure.require_no_secret(&request)?;
             let mut chain = RedirectChain::start(request)?;
-            let mut follows_secret = false;
+            let mut followed = Sources::new();
             loop {
                 permissions.budget.take()?;
                 let (endpoint, outgoing) = chain.next_request(&permissions.endpoints)?;
-                let risk = disclosure.echo_risk(&permissions.endpoints, &outgoing.url, follows_secret);
-                follows_secret |= risk != EchoRisk::None;
-                if risk != EchoRisk::None {
-                    disclosure.require_no_secret_in_url(&outgoing.url)?;
+                let risk = disclosure.echo_risk(&permissions.endpoints, &outgoing.url, &followed);
+                followed.extend(risk.sources().cloned());
+                if !risk.is_none() {
+                    disclosure.require_no_secret_in_url(&outgoing.url, &risk)?;
                 }
                 let masking = Masking::new(risk, disclosure);
                 let with_credential = !chain.has_left_origin();
@@ -141,7 +141,7 @@ impl Egress {
             outgoing.set_credential("authorization", authorization.expose())?;
         }
         let no_limit = CallMemory::default();
-        let send = self.send_once(pool, &Masking::Off, &no_limit, outgoing);
+        let send = self.send_once(pool, &Masking::OFF, &no_limit, outgoing);
         match timeout_at(self.limit_deadline(deadline), send).await.map_err(|_| SendError::TimedOut)?? {
             ResponseOrRedirect::Response(response) => Ok(response),
             ResponseOrRedirect::Redirect(_) => {
@@ -184,7 +184,7 @@ impl Egress {
                 let context = SigningContext { fields: &permissions.fields, now: self.0.clock.now() };
                 let token = placement::apply(&attachment.placement, credential.expose(), context, &mut outgoing)?;
                 if let Some(SignedToken { token, lifetime }) = token {
-                    permissions.disclosure.add_token(token.expose(), Some(lifetime));
+                    permissions.disclosure.add_token(&attachment.source, token, Some(lifetime));
                 }
             }
         }

@@ -70,7 +70,7 @@ pub(crate) fn body_sets(request: &OutgoingRequest, keys: &[&str]) -> bool {
         return true;
     }
     if content_type.contains("multipart") {
-        return mentions(body, keys);
+        return contains_key_anywhere(body, keys);
     }
     let is_member = match serde_json::from_slice::<MemberNames>(body) {
         Ok(MemberNames(names)) => {
@@ -78,7 +78,7 @@ pub(crate) fn body_sets(request: &OutgoingRequest, keys: &[&str]) -> bool {
             names.iter().any(|name| wanted.contain(name.as_bytes()))
         }
         // Lenient parsers accept more than JSON, such as comments and single quotes.
-        Err(_) => content_type.contains("json") && mentions(body, keys),
+        Err(_) => content_type.contains("json") && contains_key_anywhere(body, keys),
     };
     // Servers do not agree on which content types are forms.
     is_member || pairs_set(body, keys)
@@ -133,7 +133,7 @@ fn normalize_key(key: &[u8]) -> [String; 2] {
 /// Returns whether a body contains one of these keys anywhere, even escaped.
 ///
 /// For formats that servers parse in different ways. A value that equals a key is also found.
-fn mentions(body: &[u8], keys: &[&str]) -> bool {
+fn contains_key_anywhere(body: &[u8], keys: &[&str]) -> bool {
     let wanted: Vec<String> = keys.iter().map(|key| fold_case(key).replace(['.', ' ', '['], "_")).collect();
     let mut text = body.to_vec();
     (0..=MAX_DECODINGS).any(|_| {

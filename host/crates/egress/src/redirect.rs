@@ -114,9 +114,9 @@ impl RedirectChain {
         if self.redirects > MAX_REDIRECTS {
             return Err(Denial::new("redirect", format!("there were more than {MAX_REDIRECTS} redirects")));
         }
-        let contains_secret = masking.scrubber().contains_secret(redirect.location.as_bytes());
-        masking.require_allowed(contains_secret)?;
-        if contains_secret {
+        let location = redirect.location.as_bytes();
+        masking.require_allowed(masking.denied().contains_secret(location))?;
+        if masking.masked().contains_secret(location) {
             return Err(Denial::new("redirect", "the Location of the redirect contains the credential"));
         }
         let Some(current) = &self.current_url else { return Ok(()) };

@@ -94,14 +94,14 @@ pub(crate) async fn read(
         }
     }
     let body = decoder.finish()?;
-    let is_archive = !matches!(masking, Masking::Off) && body.starts_with(&GZIP_MAGIC);
+    let is_archive = !masking.is_off() && body.starts_with(&GZIP_MAGIC);
     let inner_bytes = if is_archive { MAX_INNER_BYTES } else { 0 };
     let copies = memory.reserve((body.len() + inner_bytes) * SCRUB_COPIES).await?;
-    let scrubber = masking.scrubber();
+    let scrubbers = [masking.masked(), masking.denied()];
     let started = Instant::now();
     // The search keeps its reservations, because it continues if the request is cancelled.
     let is_small = body.len() < LARGE_BODY && !is_archive;
-    let search = move || (search(&fields, body, is_archive, &scrubber), reserved, copies);
+    let search = move || (search(&fields, body, is_archive, &scrubbers), reserved, copies);
     let (searched, reserved, copies) = if is_small {
         search()
     } else {
@@ -109,12 +109,12 @@ pub(crate) async fn read(
         searched.map_err(|_| SendError::Malformed("the response cannot be read".to_owned()))?
     };
     drop(copies);
-    if !matches!(masking, Masking::Off)
+    if !masking.is_off()
         && let Some(time) = return_time(searched.searched_bytes, started.elapsed(), random_share())
     {
         tokio::time::sleep_until(started + time).await;
     }
-    masking.require_allowed(searched.contains_secret)?;
+    masking.require_allowed(searched.contains_denied)?;
     if searched.is_compressed_secret {
         return Err(SendError::Malformed("its compressed content contains the credential".to_owned()));
     }
@@ -125,22 +125,27 @@ pub(crate) async fn read(
 struct SearchedResponse {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    contains_secret: bool,
-    /// The bytes of the body, and of its content if it is gzip data.
+    /// Whether it contains a secret that it must not contain.
+    contains_denied: bool,
+    /// The bytes of the body, and of its content if it is gzip data. They count twice if they were searched twice.
     searched_bytes: usize,
     /// Whether the body is gzip data that contains a secret. It cannot be masked there.
     is_compressed_secret: bool,
 }
 
-fn search(fields: &HeaderMap, body: Vec<u8>, is_archive: bool, scrubber: &Scrubber) -> SearchedResponse {
-    let (headers, headers_contain_secret) = visible_headers(fields, scrubber);
+/// Masks the secrets of the first scrubber, and searches for those of the second.
+fn search(fields: &HeaderMap, body: Vec<u8>, is_archive: bool, scrubbers: &[Scrubber; 2]) -> SearchedResponse {
+    let [masked, denied] = scrubbers;
+    let searches = scrubbers.iter().filter(|scrubber| !scrubber.is_empty()).count();
     let inner = if is_archive { decompress_prefix(&body) } else { Vec::new() };
-    let is_compressed_secret = scrubber.contains_secret(&inner);
-    let searched_bytes = body.len() + inner.len();
+    let searched_bytes = (body.len() + inner.len()) * searches.max(1);
+    let is_compressed_secret = masked.contains_secret(&inner);
+    let (headers, header_contains_denied) = visible_headers(fields, scrubbers);
+    let contains_denied = [denied.contains_secret(&inner), denied.contains_secret(&body), header_contains_denied];
     drop(inner);
-    let (body, body_contains_secret) = scrubber.scrub(body);
-    let contains_secret = headers_contain_secret || body_contains_secret || is_compressed_secret;
-    SearchedResponse { headers, body, contains_secret, searched_bytes, is_compressed_secret }
+    let (body, _) = masked.scrub(body);
+    let contains_denied = contains_denied.contains(&true);
+    SearchedResponse { headers, body, contains_denied, searched_bytes, is_compressed_secret }
 }
 
 /// Decompresses gzip data as far as it is valid, up to [`MAX_INNER_BYTES`].
@@ -216,8 +221,9 @@ fn check_charset(fields: &HeaderMap) -> Result<(), SendError> {
     if is_unsearchable { Err(SendError::Malformed("the charset is not supported".to_owned())) } else { Ok(()) }
 }
 
-/// Returns the headers that a component may see, with secrets masked, and whether there were any secrets.
-fn visible_headers(fields: &HeaderMap, scrubber: &Scrubber) -> (Vec<(String, String)>, bool) {
+/// Returns the headers that a component may see, with the secrets of the first scrubber masked, and whether they contain
+/// any secret of the second.
+fn visible_headers(fields: &HeaderMap, [masked, denied]: &[Scrubber; 2]) -> (Vec<(String, String)>, bool) {
     let hop_by_hop: Vec<String> = fields
         .get_all(CONNECTION)
         .iter()
@@ -225,20 +231,19 @@ fn visible_headers(fields: &HeaderMap, scrubber: &Scrubber) -> (Vec<(String, Str
         .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
         .collect();
     let mut visible = Vec::new();
-    let mut contains_secret = false;
+    let mut contains_denied = false;
     for (name, value) in fields {
         let name = name.as_str();
         if headers::is_withheld(name) || hop_by_hop.iter().any(|other| other == name) {
             continue;
         }
-        let (value, value_contains_secret) = scrubber.scrub(value.as_bytes().to_vec());
-        let name_contains_secret = scrubber.contains_secret(name.as_bytes());
-        contains_secret |= value_contains_secret || name_contains_secret;
-        if !name_contains_secret {
+        contains_denied |= denied.contains_secret(name.as_bytes()) | denied.contains_secret(value.as_bytes());
+        let (value, _) = masked.scrub(value.as_bytes().to_vec());
+        if !masked.contains_secret(name.as_bytes()) {
             visible.push((name.to_owned(), String::from_utf8_lossy(&value).into_owned()));
         }
     }
-    (visible, contains_secret)
+    (visible, contains_denied)
 }
 
 /// Collects a body up to its limit and decompresses it.

@@ -58,9 +58,9 @@ impl Scrubber {
         Self(Arc::new(Secrets { plain, search: OnceLock::new() }))
     }
 
-    /// Returns a scrubber of the same secrets and one more.
-    pub(crate) fn with_secret(&self, secret: &str) -> Self {
-        Self::new(self.0.plain.iter().map(|known| known.as_str()).chain([secret]))
+    /// Returns whether there is no secret to find.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.plain.is_empty()
     }
 
     /// Masks every secret in bytes of any kind, and returns whether there was one.
@@ -88,13 +88,9 @@ impl Scrubber {
     }
 
     /// Returns whether the bytes contain a secret, in any encoding.
-    pub(crate) fn contains_secret(&self, source: &[u8]) -> bool {
+    #[must_use]
+    pub fn contains_secret(&self, source: &[u8]) -> bool {
         !self.find(source).is_empty()
-    }
-
-    /// Returns whether this is one of the secrets.
-    pub(crate) fn has_secret(&self, secret: &str) -> bool {
-        self.0.plain.iter().any(|known| known.as_str() == secret)
     }
 
     /// Returns where secrets are, in order and without overlaps.

@@ -3,6 +3,7 @@
 mod egress_cases;
 mod requests;
 mod scripted_server;
+mod two_sites;
 
 use std::{
     collections::BTreeMap,

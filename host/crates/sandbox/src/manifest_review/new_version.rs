@@ -20,13 +20,13 @@ pub(crate) fn review_new_version(manifest: &Manifest) -> Vec<Finding> {
     if let Auth::OAuth2(grant) = &manifest.auth {
         review.oauth_parameters(grant);
     }
-    review.starred_hosts();
+    review.wildcard_hosts();
     review.placement_kinds();
     review.findings
 }
 
 impl Review<'_> {
-    fn starred_hosts(&mut self) {
+    fn wildcard_hosts(&mut self) {
         let endpoints = self.manifest.endpoints.iter();
         let starred = endpoints.filter(|endpoint| endpoint.host.starts_with("*.") && endpoint.credential.is_some());
         for line in starred.map(to_line).collect::<Vec<_>>() {
