@@ -79,6 +79,16 @@ async fn an_alert_url_that_is_not_public_https_is_rejected_and_not_sent() {
 }
 
 #[tokio::test]
+async fn an_alert_url_that_contains_the_key_is_rejected_and_does_not_pause_the_plugin() {
+    let scrapin = ScrapinStandIn::start().await;
+    let (app, key) = start_connected(&scrapin).await;
+    let problem = set(&app, &format!("https://hooks.acme.example/{key}")).await.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["field"], "webhook_url", "{problem}");
+    assert!(!problem.to_string().contains(&key), "{problem}");
+    assert_eq!(set(&app, "https://hooks.acme.example/1").await.ok()["ok"], true);
+}
+
+#[tokio::test]
 async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
     let scrapin = ScrapinStandIn::start().await;
     let (app, _) = start_connected(&scrapin).await;

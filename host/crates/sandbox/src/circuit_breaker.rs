@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 /// Number of faults within [`WINDOW`] that pause a component, if more than half of its calls in that time are faults.
 const FAULTS: usize = 5;
@@ -31,16 +32,26 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The latest calls of one component, and its pause. Each version of a plugin has its own.
 #[derive(Debug, Default)]
-pub struct CircuitBreaker(Mutex<BreakerState>);
+pub struct CircuitBreaker {
+    state: Mutex<BreakerState>,
+    /// The pause after the last guess at a secret, for the calls that run then.
+    last_guess: watch::Sender<Option<Pause>>,
+}
 
 #[derive(Debug, Default)]
 struct BreakerState {
     /// When each call ended, and whether in a fault.
     calls: VecDeque<(Timestamp, bool)>,
     pause: Option<Pause>,
-    /// The pause after the last guess at a secret.
+    /// The length of the pause after the last guess at a secret.
     guess_pause: Option<SignedDuration>,
+    /// Since when guesses count, once the earlier ones were restored.
+    guesses_count_since: Option<Timestamp>,
 }
+
+/// Waits for the next guess of a component at a secret.
+#[derive(Debug)]
+pub struct GuessWatch(watch::Receiver<Option<Pause>>);
 
 /// A pause of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +78,35 @@ impl CircuitBreaker {
         self.record(now, true);
     }
 
-    /// Records a call in which the component guessed a secret of the connection. It pauses the component at once.
+    /// Records a call in which the component guessed a secret of the connection.
+    ///
+    /// It pauses the component at once, and notifies the calls that [watch](Self::watch_guesses).
     pub fn record_guess(&self, now: Timestamp) {
+        let pause = self.state().add_guess(now);
+        self.last_guess.send_replace(Some(pause));
+    }
+
+    /// Returns since when guesses count; `None` before [`restore_guesses`](Self::restore_guesses).
+    #[must_use]
+    pub fn guesses_count_since(&self) -> Option<Timestamp> {
+        self.state().guesses_count_since
+    }
+
+    /// Counts only the guesses after `since`, and starts their pauses. `guesses` are in order.
+    ///
+    /// A pause that began before ends, whatever its reason.
+    pub fn restore_guesses(&self, since: Timestamp, guesses: impl IntoIterator<Item = Timestamp>) {
         let mut state = self.state();
-        let length =
-            state.guess_pause.map_or(FIRST_GUESS_PAUSE, |pause| pause.saturating_mul(2).min(LONGEST_GUESS_PAUSE));
-        state.guess_pause = Some(length);
-        state.start_pause(now, length);
+        *state = BreakerState { guesses_count_since: Some(since), ..BreakerState::default() };
+        for at in guesses.into_iter().filter(|at| *at > since) {
+            state.add_guess(at);
+        }
+    }
+
+    /// Watches for guesses that are made from now on.
+    #[must_use]
+    pub fn watch_guesses(&self) -> GuessWatch {
+        GuessWatch(self.last_guess.subscribe())
     }
 
     fn record(&self, now: Timestamp, is_fault: bool) {
@@ -105,14 +138,36 @@ impl CircuitBreaker {
     }
 
     fn state(&self) -> MutexGuard<'_, BreakerState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl BreakerState {
-    fn start_pause(&mut self, now: Timestamp, length: SignedDuration) {
+    fn add_guess(&mut self, now: Timestamp) -> Pause {
+        let length =
+            self.guess_pause.map_or(FIRST_GUESS_PAUSE, |pause| pause.saturating_mul(2).min(LONGEST_GUESS_PAUSE));
+        self.guess_pause = Some(length);
+        self.start_pause(now, length)
+    }
+
+    fn start_pause(&mut self, now: Timestamp, length: SignedDuration) -> Pause {
         self.calls.clear();
-        self.pause = Some(Pause { until: now.saturating_add(length).unwrap_or(Timestamp::MAX), length });
+        let pause = Pause { until: now.saturating_add(length).unwrap_or(Timestamp::MAX), length };
+        self.pause = Some(pause);
+        pause
+    }
+}
+
+impl GuessWatch {
+    /// Returns the pause that the next guess starts.
+    pub async fn wait(mut self) -> Pause {
+        while self.0.changed().await.is_ok() {
+            if let Some(pause) = *self.0.borrow_and_update() {
+                return pause;
+            }
+        }
+        // The component is gone, so it makes no more guesses.
+        std::future::pending().await
     }
 }
 
@@ -173,6 +228,31 @@ mod tests {
             now = until;
         }
         assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+    }
+
+    #[test]
+    fn earlier_guesses_pause_a_component_that_is_loaded_again() {
+        let breaker = CircuitBreaker::default();
+        assert_eq!(breaker.guesses_count_since(), None);
+        breaker.restore_guesses(at(-10), [at(-10), at(0), at(4_000)]);
+        assert_eq!(breaker.guesses_count_since(), Some(at(-10)));
+        let end = 4_000 + 2 * 3_600;
+        assert_eq!(breaker.pause_at(at(end - 1)).map(|pause| pause.until), Some(at(end)));
+        assert_eq!(breaker.pause_at(at(end)), None);
+        breaker.record_guess(at(end));
+        assert_eq!(breaker.pause_at(at(end)).map(|pause| pause.until), Some(at(end + 4 * 3_600)));
+        breaker.restore_guesses(at(end), [at(0), at(4_000), at(end)]);
+        assert_eq!(breaker.pause_at(at(end)), None, "the version was approved again");
+    }
+
+    #[tokio::test]
+    async fn only_calls_that_run_when_a_guess_is_made_hear_of_it() {
+        let breaker = CircuitBreaker::default();
+        breaker.record_guess(at(0));
+        let running = breaker.watch_guesses();
+        breaker.record_fault(at(3_600));
+        breaker.record_guess(at(7_200));
+        assert_eq!(running.wait().await.until, at(7_200 + 2 * 3_600));
     }
 
     #[test]

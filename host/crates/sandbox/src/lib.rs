@@ -54,7 +54,7 @@ pub use self::{
     cache::Cache,
     catalog::{Catalog, PluginEntry, PluginState, PreviousVersion, WaitingVersion},
     child_check::{CHECK_COMMAND, CHECK_TIME, check_as_child},
-    circuit_breaker::{CircuitBreaker, Pause},
+    circuit_breaker::{CircuitBreaker, GuessWatch, Pause},
     compile::digest,
     component_file::{FileStamp, read as read_component_file},
     contract::CONTRACT_VERSIONS,

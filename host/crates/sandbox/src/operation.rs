@@ -24,6 +24,12 @@ pub trait CallOperation: fmt::Debug + Clone + Send + Sync + 'static {
     /// The name of the operation in metrics, logs and the CLI's reports.
     const NAME: &'static str;
 
+    /// Returns an argument that the caller of the API chose, with its name in the API. It must not contain a secret,
+    /// because the component sends it.
+    fn chosen_by_caller(&self) -> Option<(&'static str, &str)> {
+        None
+    }
+
     /// Calls the function and checks what it returns. The outer error is a trap.
     #[doc(hidden)]
     fn invoke(self, call: GuestCall<'_>) -> impl Future<Output = CheckedAnswer<Self::Answer>> + Send;
@@ -107,6 +113,10 @@ impl CallOperation for SetAlertTarget {
     type Answer = Option<String>;
 
     const NAME: &'static str = "set_alert_target";
+
+    fn chosen_by_caller(&self) -> Option<(&'static str, &str)> {
+        Some(("webhook_url", self.0.as_deref()?))
+    }
 
     async fn invoke(self, call: GuestCall<'_>) -> CheckedAnswer<Option<String>> {
         match call.exports.set_alert_target(call.store, call.connection, self.0).await {

@@ -23,6 +23,7 @@ mod oauth_flow;
 mod provider_errors;
 mod readiness;
 mod refresh;
+mod secret_guesses;
 mod secret_release;
 mod sent_tokens;
 mod token_endpoint;
@@ -40,6 +41,7 @@ use jackfield_sandbox::{Catalog, Component, Sandbox};
 use jackfield_store::{NewAudit, ServiceRun, Store};
 use url::Url;
 
+pub(crate) use self::secret_guesses::restore_pauses;
 pub use self::{
     accounts::Accounts,
     all_users::ALL_USERS_TIMEOUT,

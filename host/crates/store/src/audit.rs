@@ -176,6 +176,15 @@ impl Store {
             .collect()
     }
 
+    /// Returns the times and details of all rows with an action, oldest first.
+    pub async fn audit_details(&self, action: Action) -> Result<Vec<(Timestamp, String)>, StoreError> {
+        let rows = sqlx::query("select at, detail from audit where action = $1 and detail is not null order by seq")
+            .bind(action.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((to_timestamp(row.try_get("at")?)?, row.try_get("detail")?))).collect()
+    }
+
     /// Returns the number of the newest row.
     pub async fn audit_end(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)

@@ -5,13 +5,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackfield_core::{
-    Connection, Error, ProviderId, Secret,
-    audit::{Action, Actor},
+    Connection, Error, Secret,
     manifest::{Auth, CredentialSource},
 };
 use jackfield_egress::{CallPermissions, RequestBudget, TokenSource};
-use jackfield_sandbox::{Call, CallError, CallOperation, Component};
-use jackfield_store::{NewAudit, StoreError};
+use jackfield_sandbox::{Call, CallError, CallOperation, Component, Pause};
+use jackfield_store::StoreError;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -21,6 +21,7 @@ use super::{
     minted_tokens::TokenMinter,
     provider_errors::{CredentialOrigin, into_api_error},
     readiness::is_secret_missing,
+    secret_guesses::GuessGuard,
     secret_release::release_fields,
 };
 
@@ -58,6 +59,7 @@ impl Connections {
         operation: O,
     ) -> Result<O::Answer, Error> {
         let (call, used) = self.prepare_stored_call(component, connection).await?;
+        require_no_secret(&operation, &call)?;
         let answer = self.run_call(component, call, operation.clone(), CredentialOrigin::Stored).await;
         if !matches!(answer, Err(Error::NeedsReauth(_))) {
             return answer;
@@ -72,6 +74,7 @@ impl Connections {
             UsedToken::Minted => return answer,
         }
         let (call, _) = self.prepare_stored_call(component, connection).await?;
+        require_no_secret(&operation, &call)?;
         self.run_call(component, call, operation, CredentialOrigin::Stored).await
     }
 
@@ -161,32 +164,40 @@ impl Connections {
         origin: CredentialOrigin,
     ) -> Result<O::Answer, Error> {
         let provider = component.manifest.id.as_str();
+        // Watched before the pause is read, so that no guess in between is missed.
+        let guesses = component.breaker.watch_guesses();
         let now = self.clock.now();
         if let Some(pause) = component.breaker.pause_at(now) {
-            let left = pause.until.duration_since(now).as_secs().max(1);
-            let retry_after = u32::try_from(left).unwrap_or(u32::MAX);
-            return Err(Error::PluginPaused { provider: provider.to_owned(), retry_after });
+            return Err(new_pause_error(provider, pause, now));
         }
         let recorder = call.permissions.recorder.clone();
         let span = new_call_span(provider, O::NAME);
         let started = Instant::now();
-        let answer = self.sandbox.run(component, call, operation).instrument(span.clone()).await;
+        let guard = GuessGuard::new(self, component, O::NAME, origin, call.permissions.clone());
+        let ended = tokio::select! {
+            biased;
+            answer = self.sandbox.run(component, call, operation).instrument(span.clone()) => Ok(answer),
+            // Another call guessed a secret, and this one could go on with its guess.
+            pause = guesses.wait() => Err(pause),
+        };
+        let ended = guard.end().map_or(ended, |guess| Ok(Err(CallError::Guess(guess))));
         let time = started.elapsed();
-        match &answer {
-            Ok(_) | Err(CallError::Provider(_)) => component.breaker.record_success(self.clock.now()),
-            Err(CallError::Fault(_)) => component.breaker.record_fault(self.clock.now()),
-            Err(CallError::Guess(guess)) => {
-                match origin {
-                    CredentialOrigin::Stored => component.breaker.record_guess(self.clock.now()),
-                    // Somebody may have typed an ordinary word, and must be able to type another secret.
-                    CredentialOrigin::Submitted => component.breaker.record_fault(self.clock.now()),
+        match &ended {
+            Ok(Ok(_) | Err(CallError::Provider(_))) => component.breaker.record_success(self.clock.now()),
+            Ok(Err(CallError::Fault(_))) => component.breaker.record_fault(self.clock.now()),
+            Ok(Err(CallError::Guess(guess))) => {
+                let audited = self.handle_guess(component, O::NAME, origin, guess.clone()).await;
+                if let Err(panic) = audited {
+                    tracing::error!(provider, %panic, "cannot audit that a plugin guessed a secret");
                 }
-                self.audit_guess(component, O::NAME, guess).await;
             }
-            // Neither shows whether the component works.
-            Err(CallError::ProviderTimeout | CallError::Overloaded) => {}
+            // None of these shows whether the component works.
+            Ok(Err(CallError::ProviderTimeout | CallError::Overloaded)) | Err(_) => {}
         }
-        let answer = answer.map_err(|error| into_api_error(error, provider, origin));
+        let answer = match ended {
+            Ok(answer) => answer.map_err(|error| into_api_error(error, provider, origin)),
+            Err(pause) => Err(new_pause_error(provider, pause, self.clock.now())),
+        };
         let finished = FinishedCall {
             provider,
             operation: O::NAME,
@@ -198,19 +209,26 @@ impl Connections {
         self.call_metrics.record(&finished, &span);
         answer
     }
+}
 
-    /// Adds a guess of a plugin at a secret of its connection to the audit log.
-    async fn audit_guess(&self, component: &Component, operation: &str, guess: &str) {
-        let provider = component.manifest.id.as_str();
-        tracing::warn!(provider, operation, guess, "plugin guessed a secret");
-        let Ok(id) = ProviderId::parse(provider) else { return };
-        let audit = NewAudit::refused(&Actor::named(format!("plugin:{provider}")), Action::ProviderSecretGuess)
-            .with_provider(&id)
-            .with_detail(format!("{operation}: {guess}; sha256 {}", component.digest));
-        if let Err(error) = self.store.audit(audit).await {
-            tracing::error!(provider, %error, "cannot audit that a plugin guessed a secret");
-        }
+/// Checks that what the caller chose contains no secret. The component would send it, and it would count as its guess.
+///
+/// # Errors
+/// [`Error::InvalidFields`].
+fn require_no_secret<O: CallOperation>(operation: &O, call: &Call) -> Result<(), Error> {
+    match operation.chosen_by_caller() {
+        Some((name, text)) if call.permissions.contains_secret(text) => Err(Error::field(
+            name,
+            "contains a secret of the connection; a plugin never sends one, so use another value",
+        )),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Returns the error of a call that does not run, or does not run on, because its plugin is paused.
+fn new_pause_error(provider: &str, pause: Pause, now: Timestamp) -> Error {
+    let left = pause.until.duration_since(now).as_secs().max(1);
+    Error::PluginPaused { provider: provider.to_owned(), retry_after: u32::try_from(left).unwrap_or(u32::MAX) }
 }
 
 /// Returns the name of the HTTP connection pool of a stored connection.

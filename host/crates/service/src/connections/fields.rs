@@ -6,8 +6,10 @@ use jackfield_core::{
     Error, FieldError, Secret,
     manifest::{BoundSecret, Field, Manifest},
 };
+use jackfield_egress::Scrubber;
 use jackfield_sandbox::validate_field_value;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::secret_release::describe_field;
 
@@ -15,6 +17,9 @@ use super::secret_release::describe_field;
 ///
 /// Masking a shorter one in responses would mask ordinary words too.
 const MIN_SECRET_LENGTH: usize = 8;
+
+/// The members of a manifest that are only shown to people, so that a secret may contain one of their words.
+const SHOWN_TEXTS: [&str; 5] = ["title", "label", "help", "help_url", "pattern"];
 
 /// The value of one field as a caller sent it.
 #[derive(Clone, Debug)]
@@ -109,22 +114,69 @@ pub(super) fn merge(
             }
         }
     }
+    let literals = list_literals(manifest);
     errors.extend(
         merged
             .secrets
             .iter()
-            .filter_map(|(name, secret)| find_public_copy(name, secret.value_to_seal(), &merged.fields)),
+            .filter_map(|(name, secret)| find_public_copy(name, secret.value_to_seal(), &merged.fields, &literals)),
     );
     if errors.is_empty() { Ok(merged) } else { Err(Error::InvalidFields(errors)) }
 }
 
-/// Returns the error of a secret that is also the value of a field that is not secret.
+/// Returns the error of a secret that is also part of a field that is not secret, or of a literal of the manifest.
 ///
-/// The plugin gets that value, and its requests are denied if they contain a secret.
-fn find_public_copy(name: &str, secret: &Secret<String>, fields: &BTreeMap<String, String>) -> Option<FieldError> {
-    let (other, _) = fields.iter().find(|(_, value)| value.eq_ignore_ascii_case(secret.expose()))?;
-    let message = format!("is the same as `{other}`, which is not secret; use another secret, or correct `{other}`");
+/// The plugin sends such texts, and a request that contains a secret counts as a guess.
+fn find_public_copy(
+    name: &str,
+    secret: &Secret<String>,
+    fields: &BTreeMap<String, String>,
+    literals: &[Literal],
+) -> Option<FieldError> {
+    let scrubber = Scrubber::new([secret.expose().as_str()]);
+    let folded = Secret::new(secret.expose().to_lowercase());
+    let is_part_of =
+        |text: &str| scrubber.contains_secret(text.as_bytes()) || text.to_lowercase().contains(folded.expose());
+    if let Some((other, value)) = fields.iter().find(|(_, value)| is_part_of(value)) {
+        let is = if value.eq_ignore_ascii_case(secret.expose()) { "the same as" } else { "part of" };
+        let message = format!("is {is} `{other}`, which is not secret; use another secret, or correct `{other}`");
+        return Some(FieldError::new(name, message));
+    }
+    let Literal { location, .. } = literals.iter().find(|literal| is_part_of(&literal.text))?;
+    let message = format!("is part of the plugin's manifest (`{location}`), which is not secret; use another secret");
     Some(FieldError::new(name, message))
+}
+
+/// A text of a manifest, and where it is.
+struct Literal {
+    location: String,
+    text: String,
+}
+
+/// Lists the texts of a manifest that requests may contain: all except those that are only shown to people.
+fn list_literals(manifest: &Manifest) -> Vec<Literal> {
+    let urls = manifest.endpoints.iter().enumerate().map(|(index, endpoint)| Literal {
+        location: format!("endpoints/{index}"),
+        text: format!("https://{}{}", endpoint.host, endpoint.path),
+    });
+    let mut literals: Vec<Literal> = urls.collect();
+    add_literals(&serde_json::to_value(manifest).unwrap_or_default(), "", &mut literals);
+    literals
+}
+
+fn add_literals(value: &Value, location: &str, literals: &mut Vec<Literal>) {
+    let join = |part: &dyn std::fmt::Display| format!("{location}{}{part}", if location.is_empty() { "" } else { "/" });
+    match value {
+        Value::Object(members) => {
+            let sent = members.iter().filter(|(name, _)| !SHOWN_TEXTS.contains(&name.as_str()));
+            sent.for_each(|(name, member)| add_literals(member, &join(name), literals));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| add_literals(item, &join(&index), literals));
+        }
+        Value::String(text) => literals.push(Literal { location: location.to_owned(), text: text.clone() }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Trims one value and checks it against the rules of its field.
@@ -148,7 +200,9 @@ fn validate(field: &Field, text: &Secret<String>) -> Result<Secret<String>, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_core::manifest::{Auth, Capabilities, FieldKind, MappingFate};
+    use jackfield_core::manifest::{
+        Attachment, Auth, Capabilities, CredentialSource, Endpoint, FieldKind, MappingFate, Method, Placement,
+    };
 
     fn field(name: &str, secret: bool, required: bool) -> Field {
         Field {
@@ -223,6 +277,10 @@ mod tests {
             ["token is the same as `team`, which is not secret; use another secret, or correct `team`"]
         );
         assert_eq!(
+            messages(r#"{"token": "tok-abcdef", "team": "old-Tok-abcdef-2"}"#, stored()),
+            ["token is part of `team`, which is not secret; use another secret, or correct `team`"]
+        );
+        assert_eq!(
             messages(r#"{"note": "tok-stored"}"#, stored()),
             ["token is the same as `note`, which is not secret; use another secret, or correct `note`"]
         );
@@ -233,6 +291,44 @@ mod tests {
                 "team contains a line break or another character that is not displayed"
             ]
         );
+    }
+
+    #[test]
+    fn a_secret_that_is_part_of_the_manifest_is_rejected_with_the_name_of_its_field() {
+        let mut manifest = manifest();
+        manifest.fields.first_mut().expect("the token").pattern = None;
+        manifest.endpoints.push(Endpoint {
+            method: Method::Get,
+            host: "tenant-portal.example.com".to_owned(),
+            path: "/api/v2/directory/*".to_owned(),
+            credential: Some(Attachment {
+                source: CredentialSource::Field("token".to_owned()),
+                placement: Placement::Header { name: "X-Vendor-Key".to_owned(), format: "Secret {}".to_owned() },
+            }),
+        });
+        for (secret, location) in [
+            ("tenant-portal", Some("endpoints/0")),
+            ("Directory", Some("endpoints/0")),
+            (".com/api", Some("endpoints/0")),
+            ("vendor-key", Some("endpoints/0/credential/place/header/name")),
+            // Only people read this text.
+            ("Starts with", None),
+            ("directory-7", None),
+        ] {
+            let submitted = body(&format!(r#"{{"token": "{secret}", "team": "blue"}}"#));
+            let errors = match merge(&manifest, &submitted, StoredFields::default()) {
+                Err(Error::InvalidFields(errors)) => errors,
+                other => {
+                    assert!(other.is_ok(), "{secret}: {other:?}");
+                    Vec::new()
+                }
+            };
+            let expected = location.map(|location| {
+                let message = "which is not secret; use another secret";
+                FieldError::new("token", format!("is part of the plugin's manifest (`{location}`), {message}"))
+            });
+            assert_eq!(errors, Vec::from_iter(expected), "{secret}");
+        }
     }
 
     #[test]

@@ -4,7 +4,12 @@ use jackfield_core::{Error, User};
 use jackfield_sandbox::{ListUsers, ProviderUsers};
 use tokio::time::Instant;
 
-use super::{Connections, check_results::is_about_connection, readiness::require_account, users_cursor::UsersCursor};
+use super::{
+    Connections,
+    check_results::is_about_connection,
+    readiness::require_account,
+    users_cursor::{CursorKey, UsersCursor},
+};
 
 /// One page of a provider's users.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +36,11 @@ impl Connections {
                 Err(Error::Unsupported(format!("{} has no users to list", component.manifest.title)))
             })
             .await?;
+        let key = self.store.require_unsealed()?.derive_key("cursors of users");
+        let key = CursorKey { key, connection_id: &connection.id };
         let cursor = match cursor {
             None => UsersCursor::start(),
-            Some(text) => UsersCursor::parse(text).ok_or_else(|| {
+            Some(text) => UsersCursor::parse(text, &key).ok_or_else(|| {
                 let message = "is not valid; use the `next_cursor` of a previous page";
                 Error::field("cursor", message)
             })?,
@@ -44,7 +51,7 @@ impl Connections {
         let operation = ListUsers { cursor: cursor.provider_cursor().map(str::to_owned), limit };
         let answer = self.call_stored(&component, &connection, operation).await;
         let page = answer.and_then(|ProviderUsers { users, next_cursor }| {
-            let next_cursor = next_cursor.map(|next| cursor.advance(next)).transpose()?;
+            let next_cursor = next_cursor.map(|next| cursor.advance(next, &key)).transpose()?;
             Ok(UsersPage { users, next_cursor })
         });
         if let Err(error) = &page

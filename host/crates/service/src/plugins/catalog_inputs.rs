@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jackfield_sandbox::Component;
 use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision, Offer};
+use jiff::Timestamp;
 
 use super::{folder::PluginStamp, imitation::PluginName};
 
@@ -114,6 +115,15 @@ impl DatabaseState {
         self.approvals_of(plugin)
             .filter(|approval| approval.decision == Some(decision))
             .max_by_key(|approval| approval.at)
+    }
+
+    /// Returns when a version was approved; the earliest time if it is not approved.
+    pub(super) fn approved_at(&self, component: &Component) -> Timestamp {
+        let mut approvals = self.approvals_of(&component.manifest.id);
+        let is_own =
+            |approval: &&Approval| approval.digest == component.digest && approval.decision == Some(Decision::Approved);
+        let at = approvals.find(is_own).and_then(|approval| Timestamp::from_microsecond(approval.at).ok());
+        at.unwrap_or(Timestamp::MIN)
     }
 
     /// Returns whether this version of a plugin was approved before, even if it no longer is.

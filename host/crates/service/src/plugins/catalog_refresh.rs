@@ -10,6 +10,7 @@ use super::{
     catalog_entries::CatalogEntries,
     catalog_inputs::{CatalogInputs, DatabaseState, choose_owners},
 };
+use crate::connections::restore_pauses;
 
 impl Plugins {
     /// Brings the database and the catalog up to date with the inputs.
@@ -33,6 +34,9 @@ impl Plugins {
                 self.read_database(inputs).await?;
             }
         }
+        let loaded = inputs.loaded.values().filter_map(|component| component.as_ref().ok());
+        let with_approval = loaded.map(|component| (component, inputs.database.approved_at(component)));
+        restore_pauses(&self.0.setup.store, with_approval).await?;
         let mut entries = CatalogEntries { inputs, trust: &self.0.setup.trust }.build();
         if self.is_sealed() {
             self.approve_shipped(inputs, &mut entries);
