@@ -1,11 +1,12 @@
 //! The benchmarks of `cargo xtask bench`: each is measured, compared with its target, and written to `report.json`.
 //!
 //! Arguments select benchmarks by their first word (`sandbox users start memory overhead flight refresh providers
-//! people catalog console scale scrub`). The report is written only if all of them ran. Each number is explained where
-//! it is measured, and in the printed notes.
+//! people catalog computing console scale scrub`). The report is written only if all of them ran. Each number is
+//! explained where it is measured, and in the printed notes.
 
 mod calls;
 mod catalog;
+mod computing;
 mod console;
 mod http_connection;
 mod languages;
@@ -67,6 +68,9 @@ fn main() -> std::io::Result<()> {
     }
     if is_chosen("catalog") {
         catalog::all(&slack, &mut report);
+    }
+    if is_chosen("computing") {
+        computing::all(&slack, &mut report);
     }
     if is_chosen("console") {
         console::all(&slack, &mut report);

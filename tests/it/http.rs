@@ -52,14 +52,11 @@ mod users;
 use std::time::Duration;
 
 use jackfield_test_support::{
-    app::{TestApp, TestAppBuilder, TestResponse},
+    app::{self, TestApp, TestAppBuilder, TestResponse},
     marked,
     slack::{CHANNEL, SlackStandIn},
 };
 use serde_json::{Value, json};
-
-/// Ends a test that would hang otherwise. Nothing is expected to take nearly as long, however busy the machine is.
-const GUARD: Duration = Duration::from_secs(120);
 
 /// The path of Slack's connection.
 const SLACK: &str = "/api/admin/connections/slack";
@@ -67,6 +64,12 @@ const SLACK: &str = "/api/admin/connections/slack";
 /// A service with Slack's plugin, whose requests go to the stand-in.
 fn with_slack(slack: &SlackStandIn) -> TestAppBuilder {
     TestApp::builder().component("slack").reroute("slack.com", slack)
+}
+
+/// Limits the time of a request to a provider to what a test can wait for, and other requests keep on a busy machine.
+fn with_short_timeouts(app: TestAppBuilder) -> TestAppBuilder {
+    let time = Duration::from_secs(5);
+    app.egress(|limits| (limits.first_byte, limits.idle, limits.total) = (time, time, time))
 }
 
 /// Creates a marked token in Slack's format that the stand-in accepts.
@@ -99,14 +102,9 @@ async fn eventually<F: Future<Output = TestResponse>>(
     send: impl Fn() -> F,
     is_expected: impl Fn(&TestResponse) -> bool,
 ) -> TestResponse {
-    let repeat = async {
-        loop {
-            let response = send().await;
-            if is_expected(&response) {
-                return response;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(GUARD, repeat).await.expect("the expected response arrives")
+    app::eventually(async || {
+        let response = send().await;
+        if is_expected(&response) { Ok(response) } else { Err(response.text) }
+    })
+    .await
 }

@@ -16,6 +16,7 @@ use crate::{
 pub(crate) fn run_benchmarks(checkout: &Checkout, steps: &mut Steps, arguments: &[String]) -> Result<()> {
     tools::ensure_wasm_target(checkout)?;
     let digests = steps.run("components", || components::build_plugins(checkout))?;
+    steps.run("guests", || components::build_test_guests(checkout))?;
     // The report marks examples that could not be built as skipped.
     steps.run("examples", || examples::build_examples(checkout))?;
     let program = steps.run("host", || host::build_production(checkout, &digests))?;

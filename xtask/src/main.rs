@@ -18,6 +18,7 @@ mod process;
 mod progress_line;
 mod run;
 mod sinks;
+mod small_disk;
 mod steps;
 mod suite;
 mod terminal;

@@ -11,9 +11,10 @@ use crate::{build_progress::Build, checkout::Checkout, components::Digests, proc
 
 /// The modules of the binary `it` that do not depend on the database. They run once, and all others once per database.
 ///
-/// `http::catalog::check_process` tests the child process that checks components, `http::hostile` tests the sandbox.
-const WITHOUT_DATABASE: [&str; 6] =
-    ["author", "examples", "http::catalog::check_process", "http::hostile", "pure", "tidy"];
+/// `http::catalog::check_process` tests the child process that checks components, `http::hostile` tests the sandbox,
+/// `full_disk` is about the disk of SQLite.
+const WITHOUT_DATABASE: [&str; 7] =
+    ["author", "examples", SMALL_DISK_ONLY, "http::catalog::check_process", "http::hostile", "pure", "tidy"];
 
 /// The module of the binary `it` that needs a PostgreSQL server.
 const POSTGRES_ONLY: &str = "postgres";
@@ -24,6 +25,10 @@ pub(crate) const PGBOUNCER_VARIABLE: &str = "JACKFIELD_TEST_PGBOUNCER";
 
 /// The module of the binary `it` whose tests create files of several users, and run programs as them.
 const ROOT_ONLY: &str = "process::several_users";
+
+/// The module of the binary `it` that needs a small disk, and the variable that names its folder.
+const SMALL_DISK_ONLY: &str = "full_disk";
+pub(crate) const SMALL_DISK_VARIABLE: &str = "JACKFIELD_TEST_SMALL_DISK";
 
 /// Which tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +144,11 @@ impl<'a> Suite<'a> {
 
 /// Returns the modules of the binary `it` that a run leaves out.
 fn excluded_modules(selection: Selection, environment: &[(&str, String)]) -> Vec<&'static str> {
+    let has = |variable| environment.iter().any(|(name, _)| *name == variable);
     let mut modules = match selection {
-        Selection::All => vec![POSTGRES_ONLY],
-        Selection::Database if environment.iter().any(|(name, _)| *name == PGBOUNCER_VARIABLE) => {
-            WITHOUT_DATABASE.to_vec()
-        }
+        Selection::All if has(SMALL_DISK_VARIABLE) => vec![POSTGRES_ONLY],
+        Selection::All => vec![POSTGRES_ONLY, SMALL_DISK_ONLY],
+        Selection::Database if has(PGBOUNCER_VARIABLE) => WITHOUT_DATABASE.to_vec(),
         Selection::Database => WITHOUT_DATABASE.into_iter().chain([PGBOUNCER_ONLY]).collect(),
     };
     modules.extend((!is_root()).then_some(ROOT_ONLY));

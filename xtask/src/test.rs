@@ -12,6 +12,7 @@ use crate::{
     postgres::PostgresServer,
     process,
     sinks::{self, SinksFolder},
+    small_disk::SmallDisk,
     steps::Steps,
     suite::{self, Selection, Suite, select_native_packages},
     tools,
@@ -38,7 +39,8 @@ type TestEnvironment = Vec<(&'static str, String)>;
 pub(crate) fn run_tests(checkout: &Checkout, arguments: &TestArguments) -> Result<()> {
     let sinks = SinksFolder::create(&checkout.target.join("test-sinks"))?;
     let (passed, skipped, secrets) = (Vec::new(), Vec::new(), None);
-    let mut run = TestRun { checkout, arguments, sinks, steps: Steps::default(), passed, secrets, skipped };
+    let mut run =
+        TestRun { checkout, arguments, sinks, steps: Steps::default(), passed, secrets, skipped, has_small_disk: true };
     let result = run.run();
     if result.is_err() {
         println!("the logs and databases of this run are in {}", run.sinks.keep().display());
@@ -60,6 +62,8 @@ struct TestRun<'a> {
     /// How many secrets the scan searched for, if it ran.
     secrets: Option<usize>,
     skipped: Vec<SkippedExample>,
+    /// Whether the tests of a full disk have one, or did not get that far.
+    has_small_disk: bool,
 }
 
 impl TestRun<'_> {
@@ -85,8 +89,12 @@ impl TestRun<'_> {
         let suite = Suite::new(checkout, &digests, filters)?;
         self.steps.run("build", || suite.build())?;
 
-        let sqlite = self.environment("sqlite")?;
+        let mut sqlite = self.environment("sqlite")?;
+        let small_disk = self.mount_small_disk();
+        let path = small_disk.as_ref().map(|disk| disk.path().display().to_string());
+        sqlite.extend(path.map(|path| (suite::SMALL_DISK_VARIABLE, path)));
         let passed = self.steps.run("sqlite", || suite.run(Selection::All, &sqlite))?;
+        drop(small_disk);
         self.passed.push(("sqlite", passed));
         if let Some(browser) = browser {
             let passed = self.steps.run("browser", || browser.run(&sqlite))?;
@@ -106,6 +114,18 @@ impl TestRun<'_> {
         self.scan(&environments)?;
         drop(server);
         Ok(())
+    }
+
+    /// Mounts a disk for the tests that fill one; `None` if that is not possible.
+    fn mount_small_disk(&mut self) -> Option<SmallDisk> {
+        match SmallDisk::mount() {
+            Ok(disk) => Some(disk),
+            Err(error) => {
+                println!("the tests of a full disk do not run: {error:#}");
+                self.has_small_disk = false;
+                None
+            }
+        }
     }
 
     /// Searches what the tests have left behind for the secrets that they marked.
@@ -175,7 +195,8 @@ impl TestRun<'_> {
         let total: usize = self.passed.iter().map(|(_, passed)| passed).sum();
         let groups: String = self.passed.iter().map(|(group, passed)| format!(", {group} {passed}")).collect();
         let secrets = self.secrets.map(|secrets| format!("; scan for {secrets} secrets")).unwrap_or_default();
-        let skipped = describe_skipped(self.arguments, self.secrets, &self.skipped, tools::find_pgbouncer().is_some());
+        let available = Available { pgbouncer: tools::find_pgbouncer().is_some(), small_disk: self.has_small_disk };
+        let skipped = describe_skipped(self.arguments, self.secrets, &self.skipped, available);
         format!("{total} tests{groups}{secrets}; {}{skipped}", self.steps.summary())
     }
 }
@@ -189,18 +210,28 @@ fn find_path(environment: &TestEnvironment, name: &str) -> Option<PathBuf> {
     environment.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value))
 }
 
+/// What some tests need and not every machine has.
+#[derive(Clone, Copy, Debug)]
+struct Available {
+    pgbouncer: bool,
+    small_disk: bool,
+}
+
 /// Describes what did not run. `secrets` is how many secrets the scan searched for, if it ran.
 fn describe_skipped(
     arguments: &TestArguments,
     secrets: Option<usize>,
     examples: &[SkippedExample],
-    has_pgbouncer: bool,
+    available: Available,
 ) -> String {
     let mut skipped = Vec::new();
     if arguments.no_postgres {
         skipped.push("PostgreSQL (--no-postgres)".to_owned());
-    } else if !has_pgbouncer {
+    } else if !available.pgbouncer {
         skipped.push("PgBouncer (not installed: `sudo apt-get install pgbouncer`)".to_owned());
+    }
+    if !available.small_disk {
+        skipped.push("a full disk (mounting a small one needs root)".to_owned());
     }
     if arguments.no_browser {
         skipped.push("the browser (--no-browser)".to_owned());
@@ -237,16 +268,21 @@ mod tests {
 
     #[test]
     fn the_summary_lists_what_was_skipped() {
-        assert_eq!(describe_skipped(&TestArguments::default(), Some(9), &[], true), "");
-        let without_pgbouncer = describe_skipped(&TestArguments::default(), Some(9), &[], false);
-        assert!(without_pgbouncer.starts_with("; SKIPPED: PgBouncer"), "{without_pgbouncer}");
+        let all = Available { pgbouncer: true, small_disk: true };
+        assert_eq!(describe_skipped(&TestArguments::default(), Some(9), &[], all), "");
+        let nothing = Available { pgbouncer: false, small_disk: false };
+        assert_eq!(
+            describe_skipped(&TestArguments::default(), Some(9), &[], nothing),
+            "; SKIPPED: PgBouncer (not installed: `sudo apt-get install pgbouncer`); SKIPPED: a full disk (mounting a \
+             small one needs root)"
+        );
         let arguments = TestArguments { no_postgres: true, no_browser: true, filters: vec!["slack".to_owned()] };
         let without = "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \
                        SKIPPED: the checks and the tests that the filter does not match";
-        assert_eq!(describe_skipped(&arguments, Some(9), &[], true), without);
-        let nothing = describe_skipped(&arguments, Some(0), &[], true);
+        assert_eq!(describe_skipped(&arguments, Some(9), &[], all), without);
+        let nothing = describe_skipped(&arguments, Some(0), &[], all);
         assert_eq!(nothing, format!("{without}; SKIPPED: the scan, because no test that ran marked a secret"));
-        let failed = describe_skipped(&arguments, None, &[], true);
+        let failed = describe_skipped(&arguments, None, &[], all);
         assert_eq!(failed, format!("{without}; SKIPPED: the scan, because the run did not get there"));
     }
 }

@@ -1,6 +1,6 @@
 //! Every route × every caller, generated from the router; spellings of paths; failed attempts.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::Ipv4Addr};
 
 use http::Method;
 use jackfield_api as api;
@@ -22,13 +22,16 @@ pub(super) fn example(path: &str) -> String {
 #[tokio::test]
 async fn every_route_answers_every_caller_as_the_snapshot_says() {
     let slack = SlackStandIn::start().await;
+    let app = with_slack(&slack).setting("JACKFIELD_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let mut table = String::new();
-    for route in api::testing::routes() {
-        // One service per route, because failed attempts are counted across routes.
-        let app = with_slack(&slack).start().await;
+    for (number, route) in api::testing::routes().into_iter().enumerate() {
+        // One address per route, because the failed attempts of an address are counted across routes.
+        let address = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + u32::try_from(number).expect("few"));
         write!(table, "{:<6} {:<62}", route.method.as_str(), route.path).expect("the file is written");
         for caller in TestCaller::ALL {
-            let status = app.send_as(caller, route.method.clone(), &example(route.path), None).await.status;
+            let from = |request: reqwest::RequestBuilder| request.header("x-forwarded-for", address.to_string());
+            let answer = app.send_request_as(caller, route.method.clone(), &example(route.path), from).await;
+            let status = answer.status;
             write!(table, " {caller:?}={status}").expect("the file is written");
             // Checked here as well, because a snapshot can be updated without review.
             if is_admin(route.path) {

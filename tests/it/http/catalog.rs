@@ -11,15 +11,12 @@ mod stored_versions;
 mod tampered;
 mod version_change;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use http::Method;
 use jackfield_sandbox::Trust;
 use jackfield_test_support::{
-    app::{TestApp, TestCaller, TestResponse, digest},
+    app::{TestApp, TestCaller, TestResponse, digest, eventually},
     guests, marked,
 };
 use serde_json::{Value, json};
@@ -84,16 +81,11 @@ async fn entry(app: &TestApp, id: &str) -> Value {
 
 /// Waits until a provider reaches a state and returns its entry.
 async fn wait_until(app: &TestApp, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
+    eventually(async || {
         let entry = entry(app, id).await;
-        if condition(&entry) {
-            return entry;
-        }
-        assert!(Instant::now() < deadline, "{id} does not reach the expected state: {entry}");
-        // Between two attempts; the response above is what the test waits for.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        if condition(&entry) { Ok(entry) } else { Err(format!("the state of {id}: {entry}")) }
+    })
+    .await
 }
 
 /// Connects a provider whose plugin may run.

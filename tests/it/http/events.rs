@@ -27,7 +27,7 @@ use super::{
 const EVENTS: &str = "/api/admin/events";
 
 /// Longer than any event in these tests takes.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(120);
 
 /// A stream of events, read one at a time.
 struct Stream {

@@ -21,6 +21,9 @@ const HOSTILE: &str = "/api/admin/connections/hostile";
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
+/// A time limit that a test waits for, and that all other calls of the test keep on a busy machine.
+const WAITED: Duration = Duration::from_secs(10);
+
 /// A service with two connections: one of the hostile component, and one of Slack's.
 struct Arena {
     app: TestApp,
@@ -30,11 +33,11 @@ struct Arena {
 }
 
 impl Arena {
+    /// Starts it with little processor time for each call. What else the machine does cannot use it up.
     async fn open() -> Self {
-        let timeouts = (Duration::from_secs(3), Duration::from_secs(5));
-        Self::open_with(timeouts, |limits| {
-            limits.call_time = Duration::from_secs(8);
-            limits.guest_time = Duration::from_millis(800);
+        Self::open_with((LONG, LONG), |limits| {
+            limits.call_time = LONG;
+            limits.guest_time = Duration::from_secs(1);
         })
         .await
     }
@@ -121,12 +124,13 @@ async fn a_guest_that_never_stops_computing_is_stopped() {
 
 #[tokio::test]
 async fn a_guest_that_sleeps_in_a_host_function_is_stopped() {
-    Arena::open().await.expect_fault("sleep").await;
+    let arena = Arena::open_with((LONG, LONG), |limits| limits.call_time = WAITED).await;
+    arena.expect_fault("sleep").await;
 }
 
 #[tokio::test]
 async fn a_silent_provider_is_reported_as_a_timeout_of_the_provider() {
-    let arena = Arena::open().await;
+    let arena = Arena::open_with((WAITED, LONG), |limits| limits.call_time = LONG).await;
     let health = arena.health("slow").await;
     // Egress times out before the call does, and the guest reports the error.
     assert!(health["slow"].as_str().is_some_and(|slow| slow.contains("timed")), "{health}");
@@ -423,7 +427,7 @@ async fn components_that_no_compiler_produces_only_fault() {
             .component("slack")
             .reroute("slack.com", &slack)
             .file(&format!("{name}.wasm"), bytes)
-            .limits(|limits| limits.describe_time = Duration::from_millis(500))
+            .limits(|limits| limits.guest_time = Duration::from_secs(1))
             .start()
             .await;
         let list = app.get("/api/admin/providers").await.ok();

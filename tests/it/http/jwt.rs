@@ -221,7 +221,7 @@ async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() 
         Failure::Status(500),
         Failure::Html,
         Failure::RedirectTo(JWKS.to_owned()),
-        Failure::Hang(std::time::Duration::from_secs(30)),
+        Failure::Hang(std::time::Duration::from_mins(10)),
         Failure::Response(jackfield_test_support::stand_in_server::StandInResponse::json(&json!({ "keys": [] }))),
     ] {
         issuer.upstream.fail(fail.clone());

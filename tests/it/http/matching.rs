@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     SLACK,
     people::{PEOPLE, actions, import, person},
-    start_connected,
+    start_connected, start_connected_with, with_short_timeouts, with_slack,
 };
 
 const MADE: &str = "/api/admin/connections/made";
@@ -307,10 +307,10 @@ async fn a_whole_directory_is_matched_page_by_page() {
 async fn a_provider_failure_half_way_links_nobody() {
     for (fail, status, code) in [
         (Failure::Status(500), 502, "provider_error"),
-        (Failure::Hang(Duration::from_secs(30)), 504, "provider_timeout"),
+        (Failure::Hang(Duration::from_mins(10)), 504, "provider_timeout"),
     ] {
         let slack = SlackStandIn::start().await;
-        let (app, _) = start_connected(&slack).await;
+        let (app, _) = start_connected_with(&slack, with_short_timeouts(with_slack(&slack))).await;
         person(&app, "Ada", &people::people()[0].email).await;
         slack.fail_at("/api/users.list", fail);
         let _ = ask(&app, SLACK, false).await.problem(status, code);
@@ -344,21 +344,22 @@ async fn people_who_change_while_the_provider_is_read_are_not_linked() {
     let (app, _) = start_connected(&slack).await;
     let email = people::people()[0].email.clone();
     let ada = person(&app, "Ada", &email).await;
-    slack.set_latency(Duration::from_millis(200));
     slack.clear_requests();
+    slack.hold();
     let (plan, changed) = tokio::join!(ask(&app, SLACK, false), async {
         // The people were read before the first page was requested.
         while slack.requests().is_empty() {
             tokio::task::yield_now().await;
         }
         let body = json!({ "email": "other@acme.example" });
-        app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(body)).await
+        let changed = app.send(Method::PATCH, &format!("{PEOPLE}/{ada}"), Some(body)).await;
+        slack.release();
+        changed
     });
     assert_eq!(changed.status, 200);
     let _ = plan.problem(409, "conflict");
     assert_eq!(app.get(MAPPINGS).await.ok()["users"][0]["external_ids"], json!({}));
     assert_eq!(actions(&app).await[0], "person.update");
-    slack.set_latency(Duration::ZERO);
     assert_eq!(ask(&app, SLACK, false).await.ok()["counts"]["missing"], 1);
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jackfield_test_support::{marked, slack::SlackStandIn};
 use serde_json::json;
 
-use super::{GUARD, SLACK, add_token, body, start_connected, start_connected_with, with_slack};
+use super::{SLACK, add_token, body, start_connected, with_slack};
 
 #[tokio::test]
 async fn two_concurrent_connects_leave_one_complete_connection() {
@@ -100,11 +100,7 @@ async fn excess_calls_are_rejected_and_the_others_are_served() {
     /// The calls of one component that a test's service runs at once.
     const CALLS: usize = 48;
     let slack = SlackStandIn::start().await;
-    let (app, _) = start_connected_with(
-        &slack,
-        with_slack(&slack).egress(|limits| (limits.first_byte, limits.total) = (GUARD, GUARD)),
-    )
-    .await;
+    let (app, _) = start_connected(&slack).await;
     slack.clear_requests();
     slack.hold();
     let path = format!("{SLACK}/users");

@@ -1,16 +1,11 @@
 //! Requests as bytes over a plain socket, for what no HTTP client sends.
 
-use std::time::Duration;
-
-use jackfield_test_support::app::TestApp;
+use jackfield_test_support::app::{GUARD, TestApp};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-/// A bound on hanging, much longer than anything that a test waits for.
-pub(super) const GUARD: Duration = Duration::from_secs(120);
 
 /// What an HTTP/2 client sends first: the preface (RFC 9113 §3.4) and an empty SETTINGS frame.
 pub(super) const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

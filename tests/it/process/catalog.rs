@@ -1,10 +1,8 @@
 //! The catalog commands while a service runs, and a second host on the same database.
 
-use std::time::{Duration, Instant};
-
 use http::Method;
 use jackfield_test_support::{
-    app::{client, digest},
+    app::{client, digest, eventually},
     guests,
     slack::SlackStandIn,
 };
@@ -26,18 +24,13 @@ async fn ask(place: &Installation, bearer: &str, method: Method, path: &str) -> 
 
 /// Waits until a host reports this state of a provider.
 async fn wait_until(place: &Installation, bearer: &str, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
+    eventually(async || {
         let list = ask(place, bearer, Method::GET, "/api/admin/providers").await;
         let providers = list["providers"].as_array().expect("providers");
         let provider = providers.iter().find(|provider| provider["id"] == id).cloned().unwrap_or_default();
-        if condition(&provider) {
-            return provider;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{id} does not reach the expected state: {provider}");
-        // Between two attempts; the response above is what the test waits for.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        if condition(&provider) { Ok(provider) } else { Err(format!("the state of {id}: {provider}")) }
+    })
+    .await
 }
 
 fn version(version: &str) -> Vec<u8> {

@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use jackfield_test_support::{app::client, marked, slack::SlackStandIn};
+use jackfield_test_support::{
+    app::{client, eventually},
+    marked,
+    slack::SlackStandIn,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -19,9 +23,6 @@ use super::{
 
 /// Operations in all rounds together.
 const OPERATIONS: usize = 1_000;
-
-/// The longest wait for the service, which guards against a test that never ends.
-const GUARD: Duration = Duration::from_secs(120);
 
 /// The last acknowledged state, and the requested state that was not acknowledged yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl ChangingClient {
 
     /// Compares the stored state with the acknowledged one and with a change that may have happened without a response.
     async fn check(&self) {
-        tokio::time::timeout(GUARD, self.wait_for_interrupted_disconnect()).await.expect("the disconnect is completed");
+        self.wait_for_interrupted_disconnect().await;
         let status = self.get("/status").await;
         let stored = status["channel_id"].as_str().map(|id| id[1..].parse::<usize>().expect("a channel's number"));
         let allowed = {
@@ -124,13 +125,13 @@ impl ChangingClient {
     /// Waits until the start of the service has completed a disconnect that the kill interrupted.
     async fn wait_for_interrupted_disconnect(&self) {
         let list = self.url.strip_suffix("/slack").expect("the path of the connection");
-        while self.get_url(list).await["connections"][0]["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("started to disconnect"))
-        {
+        eventually(async || {
             self.restore_tokens();
-            tokio::task::yield_now().await;
-        }
+            let connections = self.get_url(list).await;
+            let reason = connections["connections"][0]["reason"].as_str().unwrap_or_default();
+            if reason.contains("started to disconnect") { Err(reason.to_owned()) } else { Ok(()) }
+        })
+        .await;
     }
 
     async fn get(&self, path: &str) -> Value {

@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jackfield_test_support::{
-    app::{Database, client},
+    app::{Database, client, eventually},
     guests, marked,
     stand_in_server::StandInServer,
 };
@@ -152,17 +152,12 @@ impl Installation {
     pub(crate) async fn wait_until_ready(&self, command: &mut Command) -> Service {
         let service = Service(command.stdin(Stdio::null()).spawn().expect("the program starts"));
         let client = client();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            if let Ok(answer) = client.get(format!("{}/readyz", self.base())).send().await
-                && answer.status() == 200
-            {
-                return service;
-            }
-            assert!(Instant::now() < deadline, "not ready: {}", fs::read_to_string(self.log()).unwrap_or_default());
-            // Between two attempts; the response above is what the test waits for.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually(async || match client.get(format!("{}/readyz", self.base())).send().await {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            _ => Err(format!("not ready: {}", fs::read_to_string(self.log()).unwrap_or_default())),
+        })
+        .await;
+        service
     }
 
     /// Returns the path of the program's log, in the sinks folder in a full run.

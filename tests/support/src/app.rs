@@ -14,7 +14,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::OnceLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jackfield::{
@@ -295,6 +295,27 @@ fn with_json(request: reqwest::RequestBuilder, body: Option<Value>) -> reqwest::
     }
 }
 
+/// Ends a test that would hang otherwise. Nothing takes nearly as long, however busy the machine is.
+pub const GUARD: Duration = Duration::from_secs(120);
+
+/// Between two attempts of [`eventually`].
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Repeats an attempt until it succeeds, and returns its result.
+///
+/// # Panics
+/// It has not succeeded within [`GUARD`]. The message contains the last error.
+pub async fn eventually<T, E: std::fmt::Debug>(mut attempt: impl AsyncFnMut() -> Result<T, E>) -> T {
+    let started = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(result) => return result,
+            Err(error) => assert!(started.elapsed() < GUARD, "after {GUARD:?}: {error:?}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Creates an HTTP client for a test.
 #[must_use]
 pub fn client() -> reqwest::Client {
@@ -302,7 +323,7 @@ pub fn client() -> reqwest::Client {
     let _chosen = rustls::crypto::ring::default_provider().install_default();
     // All requests are plain HTTP on loopback, and loading this machine's certificates would take longer than many
     // tests.
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).tls_certs_only([]);
+    let client = reqwest::Client::builder().no_proxy().timeout(GUARD * 2).tls_certs_only([]);
     // Tests check redirects themselves.
     let client = client.redirect(reqwest::redirect::Policy::none());
     client.build().expect("a client")

@@ -1,10 +1,8 @@
 //! The same attacks through `wasi:http`, whose requests take the same path as those of `http.send`.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
-use super::Arena;
+use super::{Arena, LONG, WAITED};
 
 /// Returns the facts of a successful health check.
 fn facts_of(health: &Value) -> Map<String, Value> {
@@ -77,13 +75,12 @@ async fn both_interfaces_share_the_request_budget_of_a_call() {
 
 #[tokio::test]
 async fn wasi_http_reports_a_silent_provider_as_a_timeout_of_the_provider() {
-    let arena = Arena::open().await;
+    let arena = Arena::open_with((WAITED, LONG), |limits| limits.call_time = LONG).await;
     let health = arena.health("wasi-http-slow").await;
     assert!(health["slow"].as_str().is_some_and(|slow| slow.contains("Timeout")), "{health}");
 
     // If the call's time ends first, the guest cannot report it, but it is not a fault of the component.
-    let timeouts = (Duration::from_secs(8), Duration::from_secs(10));
-    let arena = Arena::open_with(timeouts, |limits| limits.call_time = Duration::from_secs(1)).await;
+    let arena = Arena::open_with((LONG, LONG), |limits| limits.call_time = WAITED).await;
     for behaviour in ["slow", "wasi-http-slow"] {
         let health = arena.health(behaviour).await;
         assert_eq!(health["code"], "provider_timeout", "{behaviour}: {health}");

@@ -11,7 +11,8 @@ use jackfield_core::{
 use tokio::time::Instant;
 
 use super::{
-    FakeNames, TOKEN, config, egress_to, endpoint, get, header, network, ok, permissions, redirect_to, response_to,
+    FakeNames, GUARD, TOKEN, config, egress_to, endpoint, get, header, network, ok, permissions, redirect_to,
+    response_to,
     scripted_server::{Reply, ScriptedServer},
     send,
 };
@@ -128,7 +129,12 @@ async fn a_slow_response_times_out() {
         ("a body that stops", Reply::endless("HTTP/1.1 200 OK\r\n\r\n{", vec![b' '], Duration::from_secs(60))),
         ("no response", Reply::endless("", vec![b'H'], Duration::from_secs(60))),
     ] {
-        let response = response_to(reply).await;
+        let server = ScriptedServer::with(vec![reply]).await;
+        let mut config = config();
+        (config.limits.first_byte, config.limits.idle) = (Duration::from_millis(600), Duration::from_millis(300));
+        config.limits.total = Duration::from_millis(900);
+        let egress = Egress::with_network(config, network(server.port)).unwrap();
+        let response = send(&egress, &permissions("pool", None), get("https://api.example.com/a")).await;
         assert!(matches!(response, Err(SendError::TimedOut)), "{case}: {response:?}");
     }
     let server = ScriptedServer::with(vec![Reply::endless("", vec![], Duration::from_secs(60))]).await;
@@ -263,7 +269,7 @@ async fn a_request_of_the_host_follows_no_redirect_and_is_not_scrubbed() {
     let server = ScriptedServer::with(vec![Reply::whole(body), redirect_to("/b")]).await;
     let egress = egress_to(&server);
     let authorization = Secret::new(TOKEN.to_owned());
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + GUARD;
     let fetch = || egress.fetch("host", deadline, get("https://api.example.com/a"), Some(&authorization));
     assert_eq!(fetch().await.unwrap().body, TOKEN.as_bytes());
     let redirected = fetch().await;
@@ -277,7 +283,7 @@ async fn a_request_of_the_host_follows_no_redirect_and_is_not_scrubbed() {
 async fn a_request_of_the_host_goes_only_to_a_public_host() {
     let egress = Egress::with_network(config(), network(1)).unwrap();
     for url in ["http://api.example.com/", "https://10.0.0.1/", "https://nas.local/"] {
-        let result = egress.fetch("host", Instant::now() + Duration::from_secs(30), get(url), None).await;
+        let result = egress.fetch("host", Instant::now() + GUARD, get(url), None).await;
         assert!(matches!(result, Err(SendError::Denied(denial)) if denial.rule == "url"), "{url}");
     }
 }
