@@ -5,7 +5,7 @@ use std::time::Duration;
 use jackfield_test_support::{
     app::TestApp,
     slack::SlackStandIn,
-    stand_in_server::{Failure, StandInServer},
+    stand_in_server::{Failure, StandInResponse, StandInServer},
 };
 
 use super::{SLACK, start_connected, start_connected_with, with_short_timeouts, with_slack};
@@ -90,7 +90,15 @@ async fn a_reset_connection_is_reported_as_the_providers_error() {
 
 #[tokio::test]
 async fn a_compression_bomb_is_reported_as_the_providers_error() {
-    expect_failure(Failure::GzipBomb(1 << 30), "provider_error", 502).await;
+    expect_failure(Failure::GzipBomb(16 << 30), "provider_error", 502).await;
+}
+
+#[tokio::test]
+async fn json_of_100_000_levels_is_reported_as_the_providers_error() {
+    for level in ["[", "{\"a\":"] {
+        let deep = StandInResponse::text("application/json", level.repeat(100_000));
+        expect_failure(Failure::Response(deep), "provider_error", 502).await;
+    }
 }
 
 #[tokio::test]

@@ -222,6 +222,11 @@ async fn the_last_keys_are_used_for_a_day_while_the_identity_provider_is_down() 
         Failure::Html,
         Failure::RedirectTo(JWKS.to_owned()),
         Failure::Hang(std::time::Duration::from_mins(10)),
+        Failure::GzipBomb(16 << 30),
+        Failure::Response(jackfield_test_support::stand_in_server::StandInResponse::text(
+            "application/json",
+            "[".repeat(100_000),
+        )),
         Failure::Response(jackfield_test_support::stand_in_server::StandInResponse::json(&json!({ "keys": [] }))),
     ] {
         issuer.upstream.fail(fail.clone());

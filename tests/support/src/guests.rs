@@ -17,8 +17,8 @@ use std::path::PathBuf;
 
 pub use self::{
     bombs::{
-        deep_nesting, exponential_types, many_core_instances, many_functions, many_locals, many_memories, many_tables,
-        many_types, nested_components, one_huge_function, padded_to,
+        deep_nesting, exponential_types, many_core_instances, many_functions, many_memories, many_tables, many_types,
+        nested_components, padded_to,
     },
     broken::{
         describe_bad_discriminant, describe_endless_list, describe_invalid_utf8, describe_loops,

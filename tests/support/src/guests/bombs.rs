@@ -9,9 +9,6 @@ use wasm_encoder::{
 
 use super::synthetic::{append_sections, well_behaved};
 
-/// Maximum size of a function body in bytes below the validators' limit (the JavaScript API's is 7,654,321).
-const BODY: usize = 7_000_000;
-
 /// A component with this many small functions.
 #[must_use]
 pub fn many_functions(count: u32) -> Vec<u8> {
@@ -26,23 +23,9 @@ pub fn many_functions(count: u32) -> Vec<u8> {
     with_functions(&body, count)
 }
 
-/// A component with one function of seven megabytes, just below the validators' limit.
-#[must_use]
-pub fn one_huge_function() -> Vec<u8> {
-    let mut body = Function::new([(100, ValType::I32)]);
-    let mut number = 0;
-    while body.byte_len() < BODY {
-        body.instruction(&Instruction::LocalGet(number % 100));
-        body.instruction(&Instruction::LocalGet((number * 7 + 1) % 100));
-        body.instruction(&Instruction::I32Mul);
-        body.instruction(&Instruction::LocalSet((number * 13 + 2) % 100));
-        number += 1;
-    }
-    body.instruction(&Instruction::End);
-    with_functions(&body, 1)
-}
-
-/// A component with one function whose blocks are nested this deep.
+/// A component with one function whose blocks are nested this deep. The time to compile it grows faster than the depth.
+///
+/// Each level has seven bytes. Validators accept function bodies of 7,654,321 bytes (the JavaScript API's limit).
 #[must_use]
 pub fn deep_nesting(depth: u32) -> Vec<u8> {
     let mut body = Function::new([]);
@@ -57,22 +40,8 @@ pub fn deep_nesting(depth: u32) -> Vec<u8> {
     with_functions(&body, 1)
 }
 
-/// A component with this many functions of 50,000 local variables each, all used.
-#[must_use]
-pub fn many_locals(functions: u32) -> Vec<u8> {
-    let mut body = Function::new([(49_999, ValType::I64)]);
-    for local in (2..49_999).step_by(7) {
-        body.instruction(&Instruction::LocalGet(local - 1));
-        body.instruction(&Instruction::LocalGet(local + 1));
-        body.instruction(&Instruction::I64Add);
-        body.instruction(&Instruction::LocalSet(local));
-    }
-    body.instruction(&Instruction::End);
-    with_functions(&body, functions)
-}
-
-/// A component with this many distinct function types; validators accept a million. Each 23 bytes take about 0.3 ms to
-/// compile.
+/// A component with this many distinct function types; validators accept a million. Each 23 bytes take about 2 KB of
+/// memory to compile.
 #[must_use]
 pub fn many_types(count: u32) -> Vec<u8> {
     let mut types = TypeSection::new();

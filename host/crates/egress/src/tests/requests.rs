@@ -120,6 +120,26 @@ async fn a_response_over_a_limit_is_too_large() {
 }
 
 #[tokio::test]
+async fn gigabytes_of_compressed_zeros_use_no_more_memory_than_a_response_may_have() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; 64 << 20]).unwrap();
+    let member = encoder.finish().unwrap();
+    // Gzip data may consist of any number of members (RFC 1952 §2.2).
+    let bomb = Reply::endless("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", member, Duration::ZERO);
+    let server = ScriptedServer::with(vec![bomb]).await;
+    let mut config = config();
+    config.limits.body = 16 << 20;
+    let egress = Egress::with_network(config, network(server.port)).unwrap();
+    // A buffer that grows to 16 MiB may have twice as many bytes.
+    let allowance = MemoryAllowance::new(32 << 20, Duration::ZERO);
+    let mut permissions = permissions("pool", Some(&header()));
+    permissions.memory = allowance.for_call();
+    let response = send(&egress, &permissions, get("https://api.example.com/a")).await;
+    assert!(matches!(response, Err(SendError::TooLarge)), "{response:?}");
+    assert!(!permissions.memory.is_exhausted() && allowance.free_bytes() == 32 << 20);
+}
+
+#[tokio::test]
 async fn a_slow_response_times_out() {
     let pause = Duration::from_millis(50);
     for (case, reply) in [
