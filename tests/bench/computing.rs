@@ -1,6 +1,11 @@
-//! Calls of one provider while all calls that another component may have compute without end.
+//! Calls of one provider while a thousand calls of another component compute without end.
 
-use std::{fs, thread, time::Instant};
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use jackfield_test_support::{guests, marked};
 use serde_json::json;
@@ -14,11 +19,15 @@ use crate::{
 
 /// The connection of the component that computes.
 const HOSTILE: &str = "/api/admin/connections/hostile";
-/// More calls than one component may have, which is 1,024.
-const FLOOD: usize = 1_100;
+/// Calls that compute. One component may have 1,024, and so may one address have HTTP connections.
+const FLOOD: usize = 1_000;
+/// How long after the last of them was sent the others are measured.
+const SETTLE: Duration = Duration::from_secs(1);
 /// Calls of the other provider, one after the other, and calls that warm up.
 const CALLS: usize = 2_000;
 const WARM_UP: usize = 200;
+/// Between a call that ended and the next.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Requests to the store alone.
 const REQUESTS: usize = 2_000;
 
@@ -35,15 +44,26 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
 
     let alone = measure(&program, &token);
     let idle_mb = program.rss_kib() / 1_024.0;
+    let sent = AtomicUsize::new(0);
     let (beside, rss_mb) = thread::scope(|scope| {
         for _ in 0..FLOOD {
-            let (mut wire, token) = (program.wire(), &token);
-            // A call ends when the program does, or with a rejection.
-            let caller = move || drop(wire.send("GET", &health_of(HOSTILE), token, "").and_then(|()| wire.answer()));
+            let (mut wire, token, sent) = (program.wire(), &token, &sent);
+            let caller = move || {
+                // Until the program ends. A call that has used up its time is repeated.
+                while wire.send("GET", &health_of(HOSTILE), token, "").is_ok() {
+                    sent.fetch_add(1, Ordering::Relaxed);
+                    if wire.answer().is_err() {
+                        break;
+                    }
+                    thread::sleep(PAUSE);
+                }
+            };
             thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, caller).expect("a thread");
         }
-        // Once a call of the component is rejected, all that it may have compute.
-        while status_of(&program, &health_of(HOSTILE), &token) != 503 {}
+        while sent.load(Ordering::Relaxed) < FLOOD {
+            thread::sleep(PAUSE);
+        }
+        thread::sleep(SETTLE);
         let beside = measure(&program, &token);
         let rss_mb = program.rss_kib() / 1_024.0;
         drop(program);
@@ -56,7 +76,7 @@ pub(crate) fn all(slack: &SlackThread, report: &mut Report) {
     report.time("computing.http_us", beside.requests.median(), beside.requests.p99(), Target::None);
     report.number("computing.rss_mb", rss_mb, Target::AtMost(1_536.0));
     report.note(format!(
-        "computing: all 1,024 calls that one component may have are in an endless loop; {CALLS} health calls of Slack, \
+        "computing: {FLOOD} calls of one component are in an endless loop; {CALLS} health calls of Slack, \
          one after the other, and {REQUESTS} responses from the store alone, compared with the same service alone"
     ));
     report.note(format!("computing.rss: MiB of the program with these calls; {idle_mb:.1} before them"));
@@ -93,11 +113,6 @@ fn times(program: &Program, path: &str, token: &str, count: usize) -> Samples {
         }
     }
     samples
-}
-
-fn status_of(program: &Program, path: &str, token: &str) -> u16 {
-    let mut wire = program.wire();
-    wire.send("GET", path, token, "").and_then(|()| wire.answer()).expect("the service answers").0
 }
 
 fn health_of(connection: &str) -> String {
