@@ -3,12 +3,14 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::{Either, join_all, select};
 use http::Method;
-use jackfield_test_support::{app::TestResponse, stand_in_server::encodings};
+use jackfield_test_support::{
+    app::{GUARD, TestResponse},
+    stand_in_server::encodings,
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{Arena, HOSTILE, eventually};
-use crate::http::GUARD;
 
 const GUESSES: &str = "/api/admin/audit?action=provider.secret_guess";
 
