@@ -63,7 +63,9 @@ impl App {
         let store = open_store(config, clock.clone()).await?;
         if store.sealed_reason().is_none() {
             people::update_search_names(&store).await.context("cannot update the search names of people")?;
+            people::update_email_keys(&store).await.context("cannot update the email addresses of people")?;
         }
+        people::warn_about_shared_user_ids(&store).await.context("cannot read the people")?;
         let orphaned = store.delete_orphaned_secrets().await.context("cannot delete orphaned secrets")?;
         if orphaned > 0 {
             tracing::warn!(secrets = orphaned, "secrets without a connection were deleted");

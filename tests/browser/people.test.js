@@ -85,6 +85,48 @@ flow(
   },
 );
 
+flow("what a spreadsheet damaged is told in the review of a file", { service: { components: [], people: false } }, async (here) => {
+  const { page, guards, service } = here;
+  await signIn(here, "/people");
+  const rows = ["\ufeffname;email;user_id;active", "Ada;mailto:ada@acme.example;7;WAHR", ";;;", "Bob;bob@acme.example;1,08457E+20;FALSCH", "BjÃ¸rn;bjorn@acme.example;9;WAHR"];
+  const file = { name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\r\n")) };
+  await page.getByLabel("Choose a CSV file").setInputFiles(file);
+  const dialog = page.getByRole("dialog", { name: "Import people" });
+  await expect(dialog).toContain("a spreadsheet rounded");
+  await expect(dialog).toContain("wrong encoding");
+  await guards.checkPage(page);
+  await dialog.getByLabel(/^Skip 2 lines/).check();
+  await dialog.getByRole("button", { name: "Import 1 person" }).click();
+  await expect(dialog).toContain("2 lines with errors skipped");
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  const { people } = await service.call("GET", "/api/admin/people?offset=0&limit=5");
+  await expect.poll(() => people.map(({ email }) => email).join() === "ada@acme.example", "the address is cleaned");
+
+  const open = { ...file, buffer: Buffer.from('name,email\nEve,"eve@acme.example\nKim,kim@acme.example\n') };
+  await page.getByLabel("Choose a CSV file").setInputFiles(open);
+  await expect(dialog).toContain("A quotation mark on line 2 is not closed");
+  await guards.checkPage(page);
+});
+
+flow("an account that the service does not list is set only if somebody wants it", SLACK, async (here) => {
+  const { page, guards, service } = here;
+  await service.connect("slack");
+  const { people } = await service.call("GET", "/api/admin/people?offset=0&limit=2");
+  const { users } = await service.call("GET", "/api/admin/connections/slack/users?limit=10");
+  const rows = ["email,slack", `${people[0].email},${users[0].external_id}`, `${people[1].email},U0NOBODY`];
+  await signIn(here, "/mappings");
+  const file = { name: "mappings.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\n")) };
+  await page.getByLabel("Choose a CSV file").setInputFiles(file);
+  const dialog = page.getByRole("dialog", { name: "Import mappings" });
+  await expect(dialog).toContain("Slack does not list this account");
+  await guards.checkPage(page);
+  await dialog.getByRole("button", { name: "Set 1 account" }).waitFor();
+  await dialog.getByLabel(/^Also set 1 account/).check();
+  await dialog.getByRole("button", { name: "Set 2 accounts" }).click();
+  await expect(dialog).toContain("Slack: 2 set, 0 unchanged.");
+  await expect.poll(async () => (await countMapped(service)) === 2, "both accounts are set");
+});
+
 flow("an account is mapped by keyboard and the change is undone", SLACK, async (here) => {
   const { page, guards, service } = here;
   await service.connect("slack");

@@ -49,7 +49,7 @@ async fn a_mappings_file_is_imported_exported_and_imported_again() {
     assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
     assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"mappings.csv\""));
     let expected = [
-        r#""name","email","made","other""#,
+        "\u{feff}\"name\",\"email\",\"made\",\"other\"",
         r#""Ada","ada@acme.example","U1","""#,
         r#""Bob","bob@acme.example","'=2","""#,
         r#""'=Eve","eve@acme.example","","""#,
@@ -106,7 +106,7 @@ async fn a_file_of_five_thousand_rows_is_applied_as_one() {
     let app = start_with_two_plugins().await;
     let people = (0..5_000).fold("name,email\n".to_owned(), |file, n| file + &format!("P{n},p{n}@acme.example\n"));
     let _ = import(&app, people).await.ok();
-    let list = (0..5_000).fold("email,external_id\n".to_owned(), |file, n| file + &format!("P{n}@acme.example,{n}\n"));
+    let list = (0..5_000).fold("email,external_id\n".to_owned(), |file, n| file + &format!("P{n}@acme.example,U{n}\n"));
     assert_eq!(sync(&app, "?provider=made", &list).await.ok()["changed"], 5_000);
     assert_eq!(export(&app, "").await.text.lines().count(), 5_001);
 }

@@ -411,3 +411,27 @@ async fn a_provider_that_cannot_be_matched_says_why() {
         let _ = answer.problem(404, "not_found");
     }
 }
+
+#[tokio::test]
+async fn the_only_active_one_of_two_accounts_with_an_address_is_linked_with_its_evidence() {
+    let inactive = |id: &str, email: &str| {
+        let mut user = user(id, "", Some(email), &[]);
+        user["active"] = json!(false);
+        user
+    };
+    let app = start(with_users(&[
+        inactive("old", "ada@acme.example"),
+        user("new", "", Some("ada@home.example"), &["Ada <ada@acme.example>"]),
+        user("b1", "", Some("bob@acme.example"), &[]),
+        user("b2", "", Some("bob@acme.example"), &[]),
+    ]))
+    .await;
+    person(&app, "Ada", "ada@acme.example").await;
+    person(&app, "Bob", "bob@acme.example").await;
+    let plan = ask(&app, MADE, false).await.ok();
+    assert_eq!(
+        match_summary(&plan),
+        ["Ada matched new old(email, inactive) new(alias+only_active)", "Bob ambiguous - b1(email) b2(email)"]
+    );
+    assert_eq!(accounts(&app).await, ["Ada new"]);
+}

@@ -202,6 +202,18 @@ async fn people_are_imported_whole_or_not_at_all() {
     assert_eq!(refused.status.code(), Some(1));
     let printed: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
     assert_eq!((&printed["created"], &printed["errors"][0]["line"]), (&0.into(), &3.into()));
+    let sheet = file("sheet.csv", "\u{feff}name;email;active\r\nAda;mailto:ada@acme.example;WAHR\r\n;;\r\n");
+    let done = place.run(&["people", "import", &sheet]);
+    assert_eq!((done.status.code(), text(&done.stdout).trim()), (Some(0), "0 created, 0 updated, 1 unchanged"));
+    let damaged =
+        file("damaged.csv", "name,email,user_id\nAda,ada@acme.example,1.08457E+20\nBjÃ¸rn,b@acme.example,8\n");
+    let printed = text(&place.run(&["people", "import", &damaged]).stderr);
+    let lines: Vec<&str> = printed.lines().filter(|line| line.starts_with("line ")).collect();
+    assert!(lines[0].starts_with("line 2: user_id: is a long number that a spreadsheet rounded"), "{printed}");
+    assert!(lines[1].starts_with("line 3: name: contains characters of a wrong encoding"), "{printed}");
+    let open = file("open.csv", "name,email\nAda,\"ada@acme.example\nBob,bob@acme.example\n");
+    let printed = text(&place.run(&["people", "import", &open]).stderr);
+    assert!(printed.contains("line 2: row: contains a quotation mark that is not closed"), "{printed}");
     let missing = place.run(&["people", "import", "/nowhere.csv"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("/nowhere.csv"), "{}", text(&missing.stderr));

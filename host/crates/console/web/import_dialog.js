@@ -10,8 +10,11 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 /**
  * - `loadExisting({signal, progress})` loads the data with which the file is compared.
  * - `compare(sheet, existing, choice)` returns the plan: `{rows: [{line, kind, …}], kinds: [{key, label}],
- *   notes: [sentence], columns, choices?, action, isReady}`. It throws UnreadableFile.
- * - `submit(plan, {signal, progress})` sends the rows without errors, and returns `{title, means, list?}`.
+ *   notes: [sentence], columns, choices?, action, isReady, check?, optional?}`. It throws UnreadableFile.
+ *   `check(signal)` compares the rows further before they can be sent. `optional()` names rows that are sent only if
+ *   somebody wants it; `action` and `isReady` are called with that decision.
+ * - `submit(plan, {signal, progress, includesOptional})` sends the rows without errors, and returns
+ *   `{title, means, list?}`.
  * - `locateError(error, plan)` returns the line of an error of the service, and its message.
  */
 export function ImportDialog({ title, file, loadExisting, compare, submit, locateError, onClose }) {
@@ -19,6 +22,7 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
   const [choice, setChoice] = useState("");
   const [kind, setKind] = useState("all");
   const [skipsErrors, setSkipsErrors] = useState(false);
+  const [includesOptional, setIncludesOptional] = useState(false);
   const abort = useRef(new AbortController());
   useEffect(() => () => abort.current.abort(), []);
 
@@ -45,6 +49,7 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
     }
   }, [state.sheet, choice]);
 
+  const isChecked = useCheck(plan);
   const send = async () => {
     const { signal } = abort.current;
     const { sheet, existing } = state;
@@ -52,7 +57,7 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
     const progress = (label, done) =>
       setState((before) => (before.step === "sending" ? { ...before, label, done } : before));
     try {
-      const result = await submit(plan, { signal, progress });
+      const result = await submit(plan, { signal, progress, includesOptional });
       setState({ step: "done", result });
     } catch (rejection) {
       if (rejection.name !== "AbortError") setState({ step: "review", sheet, existing, rejection });
@@ -62,10 +67,11 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
   const { step, label, done, rejection, result } = state;
   const isReviewing = step === "review" && plan && !plan.problem;
   const errorCount = plan?.rows?.filter((row) => row.kind === "wrong").length ?? 0;
-  const isReady = plan?.isReady && (!errorCount || skipsErrors);
+  const isReady = isReviewing && isChecked && plan.isReady(includesOptional) && (!errorCount || skipsErrors);
   const actions = html`
     <${Button} onClick=${onClose}>${step === "done" ? "Close" : "Cancel"}<//>
-    ${isReviewing && html`<${Button} look="primary" disabled=${!isReady} onClick=${send}>${plan.action()}<//>`}`;
+    ${isReviewing && html`<${Button} look="primary" disabled=${!isReady} onClick=${send}>${plan.action(includesOptional)}<//>`}`;
+  const optional = isReviewing && isChecked ? plan.optional?.() : null;
   const problem = state.problem ?? plan?.problem;
   return html`
     <${Dialog} title=${title} onClose=${onClose} actions=${actions} isWide=${true}>
@@ -78,12 +84,32 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
         isReviewing &&
         html`
         ${rejection && html`<${Rejection} ...${{ rejection, plan, locateError }} />`}
-        <${Review} ...${{ plan, kind, setKind, choice, setChoice, errorCount, skipsErrors, setSkipsErrors }} />
+        <${Review} ...${{ plan, isChecked, kind, setKind, choice, setChoice, errorCount, skipsErrors, setSkipsErrors }} />
+        ${
+          optional &&
+          html`<label class="check"><input type="checkbox" checked=${includesOptional}
+          onChange=${(event) => setIncludesOptional(event.currentTarget.checked)} /> ${optional}</label>`
+        }
       `
       }
       ${step === "done" && html`<${Result} result=${result} />`}
     <//>
   `;
+}
+
+/** Runs the check of a plan, and returns whether it has ended. */
+function useCheck(plan) {
+  const [checkedPlan, setCheckedPlan] = useState(null);
+  useEffect(() => {
+    if (!plan?.check) return undefined;
+    const abort = new AbortController();
+    plan.check(abort.signal).then(
+      () => setCheckedPlan(plan),
+      () => {},
+    );
+    return () => abort.abort();
+  }, [plan]);
+  return !plan?.check || checkedPlan === plan;
 }
 
 function ReadError({ file, problem }) {
@@ -103,10 +129,10 @@ function Result({ result }) {
   <//>`;
 }
 
-function Review({ plan, kind, setKind, choice, setChoice, errorCount, skipsErrors, setSkipsErrors }) {
+function Review({ plan, isChecked, kind, setKind, choice, setChoice, errorCount, skipsErrors, setSkipsErrors }) {
   const shown = useMemo(
-    () => (kind === "all" ? plan.rows : plan.rows.filter((row) => row.kind === kind)),
-    [plan, kind],
+    () => (kind === "all" ? [...plan.rows] : plan.rows.filter((row) => row.kind === kind)),
+    [plan, isChecked, kind],
   );
   const kinds = plan.kinds.map(({ key, label }) => ({
     key,
@@ -115,6 +141,7 @@ function Review({ plan, kind, setKind, choice, setChoice, errorCount, skipsError
   }));
   return html`
     ${plan.notes.map((note) => html`<p>${note}</p>`)}
+    ${!isChecked && html`<${Progress} label="Comparing with the accounts at the service…" />`}
     ${
       plan.choices &&
       html`<${Field} label=${plan.choices.label} kind="choice" required=${true} choices=${plan.choices.choices}

@@ -1,7 +1,8 @@
 // The import of a CSV file of mappings: people by email, and their accounts in one column for each connected provider.
-import { findEmailError, findTextError, normalizeTitle, toEmailKey, UnreadableFile } from "./csv.js";
+import { findRowShapeError, normalizeTitle, UnreadableFile } from "./csv.js";
 import { formatCount, formatList, formatNumber } from "./format.js";
 import { ImportDialog } from "./import_dialog.js";
+import { cleanEmail, findEmailError, findIdDamage, findIdError, isBlank, toEmailKey, trim } from "./spreadsheet.js";
 import { readAll, upload } from "./transfer.js";
 import { html } from "./vendor/preact.js";
 
@@ -12,10 +13,12 @@ const KINDS = [
   { key: "changed", label: "Changed" },
   { key: "same", label: "Unchanged" },
   { key: "unknown", label: "Unknown email" },
+  { key: "unlisted", label: "Not at the service" },
   { key: "wrong", label: "Errors" },
 ];
 /** How many unknown emails the result lists. */
 const MAX_SKIPPED = 20;
+const SYNC = "/api/admin/connections/user-mappings/sync";
 
 export function ImportMappings({ file, providers, onClose }) {
   const loadExisting = (options) => readAll("/api/admin/connections/user-mappings", "users", options);
@@ -29,28 +32,57 @@ function compare(sheet, people, providers, choice) {
   const parts = columns.map(({ provider, at }) => ({
     provider,
     title: sheet.titles[at],
-    entries: readEntries(sheet, email, at),
+    entries: readEntries(sheet, email, at, needsChoice),
   }));
   const byEmail = new Map(people.map((person) => [toEmailKey(person.email), person]));
   for (const part of parts) compareEntries(part, byEmail, people);
-  const rows = parts.flatMap(({ entries, provider }) => entries.map((entry) => ({ ...entry, title: provider.title })));
+  const rows = parts.flatMap(({ entries }) => entries);
   rows.sort((a, b) => a.line - b.line);
   const used = new Set([email, ...columns.map(({ at }) => at), ...(needsChoice ? [idColumn] : [])]);
-  const changeCount = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
+  const notes = describeColumns(sheet, email, parts, used);
+  const count = (kinds) => rows.filter(({ kind }) => kinds.includes(kind)).length;
   return {
     rows,
     parts,
-    notes: describeColumns(sheet, email, parts, used),
+    notes,
     kinds: KINDS,
     columns: COLUMNS,
     choices: needsChoice && {
       label: "Which service are the accounts from?",
       choices: providers.map(({ id, title }) => ({ value: id, label: title })),
     },
-    action: () => `Set ${formatCount(changeCount, "account")}`,
-    isReady: rows.some(({ kind }) => kind !== "same" && kind !== "wrong"),
+    action: (setsUnlisted) =>
+      `Set ${formatCount(count(["new", "changed", ...(setsUnlisted ? ["unlisted"] : [])]), "account")}`,
+    isReady: (setsUnlisted) => count(["new", "changed", "unknown", ...(setsUnlisted ? ["unlisted"] : [])]) > 0,
+    check: (signal) => checkAccounts(parts, notes, signal),
+    optional: () => {
+      const unlisted = count(["unlisted"]);
+      return unlisted ? `Also set ${formatCount(unlisted, "account")} that the service does not list` : null;
+    },
   };
 }
+
+/** Asks the service which accounts the providers do not list, and marks their rows. */
+async function checkAccounts(parts, notes, signal) {
+  for (const { provider, entries } of parts) {
+    const changes = entries.filter(({ kind }) => kind === "new" || kind === "changed");
+    if (!changes.length) continue;
+    const body = { provider: provider.id, mappings: toList(changes), dry_run: true };
+    try {
+      const answer = await upload("POST", SYNC, JSON.stringify(body), { type: "application/json", signal });
+      const unlisted = new Set((answer.unlisted ?? []).map(({ external_id: id }) => id));
+      for (const entry of changes) if (unlisted.has(entry.to)) entry.kind = "unlisted";
+      if (answer.unchecked) {
+        notes.push(`The accounts could not be compared with those at ${provider.title}: ${answer.unchecked}.`);
+      }
+    } catch (problem) {
+      if (problem.name === "AbortError") throw problem;
+      notes.push(`The accounts could not be compared with those at ${provider.title}: ${problem.message}`);
+    }
+  }
+}
+
+const toList = (entries) => entries.map(({ email, to }) => ({ email, external_id: to }));
 
 /**
  * Finds the email column, and the columns with accounts. One named only `external_id` needs a choice of the provider.
@@ -87,11 +119,14 @@ function describeColumns(sheet, email, parts, used) {
   return notes;
 }
 
-/** Returns an entry for each account in a column. */
-function readEntries(sheet, email, at) {
+/** Returns an entry for each account in a column, and for each row that does not fit the columns. */
+function readEntries(sheet, email, at, isRequired) {
+  const required = (isRequired ? Math.max(email, at) : email) + 1;
   return sheet.rows.flatMap(({ line, cells }) => {
-    const to = (cells[at] ?? "").trim();
-    return to ? [{ line, email: (cells[email] ?? "").trim(), to }] : [];
+    const shapeError = findRowShapeError(sheet, cells, required);
+    const to = trim(cells[at] ?? "");
+    if (!shapeError && !isRequired && isBlank(to)) return [];
+    return [{ line, email: cleanEmail(cells[email] ?? ""), to, shapeError }];
   });
 }
 
@@ -107,6 +142,7 @@ function compareEntries({ provider, entries }, byEmail, people) {
   for (const entry of entries) {
     const key = toEmailKey(entry.email);
     const person = byEmail.get(key);
+    entry.title = provider.title;
     entry.name = person?.name ?? "";
     entry.from = person?.external_ids?.[provider.id] ?? null;
     entry.error = findEntryError(entry, key, owners.get(entry.to), accountInFile, firstLines);
@@ -119,10 +155,11 @@ function compareEntries({ provider, entries }, byEmail, people) {
   }
 }
 
-function findEntryError({ email, to }, key, owner, accountInFile, firstLines) {
+function findEntryError({ email, to, from, shapeError }, key, owner, accountInFile, firstLines) {
+  if (shapeError) return shapeError;
   const emailError = findEmailError(email);
   if (emailError) return `email ${emailError}`;
-  const idError = findTextError(to, 256);
+  const idError = findIdError(to) ?? (to === from ? null : findIdDamage(to));
   if (idError) return `account ${idError}`;
   const emailLine = firstLines.email.get(key);
   if (emailLine !== undefined) return `this email is already on line ${emailLine}`;
@@ -139,6 +176,7 @@ const CHANGE = {
   changed: ({ from }) => `replaces ${from}`,
   same: () => "unchanged",
   unknown: () => "no active person has this email",
+  unlisted: ({ title }) => `${title} does not list this account`,
   wrong: ({ error }) => error,
 };
 const COLUMNS = [
@@ -161,24 +199,24 @@ const COLUMNS = [
 ];
 
 /** Sends one list for each provider. The service accepts a list as a whole, or rejects it as a whole. */
-async function submit(plan, { signal, progress }) {
+async function submit(plan, { signal, progress, includesOptional }) {
   const { parts } = plan;
   const done = [];
   const unmatched = [];
+  const unlisted = [];
   for (const [at, part] of parts.entries()) {
-    part.sent = part.entries.filter(({ kind }) => kind !== "wrong");
+    part.sent = part.entries.filter(({ kind }) => kind !== "wrong" && (includesOptional || kind !== "unlisted"));
     if (!part.sent.length) continue;
-    const body = {
-      provider: part.provider.id,
-      mappings: part.sent.map(({ email, to }) => ({ email, external_id: to })),
-    };
+    const body = { provider: part.provider.id, mappings: toList(part.sent), set_unlisted: includesOptional };
     const label = `Setting accounts at ${part.provider.title}…`;
     const report = (sent) => progress(label, (at + sent * 0.9) / parts.length);
     report(0.05);
     try {
       const options = { type: "application/json", signal, progress: report };
-      const answer = await upload("POST", "/api/admin/connections/user-mappings/sync", JSON.stringify(body), options);
-      const unchanged = formatNumber(answer.matched - answer.changed);
+      const answer = await upload("POST", SYNC, JSON.stringify(body), options);
+      const skipped = answer.unlisted ?? [];
+      const unchanged = formatNumber(answer.matched - answer.changed - skipped.length);
+      unlisted.push(...skipped.map(({ email }) => [email, part.provider.title]));
       done.push(`${part.provider.title}: ${formatNumber(answer.changed)} set, ${unchanged} unchanged.`);
       unmatched.push(...answer.unmatched);
     } catch (problem) {
@@ -190,6 +228,9 @@ async function submit(plan, { signal, progress }) {
   const list = unmatched.slice(0, MAX_SKIPPED).map((email) => `${email} was skipped, because nobody has this email.`);
   const more = unmatched.length - list.length;
   if (more > 0) list.push(`${formatNumber(more)} more unknown emails were skipped.`);
+  for (const [email, title] of unlisted.slice(0, MAX_SKIPPED)) {
+    list.push(`${email} was skipped, because ${title} does not list the account.`);
+  }
   return { title: "Import finished", means: done.join(" "), list };
 }
 

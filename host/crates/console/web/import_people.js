@@ -1,7 +1,18 @@
 // The import of a CSV file of people: which are new, which change, and which lines have errors.
-import { findEmailError, findTextError, normalizeTitle, toCsv, toEmailKey, UnreadableFile } from "./csv.js";
+import { findRowShapeError, normalizeTitle, toCsv, UnreadableFile } from "./csv.js";
 import { formatCount, formatList, formatNumber } from "./format.js";
 import { ImportDialog } from "./import_dialog.js";
+import {
+  cleanEmail,
+  findEmailError,
+  findGarbling,
+  findIdDamage,
+  findIdError,
+  findNameError,
+  parseBoolean,
+  toEmailKey,
+  trim,
+} from "./spreadsheet.js";
 import { readAll, upload } from "./transfer.js";
 import { html } from "./vendor/preact.js";
 
@@ -12,8 +23,6 @@ const TITLES = {
   user_id: ["userid", "employeeid", "personnelnumber"],
   active: ["active", "isactive"],
 };
-const YES = ["true", "yes", "1"];
-const NO = ["false", "no", "0"];
 const KINDS = [
   { key: "new", label: "New" },
   { key: "changed", label: "Changed" },
@@ -29,20 +38,19 @@ export function ImportPeople({ file, onClose }) {
 
 function compare(sheet, people) {
   const columnOf = findColumns(sheet);
-  const existing = new Map(people.map((person) => [toEmailKey(person.email), person]));
-  const firstLines = new Map();
-  const rows = sheet.rows.map(({ line, cells }) => {
-    const row = { line };
-    for (const [key, at] of Object.entries(columnOf)) row[key] = (cells[at] ?? "").trim();
-    const error = findRowError(row, firstLines, cells.length > sheet.titles.length);
-    return error ? { ...row, kind: "wrong", error } : compareRow(row, existing.get(toEmailKey(row.email)));
+  const firstLines = { email: new Map(), user_id: new Map() };
+  const read = sheet.rows.map(({ line, cells }) => readRow(sheet, columnOf, line, cells, firstLines));
+  choosePeople(read, people);
+  const rows = read.map((row) => {
+    const error = row.error ?? findDoubt(row);
+    return error ? { ...row, kind: "wrong", error } : compareRow(row);
   });
   const used = Object.values(columnOf);
   const quote = (titles) => formatList(titles.map((title) => `“${title}”`));
   const ignored = sheet.titles.filter((title, at) => title && !used.includes(at));
   const notes = [
     `${formatCount(rows.length, "line")}. Columns used: ${quote(used.map((at) => sheet.titles[at]))}. ` +
-      "People are identified by email.",
+      `People are identified by ${"user_id" in columnOf ? "internal ID, or else by email" : "email"}.`,
   ];
   if (ignored.length) notes.push(`Columns ignored: ${quote(ignored)}.`);
   const changeCount = rows.filter(({ kind }) => kind === "new" || kind === "changed").length;
@@ -53,7 +61,7 @@ function compare(sheet, people) {
     kinds: KINDS,
     columns: COLUMNS,
     action: () => `Import ${formatCount(changeCount, "person", "people")}`,
-    isReady: changeCount > 0,
+    isReady: () => changeCount > 0,
   };
 }
 
@@ -71,33 +79,90 @@ function findColumns(sheet) {
   return columnOf;
 }
 
-/** Returns what is wrong with a row, or null. */
-function findRowError(row, firstLines, isTooLong) {
-  const key = toEmailKey(row.email);
-  const firstLine = firstLines.get(key);
-  if (firstLine === undefined) firstLines.set(key, row.line);
-  const nameError = row.name ? findTextError(row.name, 200) : "is empty";
-  const idError = row.user_id ? findTextError(row.user_id, 256) : null;
-  const active = row.active?.toLowerCase();
-  if (isTooLong) return "has more cells than the first line";
-  if (nameError) return `name ${nameError}`;
-  if (findEmailError(row.email)) return `email ${findEmailError(row.email)}`;
-  if (firstLine !== undefined) return `this email is already on line ${firstLine}`;
-  if (idError) return `user_id ${idError}`;
-  if (active && !YES.includes(active) && !NO.includes(active)) return "active is neither true nor false";
+/** Returns the values of a row, with an `error` if it cannot be imported. */
+function readRow(sheet, columnOf, line, cells, firstLines) {
+  const { name, email, user_id: id, active } = columnOf;
+  const cell = (at) => cells[at] ?? "";
+  const row = { line, name: trim(cell(name)), email: cleanEmail(cell(email)) };
+  // A cell that Excel omitted at the end of a row leaves the id unchanged.
+  if (id !== undefined && id < cells.length) row.user_id = trim(cell(id));
+  if (active !== undefined) row.active = cell(active);
+  const required = Math.max(name, email, active ?? 0) + 1;
+  const error =
+    findRowShapeError(sheet, cells, required) ??
+    prefix("name", findNameError(row.name)) ??
+    prefix("email", findEmailError(row.email)) ??
+    prefix("user_id", row.user_id ? findIdError(row.user_id) : null) ??
+    (active === undefined || parseBoolean(row.active) !== null ? null : "active must be true or false");
+  const repeated =
+    findRepeat("email", firstLines.email, toEmailKey(row.email), line) ??
+    (row.user_id ? findRepeat("user_id", firstLines.user_id, row.user_id, line) : null);
+  return { ...row, error: error ?? repeated };
+}
+
+const prefix = (field, error) => error && `${field} ${error}`;
+
+/** Returns an error if an earlier line has the same value. */
+function findRepeat(field, firstLines, value, line) {
+  const first = firstLines.get(value);
+  if (first === undefined) firstLines.set(value, line);
+  return first === undefined ? null : `this ${field} is already on line ${first}`;
+}
+
+/**
+ * Sets the `person` whom each row is about. The `user_id` identifies a person more certainly than the address, which can
+ * change and can be given to somebody else.
+ */
+function choosePeople(rows, people) {
+  const byEmail = new Map(people.map((person) => [toEmailKey(person.email), person]));
+  const byId = new Map();
+  for (const person of people) {
+    if (person.user_id) byId.set(person.user_id, [...(byId.get(person.user_id) ?? []), person]);
+  }
+  const taken = new Set();
+  const byEmailAlone = [];
+  for (const row of rows) {
+    if (row.error) continue;
+    const withEmail = byEmail.get(toEmailKey(row.email));
+    const withId = byId.get(row.user_id) ?? [];
+    if (!withId.length) byEmailAlone.push([row, withEmail]);
+    else if (withId.includes(withEmail)) row.person = withEmail;
+    else if (withId.length > 1) row.error = `user_id belongs to more than one person: ${formatList(withId.map(describe))}`;
+    else if (withEmail) {
+      row.error = `user_id belongs to ${describe(withId[0])}, but the email address belongs to ${describe(withEmail)}`;
+    } else row.person = withId[0];
+    if (row.person) taken.add(row.person);
+  }
+  // If another row gives the person with this address another one, the row is about somebody new.
+  for (const [row, person] of byEmailAlone) if (!taken.has(person)) row.person = person;
+}
+
+const describe = ({ name, email }) => `${name} <${email}>`;
+
+/** Returns why a value is most likely wrong, unless it is stored already; or null. */
+function findDoubt({ name, email, user_id: id, person }) {
+  const doubts = [
+    ["name", name, person?.name, findGarbling],
+    ["email", email, person?.email, findGarbling],
+    ["user_id", id, person?.user_id, findIdDamage],
+  ];
+  for (const [field, value, stored, find] of doubts) {
+    const doubt = value && value !== stored ? find(value) : null;
+    if (doubt) return `${field} ${doubt}; if it is right, set it for this person alone`;
+  }
   return null;
 }
 
-function compareRow(row, person) {
+function compareRow(row) {
+  const { person } = row;
   if (!person) return { ...row, kind: "new" };
-  const active = row.active?.toLowerCase();
+  const isActive = row.active === undefined ? person.active : parseBoolean(row.active);
   const changes = [];
   if (row.name !== person.name) changes.push(`name was ${person.name}`);
   if (row.email !== person.email) changes.push(`email was ${person.email}`);
   if (row.user_id !== undefined && row.user_id !== (person.user_id ?? ""))
     changes.push(`id was ${person.user_id ?? "empty"}`);
-  if (active && YES.includes(active) !== person.active)
-    changes.push(person.active ? "becomes inactive" : "becomes active");
+  if (isActive !== person.active) changes.push(person.active ? "becomes inactive" : "becomes active");
   return { ...row, changes, kind: changes.length ? "changed" : "same" };
 }
 
@@ -128,7 +193,8 @@ const COLUMNS = [
 async function submit(plan, { signal, progress }) {
   const keys = Object.keys(plan.columnOf);
   plan.sent = plan.rows.filter(({ kind }) => kind !== "wrong");
-  const text = toCsv([keys, ...plan.sent.map((row) => keys.map((key) => row[key]))]);
+  const cell = (row, key) => row[key] ?? (key === "user_id" ? row.person?.user_id : undefined);
+  const text = toCsv([keys, ...plan.sent.map((row) => keys.map((key) => cell(row, key)))]);
   const report = (done) => progress(done < 1 ? "Uploading the file…" : "Importing…", done < 1 ? done : 0);
   report(0);
   const answer = await upload("POST", "/api/admin/people", text, { type: "text/csv", signal, progress: report });
@@ -137,9 +203,12 @@ async function submit(plan, { signal, progress }) {
     [answer.updated, "changed"],
     [answer.unchanged, "unchanged"],
   ];
+  const skipped = plan.rows.length - plan.sent.length;
   return {
     title: "Import finished",
-    means: `${counts.map(([count, word]) => `${formatNumber(count)} ${word}`).join(", ")}.`,
+    means:
+      `${counts.map(([count, word]) => `${formatNumber(count)} ${word}`).join(", ")}.` +
+      (skipped > 0 ? ` ${formatCount(skipped, "line")} with errors skipped.` : ""),
   };
 }
 

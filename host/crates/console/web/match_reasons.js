@@ -14,6 +14,7 @@ const EVIDENCE_SENTENCES = {
   linked: "it is linked to them",
   email: "it has their email",
   alias: "one of its other addresses is theirs",
+  only_active: "it is the only active account with this address",
   name: "it has the same name",
 };
 
@@ -21,6 +22,7 @@ const EVIDENCE_NOUNS = {
   linked: "linked to them",
   email: "same email",
   alias: "one of its other addresses",
+  only_active: "the only active account with it",
   name: "same name",
 };
 

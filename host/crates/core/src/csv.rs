@@ -1,15 +1,35 @@
 //! Writes CSV files with formulas escaped, and reads them with the line number of each row.
 
+mod quotes;
+mod row_errors;
+mod titles;
+
 pub use ::csv::ByteRecord;
 use ::csv::{Position, QuoteStyle, ReaderBuilder, WriterBuilder};
 
-use crate::{Error, RowError};
+use self::quotes::find_open_quote;
+pub use self::{
+    row_errors::{MAX_ERRORS, RowErrors},
+    titles::Titles,
+};
+use crate::{Error, RowError, invisible};
 
-/// The maximum number of wrong rows that are reported for a file.
-pub const MAX_ERRORS: usize = 100;
+/// The bytes by which Excel recognizes that a file is UTF-8. Without them it reads `Ã¸` for `ø`.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The byte-order mark after another program has read it as Windows-1252 and has saved it as UTF-8.
+const GARBLED_MARK: &[u8] = "ï»¿".as_bytes();
+
+/// The characters that can separate cells. Excel writes semicolons where the comma is the decimal separator.
+const SEPARATORS: [u8; 3] = *b",;\t";
 
 /// The characters that start a formula in a spreadsheet, in half and full width.
 const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// Writes the start of a CSV file: the byte-order mark, and the names of the columns.
+pub fn write_header<C: AsRef<str>>(titles: impl IntoIterator<Item = C>) -> Vec<u8> {
+    [BYTE_ORDER_MARK, &write([titles])].concat()
+}
 
 /// Writes rows as CSV.
 pub fn write<R, C>(rows: impl IntoIterator<Item = R>) -> Vec<u8>
@@ -55,27 +75,56 @@ pub fn row_error(line: u64, field: &str, message: &str) -> RowError {
 /// The cell is not UTF-8.
 pub fn decode_cell(cell: &[u8]) -> Result<&str, String> {
     let cell = str::from_utf8(cell).map_err(|_not_utf8| "is not UTF-8; save the file as CSV in UTF-8".to_owned())?;
-    Ok(unescape_formula(cell.trim()))
+    let cell = cell.trim();
+    // `="0123"`, by which some programs keep a spreadsheet from reading a number.
+    let text = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')).filter(|text| !text.contains('"'));
+    Ok(text.unwrap_or_else(|| unescape_formula(cell)))
 }
 
-/// Reads a file row by row.
+/// Returns whether nothing of a cell can be seen.
+fn is_blank(cell: &[u8]) -> bool {
+    str::from_utf8(cell).is_ok_and(invisible::is_blank)
+}
+
+/// Reads a file row by row, without the rows that are empty.
 pub struct RowReader<'a> {
     rows: ::csv::Reader<&'a [u8]>,
     lines: LineCounter<'a>,
+    separator: u8,
+    /// The number of cells in the first row.
+    columns: usize,
 }
 
 impl<'a> RowReader<'a> {
-    /// Starts to read a file.
+    /// Starts to read a file, in which commas, semicolons or tabs separate the cells.
     ///
     /// # Errors
-    /// The file is UTF-16.
-    pub fn new(file: &'a [u8]) -> Result<Self, Error> {
-        let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-        if file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff") {
-            return Err(Error::InvalidRows(vec![row_error(1, "file", "is UTF-16; save it as CSV in UTF-8")]));
+    /// The file is UTF-16, or its byte-order mark was read in the wrong encoding.
+    pub fn new(mut file: &'a [u8]) -> Result<Self, Error> {
+        while let Some(rest) = file.strip_prefix(BYTE_ORDER_MARK) {
+            file = rest;
         }
-        let rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
-        Ok(Self { rows, lines: LineCounter { file, byte: 0, line: 1 } })
+        let reject = |message: &str| Err(Error::InvalidRows(vec![row_error(1, "file", message)]));
+        if file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff") {
+            return reject("is UTF-16; save it as CSV in UTF-8");
+        }
+        if file.starts_with(GARBLED_MARK) {
+            return reject(
+                "was read in the wrong encoding; open the original file as UTF-8, and save it as CSV in UTF-8",
+            );
+        }
+        let mut lines = LineCounter { file, byte: 0, line: 1 };
+        let separator = match declared_separator(first_line(file)) {
+            Some(separator) => {
+                let length = first_line(file).len();
+                let end = if file[length..].starts_with(b"\r\n") { length + 2 } else { (length + 1).min(file.len()) };
+                lines = LineCounter { file: &file[end..], byte: 0, line: 2 };
+                separator
+            }
+            None => find_separator(file),
+        };
+        let rows = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(lines.file);
+        Ok(Self { rows, lines, separator, columns: 0 })
     }
 
     /// Reads the first row, which contains the names of the columns.
@@ -83,25 +132,41 @@ impl<'a> RowReader<'a> {
     /// Returns its line number.
     ///
     /// # Errors
-    /// The file is empty.
+    /// The file is empty, or a quotation mark is not closed.
     pub fn read_header(&mut self, record: &mut ByteRecord) -> Result<u64, Error> {
-        let empty = || {
-            Error::InvalidRows(vec![row_error(
-                1,
-                "file",
-                "is empty; the first line must contain the names of the columns",
-            )])
-        };
-        self.read_row(record)?.ok_or_else(empty)
+        let mut errors = RowErrors::default();
+        let line = self.read_row(record, &mut errors)?;
+        errors.finish()?;
+        self.columns = record.len();
+        line.ok_or_else(|| {
+            let message = "is empty; the first line must contain the names of the columns";
+            Error::InvalidRows(vec![row_error(1, "file", message)])
+        })
     }
 
-    /// Reads the next row. Returns its line number, or nothing at the end of the file.
+    /// Reads the next row that is not empty. Returns its line number, or nothing at the end of the file.
+    ///
+    /// A quotation mark that is not closed hides all following rows, so it is added to `errors` and ends the file.
     ///
     /// # Errors
     /// Only an internal error, because every sequence of bytes can be read as rows.
-    pub fn read_row(&mut self, record: &mut ByteRecord) -> Result<Option<u64>, Error> {
-        let has_row = self.rows.read_byte_record(record).map_err(Error::internal)?;
-        Ok(has_row.then(|| self.lines.line_at(record.position().map_or(0, Position::byte))))
+    pub fn read_row(&mut self, record: &mut ByteRecord, errors: &mut RowErrors) -> Result<Option<u64>, Error> {
+        while self.rows.read_byte_record(record).map_err(Error::internal)? {
+            let line = self.lines.line_at(record.position().map_or(0, Position::byte));
+            let end = usize::try_from(self.rows.position().byte()).unwrap_or(usize::MAX).min(self.lines.file.len());
+            let row = self.lines.file.get(self.lines.byte..end).unwrap_or_default();
+            if let Some(position) = find_open_quote(row, self.separator, self.columns) {
+                let line = line + count_lines(&row[..position]);
+                let message = "contains a quotation mark that is not closed, so the following lines would be a part of \
+                               its cell; close it, or write it twice if it is a part of the text";
+                errors.add(line, "row", message);
+                return Ok(None);
+            }
+            if !record.iter().all(is_blank) {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -111,37 +176,45 @@ impl std::fmt::Debug for RowReader<'_> {
     }
 }
 
-/// The errors of a file: the first [`MAX_ERRORS`] of them, and the number of the others.
-#[derive(Debug, Default)]
-pub struct RowErrors {
-    listed: Vec<RowError>,
-    more: usize,
+/// Returns the first line of a file that is not empty.
+fn first_line(file: &[u8]) -> &[u8] {
+    let end = file.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(file.len());
+    &file[..end]
 }
 
-impl RowErrors {
-    /// Adds an error.
-    pub fn add(&mut self, line: u64, field: &str, message: &str) {
-        if self.listed.len() < MAX_ERRORS {
-            self.listed.push(row_error(line, field, message));
-        } else {
-            self.more += 1;
+/// Returns the separator of a line `sep=;`, which Excel writes and reads as the first one.
+fn declared_separator(line: &[u8]) -> Option<u8> {
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [s, e, p, b'=', separator] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => {
+            SEPARATORS.contains(separator).then_some(*separator)
         }
+        _ => None,
     }
+}
 
-    /// Ends the validation of the file.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRows`] if any error was added.
-    pub fn finish(mut self) -> Result<(), Error> {
-        if self.listed.is_empty() {
-            return Ok(());
+/// Returns the separator that is most frequent in the first line outside of quotes, and the comma if there is none.
+fn find_separator(file: &[u8]) -> u8 {
+    let start = file.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(file.len());
+    let (mut counts, mut is_quoted) = ([0_usize; SEPARATORS.len()], false);
+    for byte in first_line(&file[start..]) {
+        is_quoted ^= *byte == b'"';
+        if let Some(index) = SEPARATORS.iter().position(|separator| separator == byte && !is_quoted) {
+            counts[index] += 1;
         }
-        if self.more > 0 {
-            let last = self.listed.last().map_or(1, |error| error.line);
-            self.listed.push(row_error(last, "file", &format!("has {} more errors", self.more)));
-        }
-        Err(Error::InvalidRows(self.listed))
     }
+    let most = SEPARATORS.iter().zip(counts).rev().max_by_key(|(_, count)| *count);
+    most.map_or(b',', |(separator, _)| *separator)
+}
+
+/// Counts the ends of lines: LF, CRLF and CR.
+fn count_lines(text: &[u8]) -> u64 {
+    let ends = text.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => text.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    ends.count() as u64
 }
 
 /// Counts lines as a text editor does.

@@ -8,6 +8,8 @@ mod clock;
 pub mod connection;
 pub mod csv;
 mod error;
+pub mod garbled;
+pub mod invisible;
 #[cfg(feature = "testing")]
 mod json_leaves;
 pub mod mac;
@@ -17,6 +19,7 @@ mod person;
 mod provider_id;
 mod secret;
 pub mod session;
+pub mod spreadsheet;
 
 #[cfg(feature = "testing")]
 pub use self::json_leaves::leaf_pointers;

@@ -2,6 +2,7 @@
 //!
 //! Defines the order of the steps. The HTTP of the API and the SQL are in other crates.
 
+mod account_check;
 mod accounts;
 mod alerts;
 mod all_users;

@@ -1,6 +1,7 @@
 //! The use cases about the company's people and their accounts at the providers. No HTTP, no SQL.
 
 mod account_list;
+mod addresses;
 mod field_rules;
 mod mappings;
 mod mappings_csv;
@@ -9,6 +10,9 @@ mod normalize;
 mod people_csv;
 mod person_input;
 mod search;
+#[cfg(test)]
+mod spreadsheet_cases;
+mod stored_people;
 
 use std::sync::Arc;
 
@@ -17,13 +21,15 @@ use jackfield_core::{
     Error, Person,
     audit::{Action, Actor},
 };
-use jackfield_store::{ImportCounts, NewAudit, NewPerson, PeopleFilter, SavePersonResult, ServiceRun, Store};
+use jackfield_store::{
+    ImportCounts, ImportOutcome, NewAudit, NewPerson, PeopleFilter, SavePersonResult, ServiceRun, Store,
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::{
     account_list::SyncRow,
-    mappings::SyncResult,
+    mappings::{SyncOptions, SyncResult},
     mappings_csv::{header as mappings_csv_header, rows as mappings_csv_rows},
     matching::{
         Evidence, MatchAnswer, MatchCounts, MatchMode, MatchPlan, MatchStatus, MatchedAccount, PlannedPerson,
@@ -32,6 +38,7 @@ pub use self::{
     people_csv::{header as people_csv_header, rows as people_csv_rows},
     person_input::PersonInput,
     search::{PeopleSearch, update_search_names},
+    stored_people::{update_email_keys, warn_about_shared_user_ids},
 };
 use self::{matching::RunningMatches, person_input::RequiredFields};
 use crate::connections::Connections;
@@ -94,7 +101,8 @@ impl People {
     /// Adds a person.
     ///
     /// # Errors
-    /// [`Error::InvalidFields`] if a field is missing or not valid, or if another person has this email address.
+    /// [`Error::InvalidFields`] if a field is missing or not valid, or if another person has this email address;
+    /// [`Error::Conflict`] if another person has this `user_id`.
     pub async fn create(&self, input: PersonInput, actor: &Actor) -> Result<Person, Error> {
         self.store.require_unsealed()?;
         let change = input.validate(RequiredFields::NameAndEmail)?;
@@ -119,7 +127,7 @@ impl People {
     ///
     /// # Errors
     /// [`Error::UnknownPerson`]; [`Error::InvalidFields`] if a field is not valid, or if another person has this email
-    /// address.
+    /// address; [`Error::Conflict`] if another person has this `user_id`.
     pub async fn change(&self, id: &str, input: PersonInput, actor: &Actor) -> Result<Person, Error> {
         self.store.require_unsealed()?;
         require_person_id(id)?;
@@ -161,13 +169,16 @@ impl People {
 pub async fn import(store: &Store, file: Bytes, actor: &Actor) -> Result<ImportCounts, Error> {
     store.require_unsealed()?;
     // Parsing a large file takes seconds, and this thread also serves other requests.
-    let rows = tokio::task::spawn_blocking(move || people_csv::parse(&file)).await.map_err(Error::internal)??;
-    let imported = store.import_people(&rows, |imported| {
+    let file = tokio::task::spawn_blocking(move || people_csv::parse(&file)).await.map_err(Error::internal)??;
+    let outcome = store.import_people(&file.rows, |imported| {
         let ImportCounts { created, updated, unchanged } = imported;
         NewAudit::done(actor, Action::PeopleImport)
             .with_detail(format!("{created} created, {updated} updated, {unchanged} unchanged"))
     });
-    Ok(imported.await?)
+    match outcome.await? {
+        ImportOutcome::Done(counts) => Ok(counts),
+        ImportOutcome::Refused(conflicts) => Err(file.conflict_error(conflicts)),
+    }
 }
 
 /// Returns whether `text` has the form of a person's or a plan's id.
@@ -190,6 +201,11 @@ fn require_saved(saved: SavePersonResult, id: &str) -> Result<Person, Error> {
             let message = format!("is already the email address of {}", display_person(&other));
             Err(Error::field("email", message))
         }
+        SavePersonResult::UserIdTaken(other) => Err(Error::Conflict(format!(
+            "the user_id already belongs to {}; if this is the same person, change that person's email address, \
+             otherwise correct one of the two; nothing was stored",
+            display_person(&other)
+        ))),
     }
 }
 

@@ -27,6 +27,7 @@ mod oauth_flows;
 mod oauth_grants;
 mod old_secrets;
 mod people;
+mod people_import;
 mod people_search;
 mod plugin_components;
 mod readable_secrets;
@@ -61,7 +62,7 @@ pub use self::{
         AccountChoice, ConnectionCheckUpdate, Expected, ListedConnection, NewConnection, NewGrant, SecretsReadable,
     },
     error::StoreError,
-    mapping_sync::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome},
+    mapping_sync::{SyncConflict, SyncConflictReason, SyncEntry, SyncOutcome, SyncPreview},
     mappings::{PersonWithAccounts, RemoveMappingResult, SetMappingResult},
     master_keys::OldRows,
     match_plans::{ApplyPlanResult, MatchCandidate, PlannedMapping, UndoPlanResult},
@@ -70,7 +71,10 @@ pub use self::{
     oauth_flows::{NewOAuthFlow, OAuthFlow, OAuthFlowOutcome},
     oauth_grants::{OAuthGrant, OAuthTokens, RefreshHolder, RefreshResponse, ServiceRun},
     old_secrets::TrustedPlugins,
-    people::{ImportCounts, ImportRow, NewPerson, PeopleFilter, PersonChange, SavePersonResult},
+    people::{NewPerson, PeopleFilter, PersonChange, SavePersonResult, StoredEmail},
+    people_import::{
+        DoubtfulField, ImportConflict, ImportConflictReason, ImportCounts, ImportDoubt, ImportOutcome, ImportRow,
+    },
     people_search::{MappingFilter, PeopleQuery, SearchPage},
     plugin_components::{NewComponent, Offer, OfferSource},
     row_macs::{EditedRow, SignedTable},

@@ -1,15 +1,10 @@
-//! The people of the company: list, create, change, delete, import.
+//! The people of the company: list, create, change, delete.
 
 use jackfield_core::Person;
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
-use super::{
-    NewAudit, Store, StoreError,
-    audit::lock_audit,
-    batch::{self, Table},
-    database::transaction::WriteTransaction,
-};
+use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction};
 
 /// A person to be created.
 #[derive(Clone, Debug)]
@@ -35,29 +30,6 @@ pub struct PersonChange {
     pub active: Option<bool>,
 }
 
-/// A row of an import.
-///
-/// It updates the person with the same email address, or creates one. An absent field is not changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportRow {
-    pub name: String,
-    /// The name in the form that searches compare.
-    pub search_name: String,
-    pub email: String,
-    /// The email address in the form that is compared. It must be unique in the batch.
-    pub email_key: String,
-    pub user_id: Option<Option<String>>,
-    pub active: Option<bool>,
-}
-
-/// The numbers of people that an import created, updated and left unchanged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ImportCounts {
-    pub created: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-}
-
 /// The result of creating or changing a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SavePersonResult {
@@ -66,6 +38,8 @@ pub enum SavePersonResult {
     Unknown,
     /// The email address already belongs to this person.
     EmailTaken(Person),
+    /// The `user_id` already belongs to this person.
+    UserIdTaken(Person),
 }
 
 /// Which people to list.
@@ -114,6 +88,11 @@ impl Store {
         let head = lock_audit(&mut transaction).await?;
         if let Some(other) = find_by_email(&mut transaction, &new.email_key).await? {
             return Ok(SavePersonResult::EmailTaken(other));
+        }
+        if let Some(user_id) = &new.user_id
+            && let Some(other) = find_by_user_id(&mut transaction, user_id).await?
+        {
+            return Ok(SavePersonResult::UserIdTaken(other));
         }
         let person = Person {
             id: Uuid::now_v7().to_string(),
@@ -166,6 +145,12 @@ impl Store {
             (person.name, search_name) = (name, Some(search));
         }
         person.user_id = change.user_id.unwrap_or(person.user_id);
+        // An id that does not change may be another person's too, in a database of an earlier version.
+        if let Some(user_id) = person.user_id.as_ref().filter(|_| person.user_id != stored.user_id)
+            && let Some(other) = find_by_user_id(&mut transaction, user_id).await?
+        {
+            return Ok(SavePersonResult::UserIdTaken(other));
+        }
         person.active = change.active.unwrap_or(person.active);
         let changed = changed_fields(&stored, &person);
         if changed.is_empty() {
@@ -207,94 +192,74 @@ impl Store {
         Ok(true)
     }
 
-    /// Imports all rows with one audit row, or none of them.
-    pub async fn import_people(
-        &self,
-        rows: &[ImportRow],
-        audit: impl FnOnce(&ImportCounts) -> NewAudit,
-    ) -> Result<ImportCounts, StoreError> {
+    /// Lists people who share their `user_id` with somebody, ordered by it: at most `limit`.
+    ///
+    /// Earlier versions accepted them. Now each id is unique.
+    pub async fn people_with_shared_user_id(&self, limit: u32) -> Result<Vec<Person>, StoreError> {
+        let rows = sqlx::query(
+            "select id, name, email, user_id, active from people where user_id in \
+             (select user_id from people where user_id is not null group by user_id having count(*) > 1) \
+             order by user_id, id limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(parse_row).collect()
+    }
+}
+
+/// A stored email address in its two forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEmail {
+    pub person_id: String,
+    /// The address as it was entered.
+    pub email: String,
+    /// The address in the form that is compared.
+    pub email_key: String,
+}
+
+impl Store {
+    /// Lists addresses that start or end with punctuation, or contain a character that cannot be seen.
+    ///
+    /// An earlier version stored them as they were entered.
+    pub async fn unclean_emails(&self) -> Result<Vec<StoredEmail>, StoreError> {
+        let rows = sqlx::query(
+            "select id, email, email_key from people where email_key like 'mailto:%' \
+             or substr(email_key, 1, 1) in ('<', '(', '[', '{', '\"', '''', '`', ';', ',', ':', '“', '„', '‘', '‚', '«', '‹') \
+             or substr(email_key, length(email_key), 1) in \
+             ('>', ')', ']', '}', '\"', '''', '`', ';', ',', ':', '.', '/', '!', '?', '“', '”', '‘', '’', '»', '›') \
+             or email_key like '%\u{ad}%' or email_key like '%\u{200b}%' or email_key like '%\u{200c}%' \
+             or email_key like '%\u{200d}%' or email_key like '%\u{200e}%' or email_key like '%\u{200f}%' \
+             or email_key like '%\u{2060}%' or email_key like '%\u{fe0e}%' or email_key like '%\u{fe0f}%' \
+             or email_key like '%\u{feff}%' order by id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredEmail {
+                    person_id: row.try_get("id")?,
+                    email: row.try_get("email")?,
+                    email_key: row.try_get("email_key")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Changes the form in which a person's address is compared, unless another person has it. Returns whether it did.
+    pub async fn set_email_key(&self, person_id: &str, email_key: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let head = lock_audit(&mut transaction).await?;
-        let mut imported = ImportCounts::default();
-        for part in rows.chunks(batch::ROWS) {
-            let stored = find_by_emails(&mut transaction, part).await?;
-            let (mut created, mut updated) = (Vec::new(), Vec::new());
-            for (row, stored) in part.iter().zip(stored) {
-                match stored {
-                    None => {
-                        let id = Uuid::now_v7().to_string();
-                        let active = i64::from(row.active.unwrap_or(true));
-                        created.push((
-                            id,
-                            &row.name,
-                            &row.email,
-                            &row.email_key,
-                            row.user_id.clone().flatten(),
-                            active,
-                            &row.search_name,
-                        ));
-                    }
-                    Some(stored) => {
-                        let person = Person {
-                            id: stored.id.clone(),
-                            name: row.name.clone(),
-                            email: row.email.clone(),
-                            user_id: row.user_id.clone().unwrap_or_else(|| stored.user_id.clone()),
-                            active: row.active.unwrap_or(stored.active),
-                        };
-                        if person == stored {
-                            imported.unchanged += 1;
-                        } else {
-                            let active = i64::from(person.active);
-                            updated.push((
-                                person.id,
-                                person.name,
-                                person.email,
-                                person.user_id,
-                                active,
-                                &row.search_name,
-                            ));
-                        }
-                    }
-                }
-            }
-            imported.created += created.len() as u64;
-            imported.updated += updated.len() as u64;
-            self.insert_people(&mut transaction, batch::to_parameter(&created)?).await?;
-            self.update_people(&mut transaction, batch::to_parameter(&updated)?).await?;
+        lock_audit(&mut transaction).await?;
+        if find_by_email(&mut transaction, email_key).await?.is_some_and(|other| other.id != person_id) {
+            return Ok(false);
         }
-        self.analyze_if_large(&mut transaction, Table::People, rows.len()).await?;
-        self.append_audit(&mut transaction, head, audit(&imported)).await?;
+        sqlx::query("update people set email_key = $1 where id = $2")
+            .bind(email_key.to_owned())
+            .bind(person_id.to_owned())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
-        Ok(imported)
-    }
-
-    async fn insert_people(&self, transaction: &mut WriteTransaction, created: String) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into people (id, name, email, email_key, user_id, active, created_at, updated_at, sought_name) \
-             select e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, \
-             cast(e.value ->> 5 as bigint), $2, $2, e.value ->> 6 from json_each($1) as e",
-        )
-        .persistent(false)
-        .bind(created)
-        .bind(self.now())
-        .execute(&mut **transaction)
-        .await?;
-        Ok(())
-    }
-
-    async fn update_people(&self, transaction: &mut WriteTransaction, updated: String) -> Result<(), StoreError> {
-        sqlx::query(
-            "update people set name = e.value ->> 1, email = e.value ->> 2, user_id = e.value ->> 3, \
-             active = cast(e.value ->> 4 as bigint), updated_at = $2, sought_name = e.value ->> 5 from json_each($1) as e \
-             where people.id = (e.value ->> 0)",
-        )
-        .persistent(false)
-        .bind(updated)
-        .bind(self.now())
-        .execute(&mut **transaction)
-        .await?;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -315,28 +280,12 @@ async fn find_by_email(transaction: &mut WriteTransaction, key: &str) -> Result<
     row.as_ref().map(parse_row).transpose()
 }
 
-/// Finds the person with the email address of each row, in the order of the rows.
-async fn find_by_emails(
-    transaction: &mut WriteTransaction,
-    rows: &[ImportRow],
-) -> Result<Vec<Option<Person>>, StoreError> {
-    let keys: Vec<(&str, usize)> = rows.iter().enumerate().map(|(at, row)| (row.email_key.as_str(), at)).collect();
-    let found = sqlx::query(
-        "select cast(e.value ->> 1 as bigint) as position, p.id, p.name, p.email, p.user_id, p.active \
-         from json_each($1) as e join people p on p.email_key = (e.value ->> 0)",
-    )
-    .persistent(false)
-    .bind(batch::to_parameter(&keys)?)
-    .fetch_all(&mut **transaction)
-    .await?;
-    let mut stored = vec![None; rows.len()];
-    for row in &found {
-        let at = usize::try_from(row.try_get::<i64, _>("position")?).unwrap_or(usize::MAX);
-        if let Some(person) = stored.get_mut(at) {
-            *person = Some(parse_row(row)?);
-        }
-    }
-    Ok(stored)
+async fn find_by_user_id(transaction: &mut WriteTransaction, user_id: &str) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("select id, name, email, user_id, active from people where user_id = $1 limit 1")
+        .bind(user_id.to_owned())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.as_ref().map(parse_row).transpose()
 }
 
 /// Returns the names of the fields in which two states of a person differ.

@@ -200,7 +200,7 @@ async fn stream_entries(store: Store, filter: AuditFilter, before: Option<i64>) 
             Ok::<_, Error>(Page { items, next })
         }
     };
-    stream_csv("attachment; filename=\"audit.csv\"", csv::write([CSV_COLUMNS]), read, to_csv_rows).await
+    stream_csv("attachment; filename=\"audit.csv\"", csv::write_header(CSV_COLUMNS), read, to_csv_rows).await
 }
 
 fn to_csv_rows(entries: &[AuditEntry]) -> Vec<u8> {

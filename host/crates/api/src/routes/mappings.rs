@@ -10,7 +10,7 @@ use axum::{
 };
 use http::HeaderMap;
 use jackfield_core::{Error, audit::Actor};
-use jackfield_service::people::{SyncRow, mappings_csv_header, mappings_csv_rows};
+use jackfield_service::people::{SyncOptions, SyncResult, SyncRow, mappings_csv_header, mappings_csv_rows};
 use jackfield_store::PersonWithAccounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -211,6 +211,12 @@ pub(crate) struct SyncListBody {
     #[schemars(with = "ProviderIdView")]
     provider: String,
     mappings: Vec<SyncRowBody>,
+    /// Returns what the sync would do, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Also sets accounts that the provider does not list.
+    #[serde(default)]
+    set_unlisted: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -232,6 +238,41 @@ pub(crate) struct SyncResultView {
     changed: usize,
     /// The email addresses that belong to nobody.
     unmatched: Vec<String>,
+    /// The accounts that were not set, because the provider does not list them. `set_unlisted` sets them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unlisted: Vec<UnlistedAccountView>,
+    /// Why the accounts were not compared with the provider's users, although it is connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    unchecked: Option<String>,
+    /// Present if nothing was changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct UnlistedAccountView {
+    email: String,
+    external_id: String,
+}
+
+impl SyncResultView {
+    fn new(result: SyncResult, options: SyncOptions) -> Self {
+        let SyncResult { matched, total, changed, unmatched, unlisted, unchecked } = result;
+        let unlisted =
+            unlisted.into_iter().map(|SyncRow { email, external_id }| UnlistedAccountView { email, external_id });
+        Self {
+            ok: AlwaysTrue,
+            matched,
+            total,
+            changed,
+            unmatched,
+            unlisted: unlisted.collect(),
+            unchecked,
+            dry_run: options.is_dry_run,
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -240,6 +281,10 @@ pub(crate) struct SyncQuery {
     /// Required for CSV, and only for CSV: the provider of the accounts.
     #[schemars(with = "Option<ProviderIdView>")]
     provider: Option<String>,
+    /// Only for CSV: returns what the sync would do, and changes nothing.
+    dry_run: Option<bool>,
+    /// Only for CSV: also sets accounts that the provider does not list.
+    set_unlisted: Option<bool>,
 }
 
 /// A list of mappings, as JSON or CSV.
@@ -267,26 +312,31 @@ pub(crate) async fn sync(
     actor: Actor,
     list: SyncList,
 ) -> Result<Json<SyncResultView>, ApiError> {
-    let synced = match (list, query.provider) {
-        (SyncList::Json(_), Some(_)) => {
-            return Err(Error::field("provider", "must be in the body for JSON, not in the query").into());
+    let only_for_csv = [
+        ("provider", query.provider.is_some()),
+        ("dry_run", query.dry_run.is_some()),
+        ("set_unlisted", query.set_unlisted.is_some()),
+    ];
+    let options = |is_dry_run, sets_unlisted| SyncOptions { is_dry_run, sets_unlisted };
+    match (list, query.provider) {
+        (SyncList::Json(body), _) => {
+            if let Some((field, _)) = only_for_csv.iter().find(|(_, is_present)| *is_present) {
+                return Err(Error::field(*field, "must be in the body for JSON, not in the query").into());
+            }
+            let options = options(body.dry_run, body.set_unlisted);
+            let rows = body.mappings.into_iter().map(|row| SyncRow { email: row.email, external_id: row.external_id });
+            let result = state.people.sync(&body.provider, rows.collect(), options, &actor).await?;
+            Ok(Json(SyncResultView::new(result, options)))
         }
         (SyncList::Csv(_), None) => {
-            return Err(Error::field("provider", "is required in the query for CSV: ?provider=…").into());
+            Err(Error::field("provider", "is required in the query for CSV: ?provider=…").into())
         }
-        (SyncList::Csv(file), Some(provider)) => state.people.sync_file(&provider, file, &actor).await?,
-        (SyncList::Json(body), None) => {
-            let rows = body.mappings.into_iter().map(|row| SyncRow { email: row.email, external_id: row.external_id });
-            state.people.sync(&body.provider, rows.collect(), &actor).await?
+        (SyncList::Csv(file), Some(provider)) => {
+            let options = options(query.dry_run.unwrap_or_default(), query.set_unlisted.unwrap_or_default());
+            let result = state.people.sync_file(&provider, file, options, &actor).await?;
+            Ok(Json(SyncResultView::new(result, options)))
         }
-    };
-    Ok(Json(SyncResultView {
-        ok: AlwaysTrue,
-        matched: synced.matched,
-        total: synced.total,
-        changed: synced.changed,
-        unmatched: synced.unmatched,
-    }))
+    }
 }
 
 pub(crate) fn describe_sync() -> Operation {
@@ -295,7 +345,9 @@ pub(crate) fn describe_sync() -> Operation {
             "Email addresses are compared without case and surrounding spaces. A list that gives one account to two \
              people is rejected. A CSV file has the columns `email` and `external_id`, and `provider` is in the query. \
              The CSV file of `GET …/user-mappings` is also accepted: the non-empty cells of the provider's column are \
-             used. 32 MiB at most.",
+             used. 32 MiB at most.\n\n\
+             If the provider is connected and lists its users, accounts that it does not list are not set, and are \
+             returned in `unlisted`. `set_unlisted` sets them too.",
         )
         .query::<SyncQuery>()
         .body("text/csv", json!({ "type": "string" }), "email,external_id\nada@acme.example,U0HDYE3FJ\n")

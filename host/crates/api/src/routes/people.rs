@@ -202,8 +202,8 @@ pub(crate) fn describe_create() -> Operation {
     Operation::new("add_people", GROUP, "Adds one person, or imports a CSV file")
         .description(
             "A CSV file has the columns `name` and `email`, and optionally `user_id` and `active`, in any order. Rows \
-             whose email is already known update that person; other rows create one. The file is imported as a whole \
-             or not at all. 32 MiB at most.",
+             whose `user_id` or else whose email is already known update that person; other rows create one. The file \
+             is imported as a whole or not at all. 32 MiB at most.",
         )
         .json_body::<NewPersonBody>(json!({ "name": "Ada Okafor", "email": "ada@acme.example" }))
         .body("text/csv", json!({ "type": "string" }), CSV_EXAMPLE)
@@ -213,7 +213,7 @@ pub(crate) fn describe_create() -> Operation {
             "What the import changed.",
             json!({ "created": 12, "updated": 3, "unchanged": 85, "errors": [] }),
         )
-        .problems(&["sealed"])
+        .problems(&["conflict", "sealed"])
 }
 
 /// The fields to change of a person.

@@ -1,6 +1,7 @@
 //! `/api/admin/service`: the service's key, database, versions and plugins, for its operator.
 
 use axum::{Json, extract::State};
+use jackfield_core::Person;
 use jackfield_sandbox::{CONTRACT_VERSIONS, PluginState};
 use jackfield_store::EditedRow;
 use schemars::JsonSchema;
@@ -22,6 +23,9 @@ pub(crate) struct ServiceStateView {
     providers: PluginCountsView,
     /// The rows of the database that are ignored because they were inserted or edited by hand: at most 100.
     edited_rows: Vec<EditedRowView>,
+    /// People who share their `user_id` with somebody: at most 100. Change all but one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shared_user_ids: Vec<SharedUserIdView>,
     /// The versions of the plugin contract that are supported.
     contract_versions: [&'static str; CONTRACT_VERSIONS.len()],
     /// The service's address for browsers.
@@ -65,6 +69,16 @@ struct EditedRowView {
     row: String,
 }
 
+/// A person whose `user_id` another person has too, because an earlier version accepted that.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct SharedUserIdView {
+    person_id: String,
+    name: String,
+    email: String,
+    user_id: Option<String>,
+}
+
 /// The number of plugins in each state.
 #[derive(Default, Serialize, JsonSchema)]
 #[schemars(inline)]
@@ -91,6 +105,7 @@ pub(crate) async fn show(State(state): State<ApiState>) -> Json<ServiceStateView
         database: DatabaseView { kind: state.store.kind(), ok: migration.is_some(), migration },
         providers: count_plugins(&state),
         edited_rows: list_edited_rows(&state).await,
+        shared_user_ids: list_shared_user_ids(&state).await,
         contract_versions: CONTRACT_VERSIONS,
         public_url: state.public_url.to_string(),
     })
@@ -130,6 +145,18 @@ async fn list_edited_rows(state: &ApiState) -> Vec<EditedRowView> {
             Vec::new()
         }
     }
+}
+
+/// The maximum number of people with a shared `user_id` that are listed.
+const MAX_SHARED_USER_IDS: u32 = 100;
+
+async fn list_shared_user_ids(state: &ApiState) -> Vec<SharedUserIdView> {
+    let people = state.store.people_with_shared_user_id(MAX_SHARED_USER_IDS).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "people not checked for shared user ids");
+        Vec::new()
+    });
+    let view = |Person { id, name, email, user_id, .. }| SharedUserIdView { person_id: id, name, email, user_id };
+    people.into_iter().map(view).collect()
 }
 
 fn count_plugins(state: &ApiState) -> PluginCountsView {

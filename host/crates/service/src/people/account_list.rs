@@ -2,9 +2,10 @@
 
 use jackfield_core::{
     Error, FieldError,
-    csv::{self, MAX_ERRORS},
+    csv::{self, RowErrors},
+    spreadsheet::find_id_damage,
 };
-use jackfield_store::{MAX_SYNC_CONFLICTS, SyncConflict, SyncConflictReason, SyncEntry};
+use jackfield_store::{SyncConflict, SyncConflictReason, SyncEntry, SyncPreview};
 
 use super::{
     display_person,
@@ -27,72 +28,88 @@ pub(super) struct AccountList {
     pub(super) lines: Option<Vec<u64>>,
 }
 
-/// A problem of a row: the row's index, the field, the message.
-type RowProblem = (usize, &'static str, String);
-
 impl AccountList {
     /// Validates every row.
     ///
     /// # Errors
-    /// Lists the first hundred rows that are not valid, and the number of others.
+    /// Lists a hundred problems, and the number of the others.
     pub(super) fn validate(&self) -> Result<Vec<SyncEntry>, Error> {
         let mut entries = Vec::with_capacity(self.rows.len());
-        let (mut problems, mut more): (Vec<RowProblem>, usize) = (Vec::new(), 0);
-        for (index, row) in self.rows.iter().enumerate() {
-            let email = validate_lookup_email(&row.email).map_err(|message| (index, "email", message));
-            let external_id = validate_id(&row.external_id).map_err(|message| (index, "external_id", message));
-            match (email, external_id) {
-                (Ok(email), Ok(external_id)) => {
-                    entries.push(SyncEntry { email_key: to_email_key(email), external_id: external_id.to_owned() });
-                }
-                (email, external_id) if problems.len() < MAX_ERRORS => {
-                    problems.extend(email.err());
-                    problems.extend(external_id.err());
-                }
-                _ => more += 1,
+        let mut problems = RowErrors::default();
+        for (index, row) in (0..).zip(&self.rows) {
+            let email = validate_lookup_email(&row.email).map_err(|message| problems.add(index, "email", &message));
+            let external_id =
+                validate_id(&row.external_id).map_err(|message| problems.add(index, "external_id", &message));
+            if let (Ok(email), Ok(external_id)) = (email, external_id) {
+                let (email_key, external_id) = (to_email_key(email), external_id.to_owned());
+                entries.push(SyncEntry { email_key, external_id, is_skipped: false });
             }
         }
-        if problems.is_empty() {
-            return Ok(entries);
-        }
-        Err(self.to_error(problems, (more > 0).then(|| format!("has {more} more rows that are not valid"))))
+        self.require_no_problem(problems, "rows that are not valid")?;
+        Ok(entries)
     }
 
-    /// Makes the error for rows that would share an account or a person.
-    pub(super) fn conflict_error(&self, conflicts: &[SyncConflict]) -> Error {
-        let problems = conflicts
-            .iter()
-            .map(|SyncConflict { line, reason }| match reason {
+    /// Rejects ids that a spreadsheet has damaged, and rows that would share an account or a person.
+    ///
+    /// Damaged ids come first, because a spreadsheet can make two ids the same. An id that is stored already is accepted,
+    /// because somebody has set it for this person alone.
+    ///
+    /// # Errors
+    /// Lists a hundred problems, and the number of the others.
+    pub(super) fn require_applicable(&self, entries: &[SyncEntry], preview: &SyncPreview) -> Result<(), Error> {
+        let mut problems = RowErrors::default();
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(damage) = find_id_damage(&entry.external_id)
+                && !preview.is_stored(index)
+            {
+                let message = format!("{damage}; if it is right, set it for this person alone");
+                problems.add(index as u64, "external_id", &message);
+            }
+        }
+        self.require_no_problem(problems, "ids that cannot be used")?;
+        self.require_no_conflict(&preview.conflicts)
+    }
+
+    /// Rejects rows that would share an account or a person.
+    ///
+    /// # Errors
+    /// Lists a hundred conflicts, and the number of the others.
+    pub(super) fn require_no_conflict(&self, conflicts: &[SyncConflict]) -> Result<(), Error> {
+        let mut problems = RowErrors::default();
+        for SyncConflict { line, reason } in conflicts {
+            let (field, message) = match reason {
                 SyncConflictReason::AccountWithLine(first) => {
                     let other = self.rows.get(*first).map_or("", |row| row.email.trim());
-                    (*line, "external_id", format!("is already assigned to {other} {}", self.display_row(*first)))
+                    ("external_id", format!("is already assigned to {other} {}", self.display_row(*first)))
                 }
                 SyncConflictReason::AccountWithPerson(person) => {
-                    (*line, "external_id", format!("is already the account of {}", display_person(person)))
+                    ("external_id", format!("is already the account of {}", display_person(person)))
                 }
                 SyncConflictReason::PersonWithLine(first) => {
-                    (*line, "email", format!("already has another account {}", self.display_row(*first)))
+                    ("email", format!("already has another account {}", self.display_row(*first)))
                 }
-            })
-            .collect();
-        let more = conflicts.len() >= MAX_SYNC_CONFLICTS;
-        self.to_error(problems, more.then(|| "may have more conflicts; only the first are listed".to_owned()))
+            };
+            problems.add(*line as u64, field, &message);
+        }
+        self.require_no_problem(problems, "conflicts")
     }
 
-    /// Makes an error from the problems of rows and a message about the whole list.
-    fn to_error(&self, problems: Vec<RowProblem>, of_list: Option<String>) -> Error {
+    /// Turns the problems of rows, which have indexes for lines, into an error.
+    fn require_no_problem(&self, problems: RowErrors, what: &str) -> Result<(), Error> {
+        let (problems, more) = problems.into_parts();
+        let Some(last) = problems.last() else { return Ok(()) };
+        let line = |index: u64| usize::try_from(index).ok().and_then(|index| self.line(index)).unwrap_or(1);
+        let of_list = (more > 0).then(|| format!("has {more} more {what}"));
         if self.lines.is_some() {
-            let line = |index| self.line(index).unwrap_or(1);
-            let last = problems.last().map_or(1, |(index, _, _)| line(*index));
-            let rows = problems.into_iter().map(|(index, field, message)| csv::row_error(line(index), field, &message));
-            let of_list = of_list.map(|message| csv::row_error(last, "file", &message));
-            return Error::InvalidRows(rows.chain(of_list).collect());
+            let of_list = of_list.map(|message| csv::row_error(line(last.line), "file", &message));
+            let rows = problems.iter().map(|error| csv::row_error(line(error.line), &error.field, &error.message));
+            return Err(Error::InvalidRows(rows.chain(of_list).collect()));
         }
+        let of_list = of_list.map(|message| FieldError::new("mappings", message));
         let fields = problems
             .into_iter()
-            .map(|(index, field, message)| FieldError::new(format!("mappings[{index}].{field}"), message));
-        let of_list = of_list.map(|message| FieldError::new("mappings", message));
-        Error::InvalidFields(fields.chain(of_list).collect())
+            .map(|error| FieldError::new(format!("mappings[{}].{}", error.line, error.field), error.message));
+        Err(Error::InvalidFields(fields.chain(of_list).collect()))
     }
 
     /// Formats where a row is: `on line 7`, or `in mappings[6]`.

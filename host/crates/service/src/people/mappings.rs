@@ -1,6 +1,6 @@
 //! Which account of a provider belongs to which person: listed, set and removed by hand, and synced from a list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use jackfield_core::{
@@ -30,6 +30,19 @@ pub struct SyncResult {
     pub changed: usize,
     /// The email addresses that belong to nobody, as the caller wrote them.
     pub unmatched: Vec<String>,
+    /// The rows that were not set, because the provider does not list their accounts.
+    pub unlisted: Vec<SyncRow>,
+    /// Why the accounts were not compared with the provider's users, if that was tried.
+    pub unchecked: Option<String>,
+}
+
+/// How to sync a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncOptions {
+    /// Returns what the sync would do, and changes nothing.
+    pub is_dry_run: bool,
+    /// Also sets accounts that the provider does not list.
+    pub sets_unlisted: bool,
 }
 
 impl People {
@@ -100,48 +113,100 @@ impl People {
 
     /// Sets mappings from a list of accounts by email address: all of its rows, or none.
     ///
-    /// People who are not in the list keep their mappings.
+    /// People who are not in the list keep their mappings. Accounts that the provider does not list are skipped, as far as
+    /// its users can be read.
     ///
     /// # Errors
     /// [`Error::UnknownProvider`]; [`Error::InvalidFields`] if rows are not valid, or if two people would share an
     /// account or one person would have two.
-    pub async fn sync(&self, provider: &str, rows: Vec<SyncRow>, actor: &Actor) -> Result<SyncResult, Error> {
+    pub async fn sync(
+        &self,
+        provider: &str,
+        rows: Vec<SyncRow>,
+        options: SyncOptions,
+        actor: &Actor,
+    ) -> Result<SyncResult, Error> {
         if rows.len() > MAX_ROWS {
             let message = format!("has more than {MAX_ROWS} rows; split it into several requests");
             return Err(Error::field("mappings", message));
         }
-        self.sync_list(provider, AccountList { rows, lines: None }, actor).await
+        self.sync_list(provider, AccountList { rows, lines: None }, options, actor).await
     }
 
     /// Sets mappings from a CSV file, like [`sync`](Self::sync).
     ///
     /// # Errors
     /// [`Error::UnknownProvider`]; [`Error::InvalidRows`] with the line of each problem.
-    pub async fn sync_file(&self, provider: &str, file: Bytes, actor: &Actor) -> Result<SyncResult, Error> {
+    pub async fn sync_file(
+        &self,
+        provider: &str,
+        file: Bytes,
+        options: SyncOptions,
+        actor: &Actor,
+    ) -> Result<SyncResult, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
         let parsed = tokio::task::spawn_blocking(move || mappings_csv::parse(&file, id.as_str()));
-        self.sync_list(provider, parsed.await.map_err(Error::internal)??, actor).await
+        self.sync_list(provider, parsed.await.map_err(Error::internal)??, options, actor).await
     }
 
-    async fn sync_list(&self, provider: &str, list: AccountList, actor: &Actor) -> Result<SyncResult, Error> {
+    async fn sync_list(
+        &self,
+        provider: &str,
+        list: AccountList,
+        options: SyncOptions,
+        actor: &Actor,
+    ) -> Result<SyncResult, Error> {
         self.store.require_unsealed()?;
         let id = self.connections.require_provider(provider)?;
-        let entries = list.validate()?;
+        let mut entries = list.validate()?;
+        let preview = self.store.preview_sync(&id, &entries).await?;
+        list.require_applicable(&entries, &preview)?;
+        let new: HashSet<String> = preview
+            .changes()
+            .map(|index| entries[index].external_id.clone())
+            .filter(|_| !options.sets_unlisted)
+            .collect();
+        let check = self.connections.find_unlisted(provider, new).await;
+        for index in preview.changes() {
+            entries[index].is_skipped = check.unlisted.contains(&entries[index].external_id);
+        }
+        let skipped = entries.iter().filter(|entry| entry.is_skipped).count();
         let total = list.rows.len();
-        let outcome = self.store.sync_mappings(&id, &entries, |matched, changed| {
-            NewAudit::done(actor, Action::MappingsSync)
-                .with_provider(&id)
-                .with_detail(format!("{matched} of {total} matched, {changed} changed"))
-        });
-        match outcome.await? {
-            SyncOutcome::Refused(conflicts) => Err(list.conflict_error(&conflicts)),
-            SyncOutcome::Done { found, changed } => {
-                let rows = list.rows.into_iter().zip(found);
-                let unmatched: Vec<String> = rows.filter_map(|(row, found)| (!found).then_some(row.email)).collect();
-                Ok(SyncResult { matched: total - unmatched.len(), total, changed, unmatched })
+        let outcome = if options.is_dry_run {
+            self.store.preview_sync(&id, &entries).await?.into_outcome()
+        } else {
+            let audit = |matched: usize, changed: usize| {
+                let unlisted = if skipped > 0 { format!(", {skipped} not listed") } else { String::new() };
+                NewAudit::done(actor, Action::MappingsSync)
+                    .with_provider(&id)
+                    .with_detail(format!("{matched} of {total} matched, {changed} changed{unlisted}"))
+            };
+            self.store.sync_mappings(&id, &entries, audit).await?
+        };
+        let (found, changed) = match outcome {
+            SyncOutcome::Done { found, changed } => (found, changed),
+            SyncOutcome::Refused(conflicts) => {
+                list.require_no_conflict(&conflicts)?;
+                return Err(Error::internal("a sync was refused without a conflict"));
+            }
+        };
+        let (mut unmatched, mut unlisted) = (Vec::new(), Vec::new());
+        for ((row, entry), found) in list.rows.into_iter().zip(entries).zip(found) {
+            if !found {
+                unmatched.push(row.email);
+            } else if entry.is_skipped {
+                unlisted.push(row);
             }
         }
+        Ok(SyncResult {
+            matched: total - unmatched.len(),
+            total,
+            changed,
+            unmatched,
+            unlisted,
+            unchecked: check.unchecked,
+        })
     }
 
     /// Lists the providers that have a plugin or a mapping.

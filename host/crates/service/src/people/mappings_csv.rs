@@ -2,13 +2,13 @@
 
 use jackfield_core::{
     Error, RowError,
-    csv::{self, ByteRecord, RowErrors, RowReader, row_error},
+    csv::{self, ByteRecord, RowErrors, RowReader, Titles, row_error},
 };
 use jackfield_store::PersonWithAccounts;
 
 use super::{
     account_list::{AccountList, SyncRow},
-    people_csv::{MAX_ROWS, too_many_rows, wrong_cell_count},
+    people_csv::{MAX_ROWS, too_many_rows},
 };
 
 /// The columns of a list to import.
@@ -20,7 +20,7 @@ const ACCOUNT: &str = "external_id";
 /// Writes the header of a table: name, email, and a column for each provider.
 #[must_use]
 pub fn header(providers: &[String]) -> Vec<u8> {
-    csv::write([["name", EMAIL].into_iter().chain(providers.iter().map(String::as_str))])
+    csv::write_header(["name", EMAIL].into_iter().chain(providers.iter().map(String::as_str)))
 }
 
 /// Writes people with their accounts, one row each.
@@ -50,13 +50,13 @@ pub(super) fn parse(file: &[u8], provider: &str) -> Result<AccountList, Error> {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     let mut errors = RowErrors::default();
     let mut count = 0;
-    while let Some(line) = reader.read_row(&mut record)? {
+    while let Some(line) = reader.read_row(&mut record, &mut errors)? {
         count += 1;
         if count > MAX_ROWS {
             return Err(too_many_rows(line));
         }
-        if record.len() != columns.count {
-            errors.add(line, "row", &wrong_cell_count(record.len(), columns.count));
+        if let Err(message) = columns.titles.check_row(&record, columns.required) {
+            errors.add(line, "row", &message);
             continue;
         }
         let mut cell = |index: usize, field: &str| {
@@ -77,7 +77,9 @@ pub(super) fn parse(file: &[u8], provider: &str) -> Result<AccountList, Error> {
 
 /// The index of each column in a row.
 struct MappingColumns {
-    count: usize,
+    titles: Titles,
+    /// The number of cells that every row needs. In a table, the cell of the account can be missing.
+    required: usize,
     email: usize,
     account: usize,
     /// Whether an empty account is skipped. In an exported table most people have none.
@@ -86,12 +88,14 @@ struct MappingColumns {
 
 impl MappingColumns {
     fn from_header(line: u64, header: &ByteRecord, provider: &str) -> Result<Self, Vec<RowError>> {
-        let titles: Vec<String> =
-            header.iter().map(|title| String::from_utf8_lossy(title).trim().to_ascii_lowercase()).collect();
-        let index_of = |column: &str| titles.iter().position(|title| title == column);
+        let titles = Titles::from_record(header);
+        let columns_of = |column: &str| -> Vec<usize> {
+            titles.named().filter(|(_, title)| title.eq_ignore_ascii_case(column)).map(|(index, _)| index).collect()
+        };
+        let index_of = |column: &str| columns_of(column).first().copied();
         let mut errors = Vec::new();
         for column in [EMAIL, ACCOUNT, provider] {
-            if titles.iter().filter(|title| *title == column).count() > 1 {
+            if columns_of(column).len() > 1 {
                 errors.push(row_error(line, column, "appears twice in the header"));
             }
         }
@@ -117,7 +121,8 @@ impl MappingColumns {
         };
         match (index_of(EMAIL), account) {
             (Some(email), Some((account, may_be_empty))) if errors.is_empty() => {
-                Ok(Self { count: header.len(), email, account, may_be_empty })
+                let required = if may_be_empty { email } else { email.max(account) } + 1;
+                Ok(Self { titles, required, email, account, may_be_empty })
             }
             _ => Err(errors),
         }
@@ -159,6 +164,11 @@ mod tests {
             [expected(3, "b@c", "U2")],
             "an empty cell of a table is skipped"
         );
+        assert_eq!(
+            parse_valid("name;email;acme;other\r\nA;a@b\r\n;;;\r\nB;b@c;U2\r\n"),
+            [expected(4, "b@c", "U2")],
+            "Excel can omit empty cells at the end of a row"
+        );
     }
 
     #[test]
@@ -189,7 +199,7 @@ mod tests {
         let file = String::from_utf8([header(&providers), rows(&people, &providers)].concat()).expect("text");
         assert!(
             file.starts_with(
-                "\"name\",\"email\",\"acme\",\"other\"\n\"'=cmd()\",\"'=cmd()@acme.example\",\"'@SUM(1)\",\"\"\n"
+                "\u{feff}\"name\",\"email\",\"acme\",\"other\"\n\"'=cmd()\",\"'=cmd()@acme.example\",\"'@SUM(1)\",\"\"\n"
             ),
             "{file}"
         );

@@ -78,7 +78,7 @@ pub struct PlannedPerson {
 /// What a match found for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchStatus {
-    /// Exactly one account has their email address, and it matches nobody else.
+    /// Exactly one account has their email address, or one of several is active; and it matches nobody else.
     Matched,
     /// They are linked to an account that the provider lists.
     AlreadyLinked,
@@ -111,6 +111,8 @@ pub struct Evidence {
     pub email: bool,
     /// One of its other email addresses is theirs.
     pub alias: bool,
+    /// It is active, and the other accounts with this email address are not.
+    pub only_active: bool,
     /// Its name is theirs. A name alone links nobody.
     pub name: bool,
 }
@@ -219,9 +221,15 @@ impl Evidence {
     /// Returns the kinds of evidence as the API writes them.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        [("linked", self.linked), ("email", self.email), ("alias", self.alias), ("name", self.name)]
-            .into_iter()
-            .filter_map(|(name, applies)| applies.then_some(name))
-            .collect()
+        [
+            ("linked", self.linked),
+            ("email", self.email),
+            ("alias", self.alias),
+            ("only_active", self.only_active),
+            ("name", self.name),
+        ]
+        .into_iter()
+        .filter_map(|(name, applies)| applies.then_some(name))
+        .collect()
     }
 }

@@ -5,6 +5,9 @@
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use jackfield_core::invisible;
+
+use super::addresses::clean_email;
 
 /// Returns the form in which names and email addresses are stored: Unicode's NFC.
 pub(super) fn to_nfc(text: &str) -> String {
@@ -13,23 +16,35 @@ pub(super) fn to_nfc(text: &str) -> String {
 
 /// Returns the form by which email addresses are compared.
 ///
-/// White space around it, case and encoding do not count, and an international domain is the same in either spelling
-/// (UTS #46).
+/// Case, encoding, invisible characters and what surrounds the address do not count, and an international domain is the
+/// same in either spelling (UTS #46).
 pub(super) fn to_email_key(email: &str) -> String {
-    let email = email.trim();
+    fold_email(clean_email(email))
+}
+
+/// Returns the form in which a part of an email address is searched.
+pub(super) fn to_email_part(text: &str) -> String {
+    fold_email(invisible::trim(text))
+}
+
+fn fold_email(email: &str) -> String {
     if email.is_ascii() && !has_punycode(email) {
         return email.to_ascii_lowercase();
     }
+    let is_seen =
+        |character: &char| !invisible::is_invisible(*character) && !invisible::is_mark_without_glyph(*character);
+    let email: String = email.chars().filter(is_seen).collect();
     match email.rsplit_once('@') {
         Some((local, domain)) => format!("{}@{}", fold(local), to_domain_key(domain)),
-        None => fold(email),
+        None => fold(&email),
     }
 }
 
 /// Returns the form by which names are compared.
 ///
-/// Case, encoding and the amount of white space do not count.
+/// Case, encoding, invisible characters and the amount of white space do not count.
 pub(super) fn to_name_key(name: &str) -> String {
+    let name: String = name.chars().filter(|character| !invisible::is_invisible(*character)).collect();
     let words: Vec<&str> = name.split_whitespace().collect();
     fold(&words.join(" "))
 }
@@ -99,6 +114,9 @@ mod tests {
             ("ada@BÜCHER.example", "ada@xn--bcher-kva.example"),
             ("ada@XN--BCHER-KVA.example", "ada@bu\u{308}cher.example"),
             ("\u{212b}ngstrom@acme.example", "ångstrom@acme.example"),
+            ("a\u{200b}da@acme.example", "ada@acme.example"),
+            ("mailto:ada@acme.example;", "ada@acme.example"),
+            ("Ada <ada@acme\u{ad}.example>", "ada@acme.example"),
         ] {
             assert_eq!(to_email_key(a), to_email_key(b), "{a} and {b}");
         }
@@ -151,6 +169,7 @@ mod tests {
     #[test]
     fn case_and_white_space_do_not_count_in_a_name() {
         assert_eq!(to_name_key("  Zoë\u{a0} LEE "), to_name_key("zoe\u{308} lee"));
+        assert_eq!(to_name_key("\u{feff}Z\u{200b}oë Lee"), to_name_key("Zoë Lee"));
         assert_ne!(to_name_key("Zoë Lee"), to_name_key("Zoe Lee"));
         assert_eq!(to_name_key(" \t "), "");
     }

@@ -1,11 +1,11 @@
 //! Searches people by a part of their name or email address.
 
-use jackfield_core::{Error, Person, ProviderId};
+use jackfield_core::{Error, Person, ProviderId, invisible};
 use jackfield_store::{MappingFilter, PeopleFilter, PeopleQuery, PersonWithAccounts, SearchPage, Store};
 
 use super::{
     People,
-    normalize::{to_email_key, to_search_text},
+    normalize::{to_email_part, to_search_text},
 };
 
 /// Maximum length of a search text in characters.
@@ -48,7 +48,7 @@ impl People {
 
 fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, Error> {
     let invalid = |field: &str, message: String| Error::field(field, message);
-    let text = search.text.trim();
+    let text = invisible::trim(&search.text);
     if text.chars().count() > MAX_SEARCH_TEXT {
         return Err(invalid("q", format!("is longer than {MAX_SEARCH_TEXT} characters")));
     }
@@ -57,7 +57,7 @@ fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, 
     }
     let provider = search.provider.as_deref().map(ProviderId::parse).transpose();
     let provider = provider.map_err(|error| invalid("provider", format!("is not a provider id: {error}")))?;
-    let (name, email) = (to_search_text(text), to_email_key(text));
+    let (name, email) = (to_search_text(text), to_email_part(text));
     Ok(PeopleQuery { filter, name, email, mapping: search.mapping, provider })
 }
 

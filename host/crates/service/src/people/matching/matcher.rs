@@ -27,6 +27,7 @@ const MAX_NAMESAKES: usize = 16;
 const MAX_NAME: usize = 100;
 
 const TWO_ACCOUNTS: &str = "more than one account has this email address";
+const NO_ACTIVE_ACCOUNT: &str = "more than one account has this email address, and none of them is active";
 const TWO_PEOPLE: &str = "the account matches more than one person";
 const NAME_ALONE: &str = "only the name is the same, and a name alone links nobody";
 const NOT_LISTED: &str = "the provider does not list this account";
@@ -207,7 +208,7 @@ impl Matcher {
 impl PlannedPerson {
     /// Keeps an account that matches, or counts it.
     ///
-    /// Accounts that match by an address replace those that match by name alone.
+    /// Stronger matches replace weaker ones, so that of two active accounts with the address both are kept.
     fn add_account(&mut self, account: MatchedAccount) {
         if let Some(known) = self.accounts.iter_mut().find(|known| known.external_id == account.external_id) {
             // The provider listed it twice, as happens when users change while the pages are read.
@@ -224,12 +225,8 @@ impl PlannedPerson {
             return;
         }
         self.more_accounts = self.more_accounts.saturating_add(1);
-        let is_strong = |account: &MatchedAccount| account.evidence.linked || account.evidence.has_address();
-        if !is_strong(&account) {
-            return;
-        }
-        let can_replace = |known: &&mut MatchedAccount| account.evidence.linked || !is_strong(known);
-        if let Some(known) = self.accounts.iter_mut().rev().find(can_replace) {
+        let weakest = self.accounts.iter_mut().rev().min_by_key(|known| known.strength());
+        if let Some(known) = weakest.filter(|known| known.strength() < account.strength()) {
             *known = account;
         }
     }
@@ -242,23 +239,44 @@ impl PlannedPerson {
             self.reason = (!is_listed).then_some(NOT_LISTED);
             return;
         }
-        let mut with_address = self.accounts.iter().filter(|account| account.evidence.has_address());
-        match (with_address.next(), with_address.next()) {
-            (Some(account), None) if account.others.is_empty() => {
+        let has_address = |index: &usize| self.accounts[*index].evidence.has_address();
+        let mut candidates: Vec<usize> = (0..self.accounts.len()).filter(has_address).collect();
+        let count = candidates.len();
+        if count > 1 {
+            // An account that somebody has left often keeps the address of the one that replaced it.
+            candidates.retain(|index| self.accounts[*index].active);
+        }
+        match candidates.as_slice() {
+            [index] if self.accounts[*index].others.is_empty() => {
+                let account = &mut self.accounts[*index];
+                account.evidence.only_active = count > 1;
                 self.external_id = Some(account.external_id.clone());
                 self.status = MatchStatus::Matched;
             }
-            (Some(_), None) => self.set_ambiguous(TWO_PEOPLE),
-            (Some(_), Some(_)) => self.set_ambiguous(TWO_ACCOUNTS),
-            (None, _) if self.accounts.is_empty() => {}
-            (None, _) => self.set_ambiguous(NAME_ALONE),
+            [_] => self.set_ambiguous(TWO_PEOPLE),
+            [_, _, ..] => self.set_ambiguous(TWO_ACCOUNTS),
+            [] if count > 1 => self.set_ambiguous(NO_ACTIVE_ACCOUNT),
+            [] if self.accounts.is_empty() => {}
+            [] => self.set_ambiguous(NAME_ALONE),
         }
     }
 
     fn set_ambiguous(&mut self, reason: &'static str) {
+        self.accounts.iter_mut().for_each(|account| account.evidence.only_active = false);
         self.status = MatchStatus::Ambiguous;
         self.external_id = None;
         self.reason = Some(reason);
+    }
+}
+
+impl MatchedAccount {
+    /// Returns how strongly the account matches, to compare two accounts of one person.
+    fn strength(&self) -> u8 {
+        match self.evidence {
+            Evidence { linked: true, .. } => 3,
+            evidence if evidence.has_address() => 1 + u8::from(self.active),
+            _ => 0,
+        }
     }
 }
 
@@ -268,6 +286,7 @@ impl Evidence {
             linked: self.linked || other.linked,
             email: self.email || other.email,
             alias: self.alias || other.alias,
+            only_active: self.only_active || other.only_active,
             name: self.name || other.name,
         }
     }

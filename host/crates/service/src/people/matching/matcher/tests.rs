@@ -75,6 +75,50 @@ fn two_accounts_with_one_address_are_ambiguous() {
     assert_eq!(plan.people[0].reason, Some(TWO_ACCOUNTS));
 }
 
+fn inactive(mut user: User) -> User {
+    user.active = false;
+    user
+}
+
+#[test]
+fn the_only_active_one_of_several_accounts_with_one_address_matches() {
+    let ada = |id: &str| user(id, "Ada", Some("ada@acme.example"), &[]);
+    let people = [("Ada", "ada@acme.example", None)];
+    let one = plan(&people, vec![inactive(ada("old")), ada("new")]);
+    assert_eq!(lines(&one), ["Ada Matched new old[email+name] new[email+only_active+name]"]);
+    let by_alias = user("new", "A.", Some("a@home.example"), &["Ada@acme.example"]);
+    let by_alias = plan(&people, vec![inactive(ada("old")), by_alias]);
+    assert_eq!(lines(&by_alias), ["Ada Matched new old[email+name] new[alias+only_active]"]);
+
+    let many: Vec<User> = (0..5).map(|number| inactive(ada(&format!("old{number}")))).chain([ada("new")]).collect();
+    let many = plan(&people, many);
+    assert_eq!((many.people[0].external_id.as_deref(), many.people[0].more_accounts), (Some("new"), 3));
+    let two: Vec<User> = (0..5).map(|number| inactive(ada(&format!("old{number}")))).collect();
+    let two = plan(&people, [two, vec![ada("a"), ada("b")]].concat());
+    assert_eq!((two.people[0].status, two.people[0].reason), (MatchStatus::Ambiguous, Some(TWO_ACCOUNTS)));
+    let none = plan(&people, vec![inactive(ada("a")), inactive(ada("b"))]);
+    assert_eq!((none.people[0].status, none.people[0].reason), (MatchStatus::Ambiguous, Some(NO_ACTIVE_ACCOUNT)));
+}
+
+#[test]
+fn the_only_active_account_is_ambiguous_if_it_is_also_somebody_elses() {
+    let people = [("Ada", "ada@acme.example", None), ("Eve", "eve@acme.example", Some("new"))];
+    let ada = |id: &str| user(id, "Ada", Some("ada@acme.example"), &[]);
+    let plan = plan(&people, vec![inactive(ada("old")), ada("new")]);
+    assert_eq!(lines(&plan)[0], "Ada Ambiguous - old[email+name] new[email+name]");
+    assert_eq!(plan.people[0].reason, Some(TWO_PEOPLE));
+}
+
+#[test]
+fn an_address_of_the_provider_is_compared_without_what_surrounds_it() {
+    let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
+    let users = vec![
+        user("u1", "A.", Some("Ada <mailto:ada@acme.example>"), &[]),
+        user("u2", "B.", Some("b@home.example"), &["b\u{200b}ob@acme.example;"]),
+    ];
+    assert_eq!(lines(&plan(&people, users)), ["Ada Matched u1 u1[email]", "Bob Matched u2 u2[alias]"]);
+}
+
 #[test]
 fn an_account_with_the_addresses_of_two_people_is_ambiguous() {
     let people = [("Ada", "ada@acme.example", None), ("Bob", "bob@acme.example", None)];
