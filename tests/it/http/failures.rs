@@ -158,6 +158,41 @@ async fn a_revoked_token_needs_attention_and_is_kept() {
 }
 
 #[tokio::test]
+async fn work_that_succeeds_heals_the_connection() {
+    let slack = SlackStandIn::start().await;
+    let (app, _) = start_connected(&slack).await;
+    slack.fail(Failure::Status(503));
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(502, "provider_error");
+    let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
+    assert_eq!((&connection["status"], &connection["last_check"]["healthy"]), (&"degraded".into(), &false.into()));
+    slack.recover();
+    let _ = app.get(&format!("{SLACK}/users")).await.ok();
+    let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
+    assert_eq!((&connection["status"], &connection["last_check"]["healthy"]), (&"connected".into(), &true.into()));
+    assert_eq!((&connection["reason"], &connection["retry_at"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    // A call that passes soon after another one says nothing new, so it changes nothing.
+    let checked = connection["last_check"]["at"].clone();
+    let _ = app.get(&format!("{SLACK}/users")).await.ok();
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["last_check"]["at"], checked);
+    app.clock.advance(jiff::SignedDuration::from_secs(60));
+    let _ = app.get(&format!("{SLACK}/users")).await.ok();
+    assert_ne!(app.get("/api/admin/connections").await.ok()["connections"][0]["last_check"]["at"], checked);
+}
+
+#[tokio::test]
+async fn work_that_succeeds_does_not_hide_a_missing_permission() {
+    let slack = SlackStandIn::start().await;
+    let (app, token) = start_connected(&slack).await;
+    slack.add_token_with_scopes(&token, &["channels:read"]);
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(409, "permission_missing");
+    slack.add_token(&token);
+    let _ = app.get(&format!("{SLACK}/users")).await.ok();
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "degraded");
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], true);
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["status"], "connected");
+}
+
+#[tokio::test]
 async fn a_scope_lost_later_is_named() {
     let slack = SlackStandIn::start().await;
     let (app, token) = start_connected(&slack).await;

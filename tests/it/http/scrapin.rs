@@ -5,6 +5,7 @@ use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     marked,
     scrapin::{AlertsApi, HOST, QuotasFormat, ScrapinStandIn},
+    stand_in_server::Failure,
 };
 use serde_json::{Value, json};
 
@@ -52,6 +53,10 @@ async fn alerts_are_set_read_and_stopped_with_the_connection() {
     assert_eq!(set(&app, url).await.ok(), json!({ "ok": true, "webhook_url": url }));
     assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": true, "webhook_url": url }));
     assert_eq!(scrapin.alert_url().as_deref(), Some(url));
+    assert_eq!(set(&app, "").await.ok(), json!({ "ok": true, "webhook_url": null }), "an empty address turns them off");
+    assert_eq!(app.get(ALERTS).await.ok(), json!({ "configured": false, "webhook_url": null }));
+    assert_eq!(scrapin.alert_url(), None);
+    assert_eq!(set(&app, url).await.ok(), json!({ "ok": true, "webhook_url": url }));
     assert_eq!(app.delete(SCRAPIN).await.ok()["upstream"], "kept");
     assert_eq!(scrapin.alert_url(), None, "nothing is sent after the disconnect");
 }
@@ -96,6 +101,20 @@ async fn unavailable_alerts_are_reported_and_other_providers_have_none() {
     let _ = set(&app, "https://hooks.acme.example/x").await.problem(409, "unsupported");
     assert_eq!(app.delete(SCRAPIN).await.ok()["ok"], true);
     let _ = app.get(ALERTS).await.problem(409, "not_connected");
+}
+
+#[tokio::test]
+async fn alerts_that_fail_worsen_the_connection_and_alerts_that_work_heal_it() {
+    let scrapin = ScrapinStandIn::start().await;
+    let (app, _) = start_connected(&scrapin).await;
+    scrapin.fail(Failure::Status(503));
+    let _ = app.get(ALERTS).await.problem(502, "provider_error");
+    let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
+    assert_eq!((&connection["status"], &connection["last_check"]["healthy"]), (&json!("degraded"), &json!(false)));
+    scrapin.recover();
+    let _ = app.get(ALERTS).await.ok();
+    let connection = &app.get("/api/admin/connections").await.ok()["connections"][0];
+    assert_eq!((&connection["status"], &connection["last_check"]["healthy"]), (&json!("connected"), &json!(true)));
 }
 
 #[tokio::test]

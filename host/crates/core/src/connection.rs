@@ -30,7 +30,7 @@ pub struct Connection {
     pub reason: Option<String>,
     /// When the status last changed.
     pub since: Timestamp,
-    /// When the host tries again after a failure.
+    /// After a failure, the time from which the host renews the token of an OAuth grant again.
     pub retry_at: Option<Timestamp>,
     /// The time until which the provider asked to wait with `Retry-After`. Calls before it are rejected.
     pub held_until: Option<Timestamp>,
@@ -97,7 +97,7 @@ impl Status {
         match self {
             Self::Connected => None,
             Self::Expiring => Some("connect again before the credential expires"),
-            Self::Degraded => Some("see the reason; requests are retried automatically"),
+            Self::Degraded => Some("see the reason, then check the connection to see whether it works again"),
             Self::NeedsChoice => Some("choose the account for this connection"),
             Self::NeedsReauth => Some("connect again with a new credential"),
             Self::Unreadable => Some("start the service with the right master key, or connect again"),

@@ -44,8 +44,7 @@ pub(crate) fn describe_show() -> Operation {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAlertTargetBody {
-    /// A public https URL.
-    #[schemars(extend("format" = "uri"))]
+    /// A public https URL. An empty text turns alerts off.
     webhook_url: String,
 }
 

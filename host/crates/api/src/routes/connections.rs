@@ -54,7 +54,8 @@ pub(crate) struct ConnectionView {
     since: UtcTime,
     /// What to do, in words.
     next_action: Option<&'static str>,
-    /// When it is retried automatically.
+    /// After a failure, when it is worth another try. Jackfield itself tries then only to renew the token of an OAuth
+    /// grant.
     retry_at: Option<UtcTime>,
     last_check: Option<CheckView>,
     /// A disconnect that was started and is not complete; null if there is none. It is completed automatically, or by

@@ -38,7 +38,7 @@ impl Connections {
         let id = parse_provider_id(provider)?;
         let started = Instant::now();
         let before = self.store.connection(&id).await?;
-        let (mut cursor, mut has_waited): (Option<String>, bool) = (None, false);
+        let mut cursor: Option<String> = None;
         loop {
             let left = ALL_USERS_TIMEOUT.saturating_sub(started.elapsed());
             let page = tokio::time::timeout(left, self.list_users(provider, cursor.as_deref(), PAGE_SIZE));
@@ -53,7 +53,6 @@ impl Connections {
                 Err(Error::RateLimited { retry_after, .. } | Error::Overloaded { retry_after, .. })
                     if Duration::from_secs(retry_after.into()) < left =>
                 {
-                    has_waited = true;
                     self.wait(retry_after).await;
                 }
                 Err(error) => return Err(error),
@@ -62,10 +61,6 @@ impl Connections {
         let after = self.store.connection(&id).await?;
         if before.as_ref().map(account) != after.as_ref().map(account) {
             return Err(StoreError::Conflict.into());
-        }
-        if let Some(connection) = after.filter(|_| has_waited) {
-            // The rate limit was recorded as a failed check, and it is over.
-            self.try_record_check(&connection, None, self.new_passed_check(started.elapsed())).await;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Connections;
 
-/// When to try again after a provider failed without saying when.
+/// When another try is worthwhile after a provider failed without saying when.
 ///
 /// Each further failure doubles it.
 const FIRST_RETRY_DELAY: SignedDuration = SignedDuration::from_secs(60);
@@ -20,6 +20,9 @@ const MAX_RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
 ///
 /// A daily limit can ask for most of a day.
 pub(super) const MAX_RATE_LIMIT_SECONDS: u32 = 24 * 60 * 60;
+
+/// How long a passed check says enough: a call that passes sooner after it is not stored.
+const FRESH_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long a caller who only reads waits until a result is stored.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -79,6 +82,29 @@ impl Connections {
             Err(_elapsed) => "the database does not complete a change in time".to_owned(),
         };
         tracing::warn!(provider = %checked.provider, error, "result of a check not stored");
+    }
+}
+
+impl Connections {
+    /// Stores what a call that somebody needed shows about the connection, if it shows anything new.
+    ///
+    /// A call that passes does not show that a missing permission was granted, because it may not need it.
+    pub(super) async fn record_call(&self, called: &Connection, failure: Option<&Error>, latency: Duration) {
+        let check = match failure {
+            Some(error) if is_about_connection(error) => self.new_failed_check(error, latency),
+            None if self.is_passed_call_new(called) => self.new_passed_check(latency),
+            _ => return,
+        };
+        self.try_record_check(called, failure, check).await;
+    }
+
+    fn is_passed_call_new(&self, called: &Connection) -> bool {
+        let Some(last) = &called.last_check else { return true };
+        if last.code.as_deref() == Some(Error::PermissionMissing(String::new()).code()) {
+            return false;
+        }
+        let is_good = called.status == Status::Connected && last.healthy;
+        !is_good || self.clock.now().duration_since(last.at) >= FRESH_CHECK
     }
 }
 

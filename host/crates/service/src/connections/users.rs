@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::{
     Connections,
-    check_results::is_about_connection,
     readiness::require_account,
     users_cursor::{CursorKey, UsersCursor},
 };
@@ -22,7 +21,7 @@ pub struct UsersPage {
 impl Connections {
     /// Reads one page of the provider's users.
     ///
-    /// An error that says something about the connection is stored as a failed check.
+    /// What it shows about the connection is stored as a check.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] if the plugin does not list users,
@@ -54,12 +53,7 @@ impl Connections {
             let next_cursor = next_cursor.map(|next| cursor.advance(next, &key)).transpose()?;
             Ok(UsersPage { users, next_cursor })
         });
-        if let Err(error) = &page
-            && is_about_connection(error)
-        {
-            let check = self.new_failed_check(error, started.elapsed());
-            self.try_record_check(&connection, Some(error), check).await;
-        }
+        self.record_call(&connection, page.as_ref().err(), started.elapsed()).await;
         page
     }
 }
