@@ -71,6 +71,28 @@ async fn every_console_path_serves_the_same_page_to_everyone() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_the_page_at_an_unknown_path_and_a_program_gets_the_error() {
+    let app = TestApp::builder().start().await;
+    let page = get(&app, "/", &[]).await;
+    let visit = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let missing = get(&app, "/nowhere", &[visit, ("if-none-match", page.header("etag"))]).await;
+    assert_eq!((missing.status, missing.bytes), (404, page.bytes));
+    for name in ["content-security-policy", "content-type", "referrer-policy"] {
+        assert_eq!(missing.headers.get(name), page.headers.get(name), "{name}");
+    }
+    for (path, target) in [("/plugins", "/providers"), ("/connections/", "/"), ("/people/?q=ada", "/people?q=ada")] {
+        let moved = get(&app, path, &[visit]).await;
+        assert_eq!((moved.status, moved.header("location")), (308, target), "{path}");
+    }
+    for path in ["/api/nowhere", "/console/nowhere"] {
+        let rejected = get(&app, path, &[visit]).await;
+        assert_eq!((rejected.status, rejected.header("content-type")), (401, "application/problem+json"), "{path}");
+    }
+    assert_eq!(get(&app, "/nowhere", &[("accept", "*/*")]).await.status, 401);
+    assert_eq!(ask(&app, Method::POST, "/nowhere", &[visit]).await.status, 401);
+}
+
+#[tokio::test]
 async fn the_headers_of_the_page_and_its_files_match_the_snapshot() {
     let app = TestApp::builder().start().await;
     let file = named(&app).await.into_iter().find(|path| path.ends_with(".css")).expect("a style");

@@ -32,7 +32,7 @@ use self::{
         route::Route,
     },
     route_table::{request_time, route_table},
-    routes::events,
+    routes::{console, events},
 };
 pub use self::{
     http::{
@@ -112,6 +112,7 @@ fn router(state: ApiState) -> Router {
         .layer(from_fn_with_state(state.clone(), extractors::limit_large_bodies))
         .layer(Extension(routes))
         .layer(from_fn_with_state((state.clone(), levels), callers::require_access))
+        .layer(from_fn(console::serve_unknown_page))
         .layer(from_fn_with_state(time_limit, middleware::limit_time))
         .layer(from_fn(middleware::keep_reserve))
         .layer(from_fn_with_state(state.clone(), middleware::check_host))

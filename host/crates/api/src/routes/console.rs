@@ -7,13 +7,14 @@ mod content_encoding;
 
 use axum::{
     body::{Body, Bytes},
-    extract::Path,
-    response::Response,
+    extract::{MatchedPath, Path, Request},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
     header::{
-        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+        ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
         IF_NONE_MATCH, REFERRER_POLICY, VARY,
     },
 };
@@ -41,6 +42,45 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Answers every path of the console with the same page. Its script decides by the path what to show.
 pub(crate) async fn page(headers: HeaderMap) -> Response {
     respond(&PAGE, REVALIDATE, &headers)
+}
+
+/// Paths that people type because the menu says so, and the pages that they mean.
+const OTHER_PATHS: [(&str, &str); 2] = [("/connections", "/"), ("/plugins", "/providers")];
+
+/// Middleware that answers a person's visit to a path without a route with the console, which says that there is no
+/// such page. Programs get the API's own answer.
+pub(crate) async fn serve_unknown_page(request: Request, next: Next) -> Response {
+    if request.extensions().get::<MatchedPath>().is_some() || !is_visit(&request) {
+        return next.run(request).await;
+    }
+    if let Some(target) = find_page(request.uri()) {
+        return Redirect::permanent(&target).into_response();
+    }
+    let mut headers = request.headers().clone();
+    headers.remove(IF_NONE_MATCH);
+    let mut response = respond(&PAGE, REVALIDATE, &headers);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// Returns whether a browser requests a path to show it, and not a file of a page or an answer of the API.
+fn is_visit(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_page = !["/api/", "/console/"].iter().any(|folder| path.starts_with(folder));
+    let accepts_page = header_values(request.headers(), &ACCEPT).any(|accepted| accepted.contains("text/html"));
+    matches!(*request.method(), Method::GET | Method::HEAD) && is_page && accepts_page
+}
+
+/// Returns the page that a mistyped path means.
+fn find_page(uri: &Uri) -> Option<String> {
+    let path = uri.path().trim_end_matches('/');
+    // A path that starts with two slashes would lead to another host.
+    if path.starts_with("//") || path.contains('\\') {
+        return None;
+    }
+    let meant = OTHER_PATHS.iter().find_map(|(other, page)| (path == *other).then_some(*page));
+    let target = meant.or_else(|| Some(path).filter(|path| !path.is_empty() && *path != uri.path()))?;
+    Some(uri.query().map_or_else(|| target.to_owned(), |query| format!("{target}?{query}")))
 }
 
 /// Describes the page at one of its paths.
@@ -154,6 +194,23 @@ fn contains_tag(list: &str, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistyped_path_leads_to_a_page_of_this_host() {
+        for (uri, target) in [
+            ("/plugins", Some("/providers")),
+            ("/plugins/", Some("/providers")),
+            ("/connections?x=1", Some("/?x=1")),
+            ("/people/?q=a", Some("/people?q=a")),
+            ("/nowhere", None),
+            ("//elsewhere.example/", None),
+            ("/\\elsewhere.example/", None),
+            ("/", None),
+        ] {
+            let Ok(uri) = uri.parse::<Uri>() else { continue };
+            assert_eq!(find_page(&uri).as_deref(), target, "{uri}");
+        }
+    }
 
     #[test]
     fn a_tag_is_found_in_a_list_by_weak_comparison() {

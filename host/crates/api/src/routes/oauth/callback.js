@@ -101,7 +101,12 @@ async function start() {
     return;
   }
   if (body.error) show("Not connected", describeError());
-  else if (body.code && body.state) show("Almost connected", "The provider approved. One step is left.");
+  else if (body.code && body.state) {
+    show(
+      "Not connected yet",
+      "The provider approved, but this browser cannot complete the sign-in: it was started elsewhere, took more than ten minutes, or you are signed out. Go back to the console, start again, and finish in the window that opens.",
+    );
+  }
   else show("Nothing to do here", "Providers redirect to this page. The address contains no code.");
   if (body.state && (body.code || body.error)) showManualStep();
 }
