@@ -42,7 +42,7 @@ flow("a wrong token is reported at its field and nothing is stored", SLACK, asyn
   await expect(error).toContain("rejected");
   await guards.runAxe(page);
   // The entered values stay in the form, so that they can be corrected. The page says that they are not stored.
-  await expect(page.getByRole("alert")).toContain("Nothing was changed");
+  await expect(page.getByRole("alert")).toContain("Nothing was stored");
   await fill(page, standIns.fields("slack"));
   secrets.addFields("slack", standIns.fields("slack"));
   await page.getByRole("button", { name: "Connect Slack" }).click();

@@ -121,3 +121,87 @@ flow(
     await guards.checkPage(page);
   },
 );
+
+/** What HTML defines for these attributes, where a wrong value means something else. */
+const ATTRIBUTES = {
+  spellcheck: /^(true|false)$/,
+  autocomplete: /^off$/,
+  autocapitalize: /^(off|none)$/,
+  tabindex: /^(0|-1)$/,
+  role: /^[a-z]+$/,
+  popover: /^(auto|manual)$/,
+  type: /^(button|submit|text|email|url|search|date|password|checkbox|radio|file|module|text\/css|image\/svg\+xml)$/,
+  rel: /^(icon|stylesheet|preload|modulepreload|noopener|noopener noreferrer)$/,
+  target: /^_blank$/,
+};
+/** Attributes that are on whatever their value is, so that `false` would be a mistake. */
+const BOOLEAN = new Set(["disabled", "required", "checked", "selected", "open", "novalidate", "hidden", "multiple", "readonly", "autofocus", "inert"]);
+
+const listAttributes = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("*")].flatMap((element) =>
+      [...element.attributes].map(({ name, value }) => ({ name, value, html: element.outerHTML.slice(0, 160) })),
+    ),
+  );
+
+async function checkAttributes(page) {
+  for (const { name, value, html } of await listAttributes(page)) {
+    if (ATTRIBUTES[name]) assert.match(value, ATTRIBUTES[name], `${name} of ${html}`);
+    if (BOOLEAN.has(name)) assert.doesNotMatch(value, /false|null|undefined/, `${name} of ${html}`);
+    if (/^aria-(expanded|pressed|selected|busy|invalid|hidden|disabled|readonly|modal)$/.test(name)) {
+      assert.match(value, /^(true|false)$/, `${name} of ${html}`);
+    }
+    assert.doesNotMatch(value, /\[object|undefined|\bNaN\b|=>/, `${name} of ${html}`);
+    assert.doesNotMatch(name, /^on|^classname$|^htmlfor$/, `${name} of ${html}`);
+  }
+  const fields = await page.evaluate(() =>
+    [...document.querySelectorAll("input, textarea, [contenteditable]")]
+      .filter(({ type }) => !["checkbox", "radio", "file"].includes(type))
+      .map((field) => ({
+        isChecked: field.spellcheck,
+        autocomplete: field.getAttribute("autocomplete"),
+        type: field.type,
+        html: field.outerHTML.slice(0, 160),
+      })),
+  );
+  for (const { isChecked, autocomplete, type, html } of fields) {
+    // A spelling checker of the browser's vendor may send the text to it.
+    assert.equal(isChecked, false, `the spelling of ${html} is not checked`);
+    assert.equal(autocomplete, "off", html);
+    // Password managers would store a provider's secret.
+    assert.notEqual(type, "password", html);
+  }
+  return fields.length;
+}
+
+flow("every attribute of every field means what HTML defines", { service: { components: ["slack", "remote", "google-workspace", "xero", "scrapin"] } }, async (here) => {
+  const { page, service } = here;
+  await page.goto("/signin");
+  await page.getByLabel("Access token").waitFor();
+  let count = await checkAttributes(page);
+  await checkEveryPage(here, async () => {
+    count += await checkAttributes(page);
+  });
+  for (const provider of ["google-workspace", "scrapin", "xero"]) {
+    await page.goto(`/connections/${provider}`);
+    await page.getByRole("heading", { level: 2, name: "Connect" }).waitFor();
+    count += await checkAttributes(page);
+  }
+  await service.connect("scrapin");
+  await page.goto("/connections/scrapin");
+  await page.getByRole("button", { name: "Change settings" }).click();
+  await expect(page.getByLabel("Webhook URL")).toBeVisible();
+  count += await checkAttributes(page);
+  await page.goto("/connections/xero");
+  await page.getByRole("button", { name: "Set up the OAuth app" }).click();
+  count += await checkAttributes(page);
+  await page.goto("/people");
+  await page.getByRole("button", { name: "Add a person" }).click();
+  count += await checkAttributes(page);
+  await page.goto("/mappings");
+  await expect(page.getByRole("grid")).toContain("Ada");
+  await page.getByRole("row").nth(1).getByRole("gridcell").last().click();
+  await page.getByRole("listbox").waitFor();
+  count += await checkAttributes(page);
+  assert.ok(count > 20, `${count} fields`);
+});

@@ -165,3 +165,131 @@ flow("an account in the table is shown with the name of its user", SLACK, async 
   await expect(row.getByRole("gridcell").first()).toContain(`${account.name} ${account.external_id}`);
   await guards.checkPage(page);
 });
+
+flow("a search without a match can be corrected and cleared", SLACK, async (here) => {
+  const { page, guards, service } = here;
+  await service.connect("slack");
+  await signIn(here);
+  for (const [path, label, all] of [
+    ["/people", "People", /^300 people$/],
+    ["/mappings", "People and their accounts", /^\d+ active people$/],
+  ]) {
+    await page.goto(path);
+    const grid = page.getByRole("grid", { name: label, exact: true });
+    const count = page.locator(".count");
+    await expect(grid).toContain("@acme.example");
+    const search = page.getByLabel("Search people");
+    await search.fill("bjørm");
+    await expect(page.getByRole("heading", { name: "No matches" })).toBeVisible();
+    await guards.checkPage(page);
+    await search.fill("bjørn");
+    await expect(grid).toContain("Bjørn");
+    await expect(page.getByRole("heading", { name: "No matches" })).toHaveCount(0);
+    await search.fill("bjørm");
+    await expect(grid).toHaveCount(0);
+    await search.fill("");
+    await expect(grid).toContain("Ada");
+    await expect(count).toContain(all);
+    await expect(page.getByRole("heading", { name: /^No / })).toHaveCount(0);
+  }
+});
+
+flow("Enter chooses nobody whose address differs", SLACK, async (here) => {
+  const { page, service } = here;
+  await service.connect("slack");
+  const stranger = { name: "Chloé Berg 00442", email: "chloe.442@acme.example" };
+  await service.call("POST", "/api/admin/people", stranger);
+  await signIn(here, `/mappings?q=${encodeURIComponent(stranger.email)}`);
+  const grid = page.getByRole("grid", { name: "People and their accounts" });
+  const cell = grid.getByRole("row").filter({ hasText: stranger.email }).getByRole("gridcell").first();
+  await cell.focus();
+  await page.keyboard.press("Enter");
+  const list = page.getByRole("listbox");
+  await list.getByRole("option").first().waitFor();
+  await expect(list.getByRole("option", { selected: true })).toHaveCount(0);
+  await expect(page.locator(".picker-status")).toContain("Choose one with the arrow keys");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("bjørn");
+  await expect(list).toContain("Bjørn");
+  await page.keyboard.press("Enter");
+  await expect(list.getByRole("option", { selected: true })).toHaveCount(0);
+  await page.keyboard.press("Escape");
+  await expect.poll(async () => (await countMapped(service)) === 0, "nobody is mapped");
+  // The address of an account, typed in full, means that account.
+  const { users } = await service.call("GET", "/api/admin/connections/slack/users?limit=5");
+  const account = users.find(({ email }) => email);
+  await cell.focus();
+  await page.keyboard.type(account.email);
+  await expect(list.getByRole("option", { selected: true })).toContain(account.email);
+  await page.keyboard.press("Enter");
+  await expect(cell).toContain(account.external_id);
+});
+
+flow("the person's own address is chosen by Enter", SLACK, async (here) => {
+  const { page, service } = here;
+  await service.connect("slack");
+  const { users } = await service.call("GET", "/api/admin/connections/slack/users?limit=50&with=person");
+  const { users: people } = await service.call("GET", "/api/admin/connections/user-mappings?offset=0&limit=300");
+  const person = people.find((one) => users.filter(({ email }) => email === one.email).length === 1);
+  const account = users.find(({ email }) => email === person.email);
+  await signIn(here, `/mappings?q=${encodeURIComponent(person.email)}`);
+  const grid = page.getByRole("grid", { name: "People and their accounts" });
+  const cell = grid.getByRole("row").filter({ hasText: person.email }).getByRole("gridcell").first();
+  await cell.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("option", { selected: true })).toContain(account.email);
+  await page.keyboard.press("Enter");
+  await expect(cell).toContain(account.external_id);
+});
+
+flow("Ctrl and Z undo the changes of the table one by one", SLACK, async (here) => {
+  const { page, guards, service } = here;
+  await service.connect("slack");
+  await service.call("POST", "/api/admin/connections/slack/match", { dry_run: false });
+  await signIn(here, "/mappings");
+  await page.getByLabel("Search people").fill("bjørn");
+  const grid = page.getByRole("grid", { name: "People and their accounts" });
+  await expect(page.locator(".count")).toContain(/^\d\d? active people$/);
+  await expect(grid).not.toContain("Ada");
+  await expect(grid).toContain(/U0\w+/);
+  const cells = grid.getByRole("gridcell").filter({ hasText: /U0/ });
+  const linked = await countMapped(service);
+  const listIds = async () => (await cells.allInnerTexts()).map((text) => /U0\w+/.exec(text)[0]).join();
+  const before = await listIds();
+  const columns = await grid.getByRole("gridcell").all();
+  const filled = [];
+  for (const cell of columns) if (/U0/.test(await cell.innerText())) filled.push(cell);
+  for (const cell of filled.slice(0, 2)) {
+    await cell.focus();
+    await page.keyboard.press("Delete");
+    await expect(cell).not.toContain("U0");
+  }
+  await expect.poll(async () => (await countMapped(service)) === linked - 2, "two mappings are removed");
+  // Only the last change can be undone from its message.
+  await expect(page.getByRole("button", { name: "Undo", exact: true })).toHaveCount(1);
+  for (const count of [linked - 1, linked]) {
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await countMapped(service)) === count, `${count} people are mapped`);
+  }
+  await expect.poll(async () => (await listIds()) === before, "the same accounts as before");
+  await expect(page.getByLabel("Search people")).toHaveValue("bjørn");
+  await expect.poll(() => new URL(page.url()).searchParams.get("q") === "bjørn", "the search is unchanged");
+  await expect.poll(() => page.evaluate(() => document.activeElement.getAttribute("role") === "gridcell"), "the focus stays in the table");
+  await guards.checkPage(page);
+});
+
+flow("a dialog starts in its first field and a refusal returns there", { service: { components: [] } }, async (here) => {
+  const { page, guards } = here;
+  await signIn(here, "/people");
+  await page.getByRole("button", { name: "Add a person" }).click();
+  const name = page.getByRole("dialog").getByLabel("Name", { exact: true });
+  await expect(name).toBeFocused();
+  await page.keyboard.type("Ada Test");
+  guards.expect(422, "/api/admin/people");
+  await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+  await expect(page.getByRole("dialog").getByLabel("Email", { exact: true })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await page.getByRole("rowheader").first().click();
+  await page.getByRole("button", { name: "Remove…" }).click();
+  await expect(page.getByRole("dialog").getByRole("button", { name: "Cancel" })).toBeFocused();
+});

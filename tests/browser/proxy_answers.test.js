@@ -14,6 +14,8 @@ const proxy = http.createServer((request, response) => {
 });
 await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
 after(() => proxy.close());
+// Without a selected test, nothing runs after them.
+proxy.unref();
 
 const { fetch: fetchUrl } = globalThis;
 globalThis.fetch = (path, options) => fetchUrl(`http://127.0.0.1:${proxy.address().port}${path}`, options);

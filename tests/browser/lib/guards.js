@@ -22,6 +22,7 @@ export class Guards {
   findings = [];
   #expected = [];
   #allowed = [];
+  #isOutage = false;
   #firstExchange;
   #axeFindings = new Set();
 
@@ -44,6 +45,11 @@ export class Guards {
   /** Expects a request to fail with this status, which Chromium otherwise reports as an error on its console. */
   expect(status, path) {
     this.#expected.push({ status, path, count: 0 });
+  }
+
+  /** Expects requests to fail because the service is not running. */
+  expectOutage() {
+    this.#isOutage = true;
   }
 
   /** Allows a URL of another origin, for a link that the page shows. */
@@ -145,6 +151,7 @@ export class Guards {
   }
 
   #isExpected(message) {
+    if (this.#isOutage && /^Failed to load resource: net::ERR_|Failed to fetch dynamically/.test(message.text())) return true;
     const status = FAILED_REQUEST.exec(message.text())?.[1];
     if (!status) return false;
     const { pathname } = new URL(message.location().url);

@@ -29,7 +29,10 @@ export async function startRecordingProxy(port, target) {
     forwarded.on("error", () => response.destroy());
     request.on("data", (bytes) => exchange.requestChunks.push(bytes));
     request.pipe(forwarded);
-    response.on("close", () => forwarded.destroy());
+    response.on("close", () => {
+      exchange.hasEnded = true;
+      forwarded.destroy();
+    });
   });
   server.keepAliveTimeout = 60_000;
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));

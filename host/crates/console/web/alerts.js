@@ -20,34 +20,38 @@ export function Alerts({ provider, title }) {
   };
   useEffect(load, [provider]);
   const urlError = problem?.errors.find(({ field }) => field === "webhook_url")?.message;
-  const save = async (event) => {
-    event.preventDefault();
+  const save = async (target) => {
     if (isBusy) return;
     setBusy(true);
     setProblem(null);
     try {
-      const answer = await call("POST", path, { webhook_url: url.trim() });
-      show({ configured: true, ...answer });
-      showToast(`${title} now sends alerts to this URL.`);
+      const answer = await call("POST", path, { webhook_url: target });
+      show({ configured: Boolean(answer.webhook_url), ...answer });
+      showToast(answer.webhook_url ? `${title} now sends alerts to this URL.` : `${title} sends no more alerts.`);
     } catch (failure) {
       setProblem(failure);
     } finally {
       setBusy(false);
     }
   };
+  const submit = (event) => {
+    event.preventDefault();
+    if (url.trim()) save(url.trim());
+  };
   return html`
     <section class="card stack" aria-labelledby="alerts">
       <h2 id="alerts">Change alerts</h2>
       <p class="muted">${title} can call a URL of yours when something changes there.
-        ${config && !config.configured && " None is set yet."}</p>
+        ${config && !config.configured && " None is set."}</p>
       ${isSlow && html`<${Progress} label=${isBusy ? "Saving…" : `Loading from ${title}…`} />`}
       ${problem && !urlError && html`<${Notice} problem=${problem} onRetry=${config ? undefined : load} />`}
       ${config && html`
-        <form class="stack" onSubmit=${save} novalidate>
+        <form class="stack" onSubmit=${submit} novalidate>
           <${Field} label="Webhook URL" kind="url" value=${url} onInput=${setUrl} error=${urlError && `It ${urlError}.`}
             name="webhook_url" help="A public https URL." placeholder="https://hooks.example.com/…" />
-          <div><${Button} type="submit" isBusy=${isBusy} disabled=${!url.trim() || url.trim() === config.webhook_url}>
-            Send alerts to this URL<//></div>
+          <div class="row"><${Button} type="submit" isBusy=${isBusy}
+            disabled=${!url.trim() || url.trim() === config.webhook_url}>Send alerts to this URL<//>
+            ${config.configured && html`<${Button} isBusy=${isBusy} onClick=${() => save("")}>Turn alerts off<//>`}</div>
         </form>
       `}
     </section>

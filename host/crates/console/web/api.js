@@ -14,6 +14,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whether a request got no answer of the service, which is usually over soon. */
+export const isUnreachable = ({ code }) => code === "unreachable" || code === "proxy_unreachable";
+
 let current = { signed_in: false, oidc: false };
 const listeners = new Set();
 

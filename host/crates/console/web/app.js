@@ -1,6 +1,8 @@
 // The entry of the console: it loads the session, then draws the frame with the page of the address, or the sign-in
 // page.
 import { loadSession, onSession, Problem, session } from "./api.js";
+import { useEvents, useStream } from "./events.js";
+import { formatTime } from "./format.js";
 import { preloadLists } from "./live_lists.js";
 import { findPage, Link, navigate, useRoute } from "./router.js";
 import { SessionExpiry } from "./session_expiry.js";
@@ -35,6 +37,9 @@ const MENU = [
 
 /** How long the first page waits for its lists, so that it is drawn only once. */
 const LISTS_MS = 100;
+
+/** How long the stream of events is down before the frame says so: a restart of the service takes about as long. */
+const OUTAGE_MS = 1_500;
 
 /** After how long without content a loading message appears. */
 const SLOW_MS = 300;
@@ -71,6 +76,8 @@ function CurrentPage({ route }) {
     resetCrash();
     if (!isMissing && !PageComponent) load();
   }, [route.page]);
+  // The service is back. Some browsers do not request a module again that failed once.
+  useEvents({}, (_, { isFirst }) => failure && !isFirst && location.reload());
   if (isMissing) return html`<${NotFound} />`;
   if (crash) {
     return html`<${Page} title="This page crashed">
@@ -82,12 +89,22 @@ function CurrentPage({ route }) {
   if (failure) {
     return html`<${Page} title="Page not loaded">
       <${Notice} problem=${new Problem(0, {})} title="This page could not be loaded"
-        todo="The service may have been updated in the meantime. Reload the page."
+        todo="It is loaded when the service is back. If the service was updated in the meantime, reload the page."
         action=${html`<${Button} icon="refresh" onClick=${() => location.reload()}>Reload<//>`} />
     <//>`;
   }
   if (!PageComponent) return isSlow && html`<p class="muted" role="status">Loading the page…</p>`;
   return html`<${PageComponent} key=${route.path} route=${route} />`;
+}
+
+/** Says on every page that the service is away, and from when the page is. */
+function Outage() {
+  const { isUp, downSince } = useStream();
+  const isDown = useSlow(isUp === false, OUTAGE_MS);
+  // Every page keeps the stream open, also one that shows nothing live.
+  useEvents({}, () => {});
+  return html`<div class="outage" role="status">${isDown && html`<p><span class="spin" aria-hidden="true"></span>
+    Reconnecting to the service… What you see is from ${formatTime(downSince)}.</p>`}</div>`;
 }
 
 function Frame({ route, who }) {
@@ -117,7 +134,7 @@ function Frame({ route, who }) {
           <${AccountMenu} who=${who} />
         </nav>
       </header>
-      <main id="page" ref=${main} tabindex="-1"><${CurrentPage} route=${route} /></main>
+      <main id="page" ref=${main} tabindex="-1"><${Outage} /><${CurrentPage} route=${route} /></main>
     </div>
     <${Toasts} />
     <${SessionExpiry} who=${who} />

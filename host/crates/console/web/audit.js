@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { formatDate } from "./format.js";
 import { getTitle, titleOf, usePlugins } from "./live_lists.js";
+import { explainCode } from "./problems.js";
 import { downloadCsv } from "./transfer.js";
 import { Button, EmptyState, Field, Notice, Page, Progress, Status, Time } from "./ui.js";
 import { setFilters, useTypedFilter } from "./url_filters.js";
@@ -9,39 +10,40 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 const PATH = "/api/admin/audit";
 const PAGE = 100;
+/** Each action of the audit log: what was done, and if it can be refused, what somebody tried to do. */
 const ACTIONS = {
-  "connection.connect": "Connected",
-  "connection.update": "Changed the connection",
-  "connection.account": "Chose the organisation",
-  "connection.alerts": "Set the URL for alerts",
-  "connection.disconnect": "Disconnected",
-  "provider.oauth_app": "Set up the OAuth app",
-  "provider.add": "Uploaded a plugin",
-  "provider.approve": "Approved the plugin",
-  "provider.disable": "Paused the plugin",
-  "provider.rollback": "Went back to the previous version",
-  "provider.remove": "Removed the plugin",
-  "provider.secret_guess": "Sent a secret and was stopped",
-  "person.create": "Added a person",
-  "person.update": "Changed a person",
-  "person.delete": "Removed a person",
-  "people.import": "Imported people",
-  "mapping.set": "Linked an account",
-  "mapping.remove": "Unlinked an account",
-  "mappings.sync": "Synced accounts from a list",
-  "mappings.match": "Applied a match",
-  "mappings.undo": "Undid a match",
-  "token.create": "Created a token",
-  "token.revoke": "Revoked a token",
-  "token.adopt": "Authenticated a token of an older version",
-  "signin_link.create": "Created a sign-in link",
-  "session.sign_in": "Signed in",
-  "session.sign_out": "Signed out",
-  "session.sign_out_everywhere": "Signed out everywhere",
+  "connection.connect": ["Connected", "connect"],
+  "connection.update": ["Changed the connection", "change the connection"],
+  "connection.account": ["Chose the organisation", "choose the organisation"],
+  "connection.alerts": ["Set the URL for alerts", "set the URL for alerts"],
+  "connection.disconnect": ["Disconnected", "disconnect"],
+  "provider.oauth_app": ["Set up the OAuth app", "set up the OAuth app"],
+  "provider.add": ["Uploaded a plugin", "upload a plugin"],
+  "provider.approve": ["Approved the plugin", "approve the plugin"],
+  "provider.disable": ["Paused the plugin", "pause the plugin"],
+  "provider.rollback": ["Went back to the previous version", "go back to the previous version"],
+  "provider.remove": ["Removed the plugin", "remove the plugin"],
+  "provider.secret_guess": ["Sent a secret and was stopped"],
+  "person.create": ["Added a person", "add a person"],
+  "person.update": ["Changed a person", "change a person"],
+  "person.delete": ["Removed a person", "remove a person"],
+  "people.import": ["Imported people", "import people"],
+  "mapping.set": ["Mapped an account", "map an account"],
+  "mapping.remove": ["Removed a mapping", "remove a mapping"],
+  "mappings.sync": ["Set mappings from a list", "set mappings from a list"],
+  "mappings.match": ["Applied a match", "apply a match"],
+  "mappings.undo": ["Undid a match", "undo a match"],
+  "token.create": ["Created a token", "create a token"],
+  "token.revoke": ["Revoked a token", "revoke a token"],
+  "token.adopt": ["Authenticated a token of an older version", "authenticate a token of an older version"],
+  "signin_link.create": ["Created a sign-in link", "create a sign-in link"],
+  "session.sign_in": ["Signed in", "sign in"],
+  "session.sign_out": ["Signed out", "sign out"],
+  "session.sign_out_everywhere": ["Signed out everywhere", "sign out everywhere"],
 };
 const OUTCOMES = [
   { value: "done", label: "Done" },
-  { value: "refused", label: "Refused" },
+  { value: "refused", label: "Not done" },
 ];
 const FILTERS = ["provider", "actor", "action", "outcome", "since", "until"];
 
@@ -114,7 +116,7 @@ function Filters({ query, plugins, isFiltered }) {
   };
   const all = { value: "all", label: "All" };
   const providers = (plugins ?? []).map(({ id, title }) => ({ value: id, label: getTitle({ id, title }) }));
-  const actions = Object.entries(ACTIONS).map(([value, label]) => ({ value, label }));
+  const actions = Object.entries(ACTIONS).map(([value, [label]]) => ({ value, label }));
   const choices = [
     ["provider", "Provider", providers],
     ["action", "Action", actions],
@@ -162,12 +164,15 @@ function toApiFilters(query) {
 
 function Entry({ entry, plugins }) {
   const { at, actor, action, provider, outcome, detail, origin, request_id } = entry;
+  const [done, tried] = ACTIONS[action] ?? [action];
+  const isDone = outcome === "done";
   return html`<tr>
-    <td class="small"><${Time} at=${at} /><span class="visually-hidden"> ${formatDate(at)}</span></td>
+    <td class="small"><${Time} at=${at} /><br /><span class="muted nowrap">${formatDate(at)}</span></td>
     <td class="strong">${actor}</td>
-    <td>${ACTIONS[action] ?? action}${detail && html`<br /><span class="muted small"><${Detail} text=${detail} /></span>`}</td>
+    <td>${isDone || !tried ? done : `Tried to ${tried}`}${detail && html`<br /><span class="muted small"><${Detail}
+      text=${isDone ? detail : explainCode(detail)} /></span>`}</td>
     <td>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
-    <td><${Status} kind=${outcome === "done" ? "ok" : "bad"} word=${outcome === "done" ? "Done" : "Refused"} /></td>
+    <td><${Status} kind=${isDone ? "ok" : "bad"} word=${isDone ? "Done" : "Not done"} /></td>
     <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
       title=${`Request id ${request_id}`}>${request_id}</code>`}</td>
   </tr>`;

@@ -3,7 +3,7 @@ import { call } from "./api.js";
 import { findFieldHint } from "./field_hint.js";
 import { toSentence } from "./format.js";
 import { extractRejectionReason } from "./problems.js";
-import { Button, Field, Notice, Progress, useSlow } from "./ui.js";
+import { Button, Field, Notice, Progress, useErrorFocus, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 /** Creates an object without a prototype, because a plugin may name a field `constructor`. */
@@ -28,7 +28,14 @@ function useHint(field, value) {
   return value ? hint : null;
 }
 
-function ConnectField({ field, value, error, isUpdate, isDead, isCleared, onValue, onClear }) {
+/** What to enter for a secret whose stored value is no longer used, by the reason. */
+const DEAD_NOTES = {
+  rejected: "Enter a new one: the provider no longer accepts the stored credential.",
+  needed: "Enter it again, to allow its new destinations. It can be the same one.",
+  unreadable: "Enter it again: the stored one cannot be decrypted.",
+};
+
+function ConnectField({ field, value, error, isUpdate, dead, isCleared, onValue, onClear }) {
   const [fileError, setFileError] = useState(null);
   const [fileName, setFileName] = useState(null);
   const hint = useHint(field, value);
@@ -43,14 +50,14 @@ function ConnectField({ field, value, error, isUpdate, isDead, isCleared, onValu
     setFileName(file.name);
   };
   const isKept = field.secret && isUpdate && !isCleared;
-  const note = isDead ? "Enter a new one." : "Leave this empty to keep the stored one.";
+  const note = DEAD_NOTES[dead] ?? "Leave this empty to keep the stored one.";
   const help = [field.help, isKept && note].filter(Boolean).join(" ");
   return html`
     <${Field}
       label=${field.label || field.name} help=${help || undefined} helpUrl=${field.help_url} value=${value}
       kind=${field.kind} choices=${field.choices} lines=${isJson ? 6 : undefined} isSecret=${field.secret}
       isOptional=${!field.required} required=${field.required && !isKept} name=${field.name} disabled=${isCleared}
-      placeholder=${isKept && !isDead ? "Unchanged" : undefined} accept=${isJson ? ".json,application/json" : undefined}
+      placeholder=${isKept && !dead ? "Unchanged" : undefined} accept=${isJson ? ".json,application/json" : undefined}
       hint=${error ? null : hint} error=${fileError ?? error} onInput=${onValue} onFile=${isJson ? readFile : undefined}
       data-1p-ignore data-lpignore="true"
     >
@@ -111,12 +118,20 @@ function assignErrors(problem, fields, body) {
   return { errors, isComplete };
 }
 
+/** What a rejected connect means. Errors that the fields show are not repeated. */
+function Rejection({ problem, isBrief, isUpdate }) {
+  const kept = isUpdate ? "Nothing was changed: the stored credential and settings are still used." : "Nothing was stored.";
+  if (!isBrief) return html`<${Notice} problem=${problem} means=${kept} />`;
+  return html`<p class="muted small" role="alert">${isUpdate ? "Nothing was changed." : "Nothing was stored."}${" "}
+    Correct the marked field.${problem.requestId && html` Request id <code>${problem.requestId}</code>`}</p>`;
+}
+
 /**
- * `settings` are the stored values that are not secret. `isUpdate` says that the provider is connected, and `isDead` that
- * its stored credential no longer works. `onDone` gets the response of a successful connect; the entered values are
+ * `settings` are the stored values that are not secret. `isUpdate` says that the provider is connected, and `dead` why its
+ * stored secrets are no longer used, if they are not: a key of `DEAD_NOTES`. `onDone` gets the response of a successful connect; the entered values are
  * erased before that.
  */
-export function ConnectForm({ plugin, settings, isUpdate, isDead, onDone, onCancel }) {
+export function ConnectForm({ plugin, settings, isUpdate, dead, onDone, onCancel }) {
   const { fields, title } = plugin;
   const getInitialValue = ({ name, secret }) => [name, (!secret && settings?.[name]) || ""];
   const getInitialValues = () => toRecord(Object.fromEntries(fields.map(getInitialValue)));
@@ -127,9 +142,8 @@ export function ConnectForm({ plugin, settings, isUpdate, isDead, onDone, onCanc
   const [isBusy, setBusy] = useState(false);
   const isSlow = useSlow(isBusy);
   const form = useRef(null);
-  useEffect(() => {
-    if (Object.keys(errors).length) form.current.querySelector("[aria-invalid]")?.focus();
-  }, [errors]);
+  // Not when somebody corrects a field while another one still has an error.
+  useErrorFocus(form, rejection);
 
   const save = async (event) => {
     event.preventDefault();
@@ -161,10 +175,10 @@ export function ConnectForm({ plugin, settings, isUpdate, isDead, onDone, onCanc
   return html`
     <form class="stack loose" ref=${form} onSubmit=${save} novalidate autocomplete="off">
       ${fields.map((field) => html`<${ConnectField} key=${field.name} field=${field} value=${values[field.name] ?? ""}
-        error=${errors[field.name]} isUpdate=${isUpdate} isDead=${isDead} isCleared=${Boolean(cleared[field.name])}
+        error=${errors[field.name]} isUpdate=${isUpdate} dead=${dead} isCleared=${Boolean(cleared[field.name])}
         onValue=${(value) => change(field.name, value)}
         onClear=${(isOn) => setCleared((before) => toRecord({ ...before, [field.name]: isOn }))} />`)}
-      ${rejection && html`<${Notice} ...${rejection} />`}
+      ${rejection && html`<${Rejection} ...${rejection} isUpdate=${isUpdate} />`}
       ${isSlow && html`<${Progress} label=${`Testing it with ${title}…`} />`}
       <div class="row">
         <${Button} type="submit" look="primary" isBusy=${isBusy}>

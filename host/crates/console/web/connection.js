@@ -60,13 +60,13 @@ export default function Connection({ route }) {
   const canWork = plugin?.state === "approved" && !seal.isSealed;
   const isConnectedNow = isDone && isChosen && status.kind === "ok";
   const connect = canWork && !isConnectedNow && html`<${ConnectSection}
-    ...${{ plugin, connection, settings, flow, onDone: connecting.onDone }} />`;
+    ...${{ plugin, connection, status, settings, flow, onDone: connecting.onDone }} />`;
   const actions = connection && html`
     ${canWork && isChosen && !connection.disconnect && html`<${Button} icon="refresh" isBusy=${isChecking} onClick=${connecting.check}>
       Check now<//>`}
     ${!seal.isSealed && html`<${Button} look="danger" onClick=${() => setDisconnecting(true)}>Disconnect…<//>`}
   `;
-  const lead = connection?.org_name ?? (connection ? "No organisation yet" : "Not connected yet");
+  const lead = connection ? connection.org_name : "Not connected yet";
   return html`
     <${Page} title=${title} lead=${lead} back=${BACK} actions=${actions}>
       ${failure && html`<${Notice} problem=${failure} onRetry=${reload} />`}
@@ -203,9 +203,8 @@ function Success({ plugin, connection, health, isLoading }) {
 /** The status with its explanation, and a link if the connection can do nothing about it here. */
 function StatusNotice({ status, connection, canWork }) {
   const kind = { ok: "ok", soon: "warn", wait: "warn", ask: "info", off: "warn", none: "info" }[status.kind] ?? "bad";
-  const lacksPermission = status.kind === "bad" && connection?.last_check?.code === "permission_missing";
   return html`<${Notice} kind=${kind} title=${status.word} means=${status.means}
-    todo=${lacksPermission ? "Grant the credential that permission at the provider, then check again." : status.todo}>
+    todo=${status.todo}>
     ${status.needed && html`<${NeededSecrets} sentences=${status.needed} />
       <div class="row"><${Button} icon="box" to=${`/providers/${encodeURIComponent(connection.provider)}`}>View plugin<//></div>`}
     ${status.hasReason && connection.reason && html`<p class="wrap">Reason: ${connection.reason}</p>`}
@@ -215,12 +214,12 @@ function StatusNotice({ status, connection, canWork }) {
 }
 
 /** The form or the sign-in that connects a provider, or the choice of an organisation. */
-function ConnectSection({ plugin, connection, settings, flow, onDone }) {
+function ConnectSection({ plugin, connection, status, settings, flow, onDone }) {
   const isUpdate = Boolean(connection);
+  const dead = isUpdate && (status.needed ? "needed" : { needs_reauth: "rejected", unreadable: "unreadable" }[connection.status]);
   const [isOpen, setOpen] = useState(false);
   const [isChoosing, setChoosing] = useState(false);
-  const isDead = isUpdate && ["needs_reauth", "unreadable"].includes(connection.status);
-  const mustConnect = !isUpdate || isDead || connection.status === "expiring" || Boolean(connection.disconnect);
+  const mustConnect = !isUpdate || dead || connection.status === "expiring" || Boolean(connection.disconnect);
   const isOAuth = plugin.auth === "oauth2";
   const isShown = mustConnect || isOpen || flow.phase !== "idle";
   const canChoose = plugin.capabilities?.accounts && isUpdate;
@@ -253,7 +252,7 @@ function ConnectSection({ plugin, connection, settings, flow, onDone }) {
         ? html`<${OAuthSignIn} provider=${plugin.id} title=${plugin.title} isUpdate=${isUpdate} flow=${flow} />`
         : isUpdate && settings === undefined
           ? html`<${Progress} label="Loading settings…" />`
-          : html`<${ConnectForm} ...${{ plugin, settings, isUpdate, isDead }}
+          : html`<${ConnectForm} ...${{ plugin, settings, isUpdate, dead }}
               onDone=${done} onCancel=${mustConnect ? undefined : () => setOpen(false)} />`}
     </section>
   `;
@@ -265,7 +264,7 @@ function Summary({ id, title, plugin, connection, status }) {
   return html`
     <aside class="card stack" aria-label=${`About ${title}`}>
       <div class="row"><${Monogram} id=${id} title=${title} />
-        <${Status} kind=${status.kind} word=${status.word} /></div>
+        <${Status} ...${status} /></div>
       ${hasUsers && html`<div class="stack tight">
         <${Button} icon="people" to=${connectionPath(id, "users")}>Users<//>
         <${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>

@@ -23,8 +23,9 @@ export function ConnectionFacts({ connection }) {
   return html`
     <ul class="facts">
       <li>Connected <${Time} at=${connection.connected_at} /> by ${connection.connected_by}</li>
-      ${last && html`<li>${last.healthy ? "Checked" : "Check failed"} <${Time} at=${last.at} />${" "}
-        ${last.healthy && `in ${formatDuration(last.latency_ms)}`}</li>`}
+      <li>${last
+        ? html`${last.healthy ? "Last checked" : "Last check failed"} <${Time} at=${last.at} />`
+        : "Not checked yet"}</li>
       ${expires && html`<li>${Date.parse(expires) > Date.now() ? "Token expires" : "Token expired"} <${Time}
         at=${expires} />,${" "}
         ${connection.status === "expiring" ? "not renewed automatically" : "renewed automatically"}</li>`}

@@ -13,21 +13,29 @@ const getViewPlugin = (provider) => ({
 });
 const CHECK_NOW = { label: "Check now", does: "check", look: "plain" };
 
+/** How long the result of a check is shown as the current state. */
+const FRESH_MS = 15 * 60_000;
+
+/** Whether nobody knows that a connection still works, because the last call to its provider was long ago. */
+const isOld = ({ last_check: last }, now) => !last || now - Date.parse(last.at) > FRESH_MS;
+
 /** The codes of a failed check. */
 const CHECK_FAILURES = {
   rate_limited: ["Rate limited", "The provider asked for fewer requests for a while."],
-  permission_missing: ["Permission missing", "Work that needs it fails; everything else keeps working."],
+  permission_missing: ["Permission missing", "Work that needs the permission fails; everything else keeps working."],
   provider_timeout: ["Provider slow", "It does not respond in time."],
   provider_error: ["Provider down", "It fails, or its responses cannot be used."],
   plugin_fault: ["Plugin failed", "The plugin itself failed, not the provider."],
 };
 
 /**
- * Describes the status of a provider: `{kind, word, means, action, needsYou, hasReason, rank}`, and perhaps `todo` and `needed`.
+ * Describes the status of a provider: `{kind, word, means, action, needsYou, hasReason, rank}`, and perhaps `todo`, `needed`
+ * and `isOld`.
  *
  * `plugin` is null if it was removed, `connection` if there is none; `isSealed` says that the service has no key.
  * `action` is `{label, look}` with either `to` or `does`. `hasReason` says that the connection's own reason adds something.
- * `needed` lists the secrets that have to be entered again, in words, and `todo` says what can be done.
+ * `needed` lists the secrets that have to be entered again, in words, and `todo` says what can be done. `isOld` says that
+ * it worked when it was last called, which was long ago.
  */
 export function describeStatus({ plugin, connection, isSealed, now = Date.now() }) {
   const status = findStatus({ plugin, connection, isSealed, now });
@@ -121,7 +129,7 @@ function findConnectionStatus(plugin, connection, now) {
   }
   switch (connection.status) {
     case "connected":
-      return { kind: "ok", word: "Connected", action: { ...CHECK_NOW } };
+      return { kind: "ok", word: "Connected", isOld: isOld(connection, now), action: { ...CHECK_NOW } };
     case "expiring":
       return {
         kind: "soon",
@@ -161,7 +169,7 @@ function findConnectionStatus(plugin, connection, now) {
       return {
         kind: needsYou ? "bad" : "wait",
         word,
-        means: `${reason} The credential is kept. ${describeRetry(connection, now)}`,
+        means: `${reason} The credential is kept. ${describeNextStep(connection, needsYou, now)}`,
         action: { ...CHECK_NOW, look: "primary" },
         needsYou,
       };
@@ -180,7 +188,10 @@ function describeStartedDisconnect(provider, { by, at }, now) {
   };
 }
 
-function describeRetry(connection, now) {
-  if (!connection.retry_at || Date.parse(connection.retry_at) <= now) return "Work is retried automatically.";
-  return `Work waits and is retried automatically ${formatAgo(connection.retry_at, now)}.`;
+/** Says what shows whether a failing connection works again: nothing asks the provider until somebody does. */
+function describeNextStep({ last_check: last, retry_at }, needsYou, now) {
+  if (needsYou) return "Grant the permission at the provider, then check again.";
+  const isHeld = last?.code === "rate_limited" && Date.parse(retry_at) > now;
+  if (isHeld) return `Calls are rejected until ${formatDate(retry_at)}. Check after that whether it works again.`;
+  return "Work that needs it may fail. Check now to see whether it works again.";
 }

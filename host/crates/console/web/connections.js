@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { checkConnection, ConnectionFacts } from "./connection_facts.js";
 import { describeStatus } from "./connection_status.js";
-import { compareNames, formatCount, toSentence } from "./format.js";
+import { compareNames, formatCount, formatList, toSentence } from "./format.js";
 import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { connectionPath, Link } from "./router.js";
 import { useSeal } from "./seal.js";
@@ -50,10 +50,10 @@ function ConnectionCard({ entry, onChecked, isChecking }) {
             <div>
               <h2 id=${`card-${id}`}><${Link} to=${connectionPath(id)}>${title}<//></h2>
               <p class="muted small" title=${connection?.org_name ?? undefined}>
-                ${connection?.org_name ?? "No organisation yet"}</p>
+                ${connection?.org_name}</p>
             </div>
           </div>
-          <p><${Status} kind=${status.kind} word=${status.word} /></p>
+          <p><${Status} ...${status} /></p>
           ${connection && html`<${ConnectionFacts} connection=${connection} />`}
         </div>
         <div class="connection-todo">
@@ -126,11 +126,18 @@ function describeConnections(entries, isSealed) {
   if (!connected) return "Nothing is connected yet. Start with the service your team uses most.";
   const count = `${formatCount(connected, "service is", "services are")} connected`;
   if (isSealed) return `${count}, but none of them works at the moment.`;
-  const needingYou = entries.filter(({ status }) => status.needsYou).length;
-  if (needingYou) return `${count}. ${formatCount(needingYou, "needs", "need")} your attention.`;
-  const failing = entries.filter(({ connection, status }) => connection && status.kind === "wait").length;
-  if (failing) return `${count}. ${formatCount(failing, "is", "are")} failing at the moment and retried automatically.`;
-  return `${count}. Nothing needs your attention.`;
+  const countEntries = (is) => entries.filter(({ connection, status }) => connection && is(status)).length;
+  const needingYou = countEntries(({ needsYou }) => needsYou);
+  const failing = countEntries(({ kind, needsYou }) => kind === "wait" && !needsYou);
+  const idle = countEntries(({ kind, needsYou }) => (kind === "off" || kind === "ask") && !needsYou);
+  const expiring = countEntries(({ kind }) => kind === "soon");
+  const problems = [
+    needingYou && `${formatCount(needingYou, "needs", "need")} your attention`,
+    failing && `${formatCount(failing, "is", "are")} failing`,
+    idle && `${formatCount(idle, "does", "do")} no work`,
+    expiring && `${formatCount(expiring, "expires", "expire")} soon`,
+  ].filter(Boolean);
+  return `${count}. ${problems.length ? `${toSentence(formatList(problems))}.` : "No problem is known."}`;
 }
 
 /** Checks all connections at once. Returns `[progress, checkAll]`; the progress is `{done, of}` or null. */

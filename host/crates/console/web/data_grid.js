@@ -13,9 +13,10 @@ const PLACEHOLDERS = 10;
 /**
  * `columns` are `{key, title, width (rem), cell(row), edit?(row, {text, done}), clear?(row), className?}`. The rows are
  * either `rows`, or loaded by `load(offset, limit, {signal, isBackground})` again when `query` or `stale` changes.
- * `handle.current` gets `{update, reload, focus, row}`.
+ * `handle.current` gets `{update, reload, focus, row}`. `onUndo` is called for Ctrl+Z in a cell.
  */
-export function DataGrid({ label, columns, load, rows, query = "", stale = 0, rowHeight = 52, handle, empty, onOpen }) {
+export function DataGrid({ label, columns, load, rows, query = "", stale = 0, rowHeight = 52, handle, empty, ...actions }) {
+  const { onOpen, onUndo } = actions;
   const scroller = useRef(null);
   const head = useRef(null);
   const body = useRef(null);
@@ -28,7 +29,7 @@ export function DataGrid({ label, columns, load, rows, query = "", stale = 0, ro
   const viewport = useViewport({ scroller, head, count, rowHeight, isEmpty });
   const requestRows = useLoading({ paged, load, query, stale, view: viewport.view, count });
   useGridStyle({ scroller, body, columns, viewport, isEmpty });
-  const cursor = useCursor({ scroller, viewport, columns, count, getRow, onOpen });
+  const cursor = useCursor({ scroller, viewport, columns, count, getRow, onOpen, onUndo });
   const [, redraw] = useReducer((draws) => draws + 1, 0);
   onChange.current = ({ isRestart }) => {
     if (isRestart) {

@@ -27,7 +27,7 @@ function listServices(services) {
 }
 
 function Consequences({ title, preview }) {
-  const { mappings, services, alerts, revokes } = preview;
+  const { mappings, mappings_kept: kept, services, alerts, revokes } = preview;
   return html`
     <p><strong class="wrap">${preview.org_name ?? title}</strong> will be disconnected:</p>
     <ul>
@@ -37,7 +37,9 @@ function Consequences({ title, preview }) {
         : `The credential stays valid at ${title}: it cannot be revoked from here. Revoke it there if it is no longer needed.`}</li>
       <li>${mappings > 0
         ? `${formatCount(mappings, "mapping")} of people to their accounts there ${mappings === 1 ? "is" : "are"} removed.`
-        : "No mappings are affected."}</li>
+        : kept > 0
+          ? `${formatCount(kept, "mapping is", "mappings are")} kept, and work again after a reconnect.`
+          : "Nobody is mapped to an account there."}</li>
       ${alerts === true && html`<li>Change alerts are switched off.</li>`}
       ${alerts === null && html`<li>It is unknown whether change alerts are on. None arrive after this.</li>`}
       <li>${services.length

@@ -12,10 +12,13 @@ export function HelpLink({ href, children }) {
   </a>`;
 }
 
+/** A password manager offers to store what is in a password field, together with the field before it. */
+const CAN_MASK = CSS.supports("-webkit-text-security", "disc");
+
 function Control({ kind, choices, lines, isSecret, isShown, ...rest }) {
   if (kind === "choice") {
     return html`<select ...${rest}>
-      ${!choices.some(({ value }) => value === "") && html`<option value="" disabled=${rest.required}>
+      ${!choices.some(({ value }) => value === rest.value || value === "") && html`<option value="" disabled=${rest.required}>
         ${rest.required ? "Choose…" : "Not set"}</option>`}
       ${choices.map(({ value, label }) => html`<option key=${value} value=${value}>${label}</option>`)}
     </select>`;
@@ -24,8 +27,11 @@ function Control({ kind, choices, lines, isSecret, isShown, ...rest }) {
     const className = isSecret && !isShown ? "mono masked" : "mono";
     return html`<textarea class=${className} rows=${lines} ...${rest}></textarea>`;
   }
-  const type = isSecret && !isShown ? "password" : ["email", "url", "search"].includes(kind) ? kind : "text";
-  return html`<input type=${type} class=${isSecret ? "mono" : ""} ...${rest} />`;
+  if (isSecret) {
+    const isMasked = CAN_MASK && !isShown;
+    return html`<input type=${isShown || isMasked ? "text" : "password"} class=${isMasked ? "mono masked" : "mono"} ...${rest} />`;
+  }
+  return html`<input type=${["email", "url", "search"].includes(kind) ? kind : "text"} ...${rest} />`;
 }
 
 /**
@@ -81,7 +87,7 @@ export function Field({
       <div class="control">
         <${Control}
           ...${rest} id=${id} kind=${kind} value=${value} isSecret=${isSecret} isShown=${isShown}
-          aria-describedby=${describedBy || undefined} aria-invalid=${error ? "true" : undefined} spellcheck="false"
+          aria-describedby=${describedBy || undefined} aria-invalid=${error ? "true" : undefined} spellcheck=${false}
           autocomplete=${rest.autocomplete ?? "off"} autocapitalize="off"
           onInput=${(event) => onInput?.(event.currentTarget.value, event)}
         />

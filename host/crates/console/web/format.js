@@ -35,6 +35,9 @@ export function formatDate(at) {
   return `${day}, ${twoDigits(time.getHours())}:${twoDigits(time.getMinutes())}`;
 }
 
+/** Formats the time of day as `04:23`, in the reader's time zone. */
+export const formatTime = (at) => formatDate(at).slice(-5);
+
 /** Formats a number as `12,345`. */
 export const formatNumber = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 

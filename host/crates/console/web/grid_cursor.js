@@ -40,9 +40,9 @@ function findTarget(key, isFar, { row, column }, { lastRow, lastColumn, viewport
 
 /**
  * `getRow(index)` returns a loaded row. `onOpen(row, index)` opens a row from a cell that cannot be edited and has no
- * link or button. Returns the active cell, the edited cell or null, and the event handlers of the grid.
+ * link or button. `onUndo` is called for Ctrl+Z. Returns the active cell, the edited cell or null, and the event handlers of the grid.
  */
-export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }) {
+export function useCursor({ scroller, viewport, columns, count, getRow, onOpen, onUndo }) {
   const [active, setActive] = useState({ row: 0, column: 0 });
   const [editing, setEditing] = useState(null);
   const state = useRef({ needsFocus: false, isEditing: false }).current;
@@ -106,6 +106,12 @@ export function useCursor({ scroller, viewport, columns, count, getRow, onOpen }
       F2: () => edit(""),
       Delete: () => row && columns[active.column].clear?.(row),
     };
+    // Otherwise the browser undoes the last change of a text field, wherever it is.
+    if (isFar && event.key.toLowerCase() === "z" && !event.shiftKey && onUndo) {
+      event.preventDefault();
+      onUndo();
+      return;
+    }
     const isText = event.key.length === 1 && event.key !== " " && !isFar;
     if (to) move(...to);
     else if (actions[event.key]) actions[event.key]();

@@ -1,5 +1,5 @@
 // The two lists that many pages need, connections and plugins: loaded once, cached, and updated by events.
-import { call, onSession } from "./api.js";
+import { call, isUnreachable, onSession } from "./api.js";
 import { useEvents } from "./events.js";
 import { toDisplayable } from "./format.js";
 import { useCallback, useLayoutEffect, useState } from "./vendor/preact.js";
@@ -67,7 +67,8 @@ function useLiveList(kind) {
     try {
       setState({ answer: await load(list, isBackground), problem: null });
     } catch (problem) {
-      setState((before) => ({ ...before, problem }));
+      // Nobody asked for this request, and the frame says that what is shown is old.
+      if (!isBackground || !isUnreachable(problem)) setState((before) => ({ ...before, problem }));
     }
   }, []);
   // Before the first paint, because a preloaded list can be shown at once.

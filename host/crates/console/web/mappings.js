@@ -42,7 +42,7 @@ function Table({ providers, query, setFile, isOver }) {
   const [isExporting, setExporting] = useState(false);
   const grid = useRef(null);
   useEvents({ mappings: true }, () => setStale((count) => count + 1));
-  const setAccount = useSetAccount(grid, setProblem);
+  const { setAccount, undo } = useAccounts(grid, setProblem);
   const names = useUserNames(providers);
   const columns = useMemo(
     () => [PERSON, ...providers.map((provider) => getColumn(provider, setAccount))],
@@ -70,15 +70,15 @@ function Table({ providers, query, setFile, isOver }) {
       <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
       <${Field} label="Show" kind="choice" required=${true} choices=${listChoices(providers)} value=${filter}
         onInput=${choose} />
-      <p class="count muted" role="status">${total === null ? "" : formatCount(total, "person", "people")}</p>
-      <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>
+      <p class="count muted" role="status">${total === null ? "" : formatCount(total, "active person", "active people")}</p>
+      <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>${parameters ? "Export all as CSV" : "Export CSV"}<//>
     </div>
     <${MatchLinks} providers=${providers} />
     ${problem && html`<${Rejection} problem=${problem} onClose=${() => setProblem(null)} />`}
     <${DataGrid} label="People and their accounts" columns=${columns} load=${load} query=${parameters} stale=${stale}
-      handle=${grid} empty=${html`<${NoPeople} isFiltered=${parameters !== ""} />`} />
+      handle=${grid} onUndo=${undo} empty=${html`<${NoPeople} isFiltered=${parameters !== ""} />`} />
     <p class="muted small keys">Use the arrow keys to move. Type or press Enter to choose an account, and Delete to
-      remove it.</p>
+      remove it. Ctrl+Z undoes your changes one by one.</p>
     <${FileDrop} label="Choose a CSV file" accept=".csv,text/csv" onFile=${setFile}
       help="or drop one on this page. Columns: email, and one for each service. You can review the changes first." />
     ${isOver && html`<div class="veil" aria-hidden="true">Drop the file to review its changes</div>`}
@@ -86,16 +86,19 @@ function Table({ providers, query, setFile, isOver }) {
 }
 
 /**
- * Returns a function that maps an account to a person, or none: `setAccount(person, provider, user, before)`. The table
- * shows the change at once, and the account `before` again if the service rejects it.
+ * Returns `{setAccount, undo}`. `setAccount(person, provider, user, before)` maps an account to a person, or none. The
+ * table shows the change at once, and the account `before` again if the service rejects it. `undo` undoes the last change
+ * that is not undone yet.
  */
-function useSetAccount(grid, setProblem) {
+function useAccounts(grid, setProblem) {
+  const changes = useRef([]);
   const show = (person, provider, id) =>
     grid.current.update((row) => {
       if (row.person_id !== person.person_id) return row;
       return { ...row, external_ids: { ...row.external_ids, [provider.id]: id ?? undefined } };
     });
-  const setAccount = async (person, provider, user, before) => {
+  /** Returns whether the service accepted the change. */
+  const apply = async ({ person, provider, user, before }) => {
     setProblem(null);
     show(person, provider, user?.external_id);
     const path = `${PATH}/${encodeURIComponent(person.person_id)}`;
@@ -106,18 +109,35 @@ function useSetAccount(grid, setProblem) {
       const directory = getDirectory(provider.id);
       if (before) directory.setPerson(before, null);
       if (user) directory.setPerson(user.external_id, { id: person.person_id, name: person.name });
-      const undo = () => setAccount(person, provider, before && { external_id: before }, user?.external_id ?? null);
-      const message = user
-        ? `${person.name} is now ${userName} at ${provider.title}.`
-        : `${person.name} is no longer mapped at ${provider.title}.`;
-      showToast(message, "ok", { label: "Undo", run: undo });
+      return true;
     } catch (rejection) {
       show(person, provider, before);
       const title = user ? `${userName} was not mapped to ${person.name}` : `${person.name} is still mapped`;
       setProblem({ rejection, title, reason: user && rejection.errors?.[0]?.message });
+      return false;
     }
   };
-  return setAccount;
+  const setAccount = async (person, provider, user, before) => {
+    const change = { person, provider, user, before };
+    if (!(await apply(change))) return;
+    changes.current.push(change);
+    showToast(describeChange(change), "ok", { label: "Undo", run: () => undo().then(() => grid.current.focus()) });
+  };
+  const undo = async () => {
+    const last = changes.current.pop();
+    if (!last) return;
+    const { person, provider, user, before } = last;
+    const previous = before && (getDirectory(provider.id).byId.get(before) ?? { external_id: before });
+    const change = { person, provider, user: previous, before: user?.external_id ?? null };
+    if (await apply(change)) showToast(`Undone: ${describeChange(change)}`);
+  };
+  return { setAccount, undo };
+}
+
+function describeChange({ person, provider, user }) {
+  if (!user) return `${person.name} is no longer mapped at ${provider.title}.`;
+  const account = user.email ?? user.external_id;
+  return `${person.name} is mapped to ${account === user.name || !user.name ? account : `${user.name} (${account})`} at ${provider.title}.`;
 }
 
 /** Returns the filter of the address: the value of its choice, and the parameters of the API. */
@@ -167,7 +187,7 @@ function NoPeople({ isFiltered }) {
 const PERSON = {
   key: "person",
   title: "Person",
-  width: 15,
+  width: 13,
   cell: (row) => html`<span class="two"><span>${row.name}</span><span class="muted small">${row.email}</span></span>`,
 };
 
@@ -176,7 +196,7 @@ function getColumn(provider, setAccount) {
   return {
     key: provider.id,
     title: provider.title,
-    width: 11,
+    width: 7.75,
     cell: (row) => html`<${Account} id=${current(row)} provider=${provider.id} />`,
     edit: (
       row,

@@ -27,7 +27,7 @@ export default function Match({ route }) {
     ${count > 0 && html`<${Button} look="primary" icon="link" onClick=${() => runMatch(true)}>
       Link ${formatCount(count, "person", "people")}<//>`}`;
   return html`
-    <${Page} title=${`Match ${title}`} actions=${actions} back=${{ to: "/mappings", label: "Mappings" }}
+    <${Page} title=${`Match ${title}`} actions=${actions} back=${{ to: connectionPath(provider), label: title }}
       lead=${`Finds the person for each account at ${title}. Nothing changes until you apply the plan.`}>
       <div class="stack" tabindex="-1" ref=${content}>
       ${

@@ -33,6 +33,10 @@ export function OAuthApp({ provider, title, isMissing, onDone, onCancel }) {
       ${isMissing && html`<${Notice} kind="info" title=${`${title} does not know this Jackfield yet`}
         means=${`Create an OAuth app in ${title}'s developer console, with the redirect URL below.`}
         todo="Then enter its client ID and secret here. This is needed only once." />`}
+      ${!isMissing && html`<h3>OAuth app of ${title}</h3>
+        <p class="muted">Another app is already set. What you save here replaces one that was entered here, but not one
+          of the environment variable <code>JACKFIELD_OAUTH_${provider.toUpperCase().replaceAll("-", "_")}_CLIENT_ID</code>,
+          which always comes first. People then sign in again.</p>`}
       <div>
         <p class="strong">Redirect URL</p>
         <p class="row"><code>${redirectUrl}</code>

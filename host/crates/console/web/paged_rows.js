@@ -1,4 +1,5 @@
 // The rows of a long list, read from the service page by page: which pages are cached, and which are being loaded.
+import { isUnreachable } from "./api.js";
 
 const PAGE = 100;
 /** Pages that stay cached, so that scrolling back shows six thousand rows at once. */
@@ -77,25 +78,28 @@ export class PagedRows {
     if (this.isOutdated) this.next = page;
     else this.pages.set(number, page);
     const isCurrent = () => page.request === request && (this.next === page || this.pages.get(number) === page);
+    let answer;
     try {
-      const answer = await this.load(number * PAGE, PAGE, { signal: request.signal, isBackground });
-      if (request.signal.aborted || !isCurrent()) return;
-      const isRestart = this.next === page;
-      if (isRestart) {
-        this.pages.clear();
-        this.pages.set(number, page);
-        Object.assign(this, { isOutdated: false, next: null });
-      }
-      Object.assign(page, { rows: answer.rows, request: null, isStale: false });
-      this.total = answer.total;
-      this.problem = null;
-      this.onChange({ isRestart });
+      answer = await this.load(number * PAGE, PAGE, { signal: request.signal, isBackground });
     } catch (problem) {
       if (request.signal.aborted || !isCurrent()) return;
       Object.assign(page, { request: null, hasFailed: true });
-      this.problem = problem;
+      // The frame says that what is shown is old.
+      if (!isBackground || !isUnreachable(problem)) this.problem = problem;
       this.onChange({});
+      return;
     }
+    if (request.signal.aborted || !isCurrent()) return;
+    const isRestart = this.next === page;
+    if (isRestart) {
+      this.pages.clear();
+      this.pages.set(number, page);
+      Object.assign(this, { isOutdated: false, next: null });
+    }
+    Object.assign(page, { rows: answer.rows, request: null, isStale: false });
+    this.total = answer.total;
+    this.problem = null;
+    this.onChange({ isRestart });
   }
 
   #cancel(number, page) {

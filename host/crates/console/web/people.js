@@ -55,7 +55,7 @@ export default function People({ route }) {
       <div class="toolbar">
         <${Field} label="Search people" kind="search" placeholder="Name or email" value=${typed} onInput=${setTyped} />
         <p class="count muted" role="status">${total === null ? "" : formatCount(total, "person", "people")}</p>
-        <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>Export CSV<//>
+        <${Button} icon="download" isBusy=${isExporting} onClick=${exportCsv}>${filters ? "Export all as CSV" : "Export CSV"}<//>
       </div>
       ${problem && html`<${Notice} problem=${problem} title="The file could not be created" onRetry=${exportCsv} />`}
       <${DataGrid} label="People" columns=${COLUMNS} load=${load} query=${filters} stale=${stale} handle=${grid}

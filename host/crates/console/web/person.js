@@ -2,8 +2,8 @@
 import { call } from "./api.js";
 import { formatList } from "./format.js";
 import { titleOf, usePlugins } from "./live_lists.js";
-import { Button, Dialog, Field, Notice } from "./ui.js";
-import { html, useEffect, useState } from "./vendor/preact.js";
+import { Button, Dialog, Field, Notice, useErrorFocus } from "./ui.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 const PATH = "/api/admin/people";
 
@@ -17,6 +17,8 @@ export function PersonForm({ person, onClose, onRemove }) {
   });
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(false);
+  const form = useRef(null);
+  useErrorFocus(form, problem);
   const change = (key) => (value) => setValues((before) => ({ ...before, [key]: value }));
   const errorOf = (field) => {
     const error = problem?.errors?.find((one) => one.field === field);
@@ -46,7 +48,7 @@ export function PersonForm({ person, onClose, onRemove }) {
     <${Button} look="primary" isBusy=${isBusy} onClick=${save}>${person ? "Save" : "Add"}<//>`;
   return html`
     <${Dialog} title=${person ? person.name : "Add a person"} onClose=${() => onClose()} actions=${actions}>
-      <form class="stack" onSubmit=${save} novalidate>
+      <form class="stack" ref=${form} onSubmit=${save} novalidate>
         ${problem && !isShownInFields && html`<${Notice} problem=${problem} />`}
         <${Field} label="Name" value=${values.name} onInput=${change("name")} error=${errorOf("name")}
           required=${true} />

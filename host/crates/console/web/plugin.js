@@ -9,6 +9,7 @@ import { PluginDecision } from "./plugin_decision.js";
 import { PluginSignature } from "./plugin_signature.js";
 import { PluginStatus } from "./plugin_status.js";
 import { connectionPath, Link, navigate } from "./router.js";
+import { useSeal } from "./seal.js";
 import { SecretsAgain } from "./secrets_again.js";
 import { Button, EmptyState, Monogram, Notice, Page, Progress, showToast, useFocusRecovery, WithCode } from "./ui.js";
 import { html, useRef, useState } from "./vendor/preact.js";
@@ -22,9 +23,12 @@ const LEADS = {
   broken: "It cannot be used in its current form.",
 };
 
+const SEALED = "The service is sealed, so no plugin runs.";
+
 export default function Plugin({ route }) {
   const { plugins, problem, reload } = usePlugins();
   const { connections } = useConnections();
+  const seal = useSeal();
   const [decision, setDecision] = useState(null);
   const identity = useRef(null);
   const plugin = plugins?.find(({ id }) => id === route.provider);
@@ -41,7 +45,7 @@ export default function Plugin({ route }) {
   };
   const ask = (kind, version) => setDecision({ kind, version, plugin });
   return html`
-    <${Page} title=${title} back=${BACK} lead=${LEADS[plugin.state]}
+    <${Page} title=${`${title} plugin`} back=${BACK} lead=${seal.isSealed ? SEALED : LEADS[plugin.state]}
       actions=${html`<${Actions} ...${{ plugin, hasManifest, ask }} />`}>
       <${Trouble} plugin=${plugin} title=${title} />
       <${SecretsAgain} version=${plugin} isRunning=${plugin.state === "approved"} />
@@ -83,7 +87,7 @@ function Actions({ plugin, hasManifest, ask }) {
     ${
       hasManifest &&
       (state === "pending" || state === "disabled") &&
-      html`<${Button} look="primary" icon="check" onClick=${() => ask("approve")}>Approve ${version}<//>`
+      html`<${Button} look="primary" icon="check" onClick=${() => ask("approve")}>${state === "disabled" ? "Resume" : "Approve"} ${version}<//>`
     }
     <${Button} look="danger" icon="trash" onClick=${() => ask("remove")}>Remove<//>`;
 }

@@ -58,14 +58,16 @@ const DECISIONS = {
   approve({ plugin, version, title, connection }) {
     const digest = version?.digest ?? plugin.digest;
     const number = version?.version ?? plugin.version;
+    const isResumed = plugin.state === "disabled" && digest === plugin.digest;
+    const verb = isResumed ? "Resume" : "Approve";
     return {
-      title: `Approve ${title} ${number}?`,
-      label: `Approve ${number}`,
+      title: `${verb} ${title} ${number}?`,
+      label: `${verb} ${number}`,
       look: "primary",
       path: "/approve",
       body: { digest },
       digest,
-      done: `${title} ${number} is approved.`,
+      done: `${title} ${number} ${isResumed ? "runs again" : "is approved"}.`,
       consequences: [
         plugin.state === "approved"
           ? `It takes over from ${plugin.version} with the next call. Calls in progress finish on the version they started with.`

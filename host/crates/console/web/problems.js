@@ -48,17 +48,17 @@ const EXPLANATIONS = {
   unsupported: ["This provider cannot do that", NOTHING_CHANGED, "There is nothing to fix here."],
   rate_limited: [
     "The provider is limiting requests",
-    "Work waits in the meantime, and is retried automatically.",
+    "Calls to it are rejected until then.",
     "Try again when the wait is over.",
   ],
   provider_error: [
     "The provider's answer could not be used",
-    "It is usually a passing problem on its side. The connection is kept, and work is retried automatically.",
+    "It is usually a passing problem on its side. What was connected before is kept.",
     "Try again in a moment. If it keeps happening, look at the provider's status page.",
   ],
   provider_timeout: [
     "The provider did not answer in time",
-    "The connection is kept, and work is retried automatically.",
+    "It is usually a passing problem on its side. What was connected before is kept.",
     "Try again in a moment.",
   ],
   plugin_fault: [
@@ -120,6 +120,9 @@ export function explainProblem(problem) {
   const wait = problem?.retryAfter;
   return { title, means, todo: wait ? `${todo} Wait ${wait} s.` : todo };
 }
+
+/** Returns what an error code means in a few words, or the text itself if it is none. */
+export const explainCode = (text) => EXPLANATIONS[text]?.[0] ?? text;
 
 /**
  * Returns the reason that the provider gave for rejecting a credential, or null. The API reports it as

@@ -1,7 +1,7 @@
 // The sign-in page: with a sign-in link, an API token, or the identity provider.
 import { call, setSession } from "./api.js";
 import { navigate } from "./router.js";
-import { Button, Field, Logo, Notice } from "./ui.js";
+import { Button, Field, Logo, Notice, useErrorFocus } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 const STORAGE_KEY = "jackfield.page";
@@ -10,6 +10,11 @@ const STORAGE_KEY = "jackfield.page";
 export function rememberPage() {
   if (location.pathname !== "/signin") sessionStorage.setItem(STORAGE_KEY, location.pathname + location.search);
 }
+
+const LINK_KEY = "jackfield.link";
+
+/** Whether a sign-in link was opened in this tab and not used: its secret is not stored, so a reload loses it. */
+const hasLostLink = () => sessionStorage.getItem(LINK_KEY) !== null;
 
 /** Removes the stored page. */
 export const forgetPage = () => sessionStorage.removeItem(STORAGE_KEY);
@@ -68,6 +73,7 @@ export function extractLink() {
   const secret = location.pathname === "/signin" && location.hash.slice(1);
   if (!secret) return null;
   history.replaceState(null, "", location.pathname + location.search);
+  sessionStorage.setItem(LINK_KEY, "opened");
   return secret;
 }
 
@@ -78,9 +84,8 @@ function Failure({ problem, by }) {
       todo="Use an Executive's token. Service tokens can only use connections." />`;
   }
   if (problem.status === 429) {
-    return html`<${Notice} problem=${problem} title="Too many attempts"
-      means="Signing in from here is blocked for a short while."
-      todo=${`Try again in ${problem.retryAfter ?? 60} s.`} />`;
+    return html`<${Notice} kind="bad" title="Too many attempts"
+      means=${`Nobody can sign in from here for the next ${problem.retryAfter ?? 60} seconds.`} />`;
   }
   return html`<${Notice} problem=${problem} />`;
 }
@@ -106,11 +111,15 @@ export function SignIn({ who, route, link, onUsed }) {
     setBusy(by);
     try {
       const next = await call("POST", "/api/session", { [by]: secret });
+      sessionStorage.removeItem(LINK_KEY);
       onUsed();
       setSession(next);
       if (next.level === "executive") returnToPage();
     } catch (problem) {
-      if (by === "link" && problem.status === 401) onUsed();
+      if (by === "link" && problem.status === 401) {
+        sessionStorage.removeItem(LINK_KEY);
+        onUsed();
+      }
       setFailure({ problem, by });
     } finally {
       setBusy(null);
@@ -127,6 +136,8 @@ export function SignIn({ who, route, link, onUsed }) {
             : "Connect your company's services and keep them working."}</p>
         </div>
         ${over && !failure && html`<${Notice} kind="info" title=${over[0]} means=${over[1]} />`}
+        ${!hasLink && !failure && hasLostLink() && html`<${Notice} kind="info" title="Open your sign-in link again"
+          means="This page was loaded again, and does not keep the link's secret. The link was not used, so it still works." />`}
         ${rejection && !failure && html`<${Notice} kind="bad" title=${rejection[0]} means=${rejection[1]} />`}
         ${failure && html`<${Failure} ...${failure} />`}
         ${hasLink && html`<${Button} look="primary" class="button primary wide" isBusy=${busy === "link"}
@@ -155,15 +166,18 @@ export function SignIn({ who, route, link, onUsed }) {
 function TokenForm({ look, isBusy, onSubmit }) {
   const [token, setToken] = useState("");
   const [error, setError] = useState(null);
+  const form = useRef(null);
+  useErrorFocus(form, error);
   const submit = (event) => {
     event.preventDefault();
     const secret = token.trim();
-    setError(secret ? null : "Paste a token first.");
+    // A new object each time, because each of them takes the focus.
+    setError(secret ? null : { message: "Paste a token first." });
     if (secret) onSubmit(secret);
   };
   return html`
-    <form class="stack" onSubmit=${submit} novalidate>
-      <${Field} label="Access token" value=${token} onInput=${setToken} error=${error} isSecret
+    <form class="stack" ref=${form} onSubmit=${submit} novalidate>
+      <${Field} label="Access token" value=${token} onInput=${setToken} error=${error?.message} isSecret
         help="An Executive's API token. It is exchanged for a session, and not stored." />
       <${Button} type="submit" class=${`button wide ${look}`} isBusy=${isBusy}>Sign in<//>
     </form>

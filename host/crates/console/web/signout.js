@@ -73,15 +73,26 @@ export function AccountMenu({ who }) {
     return () => removeEventListener("pointerdown", closeIfOutside);
   }, [isOpen]);
   const onKeyDown = (event) => {
-    if (event.key !== "Escape" || !isOpen) return;
-    setOpen(false);
-    button.current.focus();
+    if (!isOpen) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape") {
+      setOpen(false);
+      button.current.focus();
+    } else if (step) {
+      event.preventDefault();
+      const stops = [...menu.current.querySelectorAll("button")];
+      stops.at((stops.indexOf(document.activeElement) + step) % stops.length)?.focus();
+    }
   };
   const onFocusOut = (event) => {
     if (event.relatedTarget && !menu.current.contains(event.relatedTarget)) setOpen(false);
   };
   return html`
     <div class="account" ref=${menu} onKeyDown=${onKeyDown} onFocusOut=${onFocusOut}>
+      <button type="button" ref=${button} class="quiet account-button" aria-expanded=${isOpen ? "true" : "false"}
+        aria-controls="account" onClick=${() => setOpen(!isOpen)}>
+        <${Icon} name="user" /><span><span class="visually-hidden">Account: </span><span class="wrap">${who.name}</span></span>
+      </button>
       ${isOpen && html`
         <div class="account-menu" id="account">
           <p class="muted small">Your session ends <${Time} at=${who.expires_at} />, or sooner when idle.</p>
@@ -91,10 +102,6 @@ export function AccountMenu({ who }) {
             Sign out everywhere<//>
         </div>
       `}
-      <button type="button" ref=${button} class="quiet account-button" aria-expanded=${isOpen ? "true" : "false"}
-        aria-controls="account" onClick=${() => setOpen(!isOpen)}>
-        <${Icon} name="user" /><span><span class="visually-hidden">Account: </span><span class="wrap">${who.name}</span></span>
-      </button>
     </div>
   `;
 }

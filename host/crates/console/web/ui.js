@@ -39,9 +39,9 @@ const STATUS_ICONS = {
   off: "off",
 };
 
-/** A status as a word, an icon and a colour. `kind` is a key of `STATUS_ICONS`, or `none`. */
-export function Status({ kind, word }) {
-  return html`<span class=${`status ${kind}`}><${Icon} name=${STATUS_ICONS[kind] ?? "idle"} />${word}</span>`;
+/** A status as a word, an icon and a colour. `kind` is a key of `STATUS_ICONS`, or `none`. One that `isOld` is grey. */
+export function Status({ kind, word, isOld }) {
+  return html`<span class=${`status ${isOld ? "off" : kind}`}><${Icon} name=${STATUS_ICONS[kind] ?? "idle"} />${word}</span>`;
 }
 
 /** The initials of a provider, coloured by its id. */
@@ -49,6 +49,11 @@ export function Monogram({ id, title }) {
   const setColour = (element) => element?.style.setProperty("--hue", getHue(id));
   return html`<span class="monogram" aria-hidden="true" ref=${setColour}>${getInitials(title ?? id)}</span>`;
 }
+
+/** Returns where the focus starts in a dialog: its first field, or the first button that destroys nothing. */
+const findFirstControl = (dialog) =>
+  dialog.querySelector(".dialog-body :is(input, select, textarea):not([tabindex='-1'])") ??
+  dialog.querySelector(".dialog-foot .button:not(.danger)");
 
 /** A modal dialog. It takes the focus and gives it back at the end. Escape and the close button call `onClose`. */
 export function Dialog({ title, onClose, actions, isWide, children }) {
@@ -62,6 +67,7 @@ export function Dialog({ title, onClose, actions, isWide, children }) {
     const handleClose = () => latest.current();
     dialog.addEventListener("close", handleClose);
     dialog.showModal();
+    findFirstControl(dialog)?.focus();
     return () => {
       dialog.removeEventListener("close", handleClose);
       dialog.close();
@@ -164,6 +170,13 @@ export function useFocusRecovery(element, state) {
   }, [state]);
 }
 
+/** Moves the focus to the first field with an error when `errors` changes. */
+export function useErrorFocus(form, errors) {
+  useEffect(() => {
+    form.current?.querySelector("[aria-invalid]")?.focus();
+  }, [errors]);
+}
+
 /** Shown instead of an empty list: why it is empty, and what to do. */
 export const EmptyState = ({ icon = "idle", title, children, action }) => html`
   <div class="empty">
@@ -219,7 +232,7 @@ let toastCount = 0;
  */
 export function showToast(message, kind = "ok", action = null) {
   const remove = () => {
-    toasts = toasts.filter((other) => other !== toast);
+    toasts = toasts.filter((other) => other.key !== toast.key);
     onToasts(toasts);
   };
   const run = () => {
@@ -227,6 +240,8 @@ export function showToast(message, kind = "ok", action = null) {
     action.run();
   };
   const toast = { key: (toastCount += 1), message, kind, action: action && { label: action.label, run } };
+  // Only the last change has a button to undo it, so that changes are undone in their order.
+  if (action) toasts = toasts.map((other) => ({ ...other, action: null }));
   toasts = [...toasts.slice(-2), toast];
   onToasts(toasts);
   setTimeout(remove, action ? 30_000 : kind === "bad" ? 12_000 : 6_000);

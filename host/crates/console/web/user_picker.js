@@ -1,5 +1,5 @@
 // Chooses a user of a provider by typing: an ARIA combobox with its list in a popover.
-import { formatCount, formatNumber } from "./format.js";
+import { foldText, formatCount, formatNumber } from "./format.js";
 import { useDirectory } from "./user_directory.js";
 import { html, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 
@@ -40,6 +40,22 @@ function listOptions({ directory, typed, person, current }) {
   return options;
 }
 
+/**
+ * Returns the option that Enter chooses before anybody pressed an arrow key, or -1: only the user with the person's own
+ * address, or the one whose address or id somebody typed in full. If the users cannot be listed, an id is what people
+ * type.
+ */
+function findSureOption(options, { directory, typed, person }) {
+  const text = foldText(typed.trim());
+  const isSame = (user) => {
+    if (user.person && user.person.id !== person.person_id) return false;
+    const email = foldText(user.email);
+    return (email && (email === text || email === foldText(person.email))) || (text && foldText(user.external_id) === text);
+  };
+  const sure = options.filter(({ user, isOwn }) => user && (isOwn ? directory.problem : isSame(user)));
+  return sure.length === 1 ? options.indexOf(sure[0]) : -1;
+}
+
 /** Returns the option that a key chooses. Single steps wrap around. */
 function moveChoice(chosen, step, count) {
   const next = (chosen < 0 && step < 0 ? 0 : chosen) + step;
@@ -59,11 +75,7 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
   const list = useRef(null);
   const id = `pick-${provider}-${person.person_id}`;
   const options = listOptions({ directory, typed, person, current });
-  // Enter chooses the likeliest user. Unlinking, and an id that is not listed, must be chosen with the arrow keys,
-  // unless
-  // the provider's users cannot be listed: then an id is what people type.
-  const isLikely = options[0]?.user && (!options[0].isOwn || directory.problem);
-  const chosen = Math.min(at ?? (isLikely ? 0 : -1), options.length - 1);
+  const chosen = Math.min(at ?? findSureOption(options, { directory, typed, person }), options.length - 1);
 
   // A popover is in the browser's top layer, so that no scrolling element cuts it off.
   useLayoutEffect(() => {
@@ -101,7 +113,7 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
     <input ref=${input} class="picker" role="combobox" aria-label=${`Account of ${person.name} at ${title}`}
       aria-expanded="true" aria-controls=${`${id}-list`} aria-autocomplete="list"
       aria-activedescendant=${chosen >= 0 ? `${id}-${chosen}` : null} aria-describedby=${`${id}-status`}
-      autocomplete="off" spellcheck="false" placeholder="Name, email or ID" value=${typed} onInput=${onInput}
+      autocomplete="off" spellcheck=${false} placeholder="Name, email or ID" value=${typed} onInput=${onInput}
       onKeyDown=${onKeyDown} onBlur=${() => done(false)} />
     <div class="picker-list" popover="manual" ref=${list} onMouseDown=${(event) => event.preventDefault()}>
       <ul role="listbox" id=${`${id}-list`} aria-label=${`Users of ${title}`}>
@@ -110,7 +122,8 @@ export function UserPicker({ provider, title, person, current, text, done, onPic
             ...${{ option, person, current }} onChoose=${() => choose(option)} />`,
         )}
       </ul>
-      <p class="picker-status" id=${`${id}-status`} role="status">${describeStatus(directory, options, typed, title)}</p>
+      <p class="picker-status" id=${`${id}-status`} role="status">${describeStatus(directory, options, typed, title)}${
+        chosen < 0 && options.length > 0 && " Choose one with the arrow keys."}</p>
     </div>
   `;
 }
@@ -145,5 +158,5 @@ function describeStatus(directory, options, typed, title) {
   if (directory.isReading) return `Reading the users of ${title}: ${formatNumber(directory.users.length)} so far…`;
   if (!directory.users.length) return `${title} lists no users.`;
   const found = options.filter((option) => option.user && !option.isOwn).length;
-  return typed && !found ? "No matches." : `${formatCount(directory.users.length, "user")} of ${title}`;
+  return typed && !found ? "No matches." : `${formatCount(directory.users.length, "user")} of ${title}.`;
 }
