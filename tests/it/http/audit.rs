@@ -143,3 +143,14 @@ async fn a_row_removed_from_the_end_is_detected() {
     app.tamper("delete from audit where seq = (select max(seq) from audit)").await;
     assert_eq!(app.store.first_broken_audit_row().await.expect("the folder is readable"), Some(newest));
 }
+
+#[tokio::test]
+async fn entries_about_a_person_name_them_until_they_are_removed() {
+    let app = TestApp::builder().start().await;
+    let id = person(&app, "Ada Okafor", "ada@acme.example").await;
+    let entries = app.get("/api/admin/audit?action=person").await.ok()["entries"].clone();
+    assert_eq!((&entries[0]["detail"], &entries[0]["person_name"]), (&json!(id), &json!("Ada Okafor")));
+    let _ = app.delete(&format!("{PEOPLE}/{id}")).await.ok();
+    let entries = app.get("/api/admin/audit?action=person").await.ok()["entries"].clone();
+    assert_eq!((&entries[1]["detail"], &entries[1]["person_name"]), (&json!(id), &json!(null)));
+}

@@ -1,5 +1,7 @@
 //! `/api/admin/audit`: the audit log, newest first, filtered, as JSON or CSV.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::{
     Json,
     extract::State,
@@ -7,7 +9,7 @@ use axum::{
 };
 use http::HeaderMap;
 use jackfield_core::{AuditEntry, Error, Outcome, csv};
-use jackfield_service::people::Page;
+use jackfield_service::people::{self, Page};
 use jackfield_store::{AuditFilter, Store};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -87,6 +89,8 @@ pub(crate) struct AuditEntryView {
     outcome: OutcomeView,
     /// The code of a rejection, or other details.
     detail: Option<String>,
+    /// The present name of the person with whose id `detail` starts; null if it is about nobody, or they were removed.
+    person_name: Option<String>,
     /// The caller's address.
     origin: Option<String>,
     request_id: Option<String>,
@@ -100,9 +104,10 @@ enum OutcomeView {
     Refused,
 }
 
-impl From<AuditEntry> for AuditEntryView {
-    fn from(entry: AuditEntry) -> Self {
+impl AuditEntryView {
+    fn new(entry: AuditEntry, names: &HashMap<String, String>) -> Self {
         Self {
+            person_name: person_id(&entry).and_then(|id| names.get(id)).cloned(),
             seq: entry.seq,
             at: entry.at.into(),
             actor: entry.actor,
@@ -139,7 +144,9 @@ pub(crate) async fn list(
     }
     let entries = state.store.audit_entries(&filter, before, limit).await?;
     let next_before = next_before(&entries, limit);
-    let entries = entries.into_iter().map(AuditEntryView::from).collect();
+    let ids: BTreeSet<&str> = entries.iter().filter_map(person_id).collect();
+    let names = state.store.people_names(&ids.into_iter().collect::<Vec<_>>()).await?;
+    let entries = entries.into_iter().map(|entry| AuditEntryView::new(entry, &names)).collect();
     Ok(Json(AuditPageView { entries, next_before }).into_response())
 }
 
@@ -152,6 +159,7 @@ pub(crate) fn describe_list() -> Operation {
         "provider": "acme-chat",
         "outcome": "done",
         "detail": "Acme Instruments",
+        "person_name": null,
         "origin": "127.0.0.1",
         "request_id": "019ab7f1c7de7a10b6f0a1d2c3b4a596",
     });
@@ -181,6 +189,13 @@ impl AuditQuery {
             until: self.until,
         })
     }
+}
+
+/// Returns the id of the person that an entry is about, with which its details start.
+fn person_id(entry: &AuditEntry) -> Option<&str> {
+    let (group, _) = entry.action.split_once('.')?;
+    let id = entry.detail.as_deref()?.split(':').next()?;
+    (matches!(group, "person" | "mapping") && people::is_id(id)).then_some(id)
 }
 
 /// Returns the `before` of the next page; `None` after a page that is not full.
