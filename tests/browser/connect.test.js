@@ -210,6 +210,35 @@ flow("the users of a provider can be paged and searched", SLACK, async (here) =>
   await guards.checkPage(page);
 });
 
+flow("a page of users is in the address and filters do not lose each other", SLACK, async (here) => {
+  const { page, service } = here;
+  await service.connect("slack");
+  await signIn(here, "/connections/slack/users");
+  const table = page.getByRole("table", { name: "Users of Slack" });
+  await expect(table).toBeVisible();
+  await page.getByRole("button", { name: "Next" }).click();
+  const pages = page.getByRole("navigation", { name: "Pages of users" });
+  await expect(pages).toContain("Page 2");
+  const second = await table.innerText();
+  await page.reload();
+  await expect(pages).toContain("Page 2");
+  await expect.poll(async () => (await table.innerText()) === second, "the same users are shown again");
+  await page.goBack();
+  await expect(pages).toContain("Page 1");
+  await page.getByLabel("Search").fill("zoe");
+  await expect(table).toContain("Zoë");
+  // Both before the pause after which a search starts.
+  await page.evaluate(() => {
+    const [field, choice] = document.querySelectorAll("input[type=search], select");
+    field.value = "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    choice.value = "unmapped";
+    choice.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await expect.poll(() => new URL(page.url()).search === "?state=unmapped", "the search is cleared and the filter kept");
+  await expect(page.getByRole("main")).toContain("found among");
+});
+
 flow("a provider without users says so", { service: { components: ["scrapin"] } }, async (here) => {
   const { page, guards, service } = here;
   await service.connect("scrapin");

@@ -1,4 +1,7 @@
 // People and mappings: matching with a plan, undo, imports of files, and mapping by keyboard.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+
 import { drop, signIn, visit } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
@@ -82,6 +85,16 @@ flow(
       async () => (await service.call("GET", "/api/admin/people?offset=0&limit=1")).total === 0,
       "nothing was changed",
     );
+    // The lines without errors can be imported on their own, and the others saved for correction.
+    await page.getByLabel("Choose a CSV file").setInputFiles(file);
+    await dialog.getByLabel("Skip 1 line with errors").check();
+    await dialog.getByRole("button", { name: "Import 3 people" }).click();
+    await expect(dialog).toContain("3 new, 0 changed, 0 unchanged. 1 line with errors was skipped.");
+    const saved = page.waitForEvent("download");
+    await dialog.getByRole("button", { name: "Save the skipped lines" }).click();
+    const text = await readFile(await (await saved).path(), "utf8");
+    assert.equal(text, '\ufeff"name","email","error"\r\n"Nobody","no-address","email is not an email address"');
+    await guards.checkPage(page);
   },
 );
 

@@ -163,14 +163,14 @@ function toApiFilters(query) {
 }
 
 function Entry({ entry, plugins }) {
-  const { at, actor, action, provider, outcome, detail, origin, request_id } = entry;
+  const { at, actor, action, provider, outcome, detail, person_name: person, origin, request_id } = entry;
   const [done, tried] = ACTIONS[action] ?? [action];
   const isDone = outcome === "done";
   return html`<tr>
     <td class="small"><${Time} at=${at} /><br /><span class="muted nowrap">${formatDate(at)}</span></td>
     <td class="strong">${actor}</td>
     <td>${isDone || !tried ? done : `Tried to ${tried}`}${detail && html`<br /><span class="muted small"><${Detail}
-      text=${isDone ? detail : explainCode(detail)} /></span>`}</td>
+      text=${isDone ? detail : explainCode(detail)} person=${person} /></span>`}</td>
     <td>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
     <td><${Status} kind=${isDone ? "ok" : "bad"} word=${isDone ? "Done" : "Not done"} /></td>
     <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
@@ -178,8 +178,15 @@ function Entry({ entry, plugins }) {
   </tr>`;
 }
 
-/** The detail of an entry. Digests and ids in it are cut off on the screen, and copied in full. */
-const Detail = ({ text }) =>
+/**
+ * The detail of an entry. Digests and ids in it are cut off on the screen, and copied in full; a person's id is shown as
+ * their name.
+ */
+const Detail = ({ text, person }) =>
   text.split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
-    at % 2 ? html`<code class="clipped" title=${part}>${part}</code>` : part,
+    at === 1 && person
+      ? html`<span title=${part}>${person}</span>`
+      : at % 2
+        ? html`<code class="clipped" title=${part}>${part}</code>`
+        : part,
   );

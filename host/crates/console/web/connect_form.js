@@ -3,6 +3,7 @@ import { call } from "./api.js";
 import { findFieldHint } from "./field_hint.js";
 import { toSentence } from "./format.js";
 import { extractRejectionReason } from "./problems.js";
+import { explainReason } from "./provider_reasons.js";
 import { Button, Field, Notice, Progress, useErrorFocus, useSlow } from "./ui.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
@@ -112,7 +113,7 @@ function assignErrors(problem, fields, body) {
   const secrets = fields.filter(({ name, secret }) => secret && body[name]);
   if (problem.code === "credential_rejected" && secrets.length === 1) {
     const reason = extractRejectionReason(problem.detail);
-    errors[secrets[0].name] = reason ? `The provider rejected it: ${reason}` : "The provider rejected it.";
+    errors[secrets[0].name] = toFieldError(reason ? `The provider rejected it: ${explainReason(reason)}` : "The provider rejected it");
     isComplete = true;
   }
   return { errors, isComplete };

@@ -11,6 +11,7 @@ import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { useFlow } from "./oauth_flow.js";
 import { OAuthSignIn } from "./oauth_signin.js";
 import { OrganisationChoice } from "./organisation_choice.js";
+import { explainReason } from "./provider_reasons.js";
 import { connectionPath } from "./router.js";
 import { useSeal } from "./seal.js";
 import { NeededSecrets } from "./secrets_again.js";
@@ -207,7 +208,7 @@ function StatusNotice({ status, connection, canWork }) {
     todo=${status.todo}>
     ${status.needed && html`<${NeededSecrets} sentences=${status.needed} />
       <div class="row"><${Button} icon="box" to=${`/providers/${encodeURIComponent(connection.provider)}`}>View plugin<//></div>`}
-    ${status.hasReason && connection.reason && html`<p class="wrap">Reason: ${connection.reason}</p>`}
+    ${status.hasReason && connection.reason && html`<p class="wrap">Reason: ${explainReason(connection.reason)}</p>`}
     ${!canWork && status.action?.to && html`<div class="row">
       <${Button} to=${status.action.to}>${status.action.label}<//></div>`}
   <//>`;

@@ -1,6 +1,7 @@
 // What is known about a connection, and how to check it now.
 import { call } from "./api.js";
 import { formatDuration } from "./format.js";
+import { explainReason } from "./provider_reasons.js";
 import { showToast, Time } from "./ui.js";
 import { html } from "./vendor/preact.js";
 
@@ -9,7 +10,7 @@ export async function checkConnection(id, title) {
   try {
     const health = await call("GET", `/api/admin/connections/${encodeURIComponent(id)}/health`);
     if (health.healthy) showToast(`${title} responded in ${formatDuration(health.latency_ms)}.`);
-    else showToast(`${title} has a problem: ${health.reason ?? "no reason given"}`, "bad");
+    else showToast(`${title} has a problem: ${explainReason(health.reason) || "no reason given"}`, "bad");
     return health;
   } catch (problem) {
     showToast(`${title} could not be checked: ${problem.message}`, "bad");

@@ -4,6 +4,7 @@ import { checkConnection, ConnectionFacts } from "./connection_facts.js";
 import { describeStatus } from "./connection_status.js";
 import { compareNames, formatCount, formatList, toSentence } from "./format.js";
 import { getTitle, useConnections, usePlugins } from "./live_lists.js";
+import { explainReason } from "./provider_reasons.js";
 import { connectionPath, Link } from "./router.js";
 import { useSeal } from "./seal.js";
 import { NeededSecrets } from "./secrets_again.js";
@@ -59,7 +60,7 @@ function ConnectionCard({ entry, onChecked, isChecking }) {
         <div class="connection-todo">
           ${status.means && html`<p class="means">${status.means}</p>`}
           ${status.needed && html`<${NeededSecrets} sentences=${status.needed} />`}
-          ${status.hasReason && connection.reason && html`<p class="means muted">Reason: ${connection.reason}</p>`}
+          ${status.hasReason && connection.reason && html`<p class="means muted">Reason: ${explainReason(connection.reason)}</p>`}
           ${isSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
           <div class="row apart">
             ${button}

@@ -1,9 +1,10 @@
 // The dialog that imports a CSV file: it reads the file, shows what each line changes, and sends it only then.
-import { parseCsv, readText, UnreadableFile } from "./csv.js";
+import { parseCsv, readText, toCsv, UnreadableFile } from "./csv.js";
 import { DataGrid } from "./data_grid.js";
 import { FilterButtons } from "./filter_buttons.js";
 import { formatCount, toSentence } from "./format.js";
 import { explainProblem } from "./problems.js";
+import { saveFile } from "./transfer.js";
 import { Button, Dialog, Field, Notice, Progress } from "./ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 
@@ -58,7 +59,7 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
       setState((before) => (before.step === "sending" ? { ...before, label, done } : before));
     try {
       const result = await submit(plan, { signal, progress, includesOptional });
-      setState({ step: "done", result });
+      setState({ step: "done", result, sheet, skipped: plan.rows.filter((row) => row.kind === "wrong") });
     } catch (rejection) {
       if (rejection.name !== "AbortError") setState({ step: "review", sheet, existing, rejection });
     }
@@ -92,7 +93,7 @@ export function ImportDialog({ title, file, loadExisting, compare, submit, locat
         }
       `
       }
-      ${step === "done" && html`<${Result} result=${result} />`}
+      ${step === "done" && html`<${Result} ...${{ result, file, sheet: state.sheet, skipped: state.skipped }} />`}
     <//>
   `;
 }
@@ -118,9 +119,19 @@ function ReadError({ file, problem }) {
     means=${isUnreadable ? problem.message : undefined} todo="Nothing was changed. Fix the file and drop it again." />`;
 }
 
-function Result({ result }) {
+/** Saves lines of the file with what is wrong with each, so that they can be corrected and imported on their own. */
+function saveLines(file, sheet, skipped) {
+  const byLine = new Map(sheet.rows.map(({ line, cells }) => [line, cells]));
+  const lines = skipped.map(({ line, error }) => [...sheet.titles.map((_, at) => byLine.get(line)?.[at] ?? ""), error]);
+  saveFile(new Blob([`\ufeff${toCsv([[...sheet.titles, "error"], ...lines])}`]), `${file.name.replace(/\.csv$/i, "")}-errors.csv`);
+}
+
+function Result({ result, file, sheet, skipped }) {
   const { title, means, list = [] } = result;
-  return html`<${Notice} kind="ok" title=${title} means=${means}>
+  const left = skipped.length && `${formatCount(skipped.length, "line")} with errors ${skipped.length === 1 ? "was" : "were"} skipped.`;
+  return html`<${Notice} kind=${left ? "warn" : "ok"} title=${title} means=${[means, left].filter(Boolean).join(" ")}>
+    ${left && html`<div class="row"><${Button} icon="download" onClick=${() => saveLines(file, sheet, skipped)}>Save the
+      skipped lines<//></div>`}
     ${
       list.length > 0 &&
       html`<div role="region" aria-label="Skipped" tabindex="0">

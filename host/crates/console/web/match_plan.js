@@ -27,6 +27,7 @@ export function MatchPlan({ plan, title, provider, onDecided, isApplied }) {
     label: getStatus(key, isApplied).label,
     count: plan.counts[key] ?? 0,
   }));
+  const inactive = plan.people.filter(({ active, status }) => !active && status === "matched").length;
   const columns = useMemo(() => getColumns(title, isApplied), [title, isApplied]);
   const close = (change) => {
     if (change) {
@@ -38,6 +39,7 @@ export function MatchPlan({ plan, title, provider, onDecided, isApplied }) {
   };
   return html`
     <p>${formatCount(plan.people.length, "person", "people")} and ${formatCount(plan.accounts, "account")} at ${title}.
+      ${inactive > 0 && ` ${formatCount(inactive, "person who matches is", "people who match are")} inactive, and not listed under Mappings.`}
       ${plan.unclaimed > 0 && ` ${formatCount(plan.unclaimed, "account matches", "accounts match")} nobody here.`}</p>
     <div class="toolbar">
       <${FilterButtons} label="Status" all=${plan.people.length} kinds=${kinds} chosen=${kind}

@@ -2,6 +2,7 @@
 import { toSentence } from "./format.js";
 import { OAuthApp } from "./oauth_app.js";
 import { extractRejectionReason } from "./problems.js";
+import { explainReason } from "./provider_reasons.js";
 import { Button, Notice, Progress, Time, useSlow } from "./ui.js";
 import { html, useState } from "./vendor/preact.js";
 
@@ -45,11 +46,13 @@ function Waiting({ title, flow }) {
     </div>`;
 }
 
+const isDeclined = (reason) => Boolean(extractRejectionReason(reason)?.startsWith("access_denied"));
+
 /** Explains why a flow failed, in a sentence. */
 function explainFailure(reason) {
   const rejection = extractRejectionReason(reason);
-  if (rejection?.startsWith("access_denied")) return "Access was declined there.";
-  return toSentence(rejection ?? reason);
+  if (isDeclined(reason)) return "Access was declined there.";
+  return `${toSentence(explainReason(rejection ?? reason))}.`;
 }
 
 /** The sign-in at a provider: its start, its progress and its result. Without an OAuth app, the form to set one up. */
@@ -71,8 +74,11 @@ export function OAuthSignIn({ provider, title, isUpdate, flow }) {
       ${flow.phase === "expired" && html`<${Notice} kind="warn" title="The sign-in expired"
         means="It must be finished within ten minutes. Nothing was changed." todo="Start again." />`}
       ${flow.phase === "failed" && flow.problem && html`<${Notice} problem=${flow.problem} />`}
-      ${flow.phase === "failed" && !flow.problem && html`<${Notice} kind="bad" title=${`${title} was not connected`}
-        means=${explainFailure(flow.reason)} todo="Nothing was changed. If you declined by mistake, start again." />`}
+      ${flow.phase === "failed" && !flow.problem && html`<${Notice} kind="bad"
+        title=${isUpdate ? `The new sign-in at ${title} failed` : `${title} was not connected`} means=${explainFailure(flow.reason)}
+        todo=${`${isUpdate ? "The previous connection is unchanged." : "Nothing was stored."} ${isDeclined(flow.reason)
+          ? "If you declined by mistake, start again."
+          : "Start again. If it keeps failing, compare the OAuth app with the one at the provider."}`} />`}
       <p>${title} opens in a new window. Sign in there and allow access. The window then closes automatically.</p>
       ${isSlow && html`<${Progress} label=${`Preparing the sign-in at ${title}…`} />`}
       <div class="row">

@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { useEvents } from "./events.js";
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./format.js";
+import { explainCode } from "./problems.js";
 import { Button, Notice, Time } from "./ui.js";
 import { html, useCallback, useEffect, useState } from "./vendor/preact.js";
 
@@ -88,7 +89,7 @@ function Operation({ stats, longest }) {
     <td class="nums">${
       failed
         ? html`<span class="error">${formatNumber(failed)}</span> <span class="small muted">${Object.entries(errors)
-            .map(([code, count]) => `${code} ${formatNumber(count)}`)
+            .map(([code, count]) => `${formatNumber(count)} × ${explainCode(code)}`)
             .join(", ")}</span>`
         : html`<span class="muted">none</span>`
     }</td>

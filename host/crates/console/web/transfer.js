@@ -49,9 +49,14 @@ export function upload(method, path, body, { type, signal, progress = () => {} }
 /** Downloads a list as a CSV file, named after the list and the date. */
 export async function downloadCsv(path, name) {
   const response = await call("GET", path, undefined, { raw: true, headers: { accept: "text/csv" } });
+  saveFile(await response.blob(), `${name}-${new Date().toISOString().slice(0, 10)}.csv`);
+}
+
+/** Has the browser save a file. */
+export function saveFile(content, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await response.blob());
-  link.download = `${name}-${new Date().toISOString().slice(0, 10)}.csv`;
+  link.href = URL.createObjectURL(content);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -4,6 +4,7 @@ import { foldText, formatCount, formatNumber } from "./format.js";
 import { getTitle, useConnections, usePlugins } from "./live_lists.js";
 import { connectionPath, Link, navigate } from "./router.js";
 import { Button, EmptyState, Field, Notice, Page, Progress, Status, useSlow } from "./ui.js";
+import { setFilters, useTypedFilter } from "./url_filters.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 
 /** Users on a page. */
@@ -12,7 +13,6 @@ const PAGE = 100;
 const SEARCH_PAGE = 200;
 /** A search stops after so many matches. */
 const MAX_MATCHES = 500;
-const TYPING_MS = 300;
 
 const containsText = (user, text) => foldText(`${user.name} ${user.email ?? ""} ${user.external_id}`).includes(text);
 
@@ -101,29 +101,43 @@ function SearchResults({ provider, title, text, state }) {
   `;
 }
 
-/** Shows one page of users at a time. */
-function UserPages({ provider, title }) {
-  // The cursors of the pages up to the shown one.
-  const [cursors, setCursors] = useState([null]);
+/**
+ * Reads the users of a page. The provider gives the cursor of each page with the page before it, so opening the address of
+ * a later page reads the pages before it first.
+ */
+async function readPage({ provider, number, cursors, onProgress, signal }) {
+  for (;;) {
+    const at = Math.min(number, cursors.length);
+    onProgress(at);
+    const page = await call("GET", pathOf(provider, cursors[at - 1], PAGE), undefined, { signal });
+    if (page.next_cursor && at === cursors.length) cursors.push(page.next_cursor);
+    if (at === number || !page.next_cursor) return { ...page, number: at };
+  }
+}
+
+/** Shows one page of users at a time. Its `number` is in the address. */
+function UserPages({ provider, title, number }) {
+  // The cursors of the pages that are known.
+  const cursors = useRef([null]);
   const [page, setPage] = useState(null);
+  const [reading, setReading] = useState(number);
   const [problem, setProblem] = useState(null);
   const [isBusy, setBusy] = useState(true);
   const [attempt, setAttempt] = useState(0);
   const isSlow = useSlow(isBusy);
   const top = useRef(null);
-  const cursor = cursors.at(-1);
   useEffect(() => {
     const abort = new AbortController();
     setBusy(true);
     setProblem(null);
-    call("GET", pathOf(provider, cursor, PAGE), undefined, { signal: abort.signal })
+    readPage({ provider, number, cursors: cursors.current, onProgress: setReading, signal: abort.signal })
       .then(setPage)
       .catch((failure) => failure.name !== "AbortError" && setProblem(failure))
       .finally(() => abort.signal.aborted || setBusy(false));
     return () => abort.abort();
-  }, [provider, cursor, attempt]);
+  }, [provider, number, attempt]);
   const showPage = (next) => {
-    setCursors(next);
+    navigate(next > 1 ? `?page=${next}` : location.pathname);
     top.current?.scrollIntoView({ block: "nearest" });
   };
   if (problem) {
@@ -136,24 +150,33 @@ function UserPages({ provider, title }) {
   const users = page?.users ?? [];
   // The buttons use `aria-disabled`, because `disabled` would take the focus from a button while it is pressed
   // repeatedly.
-  const canGoBack = cursors.length > 1 && !isBusy;
+  const shown = page?.number ?? number;
+  const canGoBack = shown > 1 && !isBusy;
   const canGoOn = Boolean(page?.next_cursor) && !isBusy;
   return html`
     <div class="stack" ref=${top}>
-      ${isSlow && html`<${Progress} label=${`Loading users from ${title}…`} />`}
+      ${isSlow && html`<${Progress} label=${reading < number
+        ? `Loading page ${reading} of the users from ${title}, to find page ${number}…`
+        : `Loading users from ${title}…`} />`}
       ${users.length > 0 && html`<${UsersTable} users=${users} provider=${provider} title=${title} />`}
       ${page && !users.length && !isBusy && html`<${EmptyState} icon="people"
         title=${page.next_cursor ? "This page is empty" : "No users"}>
         ${page.next_cursor ? "The provider has more pages." : `${title} returns no users for this credential.`}<//>`}
       ${page && html`<nav class="row apart" aria-label="Pages of users">
         <${Button} icon="back" aria-disabled=${!canGoBack}
-          onClick=${() => canGoBack && showPage(cursors.slice(0, -1))}>Previous<//>
-        <span class="muted small" role="status">Page ${cursors.length}</span>
+          onClick=${() => canGoBack && showPage(shown - 1)}>Previous<//>
+        <span class="muted small" role="status">${describePage(page)}</span>
         <${Button} icon="next" aria-disabled=${!canGoOn}
-          onClick=${() => canGoOn && showPage([...cursors, page.next_cursor])}>Next<//>
+          onClick=${() => canGoOn && showPage(shown + 1)}>Next<//>
       </nav>`}
     </div>
   `;
+}
+
+/** The number of the page. How many users there are is known on the last page, if the pages before it are full. */
+function describePage({ number, next_cursor: next, users }) {
+  if (next) return `Page ${number}`;
+  return number === 1 ? formatCount(users.length, "user") : `Page ${number}, the last one`;
 }
 
 const STATES = [
@@ -179,17 +202,10 @@ export default function Users({ route }) {
   const failure = problem ?? connectionsProblem;
   const plugin = plugins?.find((one) => one.id === id);
   const title = getTitle(plugin ?? { id });
-  const [typed, setTyped] = useState(route.query.q ?? "");
-  const state = ["mapped", "unmapped"].includes(route.query.state) ? route.query.state : "";
-  const search = (q, state) => {
-    const query = new URLSearchParams({ ...(q.trim() && { q: q.trim() }), ...(state && { state }) });
-    navigate(`${connectionPath(id, "users")}${query.size ? `?${query}` : ""}`, { replace: true });
-  };
-  useEffect(() => {
-    if (typed.trim() === (route.query.q ?? "")) return undefined;
-    const timer = setTimeout(() => search(typed, state), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
+  // A search starts on the first page.
+  const { page: _, ...query } = route.query;
+  const [typed, setTyped] = useTypedFilter(query, "q");
+  const state = ["mapped", "unmapped"].includes(query.state) ? query.state : "";
   const text = foldText((route.query.q ?? "").trim());
   const obstacle = isLoaded && findObstacle(plugin, connections.some((one) => one.provider === id), title);
   const back = { to: connectionPath(id), label: title };
@@ -208,11 +224,11 @@ export default function Users({ route }) {
       <div class="toolbar" role="search">
         <${Field} label="Search" kind="search" value=${typed} onInput=${setTyped} placeholder="Name, email or ID" />
         <${Field} label="Show" kind="choice" value=${state} choices=${[{ value: "", label: "Everyone" }, ...STATES]} required
-          onInput=${(value) => search(typed, value)} />
+          onInput=${(value) => setFilters(query, { state: value })} />
       </div>
       ${text || state
         ? html`<${SearchResults} key=${`${text}|${state}`} ...${{ provider: id, title, text, state }} />`
-        : html`<${UserPages} provider=${id} title=${title} />`}
+        : html`<${UserPages} provider=${id} title=${title} number=${Math.max(1, Math.trunc(Number(route.query.page)) || 1)} />`}
     <//>
   `;
 }
