@@ -1,4 +1,5 @@
-//! Bundles the modules of the console's first page into one script, so that a browser requests one file, not twenty.
+//! Bundles the modules of the console's first page into one script, so that a browser requests one file, not twenty. A
+//! module that only one other page uses becomes a part of that page's file.
 //!
 //! It supports only the import and export forms that our modules and the vendored ones use; any other form fails the
 //! build. In the bundle, each module is a function with its own scope, which returns an object with the module's
@@ -19,6 +20,9 @@ pub(crate) const VENDOR: &str = "vendor";
 
 /// The script that the page runs. It becomes the bundle.
 const ENTRY: &str = "app.js";
+
+/// How a script loads a module later.
+const LOAD: &str = "import(\"./";
 
 /// The link with which the page preloads a module.
 const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"";
@@ -63,12 +67,16 @@ pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     }
     order.retain(|name| !preloaded.contains(name.as_str()));
 
+    let owners = find_owners(&modules, &preloaded, &order)?;
     for (name, module) in &modules {
-        if order.contains(name) {
+        if order.contains(name) || owners.contains_key(name) {
             files.remove(name);
-        } else {
-            files.insert(name.clone(), module.to_separate_file(&order)?.into_bytes());
+            continue;
         }
+        let mut parts = Vec::new();
+        visit(name, &modules, &mut Vec::new(), &mut parts)?;
+        parts.retain(|part| owners.get(part) == Some(name));
+        files.insert(name.clone(), module.to_separate_file(&parts, &modules, &order).into_bytes());
     }
     let mut script = String::new();
     for name in &order {
@@ -78,6 +86,29 @@ pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     writeln!(script, "export {{ {} }};", constants.join(", "))?;
     files.insert(ENTRY.to_owned(), script.into_bytes());
     Ok(())
+}
+
+/// Returns the page of each module that only one page imports. The pages are the preloaded modules, and those that a
+/// script loads later.
+fn find_owners(
+    modules: &BTreeMap<String, Module>,
+    preloaded: &BTreeSet<&str>,
+    bundled: &[String],
+) -> BundleResult<BTreeMap<String, String>> {
+    let loads = modules.values().flat_map(|module| module.code.split(LOAD).skip(1));
+    let mut pages: BTreeSet<&str> = loads.filter_map(|rest| rest.split('"').next()).collect();
+    pages.extend(preloaded);
+    let mut users: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for page in pages.iter().copied() {
+        let mut reached = Vec::new();
+        visit(page, modules, &mut Vec::new(), &mut reached)?;
+        for name in reached {
+            users.entry(name).or_default().insert(page);
+        }
+    }
+    users.retain(|name, _| !bundled.contains(name) && !pages.contains(name.as_str()));
+    let owned = users.into_iter().filter(|(_, users)| users.len() == 1);
+    Ok(owned.filter_map(|(name, users)| Some((name, (*users.first()?).to_owned()))).collect())
 }
 
 /// Adds a module to the order, after all modules that it imports.
@@ -144,33 +175,41 @@ impl Module {
 
     /// Returns the module as a part of the bundle.
     fn to_bundle_part(&self, name: &str, bundled: &[String]) -> BundleResult<String> {
-        let mut text = format!("const {} = (() => {{\n", constant_of(name));
-        for (names, from) in &self.imports {
-            if !bundled.contains(from) {
-                return Err(format!("{name} imports {from}, which the page preloads as a separate file").into());
-            }
-            writeln!(text, "const {names} = {};", constant_of(from))?;
+        if let Some((_, from)) = self.imports.iter().find(|(_, from)| !bundled.contains(from)) {
+            return Err(format!("{name} imports {from}, which the page preloads as a separate file").into());
         }
-        let exports: Vec<String> = self.exports.iter().map(|(public, own)| format!("{public}: {own}")).collect();
-        writeln!(text, "{}\nreturn {{ {} }};\n}})();", self.body, exports.join(", "))?;
-        Ok(text)
+        Ok(self.to_constant(name))
     }
 
-    /// Returns the module as a separate file, which imports bundled modules from the bundle.
-    fn to_separate_file(&self, bundled: &[String]) -> BundleResult<String> {
-        let (inside, others): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(_, from)| bundled.contains(from));
-        let mut text = String::new();
-        for (names, from) in others {
-            // An import renames with `as`, a pattern with a colon.
-            writeln!(text, "import {} from \"./{from}\";", names.replace(": ", " as "))?;
-        }
-        let constants: BTreeSet<String> = inside.iter().map(|(_, from)| constant_of(from)).collect();
-        let constants: Vec<String> = constants.into_iter().collect();
-        writeln!(text, "import {{ {} }} from \"./{ENTRY}\";", constants.join(", "))?;
-        for (names, from) in inside {
-            writeln!(text, "const {names} = {};", constant_of(from))?;
-        }
-        Ok(text + &self.code)
+    /// Returns a constant with the module's exports. It uses the constants of the modules that it imports.
+    fn to_constant(&self, name: &str) -> String {
+        let exports: Vec<String> = self.exports.iter().map(|(public, own)| format!("{public}: {own}")).collect();
+        format!(
+            "const {} = (() => {{\n{}{}\nreturn {{ {} }};\n}})();\n",
+            constant_of(name),
+            self.to_patterns(),
+            self.body,
+            exports.join(", ")
+        )
+    }
+
+    /// Returns the statements that read the imported names from the constants of their modules.
+    fn to_patterns(&self) -> String {
+        self.imports.iter().map(|(names, from)| format!("const {names} = {};\n", constant_of(from))).collect()
+    }
+
+    /// Returns the module as a separate file with its parts. It imports bundled modules from the bundle.
+    fn to_separate_file(&self, parts: &[String], modules: &BTreeMap<String, Module>, bundled: &[String]) -> String {
+        let all = parts.iter().filter_map(|part| modules.get(part)).chain([self]);
+        let imported: BTreeSet<&String> = all.flat_map(|module| &module.imports).map(|(_, from)| from).collect();
+        let others = imported.iter().filter(|from| !bundled.contains(from) && !parts.contains(from));
+        let mut text: String =
+            others.map(|from| format!("import * as {} from \"./{from}\";\n", constant_of(from))).collect();
+        let inside = imported.iter().filter(|from| bundled.contains(from));
+        let constants: Vec<String> = inside.map(|from| constant_of(from)).collect();
+        text += &format!("import {{ {} }} from \"./{ENTRY}\";\n", constants.join(", "));
+        text.extend(parts.iter().filter_map(|part| Some(modules.get(part)?.to_constant(part))));
+        text + &self.to_patterns() + &self.code
     }
 
     /// Parses what follows the keyword `export`, and returns the remaining text.
@@ -257,10 +296,20 @@ mod tests {
         Ok(files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect())
     }
 
-    const MODULES: [(&str, &str); 6] = [
-        ("app.js", "import { a as b } from \"./part.js\";\nexport const c = b;\n"),
+    const MODULES: [(&str, &str); 9] = [
+        (
+            "app.js",
+            "import { a as b } from \"./part.js\";\n\
+             export const c = [b, import(\"./later.js\"), import(\"./other.js\")];\n",
+        ),
         ("first.js", "import { html } from \"./vendor/library.js\";\nexport default function First() {}\n"),
-        ("later.js", "import { a } from \"./part.js\";\nimport First from \"./first.js\";\n  import text\n"),
+        (
+            "later.js",
+            "import { a } from \"./part.js\";\nimport First from \"./first.js\";\nimport { own } from \"./own.js\";\n  import text\n",
+        ),
+        ("other.js", "import { both } from \"./both.js\";\n"),
+        ("both.js", "export const both = 1;\n"),
+        ("own.js", "import { both as all } from \"./both.js\";\nexport const own = all;\n"),
         ("part.js", "export const a = 1;\n// two\nexport async function two() {}\n"),
         (
             "vendor/library.js",
@@ -273,7 +322,8 @@ mod tests {
     fn modules_of_the_first_page_are_bundled_and_others_import_from_the_bundle() {
         let h = ("vendor/h.js", "var t=1,u=2;export{t as h,u};\n");
         let files = bundle_modules(&[&MODULES[..], &[h]].concat()).expect("each form is supported");
-        assert_eq!(files.keys().collect::<Vec<_>>(), ["app.js", "first.js", "later.js"]);
+        // Two pages use `both.js`. Only one uses `own.js`, so it is a part of that page.
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["app.js", "both.js", "first.js", "later.js", "other.js"]);
         let script = "\
 const $vendor_htm_js = (() => {
 var n=1;
@@ -302,7 +352,7 @@ return { a: a, two: two };
 })();
 const $app_js = (() => {
 const { a: b } = $part_js;
-const c = b;
+const c = [b, import(\"./later.js\"), import(\"./other.js\")];
 
 return { c: c };
 })();
@@ -316,8 +366,10 @@ export { $vendor_htm_js, $vendor_h_js, $vendor_library_js, $part_js, $app_js };
         );
         assert_eq!(
             files["later.js"],
-            "import { default as First } from \"./first.js\";\nimport { $part_js } from \"./app.js\";\n\
-             const { a } = $part_js;\n  import text\n"
+            "import * as $both_js from \"./both.js\";\nimport * as $first_js from \"./first.js\";\n\
+             import { $part_js } from \"./app.js\";\n\
+             const $own_js = (() => {\nconst { both: all } = $both_js;\nconst own = all;\n\nreturn { own: own };\n})();\n\
+             const { a } = $part_js;\nconst { default: First } = $first_js;\nconst { own } = $own_js;\n  import text\n"
         );
     }
 
@@ -334,7 +386,8 @@ export { $vendor_htm_js, $vendor_h_js, $vendor_library_js, $part_js, $app_js };
             ("export const a = import.meta.url;\n", "import.meta"),
         ] {
             let first = ("first.js", "export default function First() {}\n");
-            let error = bundle_modules(&[MODULES[0], first, ("part.js", text)]).expect_err(text).to_string();
+            let app = ("app.js", "import { a as b } from \"./part.js\";\nexport const c = b;\n");
+            let error = bundle_modules(&[app, first, ("part.js", text)]).expect_err(text).to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
