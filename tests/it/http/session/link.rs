@@ -8,7 +8,7 @@ use jackfield_test_support::{
     marked,
 };
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{AUDIT, SESSION, status};
 
@@ -91,4 +91,18 @@ async fn signing_out_everywhere_ends_every_session_of_the_links_name() {
         statuses.push(status(&app, session).await);
     }
     assert_eq!(statuses, [401, 401, 200]);
+}
+
+#[tokio::test]
+async fn a_person_adds_their_name_to_that_of_the_link() {
+    let app = TestApp::builder().start().await;
+    let sign_in = async |body: Value| app.send_as(TestCaller::Anonymous, Method::POST, SESSION, Some(body)).await;
+    let link = link(&app, "sign-in link").await;
+    for name in ["", " ", "a\nb", "jwt:ada", &"a".repeat(101)] {
+        let problem = sign_in(json!({ "link": link, "name": name })).await.problem(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["field"], "name", "{name:?}");
+    }
+    let session = sign_in(json!({ "link": link, "name": " Ada Lovelace " })).await.ok();
+    assert_eq!(session["name"], "Ada Lovelace (sign-in link)", "the link was not used up by names that are not valid");
+    let _ = sign_in(json!({ "token": "jf_x", "name": "Ada" })).await.problem(400, "invalid_request");
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderMap, header::SET_COOKIE};
 use jackfield_core::{
-    Error, Level, Secret, Session,
+    Caller, Error, Level, Secret, Session,
     audit::{Action, Actor},
 };
 use jackfield_store::{NewAudit, NewSession, SessionKey, SingleUseProof};
@@ -93,10 +93,10 @@ pub(crate) fn describe_show() -> Operation {
         .problems(&["overloaded"])
 }
 
-/// What a person signs in with: either a token or a link.
+/// What a person signs in with: either a token or a link, and with a link perhaps their name.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 2))]
 pub(crate) struct SignInBody {
     /// An API token.
     #[schemars(extend("writeOnly" = true), transform = forbid_null)]
@@ -104,6 +104,10 @@ pub(crate) struct SignInBody {
     /// The secret of a one-time link.
     #[schemars(extend("writeOnly" = true), transform = forbid_null)]
     link: Option<String>,
+    /// Who signs in with the link. The audit log shows it before the name of the link, because several people may use
+    /// links with the same name.
+    #[schemars(transform = forbid_null)]
+    name: Option<String>,
 }
 
 /// `POST /api/session`
@@ -113,10 +117,13 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     JsonBody(body): JsonBody<SignInBody, MAX_OPEN_BODY>,
 ) -> Result<Response, ApiError> {
-    let checked = match (body.token.map(Secret::new), body.link.map(Secret::new)) {
-        (Some(token), None) => check_token(&state, &token).await,
-        (None, Some(link)) => check_link(&state, &link).await,
-        _ => return Err(Error::InvalidRequest("the body must contain either `token` or `link`".to_owned()).into()),
+    let checked = match (body.token.map(Secret::new), body.link.map(Secret::new), body.name) {
+        (Some(token), None, None) => check_token(&state, &token).await,
+        (None, Some(link), name) => check_link(&state, &link, name.as_deref()).await,
+        _ => {
+            let message = "the body must contain either `token` or `link`, and `name` only with `link`";
+            return Err(Error::InvalidRequest(message.to_owned()).into());
+        }
     };
     let (new, method) = match checked {
         Err(error @ Error::NotSignedIn(_)) => {
@@ -170,11 +177,24 @@ async fn check_token(state: &ApiState, secret: &Secret<String>) -> Result<(NewSe
 }
 
 /// Checks a one-time link and returns the session to create, and how the person signed in.
-async fn check_link(state: &ApiState, secret: &Secret<String>) -> Result<(NewSession, String), Error> {
+///
+/// A person's own name comes before that of the link, so that nobody can take the name of a token.
+async fn check_link(
+    state: &ApiState,
+    secret: &Secret<String>,
+    name: Option<&str>,
+) -> Result<(NewSession, String), Error> {
     let link = state.store.find_signin_link(secret.expose()).await?.ok_or(INVALID_LINK)?;
+    let name = match name.map(str::trim) {
+        None => link.name.clone(),
+        Some(own) => {
+            Caller::validate_name(own).map_err(|why| Error::field("name", why))?;
+            format!("{own} ({})", link.name)
+        }
+    };
     let new = NewSession {
-        identity: format!("link:{}", link.name),
-        name: link.name.clone(),
+        identity: format!("link:{name}"),
+        name,
         level: Level::Executive,
         token: None,
         proof: SingleUseProof::SigninLink(link),
