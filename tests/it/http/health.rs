@@ -4,6 +4,7 @@ use jackfield_test_support::{
     app::{TestApp, client},
     people::COMPANY,
     slack::SlackStandIn,
+    stand_in_server::Failure,
 };
 use serde_json::json;
 
@@ -20,6 +21,14 @@ async fn health_returns_what_the_plugin_reports() {
     assert_eq!(health["channel"], "general");
     assert!(health["latency_ms"].is_u64() && health["checked_at"].is_string(), "{health}");
     assert_eq!(health.get("missing_scopes"), None);
+    // Whoever opens the console later sees them too, also after work and after a failure.
+    let _ = app.get(&format!("{SLACK}/users")).await.ok();
+    let facts = app.get("/api/admin/connections").await.ok()["connections"][0]["last_check"]["facts"].clone();
+    assert_eq!((&facts["team"], &facts["channel"]), (&json!(COMPANY), &json!("general")));
+    slack.fail(Failure::Status(503));
+    assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["healthy"], false);
+    slack.recover();
+    assert_eq!(app.get("/api/admin/connections").await.ok()["connections"][0]["last_check"]["facts"], facts);
     slack.add_token_with_scopes(&token, &["channels:read", "users:read"]);
     let health = app.get(&format!("{SLACK}/health")).await.ok();
     assert_eq!(health["missing_scopes"], json!(["users:read.email"]));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{ProviderId, Secret};
 
@@ -114,6 +115,9 @@ pub struct Check {
     pub code: Option<String>,
     pub reason: Option<String>,
     pub latency_ms: i64,
+    /// What the plugin reported in the last check of the connection's health, kept by later requests.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub facts: Map<String, Value>,
 }
 
 /// A user of a provider.

@@ -162,13 +162,11 @@ impl Store {
     /// Returns the names of the people with these ids, by id. Nobody has the id of a person who was removed.
     pub async fn people_names(&self, ids: &[&str]) -> Result<HashMap<String, String>, StoreError> {
         let rows: Vec<[&str; 1]> = ids.iter().map(|id| [*id]).collect();
-        let rows = sqlx::query(
-            "select p.id, p.name from json_each($1) as e join people p on p.id = (e.value ->> 0)",
-        )
-        .persistent(false)
-        .bind(batch::to_parameter(&rows)?)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query("select p.id, p.name from json_each($1) as e join people p on p.id = (e.value ->> 0)")
+            .persistent(false)
+            .bind(batch::to_parameter(&rows)?)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct CheckView {
     reason: Option<String>,
     #[schemars(range(min = 0))]
     latency_ms: i64,
+    /// The facts that the plugin reported in the last check of the connection's health.
+    facts: Map<String, Value>,
 }
 
 impl ConnectionView {
@@ -151,6 +153,7 @@ impl From<Check> for CheckView {
             code: check.code,
             reason: check.reason,
             latency_ms: check.latency_ms,
+            facts: check.facts,
         }
     }
 }
@@ -164,6 +167,7 @@ pub(crate) async fn list(State(state): State<ApiState>) -> Result<Json<Connectio
 pub(crate) fn describe_list() -> Operation {
     let check = json!({
         "at": "2026-11-24T04:23:54.172214Z", "healthy": true, "code": null, "reason": null, "latency_ms": 2,
+        "facts": { "team": "Acme Instruments" },
     });
     let connection = json!({
         "provider": "acme-chat",

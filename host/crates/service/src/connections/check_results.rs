@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jackfield_core::{Check, Connection, Error, Status};
+use jackfield_sandbox::HealthFacts;
 use jackfield_store::ConnectionCheckUpdate;
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +31,14 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 impl Connections {
     /// Creates a check that the provider passed in this time.
     pub(super) fn new_passed_check(&self, latency: Duration) -> Check {
-        Check { at: self.clock.now(), healthy: true, code: None, reason: None, latency_ms: to_milliseconds(latency) }
+        Check {
+            at: self.clock.now(),
+            healthy: true,
+            code: None,
+            reason: None,
+            latency_ms: to_milliseconds(latency),
+            facts: HealthFacts::new(),
+        }
     }
 
     /// Creates a check that failed, with the code and the message of its error.
@@ -41,6 +49,7 @@ impl Connections {
             code: Some(error.code().to_owned()),
             reason: Some(error.to_string()),
             latency_ms: to_milliseconds(latency),
+            facts: HealthFacts::new(),
         }
     }
 
@@ -64,6 +73,10 @@ impl Connections {
             Some(_) => (Status::Degraded, now.saturating_add(next_retry_delay(checked)).ok(), None),
         };
         let reason = failure.map(ToString::to_string);
+        let mut check = check;
+        if check.facts.is_empty() {
+            check.facts = checked.last_check.as_ref().map(|last| last.facts.clone()).unwrap_or_default();
+        }
         let update = ConnectionCheckUpdate { status, reason, retry_at, held_until, check };
         Ok(self.store.record_check(checked, update).await?)
     }

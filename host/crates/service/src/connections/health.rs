@@ -43,7 +43,7 @@ impl Connections {
         let started = Instant::now();
         match self.call_stored(&component, &connection, CheckHealth).await {
             Ok(report) => {
-                let check = self.new_passed_check(started.elapsed());
+                let check = Check { facts: report.clone(), ..self.new_passed_check(started.elapsed()) };
                 self.try_record_check(&connection, None, check.clone()).await;
                 Ok(HealthResult { configured: true, report, check: Some(check) })
             }

@@ -32,7 +32,14 @@ fn new_connection() -> NewConnection {
         connected_by: "ada".to_owned(),
         status: Status::Connected,
         reason: None,
-        check: Check { at: Timestamp::UNIX_EPOCH, healthy: true, code: None, reason: None, latency_ms: 1 },
+        check: Check {
+            at: Timestamp::UNIX_EPOCH,
+            healthy: true,
+            code: None,
+            reason: None,
+            latency_ms: 1,
+            facts: serde_json::Map::new(),
+        },
     }
 }
 
