@@ -13,6 +13,9 @@ use crate::{build_progress::Build, checkout::Checkout, components::Digests, proc
 /// The maximum size of all screenshots in bytes. It is low because the repository keeps every version of them.
 const MAX_SCREENSHOTS: u64 = 1_500_000;
 
+/// How the names of the tests in Firefox start.
+const FIREFOX_TESTS: &str = "browser::firefox::";
+
 /// The browser tests that the filters select.
 #[derive(Debug)]
 pub(crate) struct BrowserTests {
@@ -41,6 +44,17 @@ impl BrowserTests {
         self.names.is_empty()
     }
 
+    /// Installs Firefox if possible. Without it, the tests in it are left out.
+    pub(crate) fn prepare_firefox(&mut self) {
+        if !self.names.iter().any(|name| name.starts_with(FIREFOX_TESTS)) {
+            return;
+        }
+        tools::install_firefox();
+        if !tools::has_firefox() {
+            self.names.retain(|name| !name.starts_with(FIREFOX_TESTS));
+        }
+    }
+
     /// Installs Node.js, npm, a browser and the npm packages if they are missing.
     pub(crate) fn prepare(&self) -> Result<()> {
         tools::ensure_node()?;
@@ -53,7 +67,7 @@ impl BrowserTests {
         println!("installing the npm packages of the browser tests");
         let mut npm = self.command("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-        process::run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+        process::run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").env("PUPPETEER_SKIP_DOWNLOAD", "1"))?;
         Ok(fs::write(installed, lock)?)
     }
 

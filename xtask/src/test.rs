@@ -148,11 +148,12 @@ impl TestRun<'_> {
         if self.arguments.no_browser {
             return Ok(None);
         }
-        let tests = BrowserTests::find(self.checkout, &self.arguments.filters)?;
+        let mut tests = BrowserTests::find(self.checkout, &self.arguments.filters)?;
         if tests.is_empty() {
             return Ok(None);
         }
         tests.prepare()?;
+        tests.prepare_firefox();
         Ok(Some(tests))
     }
 
@@ -195,7 +196,11 @@ impl TestRun<'_> {
         let total: usize = self.passed.iter().map(|(_, passed)| passed).sum();
         let groups: String = self.passed.iter().map(|(group, passed)| format!(", {group} {passed}")).collect();
         let secrets = self.secrets.map(|secrets| format!("; scan for {secrets} secrets")).unwrap_or_default();
-        let available = Available { pgbouncer: tools::find_pgbouncer().is_some(), small_disk: self.has_small_disk };
+        let available = Available {
+            pgbouncer: tools::find_pgbouncer().is_some(),
+            small_disk: self.has_small_disk,
+            firefox: tools::has_firefox(),
+        };
         let skipped = describe_skipped(self.arguments, self.secrets, &self.skipped, available);
         format!("{total} tests{groups}{secrets}; {}{skipped}", self.steps.summary())
     }
@@ -215,6 +220,7 @@ fn find_path(environment: &TestEnvironment, name: &str) -> Option<PathBuf> {
 struct Available {
     pgbouncer: bool,
     small_disk: bool,
+    firefox: bool,
 }
 
 /// Describes what did not run. `secrets` is how many secrets the scan searched for, if it ran.
@@ -235,6 +241,8 @@ fn describe_skipped(
     }
     if arguments.no_browser {
         skipped.push("the browser (--no-browser)".to_owned());
+    } else if !available.firefox {
+        skipped.push("the tests in Firefox (not installed: `sudo apt-get install firefox-esr`)".to_owned());
     }
     if !arguments.filters.is_empty() {
         skipped.push("the checks and the tests that the filter does not match".to_owned());
@@ -268,13 +276,13 @@ mod tests {
 
     #[test]
     fn the_summary_lists_what_was_skipped() {
-        let all = Available { pgbouncer: true, small_disk: true };
+        let all = Available { pgbouncer: true, small_disk: true, firefox: true };
         assert_eq!(describe_skipped(&TestArguments::default(), Some(9), &[], all), "");
-        let nothing = Available { pgbouncer: false, small_disk: false };
+        let nothing = Available { pgbouncer: false, small_disk: false, firefox: false };
         assert_eq!(
             describe_skipped(&TestArguments::default(), Some(9), &[], nothing),
             "; SKIPPED: PgBouncer (not installed: `sudo apt-get install pgbouncer`); SKIPPED: a full disk (mounting a \
-             small one needs root)"
+             small one needs root); SKIPPED: the tests in Firefox (not installed: `sudo apt-get install firefox-esr`)"
         );
         let arguments = TestArguments { no_postgres: true, no_browser: true, filters: vec!["slack".to_owned()] };
         let without = "; SKIPPED: PostgreSQL (--no-postgres); SKIPPED: the browser (--no-browser); \

@@ -25,6 +25,9 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 /// Chromium without its window, a package and program of Debian; `tests/browser/lib/chromium.js` uses it to measure.
 const HEADLESS_SHELL: &str = "chromium-headless-shell";
 
+/// The programs of Firefox; `tests/browser/lib/firefox.js` looks for the same names.
+const FIREFOX: [&str; 2] = ["firefox-esr", "firefox"];
+
 /// The oldest Node.js that runs the browser tests: the version of Debian 12.
 const OLDEST_NODE: u32 = 18;
 
@@ -164,6 +167,26 @@ pub(crate) fn ensure_browser() -> Result<()> {
         bail!("{missing}, although the package chromium is: set JACKFIELD_TEST_BROWSER to its program, {SKIP_BROWSER}");
     }
     Ok(())
+}
+
+/// Returns whether Firefox is installed.
+pub(crate) fn has_firefox() -> bool {
+    variable("JACKFIELD_TEST_FIREFOX").is_some() || FIREFOX.iter().any(|name| is_on_path(name))
+}
+
+/// Installs Firefox if possible. Without it, the main flows of the console are tested in Chromium only.
+pub(crate) fn install_firefox() {
+    if has_firefox() {
+        return;
+    }
+    if can_install() {
+        println!("installing Firefox");
+        // If this fails, the tests in Firefox are skipped, and the summary says so.
+        let _result = install(&["firefox-esr"]);
+    }
+    if !has_firefox() {
+        println!("Firefox is not installed: the console is tested in Chromium only");
+    }
 }
 
 /// Installs Chromium's headless shell if possible. It measures a page without the work of the browser's own window.

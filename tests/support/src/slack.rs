@@ -52,6 +52,8 @@ struct SlackState {
     load: Option<StandInResponse>,
     /// The number of generated members, if members are generated on request.
     generated: Option<usize>,
+    /// Whether a revoked token is still accepted.
+    keeps_revoked: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl SlackStandIn {
             members: members::members(),
             load: None,
             generated: None,
+            keeps_revoked: false,
         }));
         let shared = Arc::clone(&workspace);
         let upstream = StandInServer::start_at(address, move |request| {
@@ -118,6 +121,12 @@ impl SlackStandIn {
     pub fn kill(&self, token: &str, word: &'static str) -> &Self {
         self.workspace().tokens.entry(token.to_owned()).or_insert(SlackToken { scopes: Vec::new(), dead: None }).dead =
             Some(word);
+        self
+    }
+
+    /// Accepts tokens that were revoked, so that the demo can connect again with the same one.
+    pub fn keep_revoked(&self) -> &Self {
+        self.workspace().keeps_revoked = true;
         self
     }
 
@@ -248,7 +257,10 @@ impl SlackState {
             "auth.revoke" => {
                 self.authorize(token, None)?;
                 let is_rehearsal = argument("test") == Some("1");
-                if !is_rehearsal && let Some(token) = self.tokens.get_mut(token) {
+                if !is_rehearsal
+                    && !self.keeps_revoked
+                    && let Some(token) = self.tokens.get_mut(token)
+                {
                     token.dead = Some("token_revoked");
                 }
                 Ok(json!({"ok": true, "revoked": !is_rehearsal}))

@@ -87,7 +87,7 @@ impl StandInProcess {
     fn start(program: &Path, people: &Path) -> Result<Self> {
         let redirect_uri = format!("http://{}/oauth/callback", listen_address());
         let mut command = Command::new(program);
-        command.arg("--people").arg(people).arg("--redirect-uri").arg(redirect_uri);
+        command.arg("--people").arg(people).arg("--redirect-uri").arg(redirect_uri).arg("--keep-revoked");
         // In their own process group they do not receive Ctrl-C, so the service ends first. They end when their input
         // is closed, which happens however this program ends.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -41,6 +41,9 @@ struct Arguments {
     /// Part of every credential; tests that search for secrets pass a unique value
     #[arg(long, default_value = "demo-acme-instruments")]
     secret: String,
+    /// Accept revoked tokens, so that a credential can be used again after a disconnect
+    #[arg(long)]
+    keep_revoked: bool,
 }
 
 #[tokio::main]
@@ -56,6 +59,9 @@ async fn main() -> io::Result<()> {
     let secret = arguments.secret;
     let (slack_token, remote_token) = (format!("xoxb-{secret}"), format!("ra_live_{secret}"));
     slack.add_token(&slack_token);
+    if arguments.keep_revoked {
+        slack.keep_revoked();
+    }
     productive.add_token(&secret);
     remote.add_token(&remote_token);
     scrapin.add_token(&secret);
