@@ -50,6 +50,23 @@ flow("a wrong token is reported at its field and nothing is stored", SLACK, asyn
   await guards.checkPage(page);
 });
 
+flow("a first connect that fails says that nothing is stored", SLACK, async (here) => {
+  const { page, guards, standIns, secrets } = here;
+  const fields = standIns.fields("slack");
+  secrets.addFields("slack", fields);
+  await standIns.tell("slack", "fail", { status: 503 });
+  guards.expect(502, "/api/admin/connections/slack");
+  await signIn(here, "/connections/slack");
+  await fill(page, fields);
+  await page.getByRole("button", { name: "Connect Slack" }).click();
+  await expect(page.getByRole("alert")).toContain("Nothing was stored.");
+  await expect(page.getByRole("alert")).not.toContain(/kept|retried|still|previous/);
+  await guards.runAxe(page);
+  await standIns.tell("slack", "mend");
+  await page.getByRole("button", { name: "Connect Slack" }).click();
+  await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
+});
+
 flow("a field shows a hint while somebody types", SLACK, async (here) => {
   const { page } = here;
   await signIn(here, "/connections/slack");

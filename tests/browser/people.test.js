@@ -306,3 +306,24 @@ flow("a dialog starts in its first field and a refusal returns there", { service
   await page.getByRole("button", { name: "Remove…" }).click();
   await expect(page.getByRole("dialog").getByRole("button", { name: "Cancel" })).toBeFocused();
 });
+
+flow("the Back button returns to where a page and its table were", SLACK, async (here) => {
+  const { page, service } = here;
+  await service.connect("slack");
+  await signIn(here, "/mappings");
+  const grid = page.getByRole("grid", { name: "People and their accounts" });
+  await expect(grid).toContain("@acme.example");
+  await grid.evaluate((element) => element.scrollTo(0, 5_200));
+  await expect(grid).not.toContain("Ada Kowalski");
+  const position = await grid.evaluate((element) => element.scrollTop);
+  await visit(page, "People");
+  await page.goBack();
+  await expect.poll(async () => (await grid.evaluate((element) => element.scrollTop)) === position, "the table is where it was");
+  await page.goto("/connections/slack/users");
+  await expect(page.getByRole("table")).toContain("@acme.example");
+  await page.evaluate(() => scrollTo(0, 1_500));
+  await page.getByRole("link", { name: "Match to people" }).evaluate((link) => link.click());
+  await page.getByRole("heading", { level: 1, name: "Match Slack" }).waitFor();
+  await page.goBack();
+  await expect.poll(() => page.evaluate(() => scrollY === 1_500), "the page is where it was");
+});

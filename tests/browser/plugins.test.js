@@ -1,12 +1,34 @@
 // Plugins: upload, review, approval, a second version, rollback, pause and removal.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after } from "node:test";
+
 import { drop, readPlugin, signIn } from "./lib/console.js";
 import { expect } from "./lib/expect.js";
 import { flows } from "./lib/flow.js";
+import { createSigningKey } from "./lib/minisign.js";
 
 const flow = flows(import.meta);
 const APPROVE = {
   service: { components: [], people: false, fresh: true, settings: { JACKFIELD_PLUGINS_TRUST: "approve" } },
+};
+
+const keys = mkdtempSync(path.join(tmpdir(), "jackfield-keys-"));
+after(() => rmSync(keys, { recursive: true }));
+const key = createSigningKey();
+const trusted = path.join(keys, "keys.toml");
+writeFileSync(
+  trusted,
+  `[[key]]\nname = "acme's build"\npublic_key = "${key.publicKey}"\nproviders = ["acme-hr"]\nhosts = ["api.acme-hr.example"]\n`,
+);
+const SIGNED = {
+  service: {
+    components: [],
+    people: false,
+    fresh: true,
+    settings: { JACKFIELD_PLUGINS_TRUST: "signed", JACKFIELD_PLUGINS_TRUSTED_KEYS: trusted },
+  },
 };
 
 /** Makes a second version of the plugin, with one different endpoint. */
@@ -46,6 +68,48 @@ flow("a plugin is uploaded and approved and a second version is rolled back", AP
   }, "the first version runs again");
   await expect(waiting).toBeVisible();
   await guards.checkPage(page);
+});
+
+flow("a signed version that requests more than the approved one says what exceeds it", SIGNED, async (here) => {
+  const { page, guards, service } = here;
+  const upload = async ({ buffer }) => {
+    const answer = await fetch(`${service.url}/api/admin/providers`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${(service.helperToken ??= service.createToken("executive", "helper"))}`,
+        "content-type": "application/wasm",
+        "component-signature": Buffer.from(key.signFile(buffer)).toString("base64"),
+      },
+      body: buffer,
+    });
+    return (await answer.json()).provider;
+  };
+  const first = await upload(readPlugin("guests/example"));
+  await expect.poll(() => first.state === "approved", `its signature approves the first version: ${JSON.stringify(first)}`);
+  await upload(readPlugin("guests/example", SECOND));
+  await signIn(here, "/providers/acme-hr");
+  const waiting = page.getByRole("region", { name: "Version 0.2.0 is awaiting approval" });
+  const notice = waiting.getByRole("status").filter({ hasText: "requests more than the approved one" });
+  await expect(notice).toContain("A trusted key signed this version");
+  await expect(notice).toContain("GET api.acme-hr.example/v1/staffs");
+  await expect(waiting).toContain("acme's build");
+  await guards.checkPage(page);
+  await waiting.getByRole("button", { name: /approve/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Approve 0.2.0" }).click();
+  await expect(page.getByRole("main")).toContain("Go back to 0.1.0");
+  await expect(notice).toHaveCount(0);
+});
+
+flow("a paused plugin is resumed under its own name", { service: { components: ["slack"], people: false } }, async (here) => {
+  const { page, guards, service } = here;
+  await service.call("POST", "/api/admin/providers/slack/disable");
+  await signIn(here, "/providers/slack");
+  await page.getByRole("heading", { level: 1, name: "Slack plugin" }).waitFor();
+  await page.getByRole("button", { name: /^Resume / }).click();
+  await expect(page.getByRole("dialog", { name: /^Resume Slack/ })).toContain("It runs from the next call on");
+  await guards.checkPage(page);
+  await page.getByRole("dialog").getByRole("button", { name: /^Resume / }).click();
+  await expect(page.getByRole("main")).toContain("Running, with exactly the access that was approved");
 });
 
 flow("a plugin is paused and removed", { service: { components: ["slack"], people: false } }, async (here) => {

@@ -34,6 +34,28 @@ flow(
   },
 );
 
+flow("a person who uses a link is named and a reload says that the link still works", { service: EMPTY }, async (here) => {
+  const { page, service, secrets, guards } = here;
+  service.createToken();
+  const link = new URL(service.run(["signin-link"]));
+  secrets.add(link.hash.slice(1), "the link's secret", "token");
+  await page.goto(link.href);
+  await page.getByLabel("Your name").waitFor();
+  await page.reload();
+  await expect(page.getByRole("status").filter({ hasText: "Open your sign-in link again" })).toContain("it still works");
+  await guards.checkPage(page);
+  await page.goto(link.href);
+  await page.getByLabel("Your name").fill("jwt:ada");
+  guards.expect(422, "/api/session");
+  await signInButton(page).click();
+  await expect(page.getByRole("main")).toContain("must not start with");
+  await page.getByLabel("Your name").fill("Ada Lovelace");
+  await signInButton(page).click();
+  await heading(page, "Connections").waitFor();
+  await expect(page.getByRole("button", { name: /^Account/ })).toContain("Ada Lovelace (sign-in link)");
+  await guards.checkPage(page);
+});
+
 flow("a command creates a new link", { service: EMPTY }, async ({ page, service, secrets, guards }) => {
   service.createToken();
   const link = new URL(service.run(["signin-link"]));
@@ -142,4 +164,19 @@ flow("a declined company sign-in is explained", { service: COMPANY }, async (her
   await signInAtProvider(here, "Cancel");
   await expect(page.getByRole("alert")).toContain("The sign-in was declined");
   await guards.checkPage(page);
+});
+
+flow("the account menu is reached with Tab and with the arrow keys", { service: EMPTY }, async (here) => {
+  const { page, guards } = here;
+  await signIn(here);
+  await page.getByRole("button", { name: /^Account/ }).click();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("button", { name: "Sign out", exact: true })).toBeFocused();
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("button", { name: "Sign out everywhere" })).toBeFocused();
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("button", { name: /^Account/ })).toBeFocused();
+  await guards.checkPage(page);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Sign out", exact: true })).toHaveCount(0);
 });

@@ -171,7 +171,7 @@ function Entry({ entry, plugins }) {
     <td class="strong">${actor}</td>
     <td>${isDone || !tried ? done : `Tried to ${tried}`}${detail && html`<br /><span class="muted small"><${Detail}
       text=${isDone ? detail : explainCode(detail)} person=${person} /></span>`}</td>
-    <td>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
+    <td class=${provider ? undefined : "none"}>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
     <td><${Status} kind=${isDone ? "ok" : "bad"} word=${isDone ? "Done" : "Not done"} /></td>
     <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
       title=${`Request id ${request_id}`}>${request_id}</code>`}</td>
@@ -183,7 +183,7 @@ function Entry({ entry, plugins }) {
  * their name.
  */
 const Detail = ({ text, person }) =>
-  text.split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
+  text.replace(/^plan [0-9a-f-]{36}: /u, "").split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
     at === 1 && person
       ? html`<span title=${part}>${person}</span>`
       : at % 2

@@ -78,7 +78,7 @@ export default function Connection({ route }) {
           ${isCheckSlow && html`<${Progress} label=${`Checking ${title}…`} />`}
           ${connect && status.kind !== "ok" && connect}
           ${connection && !isConnectedNow && html`<${Overview} plugin=${plugin ?? { title }} connection=${connection}
-            settings=${settings} health=${health?.healthy ? health : null} />`}
+            settings=${settings} facts=${health?.healthy ? health : connection.last_check?.facts} />`}
           ${connect && status.kind === "ok" && connect}
           ${canWork && isChosen && plugin.capabilities?.alerts && html`<${Alerts} provider=${id} title=${title} />`}
         </div>
@@ -164,10 +164,10 @@ const Details = ({ entries }) => html`<dl class="kv">${entries.map(([name, value
 ])}</dl>`;
 
 /** The facts, settings and details of a connection. */
-function Overview({ plugin, connection, settings, health }) {
+function Overview({ plugin, connection, settings, facts }) {
   const labelOf = (name) => plugin.fields?.find((field) => field.name === name)?.label ?? name;
   const set = Object.entries(settings ?? {}).map(([name, value]) => [labelOf(name), value]);
-  const details = listDetails(health);
+  const details = listDetails(facts);
   return html`
     <section class="card stack" aria-labelledby="overview">
       <h2 id="overview">Overview</h2>
@@ -270,7 +270,7 @@ function Summary({ id, title, plugin, connection, status }) {
         <${Button} icon="people" to=${connectionPath(id, "users")}>Users<//>
         <${Button} icon="link" to=${connectionPath(id, "match")}>Match to people<//>
       </div>`}
-      ${plugin && html`<${Button} look="quiet" icon="box" to=${`/providers/${encodeURIComponent(id)}`}>
+      ${plugin && html`<${Button} icon="box" to=${`/providers/${encodeURIComponent(id)}`}>
         View plugin<//>`}
     </aside>
   `;

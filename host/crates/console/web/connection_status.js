@@ -83,13 +83,14 @@ function findPluginStatus(plugin, connection) {
   const action = getViewPlugin(plugin.id);
   switch (plugin.state) {
     case "disabled":
-      return { kind: "off", word: "Plugin paused", means: `Its plugin was paused, so no work runs.${kept}`, action };
+      return { kind: "off", word: "Plugin paused", means: `Its plugin was paused, so no work runs.${kept}`, action, hasReason: false };
     case "pending":
       return {
         kind: "ask",
         word: "Awaiting approval",
         means: `Its plugin is not approved, so no work runs.${kept}`,
         action,
+        hasReason: false,
       };
     case "broken":
       return {

@@ -4,6 +4,7 @@
 import { useCursor } from "./grid_cursor.js";
 import { SETTLED_MS, useViewport } from "./grid_viewport.js";
 import { PagedRows } from "./paged_rows.js";
+import { keepPosition, takePosition } from "./router.js";
 import { Notice } from "./ui.js";
 import { html, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "./vendor/preact.js";
 
@@ -31,6 +32,13 @@ export function DataGrid({ label, columns, load, rows, query = "", stale = 0, ro
   useGridStyle({ scroller, body, columns, viewport, isEmpty });
   const cursor = useCursor({ scroller, viewport, columns, count, getRow, onOpen, onUndo });
   const [, redraw] = useReducer((draws) => draws + 1, 0);
+  const place = useRef(null);
+  place.current = viewport;
+  useEffect(() => keepPosition(label, () => place.current.readPosition()), [label]);
+  useLayoutEffect(() => {
+    const position = total > 0 ? takePosition(label) : null;
+    if (position) viewport.scrollTo(position);
+  }, [total]);
   onChange.current = ({ isRestart }) => {
     if (isRestart) {
       viewport.scrollTo(0);

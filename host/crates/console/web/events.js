@@ -189,6 +189,14 @@ document.addEventListener("visibilitychange", () => {
 // A frozen tab gets no messages.
 document.addEventListener("resume", () => (isOutdated = true));
 
+// A page that the browser keeps for the Back button must not keep the stream, or the lock.
+addEventListener("pagehide", stop);
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  start();
+  notify("resync", {});
+});
+
 /**
  * Calls `handler(kind, data)` for each event of the given `kinds` (`{connection: true, …}`). It also calls it with the
  * kind `resync` when events may have been missed, so that the page loads its data again; `data.isFirst` is set when

@@ -30,14 +30,23 @@ function useScrollEvents({ scroller, head, state, latest, isEmpty }) {
   useEffect(() => {
     const element = scroller.current;
     if (!element) return undefined;
-    const onScroll = () => latest.current.handleScroll();
+    // The right edge fades while there are columns beyond it.
+    const showMore = () => {
+      element.dataset.more = element.scrollWidth - element.clientWidth - element.scrollLeft > 1 ? "right" : "";
+    };
+    const onScroll = () => {
+      showMore();
+      latest.current.handleScroll();
+    };
     // Passive, so that the browser does not wait for the handler.
     element.addEventListener("scroll", onScroll, { passive: true });
     const observer = new ResizeObserver(() => {
       state.height = Math.max(0, element.clientHeight - head.current.offsetHeight);
+      showMore();
       latest.current.updateView();
     });
     observer.observe(element);
+    observer.observe(head.current);
     return () => {
       element.removeEventListener("scroll", onScroll);
       observer.disconnect();
@@ -129,5 +138,7 @@ export function useViewport({ scroller, head, count, rowHeight, isEmpty }) {
 
   /** Returns how many rows Page Up and Page Down move. */
   const countPageRows = () => Math.max(1, Math.floor(state.height / rowPixels) - 1);
-  return { view, rowPixels, bodyHeight, updateView, scrollTo, revealRow, revealCell, countPageRows };
+  /** Returns the pixel of the list at which the visible part starts. */
+  const readPosition = () => state.top + state.base;
+  return { view, rowPixels, bodyHeight, updateView, scrollTo, revealRow, revealCell, countPageRows, readPosition };
 }

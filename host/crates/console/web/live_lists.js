@@ -63,7 +63,9 @@ function mergeChange(answer, list, change) {
 function useLiveList(kind) {
   const list = lists[kind];
   const [state, setState] = useState({ answer: list.cached, problem: null });
-  const reload = useCallback(async ({ isBackground } = {}) => {
+  const reload = useCallback(async ({ isBackground, isFirst } = {}) => {
+    // A request that is in flight may be older than what the caller wants to see.
+    if (!isFirst) list.isOutdated = true;
     try {
       setState({ answer: await load(list, isBackground), problem: null });
     } catch (problem) {
@@ -73,7 +75,7 @@ function useLiveList(kind) {
   }, []);
   // Before the first paint, because a preloaded list can be shown at once.
   useLayoutEffect(() => {
-    if (performance.now() - list.preloadedAt > FRESH_MS) reload();
+    if (performance.now() - list.preloadedAt > FRESH_MS) reload({ isFirst: true });
   }, []);
   useEvents({ [kind]: true }, (event, change) => {
     // A request that is in flight may return the list as it was before the change, so it is repeated.

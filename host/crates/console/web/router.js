@@ -49,7 +49,59 @@ function updateRoute() {
   for (const listener of listeners) listener(route);
 }
 
-addEventListener("popstate", updateRoute);
+// The position of a page is part of its entry in the history, because its content is loaded after the browser looks for it.
+history.scrollRestoration = "manual";
+
+/** How long a page that was opened with the Back button may take to get as long as it was. */
+const RESTORE_MS = 5_000;
+
+const scrollers = new Map();
+
+/** The positions of the entry that is shown: `{page, [name]}`. */
+let positions = history.state?.positions ?? null;
+
+/** Has the entry keep the position of an element that scrolls: `read()` returns it. Returns a function that stops this. */
+export function keepPosition(name, read) {
+  scrollers.set(name, read);
+  return () => scrollers.delete(name);
+}
+
+/** Returns the position that an element had when its page was left, once. */
+export function takePosition(name) {
+  const found = positions?.[name] ?? null;
+  if (found !== null) delete positions[name];
+  return found;
+}
+
+function storePositions() {
+  const entries = [...scrollers].map(([name, read]) => [name, read()]);
+  history.replaceState({ positions: { ...Object.fromEntries(entries), page: scrollY } }, "");
+}
+
+/** Scrolls to where the page was left, as soon as it is long enough. */
+function restorePage() {
+  const top = takePosition("page");
+  if (!top) return;
+  const scroll = () => {
+    if (document.documentElement.scrollHeight < top + innerHeight) return;
+    scrollTo(0, top);
+    stop();
+  };
+  const observer = new ResizeObserver(scroll);
+  const stop = () => observer.disconnect();
+  observer.observe(document.body);
+  setTimeout(stop, RESTORE_MS);
+  // Somebody who scrolls meanwhile is somewhere on purpose.
+  addEventListener("wheel", stop, { once: true, passive: true });
+}
+
+addEventListener("popstate", () => {
+  positions = history.state?.positions ?? null;
+  updateRoute();
+  restorePage();
+});
+addEventListener("pagehide", storePositions);
+restorePage();
 
 /**
  * Opens a path of the console; `?…` alone changes the query. With `replace`, the history keeps no entry of the old
@@ -57,6 +109,10 @@ addEventListener("popstate", updateRoute);
  */
 export function navigate(path, { replace = false } = {}) {
   const isOtherPage = new URL(path, location.href).pathname !== location.pathname;
+  if (!replace) {
+    storePositions();
+    positions = null;
+  }
   history[replace ? "replaceState" : "pushState"](null, "", path);
   updateRoute();
   if (isOtherPage) scrollTo(0, 0);

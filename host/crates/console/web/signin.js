@@ -97,10 +97,12 @@ function Failure({ problem, by }) {
 export function SignIn({ who, route, link, onUsed }) {
   const [failure, setFailure] = useState(null);
   const [busy, setBusy] = useState(null);
+  const [name, setName] = useState("");
   const hasLink = link !== null;
   const heading = useRef(null);
   const rejection = Object.hasOwn(route.query, "refused") ? (REJECTIONS[route.query.refused] ?? OTHER_REJECTION) : null;
   const over = SESSION_ENDS[who.over];
+  const nameError = failure?.problem.errors.find(({ field }) => field === "name")?.message;
   useEffect(() => {
     document.title = "Sign in · Jackfield";
     heading.current?.focus();
@@ -110,7 +112,7 @@ export function SignIn({ who, route, link, onUsed }) {
     setFailure(null);
     setBusy(by);
     try {
-      const next = await call("POST", "/api/session", { [by]: secret });
+      const next = await call("POST", "/api/session", { [by]: secret, ...(by === "link" && name.trim() && { name: name.trim() }) });
       sessionStorage.removeItem(LINK_KEY);
       onUsed();
       setSession(next);
@@ -139,9 +141,15 @@ export function SignIn({ who, route, link, onUsed }) {
         ${!hasLink && !failure && hasLostLink() && html`<${Notice} kind="info" title="Open your sign-in link again"
           means="This page was loaded again, and does not keep the link's secret. The link was not used, so it still works." />`}
         ${rejection && !failure && html`<${Notice} kind="bad" title=${rejection[0]} means=${rejection[1]} />`}
-        ${failure && html`<${Failure} ...${failure} />`}
-        ${hasLink && html`<${Button} look="primary" class="button primary wide" isBusy=${busy === "link"}
-          onClick=${() => busy || signIn("link", link)}>Sign in<//>`}
+        ${failure && !nameError && html`<${Failure} ...${failure} />`}
+        ${hasLink && html`<form class="stack" novalidate onSubmit=${(event) => {
+          event.preventDefault();
+          if (!busy) signIn("link", link);
+        }}>
+          <${Field} label="Your name" isOptional value=${name} onInput=${setName} error=${nameError && `It ${nameError}.`}
+            help="The audit log and your connections show it, because others may use a sign-in link too." />
+          <${Button} type="submit" look="primary" class="button primary wide" isBusy=${busy === "link"}>Sign in<//>
+        </form>`}
         ${hasLink && who.signed_in && html`<${Button} class="button plain wide" onClick=${returnToPage}>
           Stay signed in as ${who.name}<//>`}
         ${!hasLink && who.oidc && html`
