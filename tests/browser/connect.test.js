@@ -67,6 +67,18 @@ flow("a first connect that fails says that nothing is stored", SLACK, async (her
   await page.getByRole("heading", { name: "Slack is connected" }).waitFor();
 });
 
+flow("what the plugin reported is still shown after a reload", SLACK, async (here) => {
+  const { page, guards } = here;
+  await signIn(here);
+  await connect(here, "slack");
+  await expect(page.getByRole("main")).toContain("general");
+  await page.reload();
+  const overview = page.getByRole("region", { name: "Overview" });
+  await expect(overview).toContain("Details from Slack");
+  await expect(overview).toContain("general");
+  await guards.checkPage(page);
+});
+
 flow("a field shows a hint while somebody types", SLACK, async (here) => {
   const { page } = here;
   await signIn(here, "/connections/slack");
@@ -182,6 +194,7 @@ flow("a revoked credential needs a new sign-in", SLACK, async (here) => {
   await guards.checkPage(page);
   await standIns.tell("slack", "know");
   await card(page, "slack").getByRole("link", { name: "Reconnect: Slack" }).click();
+  await expect(page.getByRole("main")).toContain("Enter a new one: the provider no longer accepts the stored credential.");
   const { bot_token } = standIns.fields("slack");
   here.secrets.addFields("slack", { bot_token });
   await fill(page, { bot_token });

@@ -174,6 +174,7 @@ flow("a version that needs a secret again says so before and after its approval"
   await expect(main).toContain(sentence);
   await expect(main).not.toContain("no longer accepts the credential");
   await expect(page.getByRole("heading", { name: "Reconnect" })).toBeVisible();
+  await expect(main).toContain("Enter it again, to allow its new destinations. It can be the same one.");
   await guards.checkPage(page);
   await main.getByRole("link", { name: "View plugin" }).first().click();
   await expect(page.getByRole("button", { name: /^Go back to/ })).toBeVisible();

@@ -181,8 +181,9 @@ pub(crate) fn install_firefox() {
     }
     if can_install() {
         println!("installing Firefox");
-        // If this fails, the tests in Firefox are skipped, and the summary says so.
-        let _result = install(&["firefox-esr"]);
+        if let Err(error) = install(&["firefox-esr"]) {
+            println!("cannot install Firefox: {error:#}");
+        }
     }
     if !has_firefox() {
         println!("Firefox is not installed: the console is tested in Chromium only");

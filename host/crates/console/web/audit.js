@@ -171,19 +171,24 @@ function Entry({ entry, plugins }) {
     <td class="strong">${actor}</td>
     <td>${isDone || !tried ? done : `Tried to ${tried}`}${detail && html`<br /><span class="muted small"><${Detail}
       text=${isDone ? detail : explainCode(detail)} person=${person} /></span>`}</td>
-    <td class=${provider ? undefined : "none"}>${provider ? titleOf(plugins, provider) : html`<span class="muted">–</span>`}</td>
+    <td class=${provider ? undefined : "none"}>${provider
+      ? titleOf(plugins, provider)
+      : html`<span class="muted">–</span>`}</td>
     <td><${Status} kind=${isDone ? "ok" : "bad"} word=${isDone ? "Done" : "Not done"} /></td>
     <td class="small muted">${origin ?? ""}${request_id && html`<br /><code class="clipped"
       title=${`Request id ${request_id}`}>${request_id}</code>`}</td>
   </tr>`;
 }
 
+const PLAN = /^plan [0-9a-f-]{36}: /u;
+const DIGEST_OR_ID = /\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u;
+
 /**
  * The detail of an entry. Digests and ids in it are cut off on the screen, and copied in full; a person's id is shown as
  * their name.
  */
 const Detail = ({ text, person }) =>
-  text.replace(/^plan [0-9a-f-]{36}: /u, "").split(/\b([0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/u).map((part, at) =>
+  text.replace(PLAN, "").split(DIGEST_OR_ID).map((part, at) =>
     at === 1 && person
       ? html`<span title=${part}>${person}</span>`
       : at % 2

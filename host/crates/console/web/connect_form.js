@@ -113,7 +113,8 @@ function assignErrors(problem, fields, body) {
   const secrets = fields.filter(({ name, secret }) => secret && body[name]);
   if (problem.code === "credential_rejected" && secrets.length === 1) {
     const reason = extractRejectionReason(problem.detail);
-    errors[secrets[0].name] = toFieldError(reason ? `The provider rejected it: ${explainReason(reason)}` : "The provider rejected it");
+    const words = reason ? `The provider rejected it: ${explainReason(reason)}` : "The provider rejected it";
+    errors[secrets[0].name] = toFieldError(words);
     isComplete = true;
   }
   return { errors, isComplete };
@@ -129,10 +130,11 @@ function Rejection({ problem, isBrief, isUpdate }) {
 
 /**
  * `settings` are the stored values that are not secret. `isUpdate` says that the provider is connected, and `dead` why its
- * stored secrets are no longer used, if they are not: a key of `DEAD_NOTES`. `onDone` gets the response of a successful connect; the entered values are
+ * stored secrets are no longer used, if they are not: a key of `DEAD_NOTES`. The sentences `needed` name those that have
+ * to be entered again. `onDone` gets the response of a successful connect; the entered values are
  * erased before that.
  */
-export function ConnectForm({ plugin, settings, isUpdate, dead, onDone, onCancel }) {
+export function ConnectForm({ plugin, settings, isUpdate, dead, needed, onDone, onCancel }) {
   const { fields, title } = plugin;
   const getInitialValue = ({ name, secret }) => [name, (!secret && settings?.[name]) || ""];
   const getInitialValues = () => toRecord(Object.fromEntries(fields.map(getInitialValue)));
@@ -168,6 +170,7 @@ export function ConnectForm({ plugin, settings, isUpdate, dead, onDone, onCancel
       setBusy(false);
     }
   };
+  const isNeeded = ({ name }) => !needed || needed.some((sentence) => sentence.includes(`\`${name}\``));
   const change = (name, value) => {
     setValues((before) => toRecord({ ...before, [name]: value }));
     setErrors(({ [name]: _, ...rest }) => toRecord(rest));
@@ -176,7 +179,8 @@ export function ConnectForm({ plugin, settings, isUpdate, dead, onDone, onCancel
   return html`
     <form class="stack loose" ref=${form} onSubmit=${save} novalidate autocomplete="off">
       ${fields.map((field) => html`<${ConnectField} key=${field.name} field=${field} value=${values[field.name] ?? ""}
-        error=${errors[field.name]} isUpdate=${isUpdate} dead=${dead} isCleared=${Boolean(cleared[field.name])}
+        error=${errors[field.name]} isUpdate=${isUpdate} dead=${isNeeded(field) ? dead : undefined}
+        isCleared=${Boolean(cleared[field.name])}
         onValue=${(value) => change(field.name, value)}
         onClear=${(isOn) => setCleared((before) => toRecord({ ...before, [field.name]: isOn }))} />`)}
       ${rejection && html`<${Rejection} ...${rejection} isUpdate=${isUpdate} />`}

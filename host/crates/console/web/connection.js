@@ -217,7 +217,8 @@ function StatusNotice({ status, connection, canWork }) {
 /** The form or the sign-in that connects a provider, or the choice of an organisation. */
 function ConnectSection({ plugin, connection, status, settings, flow, onDone }) {
   const isUpdate = Boolean(connection);
-  const dead = isUpdate && (status.needed ? "needed" : { needs_reauth: "rejected", unreadable: "unreadable" }[connection.status]);
+  const reasons = { needs_reauth: "rejected", unreadable: "unreadable" };
+  const dead = isUpdate && (status.needed ? "needed" : reasons[connection.status]);
   const [isOpen, setOpen] = useState(false);
   const [isChoosing, setChoosing] = useState(false);
   const mustConnect = !isUpdate || dead || connection.status === "expiring" || Boolean(connection.disconnect);
@@ -253,7 +254,7 @@ function ConnectSection({ plugin, connection, status, settings, flow, onDone }) 
         ? html`<${OAuthSignIn} provider=${plugin.id} title=${plugin.title} isUpdate=${isUpdate} flow=${flow} />`
         : isUpdate && settings === undefined
           ? html`<${Progress} label="Loading settings…" />`
-          : html`<${ConnectForm} ...${{ plugin, settings, isUpdate, dead }}
+          : html`<${ConnectForm} ...${{ plugin, settings, isUpdate, dead, needed: status.needed }}
               onDone=${done} onCancel=${mustConnect ? undefined : () => setOpen(false)} />`}
     </section>
   `;

@@ -83,7 +83,13 @@ function findPluginStatus(plugin, connection) {
   const action = getViewPlugin(plugin.id);
   switch (plugin.state) {
     case "disabled":
-      return { kind: "off", word: "Plugin paused", means: `Its plugin was paused, so no work runs.${kept}`, action, hasReason: false };
+      return {
+        kind: "off",
+        word: "Plugin paused",
+        means: `Its plugin was paused, so no work runs.${kept}`,
+        action,
+        hasReason: false,
+      };
     case "pending":
       return {
         kind: "ask",

@@ -40,7 +40,8 @@ function findTarget(key, isFar, { row, column }, { lastRow, lastColumn, viewport
 
 /**
  * `getRow(index)` returns a loaded row. `onOpen(row, index)` opens a row from a cell that cannot be edited and has no
- * link or button. `onUndo` is called for Ctrl+Z. Returns the active cell, the edited cell or null, and the event handlers of the grid.
+ * link or button. `onUndo` is called for Ctrl+Z. Returns the active cell, the edited cell or null, and the event handlers
+ * of the grid.
  */
 export function useCursor({ scroller, viewport, columns, count, getRow, onOpen, onUndo }) {
   const [active, setActive] = useState({ row: 0, column: 0 });

@@ -128,7 +128,7 @@ function saveLines(file, sheet, skipped) {
 
 function Result({ result, file, sheet, skipped }) {
   const { title, means, list = [] } = result;
-  const left = skipped.length && `${formatCount(skipped.length, "line")} with errors ${skipped.length === 1 ? "was" : "were"} skipped.`;
+  const left = skipped.length && `${formatCount(skipped.length, "line")} with errors skipped.`;
   return html`<${Notice} kind=${left ? "warn" : "ok"} title=${title} means=${[means, left].filter(Boolean).join(" ")}>
     ${left && html`<div class="row"><${Button} icon="download" onClick=${() => saveLines(file, sheet, skipped)}>Save the
       skipped lines<//></div>`}

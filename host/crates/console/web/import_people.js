@@ -203,12 +203,9 @@ async function submit(plan, { signal, progress }) {
     [answer.updated, "changed"],
     [answer.unchanged, "unchanged"],
   ];
-  const skipped = plan.rows.length - plan.sent.length;
   return {
     title: "Import finished",
-    means:
-      `${counts.map(([count, word]) => `${formatNumber(count)} ${word}`).join(", ")}.` +
-      (skipped > 0 ? ` ${formatCount(skipped, "line")} with errors skipped.` : ""),
+    means: `${counts.map(([count, word]) => `${formatNumber(count)} ${word}`).join(", ")}.`,
   };
 }
 

@@ -136,8 +136,9 @@ function useAccounts(grid, setProblem) {
 
 function describeChange({ person, provider, user }) {
   if (!user) return `${person.name} is no longer mapped at ${provider.title}.`;
-  const account = user.email ?? user.external_id;
-  return `${person.name} is mapped to ${account === user.name || !user.name ? account : `${user.name} (${account})`} at ${provider.title}.`;
+  const id = user.email ?? user.external_id;
+  const account = user.name && user.name !== id ? `${user.name} (${id})` : id;
+  return `${person.name} is mapped to ${account} at ${provider.title}.`;
 }
 
 /** Returns the filter of the address: the value of its choice, and the parameters of the API. */

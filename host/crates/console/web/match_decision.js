@@ -28,7 +28,7 @@ export function MatchDecision({ person, title, provider, onClose }) {
       accounts: [account],
       reason: undefined,
       more_accounts: 0,
-      message: `${person.name} is now ${account.name || account.external_id} at ${title}.`,
+      message: `${person.name} is mapped to ${account.name || account.external_id} at ${title}.`,
     });
   const unlink = () =>
     send("unlink", () => call("DELETE", `${path}/${encodeURIComponent(provider)}`), {

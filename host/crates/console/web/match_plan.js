@@ -39,7 +39,8 @@ export function MatchPlan({ plan, title, provider, onDecided, isApplied }) {
   };
   return html`
     <p>${formatCount(plan.people.length, "person", "people")} and ${formatCount(plan.accounts, "account")} at ${title}.
-      ${inactive > 0 && ` ${formatCount(inactive, "person who matches is", "people who match are")} inactive, and not listed under Mappings.`}
+      ${inactive > 0 && ` ${formatCount(inactive, "person who matches is", "people who match are")} inactive, and not
+        listed under Mappings.`}
       ${plan.unclaimed > 0 && ` ${formatCount(plan.unclaimed, "account matches", "accounts match")} nobody here.`}</p>
     <div class="toolbar">
       <${FilterButtons} label="Status" all=${plan.people.length} kinds=${kinds} chosen=${kind}

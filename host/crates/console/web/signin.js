@@ -112,7 +112,8 @@ export function SignIn({ who, route, link, onUsed }) {
     setFailure(null);
     setBusy(by);
     try {
-      const next = await call("POST", "/api/session", { [by]: secret, ...(by === "link" && name.trim() && { name: name.trim() }) });
+      const own = by === "link" && name.trim() && { name: name.trim() };
+      const next = await call("POST", "/api/session", { [by]: secret, ...own });
       sessionStorage.removeItem(LINK_KEY);
       onUsed();
       setSession(next);

@@ -98,6 +98,7 @@ pub(crate) struct CheckView {
     #[schemars(range(min = 0))]
     latency_ms: i64,
     /// The facts that the plugin reported in the last check of the connection's health.
+    #[schemars(with = "BTreeMap<String, ReportedFactView>")]
     facts: Map<String, Value>,
 }
 

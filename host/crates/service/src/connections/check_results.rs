@@ -58,7 +58,7 @@ impl Connections {
         &self,
         checked: &Connection,
         failure: Option<&Error>,
-        check: Check,
+        mut check: Check,
     ) -> Result<(), Error> {
         let now = self.clock.now();
         let after = |seconds: u32| now.saturating_add(SignedDuration::from_secs(seconds.into())).ok();
@@ -73,7 +73,6 @@ impl Connections {
             Some(_) => (Status::Degraded, now.saturating_add(next_retry_delay(checked)).ok(), None),
         };
         let reason = failure.map(ToString::to_string);
-        let mut check = check;
         if check.facts.is_empty() {
             check.facts = checked.last_check.as_ref().map(|last| last.facts.clone()).unwrap_or_default();
         }
