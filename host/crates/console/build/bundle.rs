@@ -1,5 +1,5 @@
 //! Bundles the modules of the console's first page into one script, so that a browser requests one file, not twenty. A
-//! module that only one other page uses becomes a part of that page's file.
+//! module that only one other file imports becomes a part of that file.
 //!
 //! It supports only the import and export forms that our modules and the vendored ones use; any other form fails the
 //! build. In the bundle, each module is a function with its own scope, which returns an object with the module's
@@ -67,7 +67,7 @@ pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     }
     order.retain(|name| !preloaded.contains(name.as_str()));
 
-    let owners = find_owners(&modules, &preloaded, &order)?;
+    let owners = find_owners(&modules, &preloaded, &order);
     for (name, module) in &modules {
         if order.contains(name) || owners.contains_key(name) {
             files.remove(name);
@@ -88,27 +88,37 @@ pub(crate) fn bundle(page: &str, files: &mut Files) -> BundleResult<()> {
     Ok(())
 }
 
-/// Returns the page of each module that only one page imports. The pages are the preloaded modules, and those that a
-/// script loads later.
+/// Returns the file of each module that only one separate file imports. The preloaded modules, and those that a script
+/// loads later, are files of their own.
 fn find_owners(
     modules: &BTreeMap<String, Module>,
     preloaded: &BTreeSet<&str>,
     bundled: &[String],
-) -> BundleResult<BTreeMap<String, String>> {
+) -> BTreeMap<String, String> {
     let loads = modules.values().flat_map(|module| module.code.split(LOAD).skip(1));
     let mut pages: BTreeSet<&str> = loads.filter_map(|rest| rest.split('"').next()).collect();
     pages.extend(preloaded);
-    let mut users: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for page in pages.iter().copied() {
-        let mut reached = Vec::new();
-        visit(page, modules, &mut Vec::new(), &mut reached)?;
-        for name in reached {
-            users.entry(name).or_default().insert(page);
-        }
+    let separate = || modules.iter().filter(|(name, _)| !bundled.contains(name));
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let file_of = |name: &String| {
+            let mut file = name;
+            while let Some(owner) = owners.get(file) {
+                file = owner;
+            }
+            file.clone()
+        };
+        let free = separate().map(|(name, _)| name).filter(|name| !pages.contains(name.as_str()));
+        let found = free.filter(|name| !owners.contains_key(*name)).find_map(|name| {
+            let importers = separate().filter(|(_, module)| module.imports.iter().any(|(_, from)| from == name));
+            let files: BTreeSet<String> = importers.map(|(importer, _)| file_of(importer)).collect();
+            Some((name.clone(), files.first().filter(|_| files.len() == 1)?.clone()))
+        });
+        let Some((name, file)) = found else {
+            return owners.keys().map(|name| (name.clone(), file_of(name))).collect();
+        };
+        owners.insert(name, file);
     }
-    users.retain(|name, _| !bundled.contains(name) && !pages.contains(name.as_str()));
-    let owned = users.into_iter().filter(|(_, users)| users.len() == 1);
-    Ok(owned.filter_map(|(name, users)| Some((name, (*users.first()?).to_owned()))).collect())
 }
 
 /// Adds a module to the order, after all modules that it imports.
