@@ -141,8 +141,9 @@ function Result({ result, file, sheet, skipped }) {
 }
 
 function Review({ plan, isChecked, kind, setKind, choice, setChoice, errorCount, skipsErrors, setSkipsErrors }) {
+  // Copies, because the grid does not draw a row again that is the same object, and the check changes rows.
   const shown = useMemo(
-    () => (kind === "all" ? [...plan.rows] : plan.rows.filter((row) => row.kind === kind)),
+    () => plan.rows.filter((row) => kind === "all" || row.kind === kind).map((row) => ({ ...row })),
     [plan, isChecked, kind],
   );
   const kinds = plan.kinds.map(({ key, label }) => ({
