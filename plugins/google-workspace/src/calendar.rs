@@ -1,15 +1,12 @@
 //! The calendar of a connection.
 
 use jackfield_sdk::{Error, http, percent_encode};
-use serde::Deserialize;
 
 use crate::api::CALENDAR;
 use crate::api_errors::{self, parse_reasons};
 use crate::request;
 
 /// A calendar that the acting identity can read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct Calendar {
     pub(crate) summary: Option<String>,
     pub(crate) time_zone: Option<String>,
@@ -22,7 +19,11 @@ pub(crate) fn find(id: &str, administrator: Option<&str>) -> Result<Calendar, Er
     let url = format!("https://www.googleapis.com/calendar/v3/calendars/{}", percent_encode(id));
     let response = request::send(http::get(url), &CALENDAR, administrator)?;
     match response.status {
-        200..=299 => response.json(),
+        200..=299 => {
+            let calendar = response.object()?;
+            let text = |key: &str| calendar.get(key).text().map(String::from);
+            Ok(Calendar { summary: text("summary"), time_zone: text("timeZone"), data_owner: text("dataOwner") })
+        }
         404 => {
             parse_reasons(&response)?;
             // In most cases the calendar exists but is not shared.

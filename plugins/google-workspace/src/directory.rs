@@ -1,7 +1,6 @@
 //! The people of a Workspace's directory. Only the attributes that are used are requested.
 
-use jackfield_sdk::{Error, Page, PageRequest, Text, User, http};
-use serde::Deserialize;
+use jackfield_sdk::{Error, JsonObject, JsonValue, Page, PageRequest, User, UserRows, http};
 
 use crate::api::DIRECTORY;
 use crate::api_errors::{self, parse_reasons};
@@ -11,38 +10,7 @@ use crate::request;
 const MAX_USERS: u32 = 500;
 
 /// The attributes to request; the directory leaves out all others.
-const FIELDS: &str = "nextPageToken,users(id,primaryEmail,name/fullName,suspended,archived)";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DirectoryPage<'a> {
-    /// Absent when the page is empty.
-    #[serde(borrow)]
-    users: Option<Vec<DirectoryUser<'a>>>,
-    #[serde(borrow)]
-    next_page_token: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DirectoryUser<'a> {
-    /// Twenty-one digits, too many for a 64-bit number.
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    primary_email: Option<Text<'a>>,
-    #[serde(borrow)]
-    name: Option<UserName<'a>>,
-    suspended: Option<bool>,
-    archived: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UserName<'a> {
-    #[serde(borrow)]
-    full_name: Option<Text<'a>>,
-}
+const FIELDS: &str = "nextPageToken,users(id,primaryEmail,aliases,nonEditableAliases,name/fullName,suspended,archived)";
 
 /// Lists one page of the directory, as its administrator sees it.
 pub(crate) fn list(administrator: &str, page: &PageRequest) -> Result<Page, Error> {
@@ -50,15 +18,17 @@ pub(crate) fn list(administrator: &str, page: &PageRequest) -> Result<Page, Erro
     // `customer` covers every domain of the Workspace. `domain` would leave out the people of secondary domains.
     let query = [("customer", "my_customer"), ("orderBy", "email"), ("maxResults", limit.as_str()), ("fields", FIELDS)];
     let mut request = http::get("https://admin.googleapis.com/admin/directory/v1/users").query(&query);
-    if let Some(cursor) = &page.cursor {
+    if let Some(cursor) = page.provider_cursor()? {
         request = request.query(&[("pageToken", cursor)]);
     }
     let response = request::send(request, &DIRECTORY, Some(administrator))?;
     match response.status {
         200..=299 => {
-            let body: DirectoryPage<'_> = response.json()?;
-            let users = body.users.unwrap_or_default().into_iter().map(to_user).collect();
-            Page::followed(users, page, body.next_page_token.as_deref())
+            let body = response.object()?;
+            let users = body.get("users");
+            // The key is absent when the page is empty.
+            let rows = if users.is_null() { UserRows::default() } else { UserRows::read(users, "users", to_user)? };
+            rows.followed(page, body.get("nextPageToken"))
         }
         400 if page.cursor.is_some() => Err(Error::malformed("a cursor that Google accepts was expected")),
         400 if parse_reasons(&response)?.has_any(&["badRequest"]) => Err(Error::invalid(
@@ -73,8 +43,12 @@ pub(crate) fn list(administrator: &str, page: &PageRequest) -> Result<Page, Erro
     }
 }
 
-fn to_user(row: DirectoryUser<'_>) -> User {
-    let name = row.name.and_then(|name| name.full_name).unwrap_or_default();
-    let active = row.suspended != Some(true) && row.archived != Some(true);
-    User::new(row.id, name).email(row.primary_email.as_deref()).active(active)
+/// Converts a row. Its id consists of 21 digits, too many for a 64-bit number.
+fn to_user(row: &JsonObject<'_>) -> Option<User> {
+    let id = row.get("id").text().unwrap_or_default();
+    let name = row.get("name").get("fullName").text().unwrap_or_default();
+    let aliases = [row.get("aliases"), row.get("nonEditableAliases")].into_iter().flat_map(JsonValue::texts);
+    let is_inactive = ["suspended", "archived"].iter().any(|key| row.get(key).flag() == Some(true));
+    let user = User::new(id, name).email(row.get("primaryEmail").text().as_deref());
+    Some(user.aliases(aliases).active(!is_inactive))
 }

@@ -1,7 +1,7 @@
 //! Tests the requests of the Google Workspace plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_google_workspace::GoogleWorkspace;
-use jackfield_sdk::testkit::{self, invalid_field, with_transport};
+use jackfield_sdk::testkit::{self, RowList, invalid_field, with_transport};
 use jackfield_sdk::{
     Auth, ConnectOutcome, Connected, Connection, CredentialSource, Error, FieldKind, MappingFate, Page, PageRequest,
     Provider, Report, UpstreamFate, User, http,
@@ -208,6 +208,12 @@ fn health_succeeds_without_optional_attributes() {
     assert_eq!(health(&calendar_only(), &with_response(calendar_exchange(), "200\n\n{}")), Ok(Vec::new()));
 }
 
+#[test]
+fn an_odd_value_never_rejects_the_key() {
+    let tape = calendar_exchange();
+    testkit::never_reject_for_a_value::<GoogleWorkspace, _>(tape, || GoogleWorkspace::health(&calendar_only()));
+}
+
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -224,6 +230,22 @@ fn users_are_active_unless_suspended_or_archived() {
         ]
     );
     assert_eq!(page.next_cursor.as_deref(), Some("Q0FFU=="));
+}
+
+#[test]
+fn aliases_are_requested_and_count_as_addresses() {
+    let tape = USERS_FIRST.replace(
+        "\"suspended\":true",
+        "\"suspended\":true,\"aliases\":[\"jo.wu@acme.test\",7,null],\"nonEditableAliases\":[\"jo@acme.test.example\"]",
+    );
+    let page = users(&PageRequest::first(200), &tape).unwrap();
+    assert_eq!(page.users[1].aliases, ["jo.wu@acme.test", "7", "jo@acme.test.example"]);
+}
+
+#[test]
+fn no_value_of_a_page_loses_the_users_next_to_it() {
+    let list = RowList { pointer: "/users", id: "id" };
+    testkit::replace_each_value::<GoogleWorkspace>(&delegated(), &PageRequest::first(200), USERS_FIRST, list);
 }
 
 #[test]
@@ -300,7 +322,17 @@ fn each_missing_permission_is_named() {
 
 #[test]
 fn rate_limiting_is_recognized_with_either_status() {
-    for reason in ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"] {
+    for reason in [
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "quotaExceeded",
+        "dailyLimitExceeded",
+        "dailyLimitExceededUnreg",
+        "userRateLimitExceededUnreg",
+        "variableTermLimitExceeded",
+        "servingLimitExceeded",
+        "RATE_LIMIT_EXCEEDED",
+    ] {
         for status in [403, 429] {
             assert_eq!(directory_error(&error_response(status, reason)), Error::RateLimited(None), "{status} {reason}");
         }
@@ -308,6 +340,13 @@ fn rate_limiting_is_recognized_with_either_status() {
         assert_eq!(calendar_error(&answer), Error::rate_limited(17));
     }
     assert_eq!(calendar_error("429\nRetry-After: 3\n\n<html>slow down</html>"), Error::rate_limited(3));
+    let only_status = "403\n\n{\"error\":{\"code\":403,\"status\":\"RESOURCE_EXHAUSTED\"}}";
+    assert_eq!(directory_error(only_status), Error::RateLimited(None));
+    for (reason, is_limit) in [("aWordThatIsNew", true), ("accessNotConfigured", false)] {
+        let answer = error_response(403, reason).replace("\"global\"", "\"usageLimits\"");
+        assert_eq!(directory_error(&answer) == Error::RateLimited(None), is_limit, "{reason}");
+    }
+    assert_eq!(directory_error(&error_response(403, "backendError")), Error::upstream(403, "backendError"));
 }
 
 #[test]
@@ -346,7 +385,7 @@ fn any_other_response_is_malformed_and_not_quoted() {
     }
     // The error format of the token endpoint, which the APIs do not use.
     assert!(matches!(calendar_error("403\n\n{\"error\":\"forbidden\"}"), Error::Malformed(_)));
-    assert!(matches!(directory_error("200\n\n{\"users\":[{\"primaryEmail\":\"x\"}]}"), Error::Malformed(_)));
+    assert!(matches!(directory_error("200\n\n{\"users\":[{\"primaryEmail\":\"x\"},{}]}"), Error::Malformed(_)));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Productive's API (JSON:API): the organisations that a token can access, their people, and the API's errors.
 
 use jackfield_sdk::http::{self, Response};
-use jackfield_sdk::{Error, Page, PageRequest, Text, Unit, User, first_filled};
-use serde::Deserialize;
+use jackfield_sdk::{Error, JsonObject, JsonValue, Page, PageRequest, Unit, User, UserRows};
 
 const BASE: &str = "https://api.productive.io/api/v2";
 
@@ -16,114 +15,13 @@ pub(crate) struct Organization {
     pub(crate) name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct MembershipsResponse<'a> {
-    #[serde(borrow)]
-    data: Vec<Membership<'a>>,
-    #[serde(borrow, default)]
-    included: Vec<IncludedRecord<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Membership<'a> {
-    #[serde(borrow)]
-    relationships: Relationships<'a>,
-}
-
-#[derive(Deserialize)]
-struct Relationships<'a> {
-    #[serde(borrow)]
-    organization: Relationship<'a>,
-}
-
-#[derive(Deserialize)]
-struct Relationship<'a> {
-    #[serde(borrow)]
-    data: Identifier<'a>,
-}
-
-#[derive(Deserialize)]
-struct Identifier<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-}
-
-/// A record that accompanies the memberships. Only the name of an organisation is read.
-#[derive(Deserialize)]
-struct IncludedRecord<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow, default)]
-    attributes: OrganizationAttributes<'a>,
-}
-
-#[derive(Default, Deserialize)]
-struct OrganizationAttributes<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct PeopleResponse<'a> {
-    #[serde(borrow)]
-    data: Vec<PersonRecord<'a>>,
-    meta: PageMeta,
-}
-
-#[derive(Deserialize)]
-struct PageMeta {
-    /// 0 if there is nobody.
-    total_pages: u32,
-}
-
-#[derive(Deserialize)]
-struct PersonRecord<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    attributes: PersonAttributes<'a>,
-}
-
-/// The attributes that are requested. Productive has none for `active`.
-#[derive(Deserialize)]
-struct PersonAttributes<'a> {
-    #[serde(borrow)]
-    first_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    last_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    email: Option<Text<'a>>,
-    #[serde(borrow)]
-    deactivated_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    archived_at: Option<Text<'a>>,
-    is_user: Option<bool>,
-    placeholder: Option<bool>,
-    agent: Option<bool>,
-}
-
-#[derive(Default, Deserialize)]
-struct ErrorBody<'a> {
-    #[serde(borrow, default)]
-    errors: Vec<ErrorEntry<'a>>,
-}
-
-/// One error. Its `status` is not read, because it may be a number, a text or a slug.
-#[derive(Deserialize)]
-struct ErrorEntry<'a> {
-    #[serde(borrow)]
-    code: Option<Text<'a>>,
-    #[serde(borrow)]
-    detail: Option<Text<'a>>,
-    #[serde(borrow)]
-    title: Option<Text<'a>>,
-}
-
 /// Lists the organisations that the token can access, without duplicates.
 ///
 /// Productive returns the same list whichever organisation the request names.
+///
+/// # Errors
+///
+/// `malformed` if a membership cannot be read, unless the organisation with `id` is among the others.
 pub(crate) fn list_organizations(id: Option<&str>) -> Result<Vec<Organization>, Error> {
     let response = get(
         "organization_memberships",
@@ -135,16 +33,31 @@ pub(crate) fn list_organizations(id: Option<&str>) -> Result<Vec<Organization>, 
             ("page[size]", &MAX_ROWS.to_string()),
         ],
     )?;
-    let body: MembershipsResponse<'_> = response.json()?;
+    let body = response.object()?;
+    let memberships = body.get("data").list().ok_or_else(|| Error::malformed("`data` was expected"))?;
+    let included: Vec<JsonObject<'_>> =
+        body.get("included").list().unwrap_or_default().into_iter().filter_map(JsonValue::object).collect();
     let mut organizations: Vec<Organization> = Vec::new();
-    for membership in body.data {
-        let id = membership.relationships.organization.data.id;
-        if organizations.iter().any(|organization| *organization.id == *id) {
+    let mut unreadable = 0;
+    for membership in memberships {
+        let Some(found) = membership.get("relationships").get("organization").get("data").get("id").text() else {
+            unreadable += 1;
+            continue;
+        };
+        if organizations.iter().any(|organization| *organization.id == *found) {
             continue;
         }
-        let included = body.included.iter().find(|record| *record.kind == *"organizations" && record.id == id);
-        let name = included.and_then(|record| first_filled([&record.attributes.name])).map(Into::into);
-        organizations.push(Organization { id: id.into(), name });
+        let is_theirs = |record: &&JsonObject<'_>| {
+            record.get("type").text().as_deref() == Some("organizations")
+                && record.get("id").text().as_ref() == Some(&found)
+        };
+        let name = included.iter().find(is_theirs).and_then(|record| record.get("attributes").get("name").text());
+        organizations.push(Organization { id: found.into(), name: name.map(Into::into) });
+    }
+    let is_found = |id: &str| organizations.iter().any(|organization| organization.id == id);
+    // It may be the only one, or the one that is looked for.
+    if unreadable > 0 && (organizations.is_empty() || id.is_some_and(|id| !is_found(id))) {
+        return Err(Error::malformed("a membership with the `id` of its organisation was expected"));
     }
     Ok(organizations)
 }
@@ -168,21 +81,30 @@ pub(crate) fn list_people(organization: &str, page: &PageRequest) -> Result<Page
             ("page[size]", &page.size.to_string()),
         ],
     )?;
-    let body: PeopleResponse<'_> = response.json()?;
-    let has_more = page.number < body.meta.total_pages;
-    Ok(page.page(body.data.into_iter().filter_map(to_user).collect(), has_more))
+    let body = response.object()?;
+    // The number of pages is 0 if there is nobody.
+    UserRows::read(body.get("data"), "data", to_user)?.numbered(page, body.get("meta").get("total_pages"))
 }
 
 /// Converts a person into a user. Returns `None` for anybody else, in case Productive ignores the filter.
-fn to_user(person: PersonRecord<'_>) -> Option<User> {
-    let attributes = person.attributes;
-    if attributes.is_user == Some(false) || attributes.placeholder == Some(true) || attributes.agent == Some(true) {
+///
+/// Productive has no attribute for `active`, only the times at which a person was deactivated or archived.
+fn to_user(person: &JsonObject<'_>) -> Option<User> {
+    let attributes = person.get("attributes").object().unwrap_or_default();
+    let flag = |key: &str| attributes.get(key).flag();
+    if flag("is_user") == Some(false) || flag("placeholder") == Some(true) || flag("agent") == Some(true) {
         return None;
     }
-    let first_name = attributes.first_name.as_deref().unwrap_or_default();
-    let last_name = attributes.last_name.as_deref().unwrap_or_default();
-    let user = User::new(person.id, format!("{first_name} {last_name}").trim()).email(attributes.email.as_deref());
-    Some(user.active(attributes.deactivated_at.is_none() && attributes.archived_at.is_none()))
+    let text = |key: &str| attributes.get(key).text().unwrap_or_default();
+    let name = format!("{} {}", text("first_name").trim(), text("last_name").trim());
+    let user = User::new(person.get("id").text().unwrap_or_default(), name.trim());
+    let has_left = ["deactivated_at", "archived_at"].iter().any(|key| is_time(attributes.get(key)));
+    Some(user.email(attributes.get("email").text().as_deref()).active(!has_left))
+}
+
+/// Returns whether a value is a time. No value and a value that cannot be a time mean that it did not happen.
+fn is_time(value: JsonValue<'_>) -> bool {
+    value.text().is_some() && value.flag() != Some(false)
 }
 
 fn get(path: &str, organization: Option<&str>, query: &[(&str, &str)]) -> Result<Response, Error> {
@@ -198,7 +120,10 @@ fn get(path: &str, organization: Option<&str>, query: &[(&str, &str)]) -> Result
     if response.is_success() {
         return Ok(response);
     }
-    let body: ErrorBody<'_> = response.json().unwrap_or_default();
-    let message = body.errors.iter().find_map(|error| first_filled([&error.code, &error.detail, &error.title]));
-    Err(response.failure(message.unwrap_or_default(), response.wait_from("x-ratelimit-reset", Unit::Seconds)))
+    // The `status` of an error is not read, because it may be a number, a text or a slug.
+    let errors = response.object().unwrap_or_default().get("errors").list().unwrap_or_default();
+    let mut errors = errors.into_iter().filter_map(JsonValue::object);
+    let message = errors.find_map(|error| error.first_text(["code", "detail", "title"]));
+    let message = message.as_deref().unwrap_or_default();
+    Err(response.failure(message, response.wait_from("x-ratelimit-reset", Unit::Seconds)))
 }

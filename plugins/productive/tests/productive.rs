@@ -1,7 +1,7 @@
 //! Tests the requests of the Productive plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_productive::Productive;
-use jackfield_sdk::testkit::{self, Tape, answered, invalid_field};
+use jackfield_sdk::testkit::{self, RowList, Tape, answered, invalid_field};
 use jackfield_sdk::{
     Account, ConnectOutcome, Connected, Connection, Disconnected, Error, Page, PageRequest, Provider, Report, User,
     http,
@@ -211,7 +211,7 @@ fn users_are_people_who_can_or_could_sign_in() {
 #[test]
 fn pages_are_numbered_and_links_are_ignored() {
     let first = people(&PageRequest::first(200), PEOPLE_FIRST).unwrap();
-    assert_eq!(first.next_cursor.as_deref(), Some("2/200"));
+    assert!(first.next_cursor.is_some_and(|cursor| cursor.starts_with("2/200/")));
     assert_eq!(people(&PageRequest::after("2/200", 10), PEOPLE_LAST), Ok(Page::last(Vec::new())));
 }
 
@@ -230,10 +230,51 @@ fn an_organisation_without_people_has_no_pages() {
 }
 
 #[test]
-fn a_list_without_a_page_count_is_malformed() {
-    for answer in ["{\"data\":[]}", "{\"data\":[],\"meta\":{\"page_size\":200,\"max_page_size\":200}}"] {
-        assert!(matches!(error_for(&format!("200\n\n{answer}")), Error::Malformed(_)), "{answer}");
+fn a_list_without_a_page_count_ends_with_a_page_that_is_not_full() {
+    let next = |size: u32, meta: &str| {
+        let tape = PEOPLE_FIRST.replace("\"total_pages\":2", meta).replace("%5D=200\n", &format!("%5D={size}\n"));
+        people(&PageRequest::first(size), &tape).unwrap().next_cursor.is_some()
+    };
+    assert!(next(7, "\"total_pages\":null") && next(7, "\"other\":2") && next(200, "\"total_pages\":\"2\""));
+    assert!(!next(200, "\"total_pages\":null") && !next(200, "\"total_pages\":\"1\""));
+}
+
+#[test]
+fn no_value_of_a_page_loses_the_people_next_to_it() {
+    let list = RowList { pointer: "/data", id: "id" };
+    testkit::replace_each_value::<Productive>(&with_organization("4101"), &PageRequest::first(200), PEOPLE_FIRST, list);
+}
+
+#[test]
+fn a_page_that_productive_returns_twice_is_malformed() {
+    let first = people(&PageRequest::first(200), PEOPLE_FIRST).unwrap().next_cursor.unwrap();
+    let again = PEOPLE_FIRST.replace("%5Bnumber%5D=1&page%5Bsize%5D=200\n", "%5Bnumber%5D=2&page%5Bsize%5D=200\n");
+    let page = people(&PageRequest::after(&first, 200), &again);
+    assert!(matches!(page, Err(Error::Malformed(_))), "{page:?}");
+}
+
+#[test]
+fn a_person_left_if_there_is_a_time_at_which_they_did() {
+    let is_active = |value: &str| {
+        let tape = PEOPLE_FIRST.replacen("\"deactivated_at\":null", &format!("\"deactivated_at\":{value}"), 1);
+        people(&PageRequest::first(200), &tape).unwrap().users[0].active
+    };
+    for time in ["\"2026-01-31\"", "1790000000", "\"1790000000000\""] {
+        assert!(!is_active(time), "{time}");
     }
+    for none in ["null", "false", "0", "\"\"", "{}", "[]"] {
+        assert!(is_active(none), "{none}");
+    }
+}
+
+#[test]
+fn an_odd_value_never_rejects_the_token() {
+    let chosen = with_organization("4202");
+    testkit::never_reject_for_a_value::<Productive, _>(SEVERAL, || Productive::connect(&Connection::of(&[])));
+    assert!(testkit::health::<Productive>(&chosen, SEVERAL).is_ok());
+    let other =
+        SEVERAL.replace("\"type\":\"organizations\",\"id\":\"4202\"}}", "\"type\":\"organizations\",\"id\":{}}}");
+    assert!(matches!(testkit::health::<Productive>(&chosen, &other), Err(Error::Malformed(_))));
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 //! Tests the requests of the Remote plugin and how it handles responses. Tapes answer, so no network is needed.
 
 use jackfield_remote::Remote;
-use jackfield_sdk::testkit::{self, invalid_field};
+use jackfield_sdk::testkit::{self, RowList, invalid_field};
 use jackfield_sdk::{
     ConnectOutcome, Connected, Connection, Disconnected, Error, MappingFate, Page, PageRequest, Provider, Report, User,
     http,
@@ -243,26 +243,31 @@ fn health_fails_if_the_token_belongs_to_another_company() {
     assert_eq!(invalid_field(&health(&tape).unwrap_err()), Some("company_id"));
 }
 
+#[test]
+fn an_odd_value_never_rejects_the_token() {
+    testkit::never_reject_for_a_value::<Remote, _>(IDENTITY, || Remote::connect(&Connection::of(&[])));
+}
+
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
-fn users_are_employments_with_the_work_email_if_there_is_one() {
+fn users_are_employments_with_the_work_email_and_the_other_addresses_as_aliases() {
     let id = |number: u32| format!("a0000000-0000-4000-8000-00000000000{number}");
     let page = list_users(&PageRequest::first(200), EMPLOYMENTS_FIRST).unwrap();
     assert_eq!(
         page.users,
         [
-            User::new(id(1), "Kim Lee").email(Some("kim@acme.test")),
-            User::new(id(2), "Jó \"Jo\" Wu").email(Some("jo@mail.test")),
+            User::new(id(1), "Kim Lee").email(Some("kim@acme.test")).aliases(["kim.lee@mail.test", "kim@home.test"]),
+            User::new(id(2), "Jó \"Jo\" Wu").email(Some("jo@mail.test")).aliases(["jo@home.test"]),
             User::new(id(3), "Al Po").email(Some("al@home.test")),
             User::new(id(4), "Bo Ray"),
-            User::new(id(5), "Cy Fox").email(Some("cy@acme.test")).active(false),
-            User::new(id(6), "Di Kay").email(Some("di@acme.test")).active(false),
-            User::new(id(7), "Ed Roe").email(Some("ed@acme.test")).active(false),
+            User::new(id(5), "Cy Fox").email(Some("cy@acme.test")).aliases(["cy@home.test"]).active(false),
+            User::new(id(6), "Di Kay").email(Some("di@acme.test")).aliases(["di@home.test"]).active(false),
+            User::new(id(7), "Ed Roe").email(Some("ed@acme.test")).aliases(["ed@home.test"]).active(false),
             User::new(id(8), "").active(false),
         ]
     );
-    assert_eq!(page.next_cursor.as_deref(), Some("2/100"));
+    assert!(page.next_cursor.is_some_and(|cursor| cursor.starts_with("2/100/")));
 }
 
 #[test]
@@ -272,7 +277,7 @@ fn pages_keep_the_size_of_the_first_one_and_the_last_has_no_cursor() {
 
     let tape = EMPLOYMENTS_FIRST.replace("page_size=100", "page_size=50");
     let page = list_users(&PageRequest::first(50), &tape).unwrap();
-    assert_eq!(page.next_cursor.as_deref(), Some("2/50"));
+    assert!(page.next_cursor.is_some_and(|cursor| cursor.starts_with("2/50/")));
 }
 
 #[test]
@@ -290,8 +295,14 @@ fn an_invalid_cursor_is_malformed_and_sends_no_request() {
 #[test]
 fn a_list_without_its_wrapper_is_malformed() {
     assert!(matches!(error_for("200\n\n{\"total_pages\":1,\"employments\":[]}"), Error::Malformed(_)));
-    assert!(matches!(error_for("200\n\n{\"data\":{\"employments\":[]}}"), Error::Malformed(_)));
-    assert!(matches!(error_for("200\n\n{\"data\":{\"total_pages\":1,\"employments\":[{}]}}"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"data\":{\"total_pages\":1}}"), Error::Malformed(_)));
+    assert!(matches!(error_for("200\n\n{\"data\":{\"total_pages\":1,\"employments\":[{},{}]}}"), Error::Malformed(_)));
+}
+
+#[test]
+fn no_value_of_a_page_loses_the_employments_next_to_it() {
+    let list = RowList { pointer: "/data/employments", id: "id" };
+    testkit::replace_each_value::<Remote>(&Connection::of(&[]), &PageRequest::first(200), EMPLOYMENTS_FIRST, list);
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------
@@ -324,7 +335,8 @@ fn a_message_can_be_a_text_an_object_or_a_list() {
         ("{\"message\":{\"code\":\"invalid_param\"}}", "invalid_param"),
         ("{\"message\":[{\"code\":\"a\",\"message\":\"One\"},{\"code\":\"b\",\"message\":\"Two\"}]}", "One"),
         ("{\"message\":[]}", ""),
-        ("{\"message\":7}", ""),
+        ("{\"message\":7}", "7"),
+        ("{\"message\":[{},null,[\"x\"],{\"code\":\"a\"}]}", "a"),
         ("{\"errors\":{\"some_field\":[\"is invalid\"]}}", "some_field"),
         ("{\"errors\":[]}", ""),
         ("{}", ""),
@@ -344,6 +356,15 @@ fn the_milliseconds_of_remotes_header_take_precedence_over_retry_after() {
     assert_eq!(error_for(&format!("429\nX-RateLimit-Reset: 59871\nRetry-After: 7\n\n{body}")), Error::rate_limited(60));
     assert_eq!(error_for(&format!("429\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
     assert_eq!(error_for(&format!("429\nx-ratelimit-reset: soon\nRetry-After: 7\n\n{body}")), Error::rate_limited(7));
+    // A number that is too large for a duration is a moment, in seconds or milliseconds.
+    for moment in ["1790000009", "1790000009000"] {
+        let answer = format!("429\nDate: Mon, 21 Sep 2026 14:13:20 GMT\nx-ratelimit-reset: {moment}\n\n{body}");
+        assert_eq!(error_for(&answer), Error::rate_limited(9), "{moment}");
+    }
+    assert_eq!(
+        error_for("403\nx-ratelimit-reset: 1500\n\n{\"message\":\"Rate limit exceeded\"}"),
+        Error::rate_limited(2)
+    );
     assert_eq!(error_for(&format!("429\n\n{body}")), Error::RateLimited(None));
     assert_eq!(
         error_for("429\nx-ratelimit-reset: 1\n\n{\"errors\":{\"detail\":\"Customer rate-limit exceeded.\"}}"),

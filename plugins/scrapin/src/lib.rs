@@ -77,12 +77,12 @@ impl Alerts for Scrapin {
 /// Gets the number of remaining credits; `None` if the key is valid but Scrapin does not return the number.
 fn get_credits() -> Result<Option<f64>, Error> {
     match api::get_credits() {
-        Err(Error::Unauthorized(message)) => match api::get_alert_url() {
+        Err(Error::Unauthorized(message)) => match api::accepts_key_for_alerts() {
             // The quotas endpoint has rejected keys that all other endpoints accept.
-            Ok(_) => Ok(None),
+            Ok(true) => Ok(None),
             Err(Error::Upstream(failure)) if failure.status == 402 => Ok(None),
             // Without alerts to check the key with, the first error counts.
-            Err(Error::Unauthorized(_) | Error::Unsupported(_)) => Err(Error::Unauthorized(message)),
+            Ok(false) | Err(Error::Unauthorized(_)) => Err(Error::Unauthorized(message)),
             Err(error) => Err(error),
         },
         Err(Error::Upstream(failure)) if failure.status == 402 => Ok(Some(0.0)),

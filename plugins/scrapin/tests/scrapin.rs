@@ -3,7 +3,7 @@
 use jackfield_scrapin::Scrapin;
 use jackfield_sdk::testkit::{self, answered};
 use jackfield_sdk::{
-    AlertTarget, Capabilities, ConnectOutcome, Connected, Connection, Disconnected, Error, PageRequest, Place,
+    AlertTarget, Alerts, Capabilities, ConnectOutcome, Connected, Connection, Disconnected, Error, PageRequest, Place,
     Provider, Report, http,
 };
 
@@ -114,15 +114,16 @@ fn a_key_without_credits_is_valid() {
 #[test]
 fn a_key_that_only_the_quotas_reject_is_valid() {
     let active = ALERT_ACTIVE.split("HTTP/1.1 ").nth(1).unwrap();
-    for alerts in [active, NOT_FOUND, NO_CREDITS, "200\n\n{\"success\":true,\"alert\":null}"] {
+    for alerts in [active, NO_CREDITS, "200\n\n{\"success\":true,\"alert\":null}"] {
         assert_eq!(health(&rejected_by_quotas(alerts)), Ok(Vec::new()), "{alerts}");
         assert_eq!(connect(&rejected_by_quotas(alerts)), Ok(Connected::new().into()), "{alerts}");
     }
 }
 
 #[test]
-fn a_key_that_both_endpoints_reject_is_unauthorized() {
-    for alerts in [BAD_KEY, NO_KEY, NO_ROUTE, "404\n\n", "404\n\n{\"message\":\"no such route\"}", "410\n\n"] {
+fn a_key_that_the_quotas_reject_and_nothing_confirms_is_unauthorized() {
+    for alerts in [BAD_KEY, NO_KEY, NOT_FOUND, NO_ROUTE, "404\n\n", "404\n\n{\"message\":\"no such route\"}", "410\n\n"]
+    {
         assert_eq!(connect(&rejected_by_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
         assert_eq!(health(&rejected_by_quotas(alerts)), Err(Error::unauthorized("API Key is invalid")), "{alerts}");
     }
@@ -157,6 +158,12 @@ fn the_older_error_for_an_invalid_key_is_unauthorized() {
 fn users_are_unsupported() {
     let page = testkit::list_users::<Scrapin>(&Connection::of(&[]), &PageRequest::first(100), "");
     assert!(matches!(page, Err(Error::Unsupported(_))), "{page:?}");
+}
+
+#[test]
+fn an_odd_value_never_rejects_the_key() {
+    testkit::never_reject_for_a_value::<Scrapin, _>(QUOTAS, || Scrapin::health(&Connection::of(&[])));
+    testkit::never_reject_for_a_value::<Scrapin, _>(ALERT_ACTIVE, || Scrapin::get_target(&Connection::of(&[])));
 }
 
 // ---- alerts --------------------------------------------------------------------------------------------------------
@@ -209,6 +216,29 @@ fn setting_a_target_fails_if_scrapin_did_not_set_it() {
 fn clearing_the_target_turns_alerts_off() {
     assert_eq!(set_target(None, &format!("{ALERT_ACTIVE}\n###\n{ALERT_STOPPED}")), Ok(AlertTarget::new(None)));
     assert_eq!(set_target(None, &answered(ALERT_ACTIVE, NOT_FOUND)), Ok(AlertTarget::new(None)));
+}
+
+#[test]
+fn an_odd_value_never_turns_alerts_into_an_odd_address() {
+    for url in [
+        "7",
+        "[]",
+        "{}",
+        "true",
+        "\"ftp://x.test/\"",
+        "\"javascript:x\"",
+        &format!("\"https://x.test/{}\"", "x".repeat(2_048)),
+    ] {
+        let tape = ALERT_ACTIVE.replace(&format!("\"{URL}\""), url);
+        match get_target(&tape) {
+            Ok(target) => assert_eq!(target.webhook_url, None, "{url}"),
+            Err(error) => assert!(matches!(error, Error::Malformed(_)), "{url}: {error:?}"),
+        }
+    }
+    for credits in ["\"8766.5\"", "null", "{}"] {
+        let tape = QUOTAS.replacen("\"credits_left\":8766.5", &format!("\"credits_left\":{credits}"), 1);
+        assert_eq!(health(&tape), Ok(vec![Report::number("credits_left", 8766.5)]), "{credits}");
+    }
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------

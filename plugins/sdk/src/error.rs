@@ -7,17 +7,36 @@ impl http::Response {
     /// Returns the error for a failing status, for providers that use the standard status codes.
     ///
     /// 401, 403 and 429 have the meaning of RFC 9110 and RFC 6585. `reason` is the provider's code or message. If
-    /// `wait` is `None`, the time to wait comes from `Retry-After`.
+    /// `wait` is `None`, the time to wait comes from `Retry-After`. A 403 whose reason is a limit of requests is like
+    /// 429, because the credential lacks nothing.
     #[must_use]
     pub fn failure(&self, reason: &str, wait: Option<u32>) -> Error {
         let message = || if reason.is_empty() { format!("status {}", self.status) } else { reason.to_owned() };
         match self.status {
             401 => Error::unauthorized(message()),
+            403 if is_quota(reason) => Error::RateLimited(wait.or_else(|| self.retry_after())),
             403 => Error::forbidden(message()),
             429 => Error::RateLimited(wait.or_else(|| self.retry_after())),
             status => Error::upstream(status, reason),
         }
     }
+}
+
+/// Returns whether a provider's code or message says that too much was requested.
+#[must_use]
+pub fn is_quota(reason: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "ratelimit",
+        "limitexceeded",
+        "exceededlimit",
+        "quota",
+        "throttl",
+        "toomanyrequests",
+        "resourceexhausted",
+        "serverbusy",
+    ];
+    let letters: String = reason.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    WORDS.iter().any(|word| letters.contains(word))
 }
 
 impl Error {
@@ -87,5 +106,24 @@ mod tests {
         assert_eq!(response(429).failure("", Some(2)), Error::rate_limited(2));
         assert_eq!(response(502).failure("", Some(2)), Error::upstream(502, ""));
         assert_eq!(response(404).failure("gone", None), Error::upstream(404, "gone"));
+    }
+
+    #[test]
+    fn a_word_for_a_quota_is_no_missing_permission() {
+        for reason in [
+            "dailyLimitExceeded",
+            "userRateLimitExceededUnreg",
+            "quotaExceeded",
+            "RATE_LIMIT_EXCEEDED",
+            "RESOURCE_EXHAUSTED",
+            "Too many requests",
+            "Customer rate-limit exceeded.",
+            "Request was throttled",
+        ] {
+            assert_eq!(response(403).failure(reason, None), Error::rate_limited(9), "{reason}");
+        }
+        for reason in ["forbidden", "insufficientPermissions", "limited access", "channel_is_limited_access", ""] {
+            assert!(matches!(response(403).failure(reason, None), Error::Forbidden(_)), "{reason}");
+        }
     }
 }

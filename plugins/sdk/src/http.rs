@@ -6,7 +6,8 @@ pub use crate::bindings::component::jackfield::provider::http::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{date, encode, json, retry, transport, types};
+use crate::json_value::{JsonObject, JsonValue};
+use crate::{clock, date, encode, json, repair, retry, transport, types};
 
 /// Creates a `GET` of an absolute https URL.
 #[must_use]
@@ -87,11 +88,13 @@ impl Request {
 
     /// Sends the request and waits for the whole response. Any status is a success here.
     ///
+    /// A JSON body is repaired if it is unreadable only because of one text or number, such as half an emoji.
+    ///
     /// # Errors
     ///
     /// The reason why there is no response.
     pub fn send(self) -> Result<Response, Error> {
-        transport::send(&self)
+        transport::send(&self).map(repair::repair_body)
     }
 }
 
@@ -118,11 +121,29 @@ impl Response {
         json::parse(&self.body)
     }
 
-    /// Returns the seconds of `Retry-After`. If it is a date, they are counted from the response's own `Date`.
+    /// Parses the body as JSON of which any value may have another type than expected.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` if the body is not JSON, with a message that quotes nothing of it.
+    pub fn value(&self) -> Result<JsonValue<'_>, types::Error> {
+        json::parse(&self.body).map(JsonValue::new)
+    }
+
+    /// Parses the body as a JSON object of which any member may be missing or have another type than expected.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` if the body is not a JSON object, with a message that quotes nothing of it.
+    pub fn object(&self) -> Result<JsonObject<'_>, types::Error> {
+        self.value()?.object().ok_or_else(|| types::Error::malformed("a JSON object was expected"))
+    }
+
+    /// Returns the seconds of `Retry-After`. A date, or a number that can only be a date, counts from the response's own
+    /// `Date`.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
-        let value = self.header("retry-after")?;
-        retry::parse_seconds(value, retry::Unit::Seconds).or_else(|| retry::seconds_until(value, self.header("date")?))
+        self.wait_from("retry-after", retry::Unit::Seconds)
     }
 
     /// Returns the time of the response by the provider's clock, in seconds since 1970.
@@ -132,8 +153,10 @@ impl Response {
     }
 
     /// Reads the time to wait from a header field that only this provider uses, rounded up to seconds.
+    ///
+    /// A date, or a number that can only be a date, counts from the response's own `Date`.
     #[must_use]
     pub fn wait_from(&self, header: &str, unit: retry::Unit) -> Option<u32> {
-        retry::parse_seconds(self.header(header)?, unit)
+        retry::parse_wait(self.header(header)?, unit, || self.date().unwrap_or_else(clock::now))
     }
 }

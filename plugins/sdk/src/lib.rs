@@ -49,13 +49,17 @@ pub mod log;
 mod connection;
 mod encode;
 mod error;
+mod fit;
 mod json;
+mod json_value;
 mod manifest;
 mod page;
+mod repair;
 mod retry;
 mod signing;
 mod transport;
 mod types;
+mod user_rows;
 
 #[cfg(target_family = "wasm")]
 mod heap;
@@ -69,10 +73,13 @@ pub mod testkit;
 pub mod bindings;
 
 pub use encode::percent_encode;
+pub use error::is_quota;
 pub use json::{Text, first_filled};
+pub use json_value::{JsonObject, JsonValue};
 pub use page::PageNumber;
 #[doc(hidden)]
 pub use provider::ComponentExports;
 pub use provider::{Alerts, Provider};
 pub use retry::Unit;
 pub use types::*;
+pub use user_rows::UserRows;

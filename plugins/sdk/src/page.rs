@@ -1,6 +1,7 @@
 //! Paging, with the provider's own cursor or with page numbers that are encoded as a cursor.
 
 use crate::types::{Error, Page, PageRequest, User};
+use crate::user_rows::UNREADABLE_CURSOR;
 
 /// One page of a list with page numbers and a page size.
 ///
@@ -11,6 +12,8 @@ pub struct PageNumber {
     pub number: u32,
     /// The number of users to request.
     pub size: u32,
+    /// A hash of the previous page's rows, by which a repeated page is recognized.
+    pub(crate) previous: Option<u32>,
 }
 
 impl PageNumber {
@@ -19,6 +22,20 @@ impl PageNumber {
     pub fn page(self, users: Vec<User>, has_more: bool) -> Page {
         let next_cursor = has_more.then(|| format!("{}/{}", self.number.saturating_add(1), self.size));
         Page { users, next_cursor }
+    }
+
+    /// Creates the page. If there is a next one, its cursor contains the hash of this page's rows.
+    pub(crate) fn with_next(self, users: Vec<User>, fingerprint: Option<u32>) -> Page {
+        let cursor = |hash| format!("{}/{}/{hash:x}", self.number.saturating_add(1), self.size);
+        Page { users, next_cursor: fingerprint.map(cursor) }
+    }
+
+    /// Parses a number, a size and, since a later version of the SDK, a hash.
+    fn parse(cursor: &str) -> Option<Self> {
+        let mut parts = cursor.split('/');
+        let (number, size) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let previous = parts.next().map(|hash| u32::from_str_radix(hash, 16)).transpose().ok()?;
+        parts.next().is_none().then_some(Self { number, size, previous })
     }
 }
 
@@ -45,18 +62,41 @@ impl PageRequest {
     ///
     /// # Errors
     ///
-    /// `malformed` if the cursor does not come from [`PageNumber::page`].
+    /// `malformed` if the cursor does not come from [`PageNumber::page`] or [`UserRows::numbered`](crate::UserRows).
     pub fn page_number(&self, max: u32) -> Result<PageNumber, Error> {
         let Some(cursor) = &self.cursor else {
-            return Ok(PageNumber { number: 1, size: self.limit_up_to(max) });
+            return Ok(PageNumber { number: 1, size: self.limit_up_to(max), previous: None });
         };
-        let parse =
-            |(number, size): (&str, &str)| Some(PageNumber { number: number.parse().ok()?, size: size.parse().ok()? });
-        cursor
-            .split_once('/')
-            .and_then(parse)
+        PageNumber::parse(cursor)
             .filter(|page| page.number > 1 && (1..=max).contains(&page.size))
             .ok_or_else(|| Error::malformed("a cursor with the number and the size of a page was expected"))
+    }
+
+    /// Parses the cursor into a page number, for a provider that determines the page size.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` if the cursor does not come from [`UserRows::numbered`](crate::UserRows::numbered) or
+    /// [`Page::numbered`].
+    pub fn page_of(&self, size: u32) -> Result<PageNumber, Error> {
+        match self.number() {
+            Ok(number) => Ok(PageNumber { number, size, previous: None }),
+            Err(_) => self.page_number(size),
+        }
+    }
+
+    /// Returns the provider's own cursor, which a page before returned; `None` for the first page.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` if the cursor of the page before could not be read.
+    pub fn provider_cursor(&self) -> Result<Option<&str>, Error> {
+        match self.cursor.as_deref() {
+            Some(UNREADABLE_CURSOR) => {
+                Err(Error::malformed("a cursor to the next page of the users was expected, so the list is incomplete"))
+            }
+            cursor => Ok(cursor),
+        }
     }
 
     /// Parses the cursor into a page number, counted from 1.
@@ -118,6 +158,13 @@ impl User {
         self
     }
 
+    /// Adds further email addresses. Empty ones count as absent.
+    #[must_use]
+    pub fn aliases<S: Into<String>>(mut self, addresses: impl IntoIterator<Item = S>) -> Self {
+        self.aliases.extend(addresses.into_iter().map(Into::into).filter(|address| !address.is_empty()));
+        self
+    }
+
     /// Sets whether the user can still use the account.
     #[must_use]
     pub fn active(mut self, active: bool) -> Self {
@@ -144,17 +191,17 @@ mod tests {
     #[test]
     fn the_size_of_the_first_page_applies_to_all_pages() {
         let first = PageRequest::first(500).page_number(100).unwrap();
-        assert_eq!(first, PageNumber { number: 1, size: 100 });
+        assert_eq!(first, PageNumber { number: 1, size: 100, previous: None });
 
         let page = first.page(Vec::new(), true);
         let second = PageRequest::after(page.next_cursor.as_deref().unwrap(), 5).page_number(100).unwrap();
-        assert_eq!(second, PageNumber { number: 2, size: 100 });
+        assert_eq!(second, PageNumber { number: 2, size: 100, previous: None });
         assert_eq!(second.page(Vec::new(), false).next_cursor, None);
     }
 
     #[test]
     fn a_cursor_without_a_number_and_size_is_malformed() {
-        for cursor in ["", "2", "1/100", "0/100", "2/0", "2/101", "2/", "/2", "a/b", "2/100/1", "-2/100"] {
+        for cursor in ["", "2", "1/100", "0/100", "2/0", "2/101", "2/", "/2", "a/b", "2/100/x", "2/100/1/1", "-2/100"] {
             let page = PageRequest::after(cursor, 1).page_number(100);
             assert!(matches!(page, Err(Error::Malformed(_))), "{cursor}: {page:?}");
         }

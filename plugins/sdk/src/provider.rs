@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::bindings::{alerts, component};
+use crate::fit;
 use crate::types::{
     AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Manifest, Page, PageRequest, Report, UpstreamFate,
 };
@@ -87,6 +88,26 @@ macro_rules! export {
     };
 }
 
+/// Calls `connect` and cuts its result to the limits of the contract.
+pub(crate) fn connect<P: Provider>(connection: &Connection) -> Result<ConnectOutcome, Error> {
+    P::connect(connection).map(fit::fit_connect).map_err(fit::fit_error)
+}
+
+/// Calls `disconnect` and cuts its error to the limits of the contract.
+pub(crate) fn disconnect<P: Provider>(connection: &Connection) -> Result<Disconnected, Error> {
+    P::disconnect(connection).map_err(fit::fit_error)
+}
+
+/// Calls `health` and cuts its result to the limits of the contract.
+pub(crate) fn health<P: Provider>(connection: &Connection) -> Result<Vec<Report>, Error> {
+    P::health(connection).map(fit::fit_reports).map_err(fit::fit_error)
+}
+
+/// Calls `list_users` and cuts its result to the limits of the contract.
+pub(crate) fn list_users<P: Provider>(connection: &Connection, page: &PageRequest) -> Result<Page, Error> {
+    P::list_users(connection, page).map(fit::fit_page).map_err(fit::fit_error)
+}
+
 /// Implements the generated traits for a [`Provider`].
 #[doc(hidden)]
 #[derive(Debug)]
@@ -98,28 +119,28 @@ impl<P: Provider> component::exports::jackfield::provider::provider::Guest for C
     }
 
     fn connect(connection: Connection) -> Result<ConnectOutcome, Error> {
-        P::connect(&connection)
+        connect::<P>(&connection)
     }
 
     fn disconnect(connection: Connection) -> Result<Disconnected, Error> {
-        P::disconnect(&connection)
+        disconnect::<P>(&connection)
     }
 
     fn health(connection: Connection) -> Result<Vec<Report>, Error> {
-        P::health(&connection)
+        health::<P>(&connection)
     }
 
     fn list_users(connection: Connection, page: PageRequest) -> Result<Page, Error> {
-        P::list_users(&connection, &page)
+        list_users::<P>(&connection, &page)
     }
 }
 
 impl<P: Alerts> alerts::exports::jackfield::provider::alerts::Guest for ComponentExports<P> {
     fn get_target(connection: Connection) -> Result<AlertTarget, Error> {
-        P::get_target(&connection)
+        P::get_target(&connection).map_err(fit::fit_error)
     }
 
     fn set_target(connection: Connection, target: AlertTarget) -> Result<AlertTarget, Error> {
-        P::set_target(&connection, &target)
+        P::set_target(&connection, &target).map_err(fit::fit_error)
     }
 }

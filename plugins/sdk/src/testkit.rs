@@ -12,6 +12,7 @@ mod attach;
 mod calls;
 mod endpoint_match;
 mod manifest_problems;
+mod odd_values;
 mod socket;
 mod tape;
 
@@ -19,6 +20,7 @@ pub use attach::{Credentials, attach};
 pub use calls::{answered, connect, disconnect, get_target, health, invalid_field, list_users, pattern_of, set_target};
 pub use endpoint_match::find_endpoint;
 pub use manifest_problems::problems;
+pub use odd_values::{RowList, never_reject_for_a_value, replace_each_value};
 pub use socket::Socket;
 pub use tape::Tape;
 

@@ -3,8 +3,7 @@
 //! Every method takes a form by `POST`. Slack answers nearly every failure with status 200 and `"ok":false`.
 
 use jackfield_sdk::http::{self, Response};
-use jackfield_sdk::{Error, Page, PageRequest, Text, User, first_filled};
-use serde::Deserialize;
+use jackfield_sdk::{Error, JsonObject, Page, PageRequest, User, UserRows};
 
 /// The page size that Slack recommends for `users.list`. The limit is below 1,000.
 const MAX_USERS: u32 = 200;
@@ -29,75 +28,17 @@ pub(crate) struct Channel {
     pub(crate) is_member: Option<bool>,
 }
 
-/// The response of any of the four methods. Each key is absent from most of them.
-#[derive(Deserialize)]
-struct MethodResponse<'a> {
-    ok: bool,
-    #[serde(borrow)]
-    error: Option<Text<'a>>,
-    #[serde(borrow)]
-    needed: Option<Text<'a>>,
-    #[serde(borrow)]
-    team_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    team: Option<Text<'a>>,
-    #[serde(borrow)]
-    channel: Option<ChannelInfo<'a>>,
-    #[serde(borrow)]
-    members: Option<Vec<Member<'a>>>,
-    #[serde(borrow)]
-    response_metadata: Option<ResponseMetadata<'a>>,
-    revoked: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct ChannelInfo<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    is_member: Option<bool>,
-    is_archived: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct Member<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    real_name: Option<Text<'a>>,
-    deleted: Option<bool>,
-    is_bot: Option<bool>,
-    is_workflow_bot: Option<bool>,
-    #[serde(borrow)]
-    profile: Option<Profile<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Profile<'a> {
-    #[serde(borrow)]
-    real_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    email: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ResponseMetadata<'a> {
-    #[serde(borrow)]
-    next_cursor: Option<Text<'a>>,
-}
-
 /// Calls `auth.test`.
 pub(crate) fn auth_test() -> Result<TokenInfo, Error> {
     let response = call("auth.test", &[])?;
-    let body = parse(&response)?;
-    let team_id = body.team_id.ok_or_else(|| Error::malformed("`team_id` was expected"))?;
+    let body = parse(&response, "team_id")?;
+    let team_id = body.get("team_id").text().ok_or_else(|| Error::malformed("`team_id` was expected"))?;
     // Without the header, the scopes of the token are unknown.
     let granted = response.header("x-oauth-scopes");
     let lacks = |scope: &&str| granted.is_some_and(|granted| !granted.split(',').any(|name| name.trim() == *scope));
     Ok(TokenInfo {
         team_id: team_id.into(),
-        team: body.team.filter(|team| !team.is_empty()).map(Into::into),
+        team: body.get("team").text().map(Into::into),
         missing_scopes: USER_SCOPES.into_iter().filter(lacks).collect(),
     })
 }
@@ -105,17 +46,18 @@ pub(crate) fn auth_test() -> Result<TokenInfo, Error> {
 /// Calls `conversations.info`. An archived channel is an error.
 pub(crate) fn conversations_info(id: &str) -> Result<Channel, Error> {
     let response = call("conversations.info", &[("channel", id)])?;
-    let channel = parse(&response)?.channel.ok_or_else(|| Error::malformed("`channel` was expected"))?;
-    if channel.is_archived == Some(true) {
+    let channel = parse(&response, "channel")?.get("channel").object();
+    let channel = channel.ok_or_else(|| Error::malformed("`channel` was expected"))?;
+    if channel.get("is_archived").flag() == Some(true) {
         return Err(to_error("is_archived", None, &response));
     }
-    let name = channel.name.filter(|name| !name.is_empty()).map(Into::into);
-    Ok(Channel { name, is_member: channel.is_member })
+    let name = channel.get("name").text().map(Into::into);
+    Ok(Channel { name, is_member: channel.get("is_member").flag() })
 }
 
 /// Calls `auth.revoke`, which revokes the token.
 pub(crate) fn auth_revoke() -> Result<(), Error> {
-    match parse(&call("auth.revoke", &[])?)?.revoked {
+    match parse(&call("auth.revoke", &[])?, "revoked")?.get("revoked").flag() {
         Some(true) => Ok(()),
         _ => Err(Error::malformed("`\"revoked\":true` was expected")),
     }
@@ -124,24 +66,25 @@ pub(crate) fn auth_revoke() -> Result<(), Error> {
 /// Calls `users.list` for one page. Bots are left out.
 pub(crate) fn users_list(page: &PageRequest) -> Result<Page, Error> {
     let limit = page.limit_up_to(MAX_USERS).to_string();
-    let form = [("limit", limit.as_str()), ("cursor", page.cursor.as_deref().unwrap_or_default())];
-    let response = call("users.list", &form[..if page.cursor.is_some() { 2 } else { 1 }])?;
-    let body = parse(&response)?;
-    let members = body.members.ok_or_else(|| Error::malformed("`members` was expected"))?;
-    let next = body.response_metadata.and_then(|metadata| metadata.next_cursor);
-    Page::followed(members.into_iter().filter_map(to_user).collect(), page, next.as_deref())
+    let cursor = page.provider_cursor()?;
+    let form = [("limit", limit.as_str()), ("cursor", cursor.unwrap_or_default())];
+    let response = call("users.list", &form[..if cursor.is_some() { 2 } else { 1 }])?;
+    let body = parse(&response, "members")?;
+    let rows = UserRows::read(body.get("members"), "members", to_user)?;
+    rows.followed(page, body.get("response_metadata").get("next_cursor"))
 }
 
 /// Converts a member into a user; `None` for a bot. Slackbot is checked by id, because its `is_bot` is false.
-fn to_user(member: Member<'_>) -> Option<User> {
-    let is_bot = member.is_bot == Some(true) || member.is_workflow_bot == Some(true) || &*member.id == "USLACKBOT";
-    if is_bot {
+fn to_user(member: &JsonObject<'_>) -> Option<User> {
+    let id = member.get("id").text().unwrap_or_default();
+    let is_bot = ["is_bot", "is_workflow_bot"].iter().any(|key| member.get(key).flag() == Some(true));
+    if is_bot || &*id == "USLACKBOT" {
         return None;
     }
-    let profile = member.profile.unwrap_or_default();
-    let name = first_filled([&profile.real_name, &member.real_name, &member.name]).unwrap_or_default();
-    let user = User::new(member.id, name).email(profile.email.as_deref());
-    Some(user.active(member.deleted != Some(true)))
+    let profile = member.get("profile").object().unwrap_or_default();
+    let name = profile.get("real_name").text().or_else(|| member.first_text(["real_name", "name"]));
+    let user = User::new(id, name.unwrap_or_default()).email(profile.get("email").text().as_deref());
+    Some(user.active(member.get("deleted").flag() != Some(true)))
 }
 
 fn call(method: &str, form: &[(&str, &str)]) -> Result<Response, Error> {
@@ -152,22 +95,26 @@ fn call(method: &str, form: &[(&str, &str)]) -> Result<Response, Error> {
     Ok(response)
 }
 
-/// Parses a response. One without `"ok":true` is an error.
-fn parse(response: &Response) -> Result<MethodResponse<'_>, Error> {
-    let body: MethodResponse<'_> = match response.json() {
+/// Parses a response, which is an error unless it has `"ok":true`.
+///
+/// If `ok` cannot be read, a response without an error code that has the expected member is a success, too.
+fn parse<'a>(response: &'a Response, expected: &str) -> Result<JsonObject<'a>, Error> {
+    let body = match response.object() {
         Err(_) if response.status >= 500 => return Err(Error::upstream(response.status, "")),
         body => body?,
     };
-    if body.ok && response.status < 500 {
+    let (code, needed) = (body.get("error").text(), body.get("needed").text());
+    let is_ok = body.get("ok").flag() == Some(true) || (code.is_none() && !body.get(expected).is_null());
+    if is_ok && response.status < 500 {
         return Ok(body);
     }
-    Err(to_error(body.error.as_deref().unwrap_or_default(), body.needed.as_deref(), response))
+    Err(to_error(code.as_deref().unwrap_or_default(), needed.as_deref(), response))
 }
 
 /// Maps an error code of Slack.
 fn to_error(code: &str, needed: Option<&str>, response: &Response) -> Error {
     match code {
-        "ratelimited" => rate_limited(response),
+        "ratelimited" | "rate_limited" => rate_limited(response),
         _ if response.status >= 500 => Error::upstream(response.status, code),
 
         "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {

@@ -1,6 +1,6 @@
 //! Tests the requests of the Slack plugin and how it handles responses. Tapes answer, so no network is needed.
 
-use jackfield_sdk::testkit::{self, Tape};
+use jackfield_sdk::testkit::{self, RowList, Tape};
 use jackfield_sdk::{
     ConnectOutcome, Connected, Connection, Disconnected, Error, Page, PageRequest, Provider, Report, UpstreamFate,
     User, http,
@@ -191,6 +191,12 @@ fn health_reports_no_scopes_without_the_header() {
     assert_eq!(reports, [Report::text("team", "Acme"), Report::text("channel", "general")]);
 }
 
+#[test]
+fn an_odd_value_never_rejects_the_token() {
+    testkit::never_reject_for_a_value::<Slack, _>(CONNECT, || Slack::health(&connection()));
+    testkit::never_reject_for_a_value::<Slack, _>(DISCONNECT, || Slack::disconnect(&connection()));
+}
+
 // ---- users ---------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -242,9 +248,50 @@ fn a_cursor_that_slack_no_longer_knows_is_malformed() {
 }
 
 #[test]
-fn a_member_without_an_id_is_malformed() {
+fn no_value_of_a_page_loses_the_members_next_to_it() {
+    let list = RowList { pointer: "/members", id: "id" };
+    testkit::replace_each_value::<Slack>(&connection(), &PageRequest::first(200), USERS_FIRST, list);
+}
+
+#[test]
+fn a_member_without_an_id_is_left_out() {
     let tape = USERS_FIRST.replace("\"id\":\"U0KIM0001\",", "");
-    assert!(matches!(list_users(&tape, &PageRequest::first(200)), Err(Error::Malformed(_))));
+    let page = list_users(&tape, &PageRequest::first(200)).unwrap();
+    assert!(page.users.len() == 4 && page.next_cursor.is_some(), "{page:?}");
+}
+
+#[test]
+fn an_odd_member_does_not_hide_the_others() {
+    let odd = [
+        r#""deleted":1"#,
+        r#""deleted":"true""#,
+        r#""id":"UDOUBLE01""#,
+        r#""real_name":"Ana \ud83d""#,
+        r#""profile":["Kim Lee","kim@acme.test"]"#,
+        r#""name":{"first":"Kim"}"#,
+    ];
+    for member in odd {
+        let tape = USERS_FIRST.replace("{\"id\":\"U0BARE001\"}", &format!("{{\"id\":\"U0BARE001\",{member}}},null,7"));
+        let page = list_users(&tape, &PageRequest::first(200)).unwrap();
+        let last = page.users.last().unwrap();
+        assert_eq!((page.users.len(), last.active), (5, !member.contains("deleted")), "{member}: {last:?}");
+    }
+    let one = USERS_LAST.replace("\"members\":[]", "\"members\":{\"id\":7,\"name\":\"only\"}");
+    let page = list_users(&one, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50)).unwrap();
+    assert_eq!(page.users, [User::new("7", "only")]);
+}
+
+#[test]
+fn a_list_that_cannot_be_continued_says_so() {
+    let tape = USERS_FIRST.replace("\"dXNlcjpVMEtJTTAwMDI=\"", "{\"cursor\":1}");
+    let next = list_users(&tape, &PageRequest::first(200)).unwrap().next_cursor.unwrap();
+    assert!(matches!(list_users("", &PageRequest::after(&next, 200)), Err(Error::Malformed(_))));
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let tape = USERS_LAST.replace("{\"ok\"", "\u{feff}{\"ok\"");
+    assert!(list_users(&tape, &PageRequest::after("dXNlcjpVMEtJTTAwMDI=", 50)).is_ok());
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------
@@ -368,6 +415,12 @@ fn rate_limiting_lasts_as_long_as_slack_says() {
     assert_eq!(error_for(&format!("429\n\n{body}")), Error::rate_limited(30));
     assert_eq!(error_for(&format!("200\nRetry-After: 5\n\n{body}")), Error::rate_limited(5));
     assert_eq!(error_for(&format!("503\n\n{body}")), Error::rate_limited(30));
+    // An epoch is a moment, and counts from the response's own time.
+    let date = "Date: Mon, 21 Sep 2026 14:13:20 GMT";
+    for moment in ["1790000017", "1790000017000", "Mon, 21 Sep 2026 14:13:37 GMT", "2026-09-21T14:13:37Z"] {
+        let answer = format!("429\n{date}\nRetry-After: {moment}\n\n{body}");
+        assert_eq!(error_for(&answer), Error::rate_limited(17), "{moment}");
+    }
 }
 
 #[test]

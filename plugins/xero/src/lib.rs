@@ -51,13 +51,15 @@ impl Provider for Xero {
     }
 
     fn connect(connection: &Connection) -> Result<ConnectOutcome, Error> {
-        let mut organisations = tenants::list_organisations()?;
         let tenant = match connection.account.as_deref() {
-            Some(id) => {
-                organisations.into_iter().find(|tenant| tenant.id == id).ok_or_else(tenants::no_longer_connected)?
+            Some(id) => tenants::find_organisation(id)?,
+            None => {
+                let mut organisations = tenants::list_organisations()?;
+                if organisations.len() > 1 {
+                    return Ok(tenants::to_accounts(organisations).into());
+                }
+                organisations.pop().ok_or_else(tenants::none_connected)?
             }
-            None if organisations.len() > 1 => return Ok(tenants::to_accounts(organisations).into()),
-            None => organisations.pop().ok_or_else(tenants::none_connected)?,
         };
         let connected = Connected { org_name: tenant.name, ..Connected::new() };
         Ok(connected.account(tenant.id).into())

@@ -1,27 +1,13 @@
 //! Sends requests to Xero's API and maps its errors to errors of the contract.
 
+use jackfield_sdk::Error;
 use jackfield_sdk::http::{self, Refusal, Request, Response};
-use jackfield_sdk::{Error, Text, first_filled};
-use serde::Deserialize;
 
 /// Xero's error for an expired access token.
 pub(crate) const TOKEN_EXPIRED: &str = "TokenExpired";
 
 /// Seconds to wait when Xero does not say how long.
 const DEFAULT_WAIT: u32 = 60;
-
-/// An error body. Its keys are in either case, and the newer payroll APIs nest it in `problem`.
-#[derive(Default, Deserialize)]
-struct ErrorBody<'a> {
-    #[serde(borrow, alias = "Detail")]
-    detail: Option<Text<'a>>,
-    #[serde(borrow, alias = "Title")]
-    title: Option<Text<'a>>,
-    #[serde(borrow, rename = "type", alias = "Type")]
-    kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    problem: Option<Box<ErrorBody<'a>>>,
-}
 
 /// Sends a request and returns the response if it is a success.
 pub(crate) fn send(request: Request) -> Result<Response, Error> {
@@ -36,12 +22,12 @@ pub(crate) fn send(request: Request) -> Result<Response, Error> {
 }
 
 /// Parses the name of an error, such as `TokenExpired`, without the explanation after the colon.
+///
+/// The keys are in either case, and the newer payroll APIs nest them in `problem`.
 fn parse_error_name(response: &Response) -> String {
-    let mut body: ErrorBody<'_> = response.json().unwrap_or_default();
-    if let Some(inner) = body.problem.take() {
-        body = *inner;
-    }
-    let text = first_filled([&body.detail, &body.title, &body.kind]).unwrap_or_default();
+    let body = response.object().unwrap_or_default();
+    let body = body.get("problem").object().unwrap_or(body);
+    let text = body.first_text(["detail", "Detail", "title", "Title", "type", "Type"]).unwrap_or_default();
     text.split(':').next().unwrap_or_default().to_owned()
 }
 

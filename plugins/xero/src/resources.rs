@@ -2,7 +2,6 @@
 
 use jackfield_sdk::Error;
 use jackfield_sdk::http::{self, Response};
-use serde::Deserialize;
 
 use crate::request;
 use crate::tenants;
@@ -29,29 +28,23 @@ const ORGANISATION: Resource = Resource {
 };
 
 /// An organisation. Its other attributes are not read, because keys and tax numbers are among them.
-#[derive(Deserialize)]
 pub(crate) struct Organisation {
-    #[serde(rename = "Name")]
     pub(crate) name: Option<String>,
     /// The edition of Xero, such as `AU` or `NZONRAMP`.
-    #[serde(rename = "Version")]
     pub(crate) version: Option<String>,
     /// The country by ISO 3166-1.
-    #[serde(rename = "CountryCode")]
     pub(crate) country_code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Organisations {
-    #[serde(rename = "Organisations")]
-    organisations: Option<Vec<Organisation>>,
 }
 
 /// Gets the organisation of a tenant.
 pub(crate) fn get_organisation(tenant: &str) -> Result<Organisation, Error> {
-    let body: Organisations = get(&ORGANISATION, tenant, &[])?.json()?;
-    let organisation = body.organisations.and_then(|all| all.into_iter().next());
-    organisation.ok_or_else(|| Error::malformed("`Organisations` with at least one entry was expected"))
+    let response = get(&ORGANISATION, tenant, &[])?;
+    let organisations = response.value()?.get("Organisations").list().unwrap_or_default();
+    let organisation = organisations.into_iter().find_map(|organisation| organisation.object());
+    let organisation =
+        organisation.ok_or_else(|| Error::malformed("`Organisations` with at least one entry was expected"))?;
+    let text = |key: &str| organisation.get(key).text().map(String::from);
+    Ok(Organisation { name: text("Name"), version: text("Version"), country_code: text("CountryCode") })
 }
 
 /// Gets a resource of a tenant.

@@ -1,8 +1,7 @@
 //! The tenants of an OAuth grant: listing the organisations, checking that one is connected, and disconnecting it.
 
 use jackfield_sdk::http;
-use jackfield_sdk::{Account, Disconnected, Error, UpstreamError, UpstreamFate, percent_encode};
-use serde::Deserialize;
+use jackfield_sdk::{Account, Disconnected, Error, JsonValue, UpstreamError, UpstreamFate, percent_encode};
 
 use crate::request;
 
@@ -12,24 +11,32 @@ const CONNECTIONS: &str = "https://api.xero.com/connections";
 const MAX_ACCOUNTS: usize = 1_000;
 
 /// One tenant that the grant is connected to.
-#[derive(Deserialize)]
 pub(crate) struct Tenant {
     /// Xero's id for the link between app and tenant, which is needed to delete it.
-    #[serde(rename = "id")]
-    connection_id: String,
-    #[serde(rename = "tenantId")]
+    connection_id: Option<String>,
     pub(crate) id: String,
-    #[serde(rename = "tenantType")]
     kind: Option<String>,
-    #[serde(rename = "tenantName")]
     pub(crate) name: Option<String>,
+}
+
+/// The tenants of a grant.
+struct TenantList {
+    readable: Vec<Tenant>,
+    has_unreadable: bool,
 }
 
 /// Lists the tenants that are organisations. An accountant's practice is not one.
 pub(crate) fn list_organisations() -> Result<Vec<Tenant>, Error> {
     let mut tenants = list()?;
-    tenants.retain(|tenant| tenant.kind.as_deref() == Some("ORGANISATION"));
-    Ok(tenants)
+    tenants.readable.retain(|tenant| tenant.kind.as_deref() != Some("PRACTICE"));
+    if tenants.readable.is_empty() && tenants.has_unreadable { Err(tenants.missing()) } else { Ok(tenants.readable) }
+}
+
+/// Returns an organisation by id, or an error unless the grant is still connected to it.
+pub(crate) fn find_organisation(id: &str) -> Result<Tenant, Error> {
+    let tenants = list()?;
+    let missing = tenants.missing();
+    tenants.readable.into_iter().find(|tenant| tenant.id == id).ok_or(missing)
 }
 
 /// Converts organisations into the accounts that a person chooses from.
@@ -40,7 +47,7 @@ pub(crate) fn to_accounts(organisations: Vec<Tenant>) -> Vec<Account> {
 
 /// Returns an error unless the grant is still connected to the tenant.
 pub(crate) fn require_connected(id: &str) -> Result<(), Error> {
-    if list()?.iter().any(|tenant| tenant.id == id) { Ok(()) } else { Err(no_longer_connected()) }
+    find_organisation(id).map(drop)
 }
 
 /// Disconnects the tenant, and asks the host to revoke the grant unless other tenants still use it.
@@ -48,9 +55,10 @@ pub(crate) fn require_connected(id: &str) -> Result<(), Error> {
 /// Revoking the grant disconnects every tenant of the user who connected.
 pub(crate) fn disconnect(id: Option<&str>) -> Result<Disconnected, Error> {
     let (ours, others): (Vec<Tenant>, Vec<Tenant>) =
-        list()?.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
+        list()?.readable.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
     for tenant in ours {
-        delete(&tenant.connection_id)?;
+        let id = tenant.connection_id.ok_or_else(|| Error::malformed("a connection with an `id` was expected"))?;
+        delete(&id)?;
     }
     if others.is_empty() {
         return Ok(UpstreamFate::RevokeGrant.into());
@@ -65,12 +73,38 @@ pub(crate) fn none_connected() -> Error {
     Error::unauthorized("no organisation in Xero is connected to the app: connect again and choose one")
 }
 
-pub(crate) fn no_longer_connected() -> Error {
-    Error::unauthorized("the organisation in Xero is no longer connected to the app: connect again and choose it")
+impl TenantList {
+    /// Returns the error for a tenant that is not among the readable ones.
+    ///
+    /// If a row cannot be read, it may be that tenant, so nothing shows that the tenant is no longer connected.
+    fn missing(&self) -> Error {
+        if self.has_unreadable {
+            return Error::malformed("connections with a `tenantId` were expected");
+        }
+        Error::unauthorized("the organisation in Xero is no longer connected to the app: connect again and choose it")
+    }
 }
 
-fn list() -> Result<Vec<Tenant>, Error> {
-    request::send(http::get(CONNECTIONS))?.json()
+fn list() -> Result<TenantList, Error> {
+    let response = request::send(http::get(CONNECTIONS))?;
+    let rows = response.value()?.list().ok_or_else(|| Error::malformed("a list of connections was expected"))?;
+    let count = rows.len();
+    let readable: Vec<Tenant> = rows.into_iter().filter_map(to_tenant).collect();
+    let tenants = TenantList { has_unreadable: readable.len() < count, readable };
+    // An empty list means that nothing is connected, which must not be confused with a list that cannot be read.
+    if tenants.readable.is_empty() && tenants.has_unreadable { Err(tenants.missing()) } else { Ok(tenants) }
+}
+
+/// Reads one tenant. Returns `None` without the id of the tenant.
+fn to_tenant(row: JsonValue<'_>) -> Option<Tenant> {
+    let row = row.object()?;
+    let text = |key: &str| row.get(key).text().map(String::from);
+    Some(Tenant {
+        connection_id: text("id"),
+        id: text("tenantId")?,
+        kind: text("tenantType"),
+        name: text("tenantName"),
+    })
 }
 
 fn delete(connection_id: &str) -> Result<(), Error> {

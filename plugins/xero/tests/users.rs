@@ -67,7 +67,7 @@ fn british_employees_are_active_until_their_end_date() {
             User::new("n-4", "Di Nye").email(Some("di@acme.test")),
         ]
     );
-    assert_eq!(page.next_cursor.as_deref(), Some("uk-nz:2"));
+    assert!(page.next_cursor.is_some_and(|cursor| cursor.starts_with("uk:2/100/")));
 }
 
 #[test]
@@ -155,16 +155,21 @@ fn the_cursor_contains_the_list_and_the_page() {
         (page.users.len(), page.next_cursor)
     };
     let full = rows("Employees", "EmployeeID", 100);
-    assert_eq!(next("au:2", "payroll.xro/1.0/Employees?page=2", &full), (100, Some("au:3".into())));
+    let (count, third) = next("au:2", "payroll.xro/1.0/Employees?page=2", &full);
+    let third = third.unwrap();
+    assert!(count == 100 && third.starts_with("au:3/100/"), "{third}");
+    let again = users_after(&third, &list("payroll.xro/1.0/Employees?page=3", &full));
+    assert!(matches!(again, Err(Error::Malformed(_))), "the same page again: {again:?}");
     let short = rows("Employees", "EmployeeID", 99);
     assert_eq!(next("au:3", "payroll.xro/1.0/Employees?page=3", &short), (99, None));
 
     let last = r#"200
 
 {"pagination":{"page":2,"pageSize":100,"pageCount":2,"itemCount":104},"employees":[{"employeeID":"1"}]}"#;
-    assert_eq!(next("uk-nz:2", "payroll.xro/2.0/Employees?page=2", last), (1, None));
+    assert_eq!(next("uk:2", "payroll.xro/2.0/Employees?page=2", last), (1, None));
     let uncounted = rows("employees", "employeeID", 100);
-    assert_eq!(next("uk-nz:2", "payroll.xro/2.0/Employees?page=2", &uncounted), (100, Some("uk-nz:3".into())));
+    let (count, third) = next("nz:2", "payroll.xro/2.0/Employees?page=2", &uncounted);
+    assert!(count == 100 && third.is_some_and(|third| third.starts_with("nz:3/100/")));
 
     let many = rows("Users", "UserID", 2_500);
     assert_eq!(next("users:2", "api.xro/2.0/Users", &many), (1_000, Some("users:3".into())));
@@ -181,31 +186,58 @@ fn an_invalid_cursor_is_malformed_and_sends_no_request() {
 }
 
 #[test]
-fn unreadable_rows_are_malformed() {
-    let uk = |answer: &str| users_after("uk-nz:2", &list("payroll.xro/2.0/Employees?page=2", answer));
-    let ending = |date: &str| format!(r#"{{"employees":[{{"employeeID":"1","endDate":"{date}"}}]}}"#);
-    let dated = "200\ndate: Mon, 21 Sep 2026 14:13:20 GMT\n\n";
+fn a_list_that_cannot_be_read_is_malformed() {
     for answer in [
-        "200\n\n<Employees></Employees>".to_owned(),
-        "200\n\n{}".to_owned(),
-        "200\n\n{\"employees\":null}".to_owned(),
-        "200\n\n{\"employees\":[{\"firstName\":\"Al\"}]}".to_owned(),
-        format!("{dated}{}", ending("soon")),
-        format!("200\n\n{}", ending("2026-09-22T00:00:00")),
+        "<Employees></Employees>",
+        "{}",
+        "{\"employees\":null}",
+        "{\"employees\":7}",
+        "{\"employees\":[{\"firstName\":\"Al\"},{\"firstName\":\"Bo\"}]}",
     ] {
-        let page = uk(&answer);
+        let page = users_after("uk:2", &list("payroll.xro/2.0/Employees?page=2", &format!("200\n\n{answer}")));
         assert!(matches!(page, Err(Error::Malformed(_))), "{answer}: {page:?}");
     }
-    let blank = uk(&format!("200\n\n{}", ending(""))).unwrap();
-    assert_eq!(blank.users, [User::new("1", "")]);
+}
+
+#[test]
+fn no_value_of_a_page_loses_the_people_next_to_it() {
+    let connection = Connection::of(&[]).with_account("t-acme");
+    for (tape, pointer, id) in [
+        (USERS_AU, "/Employees", "EmployeeID"),
+        (USERS_UK, "/employees", "employeeID"),
+        (USERS_BOOKS, "/Users", "UserID"),
+    ] {
+        let list = testkit::RowList { pointer, id };
+        testkit::replace_each_value::<Xero>(&connection, &PageRequest::first(100), tape, list);
+    }
+}
+
+#[test]
+fn an_employment_ends_with_its_last_day_in_the_country_of_the_payroll() {
+    let is_active = |list_name: &str, now: &str, end: &str| {
+        let answer = format!("200\ndate: {now}\n\n{{\"employees\":[{{\"employeeID\":\"1\",\"endDate\":{end}}}]}}");
+        let page = users_after(&format!("{list_name}:2"), &list("payroll.xro/2.0/Employees?page=2", &answer));
+        page.unwrap().users[0].active
+    };
+    let (noon, night) = ("Mon, 21 Sep 2026 11:30:00 GMT", "Mon, 21 Sep 2026 23:59:59 GMT");
+    for end in ["\"2026-09-21T00:00:00\"", "\"2026-09-21\"", "\"21/09/2026\"", "\"/Date(1789948800000+0000)/\""] {
+        assert!(is_active("uk", noon, end) && is_active("uk", night, end), "{end}");
+        // In New Zealand the next day begins at noon.
+        assert!(is_active("nz", noon, end) && !is_active("nz", night, end), "{end}");
+        assert!(!is_active("uk", "Tue, 22 Sep 2026 00:00:00 GMT", end), "{end}");
+    }
+    // An end that cannot be read is no reason to lose the row, and says nothing about the person.
+    for end in ["\"soon\"", "\"\"", "null", "7", "{}", "\"2026-13-45\""] {
+        assert!(is_active("uk", noon, end), "{end}");
+    }
 }
 
 #[test]
 fn the_newer_payrolls_nest_their_errors() {
     let nested = format!(r#"{{"id":"1","httpStatusCode":"Unauthorized","problem":{AUTHORIZATION},"employees":null}}"#);
     let tape = list("payroll.xro/2.0/Employees?page=2", &format!("401\n\n{nested}"));
-    assert_eq!(users_after("uk-nz:2", &tape), Err(Error::forbidden("payroll.employees.read")));
+    assert_eq!(users_after("uk:2", &tape), Err(Error::forbidden("payroll.employees.read")));
     let uk = r#"{"id":"1","problem":{"type":"about:blank","title":"BadRequest","status":"400","detail":null,"invalidFields":[{"name":"page","reason":"too large"}]}}"#;
     let tape = list("payroll.xro/2.0/Employees?page=9", &format!("400\n\n{uk}"));
-    assert_eq!(users_after("uk-nz:9", &tape), Err(Error::upstream(400, "BadRequest")));
+    assert_eq!(users_after("uk:9", &tape), Err(Error::upstream(400, "BadRequest")));
 }

@@ -160,6 +160,17 @@ fn health_and_users_are_unsupported_without_a_choice() {
     assert!(matches!(users, Err(Error::Unsupported(_))), "{users:?}");
 }
 
+#[test]
+fn an_odd_value_never_rejects_the_grant() {
+    testkit::never_reject_for_a_value::<Xero, _>(CONNECT, || Xero::connect(&Connection::of(&[])));
+    testkit::never_reject_for_a_value::<Xero, _>(HEALTH, || Xero::health(&Connection::of(&[]).with_account("t-acme")));
+    // The row that cannot be read may be the organisation.
+    let odd = HEALTH.split("###").next().unwrap().replace("\"tenantId\":\"t-acme\"", "\"tenantId\":{}");
+    let odd = odd.replace("}]", "},{\"id\":\"c-2\",\"tenantId\":\"t-2\"}]");
+    let outcome = testkit::health::<Xero>(&Connection::of(&[]).with_account("t-acme"), &odd);
+    assert!(matches!(outcome, Err(Error::Malformed(_))), "{outcome:?}");
+}
+
 // ---- disconnect ----------------------------------------------------------------------------------------------------
 
 #[test]

@@ -1,7 +1,7 @@
 //! Shortcuts for tests: one call that is answered from a tape, and assertions on its result.
 
 use super::tape::Tape;
-use crate::provider::{Alerts, Provider};
+use crate::provider::{self, Alerts, Provider};
 use crate::types::{AlertTarget, ConnectOutcome, Connection, Disconnected, Error, Page, PageRequest, Report};
 
 /// Calls `connect` with the responses of a tape, and checks that every exchange was used.
@@ -10,7 +10,7 @@ use crate::types::{AlertTarget, ConnectOutcome, Connection, Disconnected, Error,
 ///
 /// The error that the plugin returned.
 pub fn connect<P: Provider>(connection: &Connection, tape: &str) -> Result<ConnectOutcome, Error> {
-    Tape::of::<P>(tape).play(|| P::connect(connection))
+    Tape::of::<P>(tape).play(|| provider::connect::<P>(connection))
 }
 
 /// Calls `disconnect` with the responses of a tape, and checks that every exchange was used.
@@ -19,7 +19,7 @@ pub fn connect<P: Provider>(connection: &Connection, tape: &str) -> Result<Conne
 ///
 /// The error that the plugin returned.
 pub fn disconnect<P: Provider>(connection: &Connection, tape: &str) -> Result<Disconnected, Error> {
-    Tape::of::<P>(tape).play(|| P::disconnect(connection))
+    Tape::of::<P>(tape).play(|| provider::disconnect::<P>(connection))
 }
 
 /// Calls `health` with the responses of a tape, and checks that every exchange was used.
@@ -28,7 +28,7 @@ pub fn disconnect<P: Provider>(connection: &Connection, tape: &str) -> Result<Di
 ///
 /// The error that the plugin returned.
 pub fn health<P: Provider>(connection: &Connection, tape: &str) -> Result<Vec<Report>, Error> {
-    Tape::of::<P>(tape).play(|| P::health(connection))
+    Tape::of::<P>(tape).play(|| provider::health::<P>(connection))
 }
 
 /// Calls `list_users` with the responses of a tape, and checks that every exchange was used.
@@ -37,7 +37,7 @@ pub fn health<P: Provider>(connection: &Connection, tape: &str) -> Result<Vec<Re
 ///
 /// The error that the plugin returned.
 pub fn list_users<P: Provider>(connection: &Connection, page: &PageRequest, tape: &str) -> Result<Page, Error> {
-    Tape::of::<P>(tape).play(|| P::list_users(connection, page))
+    Tape::of::<P>(tape).play(|| provider::list_users::<P>(connection, page))
 }
 
 /// Calls `get_target` with the responses of a tape, and checks that every exchange was used.

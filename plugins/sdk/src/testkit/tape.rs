@@ -76,6 +76,20 @@ impl Tape {
         outcome
     }
 
+    /// Replaces the body of the last response.
+    #[must_use]
+    pub(super) fn with_last_body(self: Rc<Self>, body: Vec<u8>) -> Rc<Self> {
+        if let Some(exchange) = self.exchanges.borrow_mut().back_mut() {
+            exchange.response.body = body;
+        }
+        self
+    }
+
+    /// Returns the body of the last response.
+    pub(super) fn last_body(&self) -> Vec<u8> {
+        self.exchanges.borrow().back().map(|exchange| exchange.response.body.clone()).unwrap_or_default()
+    }
+
     /// Returns the requests that were sent so far.
     #[must_use]
     pub fn sent(&self) -> Vec<Request> {
