@@ -58,7 +58,8 @@ impl ExampleCase {
                 Some("a&b=c"),
             ),
             path if path == self.people.0 && query == "limit=50&cursor=a%26b%3Dc" => people(
-                json!([{ "id": "2", "name": "Kim Smith", "email": null, "status": "left", "active": false }]),
+                // Two rows that cannot be read do not hide the third.
+                json!([null, { "id": {}, "name": [] }, { "id": "2", "name": "Kim Smith", "email": null, "status": "left", "active": false }]),
                 None,
             ),
             _ => StandInResponse::empty(404),

@@ -18,6 +18,9 @@ const endpoint = (method, path) => ({
 // Creates an error of the contract, which is thrown: a tag and its value.
 const failure = (tag, val) => ({ tag, val });
 
+// Returns a text or the digits of a number; undefined for any other value.
+const toText = (value) => (["string", "number"].includes(typeof value) ? String(value) : undefined);
+
 async function get(path) {
   let response;
   try {
@@ -80,14 +83,15 @@ export const provider = {
     const page = await get(`/v1/people?${query}`);
     if (!Array.isArray(page.people)) throw failure("malformed", "a list of people");
     return {
-      users: page.people.map((person) => ({
-        externalId: person.id,
-        name: person.name ?? "",
-        email: person.email ?? undefined,
+      // One row that cannot be read must not lose the others.
+      users: page.people.filter((person) => toText(person?.id)).map((person) => ({
+        externalId: toText(person.id),
+        name: toText(person.name) ?? "",
+        email: toText(person.email),
         aliases: [],
         active: person.status === "active",
       })),
-      nextCursor: page.next_cursor ?? undefined,
+      nextCursor: toText(page.next_cursor),
     };
   },
 };

@@ -31,7 +31,7 @@ def get(path):
     if not 200 <= response.status < 300:
         raise Err(types.Error_Upstream(types.UpstreamError(response.status, "")))
     try:
-        return json.loads(response.body)
+        return json.loads(response.body.decode("utf-8-sig", "replace"))
     except ValueError:
         raise Err(types.Error_Malformed("JSON")) from None
 
@@ -42,8 +42,16 @@ def endpoint(path):
     return types.Endpoint(http.Method.GET, HOST, path, token)
 
 
+def text(value):
+    """Returns a text that is valid Unicode; None for a value that is no text or number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).encode("utf-8", "replace").decode()
+
+
 def to_user(agent):
-    return types.User(str(agent["id"]), agent.get("name") or "", agent.get("email"), [], bool(agent.get("active")))
+    name = text(agent.get("name")) or ""
+    return types.User(text(agent["id"]), name, text(agent.get("email")), [], bool(agent.get("active")))
 
 
 class Provider(wit_world.exports.Provider):
@@ -83,7 +91,9 @@ class Provider(wit_world.exports.Provider):
     def list_users(self, connection, page):
         query = {"limit": page.limit} | ({"cursor": page.cursor} if page.cursor else {})
         body = get(f"/v1/agents?{urlencode(query)}")
-        try:
-            return types.Page([to_user(agent) for agent in body["agents"]], body.get("next_cursor"))
-        except (KeyError, TypeError, AttributeError):
-            raise Err(types.Error_Malformed("a list of agents")) from None
+        agents = body.get("agents") if isinstance(body, dict) else None
+        if not isinstance(agents, list):
+            raise Err(types.Error_Malformed("a list of agents"))
+        # One row that cannot be read must not lose the others.
+        users = [to_user(agent) for agent in agents if isinstance(agent, dict) and text(agent.get("id"))]
+        return types.Page(users, text(body.get("next_cursor")))
