@@ -5,6 +5,7 @@ use jackfield_test_support::{
     app::{TestApp, TestAppBuilder},
     google_workspace::{ADMIN, CALENDAR, CLIENT_EMAIL, GoogleApi, GoogleWorkspaceStandIn, HOSTS, SCOPES},
     marked,
+    stand_in_server::Failure,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -48,6 +49,16 @@ async fn start_connected(google: &GoogleWorkspaceStandIn) -> TestApp {
     assert_eq!(app.put(GOOGLE, body(google)).await.ok()["ok"], true);
     record_tokens(google);
     app
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_asks_to_wait_is_a_rate_limit() {
+    let google = GoogleWorkspaceStandIn::start().await;
+    let app = with_google(&google).start().await;
+    google.fail_next(1, Failure::TooManyRequests { retry_after: Some(17) });
+    let limited = app.put(GOOGLE, body(&google)).await;
+    assert_eq!(limited.header("retry-after"), Some("17"));
+    let _ = limited.problem(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 //! Every request goes to exactly the URL that the approved manifest declares. Nothing is stored here, and no error
 //! contains a token, a code or a secret.
 
+mod body;
 mod error;
+mod retry_after;
 mod token_response;
 mod transport;
 
@@ -25,7 +27,10 @@ use oauth2::{
 };
 
 use self::transport::{TokenTransport, TransportError};
-pub(super) use self::{error::TokenEndpointError, token_response::TokenResponseBody};
+pub(super) use self::{
+    body::repair_token_body, error::TokenEndpointError, retry_after::read_retry_after,
+    token_response::TokenResponseBody,
+};
 use super::Connections;
 
 /// How long one request to a token endpoint may take.

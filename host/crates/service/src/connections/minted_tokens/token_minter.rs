@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use super::{MintedToken, MintedTokens, TokenPurpose, service_account_key::ServiceAccountKey};
 use crate::connections::{
     Connections,
-    token_endpoint::{TOKEN_REQUEST_TIMEOUT, TokenResponseBody, compute_expiry, find_header},
+    token_endpoint::{
+        TOKEN_REQUEST_TIMEOUT, TokenResponseBody, compute_expiry, find_header, read_retry_after, repair_token_body,
+    },
 };
 
 /// The requested lifetime in seconds: the maximum that token endpoints accept.
@@ -137,10 +139,15 @@ impl TokenMinter {
         };
         let deadline = Instant::now() + TOKEN_REQUEST_TIMEOUT;
         let response = self.egress.fetch(&format!("mint/{}", self.provider), deadline, request, None).await?;
+        if response.status == 429
+            && let Some(seconds) = read_retry_after(&response.headers, self.clock.now())
+        {
+            return Err(SendError::RateLimited(seconds));
+        }
         if response.status != 200 {
             return Err(SendError::CredentialRefused(read_error_response(&response, &assertion)));
         }
-        let body: TokenResponseBody = serde_json::from_slice(&response.body)
+        let body: TokenResponseBody = serde_json::from_slice(&repair_token_body(response.body))
             .map_err(|_| SendError::Malformed("the token endpoint returned no token".to_owned()))?;
         let (access, seconds) = body.into_access_token();
         Ok(MintedToken { access, expires_at: compute_expiry(self.clock.now(), seconds.unwrap_or(LIFETIME)) })
@@ -175,7 +182,8 @@ fn read_error_response(response: &Response, assertion: &Secret<String>) -> Token
         error: Option<String>,
         error_description: Option<String>,
     }
-    let fields: Fields = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body = repair_token_body(response.body.clone());
+    let fields: Fields = serde_json::from_slice(&body).unwrap_or_default();
     let scrubber = Scrubber::new([assertion.expose().as_str()]);
     let clean = |text: String, max_length: usize| -> String {
         let cut: String = scrubber.scrub_text(text).chars().take(max_length).collect();

@@ -6,15 +6,22 @@ use jackfield_core::Secret;
 use jackfield_store::OAuthTokens;
 use jiff::Timestamp;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse, basic::BasicTokenType};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::compute_expiry;
+
+/// The seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
+
+/// The smallest number that can be a moment in seconds since 1970.
+const FIRST_MOMENT: i64 = 1_000_000_000;
 
 /// The body of a successful token response.
 ///
 /// `Debug` shows no token, because the types of `oauth2` hide them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::connections) struct TokenResponseBody {
+    #[serde(deserialize_with = "deserialize_access_token")]
     access_token: AccessToken,
     /// Not read, because the manifest declares the placement of the token.
     #[serde(skip, default = "default_token_type")]
@@ -22,7 +29,7 @@ pub(in crate::connections) struct TokenResponseBody {
     /// The lifetime in seconds.
     #[serde(default, deserialize_with = "deserialize_seconds", skip_serializing)]
     expires_in: Option<i64>,
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "deserialize_refresh_token", skip_serializing)]
     refresh_token: Option<RefreshToken>,
 }
 
@@ -33,7 +40,7 @@ impl TokenResponseBody {
         OAuthTokens {
             access: Secret::new(self.access_token.into_secret()),
             refresh: refresh.or_else(|| old_refresh.cloned()),
-            expires_at: self.expires_in.map(|seconds| compute_expiry(now, seconds)),
+            expires_at: self.expires_in.map(|seconds| compute_expiry(now, to_lifetime(now, seconds))),
         }
     }
 
@@ -71,18 +78,48 @@ fn default_token_type() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-/// Reads seconds from a number or a string, and ignores any other type.
+/// Returns a lifetime in seconds from a number that may be the moment of its end, in seconds or milliseconds since 1970.
+///
+/// As a lifetime such a number would be more than fifty years.
+fn to_lifetime(now: Timestamp, number: i64) -> i64 {
+    let lifetimes = [number, number / 1_000].map(|moment| moment.saturating_sub(now.as_second()));
+    let is_plausible = |lifetime: &i64| (-DAY..=366 * DAY).contains(lifetime);
+    let moment = lifetimes.into_iter().find(is_plausible).filter(|_| number > FIRST_MOMENT);
+    moment.map_or(number, |lifetime| lifetime.max(0))
+}
+
+/// Reads a token of printable ASCII characters (RFC 6749 appendix A); `None` for any other value, such as an empty text.
+fn read_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(token) => {
+            let is_token = token.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !token.trim().is_empty();
+            Some(token).filter(|_| is_token)
+        }
+        _ => None,
+    })
+}
+
+fn deserialize_access_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccessToken, D::Error> {
+    let token = read_token(deserializer)?.ok_or_else(|| D::Error::custom("an access token was expected"))?;
+    Ok(AccessToken::new(token))
+}
+
+/// Reads a new refresh token. Without one, the old one stays valid.
+fn deserialize_refresh_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RefreshToken>, D::Error> {
+    Ok(read_token(deserializer)?.map(RefreshToken::new))
+}
+
+/// Reads seconds from a number or a string, with decimals or without, and ignores any other value.
 ///
 /// Some providers send a string.
 fn deserialize_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::Number(number) => number.as_i64().or_else(|| {
-            // Too large for an integer, so only the sign matters.
-            number.as_f64().map(|seconds| if seconds < 0.0 { 0 } else { i64::from(u32::MAX) })
-        }),
+    let seconds = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Number(number) => number.as_f64(),
         serde_json::Value::String(text) => text.trim().parse().ok(),
         _ => None,
-    })
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a larger number becomes the largest")]
+    Ok(seconds.filter(|seconds| seconds.is_finite()).map(|seconds| seconds as i64))
 }
 
 #[cfg(test)]
@@ -105,7 +142,41 @@ mod tests {
         assert_eq!(end("-1"), Some(0));
         assert_eq!(end("1e18"), end("999999999999"));
         assert_eq!(end("999999999999"), Some(366 * 24 * 3600));
-        assert_eq!(end("null"), None);
+        assert_eq!(end("3600.0"), Some(3600));
+        assert_eq!(end("\" 3600.9 \""), Some(3600));
+        for odd in ["null", "\"\"", "\"soon\"", "\"inf\"", "[3600]", "{}", "true"] {
+            assert_eq!(end(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_that_is_a_moment_ends_then() {
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        for (number, lifetime) in [
+            (1_790_001_800, 1_800),
+            (1_790_001_800_000, 1_800),
+            (1_789_999_000, 0),
+            (3_600, 3_600),
+            (2_147_483_647, 2_147_483_647),
+        ] {
+            assert_eq!(to_lifetime(now, number), lifetime, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_blank_or_odd_refresh_token_keeps_the_old_one() {
+        for odd in ["\"\"", "\" \"", "null", "7", "{}", "[\"new\"]", "\"n\\u0000\"", "\"n\\ufffd\""] {
+            let tokens = parse(&format!(r#"{{"access_token":"a","refresh_token":{odd}}}"#));
+            assert_eq!(tokens.refresh.expect("kept").expose(), "old", "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_response_without_an_access_token_is_none() {
+        for odd in ["\"\"", "\" \"", "null", "7", "\"a\\nb\""] {
+            let body = format!(r#"{{"access_token":{odd},"refresh_token":"new"}}"#);
+            assert!(serde_json::from_str::<TokenResponseBody>(&body).is_err(), "{odd}");
+        }
     }
 
     #[test]

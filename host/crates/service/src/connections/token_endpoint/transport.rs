@@ -8,7 +8,7 @@ use jackfield_egress::{Egress, Request, Scrubber, SendError, TokenErrorResponse}
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
-use super::{TOKEN_REQUEST_TIMEOUT, TokenEndpointError, find_header};
+use super::{TOKEN_REQUEST_TIMEOUT, TokenEndpointError, find_header, repair_token_body};
 
 /// Maximum length in characters of an `error` that is shown.
 const MAX_ERROR_LENGTH: usize = 100;
@@ -61,11 +61,12 @@ impl<'a> TokenTransport<'a> {
         let (request, authorization) = Request::from_http(request);
         let request = Request { url: self.url.to_owned(), ..request };
         let deadline = Instant::now() + TOKEN_REQUEST_TIMEOUT;
-        let response =
+        let mut response =
             self.egress.fetch(&self.pool, deadline, request, authorization.as_ref()).await.map_err(TransportError)?;
         if let Ok(mut head) = self.response.lock() {
             *head = ResponseHead { status: response.status, date: find_header(&response.headers, "date") };
         }
+        response.body = repair_token_body(std::mem::take(&mut response.body));
         Ok(response.into_http())
     }
 
