@@ -112,6 +112,26 @@ async fn a_flood_of_headers_is_reported_as_the_providers_error() {
 }
 
 #[tokio::test]
+async fn a_person_can_check_or_disconnect_although_the_provider_asked_to_wait() {
+    let slack = SlackStandIn::start().await;
+    let (app, token) = start_connected(&slack).await;
+    for wait in [86_400, 1 << 40, 4_000_000_000, 4_000_000_000_000] {
+        slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(wait) });
+        let limited = app.get(&format!("{SLACK}/users")).await;
+        let seconds: u32 = limited.header("retry-after").expect("a wait").parse().expect("seconds");
+        assert!((1..=86_400).contains(&seconds), "{seconds}");
+        assert_eq!(app.get(&format!("{SLACK}/health")).await.ok()["code"], "rate_limited");
+        assert_eq!(app.get(&format!("{SLACK}/health?ignore_wait=false")).await.ok()["code"], "rate_limited");
+        assert_eq!(app.get(&format!("{SLACK}/health?ignore_wait=true")).await.ok()["healthy"], true);
+        assert_eq!(app.get(&format!("{SLACK}/users?limit=1")).await.status, 200, "the wait is over");
+    }
+    slack.fail_next(1, Failure::TooManyRequests { retry_after: Some(86_400) });
+    let _ = app.get(&format!("{SLACK}/users")).await.problem(429, "rate_limited");
+    assert_eq!(app.delete(SLACK).await.ok()["upstream"], "revoked");
+    assert!(!slack.is_alive(&token), "the provider was asked to revoke although it asked to wait");
+}
+
+#[tokio::test]
 async fn calls_wait_as_long_as_the_provider_asks() {
     let slack = SlackStandIn::start().await;
     let (app, _) = start_connected(&slack).await;

@@ -5,10 +5,11 @@ import { explainReason } from "./provider_reasons.js";
 import { showToast, Time } from "./ui.js";
 import { html } from "./vendor/preact.js";
 
-/** Checks a connection and shows the result in a toast. Returns the health, or null if the check failed. */
+/** Checks a connection, even if the provider asked to wait: a person pressed the button. Shows the result in a toast. Returns
+ * the health, or null if the check failed. */
 export async function checkConnection(id, title) {
   try {
-    const health = await call("GET", `/api/admin/connections/${encodeURIComponent(id)}/health`);
+    const health = await call("GET", `/api/admin/connections/${encodeURIComponent(id)}/health?ignore_wait=true`);
     if (health.healthy) showToast(`${title} responded in ${formatDuration(health.latency_ms)}.`);
     else showToast(`${title} has a problem: ${explainReason(health.reason) || "no reason given"}`, "bad");
     return health;

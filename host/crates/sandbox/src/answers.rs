@@ -1,7 +1,8 @@
 //! Checks the values that a component returns, and limits their length.
 //!
-//! Text for people is sanitized and cut. An id, a cursor or an address is never changed. If it is too long, the
-//! component has violated the contract, and the call ends as a fault of the component.
+//! Text for people is sanitized and cut. An id, a cursor or an address is never changed. A user whose id is too long, and
+//! an address that is too long, are left out, so that one row of a provider does not hide the others. Any other value
+//! that is too long violates the contract, and the call ends as a fault of the component.
 
 use std::collections::BTreeMap;
 
@@ -73,13 +74,26 @@ pub(crate) fn check_facts(facts: Vec<Fact>) -> Result<HealthFacts, CallError> {
 }
 
 pub(crate) fn check_users(page: GuestPage) -> Result<ProviderUsers, CallError> {
-    if page.users.len() > USERS {
-        return Err(violation(&format!("it returned more than {USERS} users in one page")));
-    }
-    let people = page.users.into_iter().filter(|user| user.is_person);
-    let users: Result<Vec<User>, CallError> = people.map(|GuestUser { user, .. }| check_user(user)).collect();
     let next_cursor = page.next_cursor.map(|cursor| check_length("a cursor", cursor, CURSOR_BYTES)).transpose()?;
-    Ok(ProviderUsers { users: users?, next_cursor })
+    let mut skipped = page.users.len().saturating_sub(USERS);
+    let mut users = Vec::with_capacity(page.users.len().min(USERS));
+    let mut cut = 0;
+    for GuestUser { user, is_person } in page.users.into_iter().take(USERS) {
+        if !is_person {
+            continue;
+        }
+        if user.external_id.is_empty() || user.external_id.len() > ID_BYTES {
+            skipped += 1;
+            continue;
+        }
+        let (user, is_cut) = fit_user(user);
+        cut += usize::from(is_cut);
+        users.push(user);
+    }
+    if skipped > 0 || cut > 0 {
+        tracing::warn!(skipped, cut, "users of a plugin that exceed the limits left out or cut");
+    }
+    Ok(ProviderUsers { users, next_cursor, skipped })
 }
 
 pub(crate) fn check_alert_target(url: Option<String>) -> Result<Option<String>, CallError> {
@@ -153,22 +167,14 @@ fn check_fact_value(value: FactValue) -> Result<Value, CallError> {
     })
 }
 
-fn check_user(user: User) -> Result<User, CallError> {
-    if user.external_id.is_empty() {
-        return Err(violation("it returned a user without an id"));
-    }
-    if user.aliases.len() > ALIASES {
-        return Err(violation(&format!("it returned a user with more than {ALIASES} additional addresses")));
-    }
-    let check_email = |email: String| check_length("an email address", email, EMAIL_BYTES);
-    let aliases: Result<Vec<String>, CallError> = user.aliases.into_iter().map(check_email).collect();
-    Ok(User {
-        external_id: check_length("a user's id", user.external_id, ID_BYTES)?,
-        name: sanitize_owned(user.name, NAME_CHARS),
-        email: user.email.map(check_email).transpose()?,
-        aliases: aliases?,
-        active: user.active,
-    })
+/// Sanitizes the name of a user and leaves out addresses beyond the limits. Returns whether any was left out.
+fn fit_user(user: User) -> (User, bool) {
+    let is_valid = |email: &String| email.len() <= EMAIL_BYTES;
+    let addresses = usize::from(user.email.is_some()) + user.aliases.len();
+    let email = user.email.filter(is_valid);
+    let aliases: Vec<String> = user.aliases.into_iter().filter(is_valid).take(ALIASES).collect();
+    let is_cut = usize::from(email.is_some()) + aliases.len() < addresses;
+    (User { name: sanitize_owned(user.name, NAME_CHARS), email, aliases, ..user }, is_cut)
 }
 
 fn check_send_error(error: SendError) -> SendError {

@@ -91,6 +91,8 @@ pub struct ProviderUsers {
     pub users: Vec<User>,
     /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
+    /// How many users were left out because they exceed the limits.
+    pub skipped: usize,
 }
 
 /// The connection as a component sees it.

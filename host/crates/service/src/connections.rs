@@ -52,7 +52,7 @@ pub use self::{
     disconnect::{DisconnectResult, RevocationResult},
     disconnect_preview::{DisconnectPreview, RevocationScope},
     fields::SubmittedValue,
-    health::HealthResult,
+    health::{HealthResult, RequestedWait},
     oauth_flow::{FlowState, OAuthCallback, StartedOAuthFlow},
     secret_release::StoredDestinations,
     users::UsersPage,

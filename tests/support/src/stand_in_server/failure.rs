@@ -20,7 +20,7 @@ pub enum Failure {
     /// Responds with a status and a few words of plain text.
     Status(u16),
     /// Responds 429, with `Retry-After` in seconds if given.
-    TooManyRequests { retry_after: Option<u32> },
+    TooManyRequests { retry_after: Option<u64> },
     /// Sends this response: an absurd `Retry-After`, a 307 redirect, a lie.
     Response(StandInResponse),
     /// Responds 200 with the page of a captive portal.

@@ -11,9 +11,9 @@ use axum::{
     extract::{Path, State},
 };
 use jackfield_core::{Check, Connection, StartedDisconnect, Status};
-use jackfield_service::connections::HealthResult;
+use jackfield_service::connections::{HealthResult, RequestedWait};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 use crate::{
     ApiState,
-    http::errors::ApiError,
+    http::{errors::ApiError, extractors::Query},
     operation::{Operation, ProviderIdView, UtcTime},
 };
 
@@ -267,12 +267,22 @@ impl From<HealthResult> for ConnectionHealthView {
     }
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HealthQuery {
+    /// Call the provider although it asked to wait.
+    #[serde(default)]
+    ignore_wait: bool,
+}
+
 /// `GET /api/admin/connections/{provider}/health`
 pub(crate) async fn health(
     State(state): State<ApiState>,
     Path(provider): Path<String>,
+    Query(query): Query<HealthQuery>,
 ) -> Result<Json<ConnectionHealthView>, ApiError> {
-    Ok(Json(state.connections.check_health(&provider).await?.into()))
+    let wait = if query.ignore_wait { RequestedWait::Ignore } else { RequestedWait::Respect };
+    Ok(Json(state.connections.check_health(&provider, wait).await?.into()))
 }
 
 pub(crate) fn describe_health() -> Operation {
@@ -287,8 +297,9 @@ pub(crate) fn describe_health() -> Operation {
         .description(
             "If the provider fails, the response has status 200 with `healthy` false, `code` and `reason`. If it is \
              not connected, `configured` and `healthy` are false. The provider is not called before its own \
-             `Retry-After` has passed.",
+             `Retry-After` has passed, unless `ignore_wait` is true. If it is then healthy, the wait is over.",
         )
+        .query::<HealthQuery>()
         .json::<ConnectionHealthView>(200, "The health of the connection.", example)
         .problems(&["unknown_provider", "sealed"])
 }

@@ -128,9 +128,36 @@ fn accounts_that_belong_to_no_person_are_left_out() {
     let page = GuestPage { users: vec![user("bot", false), user("ada", true)], next_cursor: None };
     let users = check_users(page).expect("a page").users;
     assert_eq!(users.iter().map(|user| user.external_id.as_str()).collect::<Vec<_>>(), ["ada"]);
+}
 
-    let page = GuestPage { users: (0..=USERS).map(|_| user("bot", false)).collect(), next_cursor: None };
-    assert!(check_users(page).is_err(), "the limit also counts accounts that are left out");
+#[test]
+fn a_user_beyond_a_limit_is_left_out_or_cut_and_the_others_stay() {
+    let user = |id: &str| GuestUser {
+        user: User {
+            external_id: id.to_owned(),
+            name: "n".repeat(10_000),
+            email: None,
+            aliases: Vec::new(),
+            active: true,
+        },
+        is_person: true,
+    };
+    let long = "x".repeat(EMAIL_BYTES + 1);
+    let mut addressed = user("addressed");
+    addressed.user.email = Some(long.clone());
+    addressed.user.aliases =
+        (0..40).map(|number| if number == 0 { long.clone() } else { format!("{number}@a") }).collect();
+    let users = vec![user("ada"), user(""), user(&"i".repeat(ID_BYTES + 1)), addressed, user("\u{202e}\0")];
+    let page = check_users(GuestPage { users, next_cursor: None }).expect("a page");
+    assert_eq!(page.skipped, 2);
+    let ids: Vec<_> = page.users.iter().map(|user| user.external_id.as_str()).collect();
+    assert_eq!(ids, ["ada", "addressed", "\u{202e}\0"]);
+    assert_eq!(page.users[0].name.chars().count(), NAME_CHARS + 1, "with an ellipsis");
+    assert_eq!((page.users[1].email.as_deref(), page.users[1].aliases.len()), (None, ALIASES));
+
+    let page = GuestPage { users: (0..USERS + 3).map(|_| user("ada")).collect(), next_cursor: Some("next".to_owned()) };
+    let page = check_users(page).expect("a page");
+    assert_eq!((page.users.len(), page.skipped, page.next_cursor.as_deref()), (USERS, 3, Some("next")));
 }
 
 #[test]

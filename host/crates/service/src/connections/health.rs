@@ -8,6 +8,14 @@ use tokio::time::Instant;
 
 use super::{Connections, parse_provider_id, readiness::require_account};
 
+/// Whether a health check waits as long as the provider asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedWait {
+    Respect,
+    /// A person checks by hand, because the wait may be wrong or over.
+    Ignore,
+}
+
 /// The result of a health check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthResult {
@@ -25,14 +33,16 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`], [`Error::Sealed`], [`Error::Overloaded`], or the database fails.
-    pub async fn check_health(&self, provider: &str) -> Result<HealthResult, Error> {
+    pub async fn check_health(&self, provider: &str, wait: RequestedWait) -> Result<HealthResult, Error> {
         let id = parse_provider_id(provider)?;
         let Some(connection) = self.store.connection(&id).await? else {
             self.require_provider(provider)?;
             return Ok(HealthResult { configured: false, report: HealthFacts::new(), check: None });
         };
         let ready = self.catalog.component(provider).and_then(|component| {
-            self.require_no_rate_limit(&connection)?;
+            if wait == RequestedWait::Respect {
+                self.require_no_rate_limit(&connection)?;
+            }
             require_account(&connection)?;
             Ok(component)
         });

@@ -16,6 +16,8 @@ pub struct UsersPage {
     pub users: Vec<User>,
     /// The cursor of the next page; `None` after the last page.
     pub next_cursor: Option<String>,
+    /// How many users were left out because they exceed the limits.
+    pub skipped: usize,
 }
 
 impl Connections {
@@ -49,9 +51,9 @@ impl Connections {
         let started = Instant::now();
         let operation = ListUsers { cursor: cursor.provider_cursor().map(str::to_owned), limit };
         let answer = self.call_stored(&component, &connection, operation).await;
-        let page = answer.and_then(|ProviderUsers { users, next_cursor }| {
+        let page = answer.and_then(|ProviderUsers { users, next_cursor, skipped }| {
             let next_cursor = next_cursor.map(|next| cursor.advance(next, &key)).transpose()?;
-            Ok(UsersPage { users, next_cursor })
+            Ok(UsersPage { users, next_cursor, skipped })
         });
         self.record_call(&connection, page.as_ref().err(), started.elapsed()).await;
         page

@@ -126,7 +126,11 @@ pub(super) fn health_to_json(facts: &HealthFacts) -> Value {
 }
 
 pub(super) fn users_to_json(page: &ProviderUsers) -> Value {
-    json!({ "users": page.users, "next_cursor": page.next_cursor })
+    let mut shown = json!({ "users": page.users, "next_cursor": page.next_cursor });
+    if page.skipped > 0 {
+        shown["skipped"] = page.skipped.into();
+    }
+    shown
 }
 
 pub(super) fn alert_target_to_json(webhook_url: &Option<String>) -> Value {

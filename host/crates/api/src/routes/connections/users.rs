@@ -45,6 +45,9 @@ pub(crate) struct UserPageView {
     users: Vec<UserView>,
     /// The `cursor` of the next page; null at the end.
     next_cursor: Option<String>,
+    /// How many users of this page were left out because they exceed the limits of a user; absent if none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<usize>,
 }
 
 /// A person's account at the provider.
@@ -97,7 +100,8 @@ pub(crate) async fn list(
         UserView::new(user, holder)
     };
     let users = page.users.into_iter().map(to_view).collect();
-    Ok(Json(UserPageView { users, next_cursor: page.next_cursor }))
+    let skipped = Some(page.skipped).filter(|&skipped| skipped > 0);
+    Ok(Json(UserPageView { users, next_cursor: page.next_cursor, skipped }))
 }
 
 pub(crate) fn describe_list() -> Operation {
@@ -109,7 +113,8 @@ pub(crate) fn describe_list() -> Operation {
     });
     Operation::new("list_users", GROUP, "Lists one page of the provider's users")
         .description(
-            "Inactive people are listed, bots are not. A page may have fewer or more users than `limit`, or none.",
+            "Inactive people are listed, bots are not. A page may have fewer or more users than `limit`, or none. `skipped` is \
+             the number of users that were left out because they exceed a limit, such as an id of more than 256 bytes.",
         )
         .query::<UsersQuery>()
         .json::<UserPageView>(200, "One page of users.", json!({ "users": [user], "next_cursor": null }))
