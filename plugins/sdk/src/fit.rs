@@ -1,6 +1,5 @@
 //! Cuts the results of a call to the limits of the contract, so that one value beyond a limit does not lose the others.
 
-use crate::log;
 use crate::types::{ConnectOutcome, Error, InvalidField, Page, Report, ReportValue, UpstreamError, User};
 
 /// The most characters of a name, a message or a fact.
@@ -18,16 +17,18 @@ const ALIASES: usize = 16;
 /// The most users of a page.
 const USERS: usize = 1_000;
 
+/// The most users that are passed to the host, so that they fit into its limit of 4 MiB.
+const MOST_COUNTED: usize = 10_000;
+
 /// The most texts of a fact.
 const TEXTS: usize = 64;
 
-/// Cuts names, leaves out addresses that are too long, and leaves out users beyond the largest page.
+/// Cuts names, leaves out addresses that are too long, and empties users beyond the largest page.
 pub(crate) fn fit_page(mut page: Page) -> Page {
-    if page.users.len() > USERS {
-        log::warn(&format!("{} users beyond the largest page of {USERS} were left out", page.users.len() - USERS));
-        page.users.truncate(USERS);
-    }
-    page.users.iter_mut().for_each(fit_user);
+    page.users.iter_mut().take(USERS).for_each(fit_user);
+    // The host leaves them out and counts them, so they only have to be there.
+    page.users.truncate(MOST_COUNTED);
+    page.users.iter_mut().skip(USERS).for_each(|user| *user = User::new("", ""));
     page
 }
 
@@ -122,7 +123,8 @@ mod tests {
         assert_eq!((page.users[1].aliases[0].as_str(), page.users[2].name.as_str()), ("c@a", "C"));
 
         let page = fit_page(Page::last((0..1_200).map(|id| User::new(id.to_string(), "")).collect()));
-        assert_eq!(page.users.len(), 1_000);
+        assert_eq!((page.users.len(), page.users[999].external_id.as_str()), (1_200, "999"));
+        assert!(page.users[1_000..].iter().all(|user| user.external_id.is_empty()), "the host counts them");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Converts the rows of one page into users, and finds out whether there is another page.
 //!
-//! A row that cannot be read is left out, so that it does not hide the other users. The log says how many were.
+//! A row that cannot be read must not hide the other users. It becomes a user without an id, which the host leaves out
+//! and counts.
 
 use crate::json_value::{JsonObject, JsonValue};
-use crate::log;
 use crate::page::PageNumber;
 use crate::types::{Error, Page, PageRequest, User};
 
@@ -29,7 +29,7 @@ pub struct UserRows {
 impl UserRows {
     /// Reads a list of rows. `to_user` returns `None` for a row that is no person, such as a bot.
     ///
-    /// A row is left out if it is no object, or if its id is missing, too long, or contains characters that were lost.
+    /// A row is unreadable if it is no object, or if its id is missing, too long, or contains characters that were lost.
     ///
     /// # Errors
     ///
@@ -47,14 +47,14 @@ impl UserRows {
             match row.object().map(|row| to_user(&row)) {
                 Some(None) => {}
                 Some(Some(user)) if is_id(&user.external_id) => users.push(user),
-                Some(Some(_)) | None => skipped += 1,
+                Some(Some(_)) | None => {
+                    skipped += 1;
+                    users.push(User::new("", ""));
+                }
             }
         }
         if skipped > 1 && skipped == rows.len() {
             return Err(Error::malformed(format!("rows with an id were expected in `{name}`")));
-        }
-        if skipped > 0 {
-            log::warn(&format!("{skipped} of {} rows of `{name}` have no readable id and were left out", rows.len()));
         }
         Ok(Self { users, rows: rows.len(), skipped, fingerprint })
     }
@@ -65,7 +65,7 @@ impl UserRows {
         self.rows
     }
 
-    /// Returns the number of rows that were left out because they cannot be read.
+    /// Returns the number of rows that cannot be read.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_cannot_be_read_is_left_out_and_counted() {
+    fn a_row_that_cannot_be_read_is_a_user_without_an_id() {
         let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(257));
         for odd in [
             "null",
@@ -168,14 +168,14 @@ mod tests {
         ] {
             let rows = read(&format!(r#"[{{"id":"a"}},{odd},{{"id":7,"email":false}},{{"bot":1}}]"#)).unwrap();
             assert_eq!((rows.rows(), rows.skipped()), (4, 1), "{odd}");
-            assert_eq!(rows.users, [User::new("a", ""), User::new("7", "")], "{odd}");
+            assert_eq!(rows.users, ["a", "", "7"].map(|id| User::new(id, "")), "{odd}");
         }
     }
 
     #[test]
     fn a_list_of_which_no_row_can_be_read_is_malformed() {
         assert!(matches!(read(r#"[{"uid":"a"},{"uid":"b"}]"#), Err(Error::Malformed(_))));
-        assert_eq!(read(r#"[{"uid":"a"}]"#).map(|rows| (rows.users, rows.skipped)), Ok((Vec::new(), 1)));
+        assert_eq!(read(r#"[{"uid":"a"}]"#).map(|rows| (rows.users, rows.skipped)), Ok((vec![User::new("", "")], 1)));
         assert_eq!(read(r#"[{"bot":true},{"bot":true}]"#).map(|rows| rows.skipped), Ok(0));
     }
 

@@ -54,13 +54,19 @@ pub(crate) fn require_connected(id: &str) -> Result<(), Error> {
 ///
 /// Revoking the grant disconnects every tenant of the user who connected.
 pub(crate) fn disconnect(id: Option<&str>) -> Result<Disconnected, Error> {
+    let tenants = list()?;
+    let unreadable = tenants.has_unreadable.then(|| tenants.missing());
     let (ours, others): (Vec<Tenant>, Vec<Tenant>) =
-        list()?.readable.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
+        tenants.readable.into_iter().partition(|tenant| Some(tenant.id.as_str()) == id);
+    if let Some(error) = unreadable.as_ref().filter(|_| ours.is_empty()) {
+        return Err(error.clone());
+    }
     for tenant in ours {
         let id = tenant.connection_id.ok_or_else(|| Error::malformed("a connection with an `id` was expected"))?;
         delete(&id)?;
     }
-    if others.is_empty() {
+    // A row that cannot be read is probably another organisation.
+    if others.is_empty() && unreadable.is_none() {
         return Ok(UpstreamFate::RevokeGrant.into());
     }
     Ok(Disconnected::kept(

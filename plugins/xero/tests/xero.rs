@@ -169,6 +169,16 @@ fn an_odd_value_never_rejects_the_grant() {
     let odd = odd.replace("}]", "},{\"id\":\"c-2\",\"tenantId\":\"t-2\"}]");
     let outcome = testkit::health::<Xero>(&Connection::of(&[]).with_account("t-acme"), &odd);
     assert!(matches!(outcome, Err(Error::Malformed(_))), "{outcome:?}");
+    let outcome = disconnect(&acme(), &odd);
+    assert!(matches!(outcome, Err(Error::Malformed(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_grant_of_which_a_row_cannot_be_read_is_kept() {
+    let (list, delete) = DISCONNECT.split_once("###").unwrap();
+    let odd = list.replacen("[{", "[{\"id\":\"c-2\",\"tenantId\":null},{", 1);
+    let outcome = disconnect(&acme(), &format!("{odd}###{delete}"));
+    assert_eq!(outcome.map(|outcome| outcome.upstream), Ok(UpstreamFate::Kept));
 }
 
 // ---- disconnect ----------------------------------------------------------------------------------------------------

@@ -45,7 +45,8 @@ pub(crate) struct UserPageView {
     users: Vec<UserView>,
     /// The `cursor` of the next page; null at the end.
     next_cursor: Option<String>,
-    /// How many users of this page were left out because they exceed the limits of a user; absent if none was.
+    /// How many users of this page were left out because they have no readable id or exceed a limit; absent if none
+    /// was.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<usize>,
 }

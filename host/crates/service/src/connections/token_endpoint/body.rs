@@ -11,11 +11,14 @@ const ERROR_MEMBERS: [&str; 3] = ["error", "error_description", "error_uri"];
 /// Returns the body as JSON that contains only texts as members of an error. A body that is no JSON object stays as it
 /// is.
 pub(in crate::connections) fn repair_token_body(body: Vec<u8>) -> Vec<u8> {
-    let text = String::from_utf8_lossy(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&body));
-    let members = serde_json::from_str::<Map<String, Value>>(&text);
-    let Ok(mut members) = members.or_else(|_| serde_json::from_str(&replace_surrogates(&text))) else { return body };
+    let Some(mut members) = parse_members(&body) else { return body };
     members.retain(|name, value| value.is_string() || !ERROR_MEMBERS.contains(&name.as_str()));
     serde_json::to_vec(&members).unwrap_or(body)
+}
+
+fn parse_members(body: &[u8]) -> Option<Map<String, Value>> {
+    let text = String::from_utf8_lossy(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body));
+    serde_json::from_str(&text).or_else(|_| serde_json::from_str(&replace_surrogates(&text))).ok()
 }
 
 /// Replaces every escape of a surrogate by one of U+FFFD.
