@@ -52,7 +52,7 @@ pub use self::{
     disconnect::{DisconnectResult, RevocationResult},
     disconnect_preview::{DisconnectPreview, RevocationScope},
     fields::SubmittedValue,
-    health::{HealthResult, RequestedWait},
+    health::HealthResult,
     oauth_flow::{FlowState, OAuthCallback, StartedOAuthFlow},
     secret_release::StoredDestinations,
     users::UsersPage,

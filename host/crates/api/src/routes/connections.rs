@@ -11,7 +11,7 @@ use axum::{
     extract::{Path, State},
 };
 use jackfield_core::{Check, Connection, StartedDisconnect, Status};
-use jackfield_service::connections::{HealthResult, RequestedWait};
+use jackfield_service::connections::HealthResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -281,8 +281,12 @@ pub(crate) async fn health(
     Path(provider): Path<String>,
     Query(query): Query<HealthQuery>,
 ) -> Result<Json<ConnectionHealthView>, ApiError> {
-    let wait = if query.ignore_wait { RequestedWait::Ignore } else { RequestedWait::Respect };
-    Ok(Json(state.connections.check_health(&provider, wait).await?.into()))
+    let connections = &state.connections;
+    let health = match query.ignore_wait {
+        true => connections.check_health_by_hand(&provider).await?,
+        false => connections.check_health(&provider).await?,
+    };
+    Ok(Json(health.into()))
 }
 
 pub(crate) fn describe_health() -> Operation {

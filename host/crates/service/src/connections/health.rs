@@ -10,9 +10,8 @@ use super::{Connections, parse_provider_id, readiness::require_account};
 
 /// Whether a health check waits as long as the provider asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestedWait {
+enum RequestedWait {
     Respect,
-    /// A person checks by hand, because the wait may be wrong or over.
     Ignore,
 }
 
@@ -33,7 +32,22 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::UnknownProvider`], [`Error::Sealed`], [`Error::Overloaded`], or the database fails.
-    pub async fn check_health(&self, provider: &str, wait: RequestedWait) -> Result<HealthResult, Error> {
+    pub async fn check_health(&self, provider: &str) -> Result<HealthResult, Error> {
+        self.check(provider, RequestedWait::Respect).await
+    }
+
+    /// Like [`check_health`](Self::check_health), but asks the provider even if it asked to wait.
+    ///
+    /// This is for a person who checks by hand, because the wait may be wrong or over. If the connection works, the wait
+    /// is over.
+    ///
+    /// # Errors
+    /// The errors of [`check_health`](Self::check_health).
+    pub async fn check_health_by_hand(&self, provider: &str) -> Result<HealthResult, Error> {
+        self.check(provider, RequestedWait::Ignore).await
+    }
+
+    async fn check(&self, provider: &str, wait: RequestedWait) -> Result<HealthResult, Error> {
         let id = parse_provider_id(provider)?;
         let Some(connection) = self.store.connection(&id).await? else {
             self.require_provider(provider)?;
