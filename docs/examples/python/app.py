@@ -31,7 +31,7 @@ def get(path):
     if not 200 <= response.status < 300:
         raise Err(types.Error_Upstream(types.UpstreamError(response.status, "")))
     try:
-        return json.loads(response.body.decode("utf-8-sig", "replace"))
+        return json.loads(response.body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
     except ValueError:
         raise Err(types.Error_Malformed("JSON")) from None
 

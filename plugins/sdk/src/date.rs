@@ -2,8 +2,10 @@
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Parses `Sun, 06 Nov 1994 08:49:37 GMT`, or one of the two obsolete formats that recipients must accept (RFC 9110
-/// section 5.6.7): `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. All of them are in UTC.
+/// Parses a date of HTTP, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+///
+/// Recipients must also accept two obsolete formats (RFC 9110 section 5.6.7): `Sunday, 06-Nov-94 08:49:37 GMT` and
+/// `Sun Nov  6 08:49:37 1994`. All of them are in UTC.
 #[must_use]
 pub fn http_date(date: &str) -> Option<i64> {
     let Some((_, date)) = date.split_once(", ") else {

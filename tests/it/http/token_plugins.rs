@@ -128,6 +128,9 @@ async fn scrapin_accepts_a_key_that_only_the_quotas_reject() {
     let app = with_scrapin(&scrapin).await;
     let key = marked::secret("scrapin-");
     scrapin.add_token(&key).set_quotas(scrapin::QuotasFormat::Refused);
+    // A 404 says that no alert is set or that the route is gone, and nothing about the key.
+    let _ = app.put(SCRAPIN, json!({"api_key": key})).await.problem(422, "credential_rejected");
+    scrapin.send_alerts_to("https://hooks.acme.example/a7f3");
     let _ = app.put(SCRAPIN, json!({"api_key": key})).await.ok();
 
     scrapin.set_quotas(scrapin::QuotasFormat::Unpaid);
