@@ -124,11 +124,17 @@ impl HttpClients {
 
     /// Returns the URL that requests to `url` are rerouted to, if they are.
     pub(crate) fn reroute_url(&self, url: &Url) -> Option<Url> {
-        let target = url.host_str().and_then(|host| self.reroutes.get(host).or_else(|| self.reroutes.get("*")))?;
+        let target = url.host_str().and_then(|host| self.find_reroute(host))?;
         let mut rerouted = target.clone();
         rerouted.set_path(&format!("{}{}", target.path().trim_end_matches('/'), url.path()));
         rerouted.set_query(url.query());
         Some(rerouted)
+    }
+
+    /// Finds the reroute of a host: its own, that of all hosts with another first label, or that of all hosts.
+    fn find_reroute(&self, host: &str) -> Option<&Url> {
+        let starred = host.split_once('.').and_then(|(_, rest)| self.reroutes.get(&format!("*.{rest}")));
+        self.reroutes.get(host).or(starred).or_else(|| self.reroutes.get("*"))
     }
 
     pub(crate) fn close_pool(&self, pool: &str) {

@@ -21,26 +21,51 @@ use crate::{
 
 /// Percent-encodes everything in a query or a form but the unreserved characters of RFC 3986 §2.3.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Checks that a manifest can declare this placement.
 ///
 /// # Errors
-/// The reason, for people.
+/// What is wrong, for people.
 pub fn validate(placement: &Placement) -> Result<(), String> {
-    let is_valid = match placement {
-        Placement::Header { name, format } => {
-            headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
+    match placement {
+        Placement::Header { name, format } => validate_header(name, format),
+        Placement::Basic(BasicUser::Literal(user)) if !is_basic_user(user) => {
+            Err(format!("the user of HTTP Basic, `{user}`, contains a colon or a control character"))
         }
-        Placement::Basic(BasicUser::Literal(user)) => is_basic_user(user),
-        Placement::Basic(BasicUser::Field(name)) => !name.is_empty(),
+        Placement::Basic(BasicUser::Field(name)) if name.is_empty() => {
+            Err("the user of HTTP Basic comes from a field without a name".to_owned())
+        }
+        Placement::Basic(_) => Ok(()),
         Placement::Query(key) | Placement::Form(key) => {
-            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+            match !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                true => Ok(()),
+                false => Err(format!("the key `{key}` is empty, or contains a space or a character that is not ASCII")),
+            }
         }
-        Placement::Json(pointer) => json_insert::parse_pointer(pointer).is_ok(),
-        Placement::Hmac(placement) => sign::hmac::is_valid(placement),
-        Placement::Aws(placement) => sign::aws::is_valid(placement),
-        Placement::Jwt(placement) => sign::jwt::is_valid(placement),
-    };
-    if is_valid { Ok(()) } else { Err("a credential cannot be placed there".to_owned()) }
+        Placement::Json(pointer) => match json_insert::parse_pointer(pointer) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("`{pointer}` is not a JSON pointer to a member, such as `/auth/token`")),
+        },
+        Placement::Hmac(placement) => sign::hmac::validate(placement),
+        Placement::Aws(placement) => sign::aws::validate(placement),
+        Placement::Jwt(placement) => sign::jwt::validate(placement),
+    }
+}
+
+/// Checks the name and the format of a header that contains a credential or a signature.
+pub(crate) fn validate_header(name: &str, format: &str) -> Result<(), String> {
+    if !headers::is_token(name) {
+        return Err(format!("`{name}` is not the name of a header"));
+    }
+    if !headers::can_contain_credential(name) {
+        return Err(format!("the header `{name}` is set by the host, or is not for credentials"));
+    }
+    match format.matches("{}").count() {
+        1 if headers::is_value(format) => Ok(()),
+        1 => Err(format!("the format of the header `{name}` contains a character that is not printable ASCII")),
+        0 => Err(format!("the format of the header `{name}` is `{format}`, without the `{{}}` for the credential")),
+        number => Err(format!("the format of the header `{name}` contains `{{}}` {number} times")),
+    }
 }
 
 /// Checks that the request sets nothing where the credential is placed.

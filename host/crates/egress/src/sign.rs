@@ -16,7 +16,7 @@ use jackfield_core::manifest::{KeyEncoding, LiteralOrField};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::{error::Denial, headers};
+use crate::error::Denial;
 
 /// What a signature depends on besides the request and the key.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +59,6 @@ fn decode_key(encoding: KeyEncoding, secret: &str) -> Result<Zeroizing<Vec<u8>>,
         Some(bytes) if !bytes.is_empty() => Ok(bytes),
         _ => Err(denial("the key does not have the encoding that the manifest declares")),
     }
-}
-
-fn is_valid_header(name: &str, format: &str) -> bool {
-    headers::can_contain_credential(name) && format.matches("{}").count() == 1 && headers::is_value(format)
 }
 
 fn denial(message: impl Into<String>) -> Denial {

@@ -16,13 +16,25 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Percent-encodes everything but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns whether a manifest can declare this placement.
-pub(crate) fn is_valid(placement: &AwsPlacement) -> bool {
+/// Checks that a manifest can declare this placement.
+///
+/// # Errors
+/// What is wrong, for people.
+pub(crate) fn validate(placement: &AwsPlacement) -> Result<(), String> {
     let is_valid = |value: &LiteralOrField| match value {
         LiteralOrField::Literal(text) => is_word(text),
         LiteralOrField::Field(name) => !name.is_empty(),
     };
-    is_word(&placement.service) && is_valid(&placement.region) && is_valid(&placement.access_key)
+    for (what, is_valid) in [
+        ("service", is_word(&placement.service)),
+        ("region", is_valid(&placement.region)),
+        ("access key id", is_valid(&placement.access_key)),
+    ] {
+        if !is_valid {
+            return Err(format!("the {what} of the AWS signature is empty, or is not a word"));
+        }
+    }
+    Ok(())
 }
 
 /// Signs a request and returns the value of `Authorization`.
@@ -244,6 +256,9 @@ mod tests {
         };
         let context = SigningContext { fields: &fields, now: jiff::Timestamp::UNIX_EPOCH };
         assert_eq!(sign(&placement("service"), "x", context, &mut request).unwrap_err().rule, "place");
-        assert!(!is_valid(&AwsPlacement { region: LiteralOrField::Literal("a/b".to_owned()), ..placement("service") }));
+        assert!(
+            validate(&AwsPlacement { region: LiteralOrField::Literal("a/b".to_owned()), ..placement("service") })
+                .is_err()
+        );
     }
 }

@@ -7,33 +7,42 @@ use base64::{
 use jackfield_core::manifest::{HmacPlacement, SignatureEncoding, SignedPart, TimeFormat};
 use ring::{digest, hmac};
 
-use super::{SigningContext, decode_key, denial, is_valid_header};
-use crate::{error::Denial, headers, outgoing_request::OutgoingRequest};
+use super::{SigningContext, decode_key, denial};
+use crate::{error::Denial, headers, outgoing_request::OutgoingRequest, placement::validate_header};
 
 /// Maximum number of signed parts. Known providers need up to nine.
 const MAX_PARTS: usize = 32;
 
-/// Returns whether a manifest can declare this placement.
-pub(crate) fn is_valid(placement: &HmacPlacement) -> bool {
-    let signs_time = placement.parts.contains(&SignedPart::Time);
-    let parts_are_valid = placement.parts.iter().all(|part| match part {
-        SignedPart::Header(name) => headers::is_token(name),
-        SignedPart::Text(text) => text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)),
-        _ => true,
-    });
-    // The provider cannot verify a time that is signed but not sent; a time that is sent but not signed proves nothing.
-    let time_is_valid = match &placement.time {
-        Some(time) => {
-            signs_time
-                && headers::can_contain_credential(&time.header)
-                && !time.header.eq_ignore_ascii_case(&placement.header)
+/// Checks that a manifest can declare this placement.
+///
+/// # Errors
+/// What is wrong, for people.
+pub(crate) fn validate(placement: &HmacPlacement) -> Result<(), String> {
+    validate_header(&placement.header, &placement.format)?;
+    if !(1..=MAX_PARTS).contains(&placement.parts.len()) {
+        return Err(format!("the HMAC signs {} parts instead of 1 to {MAX_PARTS}", placement.parts.len()));
+    }
+    for part in &placement.parts {
+        match part {
+            SignedPart::Header(name) if !headers::is_token(name) => {
+                return Err(format!("the HMAC signs the header `{name}`, which is not the name of a header"));
+            }
+            SignedPart::Text(text) if !text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)) => {
+                return Err("the HMAC signs a text that is not printable ASCII".to_owned());
+            }
+            _ => {}
         }
-        None => !signs_time,
-    };
-    is_valid_header(&placement.header, &placement.format)
-        && (1..=MAX_PARTS).contains(&placement.parts.len())
-        && parts_are_valid
-        && time_is_valid
+    }
+    // The provider cannot verify a time that is signed but not sent; a time that is sent but not signed proves nothing.
+    match (&placement.time, placement.parts.contains(&SignedPart::Time)) {
+        (None, false) => Ok(()),
+        (None, true) => Err("the HMAC signs the time, but no header sends it".to_owned()),
+        (Some(_), false) => Err("a header sends the time, but the HMAC does not sign it".to_owned()),
+        (Some(time), true) if time.header.eq_ignore_ascii_case(&placement.header) => {
+            Err(format!("the time and the signature are both in the header `{}`", time.header))
+        }
+        (Some(time), true) => validate_header(&time.header, "{}"),
+    }
 }
 
 /// Signs a request and returns the value of the header with the signature.
@@ -183,7 +192,7 @@ mod tests {
         let time = Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Milliseconds });
         let all =
             HmacPlacement { format: "v1={}".to_owned(), time, encoding: SignatureEncoding::Base64, ..placement(parts) };
-        assert!(is_valid(&all));
+        assert_eq!(validate(&all), Ok(()));
         let mut request = request("https://api.example.com/v1/a?b=c%20d", b"{}".to_vec());
         let value = signature(&all, "00ff", &mut request);
         assert_eq!(request.headers[1], ("X-Time".to_owned(), "1700000000000".to_owned()));
@@ -206,10 +215,10 @@ mod tests {
     #[test]
     fn a_time_must_be_both_signed_and_sent() {
         let time = || Some(TimePlacement { header: "X-Time".to_owned(), format: TimeFormat::Seconds });
-        assert!(!is_valid(&placement(vec![SignedPart::Time])));
-        assert!(!is_valid(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Body]) }));
-        assert!(is_valid(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Time]) }));
-        assert!(!is_valid(&HmacPlacement { header: "Host".to_owned(), ..placement(vec![SignedPart::Body]) }));
-        assert!(!is_valid(&placement(Vec::new())));
+        assert!(validate(&placement(vec![SignedPart::Time])).is_err());
+        assert!(validate(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Body]) }).is_err());
+        assert_eq!(validate(&HmacPlacement { time: time(), ..placement(vec![SignedPart::Time]) }), Ok(()));
+        assert!(validate(&HmacPlacement { header: "Host".to_owned(), ..placement(vec![SignedPart::Body]) }).is_err());
+        assert!(validate(&placement(Vec::new())).is_err());
     }
 }

@@ -16,8 +16,8 @@ use ring::{
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::{SigningContext, decode_key, denial, is_valid_header};
-use crate::error::Denial;
+use super::{SigningContext, decode_key, denial};
+use crate::{error::Denial, placement::validate_header};
 
 /// Maximum number of claims in addition to those that the host sets.
 const MAX_CLAIMS: usize = 16;
@@ -31,33 +31,49 @@ const MIN_LIFETIME: u32 = 60;
 /// Seconds that are subtracted from `iat`, so that a provider with a slow clock accepts the token.
 const CLOCK_SKEW: i64 = 30;
 
-/// Returns whether a manifest can declare this placement.
-pub(crate) fn is_valid(placement: &JwtPlacement) -> bool {
-    let is_short_text = |text: &str| text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    let names_are_valid = placement.claims.iter().enumerate().all(|(index, claim)| {
-        let is_duplicate = placement.claims.iter().take(index).any(|earlier| earlier.name == claim.name);
-        !claim.name.is_empty()
-            && is_short_text(&claim.name)
-            && !is_duplicate
-            && !["iat", "exp"].contains(&claim.name.as_str())
-    });
-    let values_are_valid = placement.claims.iter().all(|claim| match &claim.value {
-        ClaimValue::Literal(text) => is_short_text(text),
-        ClaimValue::Field(_) | ClaimValue::Random => true,
-    });
-    let key_id_is_valid = match &placement.key_id {
-        Some(LiteralOrField::Literal(text)) => is_short_text(text),
-        Some(LiteralOrField::Field(_)) | None => true,
-    };
+/// Checks that a manifest can declare this placement.
+///
+/// # Errors
+/// What is wrong, for people.
+pub(crate) fn validate(placement: &JwtPlacement) -> Result<(), String> {
+    validate_header(&placement.header, &placement.format)?;
+    if placement.claims.len() > MAX_CLAIMS {
+        return Err(format!("the JWT has {} claims; the maximum is {MAX_CLAIMS}", placement.claims.len()));
+    }
+    for (index, claim) in placement.claims.iter().enumerate() {
+        let name = &claim.name;
+        if name.is_empty() || !is_short_text(name) {
+            return Err("the JWT has a claim whose name is empty, too long or not printable ASCII".to_owned());
+        }
+        if ["iat", "exp"].contains(&name.as_str()) {
+            return Err(format!("the JWT has the claim `{name}`, which the host sets"));
+        }
+        if placement.claims.iter().take(index).any(|earlier| earlier.name == *name) {
+            return Err(format!("the JWT has the claim `{name}` twice"));
+        }
+        if let ClaimValue::Literal(text) = &claim.value
+            && !is_short_text(text)
+        {
+            return Err(format!("the value of the JWT's claim `{name}` is too long or not printable ASCII"));
+        }
+    }
+    if let Some(LiteralOrField::Literal(text)) = &placement.key_id
+        && !is_short_text(text)
+    {
+        return Err("the key id of the JWT is too long or not printable ASCII".to_owned());
+    }
     // A private key is always PEM.
-    let encoding_is_valid = placement.algorithm == JwtAlgorithm::Hs256 || placement.key == KeyEncoding::Text;
-    is_valid_header(&placement.header, &placement.format)
-        && placement.claims.len() <= MAX_CLAIMS
-        && names_are_valid
-        && values_are_valid
-        && key_id_is_valid
-        && encoding_is_valid
-        && (MIN_LIFETIME..=MAX_LIFETIME).contains(&placement.lifetime)
+    if placement.algorithm != JwtAlgorithm::Hs256 && placement.key != KeyEncoding::Text {
+        return Err("the key of the JWT has an encoding, but a private key is always PEM, which is text".to_owned());
+    }
+    match (MIN_LIFETIME..=MAX_LIFETIME).contains(&placement.lifetime) {
+        true => Ok(()),
+        false => Err(format!("the JWT is valid for {} s; use {MIN_LIFETIME} to {MAX_LIFETIME} s", placement.lifetime)),
+    }
+}
+
+fn is_short_text(text: &str) -> bool {
+    text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
 /// Creates a token and signs it.
@@ -253,11 +269,11 @@ mod tests {
     #[test]
     fn reserved_claims_and_long_lifetimes_cannot_be_declared() {
         let good = || placement(JwtAlgorithm::Hs256);
-        assert!(is_valid(&good()));
-        assert!(!is_valid(&JwtPlacement { lifetime: 3_601, ..good() }));
-        assert!(!is_valid(&JwtPlacement { lifetime: 59, ..good() }));
-        assert!(!is_valid(&JwtPlacement { key: KeyEncoding::Hex, ..placement(JwtAlgorithm::Es256) }));
+        assert_eq!(validate(&good()), Ok(()));
+        assert!(validate(&JwtPlacement { lifetime: 3_601, ..good() }).is_err());
+        assert!(validate(&JwtPlacement { lifetime: 59, ..good() }).is_err());
+        assert!(validate(&JwtPlacement { key: KeyEncoding::Hex, ..placement(JwtAlgorithm::Es256) }).is_err());
         let exp = Claim { name: "exp".to_owned(), value: ClaimValue::Literal("never".to_owned()) };
-        assert!(!is_valid(&JwtPlacement { claims: vec![exp], ..good() }));
+        assert!(validate(&JwtPlacement { claims: vec![exp], ..good() }).is_err());
     }
 }
