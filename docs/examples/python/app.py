@@ -5,6 +5,7 @@ it to `Authorization`, and only in requests to the endpoints that `describe` ret
 """
 
 import json
+import re
 from urllib.parse import urlencode
 
 import wit_world.exports
@@ -31,9 +32,32 @@ def get(path):
     if not 200 <= response.status < 300:
         raise Err(types.Error_Upstream(types.UpstreamError(response.status, "")))
     try:
-        return json.loads(response.body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
+        return parse_json(response.body)
     except ValueError:
         raise Err(types.Error_Malformed("JSON")) from None
+
+
+STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+MAX_DEPTH = 100
+
+
+def parse_json(body):
+    """Parses JSON. Deeply nested JSON would use up the stack of the parser, which no `except` catches."""
+    depth = 0
+    for bracket in STRINGS.sub(b"", body).translate(None, NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError("the JSON is nested too deeply")
+    return json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
+
+
+def name_of(account):
+    """The name of an account, if the response has the expected shape."""
+    name = account.get("name") if isinstance(account, dict) else None
+    if not isinstance(name, str):
+        raise Err(types.Error_Malformed("the name of the account"))
+    return name
 
 
 def endpoint(path):
@@ -79,14 +103,13 @@ class Provider(wit_world.exports.Provider):
         )
 
     def connect(self, connection):
-        account = get("/v1/account")
-        return types.ConnectOutcome_Connected(types.Connected(account["name"], None, []))
+        return types.ConnectOutcome_Connected(types.Connected(name_of(get("/v1/account")), None, []))
 
     def disconnect(self, connection):
         return types.Disconnected(types.UpstreamFate.KEPT, "Delete the token under Admin, Integrations.")
 
     def health(self, connection):
-        return [types.Report("account", types.ReportValue_Text(get("/v1/account")["name"]))]
+        return [types.Report("account", types.ReportValue_Text(name_of(get("/v1/account"))))]
 
     def list_users(self, connection, page):
         query = {"limit": page.limit} | ({"cursor": page.cursor} if page.cursor else {})

@@ -28,6 +28,7 @@ class ProviderTest(unittest.TestCase):
             (429, b"", (("Retry-After", "7"),), types.Error_RateLimited(7)),
             (503, b"<html>", (), types.Error_Upstream(types.UpstreamError(503, ""))),
             (200, b"<html>", (), types.Error_Malformed("the company's name was expected")),
+            (200, b"[" * 4096, (), types.Error_Malformed("the company's name was expected")),
         ]:
             with self.subTest(status=status, body=body), respond_with(status, body, headers):
                 with self.assertRaises(Err) as raised:

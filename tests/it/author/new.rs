@@ -63,6 +63,10 @@ async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
     assert!(checked.status.success(), "{}", output_text(&checked));
     assert!(output_text(&checked).contains("acme-people 0.1.0 can be approved"), "{}", output_text(&checked));
 
+    let mode = |path: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).expect("its metadata").permissions()) & 0o777
+    };
+    assert_eq!((mode(&folder), mode(&folder.join("src")), mode(&folder.join("src/lib.rs"))), (0o755, 0o755, 0o644));
     let again = place.run(&["plugin", "new", "acme-people"]);
     assert_eq!(again.status.code(), Some(1), "existing files are not overwritten");
 }
@@ -70,7 +74,7 @@ async fn a_new_rust_plugin_builds_and_passes_its_test_and_the_check() {
 #[tokio::test]
 async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
     let place = Installation::with_slack(&*SlackStandIn::start().await).await;
-    for name in ["Acme", "../acme", "a", "acme_hr"] {
+    for name in ["Acme", "../acme", "a", "acme_hr", "user-mappings"] {
         let refused = place.run(&["plugin", "new", name]);
         assert_eq!(refused.status.code(), Some(1), "{name}");
         assert!(!place.folder.path().join(name).join("Cargo.toml").exists());
@@ -81,8 +85,7 @@ async fn a_name_that_is_not_a_valid_provider_id_is_rejected() {
 async fn a_new_javascript_or_python_plugin_builds_where_its_tools_are_installed() {
     let place = Installation::with_slack(&*SlackStandIn::start().await).await;
     let in_python = ["-d", "wit", "-w", "component", "componentize", "app", "-o", "acme-py.wasm"];
-    let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "stdio", "random", "clocks", "http"];
-    let in_js = [&in_js[..], &["fetch-event", "-o", "acme-js.wasm"]].concat();
+    let in_js = ["src/component.js", "-w", "wit", "-n", "component", "-d", "http", "fetch-event", "-o", "acme-js.wasm"];
     for (name, language, tool, arguments) in
         [("acme-js", "js", "componentize-js", in_js.as_slice()), ("acme-py", "python", "componentize-py", &in_python)]
     {
@@ -110,7 +113,7 @@ async fn the_test_of_a_new_javascript_provider_passes_where_node_is_installed() 
     let folder = place.folder.path().join("acme-js");
     match Command::new("node").args(["--test", "test/"]).current_dir(folder).output() {
         Ok(tested) => {
-            assert!(tested.status.success() && output_text(&tested).contains("pass 3"), "{}", output_text(&tested))
+            assert!(tested.status.success() && output_text(&tested).contains("pass 4"), "{}", output_text(&tested))
         }
         Err(_) => eprintln!("SKIPPED: the template's own test was not run, because `node` is not in the PATH"),
     }

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -38,6 +39,9 @@ pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<()> {
     let folder = PathBuf::from(&arguments.name);
     let id = ProviderId::parse(&arguments.name)
         .map_err(|error| anyhow::anyhow!("`{}` is not a valid plugin id: {error}", arguments.name))?;
+    if id.is_reserved() {
+        bail!("`{id}` is reserved for a path of the REST API; choose another id");
+    }
     if folder.exists() {
         bail!("{} already exists; nothing was written", folder.display());
     }
@@ -56,7 +60,12 @@ pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<()> {
             write(&folder.join(path), &text.replace("\"../../wit\"", "\"../wit\""))?;
         }
     }
-    print_line(&format!("created {}; its README.md explains how to build and test the plugin", folder.display()));
+    let test = match arguments.lang {
+        PluginLanguage::Rust => "cargo test",
+        PluginLanguage::Js => "npm install && npm test",
+        PluginLanguage::Python => "cat README.md",
+    };
+    print_line(&format!("created {}. Next: cd {} && {test}", folder.display(), folder.display()));
     Ok(())
 }
 
@@ -74,10 +83,50 @@ fn target_path(path: &str) -> &str {
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let shown = || path.display().to_string();
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(shown)?;
+        create_folder(folder).with_context(shown)?;
     }
-    fs::write(path, text).with_context(shown)
+    fs::write(path, text).with_context(shown)?;
+    // This program creates private files otherwise, but a build in a container can run as another user.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).with_context(shown)
 }
+
+/// Creates a folder and those above it that do not exist, for everybody to read.
+fn create_folder(path: &Path) -> std::io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), create_folder)?;
+    fs::create_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+/// Names that the Rust template uses or that mean something else in Rust, so that its type must not have them.
+const TAKEN_NAMES: [&str; 24] = [
+    "Box",
+    "Choice",
+    "ConnectOutcome",
+    "Connected",
+    "Connection",
+    "Err",
+    "Error",
+    "Field",
+    "Manifest",
+    "None",
+    "Ok",
+    "Option",
+    "Page",
+    "Provider",
+    "Report",
+    "Result",
+    "Self",
+    "Some",
+    "String",
+    "Text",
+    "User",
+    "Users",
+    "Vec",
+    "Whoami",
+];
 
 /// The spellings of the plugin's name.
 ///
@@ -98,7 +147,11 @@ impl PluginNames {
                 first.to_ascii_uppercase() + rest
             })
             .collect();
-        Self { id: id.to_owned(), identifier: id.replace('-', "_"), type_name: words.concat(), title: words.join(" ") }
+        let mut type_name = words.concat();
+        if TAKEN_NAMES.contains(&type_name.as_str()) {
+            type_name.push_str("Plugin");
+        }
+        Self { id: id.to_owned(), identifier: id.replace('-', "_"), type_name, title: words.join(" ") }
     }
 
     fn replace_in(&self, text: &str) -> String {
@@ -121,6 +174,21 @@ mod tests {
             names.replace_in(text),
             "bamboo-people bamboo_people_provider BambooPeople \"Bamboo People\" api.bamboo-people.example"
         );
+    }
+
+    #[test]
+    fn the_type_of_a_new_plugin_hides_no_name_of_its_template() {
+        let (_, source) = embedded::RUST_TEMPLATE.iter().find(|(path, _)| *path == "src/lib.rs").expect("its source");
+        let imports = source.lines().filter(|line| line.starts_with("use jackfield_sdk"));
+        let names: Vec<&str> = imports
+            .flat_map(|line| line.split(|character: char| !character.is_ascii_alphanumeric()))
+            .filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()))
+            .collect();
+        assert!(names.contains(&"Manifest"), "{names:?}");
+        assert!(names.iter().all(|name| TAKEN_NAMES.contains(name)), "{names:?}");
+        assert_eq!(PluginNames::from_id("error").type_name, "ErrorPlugin");
+        assert_eq!(PluginNames::from_id("self").type_name, "SelfPlugin");
+        assert_eq!(PluginNames::from_id("error-log").type_name, "ErrorLog");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { logMistakes } from "../src/log_mistakes.js";
 import { makeProvider } from "../src/provider.js";
 
 const respondWith = (status, body, headers = []) =>
@@ -29,4 +30,25 @@ test("the reason for a missing response is passed on", () => {
     throw { payload: { tag: "timed-out" } };
   });
   assert.throws(() => provider.health(), (error) => error.tag === "http" && error.val.tag === "timed-out");
+});
+
+test("a mistake is logged with its stack, and an error of the contract is not", () => {
+  const lines = [];
+  const provider = logMistakes(
+    {
+      health() {
+        return undefined.x;
+      },
+      connect() {
+        throw { tag: "unauthorized", val: "" };
+      },
+    },
+    (level, line) => lines.push(`${level} ${line}`),
+  );
+  assert.throws(() => provider.health(), TypeError);
+  assert.match(lines[0], /^error health failed: TypeError/);
+  assert.ok(lines.some((line) => line.includes("provider.test.js")), "the stack names the file");
+  const before = lines.length;
+  assert.throws(() => provider.connect(), (error) => error.tag === "unauthorized");
+  assert.equal(lines.length, before);
 });
