@@ -4,7 +4,7 @@ import { toDisplayable } from "./format.js";
 import { getTitle } from "./live_lists.js";
 import { Risks } from "./manifest.js";
 import { ManifestChanges } from "./manifest_changes.js";
-import { SecretsAgain } from "./secrets_again.js";
+import { MissingFields, SecretsAgain } from "./secrets_again.js";
 import { Button, Dialog, Notice } from "./ui.js";
 import { html, useState } from "./vendor/preact.js";
 
@@ -43,6 +43,7 @@ export function PluginDecision({ kind, plugin, version, connection, onClose, onD
       }
       ${kind === "approve" && html`<${Risks} risks=${(version ?? plugin).risks} />`}
       ${kind === "approve" && html`<${SecretsAgain} version=${version ?? plugin} />`}
+      ${kind === "approve" && html`<${MissingFields} version=${version ?? plugin} />`}
       ${kind === "approve" && version && html`<${ManifestChanges} before=${plugin} version=${version} />`}
       <ul>${decision.consequences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
     <//>

@@ -20,6 +20,20 @@ export function SecretsAgain({ version, isRunning = false }) {
   `;
 }
 
+/** Shows the required fields of a version that the stored connection does not have. */
+export function MissingFields({ version, isRunning = false }) {
+  if (!version.missing_fields?.length) return null;
+  return html`
+    <${Notice} kind="warn" title=${`Version ${version.version} requires more than the connection has`}
+      means=${isRunning
+        ? "The connection needs attention until somebody connects again."
+        : "Once the version is approved, the connection needs attention until somebody connects again."}
+      todo="Connect again and enter what is missing. The other values are kept.">
+      <${NeededSecrets} sentences=${version.missing_fields} />
+    <//>
+  `;
+}
+
 /** Lists each secret with the destinations for which nobody entered it. */
 export const NeededSecrets = ({ sentences }) =>
   html`<ul class="lines">${sentences.map((sentence) => html`<li class="wrap"><${WithCode}

@@ -18,6 +18,7 @@ mod fields;
 mod health;
 mod list;
 mod minted_tokens;
+mod missing_fields;
 mod new_credential;
 mod oauth_app;
 mod oauth_flow;
@@ -52,7 +53,7 @@ pub use self::{
     disconnect::{DisconnectResult, RevocationResult},
     disconnect_preview::{DisconnectPreview, RevocationScope},
     fields::SubmittedValue,
-    health::HealthResult,
+    health::{HOST_FACTS, HealthResult},
     oauth_flow::{FlowState, OAuthCallback, StartedOAuthFlow},
     secret_release::StoredDestinations,
     users::UsersPage,

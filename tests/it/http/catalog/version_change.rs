@@ -76,11 +76,38 @@ async fn a_version_with_a_new_secret_keeps_the_connection_and_names_the_missing_
     let waiting = upload_new(&app, second.clone()).await["waiting"][0].clone();
     let words = waiting["changes"]["words"][0].as_str().expect("a sentence").to_owned();
     assert!(words.starts_with("adds the field second_token: "), "{words}");
+    let missing = waiting["missing_fields"][0].as_str().expect("a sentence");
+    assert!(missing.contains("`second_token`"), "{missing}");
     let _ = approve(&app, "made", &digest(&second)).await.ok();
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
-    assert_eq!(connection["status"], "unreadable");
-    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("one more")), "{connection}");
+    assert_eq!(connection["status"], "needs_reauth");
+    let names = |text: &serde_json::Value| text.as_str().is_some_and(|text| text.contains("`second_token`"));
+    assert!(names(&connection["reason"]), "{connection}");
+    let refused = app.get(&format!("{MADE}/health")).await.problem(409, "needs_reauth");
+    assert!(names(&refused["detail"]), "{refused}");
     let more = app.put(MADE, json!({ "second_token": marked::secret("made-") })).await;
     assert_eq!(more.ok()["ok"], true, "the first value is kept");
+    assert_eq!(serving_version(&app).await, "2.0.0");
+}
+
+#[tokio::test]
+async fn a_version_with_a_new_required_field_says_so_before_and_after_the_approval() {
+    let app = start_empty().await;
+    upload_new(&app, component("1.0.0")).await;
+    let _ = approve(&app, "made", &digest(&component("1.0.0"))).await.ok();
+    assert_eq!(connect(&app).await.status, 200);
+    let second = component_with("2.0.0", |manifest| {
+        let mut field = manifest["fields"][0].clone();
+        (field["name"], field["secret"]) = (json!("region"), json!(false));
+        manifest["fields"].as_array_mut().expect("fields").push(field);
+    });
+    let waiting = upload_new(&app, second.clone()).await["waiting"][0].clone();
+    assert_eq!(waiting["missing_fields"].as_array().map(Vec::len), Some(1), "{waiting}");
+    let _ = approve(&app, "made", &digest(&second)).await.ok();
+    let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
+    assert_eq!(connection["status"], "needs_reauth");
+    assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("`region`")), "{connection}");
+    let _ = app.get(&format!("{MADE}/health")).await.problem(409, "needs_reauth");
+    assert_eq!(app.put(MADE, json!({ "region": "eu-central-1" })).await.ok()["ok"], true);
     assert_eq!(serving_version(&app).await, "2.0.0");
 }

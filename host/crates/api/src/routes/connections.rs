@@ -11,7 +11,7 @@ use axum::{
     extract::{Path, State},
 };
 use jackfield_core::{Check, Connection, StartedDisconnect, Status};
-use jackfield_service::connections::HealthResult;
+use jackfield_service::connections::{HOST_FACTS, HealthResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -251,7 +251,6 @@ struct ReportedFactView(#[expect(dead_code, reason = "only its schema is used")]
 
 impl From<HealthResult> for ConnectionHealthView {
     fn from(health: HealthResult) -> Self {
-        const HOST_FACTS: [&str; 6] = ["configured", "healthy", "checked_at", "latency_ms", "code", "reason"];
         let mut report = health.report;
         report.retain(|name, _| !HOST_FACTS.contains(&name.as_str()));
         let failure = health.check.as_ref().filter(|check| !check.healthy);

@@ -19,8 +19,8 @@ use super::{
     Connections,
     call_metrics::{FinishedCall, new_call_span},
     minted_tokens::TokenMinter,
+    missing_fields::{MissingFields, may_be_deleted},
     provider_errors::{CredentialOrigin, into_api_error},
-    readiness::is_secret_missing,
     secret_guesses::GuessGuard,
     secret_release::release_fields,
 };
@@ -84,8 +84,15 @@ impl Connections {
         connection: &Connection,
     ) -> Result<(Call, UsedToken), Error> {
         let secrets = self.store.connection_secrets(connection).await?;
-        if is_secret_missing(component, |name| secrets.contains_key(name)) {
-            return Err(self.explain_missing_secret(connection).await);
+        let missing = MissingFields::find(&component.manifest, connection, |name| secrets.contains_key(name));
+        if let Some(missing) = missing {
+            return Err(match self.explain_missing_secret(connection).await {
+                _ if !missing.has_secret => Error::SecretNeeded(missing.describe(&component.manifest)),
+                Error::Sealed(_) if !may_be_deleted(&component.manifest, secrets.len()) => {
+                    Error::SecretNeeded(missing.describe(&component.manifest))
+                }
+                error => error,
+            });
         }
         let secrets = release_fields(&component.manifest, &secrets)?;
         let (grant, used) = match &component.manifest.auth {

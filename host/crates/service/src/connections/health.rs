@@ -15,6 +15,9 @@ enum RequestedWait {
     Ignore,
 }
 
+/// The names in the API's answer to a health check that are the host's own. A fact with such a name is not shown.
+pub const HOST_FACTS: [&str; 6] = ["configured", "healthy", "checked_at", "latency_ms", "code", "reason"];
+
 /// The result of a health check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthResult {

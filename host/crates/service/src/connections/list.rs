@@ -3,7 +3,12 @@
 use jackfield_core::{Connection, Error, StartedDisconnect, Status};
 use jackfield_store::{ListedConnection, SecretsReadable};
 
-use super::{Connections, parse_provider_id, readiness::is_secret_missing, secret_release::describe_needed};
+use super::{
+    Connections,
+    missing_fields::{MissingFields, may_be_deleted},
+    parse_provider_id,
+    secret_release::describe_needed,
+};
 
 impl Connections {
     /// Lists every connection.
@@ -65,10 +70,14 @@ impl Connections {
             Err(error) => Some((Status::Degraded, describe_unusable_plugin(&error))),
             Ok(component) => {
                 let is_stored = |name: &str| connection.secret_fields.iter().any(|stored| stored == name);
-                if is_secret_missing(&component, is_stored) {
-                    let reason = "a secret that its plugin requires is not stored: it was deleted from the database, \
-                                  or the approved version requires one more";
-                    return Some((Status::Unreadable, reason.to_owned()));
+                let manifest = &component.manifest;
+                if let Some(missing) = MissingFields::find(manifest, connection, is_stored) {
+                    if missing.has_secret && may_be_deleted(manifest, connection.secret_fields.len()) {
+                        let reason = "a secret that its plugin requires is not stored: it was deleted from the \
+                                      database, or the approved version requires one more";
+                        return Some((Status::Unreadable, reason.to_owned()));
+                    }
+                    return Some((Status::NeedsReauth, missing.describe(manifest)));
                 }
                 describe_needed(&component.manifest, listed).map(|reason| (Status::NeedsReauth, reason))
             }

@@ -1,7 +1,6 @@
 //! Checks whether a stored connection can be used now, before its plugin is called.
 
 use jackfield_core::{Connection, Error, Status};
-use jackfield_sandbox::Component;
 
 use super::{Connections, check_results::MAX_RATE_LIMIT_SECONDS};
 
@@ -26,11 +25,4 @@ pub(super) fn require_account(connection: &Connection) -> Result<(), Error> {
         Status::NeedsChoice => Err(Error::NeedsChoice(connection.provider.to_string())),
         Status::Connected | Status::Expiring | Status::Degraded | Status::NeedsReauth | Status::Unreadable => Ok(()),
     }
-}
-
-/// Returns whether a secret that the plugin requires is not stored.
-///
-/// Its row may have been deleted, or the approved version requires one more.
-pub(super) fn is_secret_missing(component: &Component, is_stored: impl Fn(&str) -> bool) -> bool {
-    component.manifest.fields.iter().any(|field| field.secret && field.required && !is_stored(&field.name))
 }

@@ -10,7 +10,7 @@ use jackfield_core::{
 use jackfield_sandbox::{Risk, RiskKind};
 use jackfield_store::{ListedConnection, Store, StoreError};
 
-use super::{ConfiguredApps, Connections};
+use super::{ConfiguredApps, Connections, missing_fields::MissingFields};
 
 /// The destinations for which the secrets of all connections and OAuth apps were entered.
 #[derive(Debug, Default)]
@@ -78,6 +78,16 @@ impl StoredDestinations {
             }
         }
         needed
+    }
+}
+
+impl StoredDestinations {
+    /// Returns the required fields of a manifest that its stored connection does not have, each as a sentence.
+    #[must_use]
+    pub fn missing_fields(&self, manifest: &Manifest) -> Vec<String> {
+        let Some(ListedConnection { connection, .. }) = self.connections.get(&manifest.id) else { return Vec::new() };
+        let is_stored = |name: &str| connection.secret_fields.iter().any(|stored| stored == name);
+        MissingFields::find(manifest, connection, is_stored).map_or_else(Vec::new, |missing| missing.to_sentences())
     }
 }
 
