@@ -3,18 +3,27 @@
 mod data_folder;
 mod host_environment;
 
-use std::{collections::BTreeMap, fs::File, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::{DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::Path,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use jackfield_api::{self as api};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
-use jackfield_files::ProcessUser;
+use jackfield_files::{ProcessUser, find_replacer};
 use jackfield_sandbox::{Cache, Catalog, Sandbox, Trust};
 use jackfield_service::{
     connections::{ConfiguredApps, Connections, ConnectionsSetup},
     people::{self, People},
-    plugins::{Plugins, PluginsSetup},
+    plugins::{FirstChecks, Plugins, PluginsSetup},
 };
 use jackfield_store::{OldRows, Store, StoreOptions, TrustedPlugins};
 use jackfield_vault::{self as vault, KeyFileError, MayCreate, Vault};
@@ -23,6 +32,9 @@ use url::Url;
 
 pub use self::host_environment::HostEnvironment;
 use crate::{config::Config, prometheus};
+
+/// The purpose of the key that authenticates compiled components.
+const COMPILED: &str = "compiled components";
 
 /// How often due OAuth grants are refreshed and expired sessions are removed.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -82,7 +94,8 @@ impl App {
         }
         let (run, run_lock) = data_folder::start_run(&config.data_dir)
             .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))?;
-        let plugins = start_plugins(config, &store, &sandbox, run.host.clone()).await?;
+        let setup = plugins_setup(config, &store, &sandbox, run.host.clone(), FirstChecks::Running);
+        let plugins = Plugins::start(setup).await.context(READ_PLUGINS)?;
         let catalog = plugins.catalog();
         if store.sealed_reason().is_none() {
             let recorded = plugins.configured_apps().record_approved(catalog).await;
@@ -290,18 +303,46 @@ async fn unlock(store: &mut Store, vault: Vault, config: &Config) -> anyhow::Res
     Ok(())
 }
 
+/// The context of an error while the plugins are opened.
+const READ_PLUGINS: &str = "cannot read the plugins from the database";
+
 /// Opens the plugins for a command, as a service with these settings would.
 ///
 /// # Errors
 /// The data folder or the database cannot be used.
 pub async fn open_plugins(config: &Config, store: &Store, sandbox: &Sandbox) -> anyhow::Result<Plugins> {
-    let host = data_folder::host_id(&config.data_dir)
-        .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))?;
-    start_plugins(config, store, sandbox, host).await
+    let setup = plugins_setup(config, store, sandbox, host_id(config)?, FirstChecks::All);
+    Plugins::start(setup).await.context(READ_PLUGINS)
 }
 
-async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: String) -> anyhow::Result<Plugins> {
-    let setup = PluginsSetup {
+/// Opens one plugin for a decision about it, or only its version with this digest.
+///
+/// # Errors
+/// The data folder or the database cannot be used.
+pub async fn open_plugin(
+    config: &Config,
+    store: &Store,
+    sandbox: &Sandbox,
+    id: &str,
+    digest: Option<&str>,
+) -> anyhow::Result<Plugins> {
+    let setup = plugins_setup(config, store, sandbox, host_id(config)?, FirstChecks::All);
+    Plugins::start_for_decision(setup, id, digest).await.context(READ_PLUGINS)
+}
+
+fn host_id(config: &Config) -> anyhow::Result<String> {
+    data_folder::host_id(&config.data_dir)
+        .with_context(|| format!("cannot write to the data folder {}", config.data_dir.display()))
+}
+
+fn plugins_setup(
+    config: &Config,
+    store: &Store,
+    sandbox: &Sandbox,
+    host: String,
+    first_checks: FirstChecks,
+) -> PluginsSetup {
+    PluginsSetup {
         store: store.clone(),
         catalog: Arc::new(Catalog::default()),
         sandbox: sandbox.clone(),
@@ -310,8 +351,45 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
         folder: config.plugins_dir.clone(),
         user: ProcessUser::current().trusting_owner_of(&config.data_dir),
         host,
-    };
-    Plugins::start(setup).await.context("cannot read the plugins from the database")
+        first_checks,
+    }
+}
+
+/// Returns the service's cache of compiled components for a command.
+///
+/// Only the user of the data folder writes to it, because the service cannot use the files of another user.
+#[must_use]
+pub fn command_cache(config: &Config, store: &Store) -> Cache {
+    let Ok(vault) = store.require_unsealed() else { return Cache::none() };
+    let (folder, key) = (config.data_dir.join("compiled"), vault.derive_key(COMPILED));
+    let owner = std::fs::metadata(&config.data_dir).map(|metadata| metadata.uid());
+    match owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw()) {
+        true => Cache::new(folder, key),
+        false => Cache::read_only(folder, key),
+    }
+}
+
+/// Returns the cache of an author's compiled components in a folder that nobody else can change.
+///
+/// # Errors
+/// The folder or the key of the cache cannot be used, or others can change them.
+pub fn author_cache(folder: &Path) -> anyhow::Result<Cache> {
+    let user = ProcessUser::current();
+    let mut builder = DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    let key_file = folder.join("cache.key");
+    if let Some((at, who)) = find_replacer(&key_file, &user)? {
+        bail!("{who} can change {}, which leads to the cache in {}", at.display(), folder.display());
+    }
+    let key = vault::load_or_create(&key_file, MayCreate::Yes, &user).map_err(|_error| {
+        // Its message is about the master key.
+        anyhow::anyhow!("{} is not a key that only this user can read; delete it", key_file.display())
+    })?;
+    Ok(Cache::for_author(folder.join("compiled"), Vault::new(key).derive_key(COMPILED)))
 }
 
 /// Returns the cache of compiled components.
@@ -320,7 +398,7 @@ async fn start_plugins(config: &Config, store: &Store, sandbox: &Sandbox, host: 
 fn component_cache(config: &Config, store: &Store, compiled: Option<Cache>) -> Cache {
     match (store.require_unsealed(), compiled) {
         (Ok(_), Some(cache)) => cache,
-        (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive_key("compiled components")),
+        (Ok(vault), None) => Cache::new(config.data_dir.join("compiled"), vault.derive_key(COMPILED)),
         (Err(_sealed), _) => Cache::none(),
     }
 }

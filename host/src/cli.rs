@@ -17,7 +17,7 @@ use jackfield::{
     stop_signals::StopSignals,
 };
 use jackfield_core::audit::{Action, Actor};
-use jackfield_sandbox::{CHECK_COMMAND, check_as_child, to_displayable_text};
+use jackfield_sandbox::{CHECK_COMMAND, CheckOptions, check_as_child, to_displayable_text};
 use jackfield_store::NewAudit;
 use tokio::net::TcpListener;
 
@@ -62,7 +62,14 @@ enum Command {
     Openapi,
     /// Check a component read from standard input; the service starts this command itself
     #[command(name = CHECK_COMMAND, hide = true)]
-    CheckComponent,
+    CheckComponent {
+        /// Compile code that counts instructions
+        #[arg(long)]
+        count_fuel: bool,
+        /// Run at the priority of the parent process
+        #[arg(long)]
+        foreground: bool,
+    },
 }
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
@@ -73,7 +80,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::People(command) => people::run(command).await,
         Command::Plugin(command) => plugin::run(command).await,
         Command::Openapi => openapi::run().await,
-        Command::CheckComponent => Ok(check_as_child().await?),
+        Command::CheckComponent { count_fuel, foreground } => {
+            Ok(check_as_child(CheckOptions { count_fuel, foreground }).await?)
+        }
     }
 }
 
@@ -95,8 +104,9 @@ async fn serve(file: Option<PathBuf>, dev: bool) -> anyhow::Result<()> {
     let traces = logging::start(&config)?;
     let signals = StopSignals::install().context("cannot handle signals")?;
     let app = App::start(&config, HostEnvironment::default()).await?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; JACKFIELD_LISTEN sets another address and port", config.listen)
+    })?;
     let address = listener.local_addr()?;
     signin_link::print_first(app.store(), &config, &config.base_url_at(address)).await?;
     tracing::info!(%address, dev, "service started");

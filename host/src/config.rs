@@ -92,6 +92,17 @@ pub enum Dev {
     Ignored,
 }
 
+/// Returns the folder in which the programs of this user keep what they can make again: `XDG_CACHE_HOME`, or `.cache` in
+/// the home folder.
+#[must_use]
+pub fn user_cache_folder() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "not a setting of the service")]
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    // A relative path is to be ignored (XDG Base Directory Specification).
+    let folder = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    folder.or_else(|| variable("HOME").filter(|path| path.is_absolute()).map(|home| home.join(".cache")))
+}
+
 impl Config {
     /// Reads the settings from a file and from environment variables.
     ///

@@ -2,6 +2,7 @@
 
 mod check;
 mod decide;
+mod diff;
 mod inspect;
 mod list;
 mod new;
@@ -12,10 +13,14 @@ mod verify;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use jackfield::app;
+use jackfield::{
+    app,
+    config::{Config, user_cache_folder},
+};
 use jackfield_core::Clock;
 use jackfield_egress::{Egress, EgressConfig};
-use jackfield_sandbox::{Cache, Catalog, Limits, Pooling, Risk, Sandbox};
+use jackfield_sandbox::{Cache, Catalog, Checker, Limits, Pooling, Risk, Sandbox};
+use jackfield_store::Store;
 
 use super::{command_line, load_settings, print_line, print_warning};
 
@@ -48,8 +53,15 @@ pub(super) enum PluginCommand {
         /// Id of the plugin
         id: String,
     },
+    /// Show what a version that waits for approval changes
+    Diff(diff::DiffArguments),
     /// Approve the version that was approved before
     Rollback {
+        /// Id of the plugin
+        id: String,
+    },
+    /// Remove a plugin's approvals and uploads, and keep its connection
+    Remove {
         /// Id of the plugin
         id: String,
     },
@@ -66,17 +78,19 @@ pub(super) async fn run(command: PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Verify(arguments) => verify::run(&arguments).await,
         PluginCommand::Approve { id, digest } => decide::approve(&id, &digest).await,
         PluginCommand::Disable { id } => decide::disable(&id).await,
+        PluginCommand::Diff(arguments) => diff::run(&arguments).await,
         PluginCommand::Rollback { id } => decide::rollback(&id).await,
+        PluginCommand::Remove { id } => decide::remove(&id).await,
     }
 }
 
 /// Returns the catalog as a service with these settings would show it.
 ///
 /// If the plugins folder is ignored, a warning on standard error says why.
-pub(super) async fn load_catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalog>> {
+pub(super) async fn load_catalog() -> anyhow::Result<Arc<Catalog>> {
     let config = load_settings()?;
     let store = app::open_store(&config, Clock::system()).await?;
-    let plugins = app::open_plugins(&config, &store, sandbox).await;
+    let plugins = async { app::open_plugins(&config, &store, &catalog_sandbox(&config, &store)?).await }.await;
     store.close().await;
     let plugins = plugins?;
     if let Some(why) = plugins.folder_problem() {
@@ -85,15 +99,27 @@ pub(super) async fn load_catalog(sandbox: &Sandbox) -> anyhow::Result<Arc<Catalo
     Ok(Arc::clone(plugins.catalog()))
 }
 
-/// Makes a sandbox that loads components and sends no requests.
-pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
-    sandbox_with(EgressConfig::default(), &Limits::default())
+/// Makes a sandbox that loads the components of a catalog, and shares the compiled code of the service.
+fn catalog_sandbox(config: &Config, store: &Store) -> anyhow::Result<Sandbox> {
+    sandbox_with(EgressConfig::default(), &Limits::default(), app::command_cache(config, store))
 }
 
-/// Makes a sandbox for a few calls, one after another.
-fn sandbox_with(egress: EgressConfig, limits: &Limits) -> anyhow::Result<Sandbox> {
+/// Makes a sandbox for the files of an author, for a few calls, one after another.
+fn author_sandbox(egress: EgressConfig, limits: &Limits) -> anyhow::Result<Sandbox> {
+    let cache = match user_cache_folder() {
+        None => Cache::none(),
+        Some(folder) => app::author_cache(&folder.join("jackfield")).unwrap_or_else(|error| {
+            print_warning(&format!("components are compiled again by each command: {error:#}"));
+            Cache::none()
+        }),
+    };
+    sandbox_with(egress, limits, cache)
+}
+
+fn sandbox_with(egress: EgressConfig, limits: &Limits, cache: Cache) -> anyhow::Result<Sandbox> {
     let limits = Limits { pooling: Pooling::Never, ..limits.clone() };
-    Sandbox::new(limits, Egress::new(egress)?, Cache::none()).map_err(|error| anyhow::anyhow!("{error:#}"))
+    Sandbox::with_checker(limits, Egress::new(egress)?, cache, Checker::this_program_in_foreground())
+        .map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
 /// Formats what an Executive has to notice before the approval.

@@ -60,7 +60,8 @@ async fn a_third_party_plugin_passes_every_conformance_case() {
     assert!(checked.status.success(), "{}", output_text(&checked));
     let folder = place.folder.path().join("fixtures");
     std::fs::create_dir(&folder).expect("a folder");
-    let page = "GET https://api.acme-hr.example/v1/people?page=1\n\nHTTP/1.1 200\n\n\
+    let page = "GET https://api.acme-hr.example/v1/company\n\nHTTP/1.1 200\n\n{\"name\":\"Acme\"}\n###\n\n\
+                GET https://api.acme-hr.example/v1/people?page=1\n\nHTTP/1.1 200\n\n\
                 {\"people\":[{\"id\":\"1\",\"name\":\"Ada\",\"email\":\"ada@acme.example\"}],\"more\":true}\n";
     std::fs::write(folder.join("people.http"), page).expect("the file is written");
     let folder = folder.display().to_string();
@@ -89,4 +90,25 @@ async fn a_failed_check_names_its_case() {
     }
     let wrong = place.run(&["plugin", "check", "--fixtures", "/nowhere", &file]);
     assert_eq!(wrong.status.code(), Some(2), "recordings are for --conformance");
+}
+
+#[tokio::test]
+async fn a_good_response_that_is_not_recorded_fails_the_check() {
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let file = guests::component_path("guests/example").display().to_string();
+    let folder = place.folder.path().join("fixtures");
+    std::fs::create_dir(&folder).expect("a folder");
+    // Of another host than the plugin's.
+    let exchange = "GET https://api.other.example/v1/company\n\nHTTP/1.1 200\n\n{\"name\":\"Acme\"}\n";
+    std::fs::write(folder.join("company.http"), exchange).expect("the file is written");
+    let folder = folder.display().to_string();
+    let checked = place.run(&["plugin", "check", "--conformance", "--json", "--fixtures", &folder, &file]);
+    assert_eq!(checked.status.code(), Some(1), "{}", output_text(&checked));
+    let connect = cases(&checked)
+        .into_iter()
+        .find(|case| case["case"] == "recorded responses" && case["operation"] == "connect")
+        .expect("the case runs");
+    assert_eq!(connect["verdict"], "broken", "{connect}");
+    let why = connect["why"].as_str().expect("a reason");
+    assert!(why.contains("no exchange is recorded for GET https://api.acme-hr.example/v1/company"), "{why}");
 }

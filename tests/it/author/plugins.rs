@@ -30,7 +30,7 @@ async fn every_finding_about_a_file_suggests_a_fix() {
         ("newer.wasm", guests::newer_world(), 2, "jackfield:provider/http@0.3.0"),
         ("loops.wasm", guests::describe_loops(), 1, "describe"),
         ("wrong.wasm", guests::with_manifest(&wrong), 3, "the host of an endpoint"),
-        ("missing.wasm", Vec::new(), 1, "cannot be opened"),
+        ("missing.wasm", Vec::new(), 1, "no such file"),
     ];
     for (name, bytes, findings, word) in cases {
         let file = place.folder.path().join(name);
@@ -291,4 +291,112 @@ async fn a_plugin_signed_by_an_unknown_key_needs_an_approval() {
     assert!(signing.sign(&stranger, "").status.success(), "a key without a password needs none");
     assert_eq!(signing.state(), "pending");
     assert_eq!(signing.verify(&["--trusted"]).status.code(), Some(1));
+}
+
+/// Returns the names of the components in a cache.
+fn cached(folder: &Path) -> Vec<String> {
+    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        files.map(|file| file.expect("a file").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_component_is_compiled_once_for_all_commands_of_its_author() {
+    let mut place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let cache = place.folder.path().join("cache");
+    place.set("XDG_CACHE_HOME", cache.display().to_string());
+    let file = path("slack");
+    for command in ["check", "inspect", "check"] {
+        let done = place.run(&["plugin", command, &file]);
+        assert!(done.status.success(), "{}", output_text(&done));
+    }
+    let compiled = cache.join("jackfield/compiled");
+    let names = cached(&compiled);
+    assert_eq!(names.len(), 1, "{names:?}");
+    let written = fs::metadata(compiled.join(&names[0])).and_then(|file| file.modified()).expect("its time");
+
+    // A component that cannot be approved is kept as well, and still cannot be approved.
+    let mut wrong = guests::manifest();
+    wrong["version"] = json!("one");
+    let wrong_file = place.folder.path().join("wrong.wasm");
+    fs::write(&wrong_file, guests::with_manifest(&wrong)).expect("the file is written");
+    let wrong_file = wrong_file.display().to_string();
+    for _ in 0..2 {
+        let done = place.run(&["plugin", "check", &wrong_file]);
+        assert!(output_text(&done).contains("semantic version"), "{}", output_text(&done));
+    }
+    assert_eq!(cached(&compiled).len(), 2);
+    let tried = place.run(&["plugin", "try", &wrong_file, "--dev", "health"]);
+    assert!(output_text(&tried).contains("cannot be approved"), "{}", output_text(&tried));
+    assert_eq!(fs::metadata(compiled.join(&names[0])).and_then(|file| file.modified()).expect("its time"), written);
+}
+
+#[tokio::test]
+async fn a_cache_that_others_can_change_is_not_used() {
+    let mut place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let cache = place.folder.path().join("cache");
+    fs::create_dir(&cache).expect("a folder");
+    fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("its mode is set");
+    place.set("XDG_CACHE_HOME", cache.display().to_string());
+    let done = place.run(&["plugin", "check", &path("slack")]);
+    assert!(done.status.success(), "{}", output_text(&done));
+    assert!(output_text(&done).contains("leads to the cache"), "{}", output_text(&done));
+    assert_eq!(cached(&cache.join("jackfield/compiled")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_decision_about_one_plugin_loads_no_other() {
+    let trust = [("JACKFIELD_PLUGINS_TRUST", "approve".to_owned())];
+    let place = Installation::new(&["slack", "guests/example"], &[], &trust).await;
+    let (digest, compiled) =
+        (jackfield_test_support::app::digest(&guests::read_component("guests/example")), place.data().join("compiled"));
+    for (id, digest, why) in [
+        ("nobody", "ab".repeat(32), "there is no provider `nobody`"),
+        ("acme-hr", "ab".repeat(32), "there is no provider `acme-hr`"),
+    ] {
+        let refused = place.run(&["plugin", "approve", id, "--digest", &digest]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(output_text(&refused).contains(why), "{}", output_text(&refused));
+    }
+    assert_eq!(cached(&compiled), Vec::<String>::new(), "no component has this digest");
+    let approved = place.run(&["plugin", "approve", "acme-hr", "--digest", &digest]);
+    assert!(output_text(&approved).contains("acme-hr 0.1.0 approved"), "{}", output_text(&approved));
+    let wrong = place.run(&["plugin", "approve", "acme-hr", "--digest", &"ab".repeat(32)]);
+    assert!(output_text(&wrong).contains("no version with this digest"), "{}", output_text(&wrong));
+    let disabled = place.run(&["plugin", "disable", "acme-hr"]);
+    assert!(output_text(&disabled).contains("acme-hr 0.1.0 disabled"), "{}", output_text(&disabled));
+    let names = cached(&compiled);
+    assert!(names.len() == 1 && names[0].starts_with(&digest), "{names:?}");
+    // The list shows everything, and the decision is among it.
+    let list = json_of(&place.run(&["plugin", "list", "--json"]));
+    let state = |id: &str| {
+        let entry = list.as_array().expect("a list").iter().find(|entry| entry["id"] == id).expect("listed");
+        entry["state"]["state"].clone()
+    };
+    assert_eq!(state("acme-hr"), "disabled");
+    // Whether it is approved depends on whether the program was built with its digest.
+    assert!(state("slack").is_string(), "{list}");
+    assert_eq!(cached(&compiled).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn try_shows_what_the_component_wrote_and_why_it_failed_first() {
+    let place = Installation::with_slack(&*SlackStandIn::start().await).await;
+    let file = path("guests/hostile");
+    let fields = ["--field", "token=hostile-token", "--field", "behaviour=panic"];
+    let arguments = [&["plugin", "try", &file, "--dev"], &fields[..], &["health"]].concat();
+    let tried = place.run(&arguments);
+    let words = output_text(&tried);
+    assert!(words.contains("stderr | ") && words.contains("requested by the test"), "{words}");
+    let failure = words.lines().find(|line| line.contains("the component failed: ")).expect("the failure");
+    assert!(failure.contains("unreachable") && !failure.contains("backtrace"), "{words}");
+    let tried = json_of(&place.run(&[&arguments[..], &["--json"]].concat()));
+    assert_eq!(tried["log"][0]["source"], "stderr", "{tried}");
+    assert!(tried["log"].to_string().contains("requested by the test"), "{tried}");
+
+    let checked = place.run(&["plugin", "check", "--conformance", "--field", "behaviour=panic", &file]);
+    let words = output_text(&checked);
+    assert!(words.contains("requested by the test") && words.contains("unreachable"), "{words}");
 }

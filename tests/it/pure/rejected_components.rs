@@ -33,6 +33,16 @@ async fn a_valid_component_is_loaded() {
 }
 
 #[tokio::test]
+async fn a_component_of_components_with_their_own_memories_is_loaded() {
+    let pooled = Limits { pooling: Pooling::WherePossible, calls: 4, ..Limits::default() };
+    let egress = Egress::new(EgressConfig::default()).expect("an egress");
+    for sandbox in [sandbox(), Sandbox::new(pooled, egress, Cache::none()).expect("a sandbox")] {
+        let component = sandbox.load(guests::with_memory_adapter()).await.expect("a component");
+        assert_eq!(component.manifest.id, "made");
+    }
+}
+
+#[tokio::test]
 async fn an_import_outside_the_world_is_rejected_by_name() {
     let sandbox = sandbox();
     for stranger in guests::UNKNOWN_INTERFACES {

@@ -5,6 +5,7 @@
 
 mod bombs;
 mod broken;
+mod composed;
 mod not_components;
 mod proposals;
 mod synthetic;
@@ -26,6 +27,7 @@ pub use self::{
         health_bad_discriminant, health_invalid_utf8, health_out_of_bounds, post_return_loops, realloc_loops,
         realloc_out_of_bounds, start_loops, table_grows,
     },
+    composed::with_memory_adapter,
     not_components::{
         core_module, elf, empty, header_only, later_version, text_format, trailing_garbage, truncated, truncated_to,
     },

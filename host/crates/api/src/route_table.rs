@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_sandbox::CHECK_TIME;
-use jackfield_service::connections::ALL_USERS_TIMEOUT;
+use jackfield_service::{connections::ALL_USERS_TIMEOUT, plugins::UPLOAD_TIME};
 
 use crate::{
     http::{
@@ -148,8 +147,30 @@ pub(crate) fn route_table() -> Vec<Route> {
 pub(crate) fn request_time(route: Option<&str>) -> Duration {
     match route {
         Some(MATCH) => ALL_USERS_TIMEOUT + REQUEST_TIME,
-        // The request may have to wait for the check of another component.
-        Some(PROVIDERS) => CHECK_TIME * 2 + REQUEST_TIME,
+        Some(PROVIDERS) => UPLOAD_TIME + REQUEST_TIME,
         _ => REQUEST_TIME,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jackfield_core::ProviderId;
+
+    use super::route_table;
+
+    #[test]
+    fn every_word_that_hides_a_provider_is_reserved() {
+        let routes = route_table();
+        let paths: Vec<Vec<&str>> = routes.iter().map(|route| route.path.split('/').collect()).collect();
+        let mut words = BTreeSet::new();
+        for path in &paths {
+            let Some(at) = path.iter().position(|segment| *segment == "{provider}") else { continue };
+            // Matched before the parameter by the router, in any path that starts alike.
+            let alike = paths.iter().filter(|other| other.len() > at && other[..at] == path[..at]);
+            words.extend(alike.map(|other| other[at]).filter(|word| !word.starts_with('{')));
+        }
+        assert_eq!(words, BTreeSet::from(ProviderId::RESERVED));
     }
 }

@@ -106,6 +106,13 @@ function findPluginStatus(plugin, connection) {
         action,
         needsYou: Boolean(connection),
       };
+    case "checking":
+      return {
+        kind: "wait",
+        word: "Plugin being checked",
+        means: `Its plugin is being checked, so no work runs.${kept}`,
+        action,
+      };
     default:
       return null;
   }
@@ -152,7 +159,17 @@ function findConnectionStatus(plugin, connection, now) {
         action: { label: "Choose organisation", to: connectionPath(provider), look: "primary" },
         needsYou: true,
       };
-    case "needs_reauth":
+    case "needs_reauth": {
+      if (plugin.missing_fields?.length) {
+        return {
+          kind: "bad",
+          word: "Needs more fields",
+          means: `Version ${plugin.version} of its plugin requires fields that nobody has entered, so work fails. Mappings and settings are kept.`,
+          todo: "Reconnect and enter them, or go back to the plugin's previous version.",
+          action: getReconnect(provider),
+          needsYou: true,
+        };
+      }
       return {
         kind: "bad",
         word: "Needs a new sign-in",
@@ -160,6 +177,7 @@ function findConnectionStatus(plugin, connection, now) {
         action: getReconnect(provider),
         needsYou: true,
       };
+    }
     case "unreadable":
       return {
         kind: "locked",

@@ -10,7 +10,7 @@ import { PluginSignature } from "./plugin_signature.js";
 import { PluginStatus } from "./plugin_status.js";
 import { connectionPath, Link, navigate } from "./router.js";
 import { useSeal } from "./seal.js";
-import { SecretsAgain } from "./secrets_again.js";
+import { MissingFields, SecretsAgain } from "./secrets_again.js";
 import { Button, EmptyState, Monogram, Notice, Page, Progress, showToast, useFocusRecovery, WithCode } from "./ui.js";
 import { html, useRef, useState } from "./vendor/preact.js";
 
@@ -21,6 +21,7 @@ const LEADS = {
   pending: "It does not run until an Executive approves it.",
   disabled: "Paused: it does not run.",
   broken: "It cannot be used in its current form.",
+  checking: "It is not known yet whether it can be used.",
 };
 
 const SEALED = "The service is sealed, so no plugin runs.";
@@ -49,6 +50,7 @@ export default function Plugin({ route }) {
       actions=${html`<${Actions} ...${{ plugin, hasManifest, ask }} />`}>
       <${Trouble} plugin=${plugin} title=${title} />
       <${SecretsAgain} version=${plugin} isRunning=${plugin.state === "approved"} />
+      <${MissingFields} version=${plugin} isRunning=${plugin.state === "approved"} />
       <div class="card identity" tabindex="-1" ref=${identity}>
         <${Identity} ...${{ plugin, connection, title }} />
       </div>
@@ -114,6 +116,10 @@ function Trouble({ plugin, title }) {
     return html`<${Notice} kind="bad" title="It cannot be used" means=${toSentence(toDisplayable(plugin.reason))}
       todo="Its connection is kept. Upload a version that works, or go back to the previous one." />`;
   }
+  if (plugin.state === "checking") {
+    return html`<${Notice} kind="info" title="It is being checked" means=${toSentence(toDisplayable(plugin.reason))}
+      todo="This page changes by itself when the check is done." />`;
+  }
   if (!plugin.paused_until) return null;
   return html`<${Notice} kind="warn"
     title=${`${title} failed repeatedly and is backing off until ${formatDate(plugin.paused_until)}`}
@@ -145,6 +151,7 @@ function WaitingVersion({ version, plugin, onApprove }) {
       ${version.downgrade && html`<${Notice} kind="warn" title=${`It is older than ${plugin.version}`}
         means="Fixes that were made since may be lost." />`}
       <${SecretsAgain} version=${version} />
+      <${MissingFields} version=${version} />
       ${hasRunningVersion && html`<p class="strong">Changes from ${plugin.version}</p>`}
       <${ManifestChanges} before=${plugin} version=${version} />
       <details><summary>All permissions</summary><${Manifest} version=${version} /></details>

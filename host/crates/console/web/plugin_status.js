@@ -7,6 +7,7 @@ const STATES = {
   pending: ["ask", "Awaiting approval"],
   disabled: ["off", "Paused"],
   broken: ["bad", "Broken"],
+  checking: ["wait", "Being checked"],
 };
 
 /** Shows the state of a plugin; an approved plugin that failed repeatedly is backing off. */

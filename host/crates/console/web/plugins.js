@@ -155,6 +155,7 @@ function PluginCard({ plugin }) {
           html` · <code>${shortenDigest(plugin.digest)}</code>`}
           ${describeHosts(plugin)}</p>
         ${plugin.state === "broken" && html`<p class="error">${toDisplayable(plugin.reason)}</p>`}
+        ${plugin.state === "checking" && html`<p class="small">${toSentence(toDisplayable(plugin.reason))}</p>`}
         ${plugin.paused_until && html`<p class="small">It failed repeatedly. It is called again <${Time}
           at=${plugin.paused_until} />.</p>`}
         ${plugin.waiting.map(

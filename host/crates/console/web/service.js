@@ -100,6 +100,7 @@ function PluginCounts({ counts, plugins }) {
     ["Awaiting approval", waiting ?? counts.pending],
     ["Paused", counts.disabled],
     ["Broken", counts.broken],
+    ["Being checked", counts.checking],
   ];
   return html`
     <dl class="kv">${rows.map(([word, count]) => html`<dt>${word}</dt><dd class="nums">${formatNumber(count)}</dd>`)}</dl>

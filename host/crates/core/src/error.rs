@@ -138,7 +138,9 @@ pub enum Error {
     PluginPaused { provider: String, retry_after: u32 },
 
     /// Return `409 Conflict`, `plugin_not_approved`.
-    #[error("the plugin `{0}` is not approved")]
+    #[error(
+        "the plugin `{0}` is not approved; an Executive can approve it in the console, or with `jackfield plugin approve`"
+    )]
     PluginNotApproved(String),
 
     /// Return `409 Conflict`, `plugin_not_approved`: it was approved and then disabled.

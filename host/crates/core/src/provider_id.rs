@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct ProviderId(String);
 
 impl ProviderId {
+    /// The words that stand where a path of the REST API can also have a provider id, as in
+    /// `/api/admin/connections/user-mappings`.
+    pub const RESERVED: [&str; 1] = ["user-mappings"];
+
     /// The maximum length in bytes.
     const MAX_LENGTH: usize = 40;
 
@@ -27,6 +31,12 @@ impl ProviderId {
         } else {
             Err(InvalidProviderId)
         }
+    }
+
+    /// Returns whether an id is part of a path of the REST API, so that no provider can have it.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        Self::RESERVED.contains(&self.0.as_str())
     }
 
     /// Returns the id as text.
@@ -59,5 +69,11 @@ mod tests {
         for bad in ["", "a", "Acme", "1a", "-a", "a-", "a--b", "a_b", "ä1", "../x", &"a".repeat(41)] {
             assert!(ProviderId::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_word_of_a_path_is_reserved() {
+        assert!(ProviderId::parse("user-mappings").expect("a valid form").is_reserved());
+        assert!(!ProviderId::parse("user-mapping").expect("a valid form").is_reserved());
     }
 }

@@ -28,6 +28,8 @@ struct Record {
     stats: CallStats,
     /// The requests, if they are recorded.
     trace: Option<Vec<TracedRequest>>,
+    /// The lines that the guest wrote, if the requests are recorded.
+    lines: Vec<GuestLine>,
 }
 
 /// The numbers of one call.
@@ -67,6 +69,29 @@ pub struct TracedRequest {
     pub time: Duration,
 }
 
+/// A line that the guest wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuestLine {
+    /// Where the guest wrote it.
+    pub source: LineSource,
+    /// The line, without control characters.
+    pub text: String,
+    /// How many requests were recorded before it.
+    pub after_requests: usize,
+}
+
+/// Where a guest wrote a line: to its log with this level, or to its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineSource {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Stdout,
+    Stderr,
+}
+
 /// The status and size of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseSummary {
@@ -75,7 +100,7 @@ pub struct ResponseSummary {
 }
 
 impl CallRecorder {
-    /// Creates a recorder that also records each request.
+    /// Creates a recorder that also records each request, and each line that the guest writes.
     #[must_use]
     pub fn with_trace() -> Self {
         Self(Arc::new(Mutex::new(Record { trace: Some(Vec::new()), ..Record::default() })))
@@ -91,6 +116,20 @@ impl CallRecorder {
     #[must_use]
     pub fn requests(&self) -> Vec<TracedRequest> {
         self.record().trace.clone().unwrap_or_default()
+    }
+
+    /// Returns the lines that the guest has written so far, in order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<GuestLine> {
+        self.record().lines.clone()
+    }
+
+    /// Records a line of the guest, if requests are recorded. The caller limits the number of lines.
+    pub fn record_line(&self, source: LineSource, text: String) {
+        let mut record = self.record();
+        if let Some(after_requests) = record.trace.as_ref().map(Vec::len) {
+            record.lines.push(GuestLine { source, text, after_requests });
+        }
     }
 
     /// Runs a call and measures the time for which it keeps a thread busy. Its requests run in tasks of their own.

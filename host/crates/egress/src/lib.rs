@@ -34,7 +34,7 @@ mod trace_collector;
 
 pub use self::{
     call_permissions::{CallPermissions, RequestBudget, TokenSource},
-    call_stats::{CallRecorder, CallStats, ResponseSummary, TracedRequest},
+    call_stats::{CallRecorder, CallStats, GuestLine, LineSource, ResponseSummary, TracedRequest},
     config::{EgressConfig, EgressLimits},
     disclosure::SentTokens,
     egress::Egress,

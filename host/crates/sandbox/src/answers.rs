@@ -66,15 +66,18 @@ pub(crate) fn check_facts(facts: Vec<Fact>) -> Result<HealthFacts, CallError> {
             && name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if !is_identifier {
-            return Err(violation("the name of a fact is not an identifier"));
+            return Err(violation(&format!("the name of a fact, `{}`, is not an identifier", sanitize(&name, 60))));
         }
-        checked.insert(name, check_fact_value(value)?);
+        let value = check_fact_value(&name, value)?;
+        checked.insert(name, value);
     }
     Ok(checked)
 }
 
 pub(crate) fn check_users(page: GuestPage) -> Result<ProviderUsers, CallError> {
-    let next_cursor = page.next_cursor.map(|cursor| check_length("a cursor", cursor, CURSOR_BYTES)).transpose()?;
+    // Some providers send an empty cursor with the last page.
+    let next_cursor = page.next_cursor.filter(|cursor| !cursor.is_empty());
+    let next_cursor = next_cursor.map(|cursor| check_length("a cursor", cursor, CURSOR_BYTES)).transpose()?;
     let mut skipped = page.users.len().saturating_sub(USERS);
     let mut users = Vec::with_capacity(page.users.len().min(USERS));
     let mut cut = 0;
@@ -153,11 +156,12 @@ fn check_accounts(accounts: Vec<Account>) -> Result<Vec<Account>, CallError> {
         .collect()
 }
 
-fn check_fact_value(value: FactValue) -> Result<Value, CallError> {
+fn check_fact_value(name: &str, value: FactValue) -> Result<Value, CallError> {
     Ok(match value {
         FactValue::Text(text) => Value::String(sanitize(&text, MESSAGE_CHARS)),
         FactValue::Number(number) => {
-            Value::Number(Number::from_f64(number).ok_or_else(|| violation("the number of a fact is not finite"))?)
+            let not_finite = || violation(&format!("the fact `{name}` is {number}, which is not a finite number"));
+            Value::Number(Number::from_f64(number).ok_or_else(not_finite)?)
         }
         FactValue::Flag(flag) => Value::Bool(flag),
         FactValue::Texts(texts) if texts.len() <= FACTS => {

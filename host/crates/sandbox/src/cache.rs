@@ -27,9 +27,31 @@ const SUFFIX: &str = ".compiled";
 /// The context of the MAC, so that no other MAC of the same key is accepted.
 const MAC_CONTEXT: &[u8] = b"compiled component";
 
-/// The folder of the compiled components and the key of their MACs, or no cache.
+/// How many components the cache of the commands contains. An author builds one after another.
+const MAX_FILES: usize = 16;
+
+/// A folder of compiled components, or no cache.
 #[derive(Clone, Debug)]
-pub struct Cache(Option<(PathBuf, Secret<[u8; 32]>)>);
+pub struct Cache(Option<CacheFolder>);
+
+#[derive(Clone, Debug)]
+struct CacheFolder {
+    path: PathBuf,
+    /// The key of the MACs.
+    key: Secret<[u8; 32]>,
+    purpose: CachePurpose,
+}
+
+/// Who uses a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CachePurpose {
+    /// A service, or a command that acts for it. A file is removed when the service no longer needs it.
+    Service,
+    /// Commands that only read the cache of a service, because it belongs to another user.
+    ReadOnly,
+    /// The commands of an author. It can contain components that cannot be approved, and the newest [`MAX_FILES`] stay.
+    Author,
+}
 
 /// The parts of a file in the cache.
 struct CacheFile<'a> {
@@ -42,7 +64,19 @@ impl Cache {
     /// Stores compiled components in `folder`, with MACs of `key`.
     #[must_use]
     pub fn new(folder: PathBuf, key: Secret<[u8; 32]>) -> Self {
-        Self(Some((folder, key)))
+        Self(Some(CacheFolder { path: folder, key, purpose: CachePurpose::Service }))
+    }
+
+    /// Reads compiled components from `folder`, and stores nothing.
+    #[must_use]
+    pub fn read_only(folder: PathBuf, key: Secret<[u8; 32]>) -> Self {
+        Self(Some(CacheFolder { path: folder, key, purpose: CachePurpose::ReadOnly }))
+    }
+
+    /// Stores the compiled components of an author in `folder`, also those that cannot be approved.
+    #[must_use]
+    pub fn for_author(folder: PathBuf, key: Secret<[u8; 32]>) -> Self {
+        Self(Some(CacheFolder { path: folder, key, purpose: CachePurpose::Author }))
     }
 
     /// Stores nothing.
@@ -51,9 +85,14 @@ impl Cache {
         Self(None)
     }
 
+    /// Returns whether the cache can contain components that cannot be approved.
+    pub(crate) fn has_rejected_manifests(&self) -> bool {
+        self.0.as_ref().is_some_and(|cache| cache.purpose == CachePurpose::Author)
+    }
+
     /// Reads a component; `None` if it is not stored, damaged or foreign.
     pub(crate) fn read(&self, engine: &Engine, digest: &str) -> Option<(Code, Manifest)> {
-        let (folder, key) = self.0.as_ref()?;
+        let CacheFolder { path: folder, key, .. } = self.0.as_ref()?;
         let name = file_name(engine, digest);
         let bytes = std::fs::read(folder.join(&name)).ok()?;
         let file = CacheFile::parse(&bytes)
@@ -84,7 +123,7 @@ impl Cache {
     /// Nobody may write to the cache meanwhile, because files that are not complete are deleted too. Returns how many
     /// files were deleted.
     pub(crate) fn delete_unused(&self, engine: &Engine, used: &BTreeSet<String>) -> io::Result<usize> {
-        let Some((folder, _)) = self.0.as_ref() else { return Ok(0) };
+        let Some(CacheFolder { path: folder, .. }) = self.0.as_ref() else { return Ok(0) };
         let used: BTreeSet<String> = used.iter().map(|digest| file_name(engine, digest)).collect();
         let files = match std::fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -103,7 +142,10 @@ impl Cache {
     }
 
     fn try_write(&self, engine: &Engine, digest: &str, code: &[u8], manifest: &Manifest) -> io::Result<()> {
-        let Some((folder, key)) = self.0.as_ref() else { return Ok(()) };
+        let Some(CacheFolder { path: folder, key, purpose }) = self.0.as_ref() else { return Ok(()) };
+        if *purpose == CachePurpose::ReadOnly {
+            return Ok(());
+        }
         let manifest = serde_json::to_vec(manifest).map_err(io::Error::other)?;
         let name = file_name(engine, digest);
         let mac = mac::compute(key, &[MAC_CONTEXT, name.as_bytes(), &manifest, code]);
@@ -122,8 +164,30 @@ impl Cache {
         write().inspect_err(|_| {
             // Best effort: a file that is left behind only takes space.
             let _left = std::fs::remove_file(&temporary);
-        })
+        })?;
+        match purpose {
+            CachePurpose::Author => delete_oldest(folder),
+            CachePurpose::Service | CachePurpose::ReadOnly => Ok(()),
+        }
     }
+}
+
+/// Deletes complete files beyond [`MAX_FILES`], the oldest first.
+fn delete_oldest(folder: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let file = file?;
+        if file.file_name().to_str().is_some_and(|name| name.ends_with(SUFFIX)) {
+            files.push((file.metadata()?.modified()?, file.path()));
+        }
+    }
+    files.sort();
+    let surplus = files.len().saturating_sub(MAX_FILES);
+    files.into_iter().take(surplus).try_for_each(|(_, path)| match std::fs::remove_file(path) {
+        // Another command may have deleted it.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    })
 }
 
 /// Creates the folder with mode 0700, or checks that nobody else can change an existing one.
@@ -184,6 +248,25 @@ mod tests {
         assert_eq!(left, BTreeSet::from([used, "notes.txt".to_owned()]));
         assert_eq!(cache.delete_unused(&engine, &digests).expect("deleted"), 0);
         assert_eq!(Cache::none().delete_unused(&engine, &digests).expect("no cache"), 0);
+    }
+
+    #[test]
+    fn the_cache_of_an_author_keeps_the_newest_components() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let started = std::time::SystemTime::UNIX_EPOCH;
+        for number in 0..20_u64 {
+            let file = std::fs::File::create(folder.path().join(format!("{number:02}.compiled"))).expect("created");
+            file.set_modified(started + std::time::Duration::from_secs(number)).expect("its time");
+        }
+        std::fs::write(folder.path().join("cache.key"), b"key").expect("written");
+        delete_oldest(folder.path()).expect("deleted");
+        let mut left: Vec<String> = std::fs::read_dir(folder.path())
+            .expect("listed")
+            .map(|file| file.expect("a file").file_name().into_string().expect("a name"))
+            .collect();
+        left.sort();
+        assert_eq!(left.len(), MAX_FILES + 1);
+        assert_eq!((left[0].as_str(), left[MAX_FILES].as_str()), ("04.compiled", "cache.key"));
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub enum PluginState {
     Disabled,
     /// It cannot be used, for this reason.
     Broken(String),
+    /// It is not known yet whether it can be used, for this reason. It is checked by itself.
+    Checking(String),
 }
 
 impl WaitingVersion {
@@ -93,7 +95,16 @@ impl WaitingVersion {
 impl PluginEntry {
     /// Creates the entry of a file that cannot be used.
     pub fn broken(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
-        let (id, state) = (id.to_owned(), PluginState::Broken(why));
+        Self::without_component(id, file, digest, PluginState::Broken(why))
+    }
+
+    /// Creates the entry of a file whose check has not finished.
+    pub fn checking(id: &str, file: Option<String>, digest: Option<String>, why: String) -> Self {
+        Self::without_component(id, file, digest, PluginState::Checking(why))
+    }
+
+    fn without_component(id: &str, file: Option<String>, digest: Option<String>, state: PluginState) -> Self {
+        let id = id.to_owned();
         Self { id, file, digest, state, signature: None, waiting: Vec::new(), previous: None, component: None }
     }
 
@@ -131,6 +142,9 @@ impl Catalog {
             (PluginState::Broken(why), _) => {
                 Err(Error::PluginFault { provider: provider.to_owned(), fault: why.clone() })
             }
+            (PluginState::Checking(why), _) => {
+                Err(Error::Overloaded { what: format!("the plugin `{provider}` is not ready: {why}"), retry_after: 60 })
+            }
             (PluginState::Approved, None) => Err(Error::UnknownProvider(provider.to_owned())),
         }
     }
@@ -158,6 +172,7 @@ impl PluginEntry {
         let (provider, digest) = (self.id.as_str(), self.digest.as_deref().unwrap_or_default());
         match &self.state {
             PluginState::Broken(why) => tracing::warn!(provider, digest, why, "plugin cannot be used"),
+            PluginState::Checking(why) => tracing::info!(provider, digest, why, "plugin is not checked yet"),
             state @ (PluginState::Approved | PluginState::Pending | PluginState::Disabled) => {
                 tracing::info!(provider, digest, ?state, "plugin state changed");
             }

@@ -8,8 +8,7 @@ mod child;
 use std::{
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
-    path::Path,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -17,23 +16,40 @@ use std::{
 };
 
 use jackfield_core::manifest::Manifest;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 pub use self::child::check_as_child;
-use crate::{error::LoadError, text::sanitize};
+use crate::{error::LoadError, text::sanitize_lines};
 
 /// The hidden command of the program that runs a check.
 pub const CHECK_COMMAND: &str = "check-component";
 
-/// The time limit of a check. A component built from JavaScript or Python takes 7 s on two idle cores. The child runs at
-/// low priority, so a busy machine takes several times as long.
-pub const CHECK_TIME: Duration = Duration::from_secs(90);
+/// The argument of [`CHECK_COMMAND`] for code that counts instructions.
+const COUNT_FUEL: &str = "--count-fuel";
+
+/// The argument of [`CHECK_COMMAND`] for a check at the priority of its parent.
+const FOREGROUND: &str = "--foreground";
+
+/// The time after which a check is ended, because the machine is too busy for it.
+///
+/// Not a limit for the component: the child limits its own CPU time to a minute, however long that takes.
+const BUSY_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// Maximum number of bytes of compiled code: several times what the largest allowed component compiles to.
 const MAX_CODE: u64 = 512 << 20;
 
 /// Maximum number of bytes of a manifest or an error. `describe` returns at most 4 MiB.
 const MAX_RESULT: u64 = 32 << 20;
+
+/// How a child checks components.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Whether the compiled code counts instructions, as the engine of the parent does.
+    pub count_fuel: bool,
+    /// Whether a person waits for the check, so that it has the priority of its parent.
+    pub foreground: bool,
+}
 
 /// What a child writes after the compiled code.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,20 +59,25 @@ enum CheckResult {
     Rejected(String),
 }
 
-/// The compiled code and the manifest of a component that a child checked.
+/// The compiled code of a component that a child checked.
 #[derive(Debug)]
 pub(crate) struct CheckedComponent {
     pub(crate) code: Vec<u8>,
-    pub(crate) manifest: Manifest,
+    /// What `describe` returned, or why there is no manifest.
+    pub(crate) manifest: Result<Manifest, LoadError>,
 }
 
 /// Checks a component in a child process that runs `program`.
 ///
 /// # Errors
-/// The child rejected the component, or ended before it was done.
-pub(crate) async fn check_in_child(program: PathBuf, bytes: Arc<Vec<u8>>) -> Result<CheckedComponent, LoadError> {
-    let to_error = |error: &dyn std::fmt::Display| LoadError(format!("it could not be checked: {error}"));
-    let mut child = spawn(&program).map_err(|error| to_error(&error))?;
+/// The component cannot be compiled, the child ended before it was done, or the machine is too busy.
+pub(crate) async fn check_in_child(
+    program: PathBuf,
+    options: CheckOptions,
+    bytes: Arc<Vec<u8>>,
+) -> Result<CheckedComponent, LoadError> {
+    let to_error = |error: &dyn std::fmt::Display| LoadError::temporary(format!("it could not be checked: {error}"));
+    let mut child = spawn(&program, options).map_err(|error| to_error(&error))?;
     let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(to_error(&"the child process has no pipes"));
     };
@@ -67,30 +88,39 @@ pub(crate) async fn check_in_child(program: PathBuf, bytes: Arc<Vec<u8>>) -> Res
         let mut output = Vec::new();
         stdout.take(MAX_CODE + MAX_RESULT).read_to_end(&mut output).map(|_| output)
     });
-    let output = match tokio::time::timeout(CHECK_TIME, reading).await {
+    let output = match tokio::time::timeout(BUSY_TIME, reading).await {
         Ok(output) => output.map_err(|error| to_error(&error))?.map_err(|error| to_error(&error))?,
         Err(_elapsed) => {
             drop(child);
-            return Err(LoadError(format!("the check took longer than {} s", CHECK_TIME.as_secs())));
+            return Err(LoadError::temporary(format!(
+                "the machine was too busy to check it within {} min",
+                BUSY_TIME.as_secs() / 60
+            )));
         }
     };
     // The child no longer reads, so this ends at once.
     drop(writing.await);
     match parse_output(&output) {
         Some((code, CheckResult::Described(manifest))) => {
-            Ok(CheckedComponent { code: code.to_vec(), manifest: *manifest })
+            Ok(CheckedComponent { code: code.to_vec(), manifest: Ok(*manifest) })
         }
-        Some((_, CheckResult::Rejected(why))) => Err(LoadError(sanitize(&why, 4_000))),
-        None => Err(LoadError(match child.wait_for_exit().await.and_then(|status| status.signal()) {
-            Some(signal) => format!("the check exceeded its memory or time limit (signal {signal})"),
-            None => "the check exceeded its memory limit".to_owned(),
-        })),
+        Some((code, CheckResult::Rejected(why))) => {
+            let error = LoadError::new(sanitize_lines(&why, 4_000));
+            if code.is_empty() {
+                Err(error)
+            } else {
+                Ok(CheckedComponent { code: code.to_vec(), manifest: Err(error) })
+            }
+        }
+        None => Err(explain_exit(child.wait_for_exit().await)),
     }
 }
 
-fn spawn(program: &Path) -> std::io::Result<Child> {
+fn spawn(program: &Path, options: CheckOptions) -> std::io::Result<Child> {
     Command::new(program)
         .arg(CHECK_COMMAND)
+        .args(options.count_fuel.then_some(COUNT_FUEL))
+        .args(options.foreground.then_some(FOREGROUND))
         // The environment may contain the master key.
         .env_clear()
         .current_dir("/")
@@ -107,13 +137,35 @@ fn parse_output(output: &[u8]) -> Option<(&[u8], CheckResult)> {
     Some((code, serde_json::from_slice(result).ok()?))
 }
 
+/// Says why a child ended before it was done.
+fn explain_exit(status: Option<ExitStatus>) -> LoadError {
+    let is = |signal: i32, which: Signal| signal == which.as_raw();
+    match status.and_then(|status| status.signal()) {
+        Some(signal) if is(signal, Signal::XCPU) => {
+            LoadError::new(format!("its check used more than {} s of processor time", child::CPU_SECONDS))
+        }
+        // Nothing in the check sends this signal.
+        Some(signal) if is(signal, Signal::KILL) => {
+            LoadError::temporary("its check was killed, probably because the machine ran out of memory")
+        }
+        Some(signal) => LoadError::new(format!(
+            "its check used more memory or stack than the {} MiB that it may (signal {signal})",
+            child::DATA >> 20
+        )),
+        None => LoadError::new(match status.and_then(|status| status.code()) {
+            Some(code) => format!("its check ended before it was done, with exit status {code}"),
+            None => "its check closed its output before it was done".to_owned(),
+        }),
+    }
+}
+
 /// A child process that is killed when dropped.
 struct KilledOnDrop(Arc<Mutex<Child>>);
 
 impl KilledOnDrop {
-    /// Waits up to a second for the exit of a child that has closed its output; `None` if it still runs.
+    /// Waits up to ten seconds for the exit of a child that has closed its output; `None` if it still runs.
     async fn wait_for_exit(&self) -> Option<ExitStatus> {
-        for _ in 0..100 {
+        for _ in 0..1_000 {
             if let Ok(Some(status)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).try_wait() {
                 return Some(status);
             }
@@ -136,5 +188,32 @@ impl Drop for KilledOnDrop {
         if let Err(error) = reaper {
             tracing::warn!(%error, "cannot start a thread to reap the child process of a component check");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_machine_did_is_tried_again() {
+        let of = |raw: i32| explain_exit(Some(ExitStatus::from_raw(raw)));
+        let killed = of(Signal::KILL.as_raw());
+        assert!(killed.is_temporary() && killed.to_string().contains("ran out of memory"), "{killed}");
+        for (raw, why) in [
+            (Signal::XCPU.as_raw(), "more than 60 s of processor time"),
+            (Signal::ABORT.as_raw(), "more memory or stack"),
+            (101 << 8, "exit status 101"),
+        ] {
+            let rejected = of(raw);
+            assert!(!rejected.is_temporary() && rejected.to_string().contains(why), "{rejected}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_cannot_be_started_is_not_the_fault_of_the_component() {
+        let bytes = Arc::new(b"\0asm".to_vec());
+        let checked = check_in_child(PathBuf::from("/nowhere/jackfield"), CheckOptions::default(), bytes).await;
+        assert!(checked.is_err_and(|error| error.is_temporary()));
     }
 }

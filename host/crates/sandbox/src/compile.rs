@@ -1,5 +1,7 @@
 //! Compiles components to native code, and loads native code that this program compiled before.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component as Code};
 
@@ -18,23 +20,30 @@ pub(crate) fn check_is_component(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
         [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
         [b'\0', b'a', b's', b'm', ..] => {
-            Err(LoadError("it is a core module, not a component; build it for wasm32-wasip2".to_owned()))
+            Err(LoadError::new("it is a core module, not a component; build it for wasm32-wasip2".to_owned()))
         }
-        _ => Err(LoadError("it is not a WebAssembly component".to_owned())),
+        _ => Err(LoadError::new("it is not a WebAssembly component".to_owned())),
     }
 }
 
 /// Compiles a component. The component determines how much time and memory this takes; see `child_check`.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Code, LoadError> {
     check_is_component(bytes)?;
-    Code::from_binary(engine, bytes)
-        .map_err(|error| LoadError(format!("it is not a valid component: {}", sanitize(&format!("{error:#}"), 500))))
+    // The compiler gives up on some valid components with a panic.
+    match catch_unwind(AssertUnwindSafe(|| Code::from_binary(engine, bytes))) {
+        Ok(compiled) => compiled.map_err(|error| {
+            LoadError::new(format!("it is not a valid component: {}", sanitize(&format!("{error:#}"), 500)))
+        }),
+        Err(_panic) => {
+            Err(LoadError::new("it uses something that the compiler of this program does not support".to_owned()))
+        }
+    }
 }
 
 /// Loads the code that a child process compiled.
 pub(crate) fn deserialize_from_child(engine: &Engine, code: &[u8]) -> Result<Code, LoadError> {
     deserialize(engine, code).map_err(|error| {
-        LoadError(format!("its compiled code cannot be used: {}", sanitize(&format!("{error:#}"), 500)))
+        LoadError::new(format!("its compiled code cannot be used: {}", sanitize(&format!("{error:#}"), 500)))
     })
 }
 

@@ -51,7 +51,10 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, String> {
     if path.is_symlink() {
         return Err(LINK.to_owned());
     }
-    let (mut file, metadata) = open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
+    let (mut file, metadata) = open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => format!("it cannot be opened: {error}"),
+    })?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }

@@ -65,7 +65,7 @@ impl Exports {
             return Err(unsupported_versions(&versions));
         };
         let provider = provider.map_err(|error| {
-            LoadError(format!(
+            LoadError::new(format!(
                 "its export `jackfield:provider/provider` does not match the WIT of its version: {}",
                 sanitize(&format!("{error:#}"), 500)
             ))
@@ -158,10 +158,10 @@ impl Exports {
 
 fn unsupported_versions(versions: &[&str]) -> LoadError {
     let supported = CONTRACT_VERSIONS.join(" and ");
-    LoadError(match versions {
-        [] => format!("it does not export `jackfield:provider/provider`; supported versions: {supported}"),
+    LoadError::new(match versions {
+        [] => format!("it does not export `jackfield:provider/provider`, of which {supported} are supported"),
         versions => format!(
-            "it exports `jackfield:provider/provider` {}; supported versions: {supported}",
+            "it was built for version {} of the contract; this Jackfield supports {supported}",
             sanitize(&versions.join(" and "), 100)
         ),
     })

@@ -66,7 +66,8 @@ fn engine_config(limits: &Limits) -> Config {
     config
 }
 
-/// The WebAssembly features that compilers use by default. All others are off, because they only add attack surface.
+/// The WebAssembly features that compilers use by default, and several memories. All others are off, because they only
+/// add attack surface.
 fn language_config() -> Config {
     let mut config = Config::new();
     config
@@ -77,7 +78,8 @@ fn language_config() -> Config {
         .wasm_exceptions(false)
         .wasm_threads(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // Components that are composed of others copy between their memories with code that has two.
+        .wasm_multi_memory(true)
         .wasm_tail_call(false)
         .wasm_relaxed_simd(false)
         .wasm_wide_arithmetic(false)
@@ -100,6 +102,7 @@ fn pool_config(limits: &Limits) -> PoolingAllocationConfig {
         .total_memories(slots)
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_tables_per_component(TABLES)
+        .max_memories_per_module(MEMORIES)
         .max_memories_per_component(MEMORIES)
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(limits.memory)
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     /// The language features that are on. Compilers use them by default, and components are made of them.
-    const FEATURES: [&str; 13] = [
+    const FEATURES: [&str; 14] = [
         "bulk_memory",
         "bulk_memory_opt",
         "call_indirect_overlong",
@@ -189,6 +192,7 @@ mod tests {
         "extended_const",
         "floats",
         "gc_types",
+        "multi_memory",
         "multi_value",
         "mutable_global",
         "reference_types",
@@ -230,6 +234,7 @@ mod tests {
             ("total_core_instances", "8256"),
             ("max_core_instances_per_component", "20"),
             ("max_memories_per_component", "4"),
+            ("max_memories_per_module", "4"),
             ("max_tables_per_component", "10"),
             ("total_memories", "2064"),
             ("total_tables", "4128"),

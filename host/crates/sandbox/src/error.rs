@@ -58,6 +58,26 @@ pub enum ProviderError {
 }
 
 /// The reason why a file cannot be used as a component, in words for an Executive or the author.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct LoadError(pub(crate) String);
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadError {
+    message: String,
+    is_temporary: bool,
+}
+
+impl LoadError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_temporary: false }
+    }
+
+    /// Creates an error that says nothing about the component, so that another attempt can succeed.
+    pub(crate) fn temporary(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_temporary: true }
+    }
+
+    /// Returns whether the machine is the cause, for example because it is too busy.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.is_temporary
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! A guest can import `http`, `log` and WASI. Its WASI has no files, no arguments, no environment and no sockets.
 
-use jackfield_egress::{CallMemory, CallPermissions, Egress, MemoryReservation};
+use jackfield_egress::{CallMemory, CallPermissions, CallRecorder, Egress, LineSource, MemoryReservation};
 use tokio::{runtime::Handle, time::Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -11,19 +11,13 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::{
     bindings::jackfield::provider::{http, log, types},
     guest_clock::GuestClock,
+    guest_log::GuestLog,
     http_types::{from_wit_request, to_wit_error, to_wit_response},
     limits::Limits,
     meter::Meter,
     request_sender::{RequestObserver, RequestSender},
-    text::sanitize,
     wasi_http::{self, OutgoingHandler},
 };
-
-/// Maximum number of lines that one call may write to the log. Further lines are dropped.
-const LOG_LINES: u32 = 64;
-
-/// Maximum length of a log line in characters.
-const LOG_LINE: usize = 1 << 10;
 
 /// Maximum number of random bytes that a guest may request at once. The default of wasmtime is 64 MiB.
 const RANDOM_BYTES: u64 = 64 << 10;
@@ -35,12 +29,11 @@ pub(crate) struct Guest {
     table: ResourceTable,
     wasi: WasiCtx,
     wasi_http: WasiHttpCtx,
-    provider: String,
+    log: GuestLog,
     requests: RequestSender,
     /// The bytes of the latest response of `http.send`, which the guest copies into its own memory.
     response_memory: MemoryReservation,
     outgoing_handler: OutgoingHandler,
-    log_lines: u32,
 }
 
 impl Guest {
@@ -54,27 +47,32 @@ impl Guest {
         caller: Handle,
     ) -> (Self, RequestObserver) {
         let clock = GuestClock::start();
-        let wasi = new_wasi(&clock).build();
+        let log = GuestLog::new(provider, permissions.recorder.clone());
+        let wasi = new_wasi(&clock, &log).build();
         let memory = permissions.memory.clone();
         let (requests, observer) = RequestSender::new(egress, permissions, deadline, caller);
-        (Self::new(limits, provider, clock, wasi, requests, &memory), observer)
+        let outgoing_handler = OutgoingHandler::new(requests.clone(), provider);
+        (Self::new(limits, clock, log, wasi, requests, outgoing_handler, &memory), observer)
     }
 
     /// Creates the state for `describe`: no requests, a fixed clock and fixed random numbers, so that the manifest
-    /// depends on nothing but the component.
-    pub(crate) fn for_describe(limits: &Limits) -> Self {
-        let clock = GuestClock::stopped();
-        let wasi =
-            new_wasi(&clock).secure_random(FixedRandom).insecure_random(FixedRandom).insecure_random_seed(0).build();
-        Self::new(limits, "describe", clock, wasi, RequestSender::denying(), &CallMemory::default())
+    /// depends on nothing but the component. `recorder` records the lines that it writes.
+    pub(crate) fn for_describe(limits: &Limits, recorder: CallRecorder) -> Self {
+        let (clock, log) = (GuestClock::stopped(), GuestLog::new("describe", recorder));
+        let mut wasi = new_wasi(&clock, &log);
+        let wasi = wasi.secure_random(FixedRandom).insecure_random(FixedRandom).insecure_random_seed(0).build();
+        let requests = RequestSender::denying();
+        let outgoing_handler = OutgoingHandler::new(requests.clone(), "describe");
+        Self::new(limits, clock, log, wasi, requests, outgoing_handler, &CallMemory::default())
     }
 
     fn new(
         limits: &Limits,
-        provider: &str,
         clock: GuestClock,
+        log: GuestLog,
         wasi: WasiCtx,
         requests: RequestSender,
+        outgoing_handler: OutgoingHandler,
         memory: &CallMemory,
     ) -> Self {
         let mut table = ResourceTable::new();
@@ -85,11 +83,10 @@ impl Guest {
             table,
             wasi,
             wasi_http: wasi_http::new_context(),
-            provider: provider.to_owned(),
-            outgoing_handler: OutgoingHandler::new(requests.clone(), provider),
+            log,
+            outgoing_handler,
             response_memory: MemoryReservation::default(),
             requests,
-            log_lines: 0,
         }
     }
 }
@@ -107,21 +104,13 @@ impl http::Host for Guest {
 
 impl log::Host for Guest {
     async fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.log_lines = self.log_lines.saturating_add(1);
-        if self.log_lines > LOG_LINES {
-            return Ok(());
-        }
-        let line = sanitize(&message, LOG_LINE);
-        let provider = self.provider.as_str();
-        match level {
-            log::Level::Debug => tracing::debug!(target: "jackfield::guest", provider, "{line}"),
-            log::Level::Info => tracing::info!(target: "jackfield::guest", provider, "{line}"),
-            log::Level::Warn => tracing::warn!(target: "jackfield::guest", provider, "{line}"),
-            log::Level::Error => tracing::error!(target: "jackfield::guest", provider, "{line}"),
-        }
-        if self.log_lines == LOG_LINES {
-            tracing::warn!(target: "jackfield::guest", provider, "further lines of this call are dropped");
-        }
+        let source = match level {
+            log::Level::Debug => LineSource::Debug,
+            log::Level::Info => LineSource::Info,
+            log::Level::Warn => LineSource::Warn,
+            log::Level::Error => LineSource::Error,
+        };
+        self.log.write(source, &message);
         Ok(())
     }
 }
@@ -140,10 +129,11 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Returns a WASI context with the limits and clocks that every guest has.
-fn new_wasi(clock: &GuestClock) -> WasiCtxBuilder {
+/// Returns a WASI context with the limits, clocks and output that every guest has.
+fn new_wasi(clock: &GuestClock, log: &GuestLog) -> WasiCtxBuilder {
     let mut wasi = WasiCtxBuilder::new();
     wasi.max_random_size(RANDOM_BYTES).wall_clock(clock.clone()).monotonic_clock(clock.clone());
+    wasi.stdout(log.output(LineSource::Stdout)).stderr(log.output(LineSource::Stderr));
     wasi
 }
 

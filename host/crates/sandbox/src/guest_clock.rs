@@ -22,6 +22,12 @@ use crate::guest::Guest;
 /// The time between two ticks, in nanoseconds. A call takes some milliseconds, so most of them see one or two ticks.
 const TICK: u64 = 10_000_000;
 
+/// What the monotonic clock shows at first, in nanoseconds: a second. Runtimes such as Go's stop at a clock that shows 0.
+const FIRST_TIME: u64 = 1_000_000_000;
+
+/// The wall-clock time that `describe` sees: 2026-01-01T00:00:00Z.
+const DESCRIBE_TIME: Duration = Duration::from_secs(1_767_225_600);
+
 /// The clock of one call. Clones show the same time.
 #[derive(Clone)]
 pub(crate) struct GuestClock(Arc<ClockState>);
@@ -45,9 +51,9 @@ impl GuestClock {
         Self::new(elapsed, created_at)
     }
 
-    /// Creates a clock that always shows 1970-01-01T00:00:00Z. Its timers run nevertheless.
+    /// Creates a clock that always shows [`DESCRIBE_TIME`]. Its timers run nevertheless.
     pub(crate) fn stopped() -> Self {
-        Self::new(|| 0, Duration::ZERO)
+        Self::new(|| 0, DESCRIBE_TIME)
     }
 
     fn new(elapsed: impl Fn() -> u64 + Send + Sync + 'static, created_at: Duration) -> Self {
@@ -71,6 +77,11 @@ impl GuestClock {
         tick.saturating_mul(TICK).saturating_add(self.0.jitter.hash_one(tick) % TICK)
     }
 
+    /// Returns what the monotonic clock of the guest shows, in nanoseconds. It is never 0.
+    fn monotonic_time(&self) -> u64 {
+        self.shown_time().saturating_add(FIRST_TIME)
+    }
+
     /// Returns how long a timer waits that the guest sets for a duration: until a tick is shown after it.
     fn timer_wait(&self, nanoseconds: u64) -> u64 {
         if nanoseconds == 0 {
@@ -88,7 +99,7 @@ impl HostMonotonicClock for GuestClock {
     }
 
     fn now(&self) -> u64 {
-        self.shown_time()
+        self.monotonic_time()
     }
 }
 
@@ -105,7 +116,7 @@ impl HostWallClock for GuestClock {
 // The implementation of wasmtime, except for the ends of timers.
 impl monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.clock.shown_time())
+        Ok(self.clock.monotonic_time())
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
@@ -113,7 +124,7 @@ impl monotonic_clock::Host for Guest {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let left = when.saturating_sub(self.clock.shown_time());
+        let left = when.saturating_sub(self.clock.monotonic_time());
         self.subscribe_duration(left)
     }
 
@@ -152,7 +163,7 @@ mod tests {
         let mut shown = vec![0];
         for now in (0..1_000 * TICK).step_by(100_000) {
             elapsed.store(now, Ordering::Relaxed);
-            let time = HostMonotonicClock::now(&clock);
+            let time = HostMonotonicClock::now(&clock) - FIRST_TIME;
             assert!(time <= now && now - time < 2 * TICK, "{time} at {now}");
             if shown.last() != Some(&time) {
                 shown.push(time);
@@ -160,6 +171,17 @@ mod tests {
             assert_eq!(HostWallClock::now(&clock), Duration::from_nanos(1_700_000_000_120_000_000 + time));
         }
         assert!(shown.is_sorted_by(|one, next| one + TICK <= *next && next % TICK == 0));
+    }
+
+    #[test]
+    fn no_clock_shows_zero() {
+        for clock in [GuestClock::stopped(), clock().0] {
+            assert!(HostMonotonicClock::now(&clock) >= FIRST_TIME);
+            assert!(HostWallClock::now(&clock) >= Duration::from_secs(1_700_000_000));
+        }
+        let again = GuestClock::stopped();
+        assert_eq!(HostWallClock::now(&again).as_secs(), 1_767_225_600, "always the same time for `describe`");
+        assert_eq!(HostMonotonicClock::now(&again), 1_000_000_000);
     }
 
     #[test]

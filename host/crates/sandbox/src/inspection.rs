@@ -6,16 +6,17 @@ use std::path::Path;
 
 use jackfield_core::manifest::Manifest;
 use serde::Serialize;
-use wasmtime::component::Component as Code;
 
 use crate::{
-    compile::{check_is_component, compile, digest},
+    compile::digest,
     component_file,
     contract::{CONTRACT_VERSIONS, EXPORT},
-    describe::describe,
     error::LoadError,
+    frozen_values::{AuthorWarning, contains_interpreter, find_frozen_values},
     limits::{CORE_INSTANCES, MEMORIES, TABLES},
-    manifest_review::{Finding, Risk, find_risks, review, review_new_version, to_displayable, to_displayable_text},
+    manifest_review::{
+        Finding, Risk, find_lints, find_risks, review, review_new_version, to_displayable, to_displayable_text,
+    },
     rejected_imports::review_import,
     sandbox::Sandbox,
 };
@@ -39,6 +40,8 @@ pub struct Inspection {
     pub risks: Vec<Risk>,
     /// The reasons why it cannot be approved. Empty if it can be approved.
     pub findings: Vec<Finding>,
+    /// What the author should fix, although it does not prevent an approval.
+    pub warnings: Vec<AuthorWarning>,
 }
 
 impl Inspection {
@@ -47,7 +50,10 @@ impl Inspection {
         match component_file::read(path, sandbox.component_bytes()) {
             Ok(bytes) => Self::of(sandbox, bytes).await,
             Err(why) => {
-                let cure = "use a regular file, not a link, of at most 32 MiB; build without debug information";
+                let cure = match path.symlink_metadata() {
+                    Err(_) => "pass the path of the file that the build created",
+                    Ok(_) => "use a regular file, not a link, of at most 32 MiB; build without debug information",
+                };
                 Self { findings: vec![Finding::new(why, cure)], ..Self::default() }
             }
         }
@@ -64,14 +70,22 @@ impl Inspection {
 
     /// Inspects as much as possible. The error is the finding that ends the inspection.
     async fn inspect(&mut self, sandbox: &Sandbox, bytes: Vec<u8>) -> Result<(), Finding> {
-        let code = compile_for_inspection(sandbox, bytes).await?;
-        let component = code.component_type();
+        let cure = cure_for_bytes(&bytes);
+        let digest = self.digest.clone().unwrap_or_default();
+        let has_interpreter = contains_interpreter(&bytes);
+        let compiled = sandbox.compile_once(&digest, bytes).await;
+        let compiled = compiled.map_err(|error| Finding::new(error.to_string(), cure))?;
+        let component = compiled.code.component_type();
         let to_name = |name: &str| to_displayable_text(name).into_owned();
         self.imports = component.imports(sandbox.engine()).map(|(name, _)| to_name(name)).collect();
         self.exports = component.exports(sandbox.engine()).map(|(name, _)| to_name(name)).collect();
+        if has_interpreter {
+            self.warnings = find_frozen_values(&self.imports);
+        }
         self.contract = self.exports.iter().find_map(|name| name.strip_prefix(EXPORT)).map(str::to_owned);
-        let exports = sandbox.resolve(&code).map_err(|error| self.explain_link_error(&error))?;
-        let manifest = describe(sandbox, &exports).await.map_err(|error| explain_describe_error(&error))?;
+        let exports = sandbox.resolve(&compiled.code).map_err(|error| self.explain_link_error(&error))?;
+        let manifest = compiled.manifest.clone().map_err(|error| explain_describe_error(&error))?;
+        sandbox.store_compiled(&digest, compiled).await;
         self.findings.extend(review(&manifest, exports.has_alerts()));
         for finding in review_new_version(&manifest) {
             if !self.findings.contains(&finding) {
@@ -81,6 +95,7 @@ impl Inspection {
         let manifest = to_displayable(&manifest).into_owned();
         if self.findings.is_empty() {
             self.risks = find_risks(&manifest);
+            self.warnings.extend(find_lints(&manifest));
         }
         self.manifest = Some(manifest);
         Ok(())
@@ -111,8 +126,9 @@ impl Inspection {
     }
 }
 
-async fn compile_for_inspection(sandbox: &Sandbox, bytes: Vec<u8>) -> Result<Code, Finding> {
-    let cure = match bytes.as_slice() {
+/// Returns what the author can do if the bytes of a file cannot be compiled.
+fn cure_for_bytes(bytes: &[u8]) -> &'static str {
+    match bytes {
         [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {
             "build it with the tools of `jackfield plugin new`; language features beyond those of wasm32-wasip2 are not \
              supported"
@@ -121,14 +137,7 @@ async fn compile_for_inspection(sandbox: &Sandbox, bytes: Vec<u8>) -> Result<Cod
             "in Rust: `cargo build --target wasm32-wasip2`; from another language: `wasm-tools component new`"
         }
         _ => "use the file that the build created, such as `target/wasm32-wasip2/release/NAME.wasm`",
-    };
-    let to_finding = |error: LoadError| Finding::new(error.to_string(), cure);
-    check_is_component(&bytes).map_err(to_finding)?;
-    let sandbox = sandbox.clone();
-    tokio::task::spawn_blocking(move || compile(sandbox.engine(), &bytes))
-        .await
-        .map_err(|panic| to_finding(LoadError(format!("it could not be compiled: {panic}"))))?
-        .map_err(to_finding)
+    }
 }
 
 /// Returns the finding for a component that has no manifest.

@@ -13,6 +13,7 @@ mod types;
 mod bindings;
 mod guest;
 mod guest_clock;
+mod guest_log;
 mod http_types;
 mod meter;
 mod request_sender;
@@ -42,6 +43,7 @@ mod child_check;
 mod compile;
 mod component_file;
 mod describe;
+mod frozen_values;
 mod inspection;
 mod load;
 mod lookalike;
@@ -53,13 +55,14 @@ mod trust;
 pub use self::{
     cache::Cache,
     catalog::{Catalog, PluginEntry, PluginState, PreviousVersion, WaitingVersion},
-    child_check::{CHECK_COMMAND, CHECK_TIME, check_as_child},
+    child_check::{CHECK_COMMAND, CheckOptions, check_as_child},
     circuit_breaker::{CircuitBreaker, GuessWatch, Pause},
     compile::digest,
     component_file::{FileStamp, read as read_component_file},
     contract::CONTRACT_VERSIONS,
     error::{CallError, LoadError, ProviderError},
     field_value::validate_field_value,
+    frozen_values::AuthorWarning,
     inspection::Inspection,
     limits::{Limits, Pooling},
     lookalike::looks_like,

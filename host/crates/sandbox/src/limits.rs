@@ -40,8 +40,13 @@ pub struct Limits {
     pub component_memory: usize,
     /// How long a call waits for memory that other calls use.
     pub memory_wait: Duration,
-    /// Processor time of `describe`. It may take [`DESCRIBE_WALL`] times as long on a busy machine.
+    /// Processor time of `describe`.
     pub describe_time: Duration,
+    /// How many times its processor time `describe` may take. A machine with other work gives a check only a part of
+    /// its processors.
+    pub describe_wall: u32,
+    /// The time until a check that the machine prevented is done again.
+    pub check_retry: Duration,
     /// Requests in one call, including redirects.
     pub requests: u32,
     /// Bytes that a guest may pass to the host in one host call or as its answer.
@@ -64,10 +69,6 @@ impl Limits {
         Self { shared_memory, component_memory: self.component_memory.min(shared_memory / 2), ..self }
     }
 }
-
-/// How many times its processor time `describe` may take. A machine with other work gives a check only a part of its
-/// processors.
-pub(crate) const DESCRIBE_WALL: u32 = 4;
 
 /// How instances get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,8 @@ impl Default for Limits {
             memory_wait: Duration::from_secs(2),
             // `describe` only builds a record; an interpreted guest starts within a second.
             describe_time: Duration::from_secs(5),
+            describe_wall: 4,
+            check_retry: Duration::from_secs(60),
             // The plugins of this repository need three; Fastly allows 32.
             requests: 32,
             // wasmtime's default is 128 MiB. The largest legitimate values are a page of 1,000 users, below 1 MiB, and

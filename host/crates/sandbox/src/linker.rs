@@ -29,7 +29,7 @@ pub(crate) fn new_linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 /// The component imports something that is not linked, or does not export `provider`. The error names it.
 pub(crate) fn resolve(engine: &Engine, linker: &Linker<Guest>, code: &Code) -> Result<Exports, LoadError> {
     let pre = linker.instantiate_pre(code).map_err(|error| {
-        LoadError(format!("it imports something that is not allowed: {}", sanitize(&format!("{error:#}"), 500)))
+        LoadError::new(format!("it imports something that is not allowed: {}", sanitize(&format!("{error:#}"), 500)))
     })?;
     Exports::find(engine, code, pre)
 }

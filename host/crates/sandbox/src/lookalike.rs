@@ -2,14 +2,17 @@
 
 use unicode_security::{MixedScript, skeleton};
 
-/// Returns what makes a text deceptive; `None` if nothing does.
-pub(crate) fn find_deception(text: &str) -> Option<&'static str> {
-    if text.chars().any(is_invisible) {
-        return Some("contains an invisible character");
+/// Returns what makes a text deceptive, in words about it; `None` if nothing does.
+pub(crate) fn find_deception(text: &str) -> Option<String> {
+    let to_code = |character: char| format!("U+{:04X}", u32::from(character));
+    if let Some(character) = text.chars().find(|character| is_invisible(*character)) {
+        return Some(format!("contains the invisible character {}", to_code(character)));
     }
     // Each word is checked alone: `Яндекс Directory` is legitimate, a Cyrillic character in a Latin word is not.
-    let is_mixed = text.split(|character: char| !character.is_alphanumeric()).any(|word| !word.is_single_script());
-    is_mixed.then_some("mixes characters of several scripts in one word")
+    let mut words = text.split(|character: char| !character.is_alphanumeric());
+    let mixed = words.find(|word| !word.is_single_script())?;
+    let foreign: Vec<String> = mixed.chars().filter(|character| !character.is_ascii()).take(3).map(to_code).collect();
+    Some(format!("mixes characters of several scripts in the word `{mixed}`: {}", foreign.join(", ")))
 }
 
 /// Returns whether two names look alike to a person.

@@ -4,6 +4,7 @@ mod auth;
 mod credentials;
 mod endpoints;
 mod fields;
+mod lints;
 mod new_version;
 mod oauth_parameters;
 mod risks;
@@ -16,13 +17,13 @@ use jackfield_core::{
 use jackfield_egress::policy;
 use serde::Serialize;
 
-pub(crate) use self::new_version::review_new_version;
 pub use self::{
     credentials::{describe_credential, describe_placement, describe_secret, describe_source},
     fields::compile_pattern,
     risks::{Risk, RiskKind, find_risks},
     texts::{to_displayable, to_displayable_text},
 };
+pub(crate) use self::{lints::find_lints, new_version::review_new_version};
 use crate::{lookalike::find_deception, text::is_bidirectional};
 
 /// One reason why a plugin cannot be approved, and how its author can fix it.
@@ -88,23 +89,36 @@ impl Review<'_> {
     }
 
     fn identity(&mut self) {
-        if let Err(error) = ProviderId::parse(&self.manifest.id) {
-            self.add(format!("its id is not valid: {error}"), "choose an id for URLs, such as `acme-hr`");
+        match ProviderId::parse(&self.manifest.id) {
+            Err(error) => self.add(
+                format!("`{}` is not a valid provider id: {error}", cut(&self.manifest.id)),
+                "choose an id for URLs, such as `acme-hr`",
+            ),
+            Ok(id) if id.is_reserved() => self.add(
+                format!("the id `{id}` is reserved for a path of the REST API"),
+                "choose another id, such as `acme-hr`",
+            ),
+            Ok(_) => {}
         }
         self.text("its title", &self.manifest.title, 60);
         let version = &self.manifest.version;
         if semver::Version::parse(version).is_err() || version.len() > 40 {
-            self.add("its version does not conform to Semantic Versioning 2.0", "write it as 1.2.3 or 1.2.3-rc.1");
+            self.add(
+                format!("`{}` is not a semantic version of at most 40 characters", cut(version)),
+                "write it as 1.2.3 or 1.2.3-rc.1",
+            );
         }
     }
 
     /// Reviews a text that people read before they approve.
     fn text(&mut self, name: &str, text: &str, max_chars: usize) {
         let length = text.chars().count();
-        if length == 0 || length > max_chars {
+        if length == 0 {
+            self.add(format!("{name} is empty"), format!("write 1 to {max_chars} characters"));
+        } else if length > max_chars {
             self.add(
-                format!("{name} has {length} characters instead of 1 to {max_chars}"),
-                format!("use 1 to {max_chars} characters"),
+                format!("{name} has {length} characters"),
+                format!("shorten it to at most {max_chars} characters"),
             );
         }
         if text.chars().any(|character| character.is_control() || is_bidirectional(character)) {
@@ -129,6 +143,11 @@ impl Review<'_> {
             );
         }
     }
+}
+
+/// Returns the start of a text of a manifest that is quoted in a finding.
+fn cut(text: &str) -> String {
+    crate::text::sanitize(text, 60)
 }
 
 #[cfg(test)]

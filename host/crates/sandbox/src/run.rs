@@ -8,6 +8,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
+use wasmtime::PoolConcurrencyLimitError;
 
 use crate::{
     computing_slots::ComputingTime,
@@ -104,6 +105,7 @@ impl Sandbox {
             // The provider used up the call's time, even if the guest still reports that.
             _ if waits_for_provider && Instant::now() >= deadline => Err(CallError::ProviderTimeout),
             CallEnding::Returned(Ok(Ok(answer))) => answer,
+            CallEnding::Returned(Ok(Err(trap))) if trap.is::<PoolConcurrencyLimitError>() => Err(CallError::Overloaded),
             CallEnding::Returned(Ok(Err(trap))) => Err(CallError::Fault(format_trap(&trap))),
             CallEnding::Returned(Err(_panic)) => {
                 Err(CallError::Fault("a host function panicked on a value from the component".to_owned()))

@@ -52,9 +52,11 @@ struct SandboxState {
 /// Where new components are compiled and described.
 #[derive(Clone, Debug)]
 pub enum Checker {
-    /// In a child process of this program, with limits on memory and CPU time; see `child_check`.
+    /// In a child process that runs this program, with limits on memory and CPU time; see `child_check`.
     Child(PathBuf),
-    /// In this process, without limits on compiling: for command-line tools and tests.
+    /// The same at the priority of this process, for command-line tools: a person waits for the check.
+    Foreground(PathBuf),
+    /// In this process, without limits on compiling: for tests.
     InProcess,
 }
 
@@ -63,6 +65,12 @@ impl Checker {
     #[must_use]
     pub fn this_program() -> Self {
         Self::Child(PathBuf::from("/proc/self/exe"))
+    }
+
+    /// Checks components like [`this_program`](Self::this_program), for a person who waits.
+    #[must_use]
+    pub fn this_program_in_foreground() -> Self {
+        Self::Foreground(PathBuf::from("/proc/self/exe"))
     }
 }
 
@@ -123,6 +131,12 @@ impl Sandbox {
     /// Returns the maximum size of a component's file in bytes.
     pub fn component_bytes(&self) -> u64 {
         self.0.limits.component_bytes
+    }
+
+    /// Returns the time until a check that the machine prevented is done again.
+    #[must_use]
+    pub fn check_retry(&self) -> std::time::Duration {
+        self.0.limits.check_retry
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -15,6 +15,12 @@ pub(crate) fn sanitize(text: &str, max_chars: usize) -> String {
     sanitized
 }
 
+/// Sanitizes a text like [`sanitize`], but keeps its line breaks.
+pub(crate) fn sanitize_lines(text: &str, max_chars: usize) -> String {
+    let text: String = text.chars().take(max_chars).collect();
+    text.split('\n').map(|line| sanitize(line, max_chars)).collect::<Vec<_>>().join("\n")
+}
+
 /// Sanitizes a text like [`sanitize`], but returns the same string if nothing needs to change.
 ///
 /// That is the case for most names on most pages.
@@ -40,6 +46,7 @@ mod tests {
         assert_eq!(sanitize("a\r\n\u{1b}[31mred\u{202e}", 20), "a\u{fffd}\u{fffd}\u{fffd}[31mred\u{fffd}");
         assert_eq!(sanitize("ääää", 3), "äää…");
         assert_eq!(sanitize("äää", 3), "äää");
+        assert_eq!(sanitize_lines("a\n\tb\u{202e}\nc", 5), "a\n\u{fffd}b\u{fffd}");
         assert_eq!(sanitize_owned("Zoë".to_owned(), 500), "Zoë");
     }
 }

@@ -13,6 +13,7 @@ mod catalog_entries;
 mod catalog_inputs;
 mod catalog_refresh;
 mod decisions;
+mod file_checks;
 mod folder;
 mod imitation;
 mod offers;
@@ -28,10 +29,10 @@ use jackfield_core::Error;
 use jackfield_files::ProcessUser;
 use jackfield_sandbox::{Catalog, Sandbox, Trust};
 use jackfield_store::Store;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
-pub use self::catalog_entries::is_downgrade;
-use self::catalog_inputs::{CatalogInputs, PluginFile};
+use self::catalog_inputs::{CatalogInputs, DecidedPlugin};
+pub use self::{catalog_entries::is_downgrade, upload::UPLOAD_TIME};
 use crate::connections::ConfiguredApps;
 
 /// Finds, uploads, approves and removes plugins, and keeps the catalog up to date.
@@ -45,6 +46,10 @@ struct PluginsInner {
     folder_problem: RwLock<Option<String>>,
     /// Locked by everything that changes the catalog.
     inputs: Mutex<CatalogInputs>,
+    /// Notified when a file has to be checked.
+    checks: Notify,
+    /// The only plugin that is loaded; nothing if all are.
+    only: Option<DecidedPlugin>,
 }
 
 /// What [`Plugins`] works with.
@@ -62,6 +67,17 @@ pub struct PluginsSetup {
     pub user: ProcessUser,
     /// The id of this host, from its data folder.
     pub host: String,
+    /// Which files of the folder are checked before [`Plugins::start`] returns.
+    pub first_checks: FirstChecks,
+}
+
+/// Which files of the plugins folder are checked before the catalog is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstChecks {
+    /// All.
+    All,
+    /// Those that can run without a new approval, and small ones. [`Plugins::watch`] checks the others.
+    Running,
 }
 
 impl Plugins {
@@ -72,17 +88,37 @@ impl Plugins {
     /// # Errors
     /// The database fails.
     pub async fn start(setup: PluginsSetup) -> Result<Self, Error> {
-        let plugins =
-            Self(Arc::new(PluginsInner { setup, folder_problem: RwLock::default(), inputs: Mutex::default() }));
+        let plugins = Self::new(setup, None);
         let listing = plugins.list_folder().await.unwrap_or_default();
         let mut inputs = plugins.0.inputs.lock().await;
-        for (name, stamp) in listing {
-            let content = plugins.read_file(&name, &mut inputs.loaded).await;
-            inputs.files.insert(name, PluginFile { stamp, content });
+        plugins.read_first(listing, &mut inputs).await?;
+        plugins.refresh(&mut inputs).await?;
+        drop(inputs);
+        Ok(plugins)
+    }
+
+    /// Opens only one plugin, for a decision about it: its versions in the database, or the one with this digest.
+    ///
+    /// If the database does not contain the digest, the file of the plugins folder that has it is read. No other
+    /// component is loaded, so the catalog shows nothing useful about other plugins.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn start_for_decision(setup: PluginsSetup, plugin: &str, digest: Option<&str>) -> Result<Self, Error> {
+        let only = DecidedPlugin { id: plugin.to_owned(), digest: digest.map(str::to_owned) };
+        let plugins = Self::new(setup, Some(only));
+        let mut inputs = plugins.0.inputs.lock().await;
+        if let Some(digest) = digest {
+            plugins.read_file_with_digest(digest, &mut inputs).await?;
         }
         plugins.refresh(&mut inputs).await?;
         drop(inputs);
         Ok(plugins)
+    }
+
+    fn new(setup: PluginsSetup, only: Option<DecidedPlugin>) -> Self {
+        let (folder_problem, inputs) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(PluginsInner { setup, folder_problem, inputs, checks: Notify::new(), only }))
     }
 
     /// Returns the catalog, which shows every plugin and its state.

@@ -5,10 +5,11 @@ mod conformance;
 use std::path::PathBuf;
 
 use clap::Args;
-use jackfield_sandbox::Inspection;
+use jackfield_egress::EgressConfig;
+use jackfield_sandbox::{Inspection, Limits};
 use serde_json::json;
 
-use super::{format_risk, print_line, sandbox, try_out};
+use super::{author_sandbox, format_risk, print_line, try_out};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -35,17 +36,18 @@ pub(super) async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
     if arguments.conformance {
         let fields = try_out::parse_fields(&arguments.field)?;
         let CheckArguments { file, fixtures, account, json, .. } = arguments;
-        return match conformance::run(conformance::ConformanceOptions { file, fixtures, fields, account, json }).await?
-        {
-            true => Ok(()),
-            false => anyhow::bail!("conformance check failed: see the cases above"),
+        let options = conformance::ConformanceOptions { file, fixtures, fields, account, json };
+        return match conformance::run(options).await? {
+            (0, _) => Ok(()),
+            (broken, cases) => anyhow::bail!("{broken} of {cases} cases failed"),
         };
     }
     check(&arguments).await
 }
 
 async fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
-    let inspection = Inspection::of_file(&sandbox()?, &arguments.file).await;
+    let inspection =
+        Inspection::of_file(&author_sandbox(EgressConfig::default(), &Limits::default())?, &arguments.file).await;
     let shown = arguments.file.display();
     if arguments.json {
         let manifest = inspection.manifest.as_ref();
@@ -59,11 +61,15 @@ async fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
             "imports": inspection.imports,
             "findings": inspection.findings,
             "risks": inspection.risks,
+            "warnings": inspection.warnings,
         });
         print_line(&serde_json::to_string_pretty(&view)?);
     } else {
         for finding in &inspection.findings {
             print_line(&format!("✗ {}\n  → {}", finding.what, finding.cure));
+        }
+        for warning in &inspection.warnings {
+            print_line(&format!("! {}\n  → {}", warning.what, warning.cure));
         }
         for risk in &inspection.risks {
             print_line(&format!("! {}", format_risk(risk)));

@@ -7,9 +7,10 @@ use clap::Args;
 use jackfield_core::manifest::{
     Auth, ClientAuthentication, Field, FieldKind, Manifest, MappingFate, OAuth2Grant, RefreshTokens,
 };
-use jackfield_sandbox::{Inspection, describe_credential, endpoint_lines};
+use jackfield_egress::EgressConfig;
+use jackfield_sandbox::{Inspection, Limits, describe_credential, endpoint_lines};
 
-use super::{format_risk, print_line, sandbox};
+use super::{author_sandbox, format_risk, print_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
@@ -21,7 +22,8 @@ pub(crate) struct InspectArguments {
 }
 
 pub(super) async fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
-    let inspection = Inspection::of_file(&sandbox()?, &arguments.file).await;
+    let inspection =
+        Inspection::of_file(&author_sandbox(EgressConfig::default(), &Limits::default())?, &arguments.file).await;
     let shown = arguments.file.display();
     let problems: Vec<&str> = inspection.findings.iter().map(|finding| finding.what.as_str()).collect();
     if !problems.is_empty() {

@@ -12,19 +12,23 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jackfield::config::{Config, Dev};
-use jackfield_core::{Error, Secret};
+use jackfield_core::{
+    Error, Secret,
+    manifest::{Auth, Manifest},
+};
 use jackfield_egress::{CallRecorder, EgressConfig};
 use jackfield_sandbox::{
     Call, CallOperation, CheckHealth, Component, Connect, Disconnect, GetAlertTarget, Limits, ListUsers, Sandbox,
 };
 use jackfield_service::connections::{
-    SubmittedValue,
+    HOST_FACTS, SubmittedValue,
     dry_run::{self, DryRun},
 };
 use serde_json::Value;
 
 use self::output::TryReport;
-use super::{print_line, sandbox_with};
+pub(super) use self::output::format_guest_line;
+use super::{author_sandbox, print_line, print_warning};
 
 /// Maximum size in bytes of a value that is read from a file. Key files are much smaller.
 const MAX_VALUE: u64 = 1 << 20;
@@ -80,7 +84,7 @@ pub(super) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
     let config = Config::load(None, if arguments.dev { Dev::Yes } else { Dev::No })?;
     let egress = EgressConfig { reroutes: config.egress_reroute.clone(), ..EgressConfig::default() };
     let limits = Limits { counts_fuel: true, ..config.limits.clone() };
-    let sandbox = sandbox_with(egress, &limits)?;
+    let sandbox = author_sandbox(egress, &limits)?;
     let component = sandbox
         .load_file(&arguments.file)
         .await
@@ -88,6 +92,7 @@ pub(super) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
     if arguments.function == Function::AlertTarget && !component.manifest.capabilities.alerts {
         bail!("this plugin does not declare the `alerts` capability");
     }
+    require_useful_arguments(&component.manifest, &arguments)?;
     let dry_run = DryRun {
         fields: parse_fields(&arguments.field)?,
         token: arguments.token.as_deref().map(read_value).transpose()?,
@@ -99,12 +104,29 @@ pub(super) async fn run(arguments: TryArguments) -> anyhow::Result<()> {
     let started = Instant::now();
     let answer = run_function(&sandbox, &component, call, &arguments).await;
     let total_time = started.elapsed();
-    let report = TryReport { requests: recorder.requests(), answer, stats: recorder.stats(), total_time };
+    let report = TryReport {
+        requests: recorder.requests(),
+        answer,
+        lines: recorder.lines(),
+        stats: recorder.stats(),
+        total_time,
+    };
     print_line(&if arguments.json { serde_json::to_string_pretty(&report.to_json())? } else { report.to_text() });
     match report.answer {
         Ok(_) => Ok(()),
         Err(error) => bail!("{}; the API would answer `{}`", error.message, error.code),
     }
+}
+
+/// Rejects an argument that the plugin would never see.
+fn require_useful_arguments(manifest: &Manifest, arguments: &TryArguments) -> anyhow::Result<()> {
+    if arguments.token.is_some() && matches!(manifest.auth, Auth::Fields) {
+        bail!("this plugin connects with fields, so it gets no token; pass its secret with --field NAME=@FILE");
+    }
+    if arguments.account.is_some() && !manifest.capabilities.accounts {
+        bail!("this plugin does not declare the `accounts` capability, so it gets no account");
+    }
+    Ok(())
 }
 
 async fn run_function(
@@ -115,7 +137,17 @@ async fn run_function(
 ) -> Result<Value, TryError> {
     match arguments.function {
         Function::Connect => run_operation(sandbox, component, call, Connect, output::connect_to_json).await,
-        Function::Health => run_operation(sandbox, component, call, CheckHealth, output::health_to_json).await,
+        Function::Health => {
+            let answer = run_operation(sandbox, component, call, CheckHealth, output::health_to_json).await;
+            if let Ok(answer) = &answer {
+                for name in HOST_FACTS.iter().filter(|name| answer["healthy"].get(**name).is_some()) {
+                    print_warning(&format!(
+                        "the API does not show the report `{name}`, because the name is its own; rename it"
+                    ));
+                }
+            }
+            answer
+        }
         Function::ListUsers => {
             let operation = ListUsers { cursor: arguments.cursor.clone(), limit: arguments.limit };
             run_operation(sandbox, component, call, operation, output::users_to_json).await

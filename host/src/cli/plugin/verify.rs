@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jackfield_sandbox::{Inspection, signature_path};
+use jackfield_egress::EgressConfig;
+use jackfield_sandbox::{Inspection, Limits, signature_path};
 use jackfield_signing::{SignatureStatus, Signer, TrustedKeys};
 
-use super::{load_settings, print_line, sandbox};
+use super::{author_sandbox, load_settings, print_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -38,12 +39,13 @@ pub(super) async fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
             Err(why) => bail!("{why}"),
         };
     }
-    let keys = load_settings()?.trusted_keys.context("--trusted requires JACKFIELD_PLUGINS_TRUSTED_KEYS")?;
+    let keys =
+        load_settings()?.trusted_keys.context("--trusted needs JACKFIELD_PLUGINS_TRUSTED_KEYS, which is not set")?;
     // A component with an invalid signature is not loaded.
     if let Err(why) = keys.find_signer(&bytes, Some(&signature)) {
         bail!("{why}");
     }
-    let found = Inspection::of(&sandbox()?, bytes.clone()).await;
+    let found = Inspection::of(&author_sandbox(EgressConfig::default(), &Limits::default())?, bytes.clone()).await;
     let Some(manifest) = found.manifest.filter(|_| found.findings.is_empty()) else {
         bail!("the plugin cannot be approved; `jackfield plugin check` shows why");
     };

@@ -83,7 +83,7 @@ async fn a_version_with_a_new_secret_keeps_the_connection_and_names_the_missing_
     assert_eq!(connection["status"], "needs_reauth");
     let names = |text: &serde_json::Value| text.as_str().is_some_and(|text| text.contains("`second_token`"));
     assert!(names(&connection["reason"]), "{connection}");
-    let refused = app.get(&format!("{MADE}/health")).await.problem(409, "needs_reauth");
+    let refused = app.get(&format!("{MADE}/users")).await.problem(409, "needs_reauth");
     assert!(names(&refused["detail"]), "{refused}");
     let more = app.put(MADE, json!({ "second_token": marked::secret("made-") })).await;
     assert_eq!(more.ok()["ok"], true, "the first value is kept");
@@ -107,7 +107,7 @@ async fn a_version_with_a_new_required_field_says_so_before_and_after_the_approv
     let connection = app.get("/api/admin/connections").await.ok()["connections"][0].clone();
     assert_eq!(connection["status"], "needs_reauth");
     assert!(connection["reason"].as_str().is_some_and(|reason| reason.contains("`region`")), "{connection}");
-    let _ = app.get(&format!("{MADE}/health")).await.problem(409, "needs_reauth");
+    let _ = app.get(&format!("{MADE}/users")).await.problem(409, "needs_reauth");
     assert_eq!(app.put(MADE, json!({ "region": "eu-central-1" })).await.ok()["ok"], true);
     assert_eq!(serving_version(&app).await, "2.0.0");
 }

@@ -3,10 +3,9 @@
 use super::synthetic::{append_sections, well_behaved};
 
 /// The proposals by name, each with a core module or component that uses it.
-pub const PROPOSALS: [(&str, &str); 16] = [
+pub const PROPOSALS: [(&str, &str); 15] = [
     ("memory64", "(core module (memory i64 1) (func (result i32) (i32.load (i64.const 0))))"),
     ("table64", "(core module (table i64 1 funcref) (func (result funcref) (table.get (i64.const 0))))"),
-    ("multi-memory", "(core module (memory 1) (memory $b 1) (func (result i32) (i32.load $b (i32.const 0))))"),
     ("threads", "(core module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))"),
     ("shared-memory", "(core module (memory 1 2 shared))"),
     ("gc", "(core module (type $s (struct (field i32))) (func (result (ref $s)) (struct.new $s (i32.const 1))))"),

@@ -97,6 +97,7 @@ fn a_bomb_is_valid_unless_documented_otherwise() {
         ("many_memories", many_memories(90)),
         ("many_tables", many_tables(90, 1_000)),
         ("of_size", padded_to(100_000)),
+        ("with_memory_adapter", with_memory_adapter()),
     ] {
         assert_eq!(refusal(&bytes, plain_features()), None, "{name}");
     }

@@ -252,6 +252,7 @@ fn provider_example() -> Value {
         "on_disconnect": "keep",
         "risks": [],
         "secrets_again": [],
+        "missing_fields": [],
         "paused_until": null,
         "signature": null,
         "waiting": [],

@@ -87,6 +87,7 @@ struct PluginCountsView {
     pending: usize,
     broken: usize,
     disabled: usize,
+    checking: usize,
     /// The plugins that are paused, after repeated failures or a guess at a secret.
     paused: Vec<String>,
 }
@@ -117,7 +118,7 @@ pub(crate) fn describe_show() -> Operation {
         "started_at": "2026-11-24T04:23:54.172863Z",
         "key": { "state": "open", "reason": null },
         "database": { "kind": "sqlite", "ok": true, "migration": 6 },
-        "providers": { "approved": 6, "pending": 1, "broken": 0, "disabled": 0, "paused": ["acme-chat"] },
+        "providers": { "approved": 6, "pending": 1, "broken": 0, "disabled": 0, "checking": 0, "paused": ["acme-chat"] },
         "edited_rows": [{ "table": "tokens", "row": "019ab7f1-c7de-7a10-b6f0-a1d2c3b4a596" }],
         "contract_versions": ["0.1.0", "0.2.0"],
         "public_url": "https://jackfield.example.com/",
@@ -168,6 +169,7 @@ fn count_plugins(state: &ApiState) -> PluginCountsView {
             PluginState::Pending => counts.pending += 1,
             PluginState::Disabled => counts.disabled += 1,
             PluginState::Broken(_) => counts.broken += 1,
+            PluginState::Checking(_) => counts.checking += 1,
         }
         if entry.component.as_ref().is_some_and(|component| component.breaker.pause_at(now).is_some()) {
             counts.paused.push(entry.id.clone());

@@ -202,3 +202,10 @@ fn a_learned_value_follows_the_rules_of_its_field() {
         assert!(matches!(learn(field(FieldKind::Text, secret), name, "red"), Err(CallError::Fault(_))), "{name}");
     }
 }
+
+#[test]
+fn an_empty_cursor_ends_the_list() {
+    let page = |cursor: &str| GuestPage { users: Vec::new(), next_cursor: Some(cursor.to_owned()) };
+    assert_eq!(check_users(page("")).expect("a page").next_cursor, None);
+    assert_eq!(check_users(page("2")).expect("a page").next_cursor.as_deref(), Some("2"));
+}

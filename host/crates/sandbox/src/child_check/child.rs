@@ -6,7 +6,7 @@ use jackfield_core::manifest::Manifest;
 use jackfield_egress::{Egress, EgressConfig};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
-use super::CheckResult;
+use super::{CheckOptions, CheckResult};
 use crate::{
     cache::Cache,
     compile::compile,
@@ -18,10 +18,17 @@ use crate::{
 
 /// Maximum number of bytes of writable memory. A component of 18 MB built from Python takes 0.4 GiB. The address space is
 /// not limited, because the engine reserves gigabytes that it never uses.
-const DATA: u64 = 1_536 << 20;
+pub(super) const DATA: u64 = 1_536 << 20;
 
 /// Maximum seconds of CPU time of all threads together. A component of 12 MB built from JavaScript takes 15.
-const CPU_SECONDS: u64 = 60;
+pub(super) const CPU_SECONDS: u64 = 60;
+
+/// Seconds of CPU time after which a child is killed that ignores the signal for the limit above.
+const CPU_SECONDS_AT_MOST: u64 = 65;
+
+/// Wall-clock time of `describe` per second of its processor time. A busy machine gives a check a small part of its
+/// processors, and a guest that only waits must still end.
+const DESCRIBE_WALL: u32 = 24;
 
 /// Maximum number of open files: the pipes, and what the runtime needs.
 const OPEN_FILES: u64 = 64;
@@ -30,18 +37,27 @@ const OPEN_FILES: u64 = 64;
 /// anonymous file.
 const FILE_BYTES: u64 = 256 << 20;
 
-/// Added to the nice value, so that requests come first. Not 19, or a busy machine might never finish a check.
-const NICE: i32 = 10;
+/// Added to the nice value, so that requests come first. Not more, or a busy machine might never finish a check.
+const NICE: i32 = 5;
 
 /// Checks the component on standard input, and writes its code and the result to standard output.
 ///
 /// # Errors
 /// The process cannot limit itself, or the parent process has gone away.
-pub async fn check_as_child() -> io::Result<()> {
+pub async fn check_as_child(options: CheckOptions) -> io::Result<()> {
     limit_resources()?;
+    if !options.foreground {
+        // Every thread that compiles is started by this one, and inherits its nice value.
+        nice(NICE)?;
+    }
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
-    let limits = Limits { pooling: Pooling::Never, ..Limits::default() };
+    let limits = Limits {
+        pooling: Pooling::Never,
+        counts_fuel: options.count_fuel,
+        describe_wall: DESCRIBE_WALL,
+        ..Limits::default()
+    };
     let egress = Egress::new(EgressConfig::default()).map_err(io::Error::other)?;
     let sandbox = Sandbox::new(limits, egress, Cache::none()).map_err(io::Error::other)?;
     let mut output = io::stdout().lock();
@@ -77,15 +93,14 @@ async fn check(sandbox: &Sandbox, bytes: &[u8], output: &mut impl Write) -> io::
 
 fn limit_resources() -> io::Result<()> {
     let limits = [
-        (Resource::Data, DATA),
-        (Resource::Cpu, CPU_SECONDS),
-        (Resource::Fsize, FILE_BYTES),
-        (Resource::Nofile, OPEN_FILES),
+        (Resource::Data, DATA, DATA),
+        // With equal limits the kernel sends SIGKILL, which says less than SIGXCPU.
+        (Resource::Cpu, CPU_SECONDS, CPU_SECONDS_AT_MOST),
+        (Resource::Fsize, FILE_BYTES, FILE_BYTES),
+        (Resource::Nofile, OPEN_FILES, OPEN_FILES),
     ];
-    for (resource, maximum) in limits {
-        setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })?;
+    for (resource, current, maximum) in limits {
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
-    // Every thread that compiles is started by this one, and inherits its nice value.
-    nice(NICE)?;
     Ok(())
 }

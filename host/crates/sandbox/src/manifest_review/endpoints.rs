@@ -87,38 +87,79 @@ impl Review<'_> {
     }
 
     fn credential_placement(&mut self, line: &str, attachment: &Attachment) {
-        let (text, fields_exist) = placement_text(self.manifest, &attachment.placement);
+        let placement = &attachment.placement;
+        if let Err(problem) = placement::validate(placement) {
+            self.add(format!("the credential of `{line}` cannot be placed: {problem}"), cure_for_placement(placement));
+        }
+        for name in fields_of(placement) {
+            if !is_plain_field(self.manifest, name) {
+                self.add(
+                    format!(
+                        "the placement of the credential of `{line}` uses the field `{name}`, which is secret or not \
+                         declared"
+                    ),
+                    "use the name of a declared field that is not secret",
+                );
+            }
+        }
         // The text is displayed on the approval page and in a terminal.
-        let max_bytes = match &attachment.placement {
+        let max_bytes = match placement {
             Placement::Hmac(_) | Placement::Aws(_) | Placement::Jwt(_) => 1_200,
             _ => 200,
         };
-        let is_displayable = text.len() <= max_bytes && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if placement::validate(&attachment.placement).is_err() || !fields_exist || !is_displayable {
+        let text = placement_text(placement);
+        if text.len() > max_bytes || !text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             self.add(
-                format!("the credential of `{line}` has no valid placement"),
-                "use a header such as `Authorization` with `{}` once in its format, HTTP Basic, a query or form key, or \
-                 a JSON pointer",
+                format!("the placement of the credential of `{line}` is longer than {max_bytes} bytes, or not printable ASCII"),
+                "write it in printable ASCII, and leave out what the provider does not need",
             );
         }
     }
 }
 
-/// Returns the text of a placement, and whether all its fields are declared and not secret.
-fn placement_text(manifest: &Manifest, placement: &Placement) -> (String, bool) {
-    let is_plain = |name: &String| is_plain_field(manifest, name);
+/// Returns what the author can do about a placement of this kind that is not valid.
+fn cure_for_placement(placement: &Placement) -> &'static str {
     match placement {
-        Placement::Header { name, format } => (format!("{name}{format}"), true),
-        Placement::Basic(BasicUser::Literal(user)) => (user.clone(), true),
-        Placement::Basic(BasicUser::Field(name)) => (name.clone(), is_plain(name)),
-        Placement::Query(key) | Placement::Form(key) => (key.clone(), true),
-        Placement::Json(pointer) => (pointer.clone(), true),
-        Placement::Hmac(hmac) => (hmac.describe(), hmac.fields().all(is_plain)),
-        Placement::Aws(aws) => {
-            let fields = [aws.access_key.as_field(), aws.region.as_field()];
-            (aws.describe(), fields.into_iter().flatten().all(is_plain))
+        Placement::Header { .. } => {
+            "use a header such as `Authorization`, and a format with `{}` once, such as `Bearer {}`"
         }
-        Placement::Jwt(jwt) => (jwt.describe(), jwt.fields().all(is_plain)),
+        Placement::Basic(_) => "use a constant user without a colon, or the name of a field that is not secret",
+        Placement::Query(_) | Placement::Form(_) => "use the provider's name of the parameter, such as `api_key`",
+        Placement::Json(_) => "start the pointer with `/`, and write `~` as `~0` and `/` in a name as `~1` (RFC 6901)",
+        Placement::Hmac(_) => {
+            "declare the header, at least one signed part, and the header of the time exactly if the time is signed"
+        }
+        Placement::Aws(_) => "declare service, region and access key id as words, such as `execute-api`, or as fields",
+        Placement::Jwt(_) => "declare the claims that the provider requires, each once, without `iat` and `exp`",
+    }
+}
+
+/// Lists the fields whose values a placement uses.
+fn fields_of(placement: &Placement) -> Vec<&String> {
+    match placement {
+        Placement::Basic(BasicUser::Field(name)) => vec![name],
+        Placement::Hmac(hmac) => hmac.fields().collect(),
+        Placement::Aws(aws) => [aws.access_key.as_field(), aws.region.as_field()].into_iter().flatten().collect(),
+        Placement::Jwt(jwt) => jwt.fields().collect(),
+        Placement::Header { .. }
+        | Placement::Basic(BasicUser::Literal(_))
+        | Placement::Query(_)
+        | Placement::Form(_)
+        | Placement::Json(_) => Vec::new(),
+    }
+}
+
+/// Returns the text of a placement as it is displayed.
+fn placement_text(placement: &Placement) -> String {
+    match placement {
+        Placement::Header { name, format } => format!("{name}{format}"),
+        Placement::Basic(BasicUser::Literal(text) | BasicUser::Field(text))
+        | Placement::Query(text)
+        | Placement::Form(text)
+        | Placement::Json(text) => text.clone(),
+        Placement::Hmac(hmac) => hmac.describe(),
+        Placement::Aws(aws) => aws.describe(),
+        Placement::Jwt(jwt) => jwt.describe(),
     }
 }
 

@@ -57,7 +57,7 @@ impl Review<'_> {
             self.text(&format!("the help of `{name}`"), &field.help, 500);
         }
         if let Some(url) = &field.help_url {
-            self.url(&format!("the help page of `{name}`"), url);
+            self.url(&format!("the help URL of `{name}`"), url);
         }
         if (field.kind == FieldKind::Choice) == field.choices.is_empty() || field.choices.len() > 32 {
             self.add(
@@ -69,15 +69,24 @@ impl Review<'_> {
             self.text(&format!("a choice of `{name}`"), &choice.value, 100);
             self.text(&format!("the label of a choice of `{name}`"), &choice.label, 60);
         }
-        if let Some(pattern) = &field.pattern
-            && (pattern.len() > 500 || compile_pattern(pattern).is_err())
-        {
+        if let Some(problem) = field.pattern.as_ref().and_then(|pattern| find_pattern_problem(pattern)) {
             self.add(
-                format!("the pattern of `{name}` is not a supported regular expression"),
+                format!("the pattern of `{name}` {problem}"),
                 "use the syntax of docs.rs/regex, at most 500 characters, without look-around and large repetitions",
             );
         }
     }
+}
+
+/// Returns what is wrong with a pattern, in words about it; `None` if it can be used.
+fn find_pattern_problem(pattern: &str) -> Option<String> {
+    if pattern.len() > 500 {
+        return Some(format!("has {} bytes; the maximum is 500", pattern.len()));
+    }
+    // The last line of the parser's message says what is wrong, the lines before show where.
+    let error = compile_pattern(pattern).err()?.to_string();
+    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    Some(format!("is not a supported regular expression: {why}"))
 }
 
 fn is_identifier(name: &str) -> bool {

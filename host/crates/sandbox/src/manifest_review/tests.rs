@@ -5,8 +5,10 @@ mod new_versions;
 use std::collections::HashSet;
 
 use jackfield_core::manifest::{
-    Attachment, Auth, Capabilities, Choice, ClientAuthentication, CredentialSource, Endpoint, Field, FieldKind,
-    Manifest, MappingFate, Method, OAuth2Grant, Placement, RefreshTokens, ServiceAccountGrant,
+    Attachment, Auth, AwsPlacement, BasicUser, Capabilities, Choice, Claim, ClaimValue, ClientAuthentication,
+    CredentialSource, Endpoint, Field, FieldKind, HmacPlacement, JwtAlgorithm, JwtPlacement, KeyEncoding,
+    LiteralOrField, Manifest, MappingFate, Method, OAuth2Grant, Placement, RefreshTokens, ServiceAccountGrant,
+    SignatureEncoding, SignedPart, TimeFormat, TimePlacement,
 };
 
 use super::review;
@@ -95,5 +97,95 @@ fn a_credential_in_the_body_of_a_get_is_a_finding() {
             manifest.endpoints = vec![Endpoint { method, host, path, credential: Some(credential) }];
             assert_eq!(findings(&manifest), expected, "{method:?} {placement:?}");
         }
+    }
+}
+
+#[test]
+fn an_id_that_is_part_of_a_path_of_the_api_is_a_finding() {
+    let whats = |id: &str| -> Vec<String> {
+        let manifest = Manifest { id: id.to_owned(), ..wrong(Auth::Fields) };
+        review(&manifest, true).into_iter().map(|finding| finding.what).collect()
+    };
+    let reserved = "the id `user-mappings` is reserved for a path of the REST API";
+    assert!(whats("user-mappings").iter().any(|what| what == reserved));
+    assert!(!whats("acme").iter().any(|what| what.contains("id `acme`")));
+    assert!(whats("Acme_HR").iter().any(|what| what.starts_with("`Acme_HR` is not a valid provider id: ")));
+}
+
+#[test]
+fn each_mistake_in_a_placement_has_its_own_message() {
+    let header = |name: &str, format: &str| Placement::Header { name: name.to_owned(), format: format.to_owned() };
+    let hmac = |parts: Vec<SignedPart>, time: Option<&str>| {
+        Placement::Hmac(HmacPlacement {
+            header: "X-Signature".to_owned(),
+            format: "{}".to_owned(),
+            parts,
+            key: KeyEncoding::Text,
+            encoding: SignatureEncoding::Hex,
+            time: time.map(|header| TimePlacement { header: header.to_owned(), format: TimeFormat::Seconds }),
+        })
+    };
+    let jwt = |lifetime: u32, claim: &str| {
+        Placement::Jwt(JwtPlacement {
+            header: "Authorization".to_owned(),
+            format: "Bearer {}".to_owned(),
+            algorithm: JwtAlgorithm::Hs256,
+            key: KeyEncoding::Text,
+            key_id: None,
+            claims: vec![Claim { name: claim.to_owned(), value: ClaimValue::Random }],
+            lifetime,
+        })
+    };
+    let aws = |service: &str| {
+        Placement::Aws(AwsPlacement {
+            access_key: LiteralOrField::Literal("AKIA".to_owned()),
+            region: LiteralOrField::Literal("eu-central-1".to_owned()),
+            service: service.to_owned(),
+        })
+    };
+    let cases = [
+        (header("Authorization", "Bearer"), "without the `{}`"),
+        (header("Authorization", "{} {}"), "contains `{}` 2 times"),
+        (header("Authorization", "{}\r\n"), "not printable ASCII"),
+        (header("Host", "{}"), "the header `Host` is set by the host"),
+        (header("Cookie", "{}"), "the header `Cookie` is set by the host"),
+        (header("X A", "{}"), "`X A` is not the name of a header"),
+        (header("", "{}"), "`` is not the name of a header"),
+        (Placement::Basic(BasicUser::Field("none".to_owned())), "uses the field `none`"),
+        (Placement::Basic(BasicUser::Field("secret".to_owned())), "uses the field `secret`"),
+        (Placement::Basic(BasicUser::Literal("a:b".to_owned())), "`a:b`, contains a colon"),
+        (Placement::Json("token".to_owned()), "`token` is not a JSON pointer"),
+        (Placement::Query(String::new()), "the key `` is empty"),
+        (hmac(Vec::new(), None), "signs 0 parts"),
+        (hmac(vec![SignedPart::Time], None), "no header sends it"),
+        (hmac(vec![SignedPart::Body], Some("X-Time")), "the HMAC does not sign it"),
+        (hmac(vec![SignedPart::Field("secret".to_owned())], None), "uses the field `secret`"),
+        (jwt(5, "jti"), "valid for 5 s; use 60 to 3600 s"),
+        (jwt(60, "iat"), "the claim `iat`, which the host sets"),
+        (aws(""), "the service of the AWS signature"),
+    ];
+    for (placement, expected) in cases {
+        let mut manifest = wrong(Auth::Fields);
+        let field = |name: &str, secret: bool| Field {
+            name: name.to_owned(),
+            label: "Label".to_owned(),
+            help: String::new(),
+            help_url: None,
+            kind: FieldKind::Text,
+            secret,
+            required: true,
+            choices: Vec::new(),
+            pattern: None,
+        };
+        manifest.fields = vec![field("secret", true), field("user", false)];
+        let source = CredentialSource::Field("secret".to_owned());
+        let credential = Some(Attachment { source, placement: placement.clone() });
+        let (host, path) = ("api.acme.example".to_owned(), "/v1".to_owned());
+        manifest.endpoints = vec![Endpoint { method: Method::Post, host, path, credential }];
+        let found: Vec<_> = review(&manifest, true)
+            .into_iter()
+            .filter(|finding| finding.what.contains("POST api.acme.example"))
+            .collect();
+        assert!(found.iter().any(|finding| finding.what.contains(expected)), "{placement:?}: {found:?}");
     }
 }

@@ -12,7 +12,7 @@ use jackfield_store::{Approval, Decision};
 use semver::Version;
 
 use super::{
-    catalog_inputs::{CatalogInputs, FileContent, PluginFile},
+    catalog_inputs::{CatalogInputs, FileContent, LoadProblem, PluginFile},
     imitation::PluginName,
     manifest_excess::find_excess,
 };
@@ -33,13 +33,18 @@ impl CatalogEntries<'_> {
             .chain(database.offers.iter().map(|offer| offer.provider.as_str()))
             .collect();
         let mut entries: Vec<PluginEntry> = ids.into_iter().filter_map(|id| self.plugin(id)).collect();
-        reject_imitations(&mut entries);
-        entries.extend(self.inputs.files.iter().filter_map(|(name, file)| self.unusable_file(name, file)));
+        reject_imitations(&mut entries, database.approved_names());
+        entries.extend(self.inputs.files.iter().filter_map(|(name, file)| self.file_entry(name, file)));
         entries
     }
 
-    fn unusable_file(&self, name: &str, file: &PluginFile) -> Option<PluginEntry> {
+    /// Makes the entry of a file that is not checked yet or cannot be used.
+    fn file_entry(&self, name: &str, file: &PluginFile) -> Option<PluginEntry> {
+        if let Some(check) = &file.check {
+            return Some(PluginEntry::checking(name, Some(name.to_owned()), None, check.describe()));
+        }
         let (digest, why) = match &file.content {
+            FileContent::Unknown => return None,
             FileContent::Broken { digest, why } => (digest.clone(), why.clone()),
             FileContent::Component { id, digest, .. } => {
                 let owner = self.inputs.owners.get(id).filter(|owner| *owner != name)?;
@@ -61,7 +66,7 @@ impl CatalogEntries<'_> {
         if let Some((approval, state)) = decided {
             let mut entry = match self.usable(id, &approval.digest, approval.manifest.as_ref()) {
                 Ok(component) => self.entry(id, component, state),
-                Err(why) => PluginEntry::broken(id, self.file(&approval.digest), Some(approval.digest.clone()), why),
+                Err(problem) => self.unusable_entry(id, &approval.digest, problem),
             };
             entry.waiting = self.waiting(id, Some(&approval.digest));
             if let Some(approved) = &approval.manifest {
@@ -121,9 +126,17 @@ impl CatalogEntries<'_> {
     /// Makes the entry of a plugin with offers that cannot be used.
     fn unusable_offer(&self, id: &str) -> Option<PluginEntry> {
         self.inputs.database.offers.iter().filter(|offer| offer.provider == id).find_map(|offer| {
-            let why = self.usable(id, &offer.digest, offer.manifest.as_ref()).err()?;
-            Some(PluginEntry::broken(id, self.file(&offer.digest), Some(offer.digest.clone()), why))
+            let problem = self.usable(id, &offer.digest, offer.manifest.as_ref()).err()?;
+            Some(self.unusable_entry(id, &offer.digest, problem))
         })
+    }
+
+    fn unusable_entry(&self, id: &str, digest: &str, problem: LoadProblem) -> PluginEntry {
+        let (file, digest) = (self.file(digest), Some(digest.to_owned()));
+        match problem.is_temporary {
+            true => PluginEntry::checking(id, file, digest, format!("{}; it is checked again by itself", problem.why)),
+            false => PluginEntry::broken(id, file, digest, problem.why),
+        }
     }
 
     /// Lists the versions that wait for approval: those that can be approved before the others, the highest first.
@@ -177,16 +190,16 @@ impl CatalogEntries<'_> {
     /// Returns the component of a digest, if it can be used.
     ///
     /// Its manifest must be the one that was recorded for the digest.
-    fn usable(&self, id: &str, digest: &str, recorded: Option<&Manifest>) -> Result<&Component, String> {
+    fn usable(&self, id: &str, digest: &str, recorded: Option<&Manifest>) -> Result<&Component, LoadProblem> {
         let component = match self.inputs.loaded.get(digest) {
             Some(Ok(component)) => component,
-            Some(Err(why)) => return Err(why.clone()),
-            None => return Err("the bytes of this version are no longer stored".to_owned()),
+            Some(Err(problem)) => return Err(problem.clone()),
+            None => return Err(LoadProblem::lasting("the bytes of this version are no longer stored")),
         };
         match recorded {
-            None => Err("the manifest recorded for this digest cannot be read from the database".to_owned()),
+            None => Err(LoadProblem::lasting("the manifest recorded for this digest cannot be read from the database")),
             Some(recorded) if recorded != component.manifest.as_ref() || recorded.id != id => {
-                Err("its manifest differs from the one recorded for the same digest".to_owned())
+                Err(LoadProblem::lasting("its manifest differs from the one recorded for the same digest"))
             }
             Some(_) => Ok(component),
         }
@@ -230,13 +243,12 @@ fn explain_signed_upgrade(version: &mut WaitingVersion, approved: &Manifest) {
 }
 
 /// Rejects waiting plugins and waiting versions that look like another approved plugin, by id or title.
-fn reject_imitations(entries: &mut [PluginEntry]) {
+///
+/// `approved` are the names of approved plugins in the database, also of those that are not loaded.
+fn reject_imitations(entries: &mut [PluginEntry], mut approved: Vec<PluginName>) {
     let name = |id: &str, manifest: &Manifest| PluginName { id: id.to_owned(), title: manifest.title.clone() };
-    let approved: Vec<PluginName> = entries
-        .iter()
-        .filter(|entry| matches!(entry.state, PluginState::Approved | PluginState::Disabled))
-        .filter_map(|entry| Some(name(&entry.id, entry.manifest()?)))
-        .collect();
+    let running = entries.iter().filter(|entry| matches!(entry.state, PluginState::Approved | PluginState::Disabled));
+    approved.extend(running.filter_map(|entry| Some(name(&entry.id, entry.manifest()?))));
     for entry in entries.iter_mut() {
         for version in &mut entry.waiting {
             let why = name(&entry.id, &version.component.manifest).find_imitation(&approved);

@@ -1,9 +1,12 @@
 //! What the catalog is derived from: the files of the plugins folder, and the offers and approvals in the database.
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
-use jackfield_sandbox::Component;
+use jackfield_sandbox::{Component, LoadError};
 use jackfield_signing::SignatureStatus;
 use jackfield_store::{Approval, Decision, Offer};
 use jiff::Timestamp;
@@ -22,10 +25,32 @@ pub(super) struct CatalogInputs {
     pub(super) database: DatabaseState,
     /// Whether the catalog shows these inputs. False after a refresh that failed half-way.
     pub(super) is_current: bool,
+    /// When components of the database are loaded again that the machine could not check.
+    pub(super) reload_at: Option<Instant>,
 }
 
 /// Components by digest, or why they cannot be used.
-pub(super) type LoadedComponents = BTreeMap<String, Result<Component, String>>;
+pub(super) type LoadedComponents = BTreeMap<String, Result<Component, LoadProblem>>;
+
+/// Why a component cannot be used.
+#[derive(Clone, Debug)]
+pub(super) struct LoadProblem {
+    pub(super) why: String,
+    /// Whether it is loaded again by itself, because the machine was the cause.
+    pub(super) is_temporary: bool,
+}
+
+impl LoadProblem {
+    pub(super) fn lasting(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_temporary: false }
+    }
+}
+
+impl From<LoadError> for LoadProblem {
+    fn from(error: LoadError) -> Self {
+        Self { why: error.to_string(), is_temporary: error.is_temporary() }
+    }
+}
 
 /// The file that is used for each plugin id.
 pub(super) type FileOwners = BTreeMap<String, String>;
@@ -34,7 +59,44 @@ pub(super) type FileOwners = BTreeMap<String, String>;
 #[derive(Debug)]
 pub(super) struct PluginFile {
     pub(super) stamp: PluginStamp,
+    /// What was read when the file had an earlier stamp, as long as it is not checked with this one.
     pub(super) content: FileContent,
+    /// The check of the file with this stamp; nothing if it is done.
+    pub(super) check: Option<PendingCheck>,
+}
+
+/// A check of a file that has not finished.
+#[derive(Debug)]
+pub(super) struct PendingCheck {
+    /// When the file is checked, or checked again.
+    due: Instant,
+    /// Why an earlier check did not finish.
+    failure: Option<String>,
+}
+
+impl PendingCheck {
+    /// Creates the first check of a file.
+    pub(super) fn first() -> Self {
+        Self { due: Instant::now(), failure: None }
+    }
+
+    /// Creates the next check, for this time after one that the machine prevented.
+    pub(super) fn again(wait: Duration, failure: String) -> Self {
+        Self { due: Instant::now() + wait, failure: Some(failure) }
+    }
+
+    /// Returns how long to wait before the check.
+    pub(super) fn wait(&self) -> Duration {
+        self.due.saturating_duration_since(Instant::now())
+    }
+
+    /// Says why it is not known yet whether the file can be used.
+    pub(super) fn describe(&self) -> String {
+        match &self.failure {
+            None => "it is being checked, which takes a minute on a busy machine".to_owned(),
+            Some(why) => format!("{why}; it is checked again by itself"),
+        }
+    }
 }
 
 /// What a file of the plugins folder contains.
@@ -51,6 +113,8 @@ pub(super) enum FileContent {
         digest: Option<String>,
         why: String,
     },
+    /// It was not checked yet.
+    Unknown,
 }
 
 /// What the database contained at one revision of the catalog.
@@ -66,7 +130,7 @@ impl CatalogInputs {
     pub(super) fn file_signatures(&self, digest: &str) -> impl Iterator<Item = &SignatureStatus> {
         self.files.values().filter_map(move |file| match &file.content {
             FileContent::Component { digest: of_file, signature, .. } if of_file == digest => Some(signature),
-            FileContent::Component { .. } | FileContent::Broken { .. } => None,
+            FileContent::Component { .. } | FileContent::Broken { .. } | FileContent::Unknown => None,
         })
     }
 
@@ -75,6 +139,7 @@ impl CatalogInputs {
         let files = self.files.values().filter_map(|file| match &file.content {
             FileContent::Component { digest, .. } => Some(digest.clone()),
             FileContent::Broken { digest, .. } => digest.clone(),
+            FileContent::Unknown => None,
         });
         let decided = self.database.approvals.iter().filter(|approval| approval.has_bytes);
         let decided = decided.map(|approval| approval.digest.clone());
@@ -87,6 +152,13 @@ impl CatalogInputs {
     }
 }
 
+/// The plugin that a command decides about, and the digest of the version if the decision names one.
+#[derive(Clone, Debug)]
+pub(super) struct DecidedPlugin {
+    pub(super) id: String,
+    pub(super) digest: Option<String>,
+}
+
 impl DatabaseState {
     /// Returns the digests of the components that the catalog needs.
     pub(super) fn needed_digests(&self) -> BTreeSet<String> {
@@ -96,6 +168,25 @@ impl DatabaseState {
             .filter(|approval| !matches!(approval.decision, Some(Decision::Superseded | Decision::Removed)));
         let approved = approvals.map(|approval| approval.digest.clone());
         approved.chain(self.offers.iter().map(|offer| offer.digest.clone())).collect()
+    }
+
+    /// Returns the digests of one plugin's components that the catalog needs, or only the one that a decision names.
+    pub(super) fn needed_digests_of(&self, only: &DecidedPlugin) -> BTreeSet<String> {
+        let is_of = |provider: &str| provider == only.id;
+        let approvals = self.approvals.iter().filter(|approval| is_of(&approval.provider));
+        let offers = self.offers.iter().filter(|offer| is_of(&offer.provider));
+        let known: BTreeSet<&str> = approvals
+            .map(|approval| approval.digest.as_str())
+            .chain(offers.map(|offer| offer.digest.as_str()))
+            .collect();
+        let is_asked = |digest: &String| only.digest.as_ref().is_none_or(|asked| asked == digest);
+        self.needed_digests().into_iter().filter(|digest| known.contains(digest.as_str()) && is_asked(digest)).collect()
+    }
+
+    /// Returns whether the database contains a component, for any plugin.
+    pub(super) fn has_component(&self, digest: &str) -> bool {
+        self.approvals.iter().any(|approval| approval.digest == digest)
+            || self.offers.iter().any(|offer| offer.digest == digest)
     }
 
     /// Returns the version of a plugin that a rollback restores.

@@ -1,6 +1,6 @@
 //! Derives the catalog from the plugins folder and the database.
 
-use std::collections::btree_map::Entry;
+use std::{collections::btree_map::Entry, time::Instant};
 
 use jackfield_core::Error;
 use jackfield_sandbox::Component;
@@ -8,7 +8,7 @@ use jackfield_sandbox::Component;
 use super::{
     Plugins,
     catalog_entries::CatalogEntries,
-    catalog_inputs::{CatalogInputs, DatabaseState, choose_owners},
+    catalog_inputs::{CatalogInputs, DatabaseState, LoadProblem, choose_owners},
 };
 use crate::connections::restore_pauses;
 
@@ -30,7 +30,8 @@ impl Plugins {
         } else {
             self.store_folder_offers(inputs).await?;
             self.read_database(inputs).await?;
-            if self.auto_approve(inputs).await? {
+            // A command that decides about one plugin leaves the others to the service.
+            if self.0.only.is_none() && self.auto_approve(inputs).await? {
                 self.read_database(inputs).await?;
             }
         }
@@ -71,11 +72,18 @@ impl Plugins {
         let revision = store.catalog_revision().await?;
         inputs.database =
             DatabaseState { revision, approvals: store.approvals().await?, offers: store.offers().await? };
-        let needed = inputs.database.needed_digests();
+        let needed = match &self.0.only {
+            None => inputs.database.needed_digests(),
+            Some(only) => inputs.database.needed_digests_of(only),
+        };
         inputs.loaded.retain(|digest, _| needed.contains(digest));
         for digest in needed {
             if let Entry::Vacant(entry) = inputs.loaded.entry(digest) {
                 let loaded = self.load_stored(entry.key()).await?;
+                if loaded.as_ref().is_err_and(|problem| problem.is_temporary) {
+                    inputs.reload_at = Some(Instant::now() + self.0.setup.sandbox.check_retry());
+                    self.0.checks.notify_one();
+                }
                 entry.insert(loaded);
             }
         }
@@ -83,14 +91,15 @@ impl Plugins {
     }
 
     /// Loads a component from the database, or says why it cannot be used.
-    async fn load_stored(&self, digest: &str) -> Result<Result<Component, String>, Error> {
+    async fn load_stored(&self, digest: &str) -> Result<Result<Component, LoadProblem>, Error> {
         let Some(bytes) = self.0.setup.store.component_bytes(digest).await? else {
-            return Ok(Err("the bytes of this version are no longer stored".to_owned()));
+            return Ok(Err(LoadProblem::lasting("the bytes of this version are no longer stored")));
         };
         // The database is not trusted: somebody who can write to it must not be able to replace a component.
         if jackfield_sandbox::digest(&bytes) != digest {
-            return Ok(Err(format!("its bytes in the database were changed: they do not have the digest {digest}")));
+            let why = format!("its bytes in the database were changed: they do not have the digest {digest}");
+            return Ok(Err(LoadProblem::lasting(why)));
         }
-        Ok(self.0.setup.sandbox.load(bytes).await.map_err(|error| error.to_string()))
+        Ok(self.0.setup.sandbox.load(bytes).await.map_err(LoadProblem::from))
     }
 }

@@ -39,13 +39,15 @@ impl Plugins {
                 return Err(Error::Conflict(format!("this version of `{plugin}` cannot be approved: {why}")));
             }
             let component = waiting.map(|version| &version.component).or_else(|| {
-                let is_usable = !matches!(entry.state, PluginState::Broken(_));
+                let is_usable = !matches!(entry.state, PluginState::Broken(_) | PluginState::Checking(_));
                 entry.component.as_ref().filter(|component| is_usable && component.digest == digest)
             });
             let Some(component) = component else {
+                // The reason is about one version.
+                let is_asked = entry.digest.as_deref().is_none_or(|known| known == digest);
                 let why = match &entry.state {
-                    PluginState::Broken(why) => format!(": {why}"),
-                    PluginState::Approved | PluginState::Pending | PluginState::Disabled => String::new(),
+                    PluginState::Broken(why) | PluginState::Checking(why) if is_asked => format!(": {why}"),
+                    _ => String::new(),
                 };
                 return Err(Error::Conflict(format!(
                     "`{plugin}` has no version with this digest that can be approved{why}; review the plugin again"

@@ -47,6 +47,10 @@ impl Plugins {
             // Another host ended its offer, and the bytes were deleted with it. The next scan reads the file again.
             inputs.files.remove(&name);
         }
+        if self.0.only.is_some() {
+            // The other files were not read, so nothing is known about their offers.
+            return Ok(());
+        }
         for offer in offers {
             let OfferSource::Folder { host, .. } = &offer.source else { continue };
             if *host == self.0.setup.host && !present.contains(&offer.digest) {

@@ -1,16 +1,22 @@
 //! Uploads a plugin.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jackfield_core::{
     Error, ProviderId,
     audit::{Action, Actor},
 };
-use jackfield_sandbox::{PluginEntry, PluginState, Trust};
+use jackfield_sandbox::{Component, PluginEntry, PluginState, Sandbox, Trust};
 use jackfield_signing::Signer;
 use jackfield_store::{NewAudit, NewComponent, OfferSource};
 
 use super::Plugins;
+
+/// How long an upload waits for the check of its component.
+pub const UPLOAD_TIME: Duration = Duration::from_secs(180);
+
+/// The seconds after which an upload can be sent again if the machine was too busy.
+const RETRY_AFTER: u32 = 60;
 
 impl Plugins {
     /// Stores a component, and remembers the status of its signature.
@@ -18,7 +24,8 @@ impl Plugins {
     /// It then waits for approval, unless it is approved automatically.
     ///
     /// # Errors
-    /// [`Error::InvalidFields`] if the signature is invalid or the component cannot be approved; [`Error::Sealed`].
+    /// [`Error::InvalidFields`] if the signature is invalid or the component cannot be approved;
+    /// [`Error::Overloaded`] if the machine is too busy to check it; [`Error::Sealed`].
     pub async fn add(&self, bytes: Vec<u8>, signature: Option<&str>, actor: &Actor) -> Result<Arc<PluginEntry>, Error> {
         let (store, sandbox) = (&self.0.setup.store, &self.0.setup.sandbox);
         store.require_unsealed()?;
@@ -29,8 +36,7 @@ impl Plugins {
             Trust::Shipped(_) | Trust::All => Ok(Signer::Nobody),
         };
         let signer = signer.map_err(|why| Error::field("signature", why))?;
-        let component =
-            sandbox.load(bytes.clone()).await.map_err(|error| Error::field("component", error.to_string()))?;
+        let component = check_upload(sandbox.clone(), bytes.clone()).await?;
         let manifest = &component.manifest;
         let provider = ProviderId::parse(&manifest.id).map_err(Error::internal)?;
         let mut inputs = self.0.inputs.lock().await;
@@ -54,5 +60,22 @@ impl Plugins {
             self.refresh(&mut inputs).await?;
         }
         self.catalog().entry(&manifest.id).ok_or_else(|| Error::UnknownProvider(manifest.id.clone()))
+    }
+}
+
+/// Loads a component. If that takes longer than a request may, it continues, so that the next upload finds the result.
+async fn check_upload(sandbox: Sandbox, bytes: Vec<u8>) -> Result<Component, Error> {
+    let check = tokio::spawn(async move { sandbox.load(bytes).await });
+    let busy = |what: String| Error::Overloaded { what, retry_after: RETRY_AFTER };
+    match tokio::time::timeout(UPLOAD_TIME, check).await {
+        Ok(Ok(Ok(component))) => Ok(component),
+        Ok(Ok(Err(error))) if error.is_temporary() => Err(busy(format!("the component was not checked: {error}"))),
+        Ok(Ok(Err(error))) => Err(Error::field("component", error.to_string())),
+        Ok(Err(panic)) => Err(Error::internal(panic)),
+        Err(_elapsed) => Err(busy(
+            "the machine is busy, so the check of the component is not done; it continues, and the same upload finds \
+             its result"
+                .to_owned(),
+        )),
     }
 }

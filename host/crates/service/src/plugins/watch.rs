@@ -3,13 +3,11 @@
 use std::{sync::PoisonError, time::Duration};
 
 use jackfield_core::Error;
-use jackfield_sandbox::{find_signer, read_component_file};
-use jackfield_signing::SignatureStatus;
 use tokio::time::MissedTickBehavior;
 
 use super::{
     Plugins,
-    catalog_inputs::{CatalogInputs, FileContent, LoadedComponents, PluginFile},
+    catalog_inputs::{CatalogInputs, FileContent, PendingCheck, PluginFile},
     folder::{self, FolderListing, ListingError},
 };
 
@@ -22,8 +20,12 @@ const SCAN_INTERVAL: Duration = Duration::from_millis(250);
 const SCANS_PER_QUERY: u32 = 4;
 
 impl Plugins {
-    /// Scans the folder and queries the database until the future is dropped.
+    /// Scans the folder, checks its files and queries the database until the future is dropped.
     pub async fn watch(self) {
+        tokio::join!(self.check_files(), self.scan());
+    }
+
+    async fn scan(&self) {
         let mut interval = tokio::time::interval(SCAN_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = self.list_folder().await.unwrap_or_default();
@@ -51,41 +53,34 @@ impl Plugins {
         }
     }
 
-    /// Reads files that are new or changed, and forgets files that are gone.
+    /// Notices files that are new or changed, which are then checked, and forgets files that are gone.
     ///
-    /// A file is read once it looks the same in two scans, so that a file that is still being written is not read.
+    /// A file is checked once it looks the same in two scans, so that a file that is still being written is not read.
     async fn scan_folder(&self, before: &mut FolderListing) -> Result<(), Error> {
         let Some(now) = self.list_folder().await else { return Ok(()) };
-        let (changed, has_removed) = {
-            let inputs = self.0.inputs.lock().await;
-            let is_changed = |name: &str, stamp| inputs.files.get(name).is_none_or(|file| file.stamp != stamp);
-            let changed: Vec<_> = now
-                .iter()
-                .filter(|(name, stamp)| before.get(*name) == Some(*stamp) && is_changed(name, **stamp))
-                .map(|(name, stamp)| (name.clone(), *stamp))
-                .collect();
-            (changed, inputs.files.keys().any(|name| !now.contains_key(name)))
-        };
-        *before = now;
-        if changed.is_empty() && !has_removed {
-            return Ok(());
-        }
-        // The lock is not held here, because compiling is slow and must not delay an approval.
-        let mut loaded = LoadedComponents::new();
-        let mut files = Vec::new();
-        for (name, stamp) in changed {
-            let content = self.read_file(&name, &mut loaded).await;
-            files.push((name, PluginFile { stamp, content }));
-        }
         let mut inputs = self.0.inputs.lock().await;
-        inputs.files.retain(|name, _| before.contains_key(name));
-        inputs.files.extend(files);
-        for (digest, component) in loaded {
-            // A component that is already loaded keeps its count of running calls and its record of faults.
-            if inputs.usable_component(&digest).is_none() {
-                inputs.loaded.insert(digest, component);
+        let mut has_changes = inputs.files.keys().any(|name| !now.contains_key(name));
+        inputs.files.retain(|name, _| now.contains_key(name));
+        for (name, stamp) in &now {
+            let is_stable = before.get(name) == Some(stamp);
+            if !is_stable || inputs.files.get(name).is_some_and(|file| file.stamp == *stamp) {
+                continue;
+            }
+            has_changes = true;
+            let check = Some(PendingCheck::first());
+            match inputs.files.get_mut(name) {
+                Some(file) => (file.stamp, file.check) = (*stamp, check),
+                None => {
+                    let file = PluginFile { stamp: *stamp, content: FileContent::Unknown, check };
+                    inputs.files.insert(name.clone(), file);
+                }
             }
         }
+        *before = now;
+        if !has_changes {
+            return Ok(());
+        }
+        self.0.checks.notify_one();
         self.refresh(&mut inputs).await
     }
 
@@ -122,44 +117,6 @@ impl Plugins {
         match listed {
             Err(error) if error.is_temporary => None,
             listed => Some(listed.unwrap_or_default()),
-        }
-    }
-
-    /// Reads a file and its signature, and loads the component from those bytes.
-    pub(super) async fn read_file(&self, name: &str, loaded: &mut LoadedComponents) -> FileContent {
-        let (path, max_bytes) = (self.0.setup.folder.join(name), self.0.setup.sandbox.component_bytes());
-        let plugins = self.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            folder::check_owner(&path, &plugins.0.setup.user)?;
-            let bytes = read_component_file(&path, max_bytes)?;
-            let signer = find_signer(&path, &bytes, &plugins.0.setup.trust);
-            Ok((jackfield_sandbox::digest(&bytes), bytes, signer))
-        });
-        let (digest, bytes, signer) = match read.await.unwrap_or_else(|panic| Err(panic.to_string())) {
-            Ok(read) => read,
-            Err(why) => return FileContent::Broken { digest: None, why },
-        };
-        let signer = match signer {
-            Ok(signer) => signer,
-            // An invalid signature is not treated like a missing one, because somebody meant the file to be signed.
-            Err(why) => return FileContent::Broken { digest: Some(digest), why },
-        };
-        match self.0.setup.sandbox.load(bytes.clone()).await {
-            Err(error) => FileContent::Broken { digest: Some(digest), why: error.to_string() },
-            Ok(component) => {
-                let id = component.manifest.id.clone();
-                let signature = signer.status(&component.manifest);
-                if let SignatureStatus::ExceedsPermissions { key, beyond } = &signature {
-                    tracing::info!(
-                        provider = id,
-                        key,
-                        ?beyond,
-                        "plugin exceeded the permissions of the key that signed it"
-                    );
-                }
-                loaded.insert(digest.clone(), Ok(component));
-                FileContent::Component { id, digest, signature, bytes: Some(bytes) }
-            }
         }
     }
 }

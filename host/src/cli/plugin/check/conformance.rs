@@ -17,7 +17,7 @@ use jackfield_sandbox::Limits;
 use jackfield_service::connections::SubmittedValue;
 
 use self::{cases::CASES, failing_provider::FailingProvider, fixtures::FixtureSet, tested_plugin::TestedPlugin};
-use super::super::{print_line, sandbox_with};
+use super::super::{author_sandbox, print_line};
 
 /// The arguments of a conformance check.
 pub(super) struct ConformanceOptions {
@@ -31,15 +31,15 @@ pub(super) struct ConformanceOptions {
     pub(super) json: bool,
 }
 
-/// Runs every case and prints the results. Returns whether no case is broken.
-pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<bool> {
+/// Runs every case and prints the results. Returns the number of broken cases, and that of all.
+pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<(usize, usize)> {
     let ConformanceOptions { file, fixtures, fields, account, json } = options;
     let fixture_set = match &fixtures {
         Some(folder) => FixtureSet::read(folder).with_context(|| format!("cannot use {}", folder.display()))?,
         None => FixtureSet::default(),
     };
     let provider = FailingProvider::start(fixture_set).await?;
-    let sandbox = sandbox_with(egress_to(&provider), &Limits::default())?;
+    let sandbox = author_sandbox(egress_to(&provider), &Limits::default())?;
     let component = sandbox.load_file(&file).await?;
     let plugin = TestedPlugin::new(sandbox, component, provider, fields, account)?;
     let mut results = Vec::new();
@@ -52,7 +52,7 @@ pub(super) async fn run(options: ConformanceOptions) -> anyhow::Result<bool> {
         results.push(plugin.test_endless_pages().await?);
     }
     print_line(&if json { report::to_json(&results)? } else { report::to_text(&results, fixtures.is_some()) });
-    Ok(report::count_broken(&results) == 0)
+    Ok((report::count_broken(&results), results.len()))
 }
 
 /// Reroutes every host to the stand-in, with shorter timeouts than a service has.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use jackfield_egress::{CallStats, ResponseSummary, TracedRequest};
+use jackfield_egress::{CallStats, GuestLine, LineSource, ResponseSummary, TracedRequest};
 use jackfield_sandbox::{ConnectOutcome, DisconnectOutcome, HealthFacts, ProviderUsers, UpstreamFate};
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ const CALL_ENDED: &str = "the call ended before a response";
 /// One call of a function.
 pub(super) struct TryReport {
     pub(super) requests: Vec<TracedRequest>,
+    /// What the component wrote to its log and its output.
+    pub(super) lines: Vec<GuestLine>,
     /// The answer as JSON.
     pub(super) answer: Result<Value, TryError>,
     pub(super) stats: CallStats,
@@ -24,10 +26,12 @@ impl TryReport {
     /// Formats the report for a terminal.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::new();
-        for request in &self.requests {
+        for (index, request) in self.requests.iter().enumerate() {
+            text.push_str(&self.format_lines_after(index));
             text.push_str(&format_request(request));
             text.push('\n');
         }
+        text.push_str(&self.format_lines_after(self.requests.len()));
         if let Ok(answer) = &self.answer {
             text.push_str(&format!("{answer:#}\n\n"));
         }
@@ -49,12 +53,20 @@ impl TryReport {
         text
     }
 
+    /// Formats what the component wrote after this number of requests.
+    fn format_lines_after(&self, requests: usize) -> String {
+        let lines = self.lines.iter().filter(|line| line.after_requests == requests);
+        let text: String = lines.map(|line| format!("{}\n", format_guest_line(line))).collect();
+        if text.is_empty() { text } else { format!("{text}\n") }
+    }
+
     /// Formats the report as JSON.
     pub(super) fn to_json(&self) -> Value {
         let requests: Vec<Value> = self.requests.iter().map(request_to_json).collect();
         let error = self.answer.as_ref().err();
         json!({
             "requests": requests,
+            "log": self.lines,
             "answer": self.answer.as_ref().ok(),
             "error": error.map(|error| json!({ "code": error.code, "detail": error.message })),
             "ms": to_ms(self.total_time),
@@ -81,6 +93,19 @@ fn request_to_json(request: &TracedRequest) -> Value {
         "error": error,
         "ms": to_ms(request.time),
     })
+}
+
+/// Formats a line of the component: where it was written, and the text.
+pub(in crate::cli::plugin) fn format_guest_line(line: &GuestLine) -> String {
+    let source = match line.source {
+        LineSource::Debug => "debug",
+        LineSource::Info => "info",
+        LineSource::Warn => "warn",
+        LineSource::Error => "error",
+        LineSource::Stdout => "stdout",
+        LineSource::Stderr => "stderr",
+    };
+    format!("{source:<6} | {}", line.text)
 }
 
 /// Formats one request and its response.

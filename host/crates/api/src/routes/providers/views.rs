@@ -34,7 +34,7 @@ pub(crate) struct ProviderView {
     /// SHA-256 of its bytes.
     digest: Option<String>,
     /// `approved`: it may run. `pending`: it is not approved yet. `disabled`: an Executive disabled it. `broken`: see
-    /// `reason`.
+    /// `reason`. `checking`: it is not known yet whether it can be used; Jackfield checks it by itself, see `reason`.
     state: PluginStateView,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -59,6 +59,7 @@ enum PluginStateView {
     Pending,
     Disabled,
     Broken,
+    Checking,
 }
 
 /// A version that waits for approval.
@@ -141,6 +142,9 @@ struct ManifestView {
     /// The stored secrets that would have to be entered again, in words, because they were not entered for all the
     /// destinations to which this version sends them. Until then, it does not get them.
     secrets_again: Vec<String>,
+    /// The required fields that the stored connection does not have, in words. If this version is approved, the
+    /// connection cannot be used until somebody connects again and enters them.
+    missing_fields: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -243,6 +247,7 @@ impl ProviderView {
             PluginState::Pending => (PluginStateView::Pending, None),
             PluginState::Disabled => (PluginStateView::Disabled, None),
             PluginState::Broken(reason) => (PluginStateView::Broken, Some(reason.clone())),
+            PluginState::Checking(reason) => (PluginStateView::Checking, Some(reason.clone())),
         };
         let pause = entry.component.as_ref().and_then(|component| component.breaker.pause_at(now));
         Self {
@@ -318,7 +323,7 @@ impl ManifestView {
     fn new(manifest: &Manifest, stored: &StoredDestinations) -> Self {
         let risks = stored.find_risk(manifest).into_iter().chain(find_risks(manifest));
         let risks = risks.map(ProviderRiskView::from).collect();
-        let secrets_again = stored.needed_again(manifest);
+        let (secrets_again, missing_fields) = (stored.needed_again(manifest), stored.missing_fields(manifest));
         let manifest = &*to_displayable(manifest);
         let lines = endpoint_lines(manifest).into_iter().zip(&manifest.endpoints);
         let placements = lines.filter_map(|(line, endpoint)| Some((line, describe_credential(endpoint)?))).collect();
@@ -344,6 +349,7 @@ impl ManifestView {
             },
             risks,
             secrets_again,
+            missing_fields,
         }
     }
 }

@@ -31,7 +31,16 @@ const JSON: &str = "content-type: application/json\r\n";
 pub(super) struct FailingProvider {
     url: Url,
     behavior: Arc<Mutex<Behavior>>,
+    replays: Arc<Mutex<Replays>>,
     accepting: AbortHandle,
+}
+
+/// The requests that were answered with a recorded response, and those for which there is none.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    pub(super) found: usize,
+    /// Each as method and URL.
+    pub(super) missing: Vec<String>,
 }
 
 impl FailingProvider {
@@ -39,20 +48,21 @@ impl FailingProvider {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         let behavior = Arc::new(Mutex::new(Behavior::HangUp));
-        let (current, fixtures) = (Arc::clone(&behavior), Arc::new(fixtures));
+        let replays = Arc::new(Mutex::new(Replays::default()));
+        let (current, fixtures, seen) = (Arc::clone(&behavior), Arc::new(fixtures), Arc::clone(&replays));
         let accepting = tokio::spawn(async move {
             // Dropped with this task, which closes every socket.
             let mut sockets = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let behavior = *current.lock().unwrap_or_else(PoisonError::into_inner);
-                let fixtures = Arc::clone(&fixtures);
+                let (fixtures, seen) = (Arc::clone(&fixtures), Arc::clone(&seen));
                 // In some cases the client closes the socket first, which is not an error here.
-                sockets.spawn(async move { drop(serve(stream, behavior, &fixtures).await) });
+                sockets.spawn(async move { drop(serve(stream, behavior, &fixtures, &seen).await) });
                 while sockets.try_join_next().is_some() {}
             }
         })
         .abort_handle();
-        Ok(Self { url, behavior, accepting })
+        Ok(Self { url, behavior, replays, accepting })
     }
 
     pub(super) fn url(&self) -> Url {
@@ -62,6 +72,11 @@ impl FailingProvider {
     /// Changes the behavior for the following requests.
     pub(super) fn set_behavior(&self, behavior: Behavior) {
         *self.behavior.lock().unwrap_or_else(PoisonError::into_inner) = behavior;
+    }
+
+    /// Returns which requests had a recorded response since the last time.
+    pub(super) fn take_replays(&self) -> Replays {
+        std::mem::take(&mut *self.replays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -76,12 +91,20 @@ async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     behavior: Behavior,
     fixtures: &FixtureSet,
+    replays: &Mutex<Replays>,
 ) -> io::Result<()> {
     let request = read_request(&mut stream).await?;
     let recorded = match behavior {
         Behavior::ReplayFirstPage => fixtures.find_first(&request.method, &request.host, &request.target),
         _ => fixtures.find(&request.method, &request.host, &request.target),
     };
+    {
+        let mut replays = replays.lock().unwrap_or_else(PoisonError::into_inner);
+        match recorded {
+            Some(_) => replays.found += 1,
+            None => replays.missing.push(format!("{} https://{}{}", request.method, request.host, request.target)),
+        }
+    }
     let not_recorded =
         FixtureResponse { status: 404, fields: String::new(), body: "{\"error\":\"not recorded\"}".to_owned() };
     let replayed = recorded.unwrap_or(&not_recorded);

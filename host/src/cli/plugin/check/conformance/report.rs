@@ -1,12 +1,16 @@
 //! The results of the conformance check: rated, and printed as text or JSON.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use jackfield_egress::SendError;
+use jackfield_egress::{GuestLine, SendError};
 use jackfield_sandbox::{CallError, ConnectOutcome, ProviderError};
 use serde::Serialize;
 
-use super::cases::{ConformanceCase, ExpectedResult};
+use super::{
+    super::super::try_out::format_guest_line,
+    cases::{ConformanceCase, ExpectedResult},
+    failing_provider::Replays,
+};
 
 /// Maximum length in characters of an error in the report.
 const MAX_ERROR: usize = 160;
@@ -24,7 +28,32 @@ pub(super) struct CaseResult {
     #[serde(rename = "verdict")]
     pub(super) rating: Rating,
     /// The reason for a rating that is not good.
-    why: Option<&'static str>,
+    why: Option<Cow<'static, str>>,
+    /// What the component wrote to its log and its output, if it is broken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<GuestLine>,
+}
+
+impl CaseResult {
+    /// Rates a case in which recorded responses are the good ones, if some are missing.
+    ///
+    /// Without any of them nothing was tested. A disconnect needs none, because it works whatever the provider says.
+    pub(super) fn with_replays(mut self, replays: &Replays, is_optional: bool) -> Self {
+        let Some(missing) = replays.missing.first().filter(|_| self.rating == Rating::Good) else { return self };
+        self.rating = if replays.found > 0 || is_optional { Rating::Note } else { Rating::Broken };
+        self.why = Some(Cow::from(format!(
+            "no exchange is recorded for {missing}; record it, or pass the values of the recording with --field and --account"
+        )));
+        self
+    }
+
+    /// Adds what the component wrote, if that can explain a broken case.
+    pub(super) fn with_lines(mut self, lines: Vec<GuestLine>) -> Self {
+        if self.rating == Rating::Broken {
+            self.log = lines;
+        }
+        self
+    }
 }
 
 /// How well a plugin handled a case.
@@ -61,8 +90,8 @@ pub(super) fn rate(
         }
         (Err(CallError::Provider(error)), expected) => rate_error(error, expected),
     };
-    let came = outcome.as_ref().map_or_else(first_line, String::clone);
-    CaseResult { case: case.name, operation, came, rating, why }
+    let (came, why) = (outcome.as_ref().map_or_else(first_line, String::clone), why.map(Cow::from));
+    CaseResult { case: case.name, operation, came, rating, why, log: Vec::new() }
 }
 
 fn rate_error(error: &ProviderError, expected: ExpectedResult) -> (Rating, Option<&'static str>) {
@@ -85,16 +114,17 @@ fn rate_error(error: &ProviderError, expected: ExpectedResult) -> (Rating, Optio
 
 /// Reports how the operation handled a list of pages that never ends.
 pub(super) fn rate_pages(pages: usize, what: &'static str, rating: Rating) -> CaseResult {
-    let why = (rating != Rating::Good).then_some(what);
-    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: format!("pages: {pages}; {what}"), rating, why }
+    let why = (rating != Rating::Good).then_some(Cow::from(what));
+    let came = format!("pages: {pages}; {what}");
+    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came, rating, why, log: Vec::new() }
 }
 
 /// Reports that the operation ended an endless list of pages with an error.
 pub(super) fn rate_pages_error(error: &CallError) -> CaseResult {
     let is_fault = matches!(error, CallError::Fault(_) | CallError::Guess(_));
     let rating = if is_fault { Rating::Broken } else { Rating::Good };
-    let why = is_fault.then_some(FAULT);
-    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: first_line(error), rating, why }
+    let why = is_fault.then_some(Cow::from(FAULT));
+    CaseResult { case: ENDLESS_PAGES, operation: "list-users", came: first_line(error), rating, why, log: Vec::new() }
 }
 
 /// Describes the answer to a connect.
@@ -131,8 +161,11 @@ pub(super) fn to_text(results: &[CaseResult], has_recordings: bool) -> String {
         };
         // Writing to a String does not fail.
         let _ = writeln!(text, "{mark} {:<24} {:<12}  {}", result.case, result.operation, result.came);
-        if let Some(why) = result.why {
+        if let Some(why) = &result.why {
             let _ = writeln!(text, "  → {why}");
+        }
+        for line in &result.log {
+            let _ = writeln!(text, "    {}", format_guest_line(line));
         }
     }
     let _ = write!(text, "{} cases, {} broken", results.len(), count_broken(results));

@@ -79,10 +79,16 @@ impl TestedPlugin {
         operation: TestedOperation,
     ) -> anyhow::Result<CaseResult> {
         self.provider.set_behavior(case.behavior);
-        let (outcome, requests) = self.run(operation).await?;
+        let _earlier = self.provider.take_replays();
+        let (outcome, recorder) = self.run(operation).await?;
+        let requests = recorder.stats().requests;
         // Without a request nothing failed, and a disconnect removes the connection whatever the provider says.
         let is_harmless = requests == 0 || operation == TestedOperation::Disconnect;
-        Ok(report::rate(case, operation.name(), is_harmless, &outcome))
+        let mut result = report::rate(case, operation.name(), is_harmless, &outcome);
+        if case.behavior.needs_recordings() {
+            result = result.with_replays(&self.provider.take_replays(), operation == TestedOperation::Disconnect);
+        }
+        Ok(result.with_lines(recorder.lines()))
     }
 
     /// Lists users while the stand-in returns the same page again and again.
@@ -92,10 +98,10 @@ impl TestedPlugin {
         let mut cursor: Option<String> = None;
         let mut is_counting = true;
         loop {
-            let (outcome, _) = self.call(ListUsers { cursor: cursor.clone(), limit: 100 }).await?;
+            let (outcome, recorder) = self.call(ListUsers { cursor: cursor.clone(), limit: 100 }).await?;
             let next = match outcome {
                 Ok(page) => page.next_cursor,
-                Err(error) => return Ok(report::rate_pages_error(&error)),
+                Err(error) => return Ok(report::rate_pages_error(&error).with_lines(recorder.lines())),
             };
             let Some(next) = next else {
                 return Ok(report::rate_pages(seen.len() + 1, "the list ends", Rating::Good));
@@ -119,48 +125,51 @@ impl TestedPlugin {
 
     /// Runs one operation.
     ///
-    /// Returns its answer in words, and the number of requests that it sent.
-    async fn run(&self, operation: TestedOperation) -> anyhow::Result<(Result<String, CallError>, u32)> {
+    /// Returns its answer in words, and what it did.
+    async fn run(&self, operation: TestedOperation) -> anyhow::Result<(Result<String, CallError>, CallRecorder)> {
         Ok(match operation {
             TestedOperation::Connect => {
-                let (outcome, requests) = self.call(Connect).await?;
-                (outcome.map(|outcome| report::describe_connect(&outcome)), requests)
+                let (outcome, recorder) = self.call(Connect).await?;
+                (outcome.map(|outcome| report::describe_connect(&outcome)), recorder)
             }
             TestedOperation::Health => {
-                let (outcome, requests) = self.call(CheckHealth).await?;
-                (outcome.map(|_facts| "healthy".to_owned()), requests)
+                let (outcome, recorder) = self.call(CheckHealth).await?;
+                (outcome.map(|_facts| "healthy".to_owned()), recorder)
             }
             TestedOperation::ListUsers => {
-                let (outcome, requests) = self.call(ListUsers { cursor: None, limit: 100 }).await?;
-                (outcome.map(|page| format!("{} users", page.users.len())), requests)
+                let (outcome, recorder) = self.call(ListUsers { cursor: None, limit: 100 }).await?;
+                (outcome.map(|page| format!("{} users", page.users.len())), recorder)
             }
             TestedOperation::AlertTarget => {
-                let (outcome, requests) = self.call(GetAlertTarget).await?;
-                (outcome.map(|_url| "an alert target".to_owned()), requests)
+                let (outcome, recorder) = self.call(GetAlertTarget).await?;
+                (outcome.map(|_url| "an alert target".to_owned()), recorder)
             }
             TestedOperation::Disconnect => {
-                let (outcome, requests) = self.call(Disconnect).await?;
-                (outcome.map(|_outcome| "disconnected".to_owned()), requests)
+                let (outcome, recorder) = self.call(Disconnect).await?;
+                (outcome.map(|_outcome| "disconnected".to_owned()), recorder)
             }
         })
     }
 
     /// Runs one operation.
     ///
-    /// Returns its answer, and the number of requests that it sent.
-    async fn call<O: CallOperation>(&self, operation: O) -> anyhow::Result<(Result<O::Answer, CallError>, u32)> {
+    /// Returns its answer, and what it did.
+    async fn call<O: CallOperation>(
+        &self,
+        operation: O,
+    ) -> anyhow::Result<(Result<O::Answer, CallError>, CallRecorder)> {
         let token = match self.component.manifest.auth {
             Auth::Fields => None,
             Auth::OAuth2(_) | Auth::ServiceAccount(_) => Some(Secret::new(MADE_UP.to_owned())),
         };
         let account = self.account.clone().filter(|_| O::NAME != Connect::NAME);
         let dry_run = DryRun { fields: self.fields.clone(), token, account, requests: Limits::default().requests };
-        let recorder = CallRecorder::default();
+        let recorder = CallRecorder::with_trace();
         let call = dry_run.into_call(&self.component, recorder.clone()).map_err(|error| {
             anyhow::anyhow!("a made-up field is not valid; pass another value with --field NAME=VALUE: {error}")
         })?;
         let outcome = self.sandbox.run(&self.component, call, operation).await;
-        Ok((outcome, recorder.stats().requests))
+        Ok((outcome, recorder))
     }
 }
 
