@@ -47,7 +47,7 @@ impl Store {
         for row in &rows {
             let row = TokenRow::from_row(row)?;
             sqlx::query("update tokens set mac = $1 where id = $2")
-                .bind(row.signed_columns().compute_mac(vault))
+                .bind(row.mac_columns().compute_mac(vault))
                 .bind(row.id.clone())
                 .execute(&mut **transaction)
                 .await?;
@@ -72,7 +72,7 @@ async fn adopt_oauth_apps(transaction: &mut WriteTransaction, vault: &Vault) -> 
         let has_secret = oauth_apps::has_secret(row)?;
         let row = OAuthAppRow::from_row(row)?;
         sqlx::query("update oauth_apps set mac = $1 where provider = $2")
-            .bind(row.signed_columns(has_secret).compute_mac(vault))
+            .bind(row.mac_columns(has_secret).compute_mac(vault))
             .bind(row.provider)
             .execute(&mut **transaction)
             .await?;
@@ -85,7 +85,7 @@ async fn adopt_connections(transaction: &mut WriteTransaction, vault: &Vault) ->
     for row in &rows {
         let row = ConnectionRow::from_row(row)?;
         sqlx::query("update connections set mac = $1 where id = $2")
-            .bind(row.signed_columns().compute_mac(vault))
+            .bind(row.mac_columns().compute_mac(vault))
             .bind(row.id)
             .execute(&mut **transaction)
             .await?;

@@ -17,7 +17,7 @@ use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     generate_random,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
     to_optional_timestamp, to_timestamp,
 };
 
@@ -61,7 +61,7 @@ impl Store {
             expires_at: expires_at.map(|expiry| expiry.as_microsecond()),
             revoked_at: None,
         };
-        let mac = self.sign_row(&row.signed_columns())?;
+        let mac = self.compute_row_mac(&row.mac_columns())?;
         let token = row.to_token(RowState::Genuine)?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -108,7 +108,7 @@ impl Store {
     fn is_usable(&self, row: &TokenRow, mac: Option<&[u8]>) -> bool {
         // An expired or revoked row grants nothing, so it is not reported.
         let valid = row.revoked_at.is_none() && row.expires_at.is_none_or(|expiry| self.now() < expiry);
-        valid && self.is_genuine(&row.signed_columns(), mac)
+        valid && self.is_genuine(&row.mac_columns(), mac)
     }
 
     /// Lists all tokens, newest first.
@@ -117,11 +117,11 @@ impl Store {
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
             let (Ok(parsed), Ok(mac)) = (TokenRow::from_row(row), read_mac(row)) else {
-                self.report_unreadable(SignedTable::Tokens, row);
+                self.report_unreadable(MacTable::Tokens, row);
                 continue;
             };
             let row = parsed;
-            let genuine = row.revoked_at.is_some() || self.is_genuine(&row.signed_columns(), mac.as_deref());
+            let genuine = row.revoked_at.is_some() || self.is_genuine(&row.mac_columns(), mac.as_deref());
             match row.to_token(if genuine { RowState::Genuine } else { RowState::Edited }) {
                 Ok(token) => list.push(token),
                 // Its values can be anything, and must not make the other tokens unreadable. It was logged.
@@ -144,10 +144,10 @@ impl Store {
             .await?;
         let Some(found) = found else { return Ok(false) };
         let (mut row, mac) = (TokenRow::from_row(&found)?, read_mac(&found)?);
-        let genuine = self.is_genuine(&row.signed_columns(), mac.as_deref());
+        let genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
         row.revoked_at = Some(self.now());
         // The new MAC replaces the one of the valid token. While sealed, a row without a MAC is a revoked token too.
-        let mac = self.sign_row_if_unsealed(&row.signed_columns()).filter(|_| genuine);
+        let mac = self.compute_row_mac_if_unsealed(&row.mac_columns()).filter(|_| genuine);
         sqlx::query("update tokens set revoked_at = $1, mac = $2 where id = $3")
             .bind(row.revoked_at)
             .bind(mac)
@@ -199,8 +199,8 @@ impl TokenRow {
         })
     }
 
-    pub(super) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::Tokens, &self.id)
+    pub(super) fn mac_columns(&self) -> MacColumns {
+        MacColumns::new(MacTable::Tokens, &self.id)
             .text(&self.id)
             .text(&self.name)
             .bytes(&self.hash)

@@ -19,7 +19,7 @@ use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     database::transaction::WriteTransaction,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
 };
 
 /// Why a row that was edited by hand is not used.
@@ -137,11 +137,11 @@ impl Store {
     /// Returns the row, unless it was edited by hand.
     fn read_configured_app(&self, row: &AnyRow) -> Result<Option<ConfiguredAppRow>, StoreError> {
         let Ok(parsed) = ConfiguredAppRow::from_row(row) else {
-            self.report_unreadable(SignedTable::ConfiguredApps, row);
+            self.report_unreadable(MacTable::ConfiguredApps, row);
             return Ok(None);
         };
         let mac: Option<Vec<u8>> = read_mac(row)?;
-        Ok(self.is_genuine(&parsed.signed_columns()?, mac.as_deref()).then_some(parsed))
+        Ok(self.is_genuine(&parsed.mac_columns()?, mac.as_deref()).then_some(parsed))
     }
 
     async fn write_configured_app(
@@ -150,7 +150,7 @@ impl Store {
         row: ConfiguredAppRow,
         insert: &'static str,
     ) -> Result<(), StoreError> {
-        let mac = self.sign_row(&row.signed_columns()?)?;
+        let mac = self.compute_row_mac(&row.mac_columns()?)?;
         sqlx::query(insert)
             .bind(row.provider)
             .bind(row.app)
@@ -185,8 +185,8 @@ impl ConfiguredAppRow {
         })
     }
 
-    pub(super) fn signed_columns(&self) -> Result<SignedColumns, StoreError> {
-        Ok(SignedColumns::new(SignedTable::ConfiguredApps, &self.provider)
+    pub(super) fn mac_columns(&self) -> Result<MacColumns, StoreError> {
+        Ok(MacColumns::new(MacTable::ConfiguredApps, &self.provider)
             .text(&self.provider)
             .text(&self.app)
             .text(&to_json(&self.entered_for)?)

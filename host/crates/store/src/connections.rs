@@ -23,7 +23,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     oauth_grants::{self, lock_grant, remove_grant},
-    row_macs::{SignedTable, read_mac},
+    row_macs::{MacTable, read_mac},
 };
 
 #[cfg(test)]
@@ -200,10 +200,10 @@ impl Store {
     fn parse_checked(&self, row: &AnyRow) -> Option<(Connection, bool)> {
         let parse = || Ok::<_, StoreError>((ConnectionRow::from_row(row)?, read_mac(row)?, parse_row(row)?));
         let Ok((columns, mac, mut connection)) = parse() else {
-            self.report_unreadable(SignedTable::Connections, row);
+            self.report_unreadable(MacTable::Connections, row);
             return None;
         };
-        let is_genuine = self.is_genuine(&columns.signed_columns(), mac.as_deref());
+        let is_genuine = self.is_genuine(&columns.mac_columns(), mac.as_deref());
         if !is_genuine {
             connection.fields = BTreeMap::new();
             connection.account = None;
@@ -278,7 +278,7 @@ impl Store {
             connected_at: now,
             disconnect: DisconnectColumns::default(),
         };
-        let mac = self.sign_row(&row.signed_columns())?;
+        let mac = self.compute_row_mac(&row.mac_columns())?;
         sqlx::query(
             "insert into connections (id, provider, generation, org_name, account, fields, connected_by, \
              connected_at, status, reason, since, last_check, token_expires_at, mac) \
@@ -337,7 +337,7 @@ impl Store {
             .await?;
         let Some(stored) = stored else { return Err(StoreError::Conflict) };
         let (stored, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
-        if !self.is_genuine(&stored.signed_columns(), mac.as_deref()) {
+        if !self.is_genuine(&stored.mac_columns(), mac.as_deref()) {
             return Err(EDITED);
         }
         let row = ConnectionRow {
@@ -347,7 +347,7 @@ impl Store {
             fields: to_json(&choice.fields)?,
             ..stored
         };
-        let mac = self.sign_row(&row.signed_columns())?;
+        let mac = self.compute_row_mac(&row.mac_columns())?;
         let changed = sqlx::query(
             "update connections set generation = $9, account = $1, org_name = $2, fields = $3, \
              since = case when status = $4 then since else $5 end, status = $4, reason = null, retry_at = null, \

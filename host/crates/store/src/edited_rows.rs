@@ -9,7 +9,7 @@ use super::{
     connections::ConnectionRow,
     oauth_apps::{self, OAuthAppRow},
     oauth_flows,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
     sessions::SessionRow,
     signin_links::LinkRow,
 };
@@ -25,8 +25,7 @@ impl Store {
         }
         let now = self.now();
         let mut edited = Vec::new();
-        let mut check = |table, row: &AnyRow, columns: Result<SignedColumns, StoreError>| match (columns, read_mac(row))
-        {
+        let mut check = |table, row: &AnyRow, columns: Result<MacColumns, StoreError>| match (columns, read_mac(row)) {
             (Ok(columns), Ok(mac)) if self.is_genuine(&columns, mac.as_deref()) => {}
             (Ok(columns), Ok(_)) => edited.push(columns.row().clone()),
             // Its values must not hide the other rows.
@@ -34,32 +33,32 @@ impl Store {
         };
         let tokens = sqlx::query("select * from tokens where revoked_at is null order by id");
         for row in tokens.fetch_all(&self.pool).await? {
-            check(SignedTable::Tokens, &row, TokenRow::from_row(&row).map(|row| row.signed_columns()));
+            check(MacTable::Tokens, &row, TokenRow::from_row(&row).map(|row| row.mac_columns()));
         }
         let sessions = sqlx::query("select * from sessions where ends_at > $1 order by id").bind(now);
         for row in sessions.fetch_all(&self.pool).await? {
-            check(SignedTable::Sessions, &row, SessionRow::from_row(&row).map(|row| row.signed_columns()));
+            check(MacTable::Sessions, &row, SessionRow::from_row(&row).map(|row| row.mac_columns()));
         }
         let links = sqlx::query("select * from signin_links where ends_at > $1 order by name").bind(now);
         for row in links.fetch_all(&self.pool).await? {
-            check(SignedTable::SigninLinks, &row, LinkRow::from_row(&row).map(|row| row.signed_columns()));
+            check(MacTable::SigninLinks, &row, LinkRow::from_row(&row).map(|row| row.mac_columns()));
         }
         let apps = sqlx::query(oauth_apps::SELECT_WITH_SECRETS).bind(oauth_apps::TABLE).bind(oauth_apps::SECRET);
         for row in apps.fetch_all(&self.pool).await? {
             let has_secret = oauth_apps::has_secret(&row)?;
-            let columns = OAuthAppRow::from_row(&row).map(|row| row.signed_columns(has_secret));
-            check(SignedTable::OAuthApps, &row, columns);
+            let columns = OAuthAppRow::from_row(&row).map(|row| row.mac_columns(has_secret));
+            check(MacTable::OAuthApps, &row, columns);
         }
         for row in sqlx::query("select * from configured_apps order by provider").fetch_all(&self.pool).await? {
-            let columns = ConfiguredAppRow::from_row(&row).and_then(|row| row.signed_columns());
-            check(SignedTable::ConfiguredApps, &row, columns);
+            let columns = ConfiguredAppRow::from_row(&row).and_then(|row| row.mac_columns());
+            check(MacTable::ConfiguredApps, &row, columns);
         }
         let flows = sqlx::query("select * from oauth_flows where expires_at > $1 order by id").bind(now);
         for row in flows.fetch_all(&self.pool).await? {
-            check(SignedTable::OAuthFlows, &row, oauth_flows::parse_row(&row).map(|flow| flow.signed_columns()));
+            check(MacTable::OAuthFlows, &row, oauth_flows::parse_row(&row).map(|flow| flow.mac_columns()));
         }
         for row in sqlx::query("select * from connections order by provider").fetch_all(&self.pool).await? {
-            check(SignedTable::Connections, &row, ConnectionRow::from_row(&row).map(|row| row.signed_columns()));
+            check(MacTable::Connections, &row, ConnectionRow::from_row(&row).map(|row| row.mac_columns()));
         }
         Ok(edited)
     }

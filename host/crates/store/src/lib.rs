@@ -77,7 +77,7 @@ pub use self::{
     },
     people_search::{MappingFilter, PeopleQuery, SearchPage},
     plugin_components::{NewComponent, Offer, OfferSource},
-    row_macs::{EditedRow, SignedTable},
+    row_macs::{EditedRow, MacTable},
     sessions::{NewSession, SessionKey},
     signin_links::{SigninLink, SigninLinkSecret, SingleUseProof},
 };

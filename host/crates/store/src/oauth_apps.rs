@@ -14,7 +14,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
 };
 
 pub(super) const TABLE: &str = "oauth_apps";
@@ -63,7 +63,7 @@ impl Store {
             set_by: audit.actor.name.clone(),
             set_at: self.now(),
         };
-        let mac = self.sign_row(&row.signed_columns(app.client_secret.is_some()))?;
+        let mac = self.compute_row_mac(&row.mac_columns(app.client_secret.is_some()))?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         sqlx::query(
@@ -101,7 +101,7 @@ impl Store {
         let client_secret = self.open_sealed(TABLE, provider).await?.remove(SECRET);
         let row = OAuthAppRow::from_row(&found)?;
         let mac: Option<Vec<u8>> = read_mac(&found)?;
-        if !self.is_genuine(&row.signed_columns(client_secret.is_some()), mac.as_deref()) {
+        if !self.is_genuine(&row.mac_columns(client_secret.is_some()), mac.as_deref()) {
             return Err(StoreError::Edited("OAuth app", "set it again"));
         }
         Ok(Some(StoredOAuthApp { client_id: row.client_id, token_url: row.token_url, client_secret }))
@@ -135,8 +135,8 @@ impl OAuthAppRow {
     }
 
     /// Returns the columns of the MAC, with whether the app has a secret: without it, the app would be a public client.
-    pub(super) fn signed_columns(&self, has_secret: bool) -> SignedColumns {
-        SignedColumns::new(SignedTable::OAuthApps, &self.provider)
+    pub(super) fn mac_columns(&self, has_secret: bool) -> MacColumns {
+        MacColumns::new(MacTable::OAuthApps, &self.provider)
             .text(&self.provider)
             .text(&self.client_id)
             .text(&self.token_url)

@@ -14,7 +14,7 @@ use sqlx::{Row, any::AnyRow};
 
 use super::{
     Store, StoreError,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
     sealed_values::remove_sealed,
     to_timestamp,
 };
@@ -53,8 +53,8 @@ pub struct OAuthFlow {
 }
 
 impl OAuthFlow {
-    pub(super) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::OAuthFlows, &self.id)
+    pub(super) fn mac_columns(&self) -> MacColumns {
+        MacColumns::new(MacTable::OAuthFlows, &self.id)
             .text(&self.id)
             .text(&self.provider)
             .text(&self.caller)
@@ -109,7 +109,7 @@ impl Store {
             state_hash: hash_state(flow.state.expose()),
             created_at: now,
         };
-        let mac = self.sign_row(&row.signed_columns())?;
+        let mac = self.compute_row_mac(&row.mac_columns())?;
         sqlx::query(
             "insert into oauth_flows (id, provider, caller, state_hash, redirect_uri, outcome, created_at, expires_at, \
              mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -164,7 +164,7 @@ impl Store {
     /// Parses a row; nothing if it was edited by hand.
     fn parse_genuine(&self, row: &AnyRow) -> Result<Option<OAuthFlow>, StoreError> {
         let flow = parse_row(row)?;
-        Ok(self.is_genuine(&flow.signed_columns(), read_mac(row)?.as_deref()).then_some(flow))
+        Ok(self.is_genuine(&flow.mac_columns(), read_mac(row)?.as_deref()).then_some(flow))
     }
 
     /// Marks a pending flow as being redeemed, and returns its verifier.
@@ -182,7 +182,7 @@ impl Store {
         let verifier = self.open_sealed(TABLE, &flow.id).await?.remove(VERIFIER);
         let mut transaction = self.begin().await?;
         let claimed = OAuthFlow { outcome: OAuthFlowOutcome::Redeeming, ..flow.clone() };
-        let mac = self.sign_row(&claimed.signed_columns())?;
+        let mac = self.compute_row_mac(&claimed.mac_columns())?;
         let claimed = sqlx::query(
             "update oauth_flows set outcome = $1, mac = $2 where id = $3 and outcome = 'pending' and expires_at > $4",
         )
@@ -222,7 +222,7 @@ impl Store {
             )
             .bind(ended.outcome.as_str())
             .bind(ended.reason.clone())
-            .bind(self.sign_row(&ended.signed_columns())?)
+            .bind(self.compute_row_mac(&ended.mac_columns())?)
             .bind(ended.id)
             .execute(&mut *transaction)
             .await?;

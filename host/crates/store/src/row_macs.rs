@@ -22,7 +22,7 @@ const MAX_REPORTED: usize = 1_000;
 
 /// The tables whose rows have a MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SignedTable {
+pub enum MacTable {
     Tokens,
     Sessions,
     SigninLinks,
@@ -32,7 +32,7 @@ pub enum SignedTable {
     Connections,
 }
 
-impl SignedTable {
+impl MacTable {
     /// Returns the name of the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -51,7 +51,7 @@ impl SignedTable {
 /// A row that was inserted or edited by hand.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EditedRow {
-    pub table: SignedTable,
+    pub table: MacTable,
     /// Its id, or its provider or name if it has no id that may be shown.
     pub row: String,
 }
@@ -62,14 +62,14 @@ pub(super) struct EditedRows(Arc<Mutex<BTreeSet<EditedRow>>>);
 
 /// The columns of a row that its MAC covers, as they are stored.
 #[derive(Debug)]
-pub(super) struct SignedColumns {
+pub(super) struct MacColumns {
     row: EditedRow,
     parts: Vec<Vec<u8>>,
 }
 
-impl SignedColumns {
+impl MacColumns {
     /// Starts a row without columns. `row` names it in reports.
-    pub(super) fn new(table: SignedTable, row: &str) -> Self {
+    pub(super) fn new(table: MacTable, row: &str) -> Self {
         Self { row: EditedRow { table, row: row.to_owned() }, parts: Vec::new() }
     }
 
@@ -135,19 +135,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Sealed`].
-    pub(super) fn sign_row(&self, columns: &SignedColumns) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn compute_row_mac(&self, columns: &MacColumns) -> Result<Vec<u8>, StoreError> {
         Ok(columns.compute_mac(self.require_unsealed()?))
     }
 
     /// Returns the MAC to be stored with a row; nothing while the store is sealed.
-    pub(super) fn sign_row_if_unsealed(&self, columns: &SignedColumns) -> Option<Vec<u8>> {
-        self.sign_row(columns).ok()
+    pub(super) fn compute_row_mac_if_unsealed(&self, columns: &MacColumns) -> Option<Vec<u8>> {
+        self.compute_row_mac(columns).ok()
     }
 
     /// Returns whether a row may be used: its MAC is valid, or the store is sealed.
     ///
     /// Logs a row that may not, once.
-    pub(super) fn is_genuine(&self, columns: &SignedColumns, stored: Option<&[u8]>) -> bool {
+    pub(super) fn is_genuine(&self, columns: &MacColumns, stored: Option<&[u8]>) -> bool {
         let Keys::Open(vault) = &self.keys else { return true };
         let genuine = stored.is_some_and(|stored| columns.verify(vault, stored));
         if !genuine {
@@ -157,11 +157,11 @@ impl Store {
     }
 
     /// Logs a row with values that Jackfield does not store, once, and returns its name for reports.
-    pub(super) fn report_unreadable(&self, table: SignedTable, row: &AnyRow) -> EditedRow {
+    pub(super) fn report_unreadable(&self, table: MacTable, row: &AnyRow) -> EditedRow {
         let name = match table {
-            SignedTable::Tokens | SignedTable::Sessions | SignedTable::OAuthFlows => "id",
-            SignedTable::SigninLinks => "name",
-            SignedTable::OAuthApps | SignedTable::ConfiguredApps | SignedTable::Connections => "provider",
+            MacTable::Tokens | MacTable::Sessions | MacTable::OAuthFlows => "id",
+            MacTable::SigninLinks => "name",
+            MacTable::OAuthApps | MacTable::ConfiguredApps | MacTable::Connections => "provider",
         };
         let row = EditedRow { table, row: row.try_get(name).unwrap_or_else(|_| "unreadable".to_owned()) };
         self.edited_rows.report(&row);
@@ -189,12 +189,12 @@ mod tests {
 
     use super::*;
 
-    fn mac(columns: &SignedColumns) -> Vec<u8> {
+    fn mac(columns: &MacColumns) -> Vec<u8> {
         columns.compute_mac(&Vault::new(Secret::new([7; 32])))
     }
 
-    fn new() -> SignedColumns {
-        SignedColumns::new(SignedTable::Tokens, "1")
+    fn new() -> MacColumns {
+        MacColumns::new(MacTable::Tokens, "1")
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_mac_is_valid_in_its_table_only() {
-        let session = SignedColumns::new(SignedTable::Sessions, "1").text("a");
+        let session = MacColumns::new(MacTable::Sessions, "1").text("a");
         assert_ne!(mac(&new().text("a")), mac(&session));
     }
 }

@@ -19,7 +19,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     generate_random,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
     signin_links::{SingleUseProof, use_up},
     to_timestamp,
 };
@@ -66,7 +66,7 @@ impl Store {
             seen_at: now.as_microsecond(),
             ends_at: now.saturating_add(MAX_LIFETIME).unwrap_or(Timestamp::MAX).as_microsecond(),
         };
-        let (session, mac) = (row.to_session()?, self.sign_row_if_unsealed(&row.signed_columns()));
+        let (session, mac) = (row.to_session()?, self.compute_row_mac_if_unsealed(&row.mac_columns()));
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         if !use_up(&mut transaction, &new.proof, now).await? {
@@ -127,7 +127,7 @@ impl Store {
         let (now, idle_since) = expiry_bounds(self.clock.now());
         // An ended session grants nothing, so its row is not reported.
         let has_ended = row.ends_at <= now || row.seen_at <= idle_since;
-        if has_ended || !self.is_genuine(&row.signed_columns(), mac.as_deref()) {
+        if has_ended || !self.is_genuine(&row.mac_columns(), mac.as_deref()) {
             return Ok(false);
         }
         match &row.token_id {
@@ -152,14 +152,14 @@ impl Store {
         let Some(found) = found else { return Ok(()) };
         let (mut row, mac) = (SessionRow::from_row(&found)?, read_mac(&found)?);
         let is_authenticated = self.sealed_reason().is_none();
-        if is_authenticated != mac.is_some() || !self.is_genuine(&row.signed_columns(), mac.as_deref()) {
+        if is_authenticated != mac.is_some() || !self.is_genuine(&row.mac_columns(), mac.as_deref()) {
             return Ok(());
         }
         let before = row.seen_at;
         row.seen_at = now.as_microsecond().max(before);
         sqlx::query("update sessions set seen_at = $1, mac = $2 where id = $3 and seen_at = $4")
             .bind(row.seen_at)
-            .bind(self.sign_row_if_unsealed(&row.signed_columns()))
+            .bind(self.compute_row_mac_if_unsealed(&row.mac_columns()))
             .bind(row.id)
             .bind(before)
             .execute(&mut *transaction)
@@ -261,8 +261,8 @@ impl SessionRow {
         })
     }
 
-    pub(super) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::Sessions, &self.id)
+    pub(super) fn mac_columns(&self) -> MacColumns {
+        MacColumns::new(MacTable::Sessions, &self.id)
             .text(&self.id)
             .bytes(&self.hash)
             .text(&self.identity)

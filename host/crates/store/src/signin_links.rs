@@ -11,7 +11,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     generate_random,
-    row_macs::{SignedColumns, SignedTable, read_mac},
+    row_macs::{MacColumns, MacTable, read_mac},
 };
 
 /// How long a sign-in link is valid: long enough to open it in a browser.
@@ -48,7 +48,7 @@ impl Store {
         let text = Secret::new(URL_SAFE_NO_PAD.encode(generate_random()?));
         let ends_at = self.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
         let row = LinkRow { hash: hash_text(text.expose()), name: name.to_owned(), ends_at: ends_at.as_microsecond() };
-        let mac = self.sign_row(&row.signed_columns())?;
+        let mac = self.compute_row_mac(&row.mac_columns())?;
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
         sqlx::query("insert into signin_links (hash, name, ends_at, mac) values ($1, $2, $3, $4)")
@@ -75,7 +75,7 @@ impl Store {
             .await?;
         let Some(found) = found else { return Ok(None) };
         let row = LinkRow::from_row(&found)?;
-        let genuine = self.is_genuine(&row.signed_columns(), read_mac(&found)?.as_deref());
+        let genuine = self.is_genuine(&row.mac_columns(), read_mac(&found)?.as_deref());
         Ok(genuine.then_some(SigninLink { hash: row.hash, name: row.name }))
     }
 
@@ -111,8 +111,8 @@ impl LinkRow {
     }
 
     /// Returns the columns of the MAC. Reports show the name, because the hash is the only id.
-    pub(super) fn signed_columns(&self) -> SignedColumns {
-        SignedColumns::new(SignedTable::SigninLinks, &self.name).bytes(&self.hash).text(&self.name).number(self.ends_at)
+    pub(super) fn mac_columns(&self) -> MacColumns {
+        MacColumns::new(MacTable::SigninLinks, &self.name).bytes(&self.hash).text(&self.name).number(self.ends_at)
     }
 }
 

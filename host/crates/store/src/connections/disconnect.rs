@@ -34,7 +34,7 @@ impl Store {
             .await?;
         let Some(stored) = stored else { return Err(StoreError::Conflict) };
         let (mut row, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
-        let is_genuine = self.is_genuine(&row.signed_columns(), mac.as_deref());
+        let is_genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
         row.disconnect = DisconnectColumns {
             by: Some(by.to_owned()),
             at: Some(self.now()),
@@ -42,7 +42,7 @@ impl Store {
             run: Some(run.run.clone()),
         };
         // An edited row stays edited. If this disconnect is interrupted, somebody has to start another one.
-        let mac = self.sign_row_if_unsealed(&row.signed_columns()).filter(|_| is_genuine);
+        let mac = self.compute_row_mac_if_unsealed(&row.mac_columns()).filter(|_| is_genuine);
         let begun = sqlx::query(
             "update connections set disconnect_by = $1, disconnect_at = $2, disconnect_host = $3, disconnect_run = $4, \
              mac = $5 where id = $6 and generation = $7",

@@ -5,7 +5,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::{
     StoreError,
-    row_macs::{SignedColumns, SignedTable},
+    row_macs::{MacColumns, MacTable},
     to_optional_timestamp, to_timestamp,
 };
 
@@ -58,8 +58,8 @@ impl ConnectionRow {
     /// Returns the columns of the MAC. Reports show the provider, which is what people know.
     ///
     /// Those of a disconnect follow only if one has started, so that earlier MACs stay valid.
-    pub(crate) fn signed_columns(&self) -> SignedColumns {
-        let columns = SignedColumns::new(SignedTable::Connections, &self.provider)
+    pub(crate) fn mac_columns(&self) -> MacColumns {
+        let columns = MacColumns::new(MacTable::Connections, &self.provider)
             .text(&self.id)
             .text(&self.provider)
             .number(self.generation)
