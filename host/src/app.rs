@@ -36,14 +36,6 @@ use crate::{config::Config, prometheus};
 /// The purpose of the key that authenticates compiled components.
 const COMPILED: &str = "compiled components";
 
-/// How often due OAuth grants are refreshed and expired sessions are removed.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How often rows and files that are no longer needed are removed.
-///
-/// It is not urgent, so the first time is not at the start.
-const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
-
 /// A service that is ready to serve.
 #[derive(Debug)]
 pub struct App {
@@ -54,6 +46,8 @@ pub struct App {
     /// Whether the cache of compiled components belongs to this service alone.
     owns_cache: bool,
     server: api::Server,
+    upkeep_interval: Duration,
+    cleanup_interval: Duration,
     /// Marks the data folder as used while the service runs.
     _run_lock: Option<File>,
 }
@@ -67,7 +61,8 @@ impl App {
     /// # Errors
     /// The data folder or the database cannot be used.
     pub async fn start(config: &Config, environment: HostEnvironment) -> anyhow::Result<Self> {
-        let HostEnvironment { clock, egress_limits, checker, compiled, serving } = environment;
+        let HostEnvironment { clock, egress_limits, checker, compiled, serving, upkeep_interval, cleanup_interval } =
+            environment;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -141,6 +136,8 @@ impl App {
             plugins,
             owns_cache,
             server: api::Server::new(state, serving_limits(config, &serving)),
+            upkeep_interval,
+            cleanup_interval,
             _run_lock: run_lock,
         })
     }
@@ -166,8 +163,9 @@ impl App {
     ) -> io::Result<()> {
         // The tasks end with this function, so that none of them uses the database after it is closed.
         let mut tasks = JoinSet::new();
-        tasks.spawn(run_upkeep(self.connections, self.store.clone()));
-        tasks.spawn(run_cleanup(self.store.clone(), self.owns_cache.then(|| self.plugins.clone())));
+        tasks.spawn(run_upkeep(self.connections, self.store.clone(), self.upkeep_interval));
+        let plugins = self.owns_cache.then(|| self.plugins.clone());
+        tasks.spawn(run_cleanup(self.store.clone(), plugins, self.cleanup_interval));
         tasks.spawn(self.plugins.watch());
         let mut stop_at_once = pin!(stop_at_once);
         let mut is_at_once = false;
@@ -212,10 +210,9 @@ impl App {
     }
 }
 
-/// Completes interrupted disconnects, refreshes due OAuth grants and removes expired sessions, every
-/// [`UPKEEP_INTERVAL`].
-async fn run_upkeep(connections: Connections, store: Store) {
-    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+/// Completes interrupted disconnects, refreshes due OAuth grants and removes expired sessions, at once and regularly.
+async fn run_upkeep(connections: Connections, store: Store, interval: Duration) {
+    let mut interval = tokio::time::interval(interval);
     loop {
         interval.tick().await;
         connections.complete_interrupted_disconnects().await;
@@ -226,9 +223,9 @@ async fn run_upkeep(connections: Connections, store: Store) {
     }
 }
 
-/// Removes what is no longer needed, every [`CLEANUP_INTERVAL`]; also from the cache of `plugins`, if there are any.
-async fn run_cleanup(store: Store, plugins: Option<Plugins>) {
-    let mut interval = tokio::time::interval(CLEANUP_INTERVAL);
+/// Removes what is no longer needed, regularly; also from the cache of `plugins`, if there are any.
+async fn run_cleanup(store: Store, plugins: Option<Plugins>, interval: Duration) {
+    let mut interval = tokio::time::interval(interval);
     // The first tick is immediate.
     interval.tick().await;
     loop {

@@ -4,7 +4,7 @@ create table match_runs (
     provider text not null,
     dry_run bigint not null,
     started_at bigint not null,
-    -- The host and the process that work on it, and their last sign of life.
+    -- The host and the process that work on it, and the time of their last heartbeat.
     host text not null,
     run text not null,
     beat_at bigint not null,

@@ -1,11 +1,21 @@
 //! What a service takes from its machine instead of its settings. Tests replace parts of it.
 
+use std::time::Duration;
+
 use jackfield_api::ServingLimits;
 use jackfield_core::Clock;
 use jackfield_egress::EgressLimits;
 use jackfield_sandbox::{Cache, Checker};
 
 use crate::open_files;
+
+/// How often due OAuth grants are refreshed and expired sessions are removed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often rows and files that are no longer needed are removed.
+///
+/// It is not urgent, so the first time is not at the start.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What a service takes from its machine.
 #[derive(Clone, Debug)]
@@ -18,6 +28,10 @@ pub struct HostEnvironment {
     pub(super) compiled: Option<Cache>,
     /// The limits of HTTP connections that no setting replaces.
     pub(super) serving: ServingLimits,
+    /// How often due OAuth grants are refreshed and expired sessions are removed.
+    pub(super) upkeep_interval: Duration,
+    /// How often rows and files that are no longer needed are removed.
+    pub(super) cleanup_interval: Duration,
 }
 
 impl Default for HostEnvironment {
@@ -28,6 +42,8 @@ impl Default for HostEnvironment {
             checker: Checker::this_program(),
             compiled: None,
             serving: ServingLimits { connections: open_files::http_connections(), ..ServingLimits::default() },
+            upkeep_interval: UPKEEP_INTERVAL,
+            cleanup_interval: CLEANUP_INTERVAL,
         }
     }
 }
@@ -56,6 +72,12 @@ impl HostEnvironment {
     #[must_use]
     pub fn with_compiled(self, compiled: Option<Cache>) -> Self {
         Self { compiled, ..self }
+    }
+
+    /// Replaces how often the work in the background is done.
+    #[must_use]
+    pub fn with_intervals(self, interval: Duration) -> Self {
+        Self { upkeep_interval: interval, cleanup_interval: interval, ..self }
     }
 
     /// Changes the limits of HTTP connections.

@@ -88,7 +88,7 @@ async fn a_person_is_added_whole_or_not_at_all_whichever_statement_fails() {
 #[tokio::test]
 async fn a_lock_of_another_program_is_a_503_and_keeps_no_reader_waiting() {
     let app = TestApp::builder().start().await;
-    let lock = app.hold_write_lock().await;
+    let lock = app.hold_writes().await;
     let ended = Cell::new(0);
     let changes = (0..40).map(async |number| {
         let person = json!({ "name": "Ada", "email": format!("ada{number}@acme.example") });

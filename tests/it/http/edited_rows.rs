@@ -3,6 +3,7 @@
 
 pub(super) mod columns;
 mod inserted;
+mod wrong_types;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -40,6 +40,25 @@ async fn status(app: &TestApp) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn an_edited_generation_of_a_grant_starts_again_and_connecting_resets_it() {
+    let xero = XeroStandIn::start().await;
+    let app = start_connected(&xero).await;
+    for (edited, next) in [(i64::MAX, 1), (i64::MIN, i64::MIN + 1)] {
+        app.tamper(format!("update grants set generation = {edited}, beat = {edited}, expires_at = 1")).await;
+        assert_eq!(health(&app).await["healthy"], true);
+        record_secrets(&xero);
+        assert_eq!(app.store.count_rows(&format!("grants where generation = {next}")).await, 1, "{edited}");
+        assert_eq!(health(&app).await["healthy"], true);
+    }
+    assert_eq!(xero.refreshes().len(), 2);
+    app.tamper(format!("update grants set generation = {}, beat = {}", i64::MAX, i64::MAX)).await;
+    assert_eq!(connect(&app, &xero, &[TENANT]).await.ok()["ok"], true);
+    record_secrets(&xero);
+    assert_eq!(app.store.count_rows("grants where generation = 1 and beat = 0").await, 1);
+    assert_eq!(health(&app).await["healthy"], true);
+}
+
+#[tokio::test]
 async fn an_expired_token_is_refreshed_before_the_call() {
     let xero = XeroStandIn::start().await;
     let app = start_connected(&xero).await;

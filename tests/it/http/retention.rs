@@ -8,7 +8,7 @@ use jackfield_core::{
 };
 use jackfield_store::NewAudit;
 use jackfield_test_support::{
-    app::TestApp,
+    app::{GUARD, TestApp},
     xero::{TENANT, XeroStandIn},
 };
 use jiff::SignedDuration;
@@ -131,6 +131,34 @@ async fn more_rows_than_a_batch_are_removed_at_once() {
     }
     assert_eq!(app.store.count_rows("tokens where id like 'old-%'").await, 0);
     assert_eq!(app.store.count_rows("people").await, 1234, "nobody is removed");
+}
+
+#[tokio::test]
+async fn outdated_rows_and_expired_sessions_are_removed_regularly_without_a_request() {
+    let app = TestApp::builder().intervals(Duration::from_millis(5)).start().await;
+    // Twice, so that the work is repeated.
+    for round in ["first", "second"] {
+        app.tamper(format!(
+            "insert into tokens (id, name, hash, level, providers, created_at, expires_at) \
+             values ('{round}', 'old', {}, 'service', '[]', 0, 1)",
+            app.database().blob(round.as_bytes())
+        ))
+        .await;
+        app.tamper(format!(
+            "insert into sessions (id, hash, identity, name, level, began_at, seen_at, ends_at) \
+             values ('{round}', {}, 'link:x', 'x', 'member', 0, 0, 1)",
+            app.database().blob(round.as_bytes())
+        ))
+        .await;
+        let removed = async {
+            while app.store.count_rows("tokens where name = 'old'").await > 0
+                || app.store.count_rows("sessions").await > 0
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(GUARD, removed).await.expect("the service removes them by itself");
+    }
 }
 
 /// Returns an expression for a different hash in each row `i`.

@@ -241,12 +241,7 @@ impl TestApp {
         (token.id, marked::record(text.expose().clone()))
     }
 
-    /// Takes the lock that every change needs, as another program could.
-    pub async fn hold_write_lock(&self) -> HeldLock {
-        self.database.hold_write_lock().await
-    }
-
-    /// Locks out all other writers of the database's connections until the lock is released.
+    /// Takes the locks that changes need, as another program could.
     pub async fn hold_writes(&self) -> HeldLock {
         self.database.hold_writes().await
     }

@@ -25,8 +25,8 @@ impl Store {
     /// Authenticates the rows that an older version stored, and deletes those that expire soon.
     pub(super) async fn adopt_rows(&self, transaction: &mut WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
         self.adopt_tokens(transaction, vault).await?;
-        adopt_oauth_apps(transaction, vault).await?;
-        adopt_connections(transaction, vault).await?;
+        self.adopt_oauth_apps(transaction, vault).await?;
+        self.adopt_connections(transaction, vault).await?;
         for statement in ["delete from sessions", "delete from signin_links", "delete from oauth_flows"] {
             sqlx::query(statement).execute(&mut **transaction).await?;
         }
@@ -45,7 +45,7 @@ impl Store {
         let now = self.now();
         let rows = sqlx::query("select * from tokens order by created_at, id").fetch_all(&mut **transaction).await?;
         for row in &rows {
-            let row = TokenRow::from_row(row)?;
+            let Some(row) = self.log_unreadable("tokens", row, TokenRow::from_row(row)) else { continue };
             sqlx::query("update tokens set mac = $1 where id = $2")
                 .bind(row.mac_columns().compute_mac(vault))
                 .bind(row.id.clone())
@@ -60,35 +60,35 @@ impl Store {
         }
         Ok(())
     }
-}
 
-async fn adopt_oauth_apps(transaction: &mut WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
-    let rows = sqlx::query(oauth_apps::SELECT_WITH_SECRETS)
-        .bind(oauth_apps::TABLE)
-        .bind(oauth_apps::SECRET)
-        .fetch_all(&mut **transaction)
-        .await?;
-    for row in &rows {
-        let has_secret = oauth_apps::has_secret(row)?;
-        let row = OAuthAppRow::from_row(row)?;
-        sqlx::query("update oauth_apps set mac = $1 where provider = $2")
-            .bind(row.mac_columns(has_secret).compute_mac(vault))
-            .bind(row.provider)
-            .execute(&mut **transaction)
+    async fn adopt_oauth_apps(&self, transaction: &mut WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
+        let rows = sqlx::query(oauth_apps::SELECT_WITH_SECRETS)
+            .bind(oauth_apps::TABLE)
+            .bind(oauth_apps::SECRET)
+            .fetch_all(&mut **transaction)
             .await?;
+        for row in &rows {
+            let has_secret = oauth_apps::has_secret(row)?;
+            let Some(row) = self.log_unreadable("oauth_apps", row, OAuthAppRow::from_row(row)) else { continue };
+            sqlx::query("update oauth_apps set mac = $1 where provider = $2")
+                .bind(row.mac_columns(has_secret).compute_mac(vault))
+                .bind(row.provider)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-async fn adopt_connections(transaction: &mut WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
-    let rows = sqlx::query("select * from connections").fetch_all(&mut **transaction).await?;
-    for row in &rows {
-        let row = ConnectionRow::from_row(row)?;
-        sqlx::query("update connections set mac = $1 where id = $2")
-            .bind(row.mac_columns().compute_mac(vault))
-            .bind(row.id)
-            .execute(&mut **transaction)
-            .await?;
+    async fn adopt_connections(&self, transaction: &mut WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
+        let rows = sqlx::query("select * from connections").fetch_all(&mut **transaction).await?;
+        for row in &rows {
+            let Some(row) = self.log_unreadable("connections", row, ConnectionRow::from_row(row)) else { continue };
+            sqlx::query("update connections set mac = $1 where id = $2")
+                .bind(row.mac_columns().compute_mac(vault))
+                .bind(row.id)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -17,7 +17,7 @@ use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     generate_random,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
     to_optional_timestamp, to_timestamp,
 };
 
@@ -90,11 +90,13 @@ impl Store {
         let found =
             sqlx::query("select * from tokens where hash = $1").bind(hash.clone()).fetch_optional(&self.pool).await?;
         let Some(row) = found else { return Ok(None) };
-        let (row, mac) = (TokenRow::from_row(&row)?, read_mac(&row)?);
-        if !bool::from(row.hash.as_slice().ct_eq(&hash)) || !self.is_usable(&row, mac.as_deref()) {
+        let Some((token, mac)) = self.parse_with_mac(MacTable::Tokens, &row, TokenRow::from_row) else {
+            return Ok(None);
+        };
+        if !bool::from(token.hash.as_slice().ct_eq(&hash)) || !self.is_usable(&token, mac.as_deref()) {
             return Ok(None);
         }
-        row.to_token(RowState::Genuine).map(Some)
+        Ok(self.log_unreadable(MacTable::Tokens.as_str(), &row, token.to_token(RowState::Genuine)))
     }
 
     /// Returns whether the token with this id is genuine, and has neither expired nor been revoked.
@@ -102,7 +104,8 @@ impl Store {
         let found =
             sqlx::query("select * from tokens where id = $1").bind(id.to_owned()).fetch_optional(&self.pool).await?;
         let Some(row) = found else { return Ok(false) };
-        Ok(self.is_usable(&TokenRow::from_row(&row)?, read_mac(&row)?.as_deref()))
+        let parsed = self.parse_with_mac(MacTable::Tokens, &row, TokenRow::from_row);
+        Ok(parsed.is_some_and(|(row, mac)| self.is_usable(&row, mac.as_deref())))
     }
 
     fn is_usable(&self, row: &TokenRow, mac: Option<&[u8]>) -> bool {
@@ -116,25 +119,19 @@ impl Store {
         let rows = sqlx::query("select * from tokens order by created_at desc, id desc").fetch_all(&self.pool).await?;
         let mut list = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (Ok(parsed), Ok(mac)) = (TokenRow::from_row(row), read_mac(row)) else {
-                self.report_unreadable(MacTable::Tokens, row);
-                continue;
-            };
-            let row = parsed;
-            let genuine = row.revoked_at.is_some() || self.is_genuine(&row.mac_columns(), mac.as_deref());
-            match row.to_token(if genuine { RowState::Genuine } else { RowState::Edited }) {
-                Ok(token) => list.push(token),
-                // Its values can be anything, and must not make the other tokens unreadable. It was logged.
-                Err(_) if !genuine => {}
-                Err(error) => return Err(error),
-            }
+            let parsed = self.parse_with_mac(MacTable::Tokens, row, TokenRow::from_row);
+            let Some((token, mac)) = parsed else { continue };
+            let genuine = token.revoked_at.is_some() || self.is_genuine(&token.mac_columns(), mac.as_deref());
+            let token = token.to_token(if genuine { RowState::Genuine } else { RowState::Edited });
+            // Its values can be anything, and must not make the other tokens unreadable.
+            list.extend(self.log_unreadable(MacTable::Tokens.as_str(), row, token));
         }
         Ok(list)
     }
 
     /// Revokes a token and deletes the sessions that were started with it. Works while the store is sealed.
     ///
-    /// Returns `false` if there is no such token, or it was revoked before.
+    /// A row that cannot be read is deleted. Returns `false` if there is no such token, or it was revoked before.
     pub async fn revoke_token(&self, id: &str, audit: NewAudit) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
@@ -143,17 +140,20 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(found) = found else { return Ok(false) };
-        let (mut row, mac) = (TokenRow::from_row(&found)?, read_mac(&found)?);
-        let genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
-        row.revoked_at = Some(self.now());
-        // The new MAC replaces the one of the valid token. While sealed, a row without a MAC is a revoked token too.
-        let mac = self.compute_row_mac_if_unsealed(&row.mac_columns()).filter(|_| genuine);
-        sqlx::query("update tokens set revoked_at = $1, mac = $2 where id = $3")
-            .bind(row.revoked_at)
-            .bind(mac)
-            .bind(row.id)
-            .execute(&mut *transaction)
-            .await?;
+        if let Some((mut row, mac)) = self.parse_with_mac(MacTable::Tokens, &found, TokenRow::from_row) {
+            let genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
+            row.revoked_at = Some(self.now());
+            // The new MAC replaces the one of the valid token. While sealed, a row without a MAC is a revoked token too.
+            let mac = self.compute_row_mac_if_unsealed(&row.mac_columns()).filter(|_| genuine);
+            sqlx::query("update tokens set revoked_at = $1, mac = $2 where id = $3")
+                .bind(row.revoked_at)
+                .bind(mac)
+                .bind(row.id)
+                .execute(&mut *transaction)
+                .await?;
+        } else {
+            sqlx::query("delete from tokens where id = $1").bind(id.to_owned()).execute(&mut *transaction).await?;
+        }
         sqlx::query("delete from sessions where token_id = $1").bind(id.to_owned()).execute(&mut *transaction).await?;
         self.append_audit(&mut transaction, head, audit).await?;
         transaction.commit().await?;

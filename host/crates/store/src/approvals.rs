@@ -91,7 +91,7 @@ impl Store {
     pub async fn approvals(&self) -> Result<Vec<Approval>, StoreError> {
         let key = derive_approvals_key(self.require_unsealed()?);
         let rows = sqlx::query(SELECT_APPROVALS).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| parse_approval(row, &key)).collect()
+        Ok(self.parse_readable("plugin_approvals", &rows, |row| parse_approval(row, &key)))
     }
 
     /// Stores decisions about the components of a provider, and deletes its edited rows.
@@ -107,12 +107,7 @@ impl Store {
         let key = derive_approvals_key(self.require_unsealed()?);
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let unchanged =
-            sqlx::query("update catalog_changes set revision = revision + 1 where id = 1 and revision = $1")
-                .bind(change.seen_revision)
-                .execute(&mut *transaction)
-                .await?;
-        if unchanged.rows_affected() == 0 {
+        if increment_revision(&mut transaction).await? != change.seen_revision {
             return Err(StoreError::Conflict);
         }
         let mut latest = 0;
@@ -130,7 +125,7 @@ impl Store {
                 latest = latest.max(columns.at);
             }
         }
-        let now = self.now().max(latest + 1);
+        let now = self.now().max(latest.saturating_add(1));
         for (digest, decision) in &change.decisions {
             let by = audit.actor.name.as_str();
             store_decision(&mut transaction, &key, provider, digest, *decision, (by, now)).await?;
@@ -160,18 +155,7 @@ impl Store {
         .bind(provider.to_string())
         .fetch_all(&mut **transaction)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let columns = AuthenticatedColumns {
-                    provider: provider.to_string(),
-                    digest: row.try_get("digest")?,
-                    state: row.try_get("state")?,
-                    by: row.try_get("approved_by")?,
-                    at: row.try_get("approved_at")?,
-                };
-                Ok((columns, row.try_get("mac")?))
-            })
-            .collect()
+        Ok(rows.iter().filter_map(|row| read_columns(row, provider.to_string()).ok()).collect())
     }
 }
 
@@ -182,7 +166,7 @@ pub(super) async fn approvals_in(
 ) -> Result<Vec<Approval>, StoreError> {
     let key = derive_approvals_key(vault);
     let rows = sqlx::query(SELECT_APPROVALS).fetch_all(&mut **transaction).await?;
-    rows.iter().map(|row| parse_approval(row, &key)).collect()
+    Ok(rows.iter().filter_map(|row| parse_approval(row, &key).ok()).collect())
 }
 
 const SELECT_APPROVALS: &str = "select a.provider, a.digest, a.state, a.approved_by, a.approved_at, a.mac, c.version, \
@@ -193,20 +177,30 @@ fn derive_approvals_key(vault: &Vault) -> Secret<[u8; 32]> {
     vault.derive_key("plugin approvals")
 }
 
-fn parse_approval(row: &AnyRow, key: &Secret<[u8; 32]>) -> Result<Approval, StoreError> {
+/// Reads the columns of a MAC, and the MAC.
+///
+/// A value that Jackfield does not store is left out, so that the MAC is wrong.
+///
+/// # Errors
+/// The digest cannot be read, so it is not known what the row is about.
+fn read_columns(row: &AnyRow, provider: String) -> Result<(AuthenticatedColumns, Vec<u8>), StoreError> {
     let columns = AuthenticatedColumns {
-        provider: row.try_get("provider")?,
+        provider,
         digest: row.try_get("digest")?,
-        state: row.try_get("state")?,
-        by: row.try_get("approved_by")?,
-        at: row.try_get("approved_at")?,
+        state: row.try_get("state").unwrap_or_default(),
+        by: row.try_get("approved_by").unwrap_or_default(),
+        at: row.try_get("approved_at").unwrap_or_default(),
     };
-    let manifest: Option<String> = row.try_get("manifest")?;
-    let mac: Vec<u8> = row.try_get("mac")?;
+    Ok((columns, row.try_get("mac").unwrap_or_default()))
+}
+
+fn parse_approval(row: &AnyRow, key: &Secret<[u8; 32]>) -> Result<Approval, StoreError> {
+    let (columns, mac) = read_columns(row, row.try_get("provider")?)?;
+    let manifest: Option<String> = row.try_get("manifest").unwrap_or_default();
     let is_genuine = manifest.as_deref().is_some_and(|manifest| columns.verify(key, manifest, &mac));
     let decision = Decision::ALL.into_iter().find(|decision| decision.as_str() == columns.state);
     Ok(Approval {
-        version: row.try_get::<Option<String>, _>("version")?.unwrap_or_default(),
+        version: row.try_get::<Option<String>, _>("version").ok().flatten().unwrap_or_default(),
         decision: decision.filter(|_| is_genuine),
         manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
         has_bytes: row.try_get::<i64, _>("has_bytes")? != 0,
@@ -257,8 +251,9 @@ async fn store_decision(
     decision: Decision,
     (by, now): (&str, i64),
 ) -> Result<(), StoreError> {
-    let manifest =
-        manifest_of(transaction, digest).await?.ok_or(StoreError::Corrupt("an approval without its component"))?;
+    let manifest = manifest_of(transaction, digest)
+        .await?
+        .ok_or(StoreError::Edited("manifest of the plugin", "upload it again"))?;
     let before =
         sqlx::query("select approved_by, approved_at from plugin_approvals where provider = $1 and digest = $2")
             .bind(provider.to_string())
@@ -295,11 +290,11 @@ async fn store_decision(
     Ok(())
 }
 
-/// Returns the stored manifest of a component, as JSON.
+/// Returns the stored manifest of a component, as JSON; nothing if it cannot be read.
 async fn manifest_of(transaction: &mut WriteTransaction, digest: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select manifest from components where digest = $1")
         .bind(digest.to_owned())
         .fetch_optional(&mut **transaction)
         .await?;
-    Ok(row.map(|row| row.try_get("manifest")).transpose()?)
+    Ok(row.and_then(|row| row.try_get("manifest").ok()))
 }

@@ -6,9 +6,9 @@ use jackfield_core::{
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, database::transaction::WriteTransaction, to_timestamp};
+use super::{MAX_COUNTER, Store, StoreError, database::transaction::WriteTransaction, to_timestamp};
 
 /// An audit row to be written.
 #[derive(Clone, Debug)]
@@ -60,6 +60,15 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
 }
 
+/// The end of the audit chain is missing or does not follow its last row, so nothing can be appended.
+const EDITED_HEAD: StoreError = StoreError::Edited(
+    "end of the audit log",
+    "restore the database from a backup; until then, nothing can be changed",
+);
+
+/// What is shown in the place of a value that cannot be read.
+const UNREADABLE: &str = "(unreadable: changed in the database)";
+
 /// The end of the audit chain.
 ///
 /// Its row is locked until the transaction ends, so that writers append one after the other.
@@ -73,10 +82,15 @@ pub(super) struct AuditHead {
 /// It must be the first statement of every audited transaction, so that no other writer changes what the following
 /// statements read.
 pub(super) async fn lock_audit(transaction: &mut WriteTransaction) -> Result<AuditHead, StoreError> {
-    let row = sqlx::query("update audit_head set seq = seq + 1 where id = 1 returning seq, hash")
-        .fetch_one(&mut **transaction)
-        .await?;
-    Ok(AuditHead { seq: row.try_get("seq")?, hash: row.try_get("hash")? })
+    let row = sqlx::query(
+        "update audit_head set seq = case when seq < $1 then seq + 1 else seq end where id = 1 returning seq, hash",
+    )
+    .bind(MAX_COUNTER)
+    .fetch_optional(&mut **transaction)
+    .await?
+    .ok_or(EDITED_HEAD)?;
+    let seq = row.try_get("seq").ok().filter(|seq| (1..MAX_COUNTER).contains(seq)).ok_or(EDITED_HEAD)?;
+    Ok(AuditHead { seq, hash: row.try_get("hash").map_err(|_unreadable| EDITED_HEAD)? })
 }
 
 /// Locks out all other audited writers until the transaction ends, without an audit row.
@@ -128,7 +142,11 @@ impl Store {
         .bind(entry.actor.request_id.clone())
         .bind(hash.clone())
         .execute(&mut **transaction)
-        .await?;
+        .await
+        .map_err(|error| match error.as_database_error() {
+            Some(reason) if reason.is_unique_violation() => EDITED_HEAD,
+            _ => error.into(),
+        })?;
         sqlx::query("update audit_head set hash = $1 where id = 1").bind(hash).execute(&mut **transaction).await?;
         Ok(())
     }
@@ -145,7 +163,8 @@ impl Store {
             "select seq, at, actor, action, provider, outcome, detail, origin, request_id from audit \
              where seq < $1 and ($3 = '' or provider = $3) and ($4 = '' or actor = $4) \
              and ($5 = '' or action = $5 or substr(action, 1, length($5) + 1) = $5 || '.') \
-             and ($6 = '' or outcome = $6) and at >= $7 and at < $8 order by seq desc limit $2",
+             and ($6 = '' or outcome = $6) and at >= $7 and ($8 = 9223372036854775807 or at < $8) \
+             and seq = cast(seq as bigint) order by seq desc limit $2",
         )
         .persistent(false)
         .bind(before.unwrap_or(i64::MAX))
@@ -158,22 +177,7 @@ impl Store {
         .bind(filter.until.map_or(i64::MAX, |time| time.as_microsecond()))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let outcome: String = row.try_get("outcome")?;
-                Ok(AuditEntry {
-                    seq: row.try_get("seq")?,
-                    at: to_timestamp(row.try_get("at")?)?,
-                    actor: row.try_get("actor")?,
-                    action: row.try_get("action")?,
-                    provider: row.try_get("provider")?,
-                    outcome: if outcome == Outcome::Done.as_str() { Outcome::Done } else { Outcome::Refused },
-                    detail: row.try_get("detail")?,
-                    origin: row.try_get("origin")?,
-                    request_id: row.try_get("request_id")?,
-                })
-            })
-            .collect()
+        Ok(self.parse_readable("audit", &rows, parse_entry))
     }
 
     /// Returns the times and details of all rows with an action, oldest first.
@@ -187,7 +191,9 @@ impl Store {
 
     /// Returns the number of the newest row.
     pub async fn audit_end(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("select seq from audit_head where id = 1").fetch_one(&self.pool).await?)
+        let row = sqlx::query("select seq from audit_head where id = 1").fetch_optional(&self.pool).await?;
+        // It only tells whether there are new rows. No row can be appended to an end that was edited.
+        Ok(row.and_then(|row| row.try_get("seq").ok()).unwrap_or_default())
     }
 
     /// Returns whether rows after `from`, up to and including `to`, changed people or mappings.
@@ -240,6 +246,24 @@ impl Store {
         let end = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         Ok((head != previous).then_some(end.saturating_add(1)))
     }
+}
+
+/// Parses a row of the log. A value that cannot be read is shown as such, so that no edit hides an event.
+fn parse_entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
+    let text = |name: &str| row.try_get(name).unwrap_or_else(|_| UNREADABLE.to_owned());
+    let optional_text = |name: &str| row.try_get(name).unwrap_or_else(|_| Some(UNREADABLE.to_owned()));
+    let at = row.try_get("at").ok().and_then(|at| to_timestamp(at).ok());
+    Ok(AuditEntry {
+        seq: row.try_get("seq")?,
+        at: at.unwrap_or(Timestamp::UNIX_EPOCH),
+        actor: text("actor"),
+        action: text("action"),
+        provider: optional_text("provider"),
+        outcome: if text("outcome") == Outcome::Done.as_str() { Outcome::Done } else { Outcome::Refused },
+        detail: optional_text("detail"),
+        origin: optional_text("origin"),
+        request_id: optional_text("request_id"),
+    })
 }
 
 /// Computes the hash of a row from the previous hash and every column, each with its length.

@@ -17,7 +17,7 @@ use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 pub(super) use self::row::ConnectionRow;
-use self::row::{DisconnectColumns, parse_row};
+use self::row::{DisconnectColumns, is_readable, parse_row, parse_unreadable};
 use super::{
     NewAudit, OAuthTokens, Store, StoreError,
     audit::lock_audit,
@@ -150,13 +150,15 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let Some((mut connection, _)) = self.parse_checked(&row) else { return Ok(None) };
-        connection.secret_fields = sqlx::query_scalar(
+        let secrets = sqlx::query(
             "select owner_column from sealed_values where owner_table = $1 and owner_row = $2 order by owner_column",
         )
         .bind(TABLE)
         .bind(connection.id.clone())
         .fetch_all(&self.pool)
         .await?;
+        connection.secret_fields =
+            self.parse_readable("sealed_values", &secrets, |row| Ok(row.try_get("owner_column")?));
         Ok(Some(connection))
     }
 
@@ -182,6 +184,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Edited`].
     pub(super) async fn check_connection_row(&self, id: &str, provider: &str) -> Result<bool, StoreError> {
+        if id.is_empty() {
+            // The id of its row cannot be read.
+            return Err(EDITED);
+        }
         let row = sqlx::query("select * from connections where id = $1")
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
@@ -195,13 +201,13 @@ impl Store {
 
     /// Parses a row, and returns whether it is genuine. No value of a row that is not genuine is used.
     ///
-    /// `None`: it contains values that Jackfield does not store. It counts as if it did not exist, is reported, and the
-    /// next connect replaces it. Otherwise it would make the list of all connections fail.
+    /// A row with values that Jackfield does not store is not genuine, and has no values. `None`: not even its provider
+    /// can be read. Then it counts as if it did not exist.
     fn parse_checked(&self, row: &AnyRow) -> Option<(Connection, bool)> {
         let parse = || Ok::<_, StoreError>((ConnectionRow::from_row(row)?, read_mac(row)?, parse_row(row)?));
         let Ok((columns, mac, mut connection)) = parse() else {
             self.report_unreadable(MacTable::Connections, row);
-            return None;
+            return parse_unreadable(row).map(|connection| (connection, false));
         };
         let is_genuine = self.is_genuine(&columns.mac_columns(), mac.as_deref());
         if !is_genuine {
@@ -213,28 +219,34 @@ impl Store {
         Some((connection, is_genuine))
     }
 
-    /// Deletes the connection of a provider if its row cannot be parsed, so that it can be replaced.
+    /// Deletes the connection of a provider if its row cannot be parsed, so that it can be replaced or removed.
+    ///
+    /// Returns whether it was deleted.
     async fn delete_unreadable(
         &self,
         transaction: &mut WriteTransaction,
         provider: &ProviderId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let row = sqlx::query("select * from connections where provider = $1")
             .bind(provider.to_string())
             .fetch_optional(&mut **transaction)
             .await?;
-        if row.is_none_or(|row| self.parse_checked(&row).is_some()) {
-            return Ok(());
+        if row.is_none_or(|row| is_readable(&row)) {
+            return Ok(false);
         }
+        sqlx::query("delete from connections where provider = $1")
+            .bind(provider.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        // Its id may be another one than that of its secrets, so everything that has no connection is deleted.
         for statement in [
+            "delete from grants where connection_id not in (select id from connections)",
             "delete from sealed_values where owner_table in ('connections', 'grants') \
-             and owner_row in (select id from connections where provider = $1)",
-            "delete from grants where connection_id in (select id from connections where provider = $1)",
-            "delete from connections where provider = $1",
+             and owner_row not in (select id from connections)",
         ] {
-            sqlx::query(statement).bind(provider.to_string()).execute(&mut **transaction).await?;
+            sqlx::query(statement).execute(&mut **transaction).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Stores a connection with its secrets, OAuth grant and audit row in one transaction.
@@ -336,12 +348,11 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(stored) = stored else { return Err(StoreError::Conflict) };
-        let (stored, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
-        if !self.is_genuine(&stored.mac_columns(), mac.as_deref()) {
-            return Err(EDITED);
-        }
+        let stored = self.parse_with_mac(MacTable::Connections, &stored, ConnectionRow::from_row);
+        let genuine = stored.filter(|(stored, mac)| self.is_genuine(&stored.mac_columns(), mac.as_deref()));
+        let Some((stored, _)) = genuine else { return Err(EDITED) };
         let row = ConnectionRow {
-            generation: stored.generation + 1,
+            generation: stored.generation.wrapping_add(1),
             account: choice.account,
             org_name: choice.org_name,
             fields: to_json(&choice.fields)?,

@@ -45,7 +45,7 @@ impl Store {
         }
         let apps = sqlx::query(oauth_apps::SELECT_WITH_SECRETS).bind(oauth_apps::TABLE).bind(oauth_apps::SECRET);
         for row in apps.fetch_all(&self.pool).await? {
-            let has_secret = oauth_apps::has_secret(&row)?;
+            let has_secret = oauth_apps::has_secret(&row).unwrap_or_default();
             let columns = OAuthAppRow::from_row(&row).map(|row| row.mac_columns(has_secret));
             check(MacTable::OAuthApps, &row, columns);
         }

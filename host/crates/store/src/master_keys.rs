@@ -8,7 +8,7 @@ use jackfield_vault::{Location, SealedValue, Vault};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    Keys, Store, StoreError, TrustedPlugins, audit::lock_writers, database::transaction::WriteTransaction,
+    Keys, MAX_COUNTER, Store, StoreError, TrustedPlugins, audit::lock_writers, database::transaction::WriteTransaction,
     old_secrets::bind_old_secrets,
 };
 
@@ -150,11 +150,17 @@ impl Store {
     /// Adds to the number of data keys that the master key has wrapped.
     pub(super) async fn count_wraps(&self, transaction: &mut WriteTransaction, wraps: i64) -> Result<(), StoreError> {
         let key_id = self.require_unsealed()?.key_id();
-        let total: i64 = sqlx::query_scalar("update keyring set wraps = wraps + $1 where key_id = $2 returning wraps")
-            .bind(wraps)
-            .bind(key_id.to_owned())
-            .fetch_one(&mut **transaction)
-            .await?;
+        let row = sqlx::query(
+            "update keyring set wraps = case when wraps < $3 then wraps + $1 else wraps end where key_id = $2 \
+             returning wraps",
+        )
+        .bind(wraps)
+        .bind(key_id.to_owned())
+        .bind(MAX_COUNTER)
+        .fetch_optional(&mut **transaction)
+        .await?;
+        let total: Option<i64> = row.and_then(|row| row.try_get("wraps").ok());
+        let total = total.ok_or(StoreError::Edited("number of sealed values", "restore the database from a backup"))?;
         if total > MAX_WRAPS {
             return Err(StoreError::KeyExhausted);
         }
@@ -181,18 +187,28 @@ async fn read_known_value(transaction: &mut WriteTransaction, vault: &Vault) -> 
         .fetch_all(&mut **transaction)
         .await?;
     let mut other = None;
+    let mut is_readable = true;
     for row in rows {
-        let key_id: String = row.try_get("key_id")?;
+        let Ok(key_id) = row.try_get::<String, _>("key_id") else {
+            is_readable = false;
+            continue;
+        };
         if key_id != vault.key_id() {
             other = Some(key_id);
             continue;
         }
-        return Ok(match vault.open(location(&key_id), &parse_check(&row, &key_id)?) {
-            Ok(value) => KnownValue::Is(value.expose().clone()),
-            Err(_) => KnownValue::Unreadable,
+        let check = parse_check(&row, &key_id).ok();
+        return Ok(match check.and_then(|check| vault.open(location(&key_id), &check).ok()) {
+            Some(value) => KnownValue::Is(value.expose().clone()),
+            None => KnownValue::Unreadable,
         });
     }
-    Ok(other.map_or(KnownValue::Missing, KnownValue::OfOtherKey))
+    Ok(match other {
+        // Its row may be the one of this key, so no new one is stored.
+        _ if !is_readable => KnownValue::Unreadable,
+        Some(other) => KnownValue::OfOtherKey(other),
+        None => KnownValue::Missing,
+    })
 }
 
 fn parse_check(row: &AnyRow, key_id: &str) -> Result<SealedValue, StoreError> {
@@ -213,14 +229,15 @@ async fn replace_known_value(
 ) -> Result<(), StoreError> {
     let check = vault.seal(location(vault.key_id()), value).map_err(|_| StoreError::KeyExhausted)?;
     sqlx::query(
-        "update keyring set check_format = $1, check_wrapped_key = $2, check_ciphertext = $3, wraps = wraps + $4 \
-         where key_id = $5",
+        "update keyring set check_format = $1, check_wrapped_key = $2, check_ciphertext = $3, \
+         wraps = case when wraps < $6 then wraps + $4 else wraps end where key_id = $5",
     )
     .bind(check.format)
     .bind(check.wrapped_key)
     .bind(check.ciphertext)
-    .bind(wraps + 1)
+    .bind(wraps.saturating_add(1))
     .bind(check.key_id)
+    .bind(MAX_COUNTER)
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -68,17 +68,17 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<MatchCandidate>, StoreError> {
-        let rows = sqlx::query(
-            "select p.id, p.name, p.email, p.email_key, p.active, \
-             (select m.external_id from mappings m where m.person_id = p.id and m.provider = $1) \
-             from people p where p.id > $2 order by p.id limit $3",
-        )
-        .bind(provider.to_string())
-        .bind(after.unwrap_or_default().to_owned())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(parse_candidate).collect()
+        let query = |after, limit| {
+            sqlx::query(
+                "select p.id, p.name, p.email, p.email_key, p.active, \
+                 (select m.external_id from mappings m where m.person_id = p.id and m.provider = $1) \
+                 from people p where p.id > $2 order by p.id limit $3",
+            )
+            .bind(provider.to_string())
+            .bind(after)
+            .bind(limit)
+        };
+        self.read_people_page(after, limit, query, parse_candidate).await
     }
 
     /// Adds the mappings of a plan and records them, if the match with the plan's id is still running.
@@ -183,7 +183,7 @@ impl Store {
         if let Some(first) = changed.first() {
             let count = u64::try_from(first.try_get::<i64, _>("changed")?).unwrap_or_default();
             return Ok(UndoPlanResult::Changed {
-                some: changed.iter().map(people::parse_row).collect::<Result<_, _>>()?,
+                some: self.parse_readable("people", &changed, people::parse_row),
                 count,
             });
         }
@@ -215,6 +215,7 @@ fn parse_candidate(row: &AnyRow) -> Result<MatchCandidate, StoreError> {
         email: row.try_get(2)?,
         email_key: row.try_get(3)?,
         active: row.try_get::<i64, _>(4)? != 0,
-        account: row.try_get(5)?,
+        // An account that cannot be read still occupies the person's place.
+        account: row.try_get(5).unwrap_or_else(|_| Some(String::new())),
     })
 }

@@ -162,29 +162,43 @@ impl Store {
     }
 
     /// Returns a match of a provider. `own` is the process that asks.
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableValue`] if its row was edited, or parts of its result are missing.
     pub async fn match_run(
         &self,
         provider: &ProviderId,
         id: &str,
         own: &ServiceRun,
     ) -> Result<Option<MatchRun>, StoreError> {
-        let row = sqlx::query("select * from match_runs where id = $1 and provider = $2")
-            .bind(id.to_owned())
-            .bind(provider.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(|row| parse_run(&row, own, self.now())).transpose()
+        let row = sqlx::query(
+            "select r.*, (select count(*) from match_run_parts p where p.match_id = r.id) as stored_parts \
+             from match_runs r where r.id = $1 and r.provider = $2",
+        )
+        .bind(id.to_owned())
+        .bind(provider.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let run = parse_run(&row, own, self.now())?;
+        if run.state == MatchRunState::Ready && run.parts != row.try_get::<i64, _>("stored_parts")? {
+            return Err(StoreError::UnreadableValue("result of this match".to_owned()));
+        }
+        Ok(Some(run))
     }
 
     /// Lists the matches that run or have just ended. `own` is the process that asks.
     pub async fn recent_match_runs(&self, own: &ServiceRun) -> Result<Vec<MatchRun>, StoreError> {
         let now = self.now();
-        let rows = sqlx::query("select * from match_runs where coalesce(ended_at, beat_at + $2) > $1 order by id")
-            .bind(now.saturating_sub(RECENT))
-            .bind(SILENCE)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| parse_run(row, own, now)).collect()
+        let ended_after = now.saturating_sub(RECENT);
+        let rows = sqlx::query(
+            "select * from match_runs where ended_at > $1 or (ended_at is null and beat_at > $2) order by id",
+        )
+        .bind(ended_after)
+        .bind(ended_after.saturating_sub(SILENCE))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(self.parse_readable("match_runs", &rows, |row| parse_run(row, own, now)))
     }
 
     /// Returns one part of the result of a match.

@@ -14,7 +14,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
 };
 
 pub(super) const TABLE: &str = "oauth_apps";
@@ -99,11 +99,10 @@ impl Store {
         let Some(found) = found else { return Ok(None) };
         self.require_unsealed()?;
         let client_secret = self.open_sealed(TABLE, provider).await?.remove(SECRET);
-        let row = OAuthAppRow::from_row(&found)?;
-        let mac: Option<Vec<u8>> = read_mac(&found)?;
-        if !self.is_genuine(&row.mac_columns(client_secret.is_some()), mac.as_deref()) {
-            return Err(StoreError::Edited("OAuth app", "set it again"));
-        }
+        let parsed = self.parse_with_mac(MacTable::OAuthApps, &found, OAuthAppRow::from_row);
+        let genuine =
+            parsed.filter(|(row, mac)| self.is_genuine(&row.mac_columns(client_secret.is_some()), mac.as_deref()));
+        let Some((row, _)) = genuine else { return Err(StoreError::Edited("OAuth app", "set it again")) };
         Ok(Some(StoredOAuthApp { client_id: row.client_id, token_url: row.token_url, client_secret }))
     }
 

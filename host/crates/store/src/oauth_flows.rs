@@ -14,7 +14,7 @@ use sqlx::{Row, any::AnyRow};
 
 use super::{
     Store, StoreError,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
     sealed_values::remove_sealed,
     to_timestamp,
 };
@@ -136,7 +136,7 @@ impl Store {
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten())
+        Ok(row.as_ref().and_then(|row| self.parse_genuine(row)))
     }
 
     /// Finds a flow by its state.
@@ -145,7 +145,7 @@ impl Store {
             .bind(hash_state(state))
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten())
+        Ok(row.as_ref().and_then(|row| self.parse_genuine(row)))
     }
 
     /// Lists the flows of a caller for one provider that are pending and have not expired.
@@ -158,13 +158,13 @@ impl Store {
         .bind(self.now())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().filter_map(|row| self.parse_genuine(row).transpose()).collect()
+        Ok(rows.iter().filter_map(|row| self.parse_genuine(row)).collect())
     }
 
     /// Parses a row; nothing if it was edited by hand.
-    fn parse_genuine(&self, row: &AnyRow) -> Result<Option<OAuthFlow>, StoreError> {
-        let flow = parse_row(row)?;
-        Ok(self.is_genuine(&flow.mac_columns(), read_mac(row)?.as_deref()).then_some(flow))
+    fn parse_genuine(&self, row: &AnyRow) -> Option<OAuthFlow> {
+        let (flow, mac) = self.parse_with_mac(MacTable::OAuthFlows, row, parse_row)?;
+        self.is_genuine(&flow.mac_columns(), mac.as_deref()).then_some(flow)
     }
 
     /// Marks a pending flow as being redeemed, and returns its verifier.
@@ -214,7 +214,7 @@ impl Store {
             .bind(id.to_owned())
             .fetch_optional(&mut *transaction)
             .await?;
-        if let Some(flow) = found.as_ref().map(|row| self.parse_genuine(row)).transpose()?.flatten() {
+        if let Some(flow) = found.as_ref().and_then(|row| self.parse_genuine(row)) {
             let ended = OAuthFlow { outcome, reason, ..flow };
             sqlx::query(
                 "update oauth_flows set outcome = $1, reason = $2, mac = $3 \

@@ -11,12 +11,17 @@ use jackfield_core::{
 use jiff::Timestamp;
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, StoreError, database::transaction::WriteTransaction, to_optional_timestamp, to_timestamp};
+use super::{
+    MAX_COUNTER, Store, StoreError, database::transaction::WriteTransaction, to_optional_timestamp, to_timestamp,
+};
 
 pub(super) const TABLE: &str = "grants";
 
 const ACCESS: &str = "access_token";
 const REFRESH: &str = "refresh_token";
+
+/// The error for a grant with values that cannot be read.
+const EDITED: StoreError = StoreError::Edited("OAuth grant", "connect again");
 
 /// The tokens that a token endpoint has issued.
 #[derive(Clone, Debug)]
@@ -43,6 +48,14 @@ pub struct OAuthGrant {
     /// It is still running, or the response was lost.
     pub refresh_requested_at: Option<Timestamp>,
     pub holder: Option<RefreshHolder>,
+}
+
+impl OAuthGrant {
+    /// Returns the generation of the tokens that replace these. A number that somebody edited starts again.
+    #[must_use]
+    pub fn next_generation(&self) -> i64 {
+        if self.generation < MAX_COUNTER { self.generation.saturating_add(1) } else { 1 }
+    }
 }
 
 /// The process that refreshes a grant, and its last heartbeat.
@@ -96,12 +109,14 @@ impl Store {
         let access = secrets.remove(ACCESS).ok_or(StoreError::Unreadable)?;
         let release =
             |secret: &BoundSecret| secret.release_for(destinations).cloned().map_err(StoreError::NotEnteredFor);
+        let expires_at = row.try_get("expires_at").map_err(StoreError::from).and_then(to_optional_timestamp);
         let tokens = OAuthTokens {
             access: release(&access)?,
             refresh: secrets.remove(REFRESH).as_ref().map(release).transpose()?,
-            expires_at: to_optional_timestamp(row.try_get("expires_at")?)?,
+            expires_at: self.log_unreadable(TABLE, &row, expires_at).ok_or(EDITED)?,
         };
-        parse_row(&row, tokens, access.entered_for().clone()).map(Some)
+        let grant = parse_row(&row, tokens, access.entered_for().clone());
+        self.log_unreadable(TABLE, &row, grant).map(Some).ok_or(EDITED)
     }
 
     /// Makes this run the holder of a grant. `dead` is a previous holder to take over from.
@@ -119,8 +134,8 @@ impl Store {
         };
         let mut transaction = self.begin().await?;
         let claimed = sqlx::query(
-            "update grants set holder_host = $1, holder_run = $2, beat = beat + 1, asked_at = coalesce(asked_at, $3) \
-             where connection_id = $4 and generation = $5 \
+            "update grants set holder_host = $1, holder_run = $2, beat = case when beat < $9 then beat + 1 else 1 end, \
+             asked_at = coalesce(asked_at, $3) where connection_id = $4 and generation = $5 \
              and (holder_run is null or (holder_host = $6 and holder_run = $7 and beat = $8))",
         )
         .bind(run.host.clone())
@@ -131,6 +146,7 @@ impl Store {
         .bind(host)
         .bind(dead_run)
         .bind(heartbeat)
+        .bind(MAX_COUNTER)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -141,11 +157,13 @@ impl Store {
     pub async fn record_refresh_heartbeat(&self, grant: &OAuthGrant, run: &ServiceRun) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "update grants set beat = beat + 1 where connection_id = $1 and generation = $2 and holder_run = $3",
+            "update grants set beat = case when beat < $4 then beat + 1 else 1 end \
+             where connection_id = $1 and generation = $2 and holder_run = $3",
         )
         .bind(grant.connection_id.clone())
         .bind(grant.generation)
         .bind(run.run.clone())
+        .bind(MAX_COUNTER)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await
@@ -165,7 +183,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let replaced = sqlx::query(
-            "update grants set generation = generation + 1, expires_at = $1, given_at = $2, asked_at = null, \
+            "update grants set generation = $6, expires_at = $1, given_at = $2, asked_at = null, \
              holder_host = null, holder_run = null where connection_id = $3 and generation = $4 and holder_run = $5",
         )
         .bind(tokens.expires_at.map(|time| time.as_microsecond()))
@@ -173,6 +191,7 @@ impl Store {
         .bind(grant.connection_id.clone())
         .bind(grant.generation)
         .bind(run.run.clone())
+        .bind(grant.next_generation())
         .execute(&mut *transaction)
         .await?;
         if replaced.rows_affected() == 0 {
@@ -222,13 +241,14 @@ impl Store {
             // A number that somebody edited starts again.
             "insert into grants (connection_id, generation, expires_at, given_at, beat) values ($1, 1, $2, $3, 0) \
              on conflict (connection_id) do update set \
-             generation = case when grants.generation < 1000000000000000000 then grants.generation + 1 else 1 end, \
+             generation = case when grants.generation < $4 then grants.generation + 1 else 1 end, \
              expires_at = excluded.expires_at, given_at = excluded.given_at, beat = 0, asked_at = null, \
              holder_host = null, holder_run = null",
         )
         .bind(connection_id.to_owned())
         .bind(tokens.expires_at.map(|time| time.as_microsecond()))
         .bind(self.now())
+        .bind(MAX_COUNTER)
         .execute(&mut **transaction)
         .await?;
         self.seal_tokens(transaction, connection_id, tokens, entered_for).await
@@ -259,7 +279,7 @@ impl Store {
         .bind(run.run.clone())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok(row.try_get("provider")?)).collect()
+        Ok(self.parse_readable(TABLE, &rows, |row| Ok(row.try_get("provider")?)))
     }
 
     /// Lists the providers that have a grant, and when its tokens were issued.
@@ -269,7 +289,8 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get("provider")?, to_timestamp(row.try_get("given_at")?)?))).collect()
+        let parse = |row: &AnyRow| Ok((row.try_get("provider")?, to_timestamp(row.try_get("given_at")?)?));
+        Ok(self.parse_readable(TABLE, &rows, parse))
     }
 }
 

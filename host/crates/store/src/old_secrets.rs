@@ -41,7 +41,10 @@ pub(super) async fn bind_old_secrets(
     let rows = sqlx::query(select_sealed!("where entered_for is null")).fetch_all(&mut **transaction).await?;
     let mut bound = 0;
     for row in &rows {
-        let row = SealedRow::parse(row)?;
+        let Ok(row) = SealedRow::parse(row) else {
+            tracing::warn!("row of a secret was edited by hand; it is left as it is");
+            continue;
+        };
         let Some(secret) = open_unbound(vault, &row) else {
             tracing::warn!(table = row.table, row = row.row, "secret of an older version cannot be opened");
             continue;
@@ -75,7 +78,9 @@ async fn trusted_manifests(
             .fetch_all(&mut **transaction)
             .await?;
         for row in &offered {
-            let (provider, manifest): (String, String) = (row.try_get("provider")?, row.try_get("manifest")?);
+            let (Ok(provider), Ok(manifest)) = (row.try_get("provider"), row.try_get::<String, _>("manifest")) else {
+                continue;
+            };
             manifests.extend(serde_json::from_str(&manifest).ok().map(|manifest| (provider, manifest)));
         }
     }
@@ -107,7 +112,8 @@ async fn find_destinations(
     };
     let owner = sqlx::query(owner).bind(row.row.clone()).fetch_optional(&mut **transaction).await?;
     let Some(owner) = owner else { return Ok(Destinations::default()) };
-    let provider: String = owner.try_get("provider")?;
+    // A row with values that cannot be read is not adopted either.
+    let Ok(provider) = owner.try_get::<String, _>("provider") else { return Ok(Destinations::default()) };
     let manifest = manifests.get(&provider);
     let oauth2 = manifest.and_then(|manifest| match &manifest.auth {
         Auth::OAuth2(oauth2) => Some(oauth2),
@@ -119,7 +125,7 @@ async fn find_destinations(
         "oauth_flows" => oauth2.map(|oauth2| oauth2.app_destinations()).unwrap_or_default(),
         // An app has been bound to its token endpoint before.
         _ => {
-            let token_url: String = owner.try_get("token_url")?;
+            let Ok(token_url) = owner.try_get::<String, _>("token_url") else { return Ok(Destinations::default()) };
             match oauth2.filter(|oauth2| oauth2.token_url == token_url) {
                 Some(oauth2) => oauth2.app_destinations(),
                 None => Destinations::of_oauth_app(&token_url, None),

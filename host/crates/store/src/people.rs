@@ -1,7 +1,11 @@
 //! The people of the company: list, create, change, delete.
 
 use jackfield_core::Person;
-use sqlx::{Row, any::AnyRow};
+use sqlx::{
+    Any, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 use uuid::Uuid;
 
 use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction};
@@ -67,15 +71,41 @@ impl Store {
         filter: PeopleFilter,
         limit: u32,
     ) -> Result<Vec<Person>, StoreError> {
-        let rows = sqlx::query(
-            "select id, name, email, user_id, active from people where id > $1 and active >= $2 order by id limit $3",
-        )
-        .bind(after.unwrap_or_default().to_owned())
-        .bind(filter.min_active())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(parse_row).collect()
+        let query = |after, limit| {
+            sqlx::query(
+                "select id, name, email, user_id, active from people where id > $1 and active >= $2 \
+                 order by id limit $3",
+            )
+            .bind(after)
+            .bind(filter.min_active())
+            .bind(limit)
+        };
+        self.read_people_page(after, limit, query, parse_row).await
+    }
+
+    /// Reads a page of people in the order of their ids: at most `limit`, after the id `after`.
+    ///
+    /// `query` returns the query of a page. Rows that cannot be read do not shorten the page, because a short page is the
+    /// last one.
+    pub(super) async fn read_people_page<T>(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+        query: impl Fn(String, i64) -> Query<'static, Any, AnyArguments>,
+        parse: impl Fn(&AnyRow) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut page = Vec::new();
+        let mut after = after.unwrap_or_default().to_owned();
+        loop {
+            let missing = limit.saturating_sub(page.len());
+            let rows = query(after, i64::try_from(missing).unwrap_or(i64::MAX)).fetch_all(&self.pool).await?;
+            page.extend(self.parse_readable("people", &rows, &parse));
+            match rows.iter().rev().find_map(|row| row.try_get("id").ok()) {
+                Some(last) if rows.len() == missing && page.len() < limit => after = last,
+                _ => return Ok(page),
+            }
+        }
     }
 
     /// Creates a person. `audit` receives the stored person.
@@ -299,6 +329,19 @@ fn changed_fields(before: &Person, after: &Person) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(field, differs)| differs.then_some(field))
     .collect()
+}
+
+/// Parses a row of which an import replaces the values that cannot be read.
+pub(super) fn parse_for_import(row: &AnyRow) -> Result<Person, StoreError> {
+    parse_row(row).or_else(|_unreadable| {
+        Ok(Person {
+            id: row.try_get("id")?,
+            name: String::new(),
+            email: String::new(),
+            user_id: row.try_get("user_id").unwrap_or_default(),
+            active: row.try_get::<i64, _>("active").map_or(true, |active| active != 0),
+        })
+    })
 }
 
 pub(super) fn parse_row(row: &AnyRow) -> Result<Person, StoreError> {

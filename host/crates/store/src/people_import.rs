@@ -11,7 +11,7 @@ use super::{
     audit::lock_audit,
     batch::{self, Table},
     database::transaction::WriteTransaction,
-    people::parse_row,
+    people::parse_for_import,
 };
 
 /// A row of an import.
@@ -232,12 +232,12 @@ async fn find_candidates(
     };
     for row in &by_email {
         if let Some(candidates) = candidates.get_mut(position(row)?) {
-            candidates.by_email = Some(parse_row(row)?);
+            candidates.by_email = Some(parse_for_import(row)?);
         }
     }
     for row in &by_user_id {
         if let Some(candidates) = candidates.get_mut(position(row)?) {
-            candidates.by_user_id.push(parse_row(row)?);
+            candidates.by_user_id.push(parse_for_import(row)?);
         }
     }
     Ok(candidates)

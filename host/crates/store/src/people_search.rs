@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jackfield_core::{Person, ProviderId};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::{PeopleFilter, PersonWithAccounts, Store, StoreError, batch, people};
 
@@ -88,7 +88,7 @@ impl Store {
         .bind(i64::from(offset))
         .fetch_all(&self.pool);
         let (total, rows): (i64, _) = tokio::try_join!(counted, read)?;
-        let items = rows.iter().map(people::parse_row).collect::<Result<_, _>>()?;
+        let items = self.parse_readable("people", &rows, people::parse_row);
         Ok(SearchPage { items, total: u64::try_from(total).unwrap_or_default() })
     }
 
@@ -110,8 +110,9 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let mut accounts: HashMap<String, Vec<(String, String)>> = HashMap::new();
-        for row in &rows {
-            accounts.entry(row.try_get(0)?).or_default().push((row.try_get(1)?, row.try_get(2)?));
+        let parse = |row: &AnyRow| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)));
+        for (owner, account) in self.parse_readable("mappings", &rows, parse) {
+            accounts.entry(owner).or_default().push(account);
         }
         let with_accounts = |person: Person| {
             let external_ids = accounts.remove(&person.id).unwrap_or_default();
@@ -122,7 +123,9 @@ impl Store {
 
     /// Lists the providers at which anybody has an account.
     pub async fn mapped_providers(&self) -> Result<Vec<String>, StoreError> {
-        Ok(sqlx::query_scalar("select distinct provider from mappings order by provider").fetch_all(&self.pool).await?)
+        let rows =
+            sqlx::query("select distinct provider from mappings order by provider").fetch_all(&self.pool).await?;
+        Ok(self.parse_readable("mappings", &rows, |row| Ok(row.try_get(0)?)))
     }
 
     /// Returns how many people have an account at a provider.
@@ -134,15 +137,21 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Returns the ids and names of some people without a search name.
+    /// Returns the ids and names of some people without a search name, after the id `after`.
     ///
-    /// A version without search has stored them.
-    pub async fn people_without_search_name(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query("select id, name from people where sought_name is null limit $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    /// A version without search has stored them. A name that cannot be read counts as empty.
+    pub async fn people_without_search_name(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let rows =
+            sqlx::query("select id, name from people where sought_name is null and id > $2 order by id limit $1")
+                .bind(i64::from(limit))
+                .bind(after.to_owned())
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(self.parse_readable("people", &rows, |row| Ok((row.try_get(0)?, row.try_get(1).unwrap_or_default()))))
     }
 
     /// Stores the search names of people. Each pair is an id and a search name.
@@ -186,7 +195,8 @@ impl Store {
         .bind(provider.to_string())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get("external_id")?, people::parse_row(row)?))).collect()
+        let parse = |row: &AnyRow| Ok((row.try_get("external_id")?, people::parse_row(row)?));
+        Ok(self.parse_readable("people", &rows, parse).into_iter().collect())
     }
 }
 

@@ -1,9 +1,9 @@
 //! The components of plugins by digest, and which of them are offered for approval.
 
 use jackfield_core::manifest::Manifest;
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
-use super::{NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction};
+use super::{MAX_COUNTER, NewAudit, Store, StoreError, audit::lock_audit, database::transaction::WriteTransaction};
 
 /// A component to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -124,17 +124,17 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let (from, manifest): (String, String) = (row.try_get("offered_from")?, row.try_get("manifest")?);
-                Ok(Offer {
-                    digest: row.try_get("digest")?,
-                    provider: row.try_get("provider")?,
-                    source: OfferSource::from_stored(&from, row.try_get("offered_file")?),
-                    manifest: serde_json::from_str(&manifest).ok(),
-                })
+        Ok(self.parse_readable("components", &rows, |row| {
+            let from: String = row.try_get("offered_from")?;
+            // Without a manifest, the component is listed with the reason why it cannot be approved.
+            let manifest: Option<String> = row.try_get("manifest").unwrap_or_default();
+            Ok(Offer {
+                digest: row.try_get("digest")?,
+                provider: row.try_get("provider")?,
+                source: OfferSource::from_stored(&from, row.try_get("offered_file").unwrap_or_default()),
+                manifest: manifest.and_then(|manifest| serde_json::from_str(&manifest).ok()),
             })
-            .collect()
+        }))
     }
 
     /// Returns the bytes of a component, if they are stored.
@@ -145,19 +145,36 @@ impl Store {
             .bind(digest.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.map(|row| row.try_get("bytes")).transpose()?.flatten())
+        Ok(row.and_then(|row| row.try_get("bytes").unwrap_or_default()))
     }
 
     /// Returns the revision of the catalog, which every change on any host increments.
     pub async fn catalog_revision(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("select revision from catalog_changes where id = 1").fetch_one(&self.pool).await?)
+        let row = sqlx::query("select revision from catalog_changes where id = 1").fetch_optional(&self.pool).await?;
+        Ok(parse_revision(row.as_ref()))
     }
 }
 
-/// Increments the revision of the catalog, so that every host reads it again.
-pub(super) async fn increment_revision(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
-    sqlx::query("update catalog_changes set revision = revision + 1 where id = 1").execute(&mut **transaction).await?;
-    Ok(())
+/// Returns the stored revision. One that was edited or deleted counts as 0, and the next change replaces it.
+fn parse_revision(row: Option<&AnyRow>) -> i64 {
+    let revision: Option<i64> = row.and_then(|row| row.try_get("revision").ok());
+    revision.filter(|revision| (0..MAX_COUNTER).contains(revision)).unwrap_or_default()
+}
+
+/// Increments the revision of the catalog, so that every host reads it again. Returns the revision before.
+pub(super) async fn increment_revision(transaction: &mut WriteTransaction) -> Result<i64, StoreError> {
+    // It locks the row, so that the revision does not change after it was read.
+    sqlx::query("insert into catalog_changes (id, revision) values (1, 0) on conflict (id) do update set id = 1")
+        .execute(&mut **transaction)
+        .await?;
+    let row =
+        sqlx::query("select revision from catalog_changes where id = 1").fetch_optional(&mut **transaction).await?;
+    let before = parse_revision(row.as_ref());
+    sqlx::query("update catalog_changes set revision = $1 where id = 1")
+        .bind(before.saturating_add(1))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(before)
 }
 
 /// Deletes the bytes of components that are not offered and that nobody has decided about.

@@ -44,11 +44,19 @@ const UNUSED_COMPONENTS: &str = "delete from components where digest in (select 
 
 /// Versions whose bytes are stored, but can neither run nor be approved: they are not offered, and every decision about
 /// them is a removal, or an approval that newer ones have superseded.
-const UNUSED_BYTES: &str = "select c.digest from components c where c.bytes is not null and c.offered_from is null \
+macro_rules! unused_bytes {
+    () => {
+        "select c.digest from components c where c.bytes is not null and c.offered_from is null \
      and not exists (select 1 from plugin_approvals a where a.digest = c.digest and a.state <> 'removed' \
      and (a.state <> 'superseded' or (select count(*) from plugin_approvals newer \
      where newer.provider = a.provider and newer.state = 'superseded' and newer.approved_at > a.approved_at) < $1)) \
-     order by c.digest limit $2";
+     order by c.digest limit $2"
+    };
+}
+
+const UNUSED_BYTES: &str = unused_bytes!();
+
+const REMOVE_UNUSED_BYTES: &str = concat!("update components set bytes = null where digest in (", unused_bytes!(), ")");
 
 impl Store {
     /// Removes rows that are no longer needed: tokens that ended long ago, expired OAuth flows, matches that ended,
@@ -104,12 +112,12 @@ impl Store {
 
     /// Deletes plans that can no longer be undone, with the record of what they linked. The mappings stay.
     async fn delete_old_plans(&self) -> Result<(), StoreError> {
-        let plans: Vec<String> =
-            sqlx::query_scalar("select id from match_plans where applied_at <= $1 order by applied_at limit $2")
-                .bind(self.now().saturating_sub(UNDO_PERIOD))
-                .bind(BATCH)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query("select id from match_plans where applied_at <= $1 order by applied_at limit $2")
+            .bind(self.now().saturating_sub(UNDO_PERIOD))
+            .bind(BATCH)
+            .fetch_all(&self.pool)
+            .await?;
+        let plans: Vec<String> = self.parse_readable("match_plans", &rows, |row| Ok(row.try_get("id")?));
         for plan in plans {
             // One by one, because a plan can have a link for everybody in the company.
             loop {
@@ -138,16 +146,14 @@ impl Store {
             let mut transaction = self.begin().await?;
             // It locks the catalog, so that no decision and no offer changes what follows.
             increment_revision(&mut transaction).await?;
-            let rows = unused().fetch_all(&mut *transaction).await?;
-            for row in &rows {
-                let digest: String = row.try_get("digest")?;
-                sqlx::query("update components set bytes = null where digest = $1")
-                    .bind(digest.clone())
-                    .execute(&mut *transaction)
-                    .await?;
-                tracing::info!(digest, "bytes of an old version removed");
-            }
+            // The statement contains the search, because an edited digest may be no text that could be bound.
+            let removed = sqlx::query(REMOVE_UNUSED_BYTES)
+                .bind(KEPT_SUPERSEDED)
+                .bind(LARGE_ROWS_BATCH)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
+            tracing::info!(versions = removed.rows_affected(), "bytes of old versions removed");
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub struct EditedRow {
 
 /// The edited rows that were found since the start.
 #[derive(Clone, Debug, Default)]
-pub(super) struct EditedRows(Arc<Mutex<BTreeSet<EditedRow>>>);
+pub(super) struct EditedRows(Arc<Mutex<BTreeSet<(&'static str, String)>>>);
 
 /// The columns of a row that its MAC covers, as they are stored.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl Store {
         let Keys::Open(vault) = &self.keys else { return true };
         let genuine = stored.is_some_and(|stored| columns.verify(vault, stored));
         if !genuine {
-            self.edited_rows.report(&columns.row);
+            self.edited_rows.report(columns.row.table.as_str(), &columns.row.row);
         }
         genuine
     }
@@ -164,21 +164,58 @@ impl Store {
             MacTable::OAuthApps | MacTable::ConfiguredApps | MacTable::Connections => "provider",
         };
         let row = EditedRow { table, row: row.try_get(name).unwrap_or_else(|_| "unreadable".to_owned()) };
-        self.edited_rows.report(&row);
+        self.edited_rows.report(table.as_str(), &row.row);
         row
+    }
+
+    /// Parses a row and reads its MAC. `None`: it contains values that Jackfield does not store, and is reported.
+    pub(super) fn parse_with_mac<T>(
+        &self,
+        table: MacTable,
+        row: &AnyRow,
+        parse: impl FnOnce(&AnyRow) -> Result<T, StoreError>,
+    ) -> Option<(T, Option<Vec<u8>>)> {
+        let parsed = parse(row).and_then(|parsed| Ok((parsed, read_mac(row)?)));
+        if parsed.is_err() {
+            self.report_unreadable(table, row);
+        }
+        parsed.ok()
+    }
+
+    /// Parses rows that have no MAC, and leaves out those with values that Jackfield does not store. They are logged.
+    ///
+    /// Otherwise one edited row would hide all others.
+    pub(super) fn parse_readable<T>(
+        &self,
+        table: &'static str,
+        rows: &[AnyRow],
+        parse: impl Fn(&AnyRow) -> Result<T, StoreError>,
+    ) -> Vec<T> {
+        rows.iter().filter_map(|row| self.log_unreadable(table, row, parse(row))).collect()
+    }
+
+    /// Returns what was parsed from a row. Logs a row that cannot be parsed, once.
+    pub(super) fn log_unreadable<T>(
+        &self,
+        table: &'static str,
+        row: &AnyRow,
+        parsed: Result<T, StoreError>,
+    ) -> Option<T> {
+        if parsed.is_err() {
+            let names = ["id", "digest", "provider", "connection_id", "person_id"];
+            let name = names.iter().find_map(|name| row.try_get::<String, _>(*name).ok());
+            self.edited_rows.report(table, name.as_deref().unwrap_or("unreadable"));
+        }
+        parsed.ok()
     }
 }
 
 impl EditedRows {
     /// Logs the row unless it was logged before.
-    fn report(&self, row: &EditedRow) {
+    fn report(&self, table: &'static str, row: &str) {
         let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.len() < MAX_REPORTED && reported.insert(row.clone()) {
-            tracing::error!(
-                table = row.table.as_str(),
-                row = ?row.row,
-                "row in the database was inserted or edited by hand; it is ignored"
-            );
+        if reported.len() < MAX_REPORTED && reported.insert((table, row.to_owned())) {
+            tracing::error!(table, ?row, "row in the database was inserted or edited by hand; it is ignored");
         }
     }
 }

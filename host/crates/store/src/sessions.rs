@@ -19,7 +19,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     generate_random,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
     signin_links::{SingleUseProof, use_up},
     to_timestamp,
 };
@@ -114,12 +114,14 @@ impl Store {
         let found =
             sqlx::query("select * from sessions where hash = $1").bind(hash.clone()).fetch_optional(&self.pool).await?;
         let Some(found) = found else { return Ok(None) };
-        let row = SessionRow::from_row(&found)?;
+        let Some((row, mac)) = self.parse_with_mac(MacTable::Sessions, &found, SessionRow::from_row) else {
+            return Ok(None);
+        };
         let is_the_one = bool::from(row.hash.as_slice().ct_eq(&hash));
-        if !is_the_one || !self.is_session_active(&row, read_mac(&found)?).await? {
+        if !is_the_one || !self.is_session_active(&row, mac).await? {
             return Ok(None);
         }
-        row.to_session().map(Some)
+        Ok(self.log_unreadable(MacTable::Sessions.as_str(), &found, row.to_session()))
     }
 
     /// Returns whether a session is genuine and has not ended, and neither has the token that started it.
@@ -141,7 +143,7 @@ impl Store {
     /// A sealed store cannot authenticate the new time, so it only updates sessions that began while it was sealed.
     pub async fn record_session_activity(&self, session: &mut Session) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if now.as_microsecond() - session.seen_at.as_microsecond() < SEEN_INTERVAL {
+        if now.as_microsecond().saturating_sub(session.seen_at.as_microsecond()) < SEEN_INTERVAL {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
@@ -150,7 +152,9 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(found) = found else { return Ok(()) };
-        let (mut row, mac) = (SessionRow::from_row(&found)?, read_mac(&found)?);
+        let Some((mut row, mac)) = self.parse_with_mac(MacTable::Sessions, &found, SessionRow::from_row) else {
+            return Ok(());
+        };
         let is_authenticated = self.sealed_reason().is_none();
         if is_authenticated != mac.is_some() || !self.is_genuine(&row.mac_columns(), mac.as_deref()) {
             return Ok(());
@@ -201,8 +205,9 @@ impl Store {
     pub async fn active_session_ids(&self) -> Result<Vec<String>, StoreError> {
         let mut ids = Vec::new();
         for found in sqlx::query("select * from sessions").fetch_all(&self.pool).await? {
-            let row = SessionRow::from_row(&found)?;
-            if self.is_session_active(&row, read_mac(&found)?).await? {
+            let parsed = self.parse_with_mac(MacTable::Sessions, &found, SessionRow::from_row);
+            let Some((row, mac)) = parsed else { continue };
+            if self.is_session_active(&row, mac).await? {
                 ids.push(row.id);
             }
         }

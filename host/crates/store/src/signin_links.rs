@@ -11,7 +11,7 @@ use super::{
     audit::lock_audit,
     database::transaction::WriteTransaction,
     generate_random,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
 };
 
 /// How long a sign-in link is valid: long enough to open it in a browser.
@@ -74,8 +74,10 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         let Some(found) = found else { return Ok(None) };
-        let row = LinkRow::from_row(&found)?;
-        let genuine = self.is_genuine(&row.mac_columns(), read_mac(&found)?.as_deref());
+        let Some((row, mac)) = self.parse_with_mac(MacTable::SigninLinks, &found, LinkRow::from_row) else {
+            return Ok(None);
+        };
+        let genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
         Ok(genuine.then_some(SigninLink { hash: row.hash, name: row.name }))
     }
 

@@ -187,7 +187,7 @@ async fn a_guess_is_audited_although_its_caller_has_gone() {
     let arena = Arena::open().await;
     connect_to_guess(&arena).await;
     // The audit log cannot be written yet.
-    let lock = arena.app.hold_write_lock().await;
+    let lock = arena.app.hold_writes().await;
     {
         let call = Box::pin(arena.app.connections.check_health("hostile"));
         let is_paused = |service: &TestResponse| service.json()["providers"]["paused"][0] == "hostile";

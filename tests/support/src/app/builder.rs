@@ -1,6 +1,6 @@
 //! Configures and starts the service of a test.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use jackfield::{
     app::HostEnvironment,
@@ -31,6 +31,7 @@ pub struct TestAppBuilder {
     checker: Checker,
     compiled: Option<Cache>,
     serving: ServingLimits,
+    interval: Option<Duration>,
 }
 
 impl TestAppBuilder {
@@ -60,6 +61,7 @@ impl TestAppBuilder {
             checker: Checker::InProcess,
             compiled: shared_cache(),
             serving: ServingLimits::default(),
+            interval: None,
         }
     }
 
@@ -133,6 +135,13 @@ impl TestAppBuilder {
         self
     }
 
+    /// Replaces how often the work in the background is done.
+    #[must_use]
+    pub fn intervals(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
     /// Starts the service.
     pub async fn start(self) -> TestApp {
         let folder = TestFolder::new();
@@ -168,6 +177,10 @@ impl TestAppBuilder {
             .with_checker(self.checker)
             .with_compiled(self.compiled)
             .with_serving(|limits| *limits = self.serving);
+        let environment = match self.interval {
+            Some(interval) => environment.with_intervals(interval),
+            None => environment,
+        };
         let running = RunningService::start(&config, &environment).await;
         let tokens = tokens(&running.store, &clock).await;
         TestApp {

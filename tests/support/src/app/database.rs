@@ -1,14 +1,11 @@
 //! A fresh database for each test: an SQLite file, or a database in the temporary PostgreSQL cluster.
 
-use std::{
-    collections::BTreeSet,
-    env, fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Row, any::AnyConnectOptions};
 use uuid::Uuid;
+
+use super::GUARD;
 
 /// A test's database.
 #[derive(Clone, Debug)]
@@ -43,6 +40,15 @@ impl Database {
     /// Runs statements on it.
     pub async fn run(&self, sql: String) {
         execute(&self.url(), sql).await;
+    }
+
+    /// Runs statements on it. Returns `false` if it rejects them, for example because of a constraint.
+    pub async fn try_run(&self, sql: String) -> bool {
+        let options: AnyConnectOptions = self.url().parse().expect("a database URL");
+        let mut connection = options.connect().await.expect("the database answers");
+        let accepted = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.is_ok();
+        connection.close().await.expect("the database connection closes");
+        accepted
     }
 
     /// Returns its URL, as in the settings.
@@ -85,19 +91,17 @@ impl Database {
         }
     }
 
-    /// Takes the lock that every change of the service needs.
-    pub(super) async fn hold_write_lock(&self) -> HeldLock {
-        match self {
-            Self::Sqlite(_) => self.hold("begin immediate").await,
-            Self::Postgres(_) => self.hold("begin; update audit_head set seq = seq where id = 1").await,
-        }
-    }
-
-    /// Locks out all other writers of connections until the lock is released.
+    /// Takes the locks that the changes of the service need: of the audit log, and of the connections.
     pub(super) async fn hold_writes(&self) -> HeldLock {
         match self {
             Self::Sqlite(_) => self.hold("begin immediate").await,
-            Self::Postgres(_) => self.hold("begin; lock table connections in share row exclusive mode").await,
+            Self::Postgres(_) => {
+                self.hold(
+                    "begin; update audit_head set seq = seq where id = 1; \
+                     lock table connections in share row exclusive mode",
+                )
+                .await
+            }
         }
     }
 
@@ -113,12 +117,13 @@ impl Database {
     pub(super) async fn wait_for_rows(&self, query: &'static str) {
         let options: AnyConnectOptions = self.url().parse().expect("a database URL");
         let mut connection = options.connect().await.expect("the database answers");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while sqlx::query(query).fetch_all(&mut connection).await.expect("the database answers").is_empty() {
-            assert!(Instant::now() < deadline, "no row of: {query}");
-            // Between two attempts; the query is what the test waits for.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let rows = async {
+            // Each answer is awaited, so the next query is sent only after it.
+            while sqlx::query(query).fetch_all(&mut connection).await.expect("the database answers").is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(GUARD, rows).await.unwrap_or_else(|_| panic!("no row of: {query}"));
         connection.close().await.expect("the database connection closes");
     }
 

@@ -68,11 +68,11 @@ fn validate(search: &PeopleSearch, filter: PeopleFilter) -> Result<PeopleQuery, 
 /// # Errors
 /// The database fails.
 pub async fn update_search_names(store: &Store) -> Result<(), Error> {
+    let mut after = String::new();
     loop {
-        let people = store.people_without_search_name(BATCH).await?;
-        if people.is_empty() {
-            return Ok(());
-        }
+        let people = store.people_without_search_name(&after, BATCH).await?;
+        let Some((last, _)) = people.last() else { return Ok(()) };
+        after.clone_from(last);
         let names: Vec<(String, String)> = people.into_iter().map(|(id, name)| (id, to_search_text(&name))).collect();
         store.set_search_names(&names).await?;
     }

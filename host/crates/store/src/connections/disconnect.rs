@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::{
     TABLE,
-    row::{ConnectionRow, DisconnectColumns},
+    row::{ConnectionRow, DisconnectColumns, is_readable},
     stored_generation,
 };
 use crate::{
-    NewAudit, ServiceRun, Store, StoreError, audit::lock_audit, oauth_grants::remove_grant, row_macs::read_mac,
+    NewAudit, ServiceRun, Store, StoreError, audit::lock_audit, oauth_grants::remove_grant, row_macs::MacTable,
     sealed_values::remove_sealed,
 };
 
@@ -27,13 +27,14 @@ impl Store {
         run: &ServiceRun,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let stored = sqlx::query("select * from connections where id = $1 and generation = $2")
-            .bind(connection.id.clone())
-            .bind(connection.generation)
+        let stored = sqlx::query("select * from connections where provider = $1")
+            .bind(connection.provider.to_string())
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(stored) = stored else { return Err(StoreError::Conflict) };
-        let (mut row, mac) = (ConnectionRow::from_row(&stored)?, read_mac(&stored)?);
+        // Nothing can be recorded in a row that cannot be read. It also has no credential that could be revoked.
+        let parsed = self.parse_with_mac(MacTable::Connections, &stored, ConnectionRow::from_row);
+        let Some((mut row, mac)) = parsed.filter(|_| is_readable(&stored)) else { return Ok(()) };
         let is_genuine = self.is_genuine(&row.mac_columns(), mac.as_deref());
         row.disconnect = DisconnectColumns {
             by: Some(by.to_owned()),
@@ -95,16 +96,19 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let head = lock_audit(&mut transaction).await?;
-        let stored = stored_generation(&mut transaction, &connection.provider).await?;
-        if stored != Some((connection.id.clone(), connection.generation)) {
-            return Err(StoreError::Conflict);
+        // A row that cannot be read has no generation that could be compared.
+        if !self.delete_unreadable(&mut transaction, &connection.provider).await? {
+            let stored = stored_generation(&mut transaction, &connection.provider).await?;
+            if stored != Some((connection.id.clone(), connection.generation)) {
+                return Err(StoreError::Conflict);
+            }
+            remove_grant(&mut transaction, &connection.id).await?;
+            remove_sealed(&mut transaction, TABLE, &connection.id).await?;
+            sqlx::query("delete from connections where id = $1")
+                .bind(connection.id.clone())
+                .execute(&mut *transaction)
+                .await?;
         }
-        remove_grant(&mut transaction, &connection.id).await?;
-        remove_sealed(&mut transaction, TABLE, &connection.id).await?;
-        sqlx::query("delete from connections where id = $1")
-            .bind(connection.id.clone())
-            .execute(&mut *transaction)
-            .await?;
         if mappings == MappingFate::Clear {
             sqlx::query("delete from mappings where provider = $1")
                 .bind(connection.provider.to_string())

@@ -1,11 +1,14 @@
 //! A row of the table, and the columns that its MAC covers.
 
+use std::collections::BTreeMap;
+
 use jackfield_core::{Connection, ProviderId, StartedDisconnect, Status};
+use jiff::Timestamp;
 use sqlx::{Row, any::AnyRow};
 
 use crate::{
     StoreError,
-    row_macs::{MacColumns, MacTable},
+    row_macs::{MacColumns, MacTable, read_mac},
     to_optional_timestamp, to_timestamp,
 };
 
@@ -79,11 +82,46 @@ impl ConnectionRow {
     }
 }
 
+/// Returns whether every value of a row that its MAC covers can be read.
+pub(super) fn is_readable(row: &AnyRow) -> bool {
+    ConnectionRow::from_row(row).is_ok() && read_mac(row).is_ok() && parse_row(row).is_ok()
+}
+
+/// Returns a connection without values in the place of a row that cannot be read; nothing without its provider.
+pub(super) fn parse_unreadable(row: &AnyRow) -> Option<Connection> {
+    let provider: String = row.try_get("provider").ok()?;
+    Some(Connection {
+        id: row.try_get("id").unwrap_or_default(),
+        provider: ProviderId::parse(&provider).ok()?,
+        generation: row.try_get("generation").unwrap_or_default(),
+        org_name: None,
+        account: None,
+        fields: BTreeMap::new(),
+        secret_fields: Vec::new(),
+        connected_by: String::new(),
+        connected_at: read_time(row, "connected_at").unwrap_or(Timestamp::UNIX_EPOCH),
+        token_expires_at: None,
+        status: Status::Unreadable,
+        reason: None,
+        since: read_time(row, "since").unwrap_or(Timestamp::UNIX_EPOCH),
+        retry_at: None,
+        held_until: None,
+        last_check: None,
+        disconnect: None,
+    })
+}
+
+/// Reads a time of the status. The MAC does not cover the status, so a value that cannot be read counts as absent.
+fn read_time(row: &AnyRow, column: &str) -> Option<Timestamp> {
+    row.try_get(column).ok().flatten().and_then(|time| to_timestamp(time).ok())
+}
+
 pub(super) fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
     let provider: String = row.try_get("provider")?;
     let fields: String = row.try_get("fields")?;
-    let status: String = row.try_get("status")?;
-    let last_check: Option<String> = row.try_get("last_check")?;
+    let status: String = row.try_get("status").unwrap_or_default();
+    let last_check: Option<String> = row.try_get("last_check").unwrap_or_default();
+    let connected_at = to_timestamp(row.try_get("connected_at")?)?;
     let disconnect_by: Option<String> = row.try_get("disconnect_by")?;
     let disconnect_at = to_optional_timestamp(row.try_get("disconnect_at")?)?;
     Ok(Connection {
@@ -95,13 +133,13 @@ pub(super) fn parse_row(row: &AnyRow) -> Result<Connection, StoreError> {
         fields: serde_json::from_str(&fields).map_err(|_| StoreError::Corrupt("the fields of a connection"))?,
         secret_fields: Vec::new(),
         connected_by: row.try_get("connected_by")?,
-        connected_at: to_timestamp(row.try_get("connected_at")?)?,
-        token_expires_at: to_optional_timestamp(row.try_get("token_expires_at")?)?,
+        connected_at,
+        token_expires_at: read_time(row, "token_expires_at"),
         status: Status::from_stored(&status),
-        reason: row.try_get("reason")?,
-        since: to_timestamp(row.try_get("since")?)?,
-        retry_at: to_optional_timestamp(row.try_get("retry_at")?)?,
-        held_until: to_optional_timestamp(row.try_get("held_until")?)?,
+        reason: row.try_get("reason").unwrap_or_default(),
+        since: read_time(row, "since").unwrap_or(connected_at),
+        retry_at: read_time(row, "retry_at"),
+        held_until: read_time(row, "held_until"),
         // A check that this version cannot parse is dropped, because the next check replaces it.
         last_check: last_check.and_then(|text| serde_json::from_str(&text).ok()),
         disconnect: disconnect_by.zip(disconnect_at).map(|(by, at)| StartedDisconnect { by, at }),

@@ -78,6 +78,56 @@ fn run() -> ServiceRun {
 }
 
 #[tokio::test]
+async fn an_edited_status_does_not_end_a_connection() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    store
+        .save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect))
+        .await
+        .expect("it is saved");
+    for statement in [
+        "update connections set since = 'abc'",
+        "update connections set since = 9223372036854775807",
+        "update connections set status = x'ff'",
+        "update connections set reason = cast(x'ff' as text)",
+        "update connections set retry_at = x'ff', held_until = -9223372036854775808, token_expires_at = 'abc'",
+        "update connections set last_check = 5",
+    ] {
+        tamper(&store, statement).await;
+        let listed = store.connections().await.expect("they are listed").remove(0);
+        assert_eq!(listed.readable, SecretsReadable::Yes, "{statement}");
+        assert_eq!(store.connection_secrets(&listed.connection).await.expect(statement).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_can_be_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    let provider = ProviderId::parse("acme").expect("a provider id");
+    for statement in [
+        "update connections set id = x'ff'",
+        "update connections set generation = 'abc'",
+        "update connections set org_name = cast(x'ff' as text)",
+        "update connections set disconnect_at = 'abc'",
+        "update connections set mac = 'abc'",
+    ] {
+        let save = store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));
+        save.await.expect("it is saved");
+        tamper(&store, statement).await;
+        let found = store.connection(&provider).await.expect("it is read").expect(statement);
+        let opened = store.connection_secrets(&found).await;
+        assert!(matches!(opened, Err(StoreError::Edited(..))), "{statement}: {opened:?}");
+        store.begin_disconnect(&found, "ada", &run()).await.expect(statement);
+        let removed = store.delete_connection(&found, MappingFate::Keep, audit(Action::ConnectionDisconnect)).await;
+        removed.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        assert!(store.connection(&provider).await.expect("it is read").is_none());
+        let secrets = sqlx::query("select 1 from sealed_values").fetch_all(&store.pool).await.expect("they are read");
+        assert!(secrets.is_empty(), "{statement}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_with_impossible_values_breaks_no_list_and_connecting_again_replaces_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(&folder).await;
@@ -91,8 +141,6 @@ async fn a_row_with_impossible_values_breaks_no_list_and_connecting_again_replac
         "update connections set org_name = x'ff' where provider = 'acme'",
         "update connections set fields = '{' where provider = 'acme'",
         "update connections set connected_at = 9223372036854775807 where provider = 'acme'",
-        "update connections set since = 'abc' where provider = 'acme'",
-        "update connections set status = x'ff' where provider = 'acme'",
         "update connections set mac = 'abc' where provider = 'acme'",
     ] {
         let save = || store.save_connection(new_connection(), Expected::Anything, audit(Action::ConnectionConnect));

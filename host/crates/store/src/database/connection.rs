@@ -12,7 +12,10 @@ use sqlx::{
 };
 use sqlx_core::any::{AnyArgumentBuffer, AnyArguments, AnyConnectionBackend};
 
-use super::postgres::{LOCAL_SETTINGS, Pooling};
+use super::{
+    postgres::{LOCAL_SETTINGS, Pooling},
+    sqlite::{self, SqliteQuery},
+};
 
 /// A connection that a task has acquired from the pool. It returns there when it is dropped.
 #[derive(Debug)]
@@ -183,7 +186,14 @@ impl<'c> Executor<'c> for &'c mut DatabaseConnection {
         let arguments = query.take_arguments().map_err(sqlx::Error::Encode);
         let sql = query.sql();
         match self.fail_if_asked(sql.as_str()).and(arguments) {
-            Ok(arguments) => self.backend().fetch_many(sql, persistent, arguments),
+            Ok(arguments) => match &mut self.connection {
+                PooledConnection::Sqlite(connection) => {
+                    sqlite::fetch_many(connection, SqliteQuery::new(sql, arguments, persistent))
+                }
+                PooledConnection::Postgres(connection) => {
+                    AnyConnectionBackend::fetch_many(&mut **connection, sql, persistent, arguments)
+                }
+            },
             Err(error) => stream::once(future::ready(Err(error))).boxed(),
         }
     }
@@ -197,7 +207,14 @@ impl<'c> Executor<'c> for &'c mut DatabaseConnection {
         let arguments = query.take_arguments().map_err(sqlx::Error::Encode);
         let sql = query.sql();
         match self.fail_if_asked(sql.as_str()).and(arguments) {
-            Ok(arguments) => self.backend().fetch_optional(sql, persistent, arguments),
+            Ok(arguments) => match &mut self.connection {
+                PooledConnection::Sqlite(connection) => {
+                    sqlite::fetch_optional(connection, SqliteQuery::new(sql, arguments, persistent))
+                }
+                PooledConnection::Postgres(connection) => {
+                    AnyConnectionBackend::fetch_optional(&mut **connection, sql, persistent, arguments)
+                }
+            },
             Err(error) => future::ready(Err(error)).boxed(),
         }
     }

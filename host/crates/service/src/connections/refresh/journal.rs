@@ -209,7 +209,7 @@ impl Connections {
             }
         }
         Ok(Some(OAuthGrant {
-            generation: grant.generation + 1,
+            generation: grant.next_generation(),
             tokens: tokens.clone(),
             entered_for: grant.entered_for.clone(),
             issued_at: self.clock.now(),
