@@ -164,7 +164,7 @@ impl Store {
              where seq < $1 and ($3 = '' or provider = $3) and ($4 = '' or actor = $4) \
              and ($5 = '' or action = $5 or substr(action, 1, length($5) + 1) = $5 || '.') \
              and ($6 = '' or outcome = $6) and at >= $7 and ($8 = 9223372036854775807 or at < $8) \
-             and seq = cast(seq as bigint) order by seq desc limit $2",
+             and seq = cast(seq as bigint) and seq >= 0 order by seq desc limit $2",
         )
         .persistent(false)
         .bind(before.unwrap_or(i64::MAX))
@@ -186,7 +186,9 @@ impl Store {
             .bind(action.as_str())
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok((to_timestamp(row.try_get("at")?)?, row.try_get("detail")?))).collect()
+        Ok(self.parse_readable("audit", &rows, |row| {
+            Ok((to_timestamp(row.try_get("at")?)?, row.try_get("detail")?))
+        }))
     }
 
     /// Returns the number of the newest row.

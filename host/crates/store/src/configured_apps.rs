@@ -19,7 +19,7 @@ use super::{
     NewAudit, Store, StoreError,
     audit::lock_audit,
     database::transaction::WriteTransaction,
-    row_macs::{MacColumns, MacTable, read_mac},
+    row_macs::{MacColumns, MacTable},
 };
 
 /// Why a row that was edited by hand is not used.
@@ -136,11 +136,9 @@ impl Store {
 
     /// Returns the row, unless it was edited by hand.
     fn read_configured_app(&self, row: &AnyRow) -> Result<Option<ConfiguredAppRow>, StoreError> {
-        let Ok(parsed) = ConfiguredAppRow::from_row(row) else {
-            self.report_unreadable(MacTable::ConfiguredApps, row);
+        let Some((parsed, mac)) = self.parse_with_mac(MacTable::ConfiguredApps, row, ConfiguredAppRow::from_row) else {
             return Ok(None);
         };
-        let mac: Option<Vec<u8>> = read_mac(row)?;
         Ok(self.is_genuine(&parsed.mac_columns()?, mac.as_deref()).then_some(parsed))
     }
 

@@ -160,9 +160,9 @@ impl Seeded {
         let connections = self.app.get("/api/admin/connections").await.ok();
         let connections = connections["connections"].as_array().expect("a list").iter();
         assert!(connections.map(|found| &found["provider"]).any(|found| found == "slack"), "{edit}");
-        let people = self.app.get(PEOPLE).await.ok();
-        let people = people["people"].as_array().or_else(|| people["users"].as_array()).expect("a list").iter();
-        assert!(people.map(|person| &person["name"]).any(|name| name == "Ada"), "{edit}");
+        let answer = self.app.get(PEOPLE).await.ok();
+        let people = answer["people"].as_array().or_else(|| answer["users"].as_array()).expect("a list").iter();
+        assert!(people.map(|person| &person["name"]).any(|name| name == "Ada"), "{edit}: {answer}");
     }
 
     /// Fails if a route that reads an edited row answers without a sentence that says what is wrong.

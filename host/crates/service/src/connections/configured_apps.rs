@@ -42,7 +42,7 @@ impl ConfiguredApps {
         for entry in catalog.entries().iter().filter(|entry| entry.state == PluginState::Approved) {
             let Some(Auth::OAuth2(oauth2)) = entry.manifest().map(|manifest| &manifest.auth) else { continue };
             let (Some(app), Ok(id)) = (self.get(&entry.id), ProviderId::parse(&entry.id)) else { continue };
-            self.find_destinations(&id, app, oauth2).await?;
+            self.store.record_first_use(&id, app, &oauth2.app_destinations(), &Actor::named(SETTINGS)).await?;
         }
         Ok(())
     }
