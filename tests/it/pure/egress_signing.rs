@@ -192,7 +192,7 @@ async fn a_signing_placement_may_only_use_declared_fields() {
             .load(guests::with_manifest(&manifest))
             .await
             .expect_err("the manifest is rejected because the field does not exist");
-        assert!(refused.to_string().contains("no valid placement"), "{refused}");
+        assert!(refused.to_string().contains("uses the field `key_id`, which is secret or not declared"), "{refused}");
 
         manifest["fields"].as_array_mut().expect("fields").push(field.clone());
         let component = sandbox.load(guests::with_manifest(&manifest)).await.expect("the component is accepted");

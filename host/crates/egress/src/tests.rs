@@ -2,6 +2,7 @@
 
 mod egress_cases;
 mod requests;
+mod reroutes;
 mod scripted_server;
 mod two_sites;
 

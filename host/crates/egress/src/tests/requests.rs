@@ -284,17 +284,6 @@ async fn a_reroute_applies_after_the_original_host_was_checked() {
 }
 
 #[tokio::test]
-async fn a_reroute_of_a_starred_host_applies_to_each_host_with_another_first_label() {
-    let reroutes = [("*.example.com", "http://127.0.0.1:4010"), ("api.example.com", "http://127.0.0.1:4011")];
-    let reroutes = reroutes.map(|(host, target)| (host.to_owned(), target.parse().unwrap())).into_iter().collect();
-    let egress = Egress::new(EgressConfig { reroutes, ..EgressConfig::default() }).unwrap();
-    let port_of = |url: &str| egress.reroute_url(&url.parse().unwrap()).and_then(|target| target.port());
-    assert_eq!(port_of("https://acme.example.com/a"), Some(4010));
-    assert_eq!(port_of("https://api.example.com/a"), Some(4011));
-    assert_eq!((port_of("https://a.b.example.com/"), port_of("https://example.com/")), (None, None));
-}
-
-#[tokio::test]
 async fn a_request_of_the_host_follows_no_redirect_and_is_not_scrubbed() {
     let body = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{TOKEN}", TOKEN.len());
     let server = ScriptedServer::with(vec![Reply::whole(body), redirect_to("/b")]).await;
