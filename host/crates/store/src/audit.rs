@@ -186,9 +186,7 @@ impl Store {
             .bind(action.as_str())
             .fetch_all(&self.pool)
             .await?;
-        Ok(self.parse_readable("audit", &rows, |row| {
-            Ok((to_timestamp(row.try_get("at")?)?, row.try_get("detail")?))
-        }))
+        Ok(self.parse_readable("audit", &rows, |row| Ok((to_timestamp(row.try_get("at")?)?, row.try_get("detail")?))))
     }
 
     /// Returns the number of the newest row.

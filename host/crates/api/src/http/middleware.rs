@@ -27,7 +27,7 @@ use crate::{
     http::{
         errors::{self, ApiError, ResponseError},
         host_names::authority,
-        serving::InReserve,
+        serving::AboveConnectionLimit,
     },
     route_table::HEALTH_CHECKS,
 };
@@ -157,7 +157,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
 
 /// Answers only health checks and metrics on an HTTP connection above the limit.
 pub(crate) async fn keep_reserve(request: Request, next: Next) -> Response {
-    if request.extensions().get::<InReserve>().is_none() || is_health_check(&request) {
+    if request.extensions().get::<AboveConnectionLimit>().is_none() || is_health_check(&request) {
         return next.run(request).await;
     }
     let busy = Error::Overloaded { what: "there are too many HTTP connections".to_owned(), retry_after: 5 };

@@ -22,7 +22,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub(crate) use self::counted::InReserve;
+pub(crate) use self::counted::AboveConnectionLimit;
 use self::{
     activity::{Activity, Overdue},
     counted::CountedRouter,

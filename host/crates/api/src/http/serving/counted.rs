@@ -26,7 +26,7 @@ use super::{
 
 /// Marks requests of HTTP connections above the limit. They get health checks and metrics.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct InReserve;
+pub(crate) struct AboveConnectionLimit;
 
 /// The router of one HTTP connection.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ where
         self.connection.note_request();
         request.extensions_mut().insert(ConnectInfo(self.peer));
         if self.in_reserve {
-            request.extensions_mut().insert(InReserve);
+            request.extensions_mut().insert(AboveConnectionLimit);
         }
         let (response, lifecycle) = (self.router.call(request), self.lifecycle.clone());
         Box::pin(async move {
