@@ -205,12 +205,35 @@ mod tests {
 
     #[test]
     fn the_sdk_has_the_same_dependencies_as_the_workspace() {
-        let table = include_str!("../../../../Cargo.toml");
+        /// The dependencies of a manifest, each with its version, features and whether it has the default ones.
+        fn dependencies(manifest: &str, table: &[&str]) -> toml::Table {
+            let manifest = toml::from_str::<toml::Table>(manifest).expect("a manifest");
+            let found = table.iter().fold(&manifest, |found, key| found[*key].as_table().expect("a table"));
+            let in_full = |value: &toml::Value| match value {
+                toml::Value::String(version) => {
+                    toml::Table::from_iter([("version".to_owned(), version.clone().into())])
+                }
+                value => value.as_table().expect("a dependency").clone(),
+            };
+            found.iter().map(|(name, value)| (name.clone(), in_full(value).into())).collect()
+        }
+        let workspace = dependencies(include_str!("../../../../Cargo.toml"), &["workspace", "dependencies"]);
+        let mut sdk = dependencies(include_str!("../../../../plugins/sdk/Cargo.toml"), &["dependencies"]);
+        for (name, dependency) in &mut sdk {
+            let dependency = dependency.as_table_mut().expect("a dependency");
+            assert_eq!(dependency.remove("workspace"), Some(true.into()), "{name}");
+            // A member of the workspace can add features.
+            let mut inherited = workspace[name].as_table().expect("a dependency").clone();
+            let features = [inherited.remove("features"), dependency.remove("features")];
+            let features: Vec<toml::Value> =
+                features.into_iter().flatten().flat_map(|list| list.as_array().expect("a list").clone()).collect();
+            dependency.extend(inherited);
+            if !features.is_empty() {
+                dependency.insert("features".to_owned(), features.into());
+            }
+        }
         let (_, manifest) =
             embedded::RUST_TEMPLATE.iter().find(|(path, _)| *path == "sdk-Cargo.toml").expect("a manifest of the SDK");
-        let (_, dependencies) = manifest.split_once("[dependencies]\n").expect("dependencies");
-        for line in dependencies.lines().take_while(|line| !line.is_empty()) {
-            assert!(table.contains(&format!("\n{line}\n")), "the workspace has another line than `{line}`");
-        }
+        assert_eq!(dependencies(manifest, &["dependencies"]), sdk);
     }
 }
