@@ -44,7 +44,7 @@ async fn plugins_of_both_contract_versions_are_served_side_by_side() {
 
 #[tokio::test]
 async fn both_contract_versions_have_the_same_page_limit() {
-    for (count, status) in [(1_000, 200), (1_001, 502)] {
+    for (count, skipped) in [(1_000, json!(null)), (1_001, json!(1))] {
         let mut bot = user("1");
         bot["kind"] = "bot".into();
         let page = json!({ "users": vec![bot; count], "next-cursor": null });
@@ -52,7 +52,8 @@ async fn both_contract_versions_have_the_same_page_limit() {
         let app = TestApp::builder().file("newer.wasm", made).start().await;
         let path = "/api/admin/connections/newer";
         assert_eq!(app.put(path, json!({ "token": marked::secret("tok-") })).await.status, 200);
-        assert_eq!(app.get(&format!("{path}/users")).await.status, status, "{count}");
+        let page = app.get(&format!("{path}/users")).await.ok();
+        assert_eq!(page["skipped"], skipped, "{count}: {page}");
     }
 }
 
