@@ -234,7 +234,7 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(parse_row).collect()
+        Ok(self.parse_readable("people", &rows, parse_row))
     }
 }
 
@@ -265,24 +265,25 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredEmail {
-                    person_id: row.try_get("id")?,
-                    email: row.try_get("email")?,
-                    email_key: row.try_get("email_key")?,
-                })
+        Ok(self.parse_readable("people", &rows, |row| {
+            Ok(StoredEmail {
+                person_id: row.try_get("id")?,
+                email: row.try_get("email")?,
+                email_key: row.try_get("email_key")?,
             })
-            .collect()
+        }))
     }
 
     /// Changes the form in which a person's address is compared, unless another person has it. Returns whether it did.
     pub async fn set_email_key(&self, person_id: &str, email_key: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         lock_audit(&mut transaction).await?;
-        if find_by_email(&mut transaction, email_key).await?.is_some_and(|other| other.id != person_id) {
-            return Ok(false);
-        }
+        match find_by_email(&mut transaction, email_key).await {
+            Ok(Some(other)) if other.id != person_id => return Ok(false),
+            // It stops no start.
+            Err(StoreError::UnreadableValue(_)) => return Ok(false),
+            found => found?,
+        };
         sqlx::query("update people set email_key = $1 where id = $2")
             .bind(email_key.to_owned())
             .bind(person_id.to_owned())

@@ -176,7 +176,8 @@ impl Store {
             .bind(batch::to_parameter(&rows)?)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
+        let parse = |row: &AnyRow| Ok((row.try_get("id")?, row.try_get("name")?));
+        Ok(self.parse_readable("people", &rows, parse).into_iter().collect())
     }
 
     /// Returns the owners of accounts of a provider, by account.
