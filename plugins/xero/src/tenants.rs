@@ -93,7 +93,10 @@ impl TenantList {
 
 fn list() -> Result<TenantList, Error> {
     let response = request::send(http::get(CONNECTIONS))?;
-    let rows = response.value()?.list().ok_or_else(|| Error::malformed("a list of connections was expected"))?;
+    // An object is no empty list: it would mean that nothing is connected.
+    let value = response.value()?;
+    let rows = if value.object().is_none() { value.list() } else { None };
+    let rows = rows.ok_or_else(|| Error::malformed("a list of connections was expected"))?;
     let count = rows.len();
     let readable: Vec<Tenant> = rows.into_iter().filter_map(to_tenant).collect();
     let tenants = TenantList { has_unreadable: readable.len() < count, readable };

@@ -18,7 +18,7 @@ async fn the_service_page_reports_key_database_versions_and_plugins() {
     assert_eq!(shown["database"]["ok"], true);
     assert!(shown["database"]["migration"].as_i64().is_some_and(|number| number >= 6), "{shown}");
     assert!(["sqlite", "postgres"].contains(&shown["database"]["kind"].as_str().expect("a kind")), "{shown}");
-    let expected = json!({ "approved": 1, "pending": 0, "broken": 1, "disabled": 0, "paused": [] });
+    let expected = json!({ "approved": 1, "pending": 0, "checking": 0, "broken": 1, "disabled": 0, "paused": [] });
     assert_eq!(shown["providers"], expected);
     assert_eq!(shown["contract_versions"], json!(["0.1.0", "0.2.0"]));
     assert!(shown["public_url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1")), "{shown}");
