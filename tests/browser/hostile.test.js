@@ -100,7 +100,7 @@ flow(
     );
     await drop(page, file);
     if ((await answer).status() === 422) guards.expect(422, "/api/admin/providers");
-    await expect(page.getByRole("main")).toContain("help page");
+    await expect(page.getByRole("main")).toContain("help URL");
     await assertHarmless(here);
     await visit(page, "Connections");
     await assertHarmless(here);
