@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProviderId(String);
 
 impl ProviderId {
-    /// The words that stand where a path of the REST API can also have a provider id, as in
+    /// Words that no provider id may be, because a path of the REST API has them in the place of a provider id:
     /// `/api/admin/connections/user-mappings`.
     pub const RESERVED: [&str; 1] = ["user-mappings"];
 

@@ -195,8 +195,8 @@ impl Disclosure {
 
     /// Ends the call, and returns the component's guess at a secret if it has made one. Can be called again.
     ///
-    /// No request whose search ends later is sent. So a component that returns during a search does not learn from what
-    /// is sent whether its guess was right.
+    /// A request that is still being searched is not sent. So a component that returns during a search cannot tell from
+    /// the requests that were sent whether its guess was right.
     pub(crate) fn end(&self) -> Option<Denial> {
         let mut state = self.lock();
         state.has_ended = true;
